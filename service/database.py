@@ -1,0 +1,151 @@
+"""The engine, a reading session, a writing transaction, and migrate().
+
+SQLite runs in WAL with `synchronous=FULL`: a commit that was acknowledged survives a power cut.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from service import clock
+from service.models import Installation
+
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+BUSY_SECONDS = 5
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the text says why and what to do."""
+
+
+class Database:
+    """One engine and the two ways to use it."""
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        if url.startswith("sqlite:"):
+            self.engine = _sqlite_engine(url, pool_size)
+            reading = self.engine.execution_options(reading=True)
+        else:
+            self.engine = create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+            reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._readers = sessionmaker(reading, autoflush=False, expire_on_commit=False)
+        self._writers = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that sees one consistent state and never blocks a writer."""
+        with self._readers() as session:
+            yield session
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A writing session: commits at the end, rolls back on any exception."""
+        with self._writers.begin() as session:
+            yield session
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: str, pool_size: int) -> Engine:
+    engine = create_engine(
+        url, pool_size=pool_size, max_overflow=10, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin below, not inside the driver
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer takes the lock at once: upgrading a read transaction later fails whatever the time-out.
+        reading = connection.get_execution_options().get("reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def newest_revision() -> str:
+    """The revision this program's models stand at."""
+    return max(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def present_revision(database: Database) -> str | None:
+    """The revision the database stands at, or None when it is empty. Raises DatabaseError."""
+    try:
+        with database.engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except DBAPIError as error:
+        raise DatabaseError(explain(error)) from error
+
+
+def migrate(database: Database) -> str:
+    """Bring the database to this version in one transaction and return its revision.
+
+    Raises DatabaseError when the database is newer than the program, or cannot be used.
+    """
+    present, newest = present_revision(database), newest_revision()
+    if present == newest:
+        return newest
+    if present is not None and present > newest:
+        raise DatabaseError(
+            f"The database was made by a newer version of Rounds (revision {present}, this program knows {newest}): "
+            "start the newer program."
+        )
+    from alembic import command  # imported here: most starts have nothing to migrate
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    try:
+        with database.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        with database.transaction() as session:
+            if session.get(Installation, 1) is None:
+                session.add(Installation(id=1, created_at=clock.now()))
+    except DBAPIError as error:
+        raise DatabaseError(explain(error)) from error
+    return newest
+
+
+def created_at(session: Session) -> datetime:
+    """When this database began: nothing that was due before is made up for."""
+    return session.execute(select(Installation.created_at)).scalar_one()
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether trying again a little later may work: locked, full, or away for a moment."""
+    if not isinstance(error, OperationalError):
+        return False
+    return bool(re.search(r"locked|busy|full|I/O error|connect|server closed|terminat", str(error.orig)))
+
+
+def explain(error: DBAPIError) -> str:
+    """What a database error means to the person at the desk, in one sentence with what to do."""
+    words = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    for pattern, sentence in (
+        (r"locked|busy", "Another program holds the database: close it, then try again."),
+        (r"full", "The disk is full: free some space, then try again."),
+        (r"readonly|read-only", "The database may not be written: check who owns its file and folder."),
+        (r"unable to open", "The database file cannot be opened or made: check that its folder exists and is ours."),
+        (r"malformed|not a database", "The database file is damaged: put the newest backup in its place."),
+        (r"I/O error", "The disk reports an error: check it, then try again."),
+        (r"connect|server closed|terminat", "The database server does not answer: check that it runs."),
+    ):
+        if re.search(pattern, words):
+            return f"{sentence} ({words})"
+    return f"The database refused: {words}"

@@ -1,0 +1,1 @@
+"""The rules of the clinic; knows no Flask, no HTML, no queue."""

@@ -1,0 +1,200 @@
+"""The outbox: claim one due message, check its visit again, hand it over, settle it.
+
+A crash before the hand-over sends the message again; a crash during it leaves `unknown`, which is never sent
+again by itself. So nobody gets two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session, contains_eager
+
+from service import clock, rendering
+from service.models import Appointment, Message
+from service.notifications.message import Letter
+from service.settings import Clinic
+
+LEASE = timedelta(seconds=60)
+ATTEMPTS = 5
+BACK_OFF = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A message taken to be sent: its letter, or the status it ended in instead."""
+
+    id: int
+    letter: Letter | None = None
+    status: str = "sending"
+    skip_reason: str | None = None
+    covered: int = 0
+    """How many other visits of the same address this letter lists."""
+
+
+def claim(session: Session, owner: str, clinic: Clinic, scope: ColumnElement[bool]) -> Claim | None:
+    """Take the next due message within `scope`, or None when there is none left.
+
+    Its visit is read again here: cancelled, moved or begun, it is skipped with the reason.
+    """
+    now = clock.now()
+    chosen = (
+        select(Message.id)
+        .where(scope, Message.due_at <= now, _free(now))
+        .order_by(Message.starts_at, Message.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    taken = session.execute(
+        update(Message)
+        .where(Message.id == chosen.scalar_subquery())
+        .values(status="sending", owner=owner, lease_until=now + LEASE, attempts=Message.attempts + 1)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    ).scalar_one_or_none()
+    if taken is None:
+        return None
+    message = session.get_one(Message, taken, populate_existing=True)
+    visit = _visit(session, message)
+    reason = _why_not(message, visit, now)
+    if reason is not None:
+        message.status, message.skip_reason = "skipped", reason
+        return Claim(message.id, status="skipped", skip_reason=reason)
+    others = _absorb(session, message, clinic, now)
+    try:
+        message.subject, message.body = _written(message, [visit, *others], clinic)
+    except Exception as error:  # one message that cannot be written never stops the others
+        message.status, message.last_error = "failed", f"{type(error).__name__}: {error}"[:500]
+        return Claim(message.id, status="failed", covered=len(others))
+    return Claim(message.id, _letter(message), covered=len(others))
+
+
+def hand_over(session: Session, message_id: int, owner: str) -> bool:
+    """Note that the content leaves now; False when the message is no longer ours."""
+    return _move(session, message_id, owner, "sending", "handing_over")
+
+
+def sent(session: Session, message_id: int, owner: str) -> bool:
+    """The channel accepted the message (which is sent, not delivered)."""
+    return _move(session, message_id, owner, "handing_over", "sent", sent_at=clock.now(), last_error=None)
+
+
+def refused(session: Session, message_id: int, owner: str, why: str, *, permanent: bool) -> str:
+    """The channel said no: failed, or queued again with a growing pause; returns the new status."""
+    message = session.get_one(Message, message_id)
+    status = "failed" if permanent or message.attempts >= ATTEMPTS else "queued"
+    due_at = clock.now() + BACK_OFF * 2 ** (message.attempts - 1)
+    for present in ("sending", "handing_over"):
+        _move(session, message_id, owner, present, status, last_error=why[:500], due_at=due_at)
+    return status
+
+
+def unsure(session: Session) -> int:
+    """Mark messages whose sender died while handing over as unknown: they may or may not have arrived."""
+    dead = and_(Message.status == "handing_over", Message.lease_until < clock.now())
+    marked = session.scalars(update(Message).where(dead).values(status="unknown").returning(Message.id))
+    return len(marked.all())
+
+
+def overdue(session: Session) -> bool:
+    """Whether messages wait that nobody is sending: left by a crash, a pause or an error."""
+    now = clock.now()
+    forgotten = and_(Message.status == "queued", Message.due_at <= now - LEASE)
+    dead = and_(Message.status.in_(("sending", "handing_over")), Message.lease_until < now)
+    return session.scalar(select(Message.id).where(or_(forgotten, dead)).limit(1)) is not None
+
+
+def release(session: Session, owner_prefix: str) -> None:
+    """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
+    stale = Message.owner.startswith(owner_prefix, autoescape=True)
+    past = clock.now() - timedelta(seconds=1)
+    held = Message.status.in_(("sending", "handing_over"))
+    session.execute(update(Message).where(held, stale).values(lease_until=past))
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    return or_(Message.status == "queued", and_(Message.status == "sending", Message.lease_until < now))
+
+
+def _visit(session: Session, message: Message) -> Appointment:
+    query = (
+        select(Appointment)
+        .join(Appointment.doctor)
+        .join(Appointment.patient)
+        .options(contains_eager(Appointment.doctor), contains_eager(Appointment.patient))
+        .where(Appointment.id == message.appointment_id)
+    )
+    return session.scalars(query).one()
+
+
+def _why_not(message: Message, visit: Appointment, now: datetime) -> str | None:
+    """The reason not to send about a visit any more, or None."""
+    if visit.starts_at != message.starts_at or visit.status in ("cancelled", "no_show"):
+        return "cancelled"
+    return "too_late" if visit.starts_at <= now or visit.status != "booked" else None
+
+
+def _absorb(session: Session, message: Message, clinic: Clinic, now: datetime) -> list[Appointment]:
+    """The other visits of the same address that day: their messages are covered by this one."""
+    start, end = clock.day_bounds(message.starts_at.astimezone(clinic.zone).date(), clinic.zone)
+    siblings = session.scalars(
+        select(Message)
+        .where(
+            Message.rule == message.rule,
+            Message.channel == message.channel,
+            Message.recipient == message.recipient,
+            Message.starts_at >= start,
+            Message.starts_at < end,
+            Message.id != message.id,
+            or_(Message.status == "queued", Message.covered_by == message.id),
+        )
+        .order_by(Message.starts_at, Message.id)
+        .with_for_update(skip_locked=True)
+    ).all()
+    covered = []
+    for sibling in siblings:
+        visit = _visit(session, sibling)
+        if _why_not(sibling, visit, now) is None:
+            sibling.status, sibling.skip_reason, sibling.covered_by = "skipped", "duplicate", message.id
+            covered.append(visit)
+    return covered
+
+
+def _written(message: Message, visits: Sequence[Appointment], clinic: Clinic) -> tuple[str, str]:
+    """Subject and body, from the rule's template."""
+    words = rendering.Wording(clinic.zone, clinic.language)
+    first = visits[0]
+    several = len({visit.patient_id for visit in visits}) > 1
+    lines = []
+    for visit in sorted(visits, key=lambda one: one.starts_at):
+        who = f"{rendering.one_line(visit.patient.name)}: " if several else ""
+        lines.append(f"  {who}{words.when(visit.starts_at)}, {rendering.one_line(visit.doctor.name)}")
+    values = {
+        "patient_first_name": rendering.one_line(first.patient.name).split(" ")[0],
+        "doctor": rendering.one_line(first.doctor.name),
+        "date": words.day(first.starts_at.astimezone(clinic.zone).date()),
+        "time": words.clock(first.starts_at),
+        "clinic_name": clinic.name,
+        "clinic_phone": clinic.phone,
+        "by_phone": f" ({clinic.phone})" if clinic.phone else "",
+        "visits": "\n".join(lines),
+    }
+    return rendering.fill(message.rule, clinic.language, values)
+
+
+def _letter(message: Message) -> Letter:
+    return Letter(message.id, message.recipient or "", message.subject or "", message.body or "")
+
+
+def _move(session: Session, message_id: int, owner: str, present: str, status: str, **values: object) -> bool:
+    """Compare and set: only the owner moves a message on."""
+    mine = and_(Message.id == message_id, Message.owner == owner, Message.status == present)
+    moved = session.execute(
+        update(Message)
+        .where(mine)
+        .values(status=status, lease_until=clock.now() + LEASE, **values)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return moved.scalar_one_or_none() is not None

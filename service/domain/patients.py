@@ -1,0 +1,50 @@
+"""Patients: who may open which record."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, exists, false, select, true
+from sqlalchemy.orm import Session
+
+from service.domain import audit
+from service.domain.actor import Actor, Role
+from service.domain.errors import NotFound
+from service.models import Appointment, Patient
+
+
+def visible(actor: Actor) -> ColumnElement[bool]:
+    """The condition on patients that an actor may see at all.
+
+    A patient's user sees the people they look after, a doctor everyone with a visit at theirs, the desk everyone.
+    """
+    if actor.role in (Role.ADMIN, Role.RECEPTIONIST, Role.SYSTEM):
+        return true()
+    if actor.role == Role.DOCTOR:
+        return exists().where(Appointment.patient_id == Patient.id, Appointment.doctor_id == actor.doctor_id)
+    return Patient.id.in_(actor.patient_ids) if actor.patient_ids else false()
+
+
+def fetch(session: Session, actor: Actor, patient_id: int) -> Patient:
+    """The patient's row. Raises NotFound when it is missing or none of the actor's business."""
+    patient = session.scalar(select(Patient).where(Patient.id == patient_id, visible(actor)))
+    if patient is None:
+        raise NotFound
+    return patient
+
+
+def fetch_clinical(session: Session, actor: Actor, patient_id: int) -> Patient:
+    """The patient whose clinical texts the actor may read: a doctor's own patients, and one's own record."""
+    if actor.role not in (Role.DOCTOR, Role.PATIENT, Role.SYSTEM):
+        raise NotFound
+    return fetch(session, actor, patient_id)
+
+
+def in_care_of(session: Session, actor: Actor) -> Sequence[Patient]:
+    """The patients a signed-in patient's user looks after, by name; at most a family's worth."""
+    return session.scalars(
+        select(Patient).where(Patient.id.in_(actor.patient_ids)).order_by(Patient.name, Patient.id).limit(50)
+    ).all()
+
+
+def note_record_opened(session: Session, actor: Actor, patient_id: int) -> None:
+    """Put on record that somebody read a patient's record."""
+    audit.record(session, actor, "patient.view", patient_id=patient_id)

@@ -1,0 +1,158 @@
+"""People who sign in: made by an admin or by setup, let in by an invite link."""
+
+import secrets
+import unicodedata
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain import audit, sessions
+from service.domain.actor import SYSTEM, Actor, Role
+from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from service.models import Doctor, Guardian, Patient, User, UserToken
+from service.translation import gettext as _
+
+INVITE_DAYS = 7
+
+
+def none_exist(session: Session) -> bool:
+    """Whether the clinic has no user yet, so that setup is still open."""
+    return not session.scalar(select(exists().where(User.id > 0)))
+
+
+def add(
+    session: Session,
+    actor: Actor,
+    *,
+    role: str,
+    email: str,
+    name: str,
+    country: str,
+    department: str = "",
+    birth_date: date | None = None,
+    phone: str = "",
+    password_hash: str | None = None,
+) -> User:
+    """Make a user and the doctor or patient behind it. Raises Invalid, Conflict (e-mail already used), Forbidden."""
+    if actor.role not in (Role.ADMIN, Role.SYSTEM):
+        raise Forbidden(_("Only the admin adds users."))
+    now = clock.now()
+    address, name, number = checked_email(email), checked_name(name), checked_phone(phone, country)
+    user = User(email=address, name=name, role=Role(role), password_hash=password_hash, created_at=now)
+    session.add(user)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Conflict(_("This e-mail address is already used by another account.")) from None
+    if role == Role.DOCTOR:
+        session.add(Doctor(user_id=user.id, name=name, department=checked_department(department), created_at=now))
+    elif role == Role.PATIENT:
+        if birth_date is not None and birth_date > now.date():
+            raise Invalid(_("The birth date lies in the future."), "birth_date")
+        patient = Patient(name=name, birth_date=birth_date, email=address, phone=number, created_at=now)
+        session.add(patient)
+        session.flush()
+        session.add(Guardian(user_id=user.id, patient_id=patient.id, created_at=now))
+    audit.record(session, actor, "user.add", subject=f"user/{user.id}")
+    return user
+
+
+def add_first_admin(session: Session, *, email: str, name: str, password_hash: str, address: str) -> User:
+    """The admin whom the setup page makes, once. Raises NotFound when a user exists already."""
+    if not none_exist(session):
+        raise NotFound
+    actor = Actor(Role.SYSTEM, address=address)
+    return add(session, actor, role=Role.ADMIN, email=email, name=name, country="", password_hash=password_hash)
+
+
+def invite(session: Session, user: User) -> str:
+    """A one-use token for a link that lets the user choose a password within seven days."""
+    token, now = secrets.token_urlsafe(32), clock.now()
+    session.add(
+        UserToken(
+            user_id=user.id,
+            purpose="invite",
+            token_hash=sessions.digest(token),
+            created_at=now,
+            expires_at=now + timedelta(days=INVITE_DAYS),
+        )
+    )
+    return token
+
+
+def invited(session: Session, token: str) -> User | None:
+    """Whom a usable invite is for; None once it was used or is too old."""
+    return session.scalar(
+        select(User).join(UserToken, UserToken.user_id == User.id).where(*_usable(token, clock.now()))
+    )
+
+
+def accept_invite(session: Session, token: str, password_hash: str) -> User:
+    """Set the password an invited user chose; the link is used up. Raises Conflict for a dead link."""
+    now = clock.now()
+    row = session.scalar(select(UserToken).where(*_usable(token, now)).with_for_update())
+    if row is None:
+        raise Conflict(_("This link was used already or is too old: ask the clinic for a new one."))
+    row.used_at = now
+    user = session.get_one(User, row.user_id)
+    user.password_hash = password_hash
+    sessions.end_all(session, user.id)
+    audit.record(session, SYSTEM, "user.invite_accepted", subject=f"user/{user.id}")
+    return user
+
+
+def _usable(token: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        UserToken.token_hash == sessions.digest(token),
+        UserToken.purpose == "invite",
+        UserToken.used_at.is_(None),
+        UserToken.expires_at > now,
+    )
+
+
+def checked_email(text: str) -> str:
+    """The address in lower case; Invalid when it is none. Names of a local network are fine for signing in."""
+    import email_validator
+
+    if "local" in email_validator.SPECIAL_USE_DOMAIN_NAMES:
+        email_validator.SPECIAL_USE_DOMAIN_NAMES.remove("local")
+    try:
+        found = email_validator.validate_email(text.strip(), check_deliverability=False, test_environment=True)
+    except email_validator.EmailNotValidError as error:
+        raise Invalid(_("This is not an e-mail address: %(why)s") % {"why": error}, "email") from None
+    return found.normalized.casefold()
+
+
+def checked_name(text: str) -> str:
+    """A person's name of 1 to 200 characters in any script; Invalid with control characters or line breaks."""
+    name = text.strip()
+    if not 1 <= len(name) <= 200:
+        raise Invalid(_("Write the name, in at most 200 characters."), "name")
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
+        raise Invalid(_("A name has no line breaks or control characters."), "name")
+    return name
+
+
+def checked_department(text: str) -> str:
+    """A department's name of at most 100 characters; Invalid otherwise."""
+    if len(text.strip()) > 100:
+        raise Invalid(_("Write the department in at most 100 characters."), "department")
+    return text.strip()
+
+
+def checked_phone(text: str, country: str) -> str | None:
+    """The number in E.164, read as one of the clinic's country when it has no code; None when empty."""
+    if not text.strip():
+        return None
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text, country or None)
+    except phonenumbers.NumberParseException:
+        number = None
+    if number is None or not phonenumbers.is_valid_number(number):
+        raise Invalid(_("This is not a telephone number that can be called."), "phone")
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

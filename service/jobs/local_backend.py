@@ -1,0 +1,122 @@
+"""One process: APScheduler's BackgroundScheduler brings ticks, thread pools do the work.
+
+The scheduler is only a tick. What is due and what is done is known from the database, so a trigger that fires
+late, twice or never does no harm (its monthly cron, for one, skips 1 April where clocks change in March).
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import date
+from threading import Lock
+from time import monotonic
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from service import clock
+from service.jobs import schedule
+from service.jobs.tasks import Tasks
+from service.settings import Settings
+
+log = structlog.get_logger()
+TICK_SECONDS = 30
+CLEAN_UP_MINUTES = 10
+
+
+class LocalBackend:
+    """The job queue of a clinic on one computer."""
+
+    def __init__(self, tasks: Tasks, settings: Settings) -> None:
+        self._tasks = tasks
+        self._settings = settings
+        self._runs = ThreadPoolExecutor(2, "job")
+        self._exports = ThreadPoolExecutor(settings.jobs.export_workers, "export")
+        self._under_way: dict[str, Future[None]] = {}
+        self._lock = Lock()
+        self._scheduler = BackgroundScheduler(
+            timezone=settings.clinic.zone,
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+
+    def run(self, run_id: int) -> None:
+        """Execute a run of the ledger in a thread."""
+        self._submit(self._runs, f"run {run_id}", lambda: self._tasks.execute(run_id))
+
+    def export(self, export_id: str) -> None:
+        """Write an export in the pool made for them."""
+        self._submit(self._exports, f"export {export_id}", lambda: self._tasks.export(export_id))
+
+    def deliver(self) -> None:
+        """Send waiting messages in a thread."""
+        self._submit(self._runs, "deliver", self._tasks.deliver)
+
+    def start(self) -> None:
+        """Register the schedule and begin to tick, at once for whatever was missed."""
+        zone, start = self._settings.clinic.zone, clock.now()
+        add = self._scheduler.add_job
+        add(self._tick, IntervalTrigger(seconds=TICK_SECONDS, timezone=zone), id="tick", next_run_time=start)
+        add(
+            self._clean_up, IntervalTrigger(minutes=CLEAN_UP_MINUTES, timezone=zone), id="clean_up", next_run_time=start
+        )
+        for row in schedule.table(self._settings):
+            add(self._tick, _trigger(row, self._settings), id=row.job)
+        self._scheduler.start()
+
+    def stop(self, seconds: float) -> bool:
+        """Stop ticking; running work has so many seconds to end, then it is asked to put itself back."""
+        deadline = monotonic() + seconds
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        for pool in (self._runs, self._exports):
+            pool.shutdown(wait=False, cancel_futures=True)
+        wait(self._futures(), timeout=max(0.0, deadline - monotonic()))
+        self._tasks.stopping.set()
+        return not wait(self._futures(), timeout=1.5).not_done
+
+    def _futures(self) -> list[Future[None]]:
+        with self._lock:
+            return [future for future in self._under_way.values() if not future.cancelled()]
+
+    def _submit(self, pool: ThreadPoolExecutor, name: str, work: Callable[[], object]) -> None:
+        """Hand work to a pool once; the next tick finds what a stopped pool refuses."""
+        with self._lock:
+            if name in self._under_way or self._tasks.stopping.is_set():
+                return
+            try:
+                self._under_way[name] = pool.submit(self._guarded, name, work)
+            except RuntimeError:
+                log.info("not started: stopping", work=name)
+
+    def _guarded(self, name: str, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except Exception:
+            log.exception("work failed", work=name)
+        finally:
+            with self._lock:
+                self._under_way.pop(name, None)
+
+    def _tick(self) -> None:
+        try:
+            self._tasks.tick(self)
+        except Exception:
+            log.exception("tick failed")
+
+    def _clean_up(self) -> None:
+        try:
+            self._tasks.clean_up()
+        except Exception:
+            log.exception("clean-up failed")
+
+
+def _trigger(row: schedule.Row, settings: Settings) -> CronTrigger | CalendarIntervalTrigger:
+    """APScheduler's trigger for a row of the schedule."""
+    zone = settings.clinic.zone
+    if row.every is schedule.Every.DAY:
+        return CronTrigger(hour=row.at.hour, minute=row.at.minute, timezone=zone)
+    return CalendarIntervalTrigger(
+        months=1, hour=row.at.hour, minute=row.at.minute, start_date=date(2024, 1, row.day), timezone=zone
+    )

@@ -1,0 +1,275 @@
+"""The work itself, as every backend runs it: open a transaction, call the domain, commit.
+
+The ledger decides what is done; a task that runs twice, late or never does no harm.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, true
+
+from service import clock, database
+from service.database import Database
+from service.domain import exports, history_csv, job_runs, messages, reminders, reports, throttle
+from service.domain.reminders import Tally
+from service.jobs import schedule
+from service.jobs.queue import JobQueue
+from service.notifications.message import Channel, DeliveryError
+from service.settings import Settings
+
+log = structlog.get_logger()
+RENEW_AFTER = 15.0
+PROGRESS_AFTER = 0.5
+
+
+class Stopped(Exception):
+    """The service stops, or the claim was lost: put the work back."""
+
+
+class Unfinished(Exception):
+    """Some of a job's parts failed; those left are tried again."""
+
+
+class Tasks:
+    """All background work of one process; `owner` is its name in leases."""
+
+    def __init__(self, db: Database, settings: Settings, channel: Channel, owner: str) -> None:
+        self.owner = owner
+        self.stopping = Event()
+        self._db = db
+        self._settings = settings
+        self._channel = channel
+        self._zone = settings.clinic.zone
+        self._table = schedule.table(settings)
+        self._jobs = {"send_daily_reminders": self._remind, "generate_monthly_report": self._report}
+
+    # The tick
+
+    def release_dead(self, owner_prefix: str) -> None:
+        """At the start of the only process of a kind: what dead ones of it held is free at once."""
+        with self._db.transaction() as session:
+            for ledger in (job_runs, messages, exports):
+                ledger.release(session, owner_prefix)
+
+    def tick(self, queue: JobQueue) -> None:
+        """Open the slots that are due, then queue all work that nobody does."""
+        now = clock.now()
+        for row in self._table:
+            with self._db.reading() as session:
+                last, began_at = job_runs.last_slot(session, row.job), database.created_at(session)
+            for slot in schedule.due_slots(row, last, now, self._zone):
+                skip = schedule.reason_to_skip(row, slot, now, self._zone, began_at)
+                with self._db.transaction() as session:
+                    trigger = schedule.trigger_of(slot, now)
+                    job_runs.open_slot(session, row.job, slot.name, due_at=slot.due_at, trigger=trigger, skip=skip)
+        with self._db.reading() as session:
+            runs, waiting = job_runs.claimable(session), exports.claimable(session)
+            overdue = messages.overdue(session)
+        for run_id in runs:
+            queue.run(run_id)
+        for export_id in waiting:
+            queue.export(export_id)
+        if overdue and not self._settings.messages.hold:
+            queue.deliver()
+
+    # Jobs of the ledger
+
+    def open_manual(self, job: str, slot: str | None = None) -> int:
+        """A run somebody asked for, of today's or last month's slot unless another is named; returns its id."""
+        row = next(row for row in self._table if row.job == job)
+        if slot is None:
+            day = clock.today(self._zone)
+            slot = day.isoformat() if row.every is schedule.Every.DAY else reports.last_month(self._zone)
+        day = date.fromisoformat(slot) if row.every is schedule.Every.DAY else _after(slot).replace(day=row.day)
+        with self._db.transaction() as session:
+            return job_runs.open_manual(session, job, slot, due_at=schedule.slot(row, day, self._zone).due_at)
+
+    def execute(self, run_id: int) -> dict[str, Any] | None:
+        """Run one turn of a job; returns its outcome, or None when it was not ours, put back, or failed."""
+        with self._db.transaction() as session:
+            claimed = job_runs.claim(session, run_id, self.owner)
+        if claimed is None:
+            return None
+        job, slot = claimed
+        try:
+            outcome = self._jobs[job](slot.split(job_runs.BY_HAND)[0], self._keeper(run_id))
+            with self._db.transaction() as session:
+                job_runs.finish(session, run_id, self.owner, outcome)
+        except Stopped:
+            log.info("job stopped", job=job, slot=slot)
+            with self._db.transaction() as session:
+                job_runs.put_back(session, run_id, self.owner)
+        except Exception as error:
+            log.exception("job failed", job=job, slot=slot)
+            with self._db.transaction() as session:
+                job_runs.put_back(session, run_id, self.owner, f"{type(error).__name__}: {error}"[:500])
+        else:
+            log.info("job done", job=job, slot=slot)
+            return outcome
+        return None
+
+    def _keeper(self, run_id: int) -> Callable[[], None]:
+        """A function the job calls between its parts: keeps the lease, raises Stopped when it is to end."""
+        renewed = monotonic()
+
+        def keep() -> None:
+            nonlocal renewed
+            if self.stopping.is_set():
+                raise Stopped
+            if monotonic() - renewed < RENEW_AFTER:
+                return
+            with self._db.transaction() as session:
+                if not job_runs.renew(session, run_id, self.owner):
+                    raise Stopped
+            renewed = monotonic()
+
+        return keep
+
+    def _remind(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
+        """Plan the reminders of a day and send them: `run` is what this call changed, `total` the day so far."""
+        day = date.fromisoformat(slot)
+        if day < clock.today(self._zone):
+            return {"date": slot, "reason": "day_is_over"}
+        with self._db.transaction() as session:
+            run = reminders.plan(session, day, self._zone, self._channel.name)
+        self._deliver(reminders.scope(day, self._zone), keep, run)
+        with self._db.reading() as session:
+            total = reminders.total(session, day, self._zone)
+        run.queued = total.queued
+        return {"date": slot, "run": run.as_dict(), "total": total.as_dict()}
+
+    def _report(self, month: str, keep: Callable[[], None]) -> dict[str, Any]:
+        """Make the month's report for each doctor who has none; one that fails never stops the others."""
+        with self._db.reading() as session:
+            due, already = reports.missing(session, month, self._zone)
+        made = failed = 0
+        for doctor_id in due:
+            keep()
+            try:
+                with self._db.reading() as session:
+                    content = reports.produce(session, doctor_id, month, self._zone)
+                with self._db.transaction() as session:
+                    made += reports.store(session, doctor_id, month, content)
+            except Exception:
+                log.exception("report failed", doctor_id=doctor_id, month=month)
+                failed += 1
+        if failed:
+            raise Unfinished(f"{failed} of {len(due)} reports failed, {made} made")
+        return {"month": month, "made": made, "already": already, "failed": 0}
+
+    # Messages
+
+    def deliver(self) -> None:
+        """Send whatever waits in the outbox: after a crash, a pause, an error."""
+
+        def keep() -> None:
+            if self.stopping.is_set():
+                raise Stopped
+
+        try:
+            self._deliver(true(), keep, Tally())
+        except Stopped:
+            log.info("delivery stopped")
+
+    def _deliver(self, scope: ColumnElement[bool], keep: Callable[[], None], tally: Tally) -> None:
+        with self._db.transaction() as session:
+            messages.unsure(session)
+        while not self._settings.messages.hold:
+            keep()
+            with self._db.transaction() as session:
+                claim = messages.claim(session, self.owner, self._settings.clinic, scope)
+            if claim is None:
+                return
+            tally.skipped["duplicate"] += claim.covered
+            if claim.letter is None:
+                tally.count(claim.status, claim.skip_reason)
+            else:
+                tally.count(self._send(claim))
+
+    def _send(self, claim: messages.Claim) -> str:
+        """Hand one message to its channel, outside any transaction, and settle it; returns its new status."""
+
+        def before_data() -> None:
+            with self._db.transaction() as session:
+                if not messages.hand_over(session, claim.id, self.owner):
+                    raise Stopped
+
+        assert claim.letter is not None
+        try:
+            self._channel.send(claim.letter, before_data)
+        except DeliveryError as error:
+            with self._db.transaction() as session:
+                return messages.refused(session, claim.id, self.owner, str(error), permanent=error.permanent)
+        with self._db.transaction() as session:
+            messages.sent(session, claim.id, self.owner)
+        return "sent"
+
+    # Exports
+
+    def export(self, export_id: str) -> None:
+        """Write one export's file, whole or not at all, and say so in its row."""
+        with self._db.transaction() as session:
+            patient_id = exports.claim(session, export_id, self.owner)
+        if patient_id is None:
+            return
+        try:
+            file = exports.file_of(self.histories(), export_id)
+            with self._db.reading() as session:
+                total = history_csv.count(session, patient_id)
+                progress = self._progress(export_id, total)
+                rows = exports.produce(session, patient_id, file, self._zone, progress)
+            with self._db.transaction() as session:
+                exports.settle(session, export_id, self.owner, rows, self._settings.exports.keep_hours)
+        except Stopped:
+            log.info("export stopped", export=export_id)
+            with self._db.transaction() as session:
+                exports.put_back(session, export_id, self.owner)
+        except Exception as error:
+            log.exception("export failed", export=export_id)
+            with self._db.transaction() as session:
+                exports.fail(session, export_id, self.owner, f"{type(error).__name__}: {error}"[:500])
+
+    def _progress(self, export_id: str, total: int) -> Callable[[int], None]:
+        noted = monotonic()
+
+        def progress(rows: int) -> None:
+            nonlocal noted
+            if self.stopping.is_set():
+                raise Stopped
+            if monotonic() - noted < PROGRESS_AFTER:
+                return
+            with self._db.transaction() as session:
+                if not exports.note_progress(session, export_id, self.owner, rows, total):
+                    raise Stopped
+            noted = monotonic()
+
+        return progress
+
+    def histories(self) -> Path:
+        """The folder of finished exports, made when it is missing, closed to other users of the computer."""
+        folder = self._settings.histories
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def clean_up(self) -> None:
+        """Expire exports, remove files no row stands for, forget what no longer counts."""
+        files = [file for file in self.histories().iterdir() if file.is_file()]  # first: a file made later has a row
+        with self._db.transaction() as session:
+            exports.expire(session)
+            throttle.prune(session)
+            job_runs.prune(session)
+            stray = [file for file in files if not exports.has_claim_on_file(session, file.name)]
+        for file in stray:
+            file.unlink(missing_ok=True)
+        if stray:
+            log.info("files removed", count=len(stray))
+
+
+def _after(month: str) -> date:
+    """The first day of the month after one written `YYYY-MM`: when its report is due."""
+    return clock.next_month(clock.first_of_month(month))

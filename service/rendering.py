@@ -1,0 +1,102 @@
+"""Plain Jinja for pages, messages and reports, with escaping always on; how times are written; no Flask."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from service import clock
+from service.translation import gettext, ngettext
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+def fill(template: str, language: str, values: Mapping[str, str]) -> tuple[str, str]:
+    """Subject and body of a message: the first line and the rest of templates/messages/<language>/<template>.txt.
+
+    `{name}` becomes the value as it is; a value is never a template itself. KeyError for an unknown name.
+    """
+    text = _message_text(language, template)
+    filled = re.sub(r"\{(\w+)\}", lambda found: values[found[1]], text)
+    subject, _, body = filled.partition("\n")
+    return one_line(subject), body.strip() + "\n"
+
+
+@cache
+def _message_text(language: str, template: str) -> str:
+    return (TEMPLATES / "messages" / language / f"{template}.txt").read_text(encoding="utf-8")
+
+
+def environment(zone: ZoneInfo, language: str) -> Environment:
+    """A Jinja environment of our templates with our filters; an unknown variable is an error."""
+    jinja = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    install(jinja, zone, language)
+    return jinja
+
+
+def install(jinja: Environment, zone: ZoneInfo, language: str) -> None:
+    """Give a Jinja environment, ours or Flask's, our filters and gettext."""
+    jinja.autoescape = True
+    jinja.undefined = StrictUndefined
+    jinja.trim_blocks = jinja.lstrip_blocks = True
+    jinja.add_extension("jinja2.ext.i18n")
+    jinja.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    words = Wording(zone, language)
+    jinja.filters.update(
+        when=words.when,
+        clock=words.clock,
+        day=words.day,
+        long_day=words.long_day,
+        month=words.month,
+        iso=words.iso,
+        one_line=one_line,
+    )
+
+
+def one_line(text: str) -> str:
+    """The text with every run of blanks and line breaks made one blank."""
+    return " ".join(text.split())
+
+
+class Wording:
+    """How instants and days are written for people, in the clinic's zone and language."""
+
+    def __init__(self, zone: ZoneInfo, language: str) -> None:
+        self._zone = zone
+        self._language = language
+
+    def when(self, at: datetime) -> str:
+        """`Mon 23 Nov, 10:30`, with the year when it is not this one."""
+        local = at.astimezone(self._zone)
+        return f"{self.day(local.date())}, {local:%H:%M}"
+
+    def clock(self, at: datetime) -> str:
+        """`10:30`."""
+        return f"{at.astimezone(self._zone):%H:%M}"
+
+    def day(self, on: date) -> str:
+        """`Mon 23 Nov`, with the year when it is not this one."""
+        this_year = on.year == clock.today(self._zone).year
+        return _written(on, "EEE d MMM" if this_year else "EEE d MMM y", self._language)
+
+    def long_day(self, on: date) -> str:
+        """`Monday 23 November`."""
+        return _written(on, "EEEE d MMMM", self._language)
+
+    def month(self, on: date) -> str:
+        """`October 2026`."""
+        return _written(on, "MMMM y", self._language)
+
+    def iso(self, at: datetime) -> str:
+        """The instant for `<time datetime>`, with the clinic's offset."""
+        return at.astimezone(self._zone).isoformat(timespec="seconds")
+
+
+@cache
+def _written(on: date, pattern: str, language: str) -> str:
+    return format_date(on, pattern, locale=language)

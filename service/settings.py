@@ -1,0 +1,258 @@
+"""config.toml, the environment and the secrets become one frozen, typed Settings, or one clear message."""
+
+import os
+import secrets
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+ROOT = Path(__file__).resolve().parent.parent
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class SettingsError(Exception):
+    """A mistake in the settings, said in one line: the key, the value, what is expected."""
+
+
+class Section(BaseModel):
+    """A table of config.toml: frozen, no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Clinic(Section):
+    name: Annotated[str, Field(min_length=1, max_length=100)] = "Our clinic"
+    timezone: str = "Europe/Berlin"
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+$")] = "http://127.0.0.1:8000"
+    phone: str = ""
+    language: Literal["en"] = "en"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("expected a zone name such as Europe/Berlin") from None
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The clinic's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+class Server(Section):
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
+    trusted_proxy: str = ""
+
+
+class DatabaseSection(Section):
+    url: Annotated[str, Field(pattern=r"^(sqlite:///.+|postgresql\+psycopg://.+)$")] = "sqlite:///rounds.db"
+
+
+class CacheSection(Section):
+    type: Literal["SimpleCache", "RedisCache"] = "SimpleCache"
+    redis_url: str = ""
+    statistics_seconds: Annotated[int, Field(ge=1, le=86400)] = 300
+
+
+class Jobs(Section):
+    backend: Literal["local", "celery"] = "local"
+    broker_url: str = ""
+    reminders_at: TimeOfDay = "08:00"
+    reports_day: Annotated[int, Field(ge=1, le=28)] = 1
+    reports_at: TimeOfDay = "00:00"
+    export_workers: Annotated[int, Field(ge=1, le=16)] = 2
+
+
+class Exports(Section):
+    folder: Annotated[str, Field(min_length=1)] = "exports"
+    keep_hours: Annotated[int, Field(ge=1, le=24 * 365)] = 24
+
+
+class Booking(Section):
+    max_open: Annotated[int, Field(ge=1, le=100)] = 3
+    cancel_cutoff_hours: Annotated[int, Field(ge=0, le=24 * 14)] = 4
+    self_registration: bool = False
+
+
+class Messages(Section):
+    hold: bool = False
+    daily_cap: Annotated[int, Field(ge=1, le=1000)] = 5
+    templates: str = ""
+    morning_sheet_to: str = ""
+
+
+class Email(Section):
+    enabled: bool = False
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    sender: str = ""
+
+
+class Sms(Section):
+    enabled: bool = False
+
+
+class Backup(Section):
+    folder: str = "backups"
+    at: TimeOfDay = "03:00"
+
+
+class Security(Section):
+    idle_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
+    session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
+
+
+class Settings(Section):
+    """Everything that config.toml may say; `base` is the folder that relative paths start from."""
+
+    clinic: Clinic = Clinic()
+    server: Server = Server()
+    database: DatabaseSection = DatabaseSection()
+    cache: CacheSection = CacheSection()
+    jobs: Jobs = Jobs()
+    exports: Exports = Exports()
+    booking: Booking = Booking()
+    messages: Messages = Messages()
+    email: Email = Email()
+    sms: Sms = Sms()
+    backup: Backup = Backup()
+    security: Security = Security()
+    base: Path = Field(default=ROOT, exclude=True)
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, a relative SQLite file made absolute."""
+        name = self.database.url.removeprefix("sqlite:///")
+        return self.database.url if name == self.database.url else f"sqlite:///{self.base / name}"
+
+    @property
+    def histories(self) -> Path:
+        """The folder of finished history exports: outside every folder that is served."""
+        return self.base / self.exports.folder / "histories"
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read settings from `path` (default: config.toml beside run.py, which alone may be missing).
+
+    Environment variables `ROUNDS_<SECTION>_<KEY>` win over the file. Raises SettingsError.
+    """
+    file = (path or ROOT / "config.toml").absolute()
+    if path is not None and not file.is_file():
+        raise SettingsError(f"There is no settings file {file}.")
+    tables = _override(_read(file) if file.is_file() else {}, environ)
+    if "base" in tables:
+        raise SettingsError(f"{file.name}: base: unknown section.")
+    try:
+        settings = Settings(**tables, base=file.parent)
+    except ValidationError as error:
+        raise SettingsError(f"{file.name}: {_first_mistake(error)}") from None
+    return _only_what_works(settings)
+
+
+def secret_key(settings: Settings) -> bytes:
+    """The key that signs form tokens: made at the first start beside the settings, readable by the owner only.
+
+    Raises SettingsError when it cannot be written or is too short to be safe.
+    """
+    file = settings.base / "secret.key"
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        key = file.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"The key file {file} cannot be written: {error.strerror}.") from None
+    else:
+        key = secrets.token_hex(32).encode()
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(key)
+    if len(key) < 32:
+        raise SettingsError(f"The key in {file} is too short to be safe: delete the file, a new one is made.")
+    return key
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file.name} is not valid TOML: {error}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}.") from None
+
+
+def _override(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Lay `ROUNDS_<SECTION>_<KEY>` over the tables; names of no known section are not ours."""
+    sections = {name for name in Settings.model_fields if name != "base"}
+    merged = {name: dict(table) if isinstance(table, dict) else table for name, table in tables.items()}
+    for variable, value in sorted(environ.items()):
+        section, _, key = variable.removeprefix("ROUNDS_").lower().partition("_")
+        if not variable.startswith("ROUNDS_") or section not in sections or _is_secret(key):
+            continue
+        table = merged.setdefault(section, {})
+        if isinstance(table, dict):
+            table[key] = _value(section, key, value)
+    return merged
+
+
+def _is_secret(key: str) -> bool:
+    """Whether a variable names a password, or the file of one: secrets are never settings."""
+    return key in {"password", "password_file", "secret", "secret_file", "passphrase", "passphrase_file"}
+
+
+def _value(section: str, key: str, text: str) -> Any:
+    """An environment value read as TOML, else as a string; a key that holds text stays text."""
+    fields = Settings.model_fields[section].default.__class__.model_fields
+    wants_text = key in fields and isinstance(fields[key].default, str)
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return text if wants_text and not isinstance(value, str) else value
+
+
+def _first_mistake(error: ValidationError) -> str:
+    mistake = error.errors()[0]
+    key = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        kind = "section" if len(mistake["loc"]) == 1 else "key"
+        return f"{key}: unknown {kind}."
+    expected = {
+        "string_pattern_mismatch": _PATTERNS.get(mistake["loc"][-1], "another form"),
+        "model_type": "a table with keys",
+    }.get(mistake["type"], mistake["msg"].removeprefix("Value error, expected ").removeprefix("Input should be "))
+    return f"{key} = {mistake['input']!r}: expected {expected}."
+
+
+_PATTERNS: dict[int | str, str] = {
+    "reminders_at": "a time of day such as 08:00",
+    "reports_at": "a time of day such as 00:00",
+    "at": "a time of day such as 03:00",
+    "country": "a country code of two capitals such as DE",
+    "public_url": "an address such as https://rounds.example, without a path",
+    "url": "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
+}
+
+
+def _only_what_works(settings: Settings) -> Settings:
+    """Refuse what a later version brings: better than a setting that silently does nothing."""
+    missing = {
+        "email.enabled = true": settings.email.enabled,
+        "sms.enabled = true": settings.sms.enabled,
+        "jobs.backend = 'celery'": settings.jobs.backend != "local",
+        "cache.type = 'RedisCache'": settings.cache.type != "SimpleCache",
+    }
+    for words, chosen in missing.items():
+        if chosen:
+            raise SettingsError(f"{words}: this version of Rounds cannot do that yet; remove the line.")
+    return settings

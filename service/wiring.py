@@ -1,0 +1,43 @@
+"""From settings to the parts that work together: engine, channel, tasks, job backend."""
+
+import secrets
+from dataclasses import dataclass
+
+from service import settings as settings_module
+from service.database import Database
+from service.jobs.local_backend import LocalBackend
+from service.jobs.queue import JobQueue
+from service.jobs.tasks import Tasks
+from service.notifications import channels
+from service.notifications.message import Channel
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Everything a process of Rounds is made of."""
+
+    settings: Settings
+    database: Database
+    channel: Channel
+    tasks: Tasks
+    queue: JobQueue
+    secret_key: bytes
+    setup_code: str
+    """What the setup page asks for unless it is opened on the same computer."""
+
+
+def connect(settings: Settings, kind: str) -> Wiring:
+    """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError."""
+    database = Database(settings.database_url, pool_size=settings.server.threads + settings.jobs.export_workers + 6)
+    channel = channels.choose(settings)
+    tasks = Tasks(database, settings, channel, owner=f"{kind}-{secrets.token_hex(8)}")
+    return Wiring(
+        settings=settings,
+        database=database,
+        channel=channel,
+        tasks=tasks,
+        queue=LocalBackend(tasks, settings),
+        secret_key=settings_module.secret_key(settings),
+        setup_code=secrets.token_hex(4),
+    )
