@@ -67,15 +67,18 @@ def state(export: Export) -> str:
     return export.status
 
 
-def download(session: Session, actor: Actor, export_id: str, folder: Path) -> Path:
-    """The finished file, with the download put on record. Raises NotFound, Conflict (not ready), Gone (expired)."""
+def download(session: Session, actor: Actor, export_id: str, folder: Path) -> tuple[Path, datetime]:
+    """The finished file and when it was made, with the download put on record.
+
+    Raises NotFound, Conflict (not ready), Gone (expired).
+    """
     export = fetch(session, actor, export_id)
     if state(export) == "expired":
         raise Gone(_("This export has expired and its file was removed. You can make a new one at any time."))
     if export.status != "available":
         raise Conflict(_("This export is not ready yet."))
     audit.record(session, actor, "export.download", patient_id=export.patient_id, subject=f"export/{export.id}")
-    return file_of(folder, export.id)
+    return file_of(folder, export.id), export.finished_at or export.created_at
 
 
 def latest(session: Session, actor: Actor, patient_id: int) -> Sequence[Export]:
@@ -144,6 +147,20 @@ def produce(
             part.unlink(missing_ok=True)
         raise
     return rows
+
+
+def produce_for(session: Session, actor: Actor, patient_id: int, file: Path, zone: ZoneInfo) -> int:
+    """Write a patient's history to a file of the caller's choice. Raises NotFound for an unknown patient."""
+    try:
+        patient = patients.fetch_clinical(session, actor, patient_id)
+    except NotFound:
+        raise NotFound(_("There is no patient %(id)s.") % {"id": patient_id}) from None
+    return produce(session, patient.id, file, zone)
+
+
+def note_written(session: Session, actor: Actor, patient_id: int) -> None:
+    """Put on record that a history was written outside the service's own folder."""
+    audit.record(session, actor, "export.write", patient_id=patient_id)
 
 
 def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: int) -> bool:

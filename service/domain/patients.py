@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, exists, false, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from service.domain import audit
 from service.domain.actor import Actor, Role
@@ -19,7 +19,8 @@ def visible(actor: Actor) -> ColumnElement[bool]:
     if actor.role in (Role.ADMIN, Role.RECEPTIONIST, Role.SYSTEM):
         return true()
     if actor.role == Role.DOCTOR:
-        return exists().where(Appointment.patient_id == Patient.id, Appointment.doctor_id == actor.doctor_id)
+        theirs = aliased(Appointment)  # its own name: the query around may be about appointments too
+        return exists().where(theirs.patient_id == Patient.id, theirs.doctor_id == actor.doctor_id)
     return Patient.id.in_(actor.patient_ids) if actor.patient_ids else false()
 
 

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Update, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -40,11 +40,12 @@ def stored_password(session: Session, email: str, address: str) -> tuple[int | N
     return (row.id, row.password_hash) if row else (None, None)
 
 
-def begin(session: Session, user_id: int, address: str, hours: int) -> str:
-    """Open a session for a user who has proven who they are; returns the new token."""
+def begin(session: Session, user_id: int, address: str, hours: int, *, replaces: str) -> str:
+    """Open a session for a user who has proven who they are; returns the new token. The old token dies."""
     user = session.get_one(User, user_id)
     throttle.succeeded(session, _account_key(user.email), f"address:{address}")
     token, now = new_token(), clock.now()
+    session.execute(_ending(SignIn.token_hash == digest(replaces)))
     session.add(
         SignIn(
             user_id=user_id,
@@ -95,17 +96,17 @@ def touch(session: Session, token: str) -> None:
 
 def end(session: Session, actor: Actor, token: str) -> None:
     """Sign out: the token is worthless from now on."""
-    session.execute(
-        update(SignIn).where(SignIn.token_hash == digest(token), SignIn.ended_at.is_(None)).values(ended_at=clock.now())
-    )
+    session.execute(_ending(SignIn.token_hash == digest(token)))
     audit.record(session, actor, "session.end")
 
 
 def end_all(session: Session, user_id: int) -> None:
     """End every session of a user."""
-    session.execute(
-        update(SignIn).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None)).values(ended_at=clock.now())
-    )
+    session.execute(_ending(SignIn.user_id == user_id))
+
+
+def _ending(which: ColumnElement[bool]) -> Update:
+    return update(SignIn).where(which, SignIn.ended_at.is_(None)).values(ended_at=clock.now())
 
 
 def _account_key(folded_email: str) -> str:

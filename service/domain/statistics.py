@@ -4,7 +4,7 @@ from datetime import UTC, date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, case, distinct, exists, func, select
+from sqlalchemy import and_, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from service import clock
@@ -78,7 +78,8 @@ def _new_and_returning(session: Session, today: date, zone: ZoneInfo) -> dict[st
     start = clock.day_bounds(today - timedelta(days=30), zone)[0]
     end = clock.day_bounds(today, zone)[0]
     came = (
-        select(distinct(Appointment.patient_id).label("patient_id"))
+        select(Appointment.patient_id)
+        .distinct()
         .where(Appointment.starts_at >= start, Appointment.starts_at < end)
         .where(Appointment.status.in_(("completed", "arrived", "booked")))
         .subquery()

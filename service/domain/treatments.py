@@ -36,6 +36,20 @@ def of_visit(session: Session, actor: Actor, visit: Appointment) -> Treatment | 
     return session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id))
 
 
+def to_record(session: Session, actor: Actor, appointment_id: int) -> Appointment:
+    """The visit if its treatment may be written now. Raises NotFound, Forbidden, Conflict."""
+    visit = appointments.fetch(session, actor, appointment_id)
+    if actor.role != Role.DOCTOR:
+        raise NotFound
+    if visit.doctor_id != actor.doctor_id:
+        raise Forbidden(_("Only the doctor of this visit records its treatment."))
+    if visit.status in ("cancelled", "no_show"):
+        raise Conflict(_("This visit did not take place, so there is no treatment to record."))
+    if visit.starts_at > clock.now():
+        raise Conflict(_("This visit has not begun yet: record the treatment once it has."))
+    return visit
+
+
 def record(
     session: Session,
     actor: Actor,
@@ -50,7 +64,7 @@ def record(
     `version` is the one the form was opened with, if it says. Raises NotFound, Forbidden, Invalid, and Conflict
     when the visit has not begun, was called off, or somebody else changed the treatment meanwhile.
     """
-    visit = _to_record(session, actor, appointment_id)
+    visit = to_record(session, actor, appointment_id)
     values = {**_checked(texts), "next_visit": _checked_next(next_visit, visit)}
     now = clock.now()
     treatment = session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id).with_for_update())
@@ -89,19 +103,6 @@ def history(session: Session, actor: Actor, patient_id: int, *, before: str | No
     last = found[PAGE - 1] if len(found) > PAGE else None
     older = appointments.page_key(last.appointment.starts_at, last.id) if last else None
     return Page(found[:PAGE], older)
-
-
-def _to_record(session: Session, actor: Actor, appointment_id: int) -> Appointment:
-    visit = appointments.fetch(session, actor, appointment_id)
-    if actor.role != Role.DOCTOR:
-        raise NotFound
-    if visit.doctor_id != actor.doctor_id:
-        raise Forbidden(_("Only the doctor of this visit records its treatment."))
-    if visit.status in ("cancelled", "no_show"):
-        raise Conflict(_("This visit did not take place, so there is no treatment to record."))
-    if visit.starts_at > clock.now():
-        raise Conflict(_("This visit has not begun yet: record the treatment once it has."))
-    return visit
 
 
 def _checked(texts: Mapping[str, str]) -> dict[str, Any]:

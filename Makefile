@@ -1,0 +1,42 @@
+# make run | test | lint | bench | soak | lock: a fresh machine needs nothing else by hand.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install install-dev run test lint bench soak lock
+
+install: .venv/.installed
+
+.venv/.installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.txt
+	@touch $@
+
+install-dev: .venv/.installed-dev
+
+.venv/.installed-dev: requirements-dev.txt .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-dev.txt
+	@touch $@
+
+run: install
+	$(BIN)/python run.py
+
+test: install-dev
+	$(BIN)/python -m pytest -m "not soak" -rs
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install-dev
+	$(BIN)/python -m bench
+
+soak: install-dev
+	$(BIN)/python -m pytest -m soak -rs --timeout 3600
+
+lock:
+	$(BIN)/python -m pip install --quiet uv
+	for name in requirements requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command "make lock" $$name.in -o $$name.txt; done

@@ -1,0 +1,102 @@
+"""create_app(wiring): blueprints, access, error pages, headers. It starts no thread and no scheduler."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+from flask_wtf.csrf import generate_csrf
+from werkzeug.routing import IntegerConverter
+
+from service import access, assets, cache, context, failures, headers, rendering
+from service.cookies import Cookies
+from service.domain import installation
+from service.settings import ROOT
+from service.web import (
+    appointments,
+    dashboard,
+    exports,
+    health,
+    home,
+    jobs,
+    navigation,
+    notices,
+    patients,
+    reports,
+    sessions,
+    setup,
+    today,
+    treatments,
+    users,
+)
+from service.wiring import Wiring
+
+PAGES = (
+    appointments,
+    dashboard,
+    exports,
+    health,
+    home,
+    jobs,
+    patients,
+    reports,
+    sessions,
+    setup,
+    today,
+    treatments,
+    users,
+)
+LARGEST_BODY = 1024 * 1024
+
+
+class RowId(IntegerConverter):
+    """An id in a path: what a 64-bit column can hold; anything else is no page."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"min": 1, "max": 2**63 - 1, **options})
+
+
+def create_app(wiring: Wiring) -> Flask:
+    """The WSGI application over a wired-up process."""
+    settings = wiring.settings
+    app = Flask("service", root_path=str(ROOT / "service"), static_folder=str(assets.STATIC))
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
+        MAX_FORM_PARTS=200,
+        WTF_CSRF_SECRET_KEY=wiring.secret_key,
+        TRUSTED_HOSTS=_own_names(settings.clinic.public_url, settings.server.host),
+    )
+    app.url_map.converters["row_id"] = RowId
+    app.session_interface = Cookies(wiring.secret_key)
+    rendering.install(app.jinja_env, settings.clinic.zone, settings.clinic.language)
+    for page in PAGES:
+        app.register_blueprint(page.blueprint)
+    context.install(app, wiring)
+    failures.install(app)
+    headers.install(app)
+    notices.install(app)
+    cache.install(app, settings)
+    access.install(app)
+    app.context_processor(_shared)
+    return app
+
+
+def _own_names(public_url: str, host: str) -> list[str]:
+    """The host names requests may be addressed to; any other Host header is refused."""
+    names = {"localhost", "127.0.0.1", "[::1]", urlsplit(public_url).hostname or ""}
+    return sorted(names | ({host} if host not in ("0.0.0.0", "::") else set()))  # noqa: S104 compared, not bound
+
+
+def _shared() -> dict[str, Any]:
+    """What every template may use."""
+    wiring, visitor = context.wiring(), context.visitor()
+    return {
+        "actor": visitor,
+        "clinic": wiring.settings.clinic,
+        "csrf_token": generate_csrf,
+        "static": assets.static_url,
+        "icon": assets.icon,
+        "nav": navigation.groups(visitor),
+        "demo": installation.is_demo(context.reading()),
+        "notices": notices.pending(),
+    }

@@ -1,0 +1,49 @@
+"""Answers that may be a little old: the dashboard's figures, kept five minutes by Flask-Caching.
+
+A plain dict under an explicit key, asked for inside the permission check; many simultaneous misses compute once.
+"""
+
+from threading import Lock
+from typing import Any, cast
+
+from flask import Flask
+from flask_caching import Cache
+
+from service import context
+from service.domain import statistics
+from service.domain.actor import Actor, Role
+from service.domain.errors import Forbidden
+from service.settings import Settings
+from service.translation import gettext as _
+
+KEY = "dashboard_stats:clinic"
+
+_cache = Cache()
+_computing = Lock()
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Set the cache up as the settings say."""
+    _cache.init_app(
+        app,
+        config={
+            "CACHE_TYPE": settings.cache.type,
+            "CACHE_DEFAULT_TIMEOUT": settings.cache.statistics_seconds,
+            "CACHE_KEY_PREFIX": "rounds:",
+        },
+    )
+
+
+def dashboard_stats(actor: Actor, *, refresh: bool = False) -> dict[str, Any]:
+    """The clinic's figures for the admin, at most five minutes old; `refresh` counts them anew. Raises Forbidden."""
+    if actor.role != Role.ADMIN:
+        raise Forbidden(_("Only the admin sees the clinic's figures."))
+    kept = None if refresh else _cache.get(KEY)
+    if kept is None:
+        with _computing:
+            kept = None if refresh else _cache.get(KEY)  # somebody else may have counted while we waited
+            if kept is None:
+                zone = context.wiring().settings.clinic.zone
+                kept = statistics.dashboard_stats(context.reading(), zone)
+                _cache.set(KEY, kept)
+    return cast(dict[str, Any], kept)

@@ -1,0 +1,291 @@
+"""The commands of run.py: results to standard output, logs to standard error, exit codes 0, 1 and 2."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.exc import DBAPIError
+
+from service import clock, database, demo, logs
+from service.database import DatabaseError
+from service.domain import exports, passwords, reminders, reports, users
+from service.domain.actor import SYSTEM
+from service.domain.errors import DomainError
+from service.settings import Settings, SettingsError, load
+from service.wiring import Wiring, connect
+
+Command = Callable[..., Any]
+
+
+class Rounds(click.Group):
+    """Without a command it serves; every mistake is one line."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _with_serve(args, set(self.commands)))
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except (SettingsError, DatabaseError, DomainError) as error:
+            _leave(str(error))
+        except DBAPIError as error:
+            _leave(database.explain(error))
+        except OSError as error:
+            _leave(f"{error.filename or 'The system'}: {error.strerror or error}.")
+
+
+def _leave(sentence: str) -> None:
+    click.echo(f"Error: {' '.join(sentence.split())}", err=True)
+    sys.exit(1)
+
+
+def _with_serve(args: list[str], commands: set[str]) -> list[str]:
+    """Put `serve` in front of options that come without a command; --config may stand before either."""
+    position = 0
+    while position < len(args) and args[position].split("=")[0] == "--config":
+        position += 1 if "=" in args[position] else 2
+    rest = args[position:]
+    if rest and (rest[0] in commands or rest[0] in ("--help", "--version") or not rest[0].startswith("-")):
+        return args
+    return [*args[:position], "serve", *rest]
+
+
+def _settings(ctx: click.Context) -> Settings:
+    chosen = ctx.params.pop("config", None) or ctx.find_root().params.get("config")
+    return load(Path(chosen) if chosen else None)
+
+
+def command(name: str, **options: Any) -> Callable[[Command], click.Command]:
+    """A command that takes --config itself as well and gets the settings as its first argument."""
+
+    def wrap(function: Command) -> click.Command:
+        @click.pass_context
+        def run(ctx: click.Context, /, **params: Any) -> Any:
+            params.pop("config", None)
+            return function(_settings(ctx), **params)
+
+        run.__doc__ = function.__doc__
+        run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        return rounds.command(name, **options)(_config(run))
+
+    return wrap
+
+
+_config = click.option("--config", type=click.Path(), help="The settings file; default: config.toml beside run.py.")
+
+
+@click.group(cls=Rounds, context_settings={"help_option_names": ["-h", "--help"]})
+@_config
+@click.version_option(package_name=None, version="0.1.0", prog_name="Rounds")
+def rounds(config: str | None) -> None:
+    """Rounds: appointments, reminders, reports and exports of a small clinic."""
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Wiring]:
+    """A wired-up command with its database at this version."""
+    wiring = connect(settings, "command")
+    try:
+        database.migrate(wiring.database)
+        yield wiring
+    finally:
+        wiring.database.close()
+
+
+@command("serve")
+@click.option("--host", help="The address to listen at; default: [server] host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 picks a free one; default: [server] port.")
+def serve(settings: Settings, host: str | None, port: int | None) -> None:
+    """Start the service (the default command)."""
+    from service import server
+
+    ended = server.serve(settings, host or settings.server.host, settings.server.port if port is None else port)
+    if (
+        not ended
+    ):  # a thread hangs in something that cannot be asked to stop: what it did is picked up at the next start
+        sys.stdout.flush()
+        os._exit(0)
+
+
+@command("migrate")
+def migrate(settings: Settings) -> None:
+    """Bring the database to this version of Rounds."""
+    wiring = connect(settings, "command")
+    click.echo(f"The database is at revision {database.migrate(wiring.database)}.")
+
+
+@command("demo")
+@click.option("--doctors", type=click.IntRange(1, 500), default=4, show_default=True)
+@click.option("--patients", type=click.IntRange(1, 10_000_000), default=300, show_default=True)
+@click.option("--appointments", type=click.IntRange(0, 10_000_000), default=2500, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed and day, same clinic.")
+@click.option("--password", help="Of all demo accounts; default: a random one that is printed.")
+def demo_command(
+    settings: Settings, doctors: int, patients: int, appointments: int, seed: int, password: str | None
+) -> None:
+    """Fill an empty database with a made-up clinic."""
+    chosen = passwords.check(password) if password is not None else secrets.token_urlsafe(12)
+    size = demo.Size(doctors, patients, appointments)
+    with _opened(settings) as wiring, _bar(appointments) as progress, wiring.database.transaction() as session:
+        zone = settings.clinic.zone
+        accounts = demo.fill(session, zone, size, seed, passwords.hashed(chosen), progress)
+    click.echo(f"A demo clinic: {doctors} doctors, {patients} patients, {appointments} visits. Accounts:")
+    shown = [account for account in accounts if account.split("@")[0] in ("admin", "reception", "doctor1", "patient1")]
+    for account in shown:
+        click.echo(f"  {account}")
+    click.echo(
+        f"  and {len(accounts) - len(shown)} more: doctor1 to doctor{doctors}, patient1 to patient{min(patients, 100)}"
+    )
+    click.echo(f"Password of all of them: {chosen if password is None else 'the one you gave'}")
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    with click.progressbar(length=total, label="Visits", file=sys.stderr) as bar:
+        yield lambda done, total: bar.update(done - bar.pos)
+
+
+@command("add-user")
+@click.option("--role", type=click.Choice(["admin", "receptionist", "doctor", "patient"]), required=True)
+@click.option("--email", required=True)
+@click.option("--name", required=True)
+@click.option("--department", default="", help="Of a doctor.")
+@click.option("--birth-date", type=click.DateTime(["%Y-%m-%d"]), help="Of a patient.")
+@click.option("--phone", default="", help="Of a patient.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def add_user(
+    settings: Settings,
+    role: str,
+    email: str,
+    name: str,
+    department: str,
+    birth_date: datetime | None,
+    phone: str,
+    password_stdin: bool,
+) -> None:
+    """Make a user, and the doctor or patient behind it."""
+    hashed = None
+    if password_stdin:
+        hashed = passwords.hashed(passwords.check(sys.stdin.readline().rstrip("\r\n")))
+    with _opened(settings) as wiring, wiring.database.transaction() as session:
+        user = users.add(
+            session,
+            SYSTEM,
+            role=role,
+            email=email,
+            name=name,
+            country=settings.clinic.country,
+            department=department,
+            birth_date=birth_date.date() if birth_date else None,
+            phone=phone,
+            password_hash=hashed,
+        )
+        token = users.invite(session, user) if hashed is None else None
+    click.echo(f"{role} {user.email} was added.")
+    if token is not None:
+        click.echo(f"Invite link, works once within {users.INVITE_DAYS} days:")
+        click.echo(f"{settings.clinic.public_url}/invite/{token}")
+
+
+@rounds.group("run-job")
+def run_job() -> None:
+    """Do now what a scheduled job does."""
+
+
+def job_command(name: str) -> Callable[[Command], click.Command]:
+    """A subcommand of run-job."""
+
+    def wrap(function: Command) -> click.Command:
+        made = command(name)(function)
+        rounds.commands.pop(name)
+        run_job.add_command(made)
+        return made
+
+    return wrap
+
+
+@job_command("reminders")
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Today or later; default: today.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON in the last line.")
+def run_reminders(settings: Settings, day: datetime | None, dry_run: bool, as_json: bool) -> None:
+    """Plan and send the reminders of a day."""
+    zone = settings.clinic.zone
+    on = day.date() if day else clock.today(zone)
+    reminders.check_day(on, zone)
+    with _opened(settings) as wiring:
+        if dry_run:
+            with wiring.database.transaction() as session:
+                planned = reminders.preview(session, on, zone, wiring.channel.name)
+                run, total = planned.as_dict(), reminders.total(session, on, zone).as_dict()
+        else:
+            outcome = _executed(wiring, "send_daily_reminders", on.isoformat())
+            run, total = outcome["run"], outcome["total"]
+    if as_json:
+        click.echo(json.dumps({"date": on.isoformat(), "run": run, "total": total}))
+    else:
+        skipped = sum(run["skipped"].values())
+        would = "would be " if dry_run else ""
+        click.echo(
+            f"Reminders of {on}: {run['queued'] if dry_run else run['sent']} {would}sent, {run['failed']} failed, "
+            f"{skipped} {would}skipped."
+        )
+
+
+@job_command("reports")
+@click.option("--month", help="YYYY-MM; default: the month that ended last.")
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON in the last line.")
+def run_reports(settings: Settings, month: str | None, as_json: bool) -> None:
+    """Make the monthly reports of all doctors."""
+    zone = settings.clinic.zone
+    chosen = reports.check_month(month or reports.last_month(zone), zone)
+    with _opened(settings) as wiring:
+        outcome = _executed(wiring, "generate_monthly_report", chosen)
+    if as_json:
+        click.echo(json.dumps(outcome))
+    else:
+        click.echo(f"Reports of {chosen}: {outcome['made']} made, {outcome['already']} were there.")
+
+
+def _executed(wiring: Wiring, job: str, slot: str) -> dict[str, Any]:
+    """Run a job in this process, through the ledger."""
+    outcome = wiring.tasks.execute(wiring.tasks.open_manual(job, slot))
+    if outcome is None:
+        raise DatabaseError(f"{job} of {slot} could not be finished; what is left is tried again by the service.")
+    return outcome
+
+
+@command("export")
+@click.option("--patient", "patient_id", type=click.IntRange(1, 2**63 - 1), required=True)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+def export(settings: Settings, patient_id: int, output: Path, force: bool) -> None:
+    """Write a patient's whole history as CSV."""
+    if output.exists() and not force:
+        raise DomainError(f"{output} exists already: use --force to replace it.")
+    with _opened(settings) as wiring:
+        with wiring.database.reading() as session:
+            rows = exports.produce_for(session, SYSTEM, patient_id, output, settings.clinic.zone)
+        with wiring.database.transaction() as session:
+            exports.note_written(session, SYSTEM, patient_id)
+    click.echo(f"{rows} treatments written to {output}.")
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """The entry point of run.py and of the executable."""
+    for stream in (sys.stdout, sys.stderr):  # a console of another code page must not stop a message in Arabic
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    logs.configure()
+    rounds.main(args=list(args) if args is not None else None, prog_name="run.py")

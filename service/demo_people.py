@@ -1,0 +1,254 @@
+"""The made-up people of the demo clinic, and what is written about their visits."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import NamedTuple
+
+ACCOUNTS = 100
+"""So many patients can sign in; the others only have records."""
+FAMILY = 10
+"""From so many patients on, some are each other's relatives, and one has no address."""
+PARENT, CHILD = 8, 9
+"""The last digit of the index of a parent, and of the child who comes right after."""
+DOMAIN = "demo.example"
+
+DEPARTMENTS = (
+    "General practice",
+    "Paediatrics",
+    "Cardiology",
+    "Dermatology",
+    "Orthopaedics",
+    "Ear, nose and throat",
+    "Neurology",
+    "Ophthalmology",
+)
+PAEDIATRICS = DEPARTMENTS.index("Paediatrics")
+
+FIRST_DOCTORS = (
+    "Dr. Miriam Weiß",
+    "Dr. Seán O'Brien",
+    'Dr. Martin "Marty" Weiß',
+    "Dr. Ирина Волкова",
+    "Dr. Αθηνά Νικολάου",
+    "Dr. José Núñez, MPH",
+    "Dr. 陈丽华",
+    "Dr. Åsa Lindström",
+)
+# In an order of their own: the ninth and the tenth are parent and child, the eighth may lack an address.
+FIRST_PATIENTS = (
+    "Lena Öztürk",
+    "=Ada Formula",
+    "Anna Maria\nvon der Heide",
+    "Niamh O'Connor",
+    "Robert Smith, Jr.",
+    "Алексей Смирнов",
+    'Zoë "Zo" Brontë-Núñez',
+    "Ελένη Παπαδοπούλου",
+    "Fatma Yıldız",
+    "Deniz Yıldız",
+    "ليلى حداد",
+    "王小明",
+    "נועה לוי",
+    "प्रिया शर्मा",
+)
+
+LATIN = (
+    "Anna Bjørn Chloé Dmitar Élodie François Gisela Håkan Ines Jörg Katarína Łukasz Małgorzata Noël Ólafur Paula Quirin "
+    "Renée Søren Thérèse Ümit Víctor Wiebke Ximena Yara Željko".split(),
+    "Albrecht Böhm Çelik D'Angelo Dvořák Eriksson Fernández Großmann Hansen Ibáñez Jovanović Kowalczyk Lefèvre Müller "
+    "Nguyễn O'Neill Østergaard Petrović Rossi Schäfer Szabó Țurcanu Vandenberghe Weißmann Yılmaz Żak".split(),
+)
+OTHER_SCRIPTS = (
+    (
+        "Иван Мария Сергей Ольга Николай Дарья".split(),
+        "Петренко Шевченко Коваленко Бондарь Ткаченко Мороз".split(),
+        " ",
+    ),
+    (
+        "Γιώργος Μαρία Νίκος Σοφία Κώστας Άννα".split(),
+        "Αλεξίου Βασιλείου Γεωργίου Δημητρίου Καρράς Λάππας".split(),
+        " ",
+    ),
+    ("أحمد فاطمة يوسف مريم عمر سلمى".split(), "الخطيب النجار المصري الحلبي منصور سالم".split(), " "),
+    ("דוד שרה יעקב מרים אורי תמר".split(), "כהן מזרחי פרץ ביטון אברהם פרידמן".split(), " "),
+    ("अमित सुनीता राहुल अंजलि विकास मीरा".split(), "वर्मा गुप्ता सिंह पटेल जोशी कुमार".split(), " "),
+    ("伟 芳 秀英 敏 静 建国".split(), "李 张 刘 杨 赵 黄".split(), ""),
+)
+
+# Ranges that the Bundesnetzagentur keeps free for films and books: nobody can be called there.
+PHONES = (
+    ("+493023125", 3),
+    ("+496990009", 3),
+    ("+494066969", 3),
+    ("+492214710", 3),
+    ("+498999998", 3),
+    ("+4917139200", 2),
+    ("+49176040690", 2),
+)
+
+REASONS = ("check-up", "follow-up", "vaccination", "new complaint", "test results", "prescription", "advice", "")
+PATIENT_CANCELS = ("feeling better", "cannot get off work", "other appointment, sorry", "no childcare", "travelling")
+CLINIC_CANCELS = ("doctor is ill", "emergency in the clinic", "device out of order")
+
+VISIT_TYPES = ("Check-up", "Follow-up", "First visit", "Acute visit", "Consultation", "Control after surgery")
+DURATIONS = ("since yesterday", "for three days", "for about a week", "for two months, on and off", "since the winter")
+CARE = ("", ", control in two weeks", "; come back if it gets worse", ", sick note for three days")
+
+# Symptoms, diagnosis, treatment, prescription.
+CASES = (
+    (
+        (
+            "sore throat, cough",
+            "Acute upper respiratory infection",
+            "Rest, plenty of fluids",
+            "Ibuprofen 400 mg, 1-1-1",
+        ),
+        ("tiredness, pale skin", "Iron deficiency", "Blood count, diet advice", "Iron 100 mg, 1-0-0"),
+        ("headache, neck pain", "Tension headache", "Stretching shown", "Paracetamol 500 mg as needed"),
+        ("none", "Healthy adult", "Vaccination: tetanus, diphtheria", ""),
+    ),
+    (
+        ("fever 39.2 °C, earache", "Otitis media", "Watchful waiting", "Ibuprofen syrup 2 %, 5 ml, max. 3 x a day"),
+        ("barking cough at night", "Croup", "Cool air, calm", "Prednisolone 100 mg rectal, once"),
+        ("itchy spots", "Chickenpox", "Keep nails short", "Zinc lotion"),
+        ("none", "Development as expected", "Vaccination: measles, mumps, rubella", ""),
+    ),
+    (
+        ("short of breath on stairs", "Heart failure, NYHA II", "ECG, echo", "Ramipril 2.5 mg, 1-0-1"),
+        ("palpitations", "Atrial fibrillation", "24-hour ECG", "Bisoprolol 2.5 mg, 1-0-0\nApixaban 5 mg, 1-0-1"),
+        ("none", "Essential hypertension", "Salt reduced, walking", "Amlodipine 5 mg, 1-0-0"),
+    ),
+    (
+        ("itching, red elbows", "Atopic eczema", "Emollients twice a day", "Hydrocortisone 1 % cream"),
+        ("scaly plaques", "Psoriasis vulgaris", "Light therapy", "Calcipotriol ointment, 0-0-1"),
+        ("changed mole", "Naevus, benign", "Dermoscopy, photo taken", ""),
+    ),
+    (
+        ("low back pain", 'Lumbago, no "red flags"', "Physiotherapy, 6 sessions", "Diclofenac gel"),
+        ("knee swollen after football", "Sprain of the knee", "Brace, elevation", "Ibuprofen 600 mg, 1-0-1"),
+        ("pain when lifting the arm", "Shoulder impingement", "Exercises, ice", ""),
+    ),
+    (
+        ("blocked nose, facial pressure", "Acute sinusitis", "Steam, nasal rinse", "Xylometazoline 0.1 %, max. 7 days"),
+        ("hearing worse on the left", "Cerumen", "Ear syringed", ""),
+        ("dizzy when turning over", "Benign positional vertigo", "Epley manoeuvre", ""),
+    ),
+    (
+        ("one-sided headache, light hurts", "Migraine without aura", "Headache diary", "Sumatriptan 50 mg as needed"),
+        ("tingling fingers at night", "Carpal tunnel syndrome", "Splint at night", ""),
+        ("trembling hand", "Essential tremor", "Observation", "Propranolol 40 mg, 1-0-1"),
+    ),
+    (
+        ("gritty, tired eyes", "Dry eye", "Screen breaks", "Artificial tears, 5 x a day"),
+        ("blurred far vision", "Myopia", "Glasses: -1.75 / -2.00", ""),
+        ("red eye, sticky lids", "Conjunctivitis", "Hygiene explained", "Ofloxacin drops, 4 x a day"),
+    ),
+)
+NOTES = (
+    "=SUM(A1:A9)",
+    "+ vitamin D in the winter months",
+    "-5 kg since May",
+    "@home exercises, 10 minutes a day",
+    'Says: "much better than last time".',
+    "Blood pressure 128/82, pulse 64, weight 71 kg",
+    "Allergies: none known\nSmoker: no\nAlcohol: seldom",
+    "Überweisung zum Röntgen, œdème exclu, контроль через месяц",
+    "Letter to the family doctor sent.",
+    "Understood the plan; no questions left.",
+    "Medication unchanged, tolerated well.",
+    "Brought older findings, copied.",
+)
+
+
+class Person(NamedTuple):
+    """A patient's record before it has an id."""
+
+    name: str
+    email: str | None
+    phone: str | None
+    days_old: int
+    """Their age when the clinic took up its records."""
+
+
+def doctor_name(index: int, rng: Random) -> str:
+    """The name of one doctor."""
+    made_up = f"Dr. {rng.choice(LATIN[0])} {rng.choice(LATIN[1])}"
+    return FIRST_DOCTORS[index] if index < len(FIRST_DOCTORS) else made_up
+
+
+def department(doctor: int) -> int:
+    """The index of a doctor's department."""
+    return doctor % len(DEPARTMENTS)
+
+
+def account(index: int) -> str:
+    """The address a patient signs in with."""
+    return f"patient{index + 1}@{DOMAIN}"
+
+
+def family(patients: int) -> tuple[int, int, int]:
+    """A parent, their child with the same address, and somebody without an address, in a clinic of FAMILY or more.
+
+    Where everybody has an account the last two still sign in with their own address; only their records differ.
+    """
+    first = ACCOUNTS if patients >= ACCOUNTS + FAMILY else 0
+    return first + PARENT, first + CHILD, first + PARENT - 1
+
+
+def everyone(patients: int, doctors: int, rng: Random) -> Iterator[Person]:
+    """All patients, in the order of their ids."""
+    parent = Person("", None, None, 0)
+    for index in range(patients):
+        person = _person(index, patients, doctors, rng, parent)
+        yield person
+        parent = person
+
+
+def findings(number: int, of_department: int, note: int | None) -> dict[str, str]:
+    """The texts of a treatment that belong to a big random number; `note` asks for a certain one of the notes."""
+    cases = CASES[of_department]
+    symptoms, diagnosis, treatment, prescription = cases[number % len(cases)]
+    chosen = (number >> 32) % (3 * len(NOTES)) if note is None else note % len(NOTES)
+    return {
+        "visit_type": VISIT_TYPES[(number >> 8) % len(VISIT_TYPES)],
+        "symptoms": symptoms if symptoms == "none" else f"{symptoms} {DURATIONS[(number >> 16) % len(DURATIONS)]}",
+        "diagnosis": diagnosis,
+        "treatment": treatment + CARE[(number >> 24) % len(CARE)],
+        "prescription": prescription,
+        "notes": NOTES[chosen] if chosen < len(NOTES) else "",
+    }
+
+
+def _person(index: int, patients: int, doctors: int, rng: Random, before: Person) -> Person:
+    given, surname, space = _name_parts(rng)
+    chance, is_child = rng.random(), index % 10 == CHILD
+    if is_child and index >= len(FIRST_PATIENTS) and before.name.count(" ") == 1:
+        surname, space = before.name.split(" ")[1], " "
+    name = f"{surname}{given}" if not space else f"{given} {surname}"
+    prefix, digits = rng.choice(PHONES)
+    phone = f"{prefix}{rng.randrange(10**digits):0{digits}}"
+    # Those whom the children's doctor looks after are children, but not where they are somebody's parent.
+    young = is_child or (index % 10 != PARENT and department(index % doctors) == PAEDIATRICS)
+    return Person(
+        name=FIRST_PATIENTS[index] if index < len(FIRST_PATIENTS) else name,
+        email=_address(index, patients, chance, before.email),
+        phone=None if index and chance > 0.88 else phone,
+        days_old=rng.randrange(30, 5000) if young else rng.randrange(7000, 34000),
+    )
+
+
+def _name_parts(rng: Random) -> tuple[str, str, str]:
+    """A given name, a family name, and what stands between them."""
+    given, surname, space = (*LATIN, " ") if rng.random() < 0.75 else rng.choice(OTHER_SCRIPTS)
+    return rng.choice(given), rng.choice(surname), space
+
+
+def _address(index: int, patients: int, chance: float, parents: str | None) -> str | None:
+    parent, child, nowhere = family(patients)
+    if patients >= FAMILY and index in (child, nowhere):
+        return parents if index == child else None
+    if index < ACCOUNTS:
+        return account(index)
+    if index % 10 == CHILD:
+        return parents
+    return f"contact{index + 1}@{DOMAIN}" if index == parent or chance >= 0.09 else None

@@ -1,0 +1,62 @@
+"""Headers of every answer: what a browser may load, keep and tell others; and one log line a request."""
+
+import secrets
+from time import monotonic
+
+import structlog
+from flask import Flask, Response, g, request
+
+from service import context
+
+log = structlog.get_logger()
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
+)
+
+
+def install(app: Flask) -> None:
+    """Name each request, and dress each answer."""
+    app.before_request(_begin)
+    app.after_request(_dress)
+
+
+def _begin() -> None:
+    g.request_id = secrets.token_hex(6)
+    g.began = monotonic()
+
+
+def _dress(response: Response) -> Response:
+    headers = response.headers
+    headers["Content-Security-Policy"] = POLICY
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["X-Frame-Options"] = "DENY"
+    headers["X-Request-ID"] = g.get("request_id", "")
+    if request.endpoint == "static" and response.status_code == 200 and "v" in request.args:
+        headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    elif request.endpoint == "static":
+        headers["Cache-Control"] = "no-cache"
+    else:
+        headers["Cache-Control"] = "no-store"
+    if request.is_secure:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    _log(response)
+    return response
+
+
+def _log(response: Response) -> None:
+    """One line a request: the route, never the address with its ids' texts or tokens."""
+    if request.endpoint == "static":
+        return
+    visitor = g.get("visitor")
+    log.info(
+        "request",
+        request=g.get("request_id"),
+        visitor=context.browser().reference,
+        method=request.method,
+        route=str(request.url_rule) if request.url_rule else None,
+        status=response.status_code,
+        user_id=visitor.user_id if visitor else None,
+        ms=round((monotonic() - g.get("began", monotonic())) * 1000, 1),
+    )

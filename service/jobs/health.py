@@ -1,0 +1,60 @@
+"""Whether each job has done its last turn: ok, late, down or never."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain import job_runs
+from service.jobs import schedule
+from service.models import JobRun
+from service.settings import Settings
+from service.translation import gettext as _
+
+PATIENCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job as the jobs page and the admin's home show it."""
+
+    name: str
+    title: str
+    words: str
+    next_at: datetime
+    last: JobRun | None
+    state: str
+    state_words: str
+
+
+def of_all(session: Session, settings: Settings) -> list[JobState]:
+    """Each row of the schedule with its next and last run and whether all is well."""
+    return [_of(session, row, settings.clinic.zone) for row in schedule.table(settings)]
+
+
+def _of(session: Session, row: schedule.Row, zone: ZoneInfo) -> JobState:
+    now = clock.now()
+    due = schedule.slot(row, schedule.due_day(row, now, zone), zone)
+    state, words = _judge(job_runs.of_slot(session, row.job, due.name), due, now)
+    last = job_runs.latest(session, row.job)
+    return JobState(row.job, row.title, row.words, schedule.next_due(row, now, zone), last, state, words)
+
+
+def _judge(run: JobRun | None, due: schedule.Slot, now: datetime) -> tuple[str, str]:
+    """The state of the latest due slot, and what that means in words."""
+    late = now - due.due_at > PATIENCE
+    if run is None:
+        if not late:
+            return "ok", _("due now")
+        return "down", _("was due and has not started: the scheduler does not run")
+    if run.status == "skipped":
+        before_start = (run.outcome or {}).get("reason") == "before_start"
+        return ("never", _("has not been due yet")) if before_start else ("late", _("left out: the day was over"))
+    if run.status == "failed":
+        return "down", _("failed; run it again")
+    if run.status == "done":
+        caught_up = run.trigger == "catchup"
+        return "ok", _("caught up: the computer was off") if caught_up else _("done")
+    return ("late", _("has started and is not finished")) if late else ("ok", _("is running"))

@@ -1,0 +1,136 @@
+"""`serve`: one process with waitress in the main thread, the scheduler and the pools beside it."""
+
+import signal
+import sys
+from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+import click
+import structlog
+from filelock import FileLock, Timeout
+from waitress.server import create_server
+
+from service import database
+from service.app import LARGEST_BODY, create_app
+from service.database import DatabaseError
+from service.domain import installation, users
+from service.settings import Settings, SettingsError
+from service.wiring import Wiring, connect
+
+log = structlog.get_logger()
+EXPORTS_GET_SECONDS = 8.0
+"""From the signal on; waitress has used up to five of them for requests under way."""
+
+
+class Stopping:
+    """When the signal came, so that everything after it shares one deadline."""
+
+    at: float | None = None
+
+    def install(self) -> None:
+        """SIGTERM and Ctrl-C leave waitress's loop, which then lets running requests finish."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+
+    def left(self) -> float:
+        """Seconds until exports are cut off."""
+        return EXPORTS_GET_SECONDS - (monotonic() - self.at) if self.at is not None else EXPORTS_GET_SECONDS
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        if self.at is None:
+            self.at = monotonic()
+            raise SystemExit(0)
+
+
+def serve(settings: Settings, host: str, port: int) -> bool:
+    """Run until told to stop; False when a thread would not end in time. Raises SettingsError, DatabaseError."""
+    stopping = Stopping()
+    stopping.install()
+    wiring = connect(settings, "serve")
+    with _only_one(settings, wiring):
+        database.migrate(wiring.database)
+        wiring.tasks.histories()
+        server = _listen(wiring, host, port)
+        url = _address(
+            host, server.effective_listen[0][1] if hasattr(server, "effective_listen") else server.effective_port
+        )
+        with wiring.database.transaction() as session:
+            installation.note_served_at(session, url)
+            first = users.none_exist(session)
+        if wiring.database.is_sqlite:
+            wiring.tasks.release_dead("serve-")
+        try:
+            wiring.queue.start()
+            if first:
+                click.echo(
+                    f"No user exists yet: open {url}/setup (setup code from another computer: {wiring.setup_code})"
+                )
+            click.echo(f"Rounds is ready on {url}")
+            sys.stdout.flush()
+            server.run()
+        except SystemExit:
+            pass
+        finally:
+            with suppress(OSError):
+                server.close()
+            ended = wiring.queue.stop(stopping.left())
+        wiring.database.close()
+    log.info("stopped", all_ended=ended)
+    return ended
+
+
+def _only_one(settings: Settings, wiring: Wiring) -> AbstractContextManager[object]:
+    """On SQLite one service a database: a second one names the first and leaves. PostgreSQL may have several."""
+    if not wiring.database.is_sqlite:
+        return nullcontext()
+    file = Path(settings.database_url.removeprefix("sqlite:///"))
+    lock = FileLock(file.with_name(f"{file.name}.lock"), timeout=0)
+    try:
+        return lock.acquire()
+    except Timeout:
+        with wiring.database.reading() as session:
+            raise DatabaseError(
+                f"Rounds is already running on {installation.served_at(session)} with this database."
+            ) from None
+    except OSError as error:
+        raise DatabaseError(f"The folder {file.parent} cannot be written: {error.strerror}.") from None
+
+
+def _listen(wiring: Wiring, host: str, port: int) -> Any:
+    server = wiring.settings.server
+    proxy: dict[str, Any] = (
+        {
+            "trusted_proxy": server.trusted_proxy,
+            "trusted_proxy_count": 1,
+            "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+        }
+        if server.trusted_proxy
+        else {}
+    )
+    try:
+        return create_server(
+            create_app(wiring),
+            host=host,
+            port=port,
+            threads=server.threads,
+            connection_limit=500,
+            channel_timeout=60,
+            asyncore_use_poll=True,
+            max_request_body_size=LARGEST_BODY,
+            ident=None,
+            **proxy,
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"Port {port} on {host} cannot be used ({error.strerror}): set [server] port, or --port, to another one."
+        ) from None
+    except OverflowError:
+        raise SettingsError(f"server.port = {port}: expected a number from 0 to 65535.") from None
+
+
+def _address(host: str, port: int) -> str:
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{name}:{port}"

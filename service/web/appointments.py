@@ -1,0 +1,47 @@
+"""Visits: a patient's list, and one visit's page."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service import context
+from service.domain import appointments, treatments
+from service.domain.actor import Role
+from service.web.visits import visit, visits
+
+blueprint = Blueprint("appointments", __name__)
+
+
+@blueprint.get("/appointments")
+def index() -> ResponseReturnValue:
+    """My visits; staff work from the day instead."""
+    actor = context.actor()
+    if actor.role != Role.PATIENT:
+        return redirect(url_for("today.board"), 303)
+    session = context.reading()
+    ahead = visits(appointments.upcoming(session, actor), actor)
+    page = appointments.past(session, actor, before=request.args.get("before"))
+    return render_template(
+        "appointments/list.html",
+        first_name=actor.name.split()[0],
+        next_visit=ahead[0] if ahead else None,
+        upcoming=ahead[1:],
+        past=visits(page.visits, actor),
+        older_url=url_for("appointments.index", before=page.older) if page.older else None,
+        several=len(actor.patient_ids) > 1,
+    )
+
+
+@blueprint.get("/appointments/<row_id:appointment_id>")
+def show(appointment_id: int) -> ResponseReturnValue:
+    """One visit, with its treatment for those who may read it."""
+    actor, session = context.actor(), context.reading()
+    row = appointments.fetch(session, actor, appointment_id)
+    record = url_for("patients.record", patient_id=row.patient_id) if actor.role == Role.DOCTOR else None
+    return render_template(
+        "appointments/show.html",
+        visit=visit(row, actor),
+        treatment=treatments.of_visit(session, actor, row),
+        may_see_clinical=actor.role in (Role.DOCTOR, Role.PATIENT),
+        may_record=appointments.may_record(actor, row),
+        record_url=record,
+    )

@@ -1,0 +1,36 @@
+"""The admin's home: the clinic's figures, at most five minutes old, and whether the jobs run."""
+
+from datetime import date, datetime, timedelta
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from service import cache, context
+from service.web import jobs, notices
+
+blueprint = Blueprint("dashboard", __name__)
+
+
+@blueprint.get("/dashboard")
+def dashboard() -> ResponseReturnValue:
+    """Figures from the cache; the state of the jobs as of now."""
+    stats = cache.dashboard_stats(context.actor())
+    as_of = datetime.fromisoformat(stats["as_of"])
+    table = jobs.table()
+    return render_template(
+        "dashboard/dashboard.html",
+        figures=stats,
+        next_days=[{"date": date.fromisoformat(day["date"]), "booked": day["booked"]} for day in stats["next_days"]],
+        as_of=as_of,
+        next_at=as_of + timedelta(seconds=context.wiring().settings.cache.statistics_seconds),
+        jobs=table,
+        health=[{"title": job["title"], "state": job["state"], "words": job["state_words"]} for job in table],
+    )
+
+
+@blueprint.post("/dashboard")
+def refresh() -> ResponseReturnValue:
+    """Count the figures anew."""
+    cache.dashboard_stats(context.actor(), refresh=True)
+    notices.say("refreshed")
+    return redirect(url_for("dashboard.dashboard"), 303)

@@ -1,0 +1,66 @@
+"""A visit as pages show it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from service import clock
+from service.domain import appointments
+from service.domain.actor import Actor
+from service.models import Appointment
+
+COLOURS = 8
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One appointment with the names of its people."""
+
+    id: int
+    starts_at: datetime
+    ends_at: datetime
+    status: str
+    doctor_id: int
+    doctor_name: str
+    doctor_colour: int
+    department: str
+    patient_id: int
+    patient_name: str
+    phone: str | None
+    reason: str
+    confirmed_at: datetime | None
+    cancelled_by: str | None
+    cancellation_reason: str | None
+    waiting_minutes: int | None
+    may_record: bool
+
+
+def visit(row: Appointment, actor: Actor) -> Visit:
+    """The row as a page shows it to this actor."""
+    waiting = None
+    if row.status == "arrived" and row.arrived_at is not None:
+        waiting = max(0, int((clock.now() - row.arrived_at).total_seconds() // 60))
+    return Visit(
+        id=row.id,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        status=row.status,
+        doctor_id=row.doctor_id,
+        doctor_name=row.doctor.name,
+        doctor_colour=row.doctor_id % COLOURS,
+        department=row.doctor.department,
+        patient_id=row.patient_id,
+        patient_name=row.patient.name,
+        phone=row.patient.phone,
+        reason=row.reason,
+        confirmed_at=row.confirmed_at,
+        cancelled_by=row.cancelled_by,
+        cancellation_reason=row.cancellation_reason,
+        waiting_minutes=waiting,
+        may_record=appointments.may_record(actor, row),
+    )
+
+
+def visits(rows: Iterable[Appointment], actor: Actor) -> list[Visit]:
+    """Several rows as pages show them."""
+    return [visit(row, actor) for row in rows]

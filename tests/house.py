@@ -1,0 +1,144 @@
+"""A small clinic for tests: a real database, a real app, and people to act as."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from service import clock
+from service.app import create_app
+from service.domain import passwords, users
+from service.domain.actor import SYSTEM, Actor, Role
+from service.models import Appointment, Base, Doctor, Guardian, Patient, Treatment, User
+from service.settings import Settings
+from service.wiring import Wiring, connect
+
+PASSWORD = "quiet rivers run deep"
+HASH = passwords.hashed(PASSWORD)
+
+
+@dataclass
+class House:
+    """A clinic in a folder of its own."""
+
+    wiring: Wiring
+    app: Flask = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.app = create_app(self.wiring)
+        self.app.testing = False
+
+    @property
+    def settings(self) -> Settings:
+        return self.wiring.settings
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        with self.wiring.database.transaction() as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        with self.wiring.database.reading() as session:
+            yield session
+
+    def user(self, role: str, email: str, name: str = "Somebody", **more: Any) -> Actor:
+        """Make a user (and the doctor or patient behind it) who signs in with PASSWORD."""
+        with self.writing() as session:
+            user = users.add(
+                session, SYSTEM, role=role, email=email, name=name, country="DE", password_hash=HASH, **more
+            )
+        return self.actor(user.email)
+
+    def actor(self, email: str) -> Actor:
+        """The actor a user would act as."""
+        with self.reading() as session:
+            user = session.scalars(select(User).where(User.email == email)).one()
+            doctor_id = session.scalar(select(Doctor.id).where(Doctor.user_id == user.id))
+            own = frozenset(session.scalars(select(Guardian.patient_id).where(Guardian.user_id == user.id)))
+        return Actor(Role(user.role), user.name, user.id, doctor_id, own, "127.0.0.1")
+
+    def patient(self, name: str = "Somebody", **more: Any) -> int:
+        """A patient without an account; returns the id."""
+        with self.writing() as session:
+            patient = Patient(name=name, created_at=clock.now() - timedelta(days=400), **more)
+            session.add(patient)
+            session.flush()
+            return patient.id
+
+    def visit(self, doctor: int | None, patient: int, starts_at: datetime, **more: Any) -> int:
+        """A visit of 15 minutes, booked ten days before it begins; returns the id."""
+        values = {"created_at": starts_at - timedelta(days=10), "ends_at": starts_at + timedelta(minutes=15), **more}
+        with self.writing() as session:
+            visit = Appointment(doctor_id=doctor, patient_id=patient, starts_at=starts_at, **values)
+            session.add(visit)
+            session.flush()
+            return visit.id
+
+    def treated(self, doctor: int | None, patient: int, starts_at: datetime, **texts: Any) -> int:
+        """A completed visit with a treatment; returns the treatment's id."""
+        visit = self.visit(doctor, patient, starts_at, status="completed")
+        with self.writing() as session:
+            treatment = Treatment(appointment_id=visit, created_at=starts_at, updated_at=starts_at, **texts)
+            session.add(treatment)
+            session.flush()
+            return treatment.id
+
+    def count(self, table: type[Base], *conditions: Any) -> int:
+        with self.reading() as session:
+            return session.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
+
+    def browser(self, email: str | None = None) -> "Browser":
+        """A browser, signed in as a user when an e-mail is given."""
+        browser = Browser(self.app.test_client(), self)
+        if email is not None:
+            assert browser.sign_in(email).status_code == 303
+        return browser
+
+
+@dataclass
+class Browser:
+    """What a person has in hand: a client that keeps cookies and sends the form token of a page it opened."""
+
+    client: FlaskClient
+    house: House
+
+    def get(self, path: str, **more: Any) -> TestResponse:
+        return self.client.get(path, **more)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> TestResponse:
+        return self.client.post(path, data={"csrf_token": self.token(), **(data or {})}, **more)
+
+    def token(self) -> str:
+        """The form token of whatever page this visitor has open."""
+        page = self.client.get("/", follow_redirects=True).get_data(as_text=True)
+        found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert found is not None
+        return found[1]
+
+    def sign_in(self, email: str, password: str = PASSWORD, **more: Any) -> TestResponse:
+        return self.post("/sign-in", {"email": email, "password": password, **more})
+
+
+def build(folder: Path, **sections: dict[str, Any]) -> House:
+    """Wire a house up over the database file in `folder`, which is migrated already."""
+    settings = Settings(**{"base": folder, **sections})  # type: ignore[arg-type]
+    return House(connect(settings, "test"))
+
+
+def at(text: str) -> datetime:
+    """An instant written `2026-05-04 08:00` in UTC."""
+    return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(text)
