@@ -1,8 +1,7 @@
 """The demo clinic: an empty database becomes one with made-up people and more than a year of visits."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
-from itertools import islice
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,14 +43,18 @@ def fill(
     calendar = _Calendar(zone, now, "" if is_sqlite else "+00")
     fixed = demo_plan.arranged(size)
     counts = demo_plan.counts(size, fixed, calendar.today, _stream(seed, 1))
-    people = _People(session, size, calendar, min(counts) - RECORDS_BEGIN, password_hash)
-    accounts = people.add(_stream(seed, 0))
-    book = _Book(session, size, calendar, progress)
+    rows = _Rows(session)
+    accounts = _add_people(rows, size, calendar, min(counts), _stream(seed, 0), password_hash)
+    rows.write()
     for offset in sorted(counts):
         rng = _stream(seed, calendar.date(offset).toordinal())
         for visit in demo_plan.day(size, rng, offset, counts[offset], fixed.get(offset, [])):
-            book.add(offset, visit, rng.random(), rng.getrandbits(64), rng.getrandbits(64))
-    book.write()
+            _add_visit(rows, calendar, offset, visit, rng)
+        if rows.waiting >= BATCH:
+            rows.write()
+            progress(rows.next_id(Appointment) - 1, size.appointments)
+    rows.write()
+    progress(size.appointments, size.appointments)
     if not is_sqlite:
         _advance_sequences(session)
     installation = session.get_one(Installation, 1)
@@ -61,29 +64,23 @@ def fill(
 
 
 def _stream(seed: int, ordinal: int) -> Random:
-    """The random numbers of one day (0 and 1: of the people and of the plan), whatever time of day it is."""
+    """The random numbers of one day, whatever the time; days 0 and 1 are the people's and the plan's."""
     return Random(f"{seed}/{ordinal}")  # noqa: S311 - made-up people, nothing secret
 
 
 def _refuse_filled(session: Session) -> None:
     if session.scalar(select(exists().where(User.id > 0))):
         raise Conflict(_("This database has users already: a demo clinic only goes into an empty one."))
-    for model in (Doctor, Patient, Appointment):
-        if session.scalar(select(exists().where(model.id > 0))):
-            raise Conflict(_("This database has records already: a demo clinic only goes into an empty one."))
-
-
-def _insert(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows whose values are written as the database keeps them already."""
-    if rows:
-        session.execute(insert(table(model.__tablename__, *map(column, rows[0]))), rows)
+    if any(session.scalar(select(exists().where(model.id > 0))) for model in (Doctor, Patient, Appointment)):
+        raise Conflict(_("This database has records already: a demo clinic only goes into an empty one."))
 
 
 def _advance_sequences(session: Session) -> None:
     """Let PostgreSQL go on behind the ids that were given here; SQLite does so by itself."""
     for model in (User, Doctor, Patient, Appointment, Treatment):
-        sequence = func.pg_get_serial_sequence(model.__tablename__, "id")
-        session.execute(select(func.setval(sequence, func.max(model.id))).having(func.max(model.id) > 0))
+        newest = session.scalar(select(func.max(model.id)))
+        if newest:
+            session.execute(select(func.setval(func.pg_get_serial_sequence(model.__tablename__, "id"), newest)))
 
 
 class _Calendar:
@@ -118,52 +115,29 @@ class _Calendar:
         return f"{instant:%Y-%m-%d %H:%M:%S.%f}{self._suffix}"
 
 
-class _People:
-    """Writes the staff, the patients and their accounts, with ids from 1."""
+class _Rows:
+    """Rows that wait to be inserted many at a time, with ids from 1 and values written as the database keeps them."""
 
-    def __init__(
-        self, session: Session, size: Size, calendar: _Calendar, first_day: int, password_hash: str
-    ) -> None:
+    ORDER: tuple[type[Base], ...] = (User, Doctor, Patient, Guardian, Appointment, Treatment)
+
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._size = size
-        self._calendar = calendar
-        self._first_day = first_day
-        self._password_hash = password_hash
-        self._users: list[dict[str, Any]] = []
+        self._waiting: dict[type[Base], list[dict[str, Any]]] = {model: [] for model in self.ORDER}
+        self._written = dict.fromkeys(self.ORDER, 0)
 
-    def add(self, rng: Random) -> list[str]:
-        """Insert everybody; returns the addresses of the accounts, the one to try first of each role in front."""
-        began = self._calendar.quarters(self._first_day)[1]
-        self._user(f"admin@{demo_people.DOMAIN}", "Ines Albrecht", Role.ADMIN, began)
-        self._user(f"reception@{demo_people.DOMAIN}", "Jonas Weber", Role.RECEPTIONIST, began)
-        doctors = []
-        for index in range(self._size.doctors):
-            name, department = demo_people.doctor_name(index, rng), demo_people.department(index)
-            user_id = self._user(f"doctor{index + 1}@{demo_people.DOMAIN}", name, Role.DOCTOR, began)
-            row = {"id": index + 1, "user_id": user_id, "name": name, "created_at": began}
-            doctors.append({**row, "department": demo_people.DEPARTMENTS[department]})
-        _insert(self._session, User, self._users)
-        _insert(self._session, Doctor, doctors)
-        staff, self._users = self._users, []
-        self._add_patients(rng)
-        emails = [user["email"] for user in (*staff[:3], self._users[0], *staff[3:], *self._users[1:])]
-        return emails
+    @property
+    def waiting(self) -> int:
+        """How many appointments wait."""
+        return len(self._waiting[Appointment])
 
-    def _add_patients(self, rng: Random) -> None:
-        ...
+    def next_id(self, model: type[Base]) -> int:
+        """The id of the row that is added next."""
+        return self._written[model] + len(self._waiting[model]) + 1
 
+    def add(self, model: type[Base], **values: Any) -> int:
+        """Let a row wait; returns its id."""
+        values["id"] = self.next_id(model)
+        self._waiting[model].append(values)
+        return values["id"]
 
-class _Book:
-    """Gathers the rows of visits and treatments and writes them a batch at a time."""
-
-    def __init__(
-        self, session: Session, size: Size, calendar: _Calendar, progress: Callable[[int, int], None]
-    ) -> None:
-        self._session = session
-        self._size = size
-        self._calendar = calendar
-        self._progress = progress
-        self._appointments: list[dict[str, Any]] = []
-        self._treatments: list[dict[str, Any]] = []
-        self._written = 0
-        self._treated = 0
+    def write(self) -> None: ...
