@@ -22,7 +22,6 @@ DEPARTMENTS = (
     "Neurology",
     "Ophthalmology",
 )
-PAEDIATRICS = DEPARTMENTS.index("Paediatrics")
 
 FIRST_DOCTORS = (
     "Dr. Miriam Weiß",
@@ -52,29 +51,29 @@ FIRST_PATIENTS = (
     "प्रिया शर्मा",
 )
 
+
+def _words(*lines: str) -> tuple[str, ...]:
+    return tuple(" ".join(lines).split())
+
+
 LATIN = (
-    "Anna Bjørn Chloé Dmitar Élodie François Gisela Håkan Ines Jörg Katarína Łukasz Małgorzata Noël Ólafur Paula Quirin "
-    "Renée Søren Thérèse Ümit Víctor Wiebke Ximena Yara Željko".split(),
-    "Albrecht Böhm Çelik D'Angelo Dvořák Eriksson Fernández Großmann Hansen Ibáñez Jovanović Kowalczyk Lefèvre Müller "
-    "Nguyễn O'Neill Østergaard Petrović Rossi Schäfer Szabó Țurcanu Vandenberghe Weißmann Yılmaz Żak".split(),
+    _words(
+        "Anna Bjørn Chloé Dmitar Élodie François Gisela Håkan Ines Jörg Katarína Łukasz Małgorzata",
+        "Noël Ólafur Paula Quirin Renée Søren Thérèse Ümit Víctor Wiebke Ximena Yara Željko",
+    ),
+    _words(
+        "Albrecht Böhm Çelik D'Angelo Dvořák Eriksson Fernández Großmann Hansen Ibáñez Jovanović Kowalczyk Lefèvre",
+        "Müller Nguyễn O'Neill Østergaard Petrović Rossi Schäfer Szabó Țurcanu Vandenberghe Weißmann Yılmaz Żak",
+    ),
 )
 OTHER_SCRIPTS = (
-    (
-        "Иван Мария Сергей Ольга Николай Дарья".split(),
-        "Петренко Шевченко Коваленко Бондарь Ткаченко Мороз".split(),
-        " ",
-    ),
-    (
-        "Γιώργος Μαρία Νίκος Σοφία Κώστας Άννα".split(),
-        "Αλεξίου Βασιλείου Γεωργίου Δημητρίου Καρράς Λάππας".split(),
-        " ",
-    ),
-    ("أحمد فاطمة يوسف مريم عمر سلمى".split(), "الخطيب النجار المصري الحلبي منصور سالم".split(), " "),
-    ("דוד שרה יעקב מרים אורי תמר".split(), "כהן מזרחי פרץ ביטון אברהם פרידמן".split(), " "),
-    ("अमित सुनीता राहुल अंजलि विकास मीरा".split(), "वर्मा गुप्ता सिंह पटेल जोशी कुमार".split(), " "),
-    ("伟 芳 秀英 敏 静 建国".split(), "李 张 刘 杨 赵 黄".split(), ""),
+    (_words("Иван Мария Сергей Ольга Николай Дарья"), _words("Петренко Шевченко Коваленко Бондарь Ткаченко"), " "),
+    (_words("Γιώργος Μαρία Νίκος Σοφία Κώστας Άννα"), _words("Αλεξίου Βασιλείου Γεωργίου Καρράς Λάππας"), " "),
+    (_words("أحمد فاطمة يوسف مريم عمر سلمى"), _words("الخطيب النجار المصري الحلبي منصور"), " "),
+    (_words("דוד שרה יעקב מרים אורי תמר"), _words("כהן מזרחי פרץ ביטון אברהם"), " "),
+    (_words("अमित सुनीता राहुल अंजलि विकास मीरा"), _words("वर्मा गुप्ता सिंह पटेल जोशी"), " "),
+    (_words("伟 芳 秀英 敏 静 建国"), _words("李 张 刘 杨 赵"), ""),
 )
-
 # Ranges that the Bundesnetzagentur keeps free for films and books: nobody can be called there.
 PHONES = (
     ("+493023125", 3),
@@ -90,7 +89,7 @@ REASONS = ("check-up", "follow-up", "vaccination", "new complaint", "test result
 PATIENT_CANCELS = ("feeling better", "cannot get off work", "other appointment, sorry", "no childcare", "travelling")
 CLINIC_CANCELS = ("doctor is ill", "emergency in the clinic", "device out of order")
 
-VISIT_TYPES = ("Check-up", "Follow-up", "First visit", "Acute visit", "Consultation", "Control after surgery")
+VISIT_TYPES = ("Check-up", "Follow-up", "Acute visit", "Consultation", "Control", "Second opinion")
 DURATIONS = ("since yesterday", "for three days", "for about a week", "for two months, on and off", "since the winter")
 CARE = ("", ", control in two weeks", "; come back if it gets worse", ", sick note for three days")
 
@@ -171,7 +170,7 @@ class Person(NamedTuple):
 
 
 def doctor_name(index: int, rng: Random) -> str:
-    """The name of one doctor."""
+    """The name of the doctor at an index."""
     made_up = f"Dr. {rng.choice(LATIN[0])} {rng.choice(LATIN[1])}"
     return FIRST_DOCTORS[index] if index < len(FIRST_DOCTORS) else made_up
 
@@ -179,6 +178,11 @@ def doctor_name(index: int, rng: Random) -> str:
 def department(doctor: int) -> int:
     """The index of a doctor's department."""
     return doctor % len(DEPARTMENTS)
+
+
+def is_for_children(doctor: int) -> bool:
+    """Whether the doctor's own patients are children."""
+    return DEPARTMENTS[department(doctor)] == "Paediatrics"
 
 
 def account(index: int) -> str:
@@ -228,7 +232,7 @@ def _person(index: int, patients: int, doctors: int, rng: Random, before: Person
     prefix, digits = rng.choice(PHONES)
     phone = f"{prefix}{rng.randrange(10**digits):0{digits}}"
     # Those whom the children's doctor looks after are children, but not where they are somebody's parent.
-    young = is_child or (index % 10 != PARENT and department(index % doctors) == PAEDIATRICS)
+    young = is_child or (index % 10 != PARENT and is_for_children(index % doctors))
     return Person(
         name=FIRST_PATIENTS[index] if index < len(FIRST_PATIENTS) else name,
         email=_address(index, patients, chance, before.email),

@@ -72,17 +72,18 @@ def arranged(size: Size) -> dict[int, list[Visit]]:
         slots = (44, 45, 48)
         people = demo_people.family(size.patients)
         today += [Visit(slot, size.rooms - 1, who, 0) for slot, who in zip(slots, people, strict=True)]
-    arranged = {0: today[: _visits_today(size)]}
+    visits = {0: today[: _visits_today(size)]}
+    for_adults = [doctor for doctor in range(size.doctors) if not demo_people.is_for_children(doctor)]
     for turn in range(min(TURNS, size.appointments - _visits_today(size))):
-        doctor = (turn + 1) // 2 % size.doctors if turn % 2 else 0
-        arranged[-5 - 17 * turn] = [Visit(7 * turn % SLOTS, doctor, 0, turn)]
-    return arranged
+        doctor = for_adults[(turn + 1) // 2 % len(for_adults)] if turn % 2 else 0
+        visits[-5 - 17 * turn] = [Visit(7 * turn % SLOTS, doctor, 0, turn)]
+    return visits
 
 
 def counts(size: Size, fixed: Mapping[int, Sequence[Visit]], today: date, rng: Random) -> dict[int, int]:
     """How many visits beside the arranged ones each day has; what does not fit makes the past longer."""
-    today_count = _visits_today(size) - len(arranged[0])
-    rest = size.appointments - sum(map(len, arranged.values())) - today_count
+    today_count = _visits_today(size) - len(fixed[0])
+    rest = size.appointments - sum(map(len, fixed.values())) - today_count
     most = FULL * size.rooms
     limits = {offset: math.ceil(most * (1 - 0.7 * offset / AHEAD)) for offset in range(1, AHEAD + 1)}
     past = max(YEAR, math.ceil((rest - sum(limits.values())) / most) + 1)
@@ -117,14 +118,15 @@ def _spread(total: int, weights: Mapping[int, float], limits: Mapping[int, int])
 # One day: who comes when
 
 
-def day(size: Size, rng: Random, offset: int, count: int, arranged: Sequence[Visit]) -> list[Visit]:
+def day(size: Size, rng: Random, offset: int, count: int, fixed: Sequence[Visit]) -> list[Visit]:
     """The visits of a day in order: the arranged ones and `count` more."""
-    visits = list(arranged)
-    seen, taken = {visit.patient for visit in arranged}, {(visit.slot, visit.patient) for visit in arranged}
-    lead = arranged[0].doctor if arranged else offset % size.doctors
+    visits = list(fixed)
+    seen, taken = {visit.patient for visit in fixed}, {(visit.slot, visit.patient) for visit in fixed}
+    lead = fixed[0].doctor if fixed else offset % size.doctors
     for place in range(size.rooms):
         doctor = (lead + place) % size.doctors
-        free = [slot for slot in range(SLOTS) if (slot, doctor) not in {visit[:2] for visit in arranged}]
+        occupied = {visit.slot for visit in fixed if visit.doctor == doctor}
+        free = [slot for slot in range(SLOTS) if slot not in occupied]
         for slot in _slots(rng, free, (count + place) // size.rooms):
             patient = _patient(size, rng, doctor, slot, seen, taken)
             seen.add(patient)
@@ -143,13 +145,13 @@ def _slots(rng: Random, free: Sequence[int], count: int) -> Iterator[int]:
 def _patient(size: Size, rng: Random, doctor: int, slot: int, seen: set[int], taken: set[tuple[int, int]]) -> int:
     """Mostly one of the doctor's own patients (every so-many-th is), not twice a day, never twice at a time."""
     own = -(-(size.patients - doctor) // size.doctors)
-    loyalty = 1.0 if demo_people.department(doctor) == demo_people.PAEDIATRICS else 0.8
+    loyalty = 1.0 if demo_people.is_for_children(doctor) else 0.8
     for _attempt in range(8):
         is_own = rng.random() < loyalty and own > 0
         patient = doctor + size.doctors * int(rng.random() * own) if is_own else int(rng.random() * size.patients)
         if patient not in seen:
             return patient
-    start = int(rng.random() * size.patients)
-    return next(patient for patient in (*range(start, size.patients), *range(start)) if (slot, patient) not in taken)
-
-
+    patient = int(rng.random() * size.patients)
+    while (slot, patient) in taken:
+        patient = (patient + 1) % size.patients
+    return patient
