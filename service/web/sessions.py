@@ -25,7 +25,7 @@ class SignInForm(Form):
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> ResponseReturnValue:
     """The sign-in form; a good password opens a new session under a new token."""
-    if request.method == "GET" and context.visitor() is not None:
+    if request.method != "POST" and context.visitor() is not None:
         return redirect(_back_to(request.args.get("next", "")), 303)
     form = SignInForm(request.form if request.method == "POST" else None, next=request.args.get("next", ""))
     if request.method == "POST" and form.validate():

@@ -15,7 +15,6 @@ from service.translation import gettext as _
 from service.web.visits import COLOURS, Visit, visits
 
 blueprint = Blueprint("today", __name__)
-LATE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ def _columns(shown: list[Visit]) -> list[Column]:
     }
     for one in shown:
         columns[one.status if one.status in columns else "not_coming"].visits.append(one)
+    columns["completed"].visits.reverse()  # what was done last is asked for most
     return list(columns.values())
 
 
@@ -86,7 +86,7 @@ def _doctor(actor: Actor) -> int | None:
     asked = request.args.get("doctor_id", "")
     if actor.role == Role.DOCTOR or not asked:
         return None
-    if not (asked.isascii() and asked.isdigit()) or int(asked) >= 2**63:
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 20) or int(asked) >= 2**63:
         raise NotFound
     return int(asked)
 

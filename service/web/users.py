@@ -24,7 +24,7 @@ def invite(token: str) -> ResponseReturnValue:
     form = InviteForm(request.form if request.method == "POST" else None)
     user = users.invited(context.reading(), token)
     name = user.name if user else None
-    status = 200 if user and request.method == "GET" else 422 if user else 410
+    status = 410 if user is None else 422 if request.method == "POST" else 200
     if user and request.method == "POST" and form.validate():
         try:
             hashed = passwords.hashed(passwords.check(form.password.data or ""))
