@@ -1,7 +1,6 @@
 """create_app(wiring): blueprints, access, error pages, headers. It starts no thread and no scheduler."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
@@ -64,7 +63,6 @@ def create_app(wiring: Wiring) -> Flask:
         MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
         MAX_FORM_PARTS=200,
         WTF_CSRF_SECRET_KEY=wiring.secret_key,
-        TRUSTED_HOSTS=_own_names(settings.clinic.public_url, settings.server.host),
     )
     app.url_map.converters["row_id"] = RowId
     app.session_interface = Cookies(wiring.secret_key)
@@ -79,12 +77,6 @@ def create_app(wiring: Wiring) -> Flask:
     access.install(app)
     app.context_processor(_shared)
     return app
-
-
-def _own_names(public_url: str, host: str) -> list[str]:
-    """The host names requests may be addressed to; any other Host header is refused."""
-    names = {"localhost", "127.0.0.1", "[::1]", urlsplit(public_url).hostname or ""}
-    return sorted(names | ({host} if host not in ("0.0.0.0", "::") else set()))  # noqa: S104 compared, not bound
 
 
 def _shared() -> dict[str, Any]:

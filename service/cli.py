@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 from sqlalchemy.exc import DBAPIError
 
-from service import clock, database, demo, logs
+from service import __version__, clock, database, demo, logs
 from service.database import DatabaseError
 from service.domain import exports, passwords, reminders, reports, users
 from service.domain.actor import SYSTEM
@@ -21,6 +22,7 @@ from service.domain.errors import DomainError
 from service.settings import Settings, SettingsError, load
 from service.wiring import Wiring, connect
 
+log = structlog.get_logger()
 Command = Callable[..., Any]
 
 
@@ -39,6 +41,9 @@ class Rounds(click.Group):
             _leave(database.explain(error))
         except OSError as error:
             _leave(f"{error.filename or 'The system'}: {error.strerror or error}.")
+        except Exception as error:
+            log.exception("command failed")
+            _leave(f"That went wrong ({type(error).__name__}); nothing was half done. The log line above says where.")
 
 
 def _leave(sentence: str) -> None:
@@ -58,7 +63,11 @@ def _with_serve(args: list[str], commands: set[str]) -> list[str]:
 
 
 def _settings(ctx: click.Context) -> Settings:
-    chosen = ctx.params.pop("config", None) or ctx.find_root().params.get("config")
+    """The settings the innermost --config names: each command and group on the way may have one."""
+    here: click.Context | None = ctx
+    chosen = None
+    while here is not None and not chosen:
+        chosen, here = here.params.get("config"), here.parent
     return load(Path(chosen) if chosen else None)
 
 
@@ -83,7 +92,7 @@ _config = click.option("--config", type=click.Path(), help="The settings file; d
 
 @click.group(cls=Rounds, context_settings={"help_option_names": ["-h", "--help"]})
 @_config
-@click.version_option(package_name=None, version="0.1.0", prog_name="Rounds")
+@click.version_option(version=__version__, prog_name="Rounds")
 def rounds(config: str | None) -> None:
     """Rounds: appointments, reminders, reports and exports of a small clinic."""
 
@@ -199,7 +208,8 @@ def add_user(
 
 
 @rounds.group("run-job")
-def run_job() -> None:
+@_config
+def run_job(config: str | None) -> None:
     """Do now what a scheduled job does."""
 
 

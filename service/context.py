@@ -71,9 +71,10 @@ def transaction() -> Iterator[Session]:
 
 @contextmanager
 def transaction_if_possible(act: str) -> Iterator[Session]:
-    """A transaction whose failure is only logged: for notes that must not stop the act they are about."""
+    """A transaction whose failure is only logged, and soon: for notes that must not hold up the page they are about."""
+    _close()
     try:
-        with transaction() as session:
+        with wiring().database.transaction(wait=False) as session:
             yield session
     except DBAPIError:
         log.exception("not written", act=act)

@@ -3,6 +3,7 @@
 SQLite runs in WAL with `synchronous=FULL`: a commit that was acknowledged survives a power cut.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -19,6 +20,9 @@ from service.models import Installation
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 BUSY_SECONDS = 5
+HASTY_MS = 100
+MIGRATING = 0x726F756E6473
+"""The key of PostgreSQL's lock that one migration at a time holds."""
 
 
 class DatabaseError(Exception):
@@ -38,6 +42,7 @@ class Database:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._readers = sessionmaker(reading, autoflush=False, expire_on_commit=False)
         self._writers = sessionmaker(self.engine, expire_on_commit=False)
+        self._hasty_writers = sessionmaker(self.engine.execution_options(hasty=True), expire_on_commit=False)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -46,9 +51,12 @@ class Database:
             yield session
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """A writing session: commits at the end, rolls back on any exception."""
-        with self._writers.begin() as session:
+    def transaction(self, *, wait: bool = True) -> Iterator[Session]:
+        """A writing session: commits at the end, rolls back on any exception.
+
+        Waits five seconds for another writer, or hardly at all without `wait` (SQLite).
+        """
+        with (self._writers if wait else self._hasty_writers).begin() as session:
             yield session
 
     def close(self) -> None:
@@ -70,8 +78,14 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A writer takes the lock at once: upgrading a read transaction later fails whatever the time-out.
-        reading = connection.get_execution_options().get("reading", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if options.get("hasty"):
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {HASTY_MS}")
+        try:
+            connection.exec_driver_sql("BEGIN" if options.get("reading") else "BEGIN IMMEDIATE")
+        finally:
+            if options.get("hasty"):
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
     return engine
 
@@ -92,19 +106,33 @@ def present_revision(database: Database) -> str | None:
         raise DatabaseError(explain(error)) from error
 
 
-def migrate(database: Database) -> str:
-    """Bring the database to this version in one transaction and return its revision.
-
-    Raises DatabaseError when the database is newer than the program, or cannot be used.
-    """
+def check(database: Database) -> None:
+    """Raises DatabaseError, with nothing made, when the database is damaged or newer, or its folder is not ours."""
+    if database.is_sqlite:
+        file = Path(database.engine.url.database or "")
+        if not file.parent.is_dir():
+            raise DatabaseError(f"There is no folder {file.parent} for the database: make it, or set [database] url.")
+        if not os.access(file.parent, os.W_OK):
+            raise DatabaseError(f"The folder {file.parent} cannot be written: check who owns it.")
+        if not file.exists():
+            return
     present, newest = present_revision(database), newest_revision()
-    if present == newest:
-        return newest
     if present is not None and present > newest:
         raise DatabaseError(
             f"The database was made by a newer version of Rounds (revision {present}, this program knows {newest}): "
             "start the newer program."
         )
+
+
+def migrate(database: Database) -> str:
+    """Bring the database to this version in one transaction and return its revision.
+
+    Raises DatabaseError when the database is newer than the program, or cannot be used.
+    """
+    check(database)
+    newest = newest_revision()
+    if present_revision(database) == newest:
+        return newest
     from alembic import command  # imported here: most starts have nothing to migrate
     from alembic.config import Config
 
@@ -112,11 +140,12 @@ def migrate(database: Database) -> str:
     config.set_main_option("script_location", str(MIGRATIONS))
     try:
         with database.engine.begin() as connection:
+            if not database.is_sqlite:  # one at a time; on SQLite the transaction itself sees to that
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-        with database.transaction() as session:
-            if session.get(Installation, 1) is None:
-                session.add(Installation(id=1, created_at=clock.now()))
+            if connection.execute(select(Installation.id)).one_or_none() is None:
+                connection.execute(insert(Installation).values(id=1, created_at=clock.now()))
     except DBAPIError as error:
         raise DatabaseError(explain(error)) from error
     return newest

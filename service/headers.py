@@ -1,10 +1,13 @@
 """Headers of every answer: what a browser may load, keep and tell others; and one log line a request."""
 
 import secrets
+from ipaddress import ip_address
+from socket import gethostname
 from time import monotonic
+from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, abort, g, request
 
 from service import context
 
@@ -24,6 +27,20 @@ def install(app: Flask) -> None:
 def _begin() -> None:
     g.request_id = secrets.token_hex(6)
     g.began = monotonic()
+    if not _is_ours(urlsplit(f"//{request.host}").hostname or ""):
+        abort(400)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a Host header names this service. A bare address always does: nobody can point one at us by DNS."""
+    settings = context.wiring().settings
+    if name in ("localhost", gethostname().lower(), settings.server.host.lower()):
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return name == (urlsplit(settings.clinic.public_url).hostname or "")
+    return True
 
 
 def _dress(response: Response) -> Response:

@@ -1,9 +1,11 @@
 """`serve`: one process with waitress in the main thread, the scheduler and the pools beside it."""
 
+import os
 import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from socket import socket
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -30,6 +32,10 @@ class Stopping:
 
     at: float | None = None
 
+    def __init__(self) -> None:
+        self.listeners: list[socket] = []
+        """Closed with the signal, so that a new request is refused at once instead of waiting in vain."""
+
     def install(self) -> None:
         """SIGTERM and Ctrl-C leave waitress's loop, which then lets running requests finish."""
         signal.signal(signal.SIGTERM, self._stop)
@@ -42,6 +48,8 @@ class Stopping:
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         if self.at is None:
             self.at = monotonic()
+            for listener in self.listeners:
+                listener.close()
             raise SystemExit(0)
 
 
@@ -49,11 +57,13 @@ def serve(settings: Settings, host: str, port: int) -> bool:
     """Run until told to stop; False when a thread would not end in time. Raises SettingsError, DatabaseError."""
     stopping = Stopping()
     stopping.install()
+    _check_exports(settings)
     wiring = connect(settings, "serve")
     with _only_one(settings, wiring):
         database.migrate(wiring.database)
         wiring.tasks.histories()
         server = _listen(wiring, host, port)
+        stopping.listeners = [one.socket for one in _map(server).values() if one.accepting]
         url = _address(
             host, server.effective_listen[0][1] if hasattr(server, "effective_listen") else server.effective_port
         )
@@ -80,6 +90,15 @@ def serve(settings: Settings, host: str, port: int) -> bool:
         wiring.database.close()
     log.info("stopped", all_ended=ended)
     return ended
+
+
+def _check_exports(settings: Settings) -> None:
+    """Raises SettingsError, with nothing made, when the exports' folder cannot be made or written."""
+    folder = settings.histories
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        raise SettingsError(f"The folder {folder} cannot be written: set [exports] folder to another one.")
 
 
 def _only_one(settings: Settings, wiring: Wiring) -> AbstractContextManager[object]:
@@ -129,6 +148,12 @@ def _listen(wiring: Wiring, host: str, port: int) -> Any:
         ) from None
     except OverflowError:
         raise SettingsError(f"server.port = {port}: expected a number from 0 to 65535.") from None
+
+
+def _map(server: Any) -> dict[int, Any]:
+    """The sockets of waitress's loop, which it keeps in one of two places."""
+    found: dict[int, Any] = server.map if hasattr(server, "map") else server._map
+    return found
 
 
 def _address(host: str, port: int) -> str:

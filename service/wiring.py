@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 from service import settings as settings_module
-from service.database import Database
+from service.database import Database, check
 from service.jobs.local_backend import LocalBackend
 from service.jobs.queue import JobQueue
 from service.jobs.tasks import Tasks
@@ -28,8 +28,9 @@ class Wiring:
 
 
 def connect(settings: Settings, kind: str) -> Wiring:
-    """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError."""
+    """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError, DatabaseError."""
     database = Database(settings.database_url, pool_size=settings.server.threads + settings.jobs.export_workers + 6)
+    check(database)
     channel = channels.choose(settings)
     tasks = Tasks(database, settings, channel, owner=f"{kind}-{secrets.token_hex(8)}")
     return Wiring(

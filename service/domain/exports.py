@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,20 +20,25 @@ from service import clock
 from service.domain import audit, history_csv, patients
 from service.domain.actor import SYSTEM, Actor
 from service.domain.errors import Conflict, Gone, NotFound
-from service.models import Export
+from service.models import Appointment, Export, Treatment
 from service.translation import gettext as _
 
 LEASE = timedelta(seconds=30)
+SAME_PRESS = timedelta(seconds=10)
+"""Within it another press means the same export, unless the history has changed."""
 ATTEMPTS = 2
 """An export that a stop cuts off starts again once; the second time it has failed."""
 
 
 def request(session: Session, actor: Actor, patient_id: int) -> Export:
-    """The patient's unfinished export, or a new pending one. Raises NotFound for a patient who is not the actor's."""
+    """The patient's unfinished export, or the one just finished with nothing new since, or a new pending one.
+
+    So many clicks make one file. Raises NotFound for a patient who is not the actor's.
+    """
     patient = patients.fetch_clinical(session, actor, patient_id)
-    running = _unfinished(session, patient.id)
-    if running is not None:
-        return running
+    present = _unfinished(session, patient.id) or _just_made(session, patient.id)
+    if present is not None:
+        return present
     now = clock.now()
     export = Export(
         id=secrets.token_hex(16),
@@ -235,6 +240,25 @@ def release(session: Session, owner_prefix: str) -> None:
 def _unfinished(session: Session, patient_id: int) -> Export | None:
     unfinished = Export.status.in_(("pending", "running"))
     return session.scalar(select(Export).where(Export.patient_id == patient_id, unfinished))
+
+
+def _just_made(session: Session, patient_id: int) -> Export | None:
+    """An export of the last few seconds whose history has not changed since."""
+    export = session.scalar(
+        select(Export)
+        .where(Export.patient_id == patient_id, Export.status == "available")
+        .where(Export.created_at > clock.now() - SAME_PRESS, Export.expires_at > clock.now())
+        .order_by(Export.created_at.desc())
+        .limit(1)
+    )
+    if export is None:
+        return None
+    changed = exists().where(
+        Treatment.appointment_id == Appointment.id,
+        Appointment.patient_id == patient_id,
+        Treatment.updated_at >= export.created_at,
+    )
+    return None if session.scalar(select(changed)) else export
 
 
 def _free(now: datetime) -> ColumnElement[bool]:

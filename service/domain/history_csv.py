@@ -7,7 +7,7 @@ ever added at the end. Rows come from the driver's own cursor: a million of them
 import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
@@ -33,7 +33,6 @@ BATCH = 1000
 
 # A spreadsheet runs a cell as a formula when it begins so, also behind blanks (OWASP, WSTG-INPV-21).
 _formula = re.compile(r"[\s\x00]*[=+\-@＝＋－＠]|[^\S\t\r\n]*[\t\r\n\x00]").match
-_suspects = re.compile(r"[=+\-@＝＋－＠\t\r\n\x00]").search
 
 
 def guarded(text: str) -> str:
@@ -93,32 +92,50 @@ def _batches(session: Session, patient_id: int, zone: ZoneInfo) -> Iterator[list
         .order_by(Appointment.starts_at.desc(), Treatment.id)
     )
     local = _LocalTimes(zone)
-    rows = session.connection().execution_options(stream_results=True, max_row_buffer=BATCH).execute(query)
+    streamed = {"stream_results": True, "max_row_buffer": BATCH}  # of this query only, not of what the session does next
+    rows = session.connection().execute(query, execution_options=streamed)
     for partition in rows.partitions(BATCH):
         yield [_fields(row, local) for row in partition]
 
 
 def _fields(row: Sequence[Any], local: "_LocalTimes") -> list[Any]:
-    fields = [field if field.__class__ is not str else _safe(field) if _suspects(field) else field for field in row]
-    fields[3] = local[row[3]]
-    fields[10] = "" if row[10] is None else str(row[10])
-    return fields
+    # Nearly every text begins with a letter or a digit and has no CR: it needs no closer look.
+    patient, doctor, *texts = [
+        text if not text or (text[0].isalnum() and "\r" not in text) else _safe(text)
+        for text in (row[1], row[2], *row[4:10])
+    ]
+    return [row[0], patient, doctor, local.of(row[3]), *texts, "" if row[10] is None else str(row[10])]
 
 
 def _safe(text: str) -> str:
     return guarded(text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text)
 
 
-class _LocalTimes(dict[Any, str]):
-    """Stored instants as the clinic's wall clock shows them; each hour is converted once."""
+class _LocalTimes:
+    """Stored instants as the clinic's wall clock shows them; an hour's instants share one conversion."""
 
     def __init__(self, zone: ZoneInfo) -> None:
-        super().__init__()
         self._zone = zone
+        self._hours: dict[str, str | None] = {}
+        """Stored `YYYY-MM-DD HH` -> the same on the wall, or None where minutes differ as well."""
 
-    def __missing__(self, stored: Any) -> str:
-        at = datetime.fromisoformat(stored).replace(tzinfo=UTC) if isinstance(stored, str) else stored
-        text = f"{at.astimezone(self._zone):%Y-%m-%d %H:%M}"
-        if len(self) < 50_000:
-            self[stored] = text
-        return text
+    def of(self, stored: Any) -> str:
+        """`YYYY-MM-DD HH:MM` in the zone."""
+        if not isinstance(stored, str):
+            return self._wall(stored)
+        hour = stored[:13]
+        if hour not in self._hours:
+            self._learn(hour)
+        wall = self._hours[hour]
+        return self._wall(datetime.fromisoformat(stored).replace(tzinfo=UTC)) if wall is None else wall + stored[13:16]
+
+    def _learn(self, hour: str) -> None:
+        if len(self._hours) >= 20_000:
+            self._hours.clear()
+        start = datetime.fromisoformat(f"{hour}:00").replace(tzinfo=UTC)
+        first, last = self._wall(start), self._wall(start + timedelta(minutes=59, seconds=59))
+        is_plain = first.endswith(":00") and last == f"{first[:13]}:59"
+        self._hours[hour] = first[:13] if is_plain else None
+
+    def _wall(self, at: datetime) -> str:
+        return str(at.astimezone(self._zone))[:16]

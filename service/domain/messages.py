@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, null, or_, select, update
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock, rendering
@@ -19,6 +19,8 @@ from service.settings import Clinic
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 5
 BACK_OFF = timedelta(minutes=2)
+CLAIMING = 0x6D657373616765
+"""The key of PostgreSQL's lock that one claim at a time holds."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ def claim(session: Session, owner: str, clinic: Clinic, scope: ColumnElement[boo
     Its visit is read again here: cancelled, moved or begun, it is skipped with the reason.
     """
     now = clock.now()
+    if session.get_bind().dialect.name == "postgresql":
+        # One claim at a time, as on SQLite: two at once would each write to a family that shares an address.
+        session.execute(select(func.pg_advisory_xact_lock(CLAIMING)))
     chosen = (
         select(Message.id)
         .where(scope, Message.due_at <= now, _free(now))
@@ -60,6 +65,7 @@ def claim(session: Session, owner: str, clinic: Clinic, scope: ColumnElement[boo
     reason = _why_not(message, visit, now)
     if reason is not None:
         message.status, message.skip_reason = "skipped", reason
+        _uncover(session, message, now)
         return Claim(message.id, status="skipped", skip_reason=reason)
     others = _absorb(session, message, clinic, now)
     try:
@@ -88,6 +94,13 @@ def refused(session: Session, message_id: int, owner: str, why: str, *, permanen
     for present in ("sending", "handing_over"):
         _move(session, message_id, owner, present, status, last_error=why[:500], due_at=due_at)
     return status
+
+
+def broken(session: Session, message_id: int, owner: str, why: str) -> str:
+    """The channel itself failed: unknown when the content may have left already, else as refused for now."""
+    if _move(session, message_id, owner, "handing_over", "unknown", last_error=why[:500]):
+        return "unknown"
+    return refused(session, message_id, owner, why, permanent=False)
 
 
 def unsure(session: Session) -> int:
@@ -159,6 +172,13 @@ def _absorb(session: Session, message: Message, clinic: Clinic, now: datetime) -
             sibling.status, sibling.skip_reason, sibling.covered_by = "skipped", "duplicate", message.id
             covered.append(visit)
     return covered
+
+
+def _uncover(session: Session, message: Message, now: datetime) -> None:
+    """Queue again what a letter that will not be sent was to list."""
+    covered = and_(Message.covered_by == message.id, Message.status == "skipped", Message.skip_reason == "duplicate")
+    values = {"status": "queued", "skip_reason": null(), "covered_by": null(), "due_at": now}
+    session.execute(update(Message).where(covered).values(**values).execution_options(synchronize_session=False))
 
 
 def _written(message: Message, visits: Sequence[Appointment], clinic: Clinic) -> tuple[str, str]:

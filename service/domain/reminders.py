@@ -47,12 +47,16 @@ class Tally:
             "failed": self.failed,
             "unknown": self.unknown,
             "queued": self.queued,
-            "skipped": dict(sorted(self.skipped.items())),
+            "skipped": {reason: number for reason, number in sorted(self.skipped.items()) if number},
         }
 
 
 def check_day(day: date, zone: ZoneInfo) -> None:
-    """Raises Invalid for a day that is over: nobody is reminded of the past."""
+    """Raises Invalid for a day that is over, or beyond the calendar: nobody is reminded of the past."""
+    try:
+        clock.day_bounds(day, zone)
+    except OverflowError:
+        raise Invalid(_("%(day)s lies beyond the calendar.") % {"day": day.isoformat()}) from None
     if day < clock.today(zone):
         raise Invalid(_("%(day)s is over: reminders are only sent for today or later.") % {"day": day.isoformat()})
 

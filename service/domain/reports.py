@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, contains_eager
 
@@ -25,7 +25,7 @@ def check_month(month: str, zone: ZoneInfo) -> str:
     """The month if it has ended in the clinic's zone; Invalid otherwise."""
     try:
         _start, end = clock.month_bounds(month, zone)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Invalid(_("%(month)s is not a month: write it like 2026-05.") % {"month": month}) from None
     if end > clock.now():
         raise Invalid(_("%(month)s has not ended yet.") % {"month": month})
@@ -40,16 +40,15 @@ def last_month(zone: ZoneInfo) -> str:
 def missing(session: Session, month: str, zone: ZoneInfo) -> tuple[list[int], int]:
     """Ids of doctors whose report of the month is still to be made, and how many are made.
 
-    A doctor has a report when they were here before the month ended and had not left before it began, or had a visit.
+    A doctor has a report when they had a visit in it, or were here before it ended and had not left before it began.
     """
     start, end = clock.month_bounds(month, zone)
     visited = exists().where(
         Appointment.doctor_id == Doctor.id, Appointment.starts_at >= start, Appointment.starts_at < end
     )
     stayed = or_(Doctor.archived_at.is_(None), Doctor.archived_at >= start)
-    due = session.scalars(
-        select(Doctor.id).where(Doctor.created_at < end, or_(stayed, visited)).order_by(Doctor.id)
-    ).all()
+    here = and_(Doctor.created_at < end, stayed)
+    due = session.scalars(select(Doctor.id).where(or_(here, visited)).order_by(Doctor.id)).all()
     made = set(session.scalars(select(Report.doctor_id).where(Report.month == month)))
     return [doctor_id for doctor_id in due if doctor_id not in made], len(made)
 

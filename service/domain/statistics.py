@@ -36,7 +36,7 @@ def _today(session: Session, today: date, zone: ZoneInfo) -> dict[str, int]:
         .where(Appointment.starts_at >= start, Appointment.starts_at < end)
         .group_by(Appointment.status)
     )
-    by_status: dict[str, int] = dict(rows.tuples().all())
+    by_status: dict[str, int] = dict(rows.all())
     return {
         "appointments_today": sum(by_status.values()),
         "completed_today": by_status.get("completed", 0),

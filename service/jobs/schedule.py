@@ -40,6 +40,8 @@ class Row:
         """When it runs, for people."""
         if self.every is Every.DAY:
             return _("every day at %(time)s") % {"time": f"{self.at:%H:%M}"}
+        if self.day == 1:
+            return _("on the 1st of the month at %(time)s") % {"time": f"{self.at:%H:%M}"}
         return _("on day %(day)s of the month at %(time)s") % {"day": self.day, "time": f"{self.at:%H:%M}"}
 
 

@@ -205,6 +205,12 @@ class Tasks:
         except DeliveryError as error:
             with self._db.transaction() as session:
                 return messages.refused(session, claim.id, self.owner, str(error), permanent=error.permanent)
+        except Stopped:
+            raise
+        except Exception as error:  # what the channel did not foresee stops this message only
+            log.error("channel failed", message=claim.id, error=type(error).__name__)
+            with self._db.transaction() as session:
+                return messages.broken(session, claim.id, self.owner, f"{type(error).__name__}: {error}")
         with self._db.transaction() as session:
             messages.sent(session, claim.id, self.owner)
         return "sent"
