@@ -3,13 +3,19 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from service.database import Database, migrate
 from tests.house import House, build
+from tests.postgres import NotFound, Postgres, running
+
+hypothesis.settings.register_profile("rounds", deadline=None)  # a slow computer is no failure
+hypothesis.settings.load_profile("rounds")
 
 
 @pytest.fixture(scope="session")
@@ -25,16 +31,47 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server. Without one its tests are skipped, or fail where nothing may be skipped."""
+    with ExitStack() as running_server:
+        try:
+            server = running_server.enter_context(running())
+        except NotFound as reason:
+            if os.environ.get("ROUNDS_TEST_NOTHING_SKIPPED"):
+                pytest.fail(f"PostgreSQL is needed: {reason}")
+            pytest.skip(f"no PostgreSQL: {reason}")
+        yield server
+
+
 @pytest.fixture
-def make_house(migrated: Path, tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """Builds houses with settings of the test's choice, all on one database file."""
+def database_kind() -> str:
+    """Which database a test runs on; folders whose tests run on both say so in their own conftest."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database_url(
+    database_kind: str, migrated: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """The clinic's migrated database with nobody in it."""
+    if database_kind == "sqlite":
+        shutil.copy(migrated, tmp_path / "rounds.db")
+        yield "sqlite:///rounds.db"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.migrated()
+        yield url
+        server.drop(url)
+
+
+@pytest.fixture
+def make_house(database_url: str, tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """Builds houses with settings of the test's choice, all on one database."""
     houses: list[House] = []
 
     def make(**sections: dict[str, Any]) -> House:
-        file = tmp_path / "rounds.db"
-        if not file.exists():
-            shutil.copy(migrated, file)
-        houses.append(build(tmp_path, **sections))
+        houses.append(build(tmp_path, **{"database": {"url": database_url}, **sections}))
         return houses[-1]
 
     yield make

@@ -1,0 +1,22 @@
+"""The rules of the clinic run on SQLite and on PostgreSQL, most of them on one Monday morning."""
+
+from collections.abc import Iterator
+
+import pytest
+import time_machine
+
+from tests.house import at
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Either."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """Stands at 8 o'clock in Berlin on Monday 4 May 2026; `shift` moves it on."""
+    with time_machine.travel(at("2026-05-04 06:00"), tick=False) as traveller:
+        yield traveller

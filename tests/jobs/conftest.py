@@ -1,0 +1,56 @@
+"""The jobs run on SQLite and on PostgreSQL."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from service.jobs.tasks import Tasks
+from tests.house import House
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Either."""
+    kind: str = request.param
+    return kind
+
+
+@dataclass
+class Desk:
+    """A job queue that only notes what it is handed."""
+
+    runs: list[int] = field(default_factory=list)
+    exports: list[str] = field(default_factory=list)
+    deliveries: int = 0
+
+    def run(self, run_id: int) -> None:
+        """Note a run."""
+        self.runs.append(run_id)
+
+    def export(self, export_id: str) -> None:
+        """Note an export."""
+        self.exports.append(export_id)
+
+    def deliver(self) -> None:
+        """Note that messages wait."""
+        self.deliveries += 1
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def stop(self, seconds: float) -> bool:
+        """Nothing to stop."""
+        return True
+
+
+@pytest.fixture
+def tick(house: House) -> Callable[[], Desk]:
+    """Ticks once and says what was queued."""
+
+    def once(tasks: Tasks = house.wiring.tasks) -> Desk:
+        desk = Desk()
+        tasks.tick(desk)
+        return desk
+
+    return once

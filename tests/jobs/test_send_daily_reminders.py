@@ -1,0 +1,303 @@
+"""The 08:00 job from plan to channel: everybody once, whatever fails, stops or runs beside it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from sqlalchemy import update
+
+from service.jobs.tasks import Tasks
+from service.models import Appointment, JobRun, Message, Patient
+from service.notifications.message import DeliveryError, Letter
+from tests.crowd import together
+from tests.house import House, at
+from tests.recording import Crash, Recording
+
+JOB = "send_daily_reminders"
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    """Stands at 8 o'clock in Berlin on Monday 4 May 2026; `shift` moves it on."""
+    with time_machine.travel(at("2026-05-04 06:00"), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def channel() -> Recording:
+    """What takes the letters."""
+    return Recording()
+
+
+@pytest.fixture
+def doctor(house: House) -> int:
+    """The clinic's doctor."""
+    found = house.user("doctor", "doctor@clinic.example", "Dr. Ada Berg").doctor_id
+    assert found is not None
+    return found
+
+
+def visits(house: House, doctor: int, count: int, time: str = "12:00") -> list[str]:
+    """So many patients with a visit today; returns their addresses."""
+    with house.writing() as session:
+        for number in range(count):
+            patient = Patient(
+                name=f"Patient {number}", email=f"p{number}@mail.example", created_at=at("2026-01-01 00:00")
+            )
+            session.add(patient)
+            session.flush()
+            start = at(f"2026-05-04 {time}")
+            session.add(
+                Appointment(
+                    doctor_id=doctor,
+                    patient_id=patient.id,
+                    starts_at=start,
+                    ends_at=start + timedelta(minutes=15),
+                    created_at=at("2026-05-01 00:00"),
+                )
+            )
+    return [f"p{number}@mail.example" for number in range(count)]
+
+
+def tasks(house: House, channel: Recording, owner: str = "serve-one") -> Tasks:
+    return Tasks(house.wiring.database, house.settings, channel, owner)
+
+
+def run(house: House, channel: Recording, owner: str = "serve-one") -> dict[str, Any] | None:
+    """The job of today, in a process of its own name."""
+    process = tasks(house, channel, owner)
+    return process.execute(process.open_manual(JOB))
+
+
+def statuses(house: House) -> list[str]:
+    with house.reading() as session:
+        return [row.status for row in session.query(Message).order_by(Message.id)]
+
+
+def test_everybody_with_a_visit_today_is_told_once(house: House, doctor: int, channel: Recording) -> None:
+    everybody = visits(house, doctor, 5)
+    house.visit(doctor, house.patient("No address"), at("2026-05-04 12:00"))
+    outcome = run(house, channel)
+    assert outcome == {
+        "date": "2026-05-04",
+        "run": {"sent": 5, "failed": 0, "unknown": 0, "queued": 0, "skipped": {"no_address": 1}},
+        "total": {"sent": 5, "failed": 0, "unknown": 0, "queued": 0, "skipped": {"no_address": 1}},
+    }
+    assert sorted(channel.recipients) == everybody
+
+
+def test_r1_running_again_sends_nothing_again(house: House, doctor: int, channel: Recording) -> None:
+    everybody = visits(house, doctor, 3)
+    run(house, channel)
+    again = run(house, channel)
+    assert again is not None
+    assert again["run"] == {"sent": 0, "failed": 0, "unknown": 0, "queued": 0, "skipped": {}}
+    assert again["total"]["sent"] == 3
+    assert sorted(channel.recipients) == everybody
+
+
+def test_nothing_due_is_a_run_like_any_other(house: House, channel: Recording) -> None:
+    outcome = run(house, channel)
+    assert outcome is not None
+    assert outcome["total"] == {"sent": 0, "failed": 0, "unknown": 0, "queued": 0, "skipped": {}}
+    assert channel.letters == []
+
+
+def test_f11_two_processes_at_the_same_moment_tell_everybody_once(house: House, doctor: int) -> None:
+    everybody = visits(house, doctor, 200)
+    channels = [Recording(), Recording()]
+    together(2, lambda number: run(house, channels[number], f"serve-{number}"))
+    assert sorted(channels[0].recipients + channels[1].recipients) == sorted(everybody)
+    assert statuses(house) == ["sent"] * 200
+
+
+def test_a_family_counts_one_letter_and_the_others_as_duplicates(
+    house: House, doctor: int, channel: Recording
+) -> None:
+    for name in ("Lena Vogt", "Mia Vogt", "Ben Vogt"):
+        house.visit(doctor, house.patient(name, email="vogt@mail.example"), at("2026-05-04 12:00"))
+    outcome = run(house, channel)
+    assert outcome is not None
+    assert (outcome["run"]["sent"], outcome["run"]["skipped"]) == (1, {"duplicate": 2})
+    assert channel.recipients == ["vogt@mail.example"]
+
+
+def refusing(recipient: str, *, permanent: bool) -> Any:
+    def refuse(letter: Letter) -> None:
+        if letter.recipient == recipient:
+            raise DeliveryError("550 no such user" if permanent else "451 try later", permanent=permanent)
+
+    return refuse
+
+
+def test_f15_one_address_that_is_refused_stops_nobody_else(house: House, doctor: int, channel: Recording) -> None:
+    everybody = visits(house, doctor, 4)
+    channel.before = refusing(everybody[1], permanent=True)
+    outcome = run(house, channel)
+    assert outcome is not None
+    assert (outcome["run"]["sent"], outcome["run"]["failed"]) == (3, 1)
+    assert channel.recipients == [everybody[0], *everybody[2:]]
+
+
+def test_f14_an_address_that_is_refused_for_now_is_told_later_once(
+    house: House, doctor: int, channel: Recording, clock: time_machine.Traveller
+) -> None:
+    everybody = visits(house, doctor, 3)
+    channel.before = refusing(everybody[0], permanent=False)
+    outcome = run(house, channel)
+    assert outcome is not None
+    assert (outcome["run"]["sent"], outcome["run"]["queued"], outcome["run"]["failed"]) == (2, 1, 0)
+    channel.before = lambda _letter: None
+    tasks(house, channel).deliver()
+    assert len(channel.letters) == 2, "not before its pause is over"
+    clock.shift(timedelta(minutes=2))
+    tasks(house, channel).deliver()
+    assert channel.recipients == [*everybody[1:], everybody[0]]
+
+
+@pytest.mark.parametrize(("moment", "status"), [("before", "queued"), ("after", "unknown")])
+def test_f15_a_channel_that_breaks_on_one_letter_stops_nobody_else(
+    house: House, doctor: int, channel: Recording, clock: time_machine.Traveller, moment: str, status: str
+) -> None:
+    everybody = visits(house, doctor, 3)
+
+    def stumble(letter: Letter) -> None:
+        if letter.recipient == everybody[0]:
+            raise UnicodeEncodeError("ascii", "é", 0, 1, "nobody thought of this")
+
+    setattr(channel, moment, stumble)
+    outcome = run(house, channel)
+    assert outcome is not None
+    assert statuses(house) == [status, "sent", "sent"]
+    assert set(everybody[1:]) <= set(channel.recipients)
+    clock.shift(timedelta(hours=1))
+    setattr(channel, moment, lambda _letter: None)
+    tasks(house, channel).deliver()
+    assert sorted(channel.recipients) == everybody, "nobody twice"
+
+
+def crash(_letter: Letter) -> None:
+    raise Crash
+
+
+def test_f2_a_process_that_dies_before_the_hand_over_leaves_the_letter_to_the_next(
+    house: House, doctor: int, channel: Recording, clock: time_machine.Traveller
+) -> None:
+    everybody = visits(house, doctor, 3)
+    channel.before = crash
+    with pytest.raises(Crash):
+        run(house, channel)
+    channel.before = lambda _letter: None
+    clock.shift(61)
+    tasks(house, channel, "serve-two").deliver()
+    assert sorted(channel.recipients) == everybody
+    assert statuses(house) == ["sent"] * 3
+
+
+def test_f2_a_process_that_dies_during_the_hand_over_leaves_an_unknown_that_nobody_repeats(
+    house: House, doctor: int, channel: Recording, clock: time_machine.Traveller
+) -> None:
+    everybody = visits(house, doctor, 3)
+    channel.after = crash
+    with pytest.raises(Crash):
+        run(house, channel)
+    channel.after = lambda _letter: None
+    clock.shift(61)
+    outcome = run(house, channel, "serve-two")
+    assert outcome is not None
+    assert outcome["total"] == {"sent": 2, "failed": 0, "unknown": 1, "queued": 0, "skipped": {}}
+    clock.shift(timedelta(hours=1))
+    tasks(house, channel, "serve-two").deliver()
+    assert sorted(channel.recipients) == everybody, "each once, the unsure one included"
+
+
+def test_f2_the_run_of_a_dead_process_is_run_to_its_end_by_the_next(
+    house: House, doctor: int, channel: Recording, clock: time_machine.Traveller
+) -> None:
+    everybody = visits(house, doctor, 3)
+    channel.before = crash
+    first = tasks(house, channel)
+    run_id = first.open_manual(JOB)
+    with pytest.raises(Crash):
+        first.execute(run_id)
+    channel.before = lambda _letter: None
+    clock.shift(61)
+    assert tasks(house, channel, "serve-two").execute(run_id) is not None
+    assert sorted(channel.recipients) == everybody
+    assert house.count(JobRun, JobRun.status == "done") == 1
+
+
+def test_a_stop_puts_the_run_back_and_the_next_start_ends_it(
+    house: House, doctor: int, channel: Recording
+) -> None:
+    everybody = visits(house, doctor, 3)
+    first = tasks(house, channel)
+    channel.after = lambda _letter: first.stopping.set()
+    run_id = first.open_manual(JOB)
+    assert first.execute(run_id) is None
+    assert len(channel.letters) == 1
+    channel.after = lambda _letter: None
+    assert tasks(house, channel, "serve-two").execute(run_id) is not None
+    assert sorted(channel.recipients) == everybody
+
+
+@pytest.mark.parametrize("change", [{"status": "cancelled"}, {"starts_at": at("2026-05-05 12:00")}])
+def test_r2_a_visit_called_off_or_moved_while_others_are_sent_is_left_out(
+    house: House, doctor: int, channel: Recording, change: dict[str, Any]
+) -> None:
+    everybody = visits(house, doctor, 2)
+    values = {**change, "ends_at": at("2026-05-05 12:15")}
+
+    def call_off(_letter: Letter) -> None:
+        with house.writing() as session:
+            last = session.query(Appointment).order_by(Appointment.id.desc()).first()
+            assert last is not None
+            session.execute(update(Appointment).where(Appointment.id == last.id).values(**values))
+
+    channel.after = call_off
+    outcome = run(house, channel)
+    assert outcome is not None
+    assert outcome["run"]["skipped"] == {"cancelled": 1}
+    assert channel.recipients == everybody[:1]
+
+
+def test_on_hold_messages_wait_and_afterwards_only_those_still_ahead_are_sent(
+    house: House, make_house: Any, doctor: int, channel: Recording, clock: time_machine.Traveller
+) -> None:
+    held = make_house(messages={"hold": True})
+    visits(house, doctor, 1, "08:00")
+    visits(house, doctor, 2, "16:00")
+    outcome = run(held, channel)
+    assert outcome is not None
+    assert outcome["run"]["queued"] == 3
+    tasks(held, channel).deliver()
+    assert channel.letters == []
+    clock.shift(timedelta(hours=3))
+    tasks(house, channel).deliver()
+    assert sorted(statuses(house)) == ["sent", "sent", "skipped"]
+    assert house.count(Message, Message.skip_reason == "too_late") == 1
+    assert len(channel.letters) == 2
+
+
+def test_r3_the_slot_of_a_day_that_is_over_sends_nothing(
+    house: House, doctor: int, channel: Recording, clock: time_machine.Traveller
+) -> None:
+    visits(house, doctor, 2)
+    process = tasks(house, channel)
+    run_id = process.open_manual(JOB)
+    clock.shift(timedelta(days=1))
+    assert process.execute(run_id) == {"date": "2026-05-04", "reason": "day_is_over"}
+    assert channel.letters == []
+
+
+def test_a_reminder_of_another_day_by_hand_is_sent_now_and_not_again_that_morning(
+    house: House, doctor: int, channel: Recording, clock: time_machine.Traveller
+) -> None:
+    house.visit(doctor, house.patient(email="a@mail.example"), at("2026-05-05 12:00"))
+    process = tasks(house, channel)
+    assert process.execute(process.open_manual(JOB, "2026-05-05")) is not None
+    clock.shift(timedelta(days=1))
+    assert run(house, channel) is not None
+    assert channel.recipients == ["a@mail.example"]

@@ -1,0 +1,182 @@
+"""A tick: opens the slots that are due, each once, and queues whatever nobody does."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from sqlalchemy import update
+
+from service.domain import exports, job_runs
+from service.domain.actor import SYSTEM
+from service.jobs import health
+from service.models import Installation, JobRun
+from tests.crowd import together
+from tests.house import House, at
+from tests.jobs.conftest import Desk
+
+DAILY, MONTHLY = "send_daily_reminders", "generate_monthly_report"
+Tick = Callable[[], Desk]
+
+
+def ledger(house: House, job: str) -> list[tuple[str, str, str, Any]]:
+    """The job's runs: slot, status, trigger, outcome."""
+    with house.reading() as session:
+        rows = session.query(JobRun).filter(JobRun.job == job).order_by(JobRun.slot)
+        return [(row.slot, row.status, row.trigger, row.outcome) for row in rows]
+
+
+def state(house: House, job: str) -> tuple[str, str]:
+    with house.reading() as session:
+        found = next(one for one in health.of_all(session, house.settings) if one.name == job)
+    return found.state, found.state_words
+
+
+def test_at_eight_the_days_reminders_are_queued_once(house: House, tick: Tick) -> None:
+    with time_machine.travel(at("2026-05-04 05:59"), tick=False) as clock:
+        tick()
+        assert [row[0] for row in ledger(house, DAILY)] == ["2026-05-03"]
+        clock.shift(60)
+        (month, run_id) = tick().runs
+        assert ledger(house, DAILY)[-1] == ("2026-05-04", "queued", "schedule", None)
+        assert tick().runs == [month, run_id], "queued again until somebody takes it, never opened again"
+        assert len(ledger(house, DAILY)) == 2
+
+
+def test_ticks_at_the_same_moment_open_a_slot_once(house: House) -> None:
+    with time_machine.travel(at("2026-05-04 06:00"), tick=False):
+        together(8, lambda _number: house.wiring.tasks.tick(Desk()))
+    assert [row[0] for row in ledger(house, DAILY)] == ["2026-05-04"]
+    assert [row[0] for row in ledger(house, MONTHLY)] == ["2026-04"]
+
+
+def test_f18_two_months_switched_off_open_each_month_and_only_todays_reminders(house: House, tick: Tick) -> None:
+    with time_machine.travel(at("2026-03-01 12:00"), tick=False) as clock:
+        tick()
+        clock.move_to(at("2026-05-10 09:00"))
+        tick()
+    assert ledger(house, MONTHLY) == [
+        ("2026-02", "queued", "catchup", None),
+        ("2026-03", "queued", "catchup", None),
+        ("2026-04", "queued", "catchup", None),
+    ]
+    days = ledger(house, DAILY)[1:]
+    assert days[-1] == ("2026-05-10", "queued", "catchup", None)
+    assert all(row[1:] == ("skipped", "catchup", {"reason": "day_is_over"}) for row in days[:-1])
+    assert days[0][0] == "2026-04-09"
+    assert len(days) == 32
+
+
+def test_r3_some_days_switched_off_are_visible_and_today_is_caught_up(house: House, tick: Tick) -> None:
+    with time_machine.travel(at("2026-05-04 06:00"), tick=False) as clock:
+        tick()
+        clock.move_to(at("2026-05-07 18:00"))
+        desk = tick()
+    over = {"reason": "day_is_over"}
+    assert ledger(house, DAILY)[1:] == [
+        ("2026-05-05", "skipped", "catchup", over),
+        ("2026-05-06", "skipped", "catchup", over),
+        ("2026-05-07", "queued", "catchup", None),
+    ]
+    assert len(desk.runs) == 3, "the two of 4 May, and today's"
+
+
+def test_what_was_due_before_the_clinic_began_is_not_made_up_for(house: House, tick: Tick) -> None:
+    with house.writing() as session:
+        session.execute(update(Installation).values(created_at=at("2026-05-04 09:00")))
+    with time_machine.travel(at("2026-05-04 10:00"), tick=False):
+        assert tick().runs == []
+        assert state(house, DAILY) == ("never", "has not been due yet")
+    reason = {"reason": "before_start"}
+    assert ledger(house, DAILY) == [("2026-05-04", "skipped", "catchup", reason)]
+    assert ledger(house, MONTHLY) == [("2026-04", "skipped", "catchup", reason)]
+
+
+def test_a_run_by_hand_before_the_hour_does_not_take_the_slot(house: House, tick: Tick) -> None:
+    with time_machine.travel(at("2026-05-04 05:00"), tick=False) as clock:
+        run_id = house.wiring.tasks.open_manual(DAILY)
+        assert house.wiring.tasks.execute(run_id) is not None
+        clock.move_to(at("2026-05-04 06:00"))
+        tick()
+    assert ledger(house, DAILY)[-2][0] == "2026-05-04"
+    assert ledger(house, DAILY)[-2][1:3] == ("queued", "schedule")
+
+
+def test_a_run_by_hand_after_the_hour_is_the_slot(house: House, tick: Tick) -> None:
+    with time_machine.travel(at("2026-05-04 07:00"), tick=False):
+        assert house.wiring.tasks.execute(house.wiring.tasks.open_manual(DAILY)) is not None
+        assert house.wiring.tasks.execute(house.wiring.tasks.open_manual(MONTHLY, "2026-04")) is not None
+        assert tick().runs == []
+    assert [row[:3] for row in ledger(house, DAILY)] == [("2026-05-04", "done", "manual")]
+    assert [row[:3] for row in ledger(house, MONTHLY)] == [("2026-04", "done", "manual")]
+
+
+def test_a_run_whose_worker_died_is_queued_again(house: House, tick: Tick) -> None:
+    with time_machine.travel(at("2026-05-04 06:00"), tick=False) as clock:
+        run_id = tick().runs[0]
+        with house.writing() as session:
+            job_runs.claim(session, run_id, "serve-dead")
+        assert run_id not in tick().runs
+        clock.shift(61)
+        assert run_id in tick().runs
+
+
+def test_at_the_start_the_work_of_a_dead_service_is_free_at_once(house: House, tick: Tick) -> None:
+    with time_machine.travel(at("2026-05-04 06:00"), tick=False):
+        run_id = tick().runs[0]
+        patient = house.patient()
+        with house.writing() as session:
+            export_id = exports.request(session, SYSTEM, patient).id
+            job_runs.claim(session, run_id, "serve-dead")
+            exports.claim(session, export_id, "serve-dead")
+        assert (run_id in tick().runs, tick().exports) == (False, [])
+        house.wiring.tasks.release_dead("serve-")
+        desk = tick()
+    assert run_id in desk.runs
+    assert desk.exports == [export_id]
+
+
+def test_messages_left_waiting_are_queued_unless_on_hold(house: House, make_house: Any) -> None:
+    doctor = house.user("doctor", "doctor@clinic.example").doctor_id
+    held = make_house(messages={"hold": True})
+    with time_machine.travel(at("2026-05-04 06:00"), tick=False) as clock:
+        house.visit(doctor, house.patient(email="a@mail.example"), at("2026-05-04 12:00"))
+        assert held.wiring.tasks.execute(held.wiring.tasks.open_manual(DAILY)) is not None
+        clock.shift(timedelta(minutes=2))
+        waiting, paused = Desk(), Desk()
+        house.wiring.tasks.tick(waiting)
+        held.wiring.tasks.tick(paused)
+    assert (waiting.deliveries, paused.deliveries) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "status", "words"),
+    [
+        (0, None, ("ok", "due now")),
+        (6, None, ("down", "was due and has not started: the scheduler does not run")),
+        (0, "running", ("ok", "is running")),
+        (6, "queued", ("late", "has started and is not finished")),
+        (6, "failed", ("down", "failed; run it again")),
+        (600, "done", ("ok", "done")),
+        (600, "skipped", ("late", "left out: the day was over")),
+    ],
+)
+def test_o4_the_state_of_a_job_is_said_in_words(
+    house: House, minutes: int, status: str | None, words: tuple[str, str]
+) -> None:
+    with time_machine.travel(at("2026-05-04 06:00"), tick=False) as clock:
+        if status:
+            with house.writing() as session:
+                due = {"due_at": at("2026-05-04 06:00"), "trigger": "schedule"}
+                job_runs.open_slot(session, DAILY, "2026-05-04", **due)
+                session.execute(update(JobRun).values(status=status))
+        clock.shift(timedelta(minutes=minutes))
+        assert state(house, DAILY) == words
+
+
+def test_a_slot_that_was_caught_up_says_so(house: House, tick: Tick) -> None:
+    with time_machine.travel(at("2026-05-04 09:00"), tick=False):
+        for run_id in tick().runs:
+            house.wiring.tasks.execute(run_id)
+        assert state(house, DAILY) == ("ok", "caught up: the computer was off")

@@ -1,0 +1,35 @@
+"""A channel that keeps what it was given, and refuses or dies where a test says so."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+
+from service.notifications.message import Letter
+
+
+class Crash(BaseException):
+    """Stands for the process ending here: nothing of the program catches it."""
+
+
+@dataclass
+class Recording:
+    """Delivers into a list; `before` and `after` are called around the hand-over and may raise."""
+
+    name: str = "console"
+    letters: list[Letter] = field(default_factory=list)
+    before: Callable[[Letter], None] = lambda _letter: None
+    after: Callable[[Letter], None] = lambda _letter: None
+    _lock: Lock = field(default_factory=Lock)
+
+    def send(self, letter: Letter, before_data: Callable[[], None]) -> None:
+        """Keep the letter."""
+        self.before(letter)
+        before_data()
+        with self._lock:
+            self.letters.append(letter)
+        self.after(letter)
+
+    @property
+    def recipients(self) -> list[str]:
+        """Who got something, in order of time."""
+        return [letter.recipient for letter in self.letters]
