@@ -92,7 +92,7 @@ def _batches(session: Session, patient_id: int, zone: ZoneInfo) -> Iterator[list
         .order_by(Appointment.starts_at.desc(), Treatment.id)
     )
     local = _LocalTimes(zone)
-    streamed = {"stream_results": True, "max_row_buffer": BATCH}  # of this query only, not of what the session does next
+    streamed = {"stream_results": True, "max_row_buffer": BATCH}  # of this query only, not of later ones
     rows = session.connection().execute(query, execution_options=streamed)
     for partition in rows.partitions(BATCH):
         yield [_fields(row, local) for row in partition]
