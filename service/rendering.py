@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -53,14 +53,28 @@ def install(jinja: Environment, zone: ZoneInfo, language: str) -> None:
         day=words.day,
         long_day=words.long_day,
         month=words.month,
+        birth_date=words.birth_date,
         iso=words.iso,
         one_line=one_line,
+        phone=phone,
     )
 
 
 def one_line(text: str) -> str:
     """The text with every run of blanks and line breaks made one blank."""
     return " ".join(text.split())
+
+
+@lru_cache(maxsize=4096)
+def phone(number: str) -> str:
+    """A number in E.164 as it is read aloud: `+49 170 5550132`."""
+    import phonenumbers  # takes 30 ms: only pages with numbers on them pay
+
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
 
 
 class Wording:
@@ -92,11 +106,15 @@ class Wording:
         """`October 2026`."""
         return _written(on, "MMMM y", self._language)
 
+    def birth_date(self, on: date) -> str:
+        """`2 July 1985`."""
+        return _written(on, "d MMMM y", self._language)
+
     def iso(self, at: datetime) -> str:
         """The instant for `<time datetime>`, with the clinic's offset."""
         return at.astimezone(self._zone).isoformat(timespec="seconds")
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _written(on: date, pattern: str, language: str) -> str:
     return format_date(on, pattern, locale=language)

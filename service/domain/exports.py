@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -99,6 +99,12 @@ def claimable(session: Session) -> Sequence[str]:
     return session.scalars(query).all()
 
 
+def unfinished(session: Session) -> int:
+    """How many exports are pending or running."""
+    query = select(func.count()).where(Export.status.in_(("pending", "running")))
+    return session.execute(query.select_from(Export)).scalar_one()
+
+
 def claim(session: Session, export_id: str, owner: str) -> int | None:
     """Take an export to write it; returns its patient's id, or None when somebody else has it or it has failed."""
     now = clock.now()
@@ -152,6 +158,12 @@ def produce(
             part.unlink(missing_ok=True)
         raise
     return rows
+
+
+def remove_parts(file: Path) -> None:
+    """Remove what an earlier attempt at this file left when it was killed; for the holder of the claim."""
+    for part in file.parent.glob(f"{file.name}.*.part"):
+        part.unlink(missing_ok=True)
 
 
 def produce_for(session: Session, actor: Actor, patient_id: int, file: Path, zone: ZoneInfo) -> int:

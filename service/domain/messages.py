@@ -118,6 +118,17 @@ def overdue(session: Session) -> bool:
     return session.scalar(select(Message.id).where(or_(forgotten, dead)).limit(1)) is not None
 
 
+def waiting_and_unsure(session: Session) -> tuple[int, int]:
+    """How many messages of visits still ahead wait to be sent, and how many may or may not have arrived."""
+    query = (
+        select(Message.status, func.count())
+        .where(Message.status.in_(("queued", "unknown")), Message.starts_at > clock.now())
+        .group_by(Message.status)
+    )
+    counts: dict[str, int] = dict(session.execute(query).all())
+    return counts.get("queued", 0), counts.get("unknown", 0)
+
+
 def release(session: Session, owner_prefix: str) -> None:
     """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
     stale = Message.owner.startswith(owner_prefix, autoescape=True)

@@ -64,6 +64,8 @@ def record(
     `version` is the one the form was opened with, if it says. Raises NotFound, Forbidden, Invalid, and Conflict
     when the visit has not begun, was called off, or somebody else changed the treatment meanwhile.
     """
+    # Two who save at once take turns on PostgreSQL too; the second then sees the first one's version.
+    session.execute(select(Appointment.id).where(Appointment.id == appointment_id).with_for_update())
     visit = to_record(session, actor, appointment_id)
     values = {**_checked(texts), "next_visit": _checked_next(next_visit, visit)}
     now = clock.now()

@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import job_runs
+from service.domain import exports, job_runs, messages
 from service.jobs import schedule
 from service.models import JobRun
 from service.settings import Settings
 from service.translation import gettext as _
+from service.translation import ngettext
 
 PATIENCE = timedelta(minutes=5)
 
@@ -32,6 +33,37 @@ class JobState:
 def of_all(session: Session, settings: Settings) -> list[JobState]:
     """Each row of the schedule with its next and last run and whether all is well."""
     return [_of(session, row, settings.clinic.zone) for row in schedule.table(settings)]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of "is everything running?"."""
+
+    title: str
+    state: str
+    words: str
+
+
+def checks(session: Session, jobs: list[JobState]) -> list[Check]:
+    """The jobs, the outbox and the exports, each ok, late, down or never."""
+    return [*(Check(job.title, job.state, job.state_words) for job in jobs), _outbox(session), _exports(session)]
+
+
+def _outbox(session: Session) -> Check:
+    title = _("Messages")
+    waiting, unsure = messages.waiting_and_unsure(session)
+    if waiting and messages.overdue(session):
+        return Check(title, "late", ngettext("%(num)s waits", "%(num)s wait", waiting) % {"num": waiting})
+    if unsure:
+        words = ngettext("%(num)s may not have arrived", "%(num)s may not have arrived", unsure)
+        return Check(title, "late", words % {"num": unsure})
+    return Check(title, "ok", _("none waits"))
+
+
+def _exports(session: Session) -> Check:
+    unfinished = exports.unfinished(session)
+    words = ngettext("%(num)s being written", "%(num)s being written", unfinished) % {"num": unfinished}
+    return Check(_("Exports"), "ok", words if unfinished else _("none waits"))
 
 
 def _of(session: Session, row: schedule.Row, zone: ZoneInfo) -> JobState:

@@ -225,6 +225,7 @@ class Tasks:
             return
         try:
             file = exports.file_of(self.histories(), export_id)
+            exports.remove_parts(file)
             with self._db.reading() as session:
                 total = history_csv.count(session, patient_id)
                 progress = self._progress(export_id, total)

@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from service import cache, context
+from service.jobs import health
 from service.web import jobs, notices
 
 blueprint = Blueprint("dashboard", __name__)
@@ -16,15 +17,15 @@ def dashboard() -> ResponseReturnValue:
     """Figures from the cache; the state of the jobs as of now."""
     stats = cache.dashboard_stats(context.actor())
     as_of = datetime.fromisoformat(stats["as_of"])
-    table = jobs.table()
+    states = health.of_all(context.reading(), context.wiring().settings)
     return render_template(
         "dashboard/dashboard.html",
         figures=stats,
         next_days=[{"date": date.fromisoformat(day["date"]), "booked": day["booked"]} for day in stats["next_days"]],
         as_of=as_of,
         next_at=as_of + timedelta(seconds=context.wiring().settings.cache.statistics_seconds),
-        jobs=table,
-        health=[{"title": job["title"], "state": job["state"], "words": job["state_words"]} for job in table],
+        jobs=jobs.table(states),
+        health=health.checks(context.reading(), states),
     )
 
 

@@ -58,8 +58,10 @@ def run_now(job: str) -> ResponseReturnValue:
     return redirect(url_for("jobs.index"), 303)
 
 
-def table() -> list[dict[str, Any]]:
+def table(states: list[health.JobState] | None = None) -> list[dict[str, Any]]:
     """Each job's row, for this page and the dashboard."""
+    if states is None:
+        states = health.of_all(context.reading(), context.wiring().settings)
     return [
         {
             "name": job.name,
@@ -70,7 +72,7 @@ def table() -> list[dict[str, Any]]:
             "state": job.state,
             "state_words": job.state_words,
         }
-        for job in health.of_all(context.reading(), context.wiring().settings)
+        for job in states
     ]
 
 

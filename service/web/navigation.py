@@ -24,7 +24,7 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
     """The groups of links this person works with."""
     if actor is None:
         return []
-    today = _entry(_("Today"), "today.board", "calendar-day")
+    today = _entry(_("Today"), "today.board", "calendar-event")
     reports = _entry(_("Reports"), "reports.index", "file-earmark-text")
     if actor.role == Role.PATIENT:
         visits = _entry(_("Visits"), "appointments.index", "calendar3")
