@@ -52,9 +52,7 @@ def fill(
         rng = _stream(seed, calendar.date(offset).toordinal())
         for visit in demo_plan.day(size, rng, offset, counts[offset], fixed.get(offset, [])):
             _add_visit(rows, calendar, offset, visit, rng)
-    rows.write()
-    if not is_sqlite:
-        _advance_sequences(session)
+    rows.finish()
     installation = session.get_one(Installation, 1)
     # A demo clinic begins now: nothing that was due before, such as this morning's reminders, is made up for.
     installation.demo_at = installation.created_at = now
@@ -71,14 +69,6 @@ def _refuse_filled(session: Session) -> None:
         raise Conflict(_("This database has users already: a demo clinic only goes into an empty one."))
     if any(session.scalar(select(exists().where(model.id > 0))) for model in (Doctor, Patient, Appointment)):
         raise Conflict(_("This database has records already: a demo clinic only goes into an empty one."))
-
-
-def _advance_sequences(session: Session) -> None:
-    """Let PostgreSQL go on behind the ids that were given here; SQLite does so by itself."""
-    for model in (User, Doctor, Patient, Appointment, Treatment):
-        newest = session.scalar(select(func.max(model.id)))
-        if newest:
-            session.execute(select(func.setval(func.pg_get_serial_sequence(model.__tablename__, "id"), newest)))
 
 
 class _Calendar:
@@ -123,6 +113,11 @@ class _Rows:
         self._on_written = on_written
         self._waiting: dict[type[Base], list[dict[str, Any]]] = {model: [] for model in self._ORDER}
         self._written = dict.fromkeys(self._ORDER, 0)
+        self._sqlite = session.connection() if session.get_bind().dialect.name == "sqlite" else None
+        if self._sqlite:
+            # With the usual 2 MiB the pages of the patients' index would go out to the disk over and over.
+            self._usual_cache = self._sqlite.exec_driver_sql("PRAGMA cache_size").scalar_one()
+            self._sqlite.exec_driver_sql("PRAGMA cache_size = -65536")
 
     def next_id(self, model: type[Base]) -> int:
         """The id for the row that is added next."""
@@ -144,12 +139,24 @@ class _Rows:
                 rows.clear()
         self._on_written()
 
+    def finish(self) -> None:
+        """Write what still waits, and let the database go on as usual, with ids behind those given here."""
+        self.write()
+        if self._sqlite:
+            self._sqlite.exec_driver_sql(f"PRAGMA cache_size = {self._usual_cache}")
+            return
+        for model in (User, Doctor, Patient, Appointment, Treatment):
+            newest = self._session.scalar(select(func.max(model.id)))
+            if newest:
+                sequence = func.pg_get_serial_sequence(model.__tablename__, "id")
+                self._session.execute(select(func.setval(sequence, newest)))
+
     def _insert(self, name: str, rows: list[dict[str, Any]]) -> None:
         """The quickest way each database has: half of the time a million visits take goes by in here."""
         columns = ", ".join(rows[0])
-        if self._session.get_bind().dialect.name == "sqlite":
+        if self._sqlite:
             values = ", ".join(f":{key}" for key in rows[0])
-            self._session.connection().exec_driver_sql(f"INSERT INTO {name} ({columns}) VALUES ({values})", rows)
+            self._sqlite.exec_driver_sql(f"INSERT INTO {name} ({columns}) VALUES ({values})", rows)
             return
         source = f"json_populate_recordset(CAST(NULL AS {name}), CAST(:rows AS json))"
         statement = text(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {source}")
