@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import BaseConverter, IntegerConverter
 
 from service import access, assets, cache, context, failures, headers, rendering
 from service.cookies import Cookies
@@ -54,6 +54,12 @@ class RowId(IntegerConverter):
         super().__init__(*args, **{"min": 1, "max": 2**63 - 1, **options})
 
 
+class ExportId(BaseConverter):
+    """An export's id in a path: 128 bits in hexadecimal."""
+
+    regex = r"[0-9a-f]{32}"
+
+
 def create_app(wiring: Wiring) -> Flask:
     """The WSGI application over a wired-up process."""
     settings = wiring.settings
@@ -64,7 +70,7 @@ def create_app(wiring: Wiring) -> Flask:
         MAX_FORM_PARTS=200,
         WTF_CSRF_SECRET_KEY=wiring.secret_key,
     )
-    app.url_map.converters["row_id"] = RowId
+    app.url_map.converters.update(row_id=RowId, export_id=ExportId)
     app.session_interface = Cookies(wiring.secret_key)
     rendering.install(app.jinja_env, settings.clinic.zone, settings.clinic.language)
     for page in PAGES:

@@ -57,7 +57,7 @@ def _with_serve(args: list[str], commands: set[str]) -> list[str]:
     while position < len(args) and args[position].split("=")[0] == "--config":
         position += 1 if "=" in args[position] else 2
     rest = args[position:]
-    if rest and (rest[0] in commands or rest[0] in ("--help", "--version") or not rest[0].startswith("-")):
+    if rest and (rest[0] in commands or rest[0] in ("-h", "--help", "--version") or not rest[0].startswith("-")):
         return args
     return [*args[:position], "serve", *rest]
 
@@ -270,8 +270,8 @@ def run_reports(settings: Settings, month: str | None, as_json: bool) -> None:
 
 def _executed(wiring: Wiring, job: str, slot: str) -> dict[str, Any]:
     """Run a job in this process, through the ledger."""
-    outcome = wiring.tasks.execute(wiring.tasks.open_manual(job, slot))
-    if outcome is None:
+    outcome = wiring.tasks.run_by_hand(job, slot)
+    if outcome is None or "reason" in outcome:
         raise DatabaseError(f"{job} of {slot} could not be finished; what is left is tried again by the service.")
     return outcome
 
@@ -284,11 +284,13 @@ def export(settings: Settings, patient_id: int, output: Path, force: bool) -> No
     """Write a patient's whole history as CSV."""
     if output.exists() and not force:
         raise DomainError(f"{output} exists already: use --force to replace it.")
+    if not output.parent.is_dir():
+        raise DomainError(f"There is no folder {output.parent}.")
     with _opened(settings) as wiring:
+        with wiring.database.transaction() as session:  # first: nothing may fail once the file is there
+            exports.note_written(session, SYSTEM, patient_id)
         with wiring.database.reading() as session:
             rows = exports.produce_for(session, SYSTEM, patient_id, output, settings.clinic.zone)
-        with wiring.database.transaction() as session:
-            exports.note_written(session, SYSTEM, patient_id)
     click.echo(f"{rows} treatments written to {output}.")
 
 

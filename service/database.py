@@ -5,14 +5,16 @@ SQLite runs in WAL with `synchronous=FULL`: a commit that was acknowledged survi
 
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from service import clock
@@ -37,7 +39,7 @@ class Database:
             self.engine = _sqlite_engine(url, pool_size)
             reading = self.engine.execution_options(reading=True)
         else:
-            self.engine = create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+            self.engine = _server_engine(url, pool_size)
             reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._readers = sessionmaker(reading, autoflush=False, expire_on_commit=False)
@@ -64,15 +66,27 @@ class Database:
         self.engine.dispose()
 
 
+def _server_engine(url: str, pool_size: int) -> Engine:
+    try:
+        return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+    except (ValueError, ArgumentError):
+        raise DatabaseError("[database] url is not an address like postgresql+psycopg://user@host/name.") from None
+
+
 def _sqlite_engine(url: str, pool_size: int) -> Engine:
     engine = create_engine(
-        url, pool_size=pool_size, max_overflow=10, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        url,
+        pool_size=pool_size,
+        max_overflow=10,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin below, not inside the driver
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        _use_wal(connection)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -88,6 +102,20 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
     return engine
+
+
+def _use_wal(connection: Any) -> None:
+    """The first connections to a new file may meet while switching it to WAL, and SQLite lets none of them wait."""
+    deadline = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or monotonic() > deadline:
+                raise
+            sleep(0.02)
+        else:
+            return
 
 
 def newest_revision() -> str:

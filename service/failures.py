@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from service import assets, context, database
 from service.domain import errors
+from service.headers import Misdirected
 from service.translation import gettext as _
 
 log = structlog.get_logger()
@@ -46,6 +47,8 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     sentence = ""
     if isinstance(error, CSRFError):
         sentence = _("This form was open for too long, or was not sent from our own page.")
+    if isinstance(error, Misdirected):
+        sentence = str(error.description)
     headers = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")}
     return _page(error.code or 500, sentence, headers)
 

@@ -7,15 +7,23 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import BadRequest
 
 from service import context
+from service.translation import gettext as _
 
 log = structlog.get_logger()
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
 )
+
+
+class Misdirected(BadRequest):
+    """Asked for under a name that is not ours."""
+
+    description = _("This service is not known by that name. The clinic's admin can set [clinic] public_url.")
 
 
 def install(app: Flask) -> None:
@@ -28,7 +36,8 @@ def _begin() -> None:
     g.request_id = secrets.token_hex(6)
     g.began = monotonic()
     if not _is_ours(urlsplit(f"//{request.host}").hostname or ""):
-        abort(400)
+        log.warning("asked for under another name: set [clinic] public_url", request=g.request_id)
+        raise Misdirected
 
 
 def _is_ours(name: str) -> bool:

@@ -306,7 +306,9 @@ class Report(Base):
     doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"))
     month: Mapped[str] = mapped_column(String(7))
     """`YYYY-MM`: the month the report is about, in the clinic's zone."""
-    content: Mapped[dict[str, Any]]
+    visits: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """How many visits the content lists, so that the archive need not read it."""
+    content: Mapped[dict[str, Any]] = mapped_column(deferred=True)
     created_at: Mapped[datetime]
 
     doctor: Mapped[Doctor] = relationship(lazy="raise")

@@ -32,6 +32,7 @@ def _message_text(language: str, template: str) -> str:
     return (TEMPLATES / "messages" / language / f"{template}.txt").read_text(encoding="utf-8")
 
 
+@cache
 def environment(zone: ZoneInfo, language: str) -> Environment:
     """A Jinja environment of our templates with our filters; an unknown variable is an error."""
     jinja = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)

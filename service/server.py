@@ -13,6 +13,7 @@ from typing import Any
 import click
 import structlog
 from filelock import FileLock, Timeout
+from waitress import wasyncore
 from waitress.server import create_server
 
 from service import database
@@ -23,6 +24,7 @@ from service.settings import Settings, SettingsError
 from service.wiring import Wiring, connect
 
 log = structlog.get_logger()
+DOWNLOADS_GET_SECONDS = 6.0
 EXPORTS_GET_SECONDS = 8.0
 """From the signal on; waitress has used up to five of them for requests under way."""
 
@@ -58,12 +60,14 @@ def serve(settings: Settings, host: str, port: int) -> bool:
     stopping = Stopping()
     stopping.install()
     _check_exports(settings)
+    settings = settings.model_copy(update={"server": settings.server.model_copy(update={"host": host})})
     wiring = connect(settings, "serve")
     with _only_one(settings, wiring):
         database.migrate(wiring.database)
         wiring.tasks.histories()
-        server = _listen(wiring, host, port)
-        stopping.listeners = [one.socket for one in _map(server).values() if one.accepting]
+        sockets: dict[int, Any] = {}
+        server = _listen(wiring, host, port, sockets)
+        stopping.listeners = [one.socket for one in sockets.values() if one.accepting]
         url = _address(
             host, server.effective_listen[0][1] if hasattr(server, "effective_listen") else server.effective_port
         )
@@ -84,6 +88,7 @@ def serve(settings: Settings, host: str, port: int) -> bool:
         except SystemExit:
             pass
         finally:
+            _finish_downloads(sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
             with suppress(OSError):
                 server.close()
             ended = wiring.queue.stop(stopping.left())
@@ -118,7 +123,7 @@ def _only_one(settings: Settings, wiring: Wiring) -> AbstractContextManager[obje
         raise DatabaseError(f"The folder {file.parent} cannot be written: {error.strerror}.") from None
 
 
-def _listen(wiring: Wiring, host: str, port: int) -> Any:
+def _listen(wiring: Wiring, host: str, port: int, sockets: dict[int, Any]) -> Any:
     server = wiring.settings.server
     proxy: dict[str, Any] = (
         {
@@ -138,7 +143,8 @@ def _listen(wiring: Wiring, host: str, port: int) -> Any:
             connection_limit=500,
             channel_timeout=60,
             asyncore_use_poll=True,
-            max_request_body_size=LARGEST_BODY,
+            max_request_body_size=8 * LARGEST_BODY,  # up to there our own page says that it is too much
+            map=sockets,
             ident=None,
             **proxy,
         )
@@ -146,14 +152,19 @@ def _listen(wiring: Wiring, host: str, port: int) -> Any:
         raise SettingsError(
             f"Port {port} on {host} cannot be used ({error.strerror}): set [server] port, or --port, to another one."
         ) from None
+    except ValueError:
+        raise SettingsError(f"{host} is not an address of this computer: set [server] host, or --host.") from None
     except OverflowError:
         raise SettingsError(f"server.port = {port}: expected a number from 0 to 65535.") from None
 
 
-def _map(server: Any) -> dict[int, Any]:
-    """The sockets of waitress's loop, which it keeps in one of two places."""
-    found: dict[int, Any] = server.map if hasattr(server, "map") else server._map
-    return found
+def _finish_downloads(sockets: dict[int, Any], seconds: float) -> None:
+    """Go on sending what is already on its way: waitress's own loop ends at once with the signal."""
+    deadline = monotonic() + seconds
+    for number in [number for number, one in sockets.items() if one.accepting]:
+        del sockets[number]  # closed with the signal
+    while monotonic() < deadline and any(getattr(one, "total_outbufs_len", 0) for one in sockets.values()):
+        wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
 
 
 def _address(host: str, port: int) -> str:

@@ -197,7 +197,7 @@ def _override(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, A
     merged = {name: dict(table) if isinstance(table, dict) else table for name, table in tables.items()}
     for variable, value in sorted(environ.items()):
         section, _, key = variable.removeprefix("ROUNDS_").lower().partition("_")
-        if not variable.startswith("ROUNDS_") or section not in sections or _is_secret(key):
+        if not variable.startswith("ROUNDS_") or section not in sections or not key or _is_secret(key):
             continue
         table = merged.setdefault(section, {})
         if isinstance(table, dict):

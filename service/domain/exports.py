@@ -5,6 +5,7 @@ NAME.part, flushed to the disk, renamed, and only then does the row say availabl
 """
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,6 +24,7 @@ from service.domain.errors import Conflict, Gone, NotFound
 from service.models import Appointment, Export, Treatment
 from service.translation import gettext as _
 
+_id = re.compile(r"[0-9a-f]{32}").fullmatch
 LEASE = timedelta(seconds=30)
 SAME_PRESS = timedelta(seconds=10)
 """Within it another press means the same export, unless the history has changed."""
@@ -58,7 +60,7 @@ def request(session: Session, actor: Actor, patient_id: int) -> Export:
 
 def fetch(session: Session, actor: Actor, export_id: str) -> Export:
     """The export's row. Raises NotFound when missing or not about a patient of the actor."""
-    export = session.get(Export, export_id)
+    export = session.get(Export, export_id) if _id(export_id) else None  # PostgreSQL takes no NUL in a text
     if export is None:
         raise NotFound
     patients.fetch_clinical(session, actor, export.patient_id)
@@ -73,17 +75,19 @@ def state(export: Export) -> str:
 
 
 def download(session: Session, actor: Actor, export_id: str, folder: Path) -> tuple[Path, datetime]:
-    """The finished file and when it was made, with the download put on record.
-
-    Raises NotFound, Conflict (not ready), Gone (expired).
-    """
+    """The finished file and when it was made. Raises NotFound, Conflict (not ready), Gone (expired)."""
     export = fetch(session, actor, export_id)
     if state(export) == "expired":
         raise Gone(_("This export has expired and its file was removed. You can make a new one at any time."))
     if export.status != "available":
         raise Conflict(_("This export is not ready yet."))
-    audit.record(session, actor, "export.download", patient_id=export.patient_id, subject=f"export/{export.id}")
     return file_of(folder, export.id), export.finished_at or export.created_at
+
+
+def note_download(session: Session, actor: Actor, export_id: str) -> None:
+    """Put a download on record."""
+    export = fetch(session, actor, export_id)
+    audit.record(session, actor, "export.download", patient_id=export.patient_id, subject=f"export/{export.id}")
 
 
 def latest(session: Session, actor: Actor, patient_id: int) -> Sequence[Export]:
@@ -99,24 +103,20 @@ def claimable(session: Session) -> Sequence[str]:
     return session.scalars(query).all()
 
 
-def unfinished(session: Session) -> int:
-    """How many exports are pending or running."""
-    query = select(func.count()).where(Export.status.in_(("pending", "running")))
-    return session.execute(query.select_from(Export)).scalar_one()
+def unfinished(session: Session) -> tuple[int, bool]:
+    """How many exports are pending or running, and whether one of them has been left alone for five minutes."""
+    query = select(func.count(), func.min(Export.lease_until)).where(Export.status.in_(("pending", "running")))
+    number, oldest = session.execute(query).one()
+    return number, oldest is not None and oldest < clock.now() - timedelta(minutes=5)
 
 
 def claim(session: Session, export_id: str, owner: str) -> int | None:
     """Take an export to write it; returns its patient's id, or None when somebody else has it or it has failed."""
     now = clock.now()
     tired = (Export.status == "running") & (Export.lease_until < now) & (Export.attempts >= ATTEMPTS)
-    session.execute(
-        update(Export)
-        .where(Export.id == export_id, tired)
-        .values(status="failed", finished_at=now, last_error="interrupted twice")
-    )
     row = session.execute(
         update(Export)
-        .where(Export.id == export_id, _free(now))
+        .where(Export.id == export_id, _free(now), ~tired)
         .values(
             status="running",
             owner=owner,
@@ -127,6 +127,9 @@ def claim(session: Session, export_id: str, owner: str) -> int | None:
         )
         .returning(Export.patient_id)
     ).one_or_none()
+    if row is None:
+        failed = {"status": "failed", "finished_at": now, "last_error": "interrupted twice"}
+        session.execute(update(Export).where(Export.id == export_id, tired).values(**failed))
     return row.patient_id if row else None
 
 
@@ -168,16 +171,21 @@ def remove_parts(file: Path) -> None:
 
 def produce_for(session: Session, actor: Actor, patient_id: int, file: Path, zone: ZoneInfo) -> int:
     """Write a patient's history to a file of the caller's choice. Raises NotFound for an unknown patient."""
-    try:
-        patient = patients.fetch_clinical(session, actor, patient_id)
-    except NotFound:
-        raise NotFound(_("There is no patient %(id)s.") % {"id": patient_id}) from None
-    return produce(session, patient.id, file, zone)
+    _known(session, actor, patient_id)
+    return produce(session, patient_id, file, zone)
 
 
 def note_written(session: Session, actor: Actor, patient_id: int) -> None:
-    """Put on record that a history was written outside the service's own folder."""
+    """Put on record that a history is written outside the service's own folder. Raises NotFound."""
+    _known(session, actor, patient_id)
     audit.record(session, actor, "export.write", patient_id=patient_id)
+
+
+def _known(session: Session, actor: Actor, patient_id: int) -> None:
+    try:
+        patients.fetch_clinical(session, actor, patient_id)
+    except NotFound:
+        raise NotFound(_("There is no patient %(id)s.") % {"id": patient_id}) from None
 
 
 def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: int) -> bool:
@@ -233,8 +241,9 @@ def has_claim_on_file(session: Session, name: str) -> bool:
     export = session.get(Export, name.split(".")[0])
     if export is None:
         return False
-    writing = export.status == "running" and export.lease_until >= clock.now()
-    return writing or (export.status == "available" and not name.endswith(".part"))
+    if export.status in ("pending", "running"):
+        return True  # whoever writes it next removes what a dead writer left
+    return export.status == "available" and not name.endswith(".part")
 
 
 def file_of(folder: Path, export_id: str) -> Path:

@@ -8,10 +8,11 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, TextIO
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import String, func, select, type_coerce
+from sqlalchemy import Select, String, bindparam, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from service.models import Appointment, Doctor, Patient, Treatment
@@ -69,7 +70,17 @@ def write(
 
 
 def _batches(session: Session, patient_id: int, zone: ZoneInfo) -> Iterator[list[list[Any]]]:
-    query = (
+    local = _LocalTimes(zone)
+    streamed = {"stream_results": True, "max_row_buffer": BATCH}
+    rows = session.connection().execute(_query(), {"patient_id": patient_id}, execution_options=streamed)
+    for partition in rows.partitions(BATCH):
+        yield [_fields(row, local) for row in partition]
+
+
+@cache
+def _query() -> Select[*tuple[Any, ...]]:
+    """The rows of a history; put together once, which costs more than twenty rows take to write."""
+    return (
         select(
             Patient.id,
             Patient.name,
@@ -88,14 +99,9 @@ def _batches(session: Session, patient_id: int, zone: ZoneInfo) -> Iterator[list
         .join(Treatment.appointment)
         .join(Appointment.doctor)
         .join(Appointment.patient)
-        .where(Appointment.patient_id == patient_id)
+        .where(Appointment.patient_id == bindparam("patient_id"))
         .order_by(Appointment.starts_at.desc(), Treatment.id)
     )
-    local = _LocalTimes(zone)
-    streamed = {"stream_results": True, "max_row_buffer": BATCH}  # of this query only, not of later ones
-    rows = session.connection().execute(query, execution_options=streamed)
-    for partition in rows.partitions(BATCH):
-        yield [_fields(row, local) for row in partition]
 
 
 def _fields(row: Sequence[Any], local: "_LocalTimes") -> list[Any]:
@@ -112,30 +118,27 @@ def _safe(text: str) -> str:
 
 
 class _LocalTimes:
-    """Stored instants as the clinic's wall clock shows them; an hour's instants share one conversion."""
+    """Stored instants as the clinic's wall clock shows them; the instants of a day share one look at the zone."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
-        self._hours: dict[str, str | None] = {}
-        """Stored `YYYY-MM-DD HH` -> the same on the wall, or None where minutes differ as well."""
+        self._shifts: dict[str, timedelta | None] = {}
+        """UTC day -> how far the wall clock is ahead all day long, or None for a day on which that changes."""
 
     def of(self, stored: Any) -> str:
-        """`YYYY-MM-DD HH:MM` in the zone."""
+        """`YYYY-MM-DD HH:MM` on the wall; `stored` is SQLite's text or PostgreSQL's aware datetime."""
         if not isinstance(stored, str):
-            return self._wall(stored)
-        hour = stored[:13]
-        if hour not in self._hours:
-            self._learn(hour)
-        wall = self._hours[hour]
-        return self._wall(datetime.fromisoformat(stored).replace(tzinfo=UTC)) if wall is None else wall + stored[13:16]
+            return str(stored.astimezone(self._zone))[:16]
+        day, at = stored[:10], datetime.fromisoformat(stored)
+        if day not in self._shifts:
+            self._learn(day)
+        shift = self._shifts[day]
+        return str(at + shift if shift is not None else at.replace(tzinfo=UTC).astimezone(self._zone))[:16]
 
-    def _learn(self, hour: str) -> None:
-        if len(self._hours) >= 20_000:
-            self._hours.clear()
-        start = datetime.fromisoformat(f"{hour}:00").replace(tzinfo=UTC)
-        first, last = self._wall(start), self._wall(start + timedelta(minutes=59, seconds=59))
-        is_plain = first.endswith(":00") and last == f"{first[:13]}:59"
-        self._hours[hour] = first[:13] if is_plain else None
-
-    def _wall(self, at: datetime) -> str:
-        return str(at.astimezone(self._zone))[:16]
+    def _learn(self, day: str) -> None:
+        if len(self._shifts) >= 20_000:
+            self._shifts.clear()
+        start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        ends = start, start + timedelta(hours=23, minutes=59, seconds=59)
+        first, last = (at.astimezone(self._zone).utcoffset() for at in ends)
+        self._shifts[day] = first if first == last else None

@@ -48,17 +48,24 @@ def open_slot(
 def open_manual(session: Session, job: str, slot: str, *, due_at: datetime) -> int:
     """Open a run somebody asked for; returns its id.
 
-    It takes the slot when that is due and free, else a name of its own: a run by hand before the hour never takes
-    the scheduled one's place.
+    It takes the slot when that is due and free, or has failed, else a name of its own: a run by hand before the
+    hour never takes the scheduled one's place.
     """
     now = clock.now()
     taken = open_slot(session, job, slot, due_at=due_at, trigger="manual") if due_at <= now else None
+    taken = taken or _reopened(session, job, slot)
     if taken is not None:
         return taken
     name = f"{slot}{BY_HAND}{now:%Y-%m-%dT%H:%M:%S}Z {secrets.token_hex(3)}"
     run = open_slot(session, job, name, due_at=now, trigger="manual")
     assert run is not None, "a random name is free"
     return run
+
+
+def _reopened(session: Session, job: str, slot: str) -> int | None:
+    failed = and_(JobRun.job == job, JobRun.slot == slot, JobRun.status == "failed")
+    values = {"status": "queued", "trigger": "manual", "attempt": 0, "lease_until": clock.now(), "finished_at": None}
+    return session.execute(update(JobRun).where(failed).values(**values).returning(JobRun.id)).scalar_one_or_none()
 
 
 def last_slot(session: Session, job: str) -> str | None:
@@ -99,8 +106,13 @@ def renew(session: Session, run_id: int, owner: str) -> bool:
 
 
 def finish(session: Session, run_id: int, owner: str, outcome: Mapping[str, Any]) -> None:
-    """Close a run that did its work."""
-    values = {"status": "done", "finished_at": clock.now(), "outcome": dict(outcome), "last_error": None}
+    """Close a run that did its work, or found that there was none to do (`reason`)."""
+    values = {
+        "status": "skipped" if "reason" in outcome else "done",
+        "finished_at": clock.now(),
+        "outcome": dict(outcome),
+        "last_error": None,
+    }
     session.execute(update(JobRun).where(*_mine(run_id, owner)).values(**values))
 
 

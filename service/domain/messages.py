@@ -118,6 +118,20 @@ def overdue(session: Session) -> bool:
     return session.scalar(select(Message.id).where(or_(forgotten, dead)).limit(1)) is not None
 
 
+def begun(session: Session) -> bool:
+    """Whether messages still wait whose visit has begun meanwhile."""
+    return session.scalar(select(Message.id).where(_begun()).limit(1)) is not None
+
+
+def give_up_begun(session: Session) -> None:
+    """Skip messages whose visit has begun while they waited, also while all are held."""
+    session.execute(update(Message).where(_begun()).values(status="skipped", skip_reason="too_late"))
+
+
+def _begun() -> ColumnElement[bool]:
+    return and_(Message.status == "queued", Message.starts_at <= clock.now())
+
+
 def waiting_and_unsure(session: Session) -> tuple[int, int]:
     """How many messages of visits still ahead wait to be sent, and how many may or may not have arrived."""
     query = (

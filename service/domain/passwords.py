@@ -1,6 +1,8 @@
 """Passwords: what may be one (NIST 800-63B-4), and argon2id with a bound on how many run at once."""
 
+import ctypes
 import secrets
+from contextlib import suppress
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -11,6 +13,10 @@ from service.translation import gettext as _
 
 SHORTEST = 15
 LONGEST = 1000
+
+# glibc would keep the 19 MiB of a hash once for each thread that made one; so they go back at once. Elsewhere: nothing.
+with suppress(OSError, AttributeError, TypeError):
+    ctypes.CDLL(None).mallopt(-3, 1024 * 1024)  # M_MMAP_THRESHOLD
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _room = BoundedSemaphore(4)  # 19 MiB each: a rush of sign-ins must not fill the memory

@@ -134,9 +134,12 @@ def _on(column: Any, day: date, zone: ZoneInfo) -> ColumnElement[bool]:
 
 
 def _reopen(session: Session, day: date, zone: ZoneInfo) -> int:
-    """Queue reminders that had no address, where the patient has one by now."""
+    """Queue reminders that had no address, where the patient has one by now, or were planned by a clock ahead."""
     email = select(Patient.email).where(Patient.id == Message.patient_id).scalar_subquery()
-    missing = and_(scope(day, zone), Message.status == "skipped", Message.skip_reason == "no_address")
+    stands = select(Appointment.status).where(Appointment.id == Message.appointment_id).scalar_subquery() == "booked"
+    missing = and_(
+        scope(day, zone), Message.status == "skipped", Message.skip_reason.in_(("no_address", "too_late")), stands
+    )
     reopened = session.scalars(
         update(Message)
         .where(missing, email.is_not(None), Message.starts_at > clock.now())

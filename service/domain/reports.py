@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session, contains_eager, undefer
 
 from service import clock
 from service.domain import audit
@@ -110,7 +110,9 @@ def store(session: Session, doctor_id: int, month: str, content: dict[str, Any])
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     statement = (
         insert(Report)
-        .values(doctor_id=doctor_id, month=month, content=content, created_at=clock.now())
+        .values(
+            doctor_id=doctor_id, month=month, visits=len(content["visits"]), content=content, created_at=clock.now()
+        )
         .on_conflict_do_nothing()
         .returning(Report.id)
     )
@@ -122,11 +124,21 @@ def store(session: Session, doctor_id: int, month: str, content: dict[str, Any])
 
 def fetch(session: Session, actor: Actor, report_id: int) -> Report:
     """The report with its doctor. Raises NotFound when missing or another doctor's; the admin sees all."""
-    query = select(Report).join(Report.doctor).options(contains_eager(Report.doctor)).where(Report.id == report_id)
+    query = (
+        select(Report)
+        .join(Report.doctor)
+        .options(contains_eager(Report.doctor), undefer(Report.content))
+        .where(Report.id == report_id)
+    )
     report = session.scalar(query)
     if report is None or not _may_see(actor, report.doctor_id):
         raise NotFound
     return report
+
+
+def note_opened(session: Session, actor: Actor, report_id: int, act: str) -> None:
+    """Put on record that somebody read (`report.view`) or took away (`report.download`) a report."""
+    audit.record(session, actor, act, subject=f"report/{report_id}")
 
 
 def archive(session: Session, actor: Actor, before: str | None = None) -> tuple[Sequence[Report], str | None]:

@@ -4,13 +4,13 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Update, select, update
+from sqlalchemy import ColumnElement, Update, delete, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain import audit, throttle
 from service.domain.actor import Actor, Role
-from service.models import Doctor, Guardian, SignIn, User
+from service.models import Doctor, Guardian, SignIn, User, UserToken
 
 FAILURES_PER_ACCOUNT = 5
 FAILURES_PER_ADDRESS = 50
@@ -32,7 +32,7 @@ def stored_password(session: Session, email: str, address: str) -> tuple[int | N
 
     Both are None for an unknown or disabled account. Raises Throttled.
     """
-    folded = email.strip().casefold()
+    folded = email.strip().casefold().replace("\0", " ")  # no account has a blank, PostgreSQL takes no NUL
     throttle.attempt(session, {_account_key(folded): FAILURES_PER_ACCOUNT, f"address:{address}": FAILURES_PER_ADDRESS})
     row = session.execute(
         select(User.id, User.password_hash).where(User.email == folded, User.disabled_at.is_(None))
@@ -103,6 +103,13 @@ def end(session: Session, actor: Actor, token: str) -> None:
 def end_all(session: Session, user_id: int) -> None:
     """End every session of a user."""
     session.execute(_ending(SignIn.user_id == user_id))
+
+
+def prune(session: Session) -> None:
+    """Remove sessions and links that have been over for a month."""
+    long_ago = clock.now() - timedelta(days=30)
+    session.execute(delete(SignIn).where(SignIn.expires_at < long_ago))
+    session.execute(delete(UserToken).where(UserToken.expires_at < long_ago))
 
 
 def _ending(which: ColumnElement[bool]) -> Update:

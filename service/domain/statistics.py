@@ -64,7 +64,7 @@ def _by_status(session: Session, start: datetime, end: datetime) -> Counter[str]
         .where(Appointment.starts_at >= start, Appointment.starts_at < end)
         .group_by(Appointment.status)
     )
-    return Counter(dict(rows.tuples().all()))
+    return Counter(dict(rows.all()))
 
 
 def _new_and_returning(session: Session, today: date, zone: ZoneInfo) -> dict[str, int]:

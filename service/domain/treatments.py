@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import select, tuple_
@@ -48,6 +48,11 @@ def to_record(session: Session, actor: Actor, appointment_id: int) -> Appointmen
     if visit.starts_at > clock.now():
         raise Conflict(_("This visit has not begun yet: record the treatment once it has."))
     return visit
+
+
+def note_opened(session: Session, actor: Actor, visit: Appointment) -> None:
+    """Put on record that a doctor read a visit's treatment."""
+    audit.record(session, actor, "treatment.view", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
 
 
 def record(
@@ -121,7 +126,8 @@ def _checked(texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _checked_next(next_visit: date | None, visit: Appointment) -> date | None:
-    if next_visit is not None and next_visit < visit.starts_at.date():
+    # UTC's date and the clinic's may differ by one.
+    if next_visit is not None and next_visit < visit.starts_at.date() - timedelta(days=1):
         raise Invalid(_("The next visit cannot lie before this one."), "next_visit")
     return next_visit
 

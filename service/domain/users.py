@@ -12,7 +12,7 @@ from service import clock
 from service.domain import audit, sessions
 from service.domain.actor import SYSTEM, Actor, Role
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
-from service.models import Doctor, Guardian, Patient, User, UserToken
+from service.models import Doctor, Guardian, Installation, Patient, User, UserToken
 from service.translation import gettext as _
 
 INVITE_DAYS = 7
@@ -50,7 +50,7 @@ def add(
     if role == Role.DOCTOR:
         session.add(Doctor(user_id=user.id, name=name, department=checked_department(department), created_at=now))
     elif role == Role.PATIENT:
-        if birth_date is not None and birth_date > now.date():
+        if birth_date is not None and birth_date > now.date() + timedelta(days=1):  # it may be tomorrow at the clinic
             raise Invalid(_("The birth date lies in the future."), "birth_date")
         patient = Patient(name=name, birth_date=birth_date, email=address, phone=number, created_at=now)
         session.add(patient)
@@ -62,6 +62,7 @@ def add(
 
 def add_first_admin(session: Session, *, email: str, name: str, password_hash: str, address: str) -> User:
     """The admin whom the setup page makes, once. Raises NotFound when a user exists already."""
+    session.execute(select(Installation.id).with_for_update())  # one at a time, also on PostgreSQL
     if not none_exist(session):
         raise NotFound
     actor = Actor(Role.SYSTEM, address=address)

@@ -61,9 +61,9 @@ def _outbox(session: Session) -> Check:
 
 
 def _exports(session: Session) -> Check:
-    unfinished = exports.unfinished(session)
+    unfinished, forgotten = exports.unfinished(session)
     words = ngettext("%(num)s being written", "%(num)s being written", unfinished) % {"num": unfinished}
-    return Check(_("Exports"), "ok", words if unfinished else _("none waits"))
+    return Check(_("Exports"), "late" if forgotten else "ok", words if unfinished else _("none waits"))
 
 
 def _of(session: Session, row: schedule.Row, zone: ZoneInfo) -> JobState:

@@ -7,23 +7,22 @@ late, twice or never does no harm (its monthly cron, for one, skips 1 April wher
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import date
-from threading import Lock
+from threading import Event, Lock, Thread
 from time import monotonic
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
-from service import clock
 from service.jobs import schedule
 from service.jobs.tasks import Tasks
 from service.settings import Settings
 
 log = structlog.get_logger()
 TICK_SECONDS = 30
-CLEAN_UP_MINUTES = 10
+CLEAN_UP_EVERY = 20
+"""Ticks between two clean-ups: ten minutes."""
 
 
 class LocalBackend:
@@ -36,6 +35,8 @@ class LocalBackend:
         self._exports = ThreadPoolExecutor(settings.jobs.export_workers, "export")
         self._under_way: dict[str, Future[None]] = {}
         self._lock = Lock()
+        self._halt = Event()
+        self._heart = Thread(target=self._beat, name="heart", daemon=True)
         self._scheduler = BackgroundScheduler(
             timezone=settings.clinic.zone,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -55,19 +56,15 @@ class LocalBackend:
 
     def start(self) -> None:
         """Register the schedule and begin to tick, at once for whatever was missed."""
-        zone, start = self._settings.clinic.zone, clock.now()
-        add = self._scheduler.add_job
-        add(self._tick, IntervalTrigger(seconds=TICK_SECONDS, timezone=zone), id="tick", next_run_time=start)
-        add(
-            self._clean_up, IntervalTrigger(minutes=CLEAN_UP_MINUTES, timezone=zone), id="clean_up", next_run_time=start
-        )
         for row in schedule.table(self._settings):
-            add(self._tick, _trigger(row, self._settings), id=row.job)
+            self._scheduler.add_job(self._tick, _trigger(row, self._settings), id=row.job)
         self._scheduler.start()
+        self._heart.start()
 
     def stop(self, seconds: float) -> bool:
         """Stop ticking; running work has so many seconds to end, then it is asked to put itself back."""
         deadline = monotonic() + seconds
+        self._halt.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         for pool in (self._runs, self._exports):
@@ -98,6 +95,20 @@ class LocalBackend:
         finally:
             with self._lock:
                 self._under_way.pop(name, None)
+
+    def _beat(self) -> None:
+        """Tick every 30 seconds of real time, at once first.
+
+        Not by the scheduler: it waits for a time of day, so a clock that is set back would keep it waiting.
+        """
+        beats = 0
+        while True:
+            self._tick()
+            if beats % CLEAN_UP_EVERY == 0:
+                self._clean_up()
+            beats += 1
+            if self._halt.wait(TICK_SECONDS):
+                return
 
     def _tick(self) -> None:
         try:

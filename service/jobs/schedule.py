@@ -99,14 +99,17 @@ def next_due(row: Row, now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def due_slots(row: Row, last: str | None, now: datetime, zone: ZoneInfo) -> Iterator[Slot]:
-    """Slots that fell due after the ledger's `last` one, oldest first, up to the latest; at most a month of days."""
+    """Slots that fell due after the ledger's `last` one, oldest first, up to the latest; at most a month of days.
+
+    The latest is among them even when the ledger knows a later one: then the clock was ahead for a while.
+    """
     latest = due_day(row, now, zone)
     days = [latest]
     while last is not None and slot(row, days[0], zone).name > last and len(days) <= MOST_DAYS_BACK:
         days.insert(0, _before(row, days[0]))
     for day in days:
         found = slot(row, day, zone)
-        if last is None or found.name > last:
+        if last is None or found.name > last or (day == latest and found.name != last):
             yield found
 
 

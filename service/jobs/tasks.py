@@ -5,6 +5,7 @@ The ledger decides what is done; a task that runs twice, late or never does no h
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -12,10 +13,12 @@ from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, true
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from service import clock, database
 from service.database import Database
-from service.domain import exports, history_csv, job_runs, messages, reminders, reports, throttle
+from service.domain import exports, history_csv, job_runs, messages, reminders, reports, sessions, throttle
 from service.domain.reminders import Tally
 from service.jobs import schedule
 from service.jobs.queue import JobQueue
@@ -68,6 +71,11 @@ class Tasks:
                     trigger = schedule.trigger_of(slot, now)
                     job_runs.open_slot(session, row.job, slot.name, due_at=slot.due_at, trigger=trigger, skip=skip)
         with self._db.reading() as session:
+            begun = messages.begun(session)
+        if begun:
+            with self._db.transaction() as session:
+                messages.give_up_begun(session)
+        with self._db.reading() as session:
             runs, waiting = job_runs.claimable(session), exports.claimable(session)
             overdue = messages.overdue(session)
         for run_id in runs:
@@ -79,23 +87,29 @@ class Tasks:
 
     # Jobs of the ledger
 
-    def open_manual(self, job: str, slot: str | None = None) -> int:
+    def open_manual(self, session: Session, job: str, slot: str | None = None) -> int:
         """A run somebody asked for, of today's or last month's slot unless another is named; returns its id."""
         row = next(row for row in self._table if row.job == job)
         if slot is None:
             day = clock.today(self._zone)
             slot = day.isoformat() if row.every is schedule.Every.DAY else reports.last_month(self._zone)
         day = date.fromisoformat(slot) if row.every is schedule.Every.DAY else _after(slot).replace(day=row.day)
+        return job_runs.open_manual(session, job, slot, due_at=schedule.slot(row, day, self._zone).due_at)
+
+    def run_by_hand(self, job: str, slot: str) -> dict[str, Any] | None:
+        """Open a run and do it here; no tick can take it in between. Returns what execute() does."""
         with self._db.transaction() as session:
-            return job_runs.open_manual(session, job, slot, due_at=schedule.slot(row, day, self._zone).due_at)
+            run_id = self.open_manual(session, job, slot)
+            claimed = job_runs.claim(session, run_id, self.owner)
+        return self._perform(run_id, *claimed) if claimed else None
 
     def execute(self, run_id: int) -> dict[str, Any] | None:
         """Run one turn of a job; returns its outcome, or None when it was not ours, put back, or failed."""
         with self._db.transaction() as session:
             claimed = job_runs.claim(session, run_id, self.owner)
-        if claimed is None:
-            return None
-        job, slot = claimed
+        return self._perform(run_id, *claimed) if claimed else None
+
+    def _perform(self, run_id: int, job: str, slot: str) -> dict[str, Any] | None:
         try:
             outcome = self._jobs[job](slot.split(job_runs.BY_HAND)[0], self._keeper(run_id))
             with self._db.transaction() as session:
@@ -107,7 +121,7 @@ class Tasks:
         except Exception as error:
             log.exception("job failed", job=job, slot=slot)
             with self._db.transaction() as session:
-                job_runs.put_back(session, run_id, self.owner, f"{type(error).__name__}: {error}"[:500])
+                job_runs.put_back(session, run_id, self.owner, _why(error))
         else:
             log.info("job done", job=job, slot=slot)
             return outcome
@@ -210,7 +224,7 @@ class Tasks:
         except Exception as error:  # what the channel did not foresee stops this message only
             log.error("channel failed", message=claim.id, error=type(error).__name__)
             with self._db.transaction() as session:
-                return messages.broken(session, claim.id, self.owner, f"{type(error).__name__}: {error}")
+                return messages.broken(session, claim.id, self.owner, _why(error))
         with self._db.transaction() as session:
             messages.sent(session, claim.id, self.owner)
         return "sent"
@@ -227,8 +241,7 @@ class Tasks:
             file = exports.file_of(self.histories(), export_id)
             exports.remove_parts(file)
             with self._db.reading() as session:
-                total = history_csv.count(session, patient_id)
-                progress = self._progress(export_id, total)
+                progress = self._progress(export_id, partial(history_csv.count, session, patient_id))
                 rows = exports.produce(session, patient_id, file, self._zone, progress)
             with self._db.transaction() as session:
                 exports.settle(session, export_id, self.owner, rows, self._settings.exports.keep_hours)
@@ -238,22 +251,33 @@ class Tasks:
                 exports.put_back(session, export_id, self.owner)
         except Exception as error:
             log.exception("export failed", export=export_id)
+            busy = isinstance(error, DBAPIError) and database.is_busy(error)
             with self._db.transaction() as session:
-                exports.fail(session, export_id, self.owner, f"{type(error).__name__}: {error}"[:500])
+                if busy:  # it may go well in a moment
+                    exports.put_back(session, export_id, self.owner)
+                else:
+                    exports.fail(session, export_id, self.owner, _why(error))
 
-    def _progress(self, export_id: str, total: int) -> Callable[[int], None]:
-        noted = monotonic()
+    def _progress(self, export_id: str, count: Callable[[], int]) -> Callable[[int], None]:
+        """What an export tells of its rows, noted every half second; they are counted once there is a need to know."""
+        noted, total = monotonic(), None
 
         def progress(rows: int) -> None:
-            nonlocal noted
+            nonlocal noted, total
             if self.stopping.is_set():
                 raise Stopped
             if monotonic() - noted < PROGRESS_AFTER:
                 return
-            with self._db.transaction() as session:
-                if not exports.note_progress(session, export_id, self.owner, rows, total):
-                    raise Stopped
+            total = count() if total is None else total
             noted = monotonic()
+            try:
+                with self._db.transaction(wait=False) as session:
+                    if not exports.note_progress(session, export_id, self.owner, rows, total):
+                        raise Stopped
+            except DBAPIError as error:
+                if not database.is_busy(error):
+                    raise
+                log.info("progress not noted", export=export_id)  # it is only for show
 
         return progress
 
@@ -270,11 +294,24 @@ class Tasks:
             exports.expire(session)
             throttle.prune(session)
             job_runs.prune(session)
+            sessions.prune(session)
             stray = [file for file in files if not exports.has_claim_on_file(session, file.name)]
         for file in stray:
-            file.unlink(missing_ok=True)
+            try:
+                file.unlink(missing_ok=True)
+            except OSError:  # somebody downloads it just now (Windows), or it is not ours: the others still go
+                log.exception("file not removed", file=file.name)
         if stray:
             log.info("files removed", count=len(stray))
+
+
+def _why(error: Exception) -> str:
+    """An error as the jobs page may show it: never a statement or its values, which may be a patient's."""
+    if isinstance(error, DBAPIError):
+        return database.explain(error)
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return str(error) if isinstance(error, Unfinished) else type(error).__name__
 
 
 def _after(month: str) -> date:

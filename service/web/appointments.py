@@ -36,11 +36,15 @@ def show(appointment_id: int) -> ResponseReturnValue:
     """One visit, with its treatment for those who may read it."""
     actor, session = context.actor(), context.reading()
     row = appointments.fetch(session, actor, appointment_id)
+    treatment = treatments.of_visit(session, actor, row)
+    if treatment is not None and actor.role == Role.DOCTOR:
+        with context.transaction_if_possible("treatment.view") as writing:
+            treatments.note_opened(writing, actor, row)
     record = url_for("patients.record", patient_id=row.patient_id) if actor.role == Role.DOCTOR else None
     return render_template(
         "appointments/show.html",
         visit=visit(row, actor),
-        treatment=treatments.of_visit(session, actor, row),
+        treatment=treatment,
         may_see_clinical=actor.role in (Role.DOCTOR, Role.PATIENT),
         may_record=appointments.may_record(actor, row),
         record_url=record,

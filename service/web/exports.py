@@ -36,7 +36,7 @@ def create() -> ResponseReturnValue:
     return redirect(url_for("exports.show", export_id=export_id), 303)
 
 
-@blueprint.get("/exports/<export_id>")
+@blueprint.get("/exports/<export_id:export_id>")
 def show(export_id: str) -> ResponseReturnValue:
     """How far the export is; refreshes itself until it is done."""
     actor, session = context.actor(), context.reading()
@@ -45,12 +45,13 @@ def show(export_id: str) -> ResponseReturnValue:
     return render_template("exports/show.html", export=_shown(export, patient.name))
 
 
-@blueprint.get("/exports/<export_id>/file")
+@blueprint.get("/exports/<export_id:export_id>/file")
 def file(export_id: str) -> ResponseReturnValue:
     """The finished file, as an attachment whose name tells nothing about the patient."""
-    wiring = context.wiring()
-    with context.transaction() as session:
-        path, finished_at = exports.download(session, context.actor(), export_id, wiring.settings.histories)
+    wiring, actor = context.wiring(), context.actor()
+    path, finished_at = exports.download(context.reading(), actor, export_id, wiring.settings.histories)
+    with context.transaction_if_possible("export.download") as session:
+        exports.note_download(session, actor, export_id)
     day = finished_at.astimezone(wiring.settings.clinic.zone).date()
     try:
         return send_file(

@@ -17,6 +17,9 @@ class Form(wtforms.Form):
     def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
         """Whether every posted field is known and acceptable."""
         valid = super().validate(extra_validators)
+        if any("\0" in value for values in request.form.listvalues() for value in values):
+            self.form_errors = [*self.form_errors, _("A text has a character that cannot be stored.")]
+            valid = False
         unknown = set(request.form) - {field.name for field in self} - {"csrf_token"}
         if unknown:
             self.form_errors = [*self.form_errors, _("This form was sent with a field it does not have.")]

@@ -50,8 +50,8 @@ def run_now(job: str) -> ResponseReturnValue:
     wiring = context.wiring()
     if job not in {row.job for row in schedule.table(wiring.settings)}:
         raise NotFound
-    run_id = wiring.tasks.open_manual(job)
     with context.transaction() as session:
+        run_id = wiring.tasks.open_manual(session, job)
         audit.record(session, context.actor(), "job.run", subject=f"run/{run_id}")
     wiring.queue.run(run_id)
     notices.say("run_started")

@@ -36,7 +36,7 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/reports/<row_id:report_id>")
 def show(report_id: int) -> ResponseReturnValue:
     """One report."""
-    row = reports.fetch(context.reading(), context.actor(), report_id)
+    row = _opened(report_id, "report.view")
     file_url = url_for("reports.file", report_id=report_id)
     return render_template("reports/show.html", report=_full(row), file_url=file_url)
 
@@ -44,7 +44,7 @@ def show(report_id: int) -> ResponseReturnValue:
 @blueprint.get("/reports/<row_id:report_id>/file")
 def file(report_id: int) -> ResponseReturnValue:
     """The report as one HTML file that stands alone; always an attachment."""
-    row = reports.fetch(context.reading(), context.actor(), report_id)
+    row = _opened(report_id, "report.download")
     clinic = context.wiring().settings.clinic
     jinja = rendering.environment(clinic.zone, clinic.language)
     style = Markup(_style(STYLE))  # noqa: S704 our own file
@@ -52,6 +52,14 @@ def file(report_id: int) -> ResponseReturnValue:
     answer = Response(text, mimetype="text/html")
     answer.headers["Content-Disposition"] = f"attachment; filename=report-{row.month}.html"
     return answer
+
+
+def _opened(report_id: int, act: str) -> Report:
+    actor = context.actor()
+    row = reports.fetch(context.reading(), actor, report_id)
+    with context.transaction_if_possible(act) as session:
+        reports.note_opened(session, actor, report_id, act)
+    return row
 
 
 def _style(path: Path) -> str:
@@ -62,8 +70,8 @@ def _line(row: Report) -> dict[str, Any]:
     return {
         "id": row.id,
         "month": reports.month_of(row),
-        "doctor_name": row.content["doctor_name"],
-        "visits": len(row.content["visits"]),
+        "doctor_name": row.doctor.name,
+        "visits": row.visits,
         "created_at": row.created_at,
     }
 

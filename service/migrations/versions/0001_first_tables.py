@@ -234,6 +234,7 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("doctor_id", ID, nullable=False),
         sa.Column("month", sa.String(length=7), nullable=False),
+        sa.Column("visits", ID, server_default=sa.text("0"), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
         sa.Column("created_at", WHEN, nullable=False),
         sa.ForeignKeyConstraint(["doctor_id"], ["doctors.id"], name=op.f("fk_reports_doctor_id")),
