@@ -51,9 +51,7 @@ def database_kind() -> str:
 
 
 @pytest.fixture
-def database_url(
-    database_kind: str, migrated: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[str]:
+def database_url(database_kind: str, migrated: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """The clinic's migrated database with nobody in it."""
     if database_kind == "sqlite":
         shutil.copy(migrated, tmp_path / "rounds.db")
@@ -62,7 +60,7 @@ def database_url(
         server: Postgres = request.getfixturevalue("postgres")
         url = server.migrated()
         yield url
-        server.drop(url)
+        server.wipe(url)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -26,6 +27,23 @@ PASSWORD = "quiet rivers run deep"
 HASH = passwords.hashed(PASSWORD)
 
 
+class Compiled(BytecodeCache):
+    """Templates compiled once for all houses of a test run."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
 @dataclass
 class House:
     """A clinic in a folder of its own."""
@@ -36,6 +54,7 @@ class House:
     def __post_init__(self) -> None:
         self.app = create_app(self.wiring)
         self.app.testing = False
+        self.app.jinja_env.bytecode_cache = COMPILED
 
     @property
     def settings(self) -> Settings:

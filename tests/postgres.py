@@ -1,4 +1,4 @@
-"""A PostgreSQL for the tests: Debian's own, started once in a folder of its own, or the one at ROUNDS_TEST_POSTGRES_URL."""
+"""A PostgreSQL for the tests: Debian's own, started in a folder of its own, or the one at ROUNDS_TEST_POSTGRES_URL."""
 
 import os
 import shutil
@@ -10,17 +10,23 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
-from signal import SIGQUIT
+from signal import SIGINT
 from time import monotonic, sleep
 from typing import IO, Any
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from service.database import Database, migrate
+from service.models import Base
 
 SERVICE_USER = "postgres"
 """Who runs the server when the tests run as root, which PostgreSQL refuses to be."""
+
+BEGUN = "UPDATE installation SET created_at = '2020-01-01 00:00:00+00', demo_at = NULL, served_at = NULL"
+ALONE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+FROM_ONE = "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences"
 
 
 class NotFound(Exception):
@@ -36,6 +42,7 @@ class Postgres:
     _numbers: Iterator[int] = field(default_factory=count)
     _made: list[str] = field(default_factory=list)
     _template: str = ""
+    _clean: list[str] = field(default_factory=list)
 
     def empty(self) -> str:
         """The URL of a new database with nothing in it."""
@@ -48,11 +55,23 @@ class Postgres:
             name = self._make("template0")
             database = Database(self._address(name))
             migrate(database)
-            with database.transaction() as session:
-                session.execute(text("UPDATE installation SET created_at = '2020-01-01 00:00:00+00'"))
             database.close()
+            with self._inside(name) as connection:
+                connection.execute(text(BEGUN))
             self._template = name
-        return self._address(self._make(self._template))
+        return self._address(self._clean.pop() if self._clean else self._make(self._template))
+
+    def wipe(self, url: str) -> None:
+        """Take back a migrated database: emptied, it is the next test's, which is faster than another copy."""
+        name = str(make_url(url).database)
+        with self._inside(name) as connection:
+            connection.execute(text(ALONE))
+            for table in reversed(Base.metadata.sorted_tables):
+                if table.name != "installation":
+                    connection.execute(table.delete())
+            connection.execute(text(FROM_ONE))
+            connection.execute(text(BEGUN))
+        self._clean.append(name)
 
     def drop(self, url: str) -> None:
         """Remove a database, whoever is still connected to it."""
@@ -68,18 +87,23 @@ class Postgres:
 
     def _make(self, template: str) -> str:
         name = f"{self._prefix}_{next(self._numbers)}"
-        self._say(f"CREATE DATABASE \"{name}\" TEMPLATE \"{template}\" ENCODING 'UTF8'")
+        self._say(f'CREATE DATABASE "{name}" TEMPLATE "{template}" ENCODING \'UTF8\'')
         self._made.append(name)
         return name
 
     def _address(self, name: str) -> str:
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
-    def _say(self, statement: str) -> None:
-        engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
+    @contextmanager
+    def _inside(self, name: str) -> Iterator[Connection]:
+        engine = create_engine(self._address(name), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(statement))
+            yield connection
         engine.dispose()
+
+    def _say(self, statement: str) -> None:
+        with self._inside(str(make_url(self.url).database)) as connection:
+            connection.execute(text(statement))
 
 
 @contextmanager
@@ -93,17 +117,14 @@ def running() -> Iterator[Postgres]:
         return
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="rounds-postgres-"))
-    account: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        shutil.chown(folder, SERVICE_USER, SERVICE_USER)
-        account = {"user": SERVICE_USER, "group": SERVICE_USER, "extra_groups": []}
     try:
+        account = _account(folder)
         with (folder / "log").open("wb") as log:
             process = _start(programs, folder, account, log)
             try:
                 yield Postgres(_when_it_answers(process, folder))
             finally:
-                process.send_signal(SIGQUIT)  # at once: nothing in there is worth a checkpoint
+                process.send_signal(SIGINT)  # does not wait for connections that are left
                 process.wait(20)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -120,15 +141,22 @@ def _programs() -> Path:
     raise NotFound("no initdb under /usr/lib/postgresql nor on the search path, and no ROUNDS_TEST_POSTGRES_URL")
 
 
+def _account(folder: Path) -> dict[str, Any]:
+    """Who the server runs as; the folder becomes theirs."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return {}
+    try:
+        shutil.chown(folder, SERVICE_USER, SERVICE_USER)
+    except LookupError:
+        raise NotFound(f"root may not run it, and there is no user {SERVICE_USER}") from None
+    return {"user": SERVICE_USER, "group": SERVICE_USER, "extra_groups": []}
+
+
 def _start(programs: Path, folder: Path, account: dict[str, Any], log: IO[bytes]) -> "subprocess.Popen[bytes]":
     """Make a cluster that only listens on a socket in its own folder, and never waits for the disk."""
     data, keep = folder / "data", {"cwd": folder, "stdout": log, "stderr": log, **account}
-    subprocess.run(
-        [programs / "initdb", "--pgdata", data, "--username", "rounds", "--auth", "trust"]
-        + ["--encoding", "UTF8", "--no-locale", "--no-sync"],
-        check=True,
-        **keep,
-    )
+    wanted = ("--username=rounds", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
+    subprocess.run([str(programs / "initdb"), f"--pgdata={data}", *wanted], check=True, **keep)
     fast = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"]
     alone = ["listen_addresses=", f"unix_socket_directories={folder}"]
     options = [part for option in (*fast, *alone) for part in ("-c", option)]

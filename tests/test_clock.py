@@ -93,7 +93,9 @@ def test_the_month_before_the_next_is_this_one(on: date) -> None:
     assert timedelta(days=28) <= clock.next_month(first) - first <= timedelta(days=31)
 
 
-@pytest.mark.parametrize("text", ["", "2026", "2026-5", "2026-13", "2026-00", "26-05", "2026-05-01", " 2026-05", "٢٠٢٦-٠٥"])
+@pytest.mark.parametrize(
+    "text", ["", "2026", "2026-5", "2026-13", "2026-00", "26-05", "2026-05-01", " 2026-05", "٢٠٢٦-٠٥"]
+)
 def test_what_is_no_month_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         clock.first_of_month(text)

@@ -126,7 +126,6 @@ def test_the_environment_wins_over_the_file(
         ("ROUNDS_SERVER_PROT", "8080", ["server.prot", "unknown key"]),
         ("ROUNDS_SERVER_PORT", "eighty", ["server.port", "'eighty'", "integer"]),
         ("ROUNDS_JOBS_REMINDERS_AT", "8 am", ["jobs.reminders_at", "'8 am'", "time of day"]),
-        ("ROUNDS_SERVER_", "1", ["server.", "unknown key"]),
     ],
 )
 def test_a_mistake_in_the_environment_stops_the_start(file: Path, variable: str, text: str, words: list[str]) -> None:
@@ -136,7 +135,15 @@ def test_a_mistake_in_the_environment_stops_the_start(file: Path, variable: str,
 
 @pytest.mark.parametrize(
     "variable",
-    ["ROUNDS_HOME_DIR", "ROUNDS_TEST_POSTGRES_URL", "ROUNDS_", "ROUNDS", "ROUNDS_BASE_X", "OTHER_SERVER_PORT"],
+    [
+        "ROUNDS_HOME_DIR",
+        "ROUNDS_TEST_POSTGRES_URL",
+        "ROUNDS_",
+        "ROUNDS",
+        "ROUNDS_BASE_X",
+        "ROUNDS_SERVER_",
+        "OTHER_SERVER_PORT",
+    ],
 )
 def test_other_variables_are_none_of_ours(file: Path, variable: str) -> None:
     assert load(file, {variable: "x"}) == load(file, {})

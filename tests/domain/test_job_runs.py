@@ -132,9 +132,7 @@ def test_a_run_that_a_stop_cut_off_goes_on_at_once_and_does_not_count(house: Hou
     assert (row(house, run).status, row(house, run).attempt) == ("queued", 0)
 
 
-def test_a_run_that_failed_is_tried_again_a_minute_later(
-    house: House, run: int, clock: time_machine.Traveller
-) -> None:
+def test_a_run_that_failed_is_tried_again_a_minute_later(house: House, run: int, clock: time_machine.Traveller) -> None:
     claimed(house, run)
     put_back(house, run, "OSError: no")
     assert waiting(house) == []

@@ -219,7 +219,8 @@ def test_the_last_month_is_the_one_that_has_ended_on_the_clinics_wall(now: str, 
 
 
 @pytest.mark.parametrize(
-    "month", ["", "may", "2026-13", "2026-5", "2026-05-01", "0000-01", "0001-01", "9999-12", "99999-01", "٢٠٢٦-٠٤", "-1"]
+    "month",
+    ["", "may", "2026-13", "2026-5", "2026-05-01", "0000-01", "0001-01", "9999-12", "99999-01", "٢٠٢٦-٠٤", "-1"],
 )
 def test_what_is_no_month_is_refused_in_one_sentence(month: str) -> None:
     with pytest.raises(Invalid) as refused:

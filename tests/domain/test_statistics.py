@@ -90,7 +90,7 @@ VISITS = st.lists(
 NOWS = ["2026-05-04 06:00", "2026-03-29 21:30", "2026-10-25 22:30", "2026-01-01 10:00", "2026-04-27 21:59"]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(visits=VISITS, now=st.sampled_from(NOWS))
 def test_every_figure_equals_a_recount(house: House, visits: list[tuple[int, int, str, int]], now: str) -> None:
     with house.writing() as session:

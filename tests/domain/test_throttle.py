@@ -15,7 +15,9 @@ from tests.house import House, at
 pytestmark = pytest.mark.usefixtures("clock")
 
 
-def attempt(database: Database, email: str = "lena@mail.example", address: str = "192.0.2.1") -> tuple[int | None, str | None]:
+def attempt(
+    database: Database, email: str = "lena@mail.example", address: str = "192.0.2.1"
+) -> tuple[int | None, str | None]:
     with database.transaction() as session:
         return sessions.stored_password(session, email, address)
 

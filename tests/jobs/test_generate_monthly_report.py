@@ -9,6 +9,7 @@ from sqlalchemy import update
 from service.domain import reports
 from service.jobs.tasks import Tasks
 from service.models import Doctor, JobRun, Report
+from tests.by_hand import opened
 from tests.crowd import together
 from tests.house import House, at
 from tests.recording import Recording
@@ -31,7 +32,7 @@ def tasks(house: House, owner: str = "serve-one") -> Tasks:
 
 def run(house: House, month: str | None = None, owner: str = "serve-one") -> dict[str, Any] | None:
     process = tasks(house, owner)
-    return process.execute(process.open_manual(JOB, month))
+    return process.execute(opened(house, JOB, month))
 
 
 def test_on_the_first_every_doctor_gets_a_report_of_the_month_before(house: House, doctors: list[int]) -> None:
@@ -79,7 +80,7 @@ def test_one_doctor_whose_report_fails_stops_nobody_else_and_is_tried_again(
 
     process = tasks(house)
     with time_machine.travel(at("2026-05-01 10:00"), tick=False) as clock:
-        run_id = process.open_manual(JOB)
+        run_id = opened(house, JOB)
         with monkeypatch.context() as broken:
             broken.setattr(reports, "produce", stumble)
             assert process.execute(run_id) is None
@@ -100,7 +101,7 @@ def test_a_stop_between_two_doctors_puts_the_run_back(
         return store(*args)
 
     with time_machine.travel(at("2026-05-01 10:00"), tick=False):
-        run_id = process.open_manual(JOB)
+        run_id = opened(house, JOB)
         with monkeypatch.context() as stopped:
             stopped.setattr(reports, "store", store_and_stop)
             assert process.execute(run_id) is None

@@ -11,6 +11,7 @@ from sqlalchemy import update
 from service.jobs.tasks import Tasks
 from service.models import Appointment, JobRun, Message, Patient
 from service.notifications.message import DeliveryError, Letter
+from tests.by_hand import opened
 from tests.crowd import together
 from tests.house import House, at
 from tests.recording import Crash, Recording
@@ -68,7 +69,7 @@ def tasks(house: House, channel: Recording, owner: str = "serve-one") -> Tasks:
 def run(house: House, channel: Recording, owner: str = "serve-one") -> dict[str, Any] | None:
     """The job of today, in a process of its own name."""
     process = tasks(house, channel, owner)
-    return process.execute(process.open_manual(JOB))
+    return process.execute(opened(house, JOB))
 
 
 def statuses(house: House) -> list[str]:
@@ -113,9 +114,7 @@ def test_f11_two_processes_at_the_same_moment_tell_everybody_once(house: House, 
     assert statuses(house) == ["sent"] * 200
 
 
-def test_a_family_counts_one_letter_and_the_others_as_duplicates(
-    house: House, doctor: int, channel: Recording
-) -> None:
+def test_a_family_counts_one_letter_and_the_others_as_duplicates(house: House, doctor: int, channel: Recording) -> None:
     for name in ("Lena Vogt", "Mia Vogt", "Ben Vogt"):
         house.visit(doctor, house.patient(name, email="vogt@mail.example"), at("2026-05-04 12:00"))
     outcome = run(house, channel)
@@ -219,7 +218,7 @@ def test_f2_the_run_of_a_dead_process_is_run_to_its_end_by_the_next(
     everybody = visits(house, doctor, 3)
     channel.before = crash
     first = tasks(house, channel)
-    run_id = first.open_manual(JOB)
+    run_id = opened(house, JOB)
     with pytest.raises(Crash):
         first.execute(run_id)
     channel.before = lambda _letter: None
@@ -229,13 +228,11 @@ def test_f2_the_run_of_a_dead_process_is_run_to_its_end_by_the_next(
     assert house.count(JobRun, JobRun.status == "done") == 1
 
 
-def test_a_stop_puts_the_run_back_and_the_next_start_ends_it(
-    house: House, doctor: int, channel: Recording
-) -> None:
+def test_a_stop_puts_the_run_back_and_the_next_start_ends_it(house: House, doctor: int, channel: Recording) -> None:
     everybody = visits(house, doctor, 3)
     first = tasks(house, channel)
     channel.after = lambda _letter: first.stopping.set()
-    run_id = first.open_manual(JOB)
+    run_id = opened(house, JOB)
     assert first.execute(run_id) is None
     assert len(channel.letters) == 1
     channel.after = lambda _letter: None
@@ -286,7 +283,7 @@ def test_r3_the_slot_of_a_day_that_is_over_sends_nothing(
 ) -> None:
     visits(house, doctor, 2)
     process = tasks(house, channel)
-    run_id = process.open_manual(JOB)
+    run_id = opened(house, JOB)
     clock.shift(timedelta(days=1))
     assert process.execute(run_id) == {"date": "2026-05-04", "reason": "day_is_over"}
     assert channel.letters == []
@@ -297,7 +294,7 @@ def test_a_reminder_of_another_day_by_hand_is_sent_now_and_not_again_that_mornin
 ) -> None:
     house.visit(doctor, house.patient(email="a@mail.example"), at("2026-05-05 12:00"))
     process = tasks(house, channel)
-    assert process.execute(process.open_manual(JOB, "2026-05-05")) is not None
+    assert process.execute(opened(house, JOB, "2026-05-05")) is not None
     clock.shift(timedelta(days=1))
     assert run(house, channel) is not None
     assert channel.recipients == ["a@mail.example"]

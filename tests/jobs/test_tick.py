@@ -12,6 +12,7 @@ from service.domain import exports, job_runs
 from service.domain.actor import SYSTEM
 from service.jobs import health
 from service.models import Installation, JobRun
+from tests.by_hand import opened
 from tests.crowd import together
 from tests.house import House, at
 from tests.jobs.conftest import Desk
@@ -95,7 +96,7 @@ def test_what_was_due_before_the_clinic_began_is_not_made_up_for(house: House, t
 
 def test_a_run_by_hand_before_the_hour_does_not_take_the_slot(house: House, tick: Tick) -> None:
     with time_machine.travel(at("2026-05-04 05:00"), tick=False) as clock:
-        run_id = house.wiring.tasks.open_manual(DAILY)
+        run_id = opened(house, DAILY)
         assert house.wiring.tasks.execute(run_id) is not None
         clock.move_to(at("2026-05-04 06:00"))
         tick()
@@ -105,8 +106,8 @@ def test_a_run_by_hand_before_the_hour_does_not_take_the_slot(house: House, tick
 
 def test_a_run_by_hand_after_the_hour_is_the_slot(house: House, tick: Tick) -> None:
     with time_machine.travel(at("2026-05-04 07:00"), tick=False):
-        assert house.wiring.tasks.execute(house.wiring.tasks.open_manual(DAILY)) is not None
-        assert house.wiring.tasks.execute(house.wiring.tasks.open_manual(MONTHLY, "2026-04")) is not None
+        assert house.wiring.tasks.execute(opened(house, DAILY)) is not None
+        assert house.wiring.tasks.execute(opened(house, MONTHLY, "2026-04")) is not None
         assert tick().runs == []
     assert [row[:3] for row in ledger(house, DAILY)] == [("2026-05-04", "done", "manual")]
     assert [row[:3] for row in ledger(house, MONTHLY)] == [("2026-04", "done", "manual")]
@@ -142,7 +143,7 @@ def test_messages_left_waiting_are_queued_unless_on_hold(house: House, make_hous
     held = make_house(messages={"hold": True})
     with time_machine.travel(at("2026-05-04 06:00"), tick=False) as clock:
         house.visit(doctor, house.patient(email="a@mail.example"), at("2026-05-04 12:00"))
-        assert held.wiring.tasks.execute(held.wiring.tasks.open_manual(DAILY)) is not None
+        assert held.wiring.tasks.execute(opened(held, DAILY)) is not None
         clock.shift(timedelta(minutes=2))
         waiting, paused = Desk(), Desk()
         house.wiring.tasks.tick(waiting)
@@ -168,8 +169,7 @@ def test_o4_the_state_of_a_job_is_said_in_words(
     with time_machine.travel(at("2026-05-04 06:00"), tick=False) as clock:
         if status:
             with house.writing() as session:
-                due = {"due_at": at("2026-05-04 06:00"), "trigger": "schedule"}
-                job_runs.open_slot(session, DAILY, "2026-05-04", **due)
+                job_runs.open_slot(session, DAILY, "2026-05-04", due_at=at("2026-05-04 06:00"), trigger="schedule")
                 session.execute(update(JobRun).values(status=status))
         clock.shift(timedelta(minutes=minutes))
         assert state(house, DAILY) == words

@@ -1,0 +1,42 @@
+"""The outbox as its tests handle it: plan today's reminders, claim one, look at what became of it."""
+
+from typing import Any
+
+from sqlalchemy import true, update
+
+from service.domain import messages, reminders
+from service.domain.messages import Claim
+from service.models import Appointment, Message
+from service.notifications.message import Letter
+from service.settings import Clinic
+from tests.house import House, day
+
+CLINIC = Clinic(name="Practice at the Park", phone="+49 30 1234567")
+
+
+def planned(house: House) -> None:
+    with house.writing() as session:
+        reminders.plan(session, day("2026-05-04"), CLINIC.zone, "console")
+
+
+def claim(house: House, owner: str = "one", clinic: Clinic = CLINIC) -> Claim | None:
+    with house.writing() as session:
+        return messages.claim(session, owner, clinic, true())
+
+
+def letter(house: House, clinic: Clinic = CLINIC) -> Letter:
+    """The one letter that is due."""
+    claimed = claim(house, clinic=clinic)
+    assert claimed is not None
+    assert claimed.letter is not None
+    return claimed.letter
+
+
+def row(house: House, message_id: int) -> Message:
+    with house.reading() as session:
+        return session.get_one(Message, message_id)
+
+
+def change(house: House, visit: int, **values: Any) -> None:
+    with house.writing() as session:
+        session.execute(update(Appointment).where(Appointment.id == visit).values(**values))

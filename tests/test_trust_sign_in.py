@@ -1,0 +1,187 @@
+"""Signing in as the trust checklist promises: no guessing, no enumeration, no default account (A6-A9)."""
+
+import re
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+
+import pytest
+import time_machine
+
+from service.domain.sessions import FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS
+from service.models import SignIn, User
+from tests.house import PASSWORD, House
+from tests.web.clinic import NOW, minutes
+from tests.web.clinic import a_moved_clock as a_moved_clock
+
+KNOWN, STRANGER = "known@clinic.example", "ghost@clinic.example"
+WRONG = "rapid rivers run deep"
+
+
+@pytest.fixture
+def known(moved: time_machine.Traveller, house: House) -> House:
+    house.user("doctor", KNOWN, "Dr. Known")
+    return house
+
+
+def test_a6_guessing_at_one_account_is_throttled_with_the_time_to_wait(known: House) -> None:
+    browser = known.browser()
+    statuses = [browser.sign_in(KNOWN, f"{WRONG} {number}").status_code for number in range(FAILURES_PER_ACCOUNT + 20)]
+    assert statuses == [422] * FAILURES_PER_ACCOUNT + [429] * 20
+    refused = browser.sign_in(KNOWN, WRONG)
+    assert 1 <= int(refused.headers["Retry-After"]) <= 301
+
+
+def test_a6_while_throttled_the_right_password_is_refused_too(known: House) -> None:
+    browser = known.browser()
+    for _try in range(FAILURES_PER_ACCOUNT):
+        browser.sign_in(KNOWN, WRONG)
+    assert browser.sign_in(KNOWN, PASSWORD).status_code == 429
+    assert known.count(SignIn) == 0
+
+
+def test_a6_the_owner_gets_in_after_the_wait(known: House, moved: time_machine.Traveller) -> None:
+    browser = known.browser()
+    for _try in range(FAILURES_PER_ACCOUNT):
+        browser.sign_in(KNOWN, WRONG)
+    wait = int(browser.sign_in(KNOWN, PASSWORD).headers["Retry-After"])
+    moved.shift(wait)
+    assert browser.sign_in(KNOWN, PASSWORD).status_code == 303
+
+
+def test_a6_a_restart_forgets_no_failure(make_house: Callable[..., House], moved: time_machine.Traveller) -> None:
+    before = make_house()
+    before.user("doctor", KNOWN)
+    for _try in range(FAILURES_PER_ACCOUNT):
+        before.browser().sign_in(KNOWN, WRONG)
+    assert make_house().browser().sign_in(KNOWN, PASSWORD).status_code == 429
+
+
+def test_a6_a_good_sign_in_forgets_the_failures_before_it(known: House) -> None:
+    for _round in range(3):
+        browser = known.browser()
+        for _try in range(FAILURES_PER_ACCOUNT - 1):
+            assert browser.sign_in(KNOWN, WRONG).status_code == 422
+        assert browser.sign_in(KNOWN, PASSWORD).status_code == 303
+
+
+def test_a6_other_accounts_of_the_same_address_are_not_throttled(known: House) -> None:
+    known.user("receptionist", "desk@clinic.example")
+    browser = known.browser()
+    for _try in range(FAILURES_PER_ACCOUNT + 1):
+        browser.sign_in(KNOWN, WRONG)
+    assert browser.sign_in("desk@clinic.example", PASSWORD).status_code == 303
+
+
+def test_a6_a_throttled_page_says_what_to_do(known: House) -> None:
+    browser = known.browser()
+    for _try in range(FAILURES_PER_ACCOUNT):
+        browser.sign_in(KNOWN, WRONG)
+    assert "Too many tries" in browser.sign_in(KNOWN, WRONG).get_data(as_text=True)
+
+
+def test_a7_a_forged_forwarded_address_does_not_reset_the_limits(known: House) -> None:
+    browser = known.browser()
+    token = browser.token()
+
+    def guess(number: int) -> int:
+        forged = dict.fromkeys(("X-Forwarded-For", "X-Real-IP", "Forwarded", "Client-IP"), f"203.0.113.{number}")
+        data = {"csrf_token": token, "email": f"ghost{number}@clinic.example", "password": WRONG}
+        return browser.client.post("/sign-in", data=data, headers=forged).status_code
+
+    statuses = [guess(number) for number in range(FAILURES_PER_ADDRESS + 5)]
+    assert statuses == [422] * FAILURES_PER_ADDRESS + [429] * 5
+    assert browser.sign_in(KNOWN, PASSWORD).status_code == 429
+    away = browser.client.post(
+        "/sign-in",
+        data={"csrf_token": token, "email": KNOWN, "password": PASSWORD},
+        environ_base={"REMOTE_ADDR": "192.0.2.7"},
+    )
+    assert away.status_code == 303
+
+
+def test_a7_forged_addresses_do_not_help_against_one_account(known: House) -> None:
+    browser = known.browser()
+    token = browser.token()
+    statuses = [
+        browser.client.post(
+            "/sign-in",
+            data={"csrf_token": token, "email": KNOWN, "password": WRONG},
+            headers={"X-Forwarded-For": f"198.51.100.{number}"},
+        ).status_code
+        for number in range(50)
+    ]
+    assert statuses[-1] == 429
+    assert statuses.count(422) == FAILURES_PER_ACCOUNT
+
+
+def test_a8_an_unknown_account_answers_like_a_known_one_and_as_slowly(
+    known: House, moved: time_machine.Traveller
+) -> None:
+    browser = known.browser()
+    token, pages, times = browser.token(), dict[str, set[bytes]](), dict[str, list[float]]()
+    for _sample in range(60):
+        for address in (KNOWN, STRANGER):
+            moved.shift(minutes(6))
+            began = perf_counter()
+            answer = browser.client.post(
+                "/sign-in", data={"csrf_token": token, "email": address, "password": WRONG}, buffered=True
+            )
+            times.setdefault(address, []).append(perf_counter() - began)
+            assert answer.status_code == 422
+            pages.setdefault(address, set()).add(without_token(answer.data).replace(address.encode(), b"ADDRESS"))
+    assert pages[KNOWN] == pages[STRANGER]
+    assert len(pages[KNOWN]) == 1
+    slow, quick = sorted((median(times[KNOWN]), median(times[STRANGER])), reverse=True)
+    assert slow <= 1.2 * quick
+
+
+def without_token(page: bytes) -> bytes:
+    """A page without its form token, which holds the time."""
+    return re.sub(rb'name="csrf_token" value="[^"]+"', b"", page)
+
+
+@pytest.mark.parametrize("state", ["disabled", "invited"])
+def test_a8_accounts_that_cannot_sign_in_answer_like_unknown_ones(known: House, state: str) -> None:
+    with known.writing() as session:
+        user = session.query(User).one()
+        if state == "disabled":
+            user.disabled_at = NOW
+        else:
+            user.password_hash = None
+    browser = known.browser()
+    token = browser.token()
+    answers = [
+        browser.client.post("/sign-in", data={"csrf_token": token, "email": address, "password": PASSWORD})
+        for address in (KNOWN, STRANGER)
+    ]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert answers[0].data.replace(KNOWN.encode(), b"") == answers[1].data.replace(STRANGER.encode(), b"")
+
+
+def test_a8_an_unknown_account_is_throttled_like_a_known_one(known: House) -> None:
+    browser = known.browser()
+    answers = {
+        address: [browser.sign_in(address, WRONG).status_code for _try in range(FAILURES_PER_ACCOUNT + 1)]
+        for address in (KNOWN, STRANGER)
+    }
+    assert answers[KNOWN] == answers[STRANGER]
+
+
+@pytest.mark.parametrize("password", ["admin", "password", ""])
+def test_a9_a_fresh_installation_has_no_account_to_guess(house: House, password: str) -> None:
+    browser = house.browser()
+    for name in ("admin", "admin@clinic.example", "admin@demo.example", "root"):
+        assert browser.sign_in(name, password).status_code == 422
+    assert house.count(User) == 0
+    assert house.count(SignIn) == 0
+
+
+def test_a9_setup_is_gone_after_use(house: House) -> None:
+    browser = house.browser()
+    mine = {"name": "Ada", "email": "ada@clinic.example", "password": PASSWORD}
+    assert browser.post("/setup", mine).status_code == 303
+    assert browser.get("/setup").status_code == 404
+    assert browser.post("/setup", {**mine, "email": "eve@clinic.example"}).status_code == 404
+    assert browser.post("/setup/demo", {"password": PASSWORD}).status_code == 404
+    assert house.count(User) == 1

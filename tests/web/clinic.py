@@ -1,0 +1,230 @@
+"""A clinic on a frozen Wednesday morning: a person of each role, two of each that own rows, and a row of each kind."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import structlog
+import time_machine
+from sqlalchemy import select
+
+from service import logs
+from service.domain import exports, reports, users
+from service.domain.actor import Actor
+from service.models import Report, Treatment, User
+from tests.house import Browser, House, at, build
+
+NOW = at("2026-05-06 08:00")
+"""Ten o'clock in Berlin."""
+NOBODY = "nobody"
+PEOPLE = ("patient", "other patient", "doctor", "other doctor", "receptionist", "admin")
+VISITORS = (NOBODY, *PEOPLE)
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """Who works and is treated here, and the rows that are Pia's with Dr Doll, or Otto's with Dr Dora."""
+
+    house: House
+    clock: time_machine.Traveller
+    people: dict[str, Actor]
+    begun: int
+    later: int
+    past: int
+    treatment: int
+    other_visit: int
+    export: str
+    other_export: str
+    report: int
+    other_report: int
+    invite: str
+    tokens: dict[str, str] = field(default_factory=dict)
+    """Visitor -> the cookie of a session that is open already."""
+
+    @property
+    def pia(self) -> int:
+        """The first patient's id."""
+        return own_patient(self.people["patient"])
+
+    @property
+    def otto(self) -> int:
+        """The other patient's id."""
+        return own_patient(self.people["other patient"])
+
+    def browser(self, visitor: str) -> Browser:
+        """A browser of one of VISITORS, signed in: the first of each person has been for a moment already."""
+        if visitor not in self.tokens:
+            return self.house.browser(None if visitor == NOBODY else email(visitor))
+        browser = self.house.browser()
+        browser.client.set_cookie("rounds", self.tokens.pop(visitor))
+        return browser
+
+    def ids(self) -> dict[str, object]:
+        """What the paths of rows.py are filled with for a row of Pia's and Dr Doll's."""
+        return {
+            "visit": self.begun,
+            "patient": self.pia,
+            "export": self.export,
+            "report": self.report,
+            "invite": self.invite,
+            "job": "send_daily_reminders",
+        }
+
+    def other_ids(self) -> dict[str, object]:
+        """The same for a row of Otto's and Dr Dora's."""
+        return {
+            **self.ids(),
+            "visit": self.other_visit,
+            "patient": self.otto,
+            "export": self.other_export,
+            "report": self.other_report,
+        }
+
+
+MISSING: dict[str, object] = {
+    "visit": 999_999,
+    "patient": 999_999,
+    "export": "0" * 32,
+    "report": 999_999,
+    "invite": "A" * 43,
+    "job": "send_daily_letters",
+}
+
+
+def email(visitor: str) -> str:
+    """The address a visitor signs in with."""
+    return f"{visitor.replace(' ', '.')}@clinic.example"
+
+
+def own_patient(actor: Actor) -> int:
+    """The one patient a user looks after."""
+    (patient,) = actor.patient_ids
+    return patient
+
+
+def settle(house: House, clock: time_machine.Traveller) -> Clinic:
+    """Fill an empty house."""
+    people = {
+        "patient": house.user("patient", email("patient"), "Pia Ahorn", phone="030 1234567"),
+        "other patient": house.user("patient", email("other patient"), "Otto Birke", phone="030 7654321"),
+        "doctor": house.user("doctor", email("doctor"), "Dr. Doll", department="Eyes"),
+        "other doctor": house.user("doctor", email("other doctor"), "Dr. Dora", department="Ears"),
+        "receptionist": house.user("receptionist", email("receptionist"), "Rita Tresen"),
+        "admin": house.user("admin", email("admin"), "Ada Leitung"),
+    }
+    pia, otto = own_patient(people["patient"]), own_patient(people["other patient"])
+    doll, dora = people["doctor"].doctor_id, people["other doctor"].doctor_id
+    treatment = house.treated(
+        doll,
+        pia,
+        at("2026-04-15 07:00"),
+        visit_type="Check-up",
+        symptoms="Itching eyes",
+        diagnosis="Hay fever",
+        treatment="Eye drops",
+        prescription="Cetirizine 10 mg",
+        notes="Comes again in May",
+        next_visit=date(2026, 5, 6),
+    )
+    house.treated(dora, otto, at("2026-04-16 07:00"), visit_type="First visit", diagnosis="Tinnitus")
+    with house.reading() as session:
+        past = session.get_one(Treatment, treatment).appointment_id
+    return Clinic(
+        house=house,
+        clock=clock,
+        people=people,
+        begun=house.visit(doll, pia, at("2026-05-06 07:30"), reason="Control of the eyes"),
+        later=house.visit(doll, pia, at("2026-05-06 12:00"), reason="New glasses"),
+        past=past,
+        treatment=treatment,
+        other_visit=house.visit(dora, otto, at("2026-05-06 07:30"), reason="Ringing"),
+        export=exported(house, people["patient"], pia),
+        other_export=exported(house, people["other patient"], otto),
+        report=reported(house, doll, "2026-04"),
+        other_report=reported(house, dora, "2026-04"),
+        invite=invited(house),
+    )
+
+
+def exported(house: House, actor: Actor, patient: int) -> str:
+    """A finished export; returns its id."""
+    with house.writing() as session:
+        export_id = exports.request(session, actor, patient).id
+    house.wiring.tasks.export(export_id)
+    return export_id
+
+
+def reported(house: House, doctor: int | None, month: str) -> int:
+    """A doctor's report of a month; returns its id."""
+    assert doctor is not None
+    with house.reading() as session:
+        content = reports.produce(session, doctor, month, house.settings.clinic.zone)
+    with house.writing() as session:
+        reports.store(session, doctor, month, content)
+    with house.reading() as session:
+        return next(
+            row.id for row in session.scalars(select(Report)).all() if (row.doctor_id, row.month) == (doctor, month)
+        )
+
+
+def invited(house: House, address: str = "nina@clinic.example") -> str:
+    """The token of an invite for a new receptionist."""
+    house.user("receptionist", address, "Nina Neu")
+    with house.writing() as session:
+        user = session.scalars(select(User).where(User.email == address)).one()
+        user.password_hash = None
+        return users.invite(session, user)
+
+
+@pytest.fixture(name="moved")
+def a_moved_clock() -> Iterator[time_machine.Traveller]:
+    """Time stands still at NOW; the test moves it on."""
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture(name="furnished", scope="session")
+def a_furnished_folder(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Clinic]:
+    """The clinic of this page in a folder to be copied, with a session of each person open."""
+    folder = tmp_path_factory.mktemp("furnished")
+    shutil.copy(migrated, folder / "rounds.db")
+    with time_machine.travel(NOW, tick=False) as traveller:
+        house = build(folder)
+        clinic = settle(house, traveller)
+        for person in PEOPLE:
+            cookie = house.browser(email(person)).client.get_cookie("rounds")
+            assert cookie is not None
+            clinic.tokens[person] = cookie.value
+    house.wiring.queue.stop(5)
+    house.wiring.database.close()
+    return folder, clinic
+
+
+@pytest.fixture(name="clinic")
+def a_clinic(
+    moved: time_machine.Traveller, furnished: tuple[Path, Clinic], make_house: Callable[..., House], tmp_path: Path
+) -> Clinic:
+    """The clinic of this page, in a folder of its own."""
+    folder, clinic = furnished
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    return replace(clinic, house=make_house(), clock=moved, tokens=dict(clinic.tokens))
+
+
+@pytest.fixture(name="logged")
+def the_log() -> Iterator[Callable[[], str]]:
+    """What a running service has written to its log in this test."""
+    log = StringIO()
+    with redirect_stderr(log):
+        logs.configure()
+    yield log.getvalue
+    structlog.reset_defaults()
+
+
+def minutes(number: float) -> timedelta:
+    """So many minutes."""
+    return timedelta(minutes=number)
