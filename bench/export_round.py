@@ -1,0 +1,36 @@
+"""One export in a fresh process: `python -m bench.export_round ours|bare FOLDER FILE` prints what it took as JSON."""
+
+import json
+import sys
+from pathlib import Path
+from time import perf_counter
+
+from bench import bare_export, memory
+from bench.clinics import Clinic
+from bench.export_data import PATIENT
+from service.database import Database
+from service.domain import exports
+from service.settings import load
+
+
+def ours(clinic: Clinic, file: Path) -> int:
+    """The service's own way, over its own engine."""
+    settings = load(clinic.config)
+    database = Database(settings.database_url)
+    with database.reading() as session:
+        return exports.produce(session, PATIENT, file, settings.clinic.zone)
+
+
+def main() -> None:
+    """Do one round; the idle memory is that of the process with everything imported."""
+    kind, clinic, file = sys.argv[1], Clinic(Path(sys.argv[2])), Path(sys.argv[3])
+    idle = memory.resident()
+    memory.forget_peak()
+    start = perf_counter()
+    rows = ours(clinic, file) if kind == "ours" else bare_export.write(clinic.database, PATIENT, file)
+    seconds = perf_counter() - start
+    print(json.dumps({"rows": rows, "seconds": seconds, "over_idle": memory.peak() - idle}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""Resident memory of a process, now and at its peak, as Linux keeps it."""
+
+from pathlib import Path
+
+
+def resident(process: int | str = "self") -> float:
+    """MiB in memory now."""
+    return _status(process, "VmRSS")
+
+
+def forget_peak() -> None:
+    """Let this process's peak begin anew."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak() -> float:
+    """The most MiB this process had in memory since forget_peak()."""
+    # Not getrusage: its maximum starts at the size of the parent that forked.
+    return _status("self", "VmHWM")
+
+
+def _status(process: int | str, name: str) -> float:
+    for line in Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return int(value.split()[0]) / 1024
+    raise LookupError(name)
