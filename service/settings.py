@@ -4,6 +4,7 @@ import os
 import secrets
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -168,18 +169,28 @@ def secret_key(settings: Settings) -> bytes:
     """
     file = settings.base / "secret.key"
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        if not file.exists():
+            _make_key(file)
         key = file.read_bytes()
     except OSError as error:
         raise SettingsError(f"The key file {file} cannot be written: {error.strerror}.") from None
-    else:
-        key = secrets.token_hex(32).encode()
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(key)
     if len(key) < 32:
         raise SettingsError(f"The key in {file} is too short to be safe: delete the file, a new one is made.")
     return key
+
+
+def _make_key(file: Path) -> None:
+    """Write a new key beside, whole and flushed, then give it its name unless another process was faster."""
+    made = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+        handle.write(secrets.token_hex(32).encode())
+        handle.flush()
+        os.fsync(handle.fileno())
+    try:
+        with suppress(FileExistsError):
+            os.link(made, file)
+    finally:
+        made.unlink()
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What people wrote stays text: in pages (W1) it is never markup, and in the log (L5) it never appears."""
 
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, suppress
+from contextlib import redirect_stderr
+from io import TextIOWrapper
 from time import monotonic, sleep
 
 import html5lib
@@ -12,7 +13,7 @@ from sqlalchemy import update
 from service import logs
 from service.models import Appointment, Doctor, JobRun, Message, Patient, Report, Treatment, User
 from tests.house import PASSWORD, Browser, House
-from tests.web.clinic import VISITORS, Clinic, email, reported
+from tests.web.clinic import VISITORS, Clinic, email, opened, reported
 from tests.web.clinic import a_clinic as a_clinic
 from tests.web.clinic import a_furnished_folder as a_furnished_folder
 from tests.web.clinic import a_moved_clock as a_moved_clock
@@ -64,7 +65,7 @@ def seen(clinic: Clinic, browsers: dict[str, Browser]) -> Iterator[tuple[str, st
 
 
 def test_w1_no_text_of_anybody_becomes_markup_on_any_page(clinic: Clinic) -> None:
-    failed = clinic.house.wiring.tasks.open_manual("generate_monthly_report")
+    failed = opened(clinic.house, "generate_monthly_report")
     with clinic.house.writing() as session:
         run = session.get_one(JobRun, failed)
         run.status, run.last_error = "failed", "OSError: harmless"
@@ -169,15 +170,14 @@ def test_l5_an_error_in_the_middle_of_a_text_does_not_put_the_text_into_the_log(
 
 
 def test_f7_a_log_that_cannot_be_written_stops_nobody(clinic: Clinic) -> None:
-    with open("/dev/full", "w", encoding="utf-8", buffering=1) as full:
+    with open("/dev/full", "wb", buffering=0) as disk:
+        full = TextIOWrapper(disk, "utf-8", write_through=True)
         with redirect_stderr(full):
             logs.configure()
         try:
             assert clinic.browser("doctor").get("/today").status_code == 200
             assert clinic.browser("nobody").sign_in(email("doctor")).status_code == 303
             with pytest.raises(OSError, match="No space left"):
-                full.write("a line\n")
+                full.write("a line")
         finally:
             structlog.reset_defaults()
-            with suppress(OSError):
-                full.close()

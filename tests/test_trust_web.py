@@ -81,7 +81,6 @@ ASTRAY = [
     "/exports",
     "/setup/demo",
     "/nowhere",
-    "/today\x00",
     "/töday",
     "/invite/x\r\nX-Evil: 1",
     "/invite/\tx",

@@ -126,6 +126,7 @@ def claim(session: Session, export_id: str, owner: str) -> int | None:
             rows_total=0,
         )
         .returning(Export.patient_id)
+        .execution_options(synchronize_session=False)
     ).one_or_none()
     if row is None:
         failed = {"status": "failed", "finished_at": now, "last_error": "interrupted twice"}
@@ -203,6 +204,7 @@ def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: 
             last_error=None,
         )
         .returning(Export.patient_id)
+        .execution_options(synchronize_session=False)
     ).one_or_none()
     if row is not None:
         audit.record(session, SYSTEM, "export.available", patient_id=row.patient_id, subject=f"export/{export_id}")

@@ -165,6 +165,8 @@ def test_e4_a_file_is_downloaded_by_whom_it_belongs_to_while_it_is_there(
     claim(house, export_id)
     settle(house, export_id)
     assert download(house, patient, export_id) == house.settings.histories / f"{export_id}.csv"
+    with house.writing() as session:
+        exports.note_download(session, patient, export_id)
     assert house.count(AuditEntry, AuditEntry.act == "export.download") == 1
     clock.shift(timedelta(hours=24))
     with house.reading() as session:
@@ -185,6 +187,8 @@ def test_e4_nobody_else_finds_it_even_with_the_id(house: House, patient: Actor) 
     for actor in others:
         with pytest.raises(NotFound):
             download(house, actor, export_id)
-    for missing in ("", "0" * 32, f"{export_id}x", "../../etc/passwd"):
+        with pytest.raises(NotFound), house.writing() as session:
+            exports.note_download(session, actor, export_id)
+    for missing in ("", "0" * 32, f"{export_id}x", "../../etc/passwd", f"{export_id[:-1]}\0", export_id.upper() + "é"):
         with pytest.raises(NotFound):
             download(house, patient, missing)

@@ -199,6 +199,25 @@ def test_runs_by_hand_do_not_move_the_schedule_on(house: House, run: int) -> Non
         assert job_runs.last_slot(session, "generate_monthly_report") is None
 
 
+def test_a_run_by_hand_of_a_slot_that_failed_is_that_slot_again(
+    house: House, run: int, clock: time_machine.Traveller
+) -> None:
+    for _again in range(job_runs.ATTEMPTS):
+        claimed(house, run)
+        put_back(house, run, "OSError: no")
+        clock.shift(61)
+    again = by_hand(house, "2026-05-04", "2026-05-04 06:00")
+    assert (again.id, again.status, again.trigger, again.attempt) == (run, "queued", "manual", 0)
+    assert claimed(house, run) is not None
+
+
+def test_a_run_that_had_nothing_to_do_is_left_out_with_its_reason(house: House, run: int) -> None:
+    claimed(house, run)
+    with house.writing() as session:
+        job_runs.finish(session, run, "one", {"date": "2026-05-04", "reason": "day_is_over"})
+    assert row(house, run).status == "skipped"
+
+
 # What is seen of it
 
 

@@ -232,6 +232,19 @@ def test_a_message_left_waiting_is_overdue_after_a_minute(
     assert overdue(house)
 
 
+def test_a_message_that_waits_until_its_visit_has_begun_is_given_up(
+    house: House, visit: int, clock: time_machine.Traveller
+) -> None:
+    with house.reading() as session:
+        assert not messages.begun(session)
+    clock.shift(timedelta(hours=6))
+    with house.writing() as session:
+        assert messages.begun(session)
+        messages.give_up_begun(session)
+        assert not messages.begun(session)
+    assert house.count(Message, Message.status == "skipped", Message.skip_reason == "too_late") == 1
+
+
 def test_at_a_start_what_dead_processes_of_the_kind_held_is_free_at_once(house: House, doctor: int) -> None:
     for number in range(3):
         house.visit(doctor, house.patient(email=f"p{number}@mail.example"), at("2026-05-04 12:00"))

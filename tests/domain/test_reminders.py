@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
-from service.domain import messages, reminders
+from service.domain import reminders
 from service.domain.errors import Invalid
 from service.domain.reminders import Tally
 from service.models import Appointment, Message, Patient
@@ -179,10 +179,11 @@ def test_the_total_counts_the_days_reminders_by_how_they_ended(house: House, doc
         {"status": "skipped", "skip_reason": "too_late"},
     ]
     patient = house.patient(email="a@mail.example")
-    for number, values in enumerate(statuses):
-        visit = house.visit(doctor, patient, at("2026-05-04 12:00") + timedelta(minutes=20 * number))
-        plan(house)
-        with house.writing() as session:
+    times = [at("2026-05-04 12:00") + timedelta(minutes=20 * number) for number in range(len(statuses))]
+    visits = [house.visit(doctor, patient, time) for time in times]
+    plan(house)
+    with house.writing() as session:
+        for visit, values in zip(visits, statuses, strict=True):
             session.execute(update(Message).where(Message.appointment_id == visit).values(**values))
     house.visit(doctor, patient, at("2026-05-05 12:00"))
     plan(house, day("2026-05-05"))
@@ -214,9 +215,17 @@ def test_an_address_that_appears_does_not_remind_of_a_visit_called_off_meanwhile
     give_address(house, patient, "new@mail.example")
     with house.writing() as session:
         session.execute(update(Appointment).where(Appointment.id == visit).values(status="cancelled"))
+    assert plan(house).queued == 0
+    assert reasons(house) == {visit: "no_address"}
+
+
+def test_f18_a_reminder_left_out_by_a_clock_that_was_ahead_is_opened_again(
+    house: House, doctor: int, clock: time_machine.Traveller
+) -> None:
+    visit = house.visit(doctor, house.patient(email="a@mail.example"), at("2026-05-04 12:00"))
+    clock.move_to(at("2026-05-04 13:00"))
     plan(house)
-    with house.writing() as session:
-        scope = reminders.scope(TODAY, house.settings.clinic.zone)
-        claim = messages.claim(session, "one", house.settings.clinic, scope)
-    assert claim is not None
-    assert (claim.letter, claim.skip_reason) == (None, "cancelled")
+    assert reasons(house) == {visit: "too_late"}
+    clock.move_to(at("2026-05-04 06:00"))
+    assert plan(house).queued == 1
+    assert reasons(house) == {visit: None}

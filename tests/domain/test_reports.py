@@ -176,7 +176,7 @@ def test_a_doctor_who_had_left_but_had_a_visit_has_a_report(house: House) -> Non
 
 def store(house: House, doctor_id: int, month: str = "2026-04", found: dict[str, Any] | None = None) -> bool:
     with house.writing() as session:
-        return reports.store(session, doctor_id, month, found or {"by": "first"})
+        return reports.store(session, doctor_id, month, {"visits": [], **(found or {"by": "first"})})
 
 
 def test_a_report_is_made_once_and_stays_as_it_was(house: House) -> None:
@@ -185,7 +185,7 @@ def test_a_report_is_made_once_and_stays_as_it_was(house: House) -> None:
     assert not store(house, who, found={"by": "second"})
     assert missing(house, "2026-04") == ([], 1)
     with house.reading() as session:
-        assert session.query(Report).one().content == {"by": "first"}
+        assert session.query(Report).one().content == {"visits": [], "by": "first"}
     assert house.count(AuditEntry, AuditEntry.act == "report.make") == 1
 
 

@@ -202,7 +202,7 @@ MISTAKES: list[tuple[dict[str, str], date | None, str]] = [
     ({"notes": "x" * 20_001}, None, "notes"),
     ({"symptoms": "a\0b"}, None, "symptoms"),
     ({"prescription": "\ud800"}, None, "prescription"),
-    ({"diagnosis": "cold"}, date(2026, 5, 3), "next_visit"),
+    ({"diagnosis": "cold"}, date(2026, 5, 2), "next_visit"),
 ]
 
 

@@ -272,6 +272,19 @@ def test_s4_choosing_a_password_ends_the_users_sessions(house: House) -> None:
     assert house.count(SignIn, SignIn.ended_at.is_(None)) == 0
 
 
+def test_sessions_and_links_long_over_are_forgotten(house: House, clock: time_machine.Traveller) -> None:
+    user = add(house)
+    invite(house, user)
+    with house.writing() as session:
+        sessions.begin(session, user.id, "192.0.2.1", 12, replaces="")
+    clock.shift(timedelta(days=38))
+    fresh = invite(house, user)
+    with house.writing() as session:
+        sessions.prune(session)
+    assert (house.count(SignIn), house.count(UserToken)) == (0, 1)
+    assert invited(house, fresh) == "lena@mail.example"
+
+
 def test_an_actor_that_is_the_system_is_no_role_of_a_user(house: House) -> None:
     assert not SYSTEM.is_staff
     assert Actor(Role.RECEPTIONIST).is_staff

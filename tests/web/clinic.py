@@ -181,6 +181,12 @@ def invited(house: House, address: str = "nina@clinic.example") -> str:
         return users.invite(session, user)
 
 
+def opened(house: House, job: str) -> int:
+    """A run of a job that somebody asked for; returns its id."""
+    with house.writing() as session:
+        return house.wiring.tasks.open_manual(session, job)
+
+
 @pytest.fixture(name="moved")
 def a_moved_clock() -> Iterator[time_machine.Traveller]:
     """Time stands still at NOW; the test moves it on."""

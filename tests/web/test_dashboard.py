@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from service.domain import statistics
 from service.models import Appointment, Message
 from tests.house import Browser, House
-from tests.web.clinic import NOW, Clinic, email, minutes
+from tests.web.clinic import NOW, Clinic, email, minutes, opened
 from tests.web.reading import one, parsed, words
 
 
@@ -46,7 +46,7 @@ def furnish(clinic: Clinic) -> None:
 def test_figures_equal_the_database(clinic: Clinic) -> None:
     furnish(clinic)
     house = clinic.house
-    house.wiring.tasks.execute(house.wiring.tasks.open_manual("send_daily_reminders"))
+    house.wiring.tasks.execute(opened(house, "send_daily_reminders"))
     midnight = datetime.fromisoformat("2026-05-06T00:00+02:00")
     today = (Appointment.starts_at >= midnight, Appointment.starts_at < midnight + timedelta(days=1))
     recent = (Appointment.starts_at >= midnight - timedelta(days=30), Appointment.starts_at < midnight)

@@ -9,7 +9,7 @@ from bs4 import Tag
 
 from service.models import AuditEntry, Doctor, JobRun, Message, Report
 from tests.house import Browser, at
-from tests.web.clinic import NOW, Clinic
+from tests.web.clinic import NOW, Clinic, opened
 from tests.web.reading import attribute, one, parsed, words
 
 REMINDERS, REPORTS = "send_daily_reminders", "generate_monthly_report"
@@ -163,7 +163,7 @@ def test_the_latest_runs_are_paged_newest_first(clinic: Clinic) -> None:
 
 def test_a_run_by_hand_is_told_apart_from_the_schedules(clinic: Clinic) -> None:
     ran(clinic, REMINDERS)
-    clinic.house.wiring.tasks.open_manual(REMINDERS)
+    opened(clinic.house, REMINDERS)
     page = parsed(clinic.browser("admin").get("/jobs"))
     lines = [words(line) for line in page.select("section:last-of-type tbody tr")]
     assert "by hand" in lines[0]
