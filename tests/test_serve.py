@@ -193,10 +193,8 @@ def test_a_mistake_in_the_settings_is_one_line_and_nothing_is_made(tmp_path: Pat
     mistakes = [
         ("\x00\x01 = [", "config.toml"),
         ("[server]\nprot = 1\n", "server.prot"),
-        ("[serverr]\n", "serverr"),
         ("[server]\nport = 'many'\n", "server.port"),
         ("[clinic]\ntimezone = 'Europe/Nowhere'\n", "clinic.timezone"),
-        ("[jobs]\nreminders_at = '25:00'\n", "jobs.reminders_at"),
     ]
     folders = [tmp_path / named for _text, named in mistakes]
     for folder, (text, _named) in zip(folders, mistakes, strict=True):

@@ -53,7 +53,10 @@ def request(session: Session, actor: Actor, patient_id: int) -> Export:
         with session.begin_nested():
             session.add(export)
     except IntegrityError:  # two presses at the same moment on PostgreSQL: the other one won
-        return _unfinished(session, patient.id) or export
+        rival = _unfinished(session, patient.id) or _just_made(session, patient.id)
+        if rival is None:
+            raise Conflict(_("This export was asked for twice at once: please press again.")) from None
+        return rival
     audit.record(session, actor, "export.request", patient_id=patient.id, subject=f"export/{export.id}")
     return export
 

@@ -1,0 +1,49 @@
+"""The documents say what is true: rooms, commands, settings and links exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from service import cli
+from service.settings import ROOT, Settings
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), target
+
+
+def test_every_command_of_the_readme_exists_and_none_is_missing() -> None:
+    table = README.split("## Commands")[1].split("## The rooms")[0]
+    table = table.split("|---|---|")[1]
+    named = {" ".join(words.split()[:2]) for words in re.findall(r"^\| `([a-z][^`\[]*)", table, re.MULTILINE)}
+    top = {name.split()[0] for name in named}
+    jobs = {name.split()[1] for name in named if name.startswith("run-job ")}
+    assert top == set(cli.rounds.commands)
+    assert jobs == set(cli.run_job.commands)
+
+
+def test_every_room_of_the_readme_exists() -> None:
+    rooms = README.split("## The rooms")[1]
+    for name in re.findall(r"`([\w./*]+)`", rooms.split("Data flows")[0]):
+        assert any(ROOT.glob(name.rstrip("/"))) or any((ROOT / "service").glob(f"**/{name.rstrip('/')}")), name
+
+
+def test_every_command_of_the_readme_s_make_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"(?:`|^    )make (\w+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_config_toml_names_every_setting_with_a_comment_each() -> None:
+    text = (ROOT / "config.toml").read_text(encoding="utf-8")
+    for section in Settings.model_fields:
+        if section != "base":
+            assert f"[{section}]" in text
+            for key in Settings.model_fields[section].default.__class__.model_fields:
+                assert re.search(rf"^{key} = ", text, re.MULTILINE), f"{section}.{key}"
