@@ -52,7 +52,7 @@ def board() -> ResponseReturnValue:
             "doctor_count": len({one.doctor_id for one in shown}),
             "next_visit": next((one for one in shown if one.status == "booked" and one.starts_at > now), None),
         },
-        reminders=_reminders(day),
+        reminders=None if actor.role == Role.DOCTOR else _reminders(day),  # the desk calls, not the doctor
     )
 
 
