@@ -167,16 +167,32 @@ def migrate(database: Database) -> str:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     try:
-        with database.engine.begin() as connection:
+        with _without_foreign_keys(database) as connection, connection.begin():
             if not database.is_sqlite:  # one at a time; on SQLite the transaction itself sees to that
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+            if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise DatabaseError("The database has rows that refer to missing ones: put the newest backup in place.")
             if connection.execute(select(Installation.id)).one_or_none() is None:
                 connection.execute(insert(Installation).values(id=1, created_at=clock.now()))
     except DBAPIError as error:
         raise DatabaseError(explain(error)) from error
     return newest
+
+
+@contextmanager
+def _without_foreign_keys(database: Database) -> Iterator[Connection]:
+    """A connection on which SQLite lets a table be made anew that others refer to; whoever uses it checks them."""
+    with database.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        if database.is_sqlite:  # only works outside a transaction
+            driver.execute("PRAGMA foreign_keys = OFF")
+        try:
+            yield connection
+        finally:
+            if database.is_sqlite:
+                driver.execute("PRAGMA foreign_keys = ON")
 
 
 def created_at(session: Session) -> datetime:

@@ -4,7 +4,7 @@ Times are UTC: aware in Python, text in SQLite, timestamptz in PostgreSQL. A `ve
 where two people may edit the same row.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import (
@@ -19,11 +19,16 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    Time,
     TypeDecorator,
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from service.folding import fold
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -59,8 +64,24 @@ class Base(DeclarativeBase):
     type_annotation_map = {
         datetime: UtcDateTime(),
         dict[str, Any]: JSON(),
+        time: Time(),
         int: BigInteger().with_variant(Integer(), "sqlite"),
     }
+
+
+def _no_overlap(whose: str) -> ExcludeConstraint:
+    """PostgreSQL's own refusal of two visits at once; needs the extension btree_gist."""
+    return ExcludeConstraint(
+        (text(whose), "="),
+        (text("tstzrange(starts_at, ends_at)"), "&&"),
+        where=text("status IN ('booked', 'arrived', 'completed') AND NOT overbooked"),
+        name=f"ex_appointments_{whose}",
+    ).ddl_if("postgresql")
+
+
+def _folded(context: DefaultExecutionContext) -> str:
+    """The search text of a new row, from its name."""
+    return fold(context.get_current_parameters()["name"])
 
 
 def _one_of(column: str, *values: str) -> CheckConstraint:
@@ -172,6 +193,15 @@ class Patient(Base):
     email: Mapped[str | None] = mapped_column(String(254))
     phone: Mapped[str | None] = mapped_column(String(20))
     """E.164."""
+    folded_name: Mapped[str] = mapped_column(String(600), default=_folded, server_default="")
+    """What a search by name compares; whoever changes the name changes this too."""
+    allergies: Mapped[str] = mapped_column(Text, default="", server_default="")
+    alerts: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What everybody who treats this person has to know first."""
+    registered_at: Mapped[datetime | None]
+    """When they registered themselves; None again once reception has confirmed them."""
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
+    """The same person's record that this one's visits went to."""
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
@@ -189,15 +219,93 @@ class Guardian(Base):
     created_at: Mapped[datetime]
 
 
+class VisitType(Base):
+    """A kind of visit: how long it takes, and whether patients book it themselves."""
+
+    __tablename__ = "visit_types"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), unique=True)
+    minutes: Mapped[int]
+    colour: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """One of the eight colours of the style, 0 to 7."""
+    online: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class DoctorHours(Base):
+    """A block of a doctor's week, on the clinic's wall clock; free times are computed from it, never stored."""
+
+    __tablename__ = "doctor_hours"
+    __table_args__ = (CheckConstraint("ends > starts", name="ends_after_start"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"), index=True)
+    weekday: Mapped[int]
+    """0 is Monday."""
+    starts: Mapped[time]
+    ends: Mapped[time]
+    slot_minutes: Mapped[int]
+    valid_from: Mapped[date | None]
+    valid_until: Mapped[date | None]
+    """The last day on which it counts."""
+
+
+class HoursException(Base):
+    """Days on which the week does not hold: time off, a holiday of the whole clinic, extra hours."""
+
+    __tablename__ = "hours_exceptions"
+    __table_args__ = (
+        _one_of("kind", "off", "extra"),
+        CheckConstraint("last_day >= first_day", name="last_after_first"),
+        Index(None, "last_day"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int | None] = mapped_column(ForeignKey("doctors.id"))
+    """None: the whole clinic is closed."""
+    kind: Mapped[str] = mapped_column(String(20))
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    starts: Mapped[time | None]
+    ends: Mapped[time | None]
+    """Without times the whole of each day."""
+    slot_minutes: Mapped[int | None]
+    """For extra hours."""
+    note: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+    doctor: Mapped[Doctor | None] = relationship(lazy="raise")
+
+
 class Appointment(Base):
+    """A visit. No two that take place overlap for a doctor or a patient, unless one is overbooked on purpose.
+
+    The database refuses an overlap by itself too: by the constraints below, on SQLite by triggers (migration 0002).
+    """
+
     __tablename__ = "appointments"
     __table_args__ = (
         _one_of("status", "booked", "arrived", "completed", "cancelled", "no_show"),
         _one_of("cancelled_by", "patient", "clinic"),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
+        # What the overlap trigger of SQLite relies on to look at a few rows only.
+        CheckConstraint(
+            "ends_at <= strftime('%Y-%m-%d %H:%M:%S', starts_at, '+12 hours') || '.999999'", name="at_most_12_hours"
+        ).ddl_if("sqlite"),
+        CheckConstraint("ends_at <= starts_at + interval '12 hours'", name="at_most_12_hours").ddl_if("postgresql"),
+        _no_overlap("doctor_id"),
+        _no_overlap("patient_id"),
         Index(None, "doctor_id", "starts_at"),
         Index(None, "patient_id", "starts_at"),
         Index(None, "starts_at", "status"),
+        Index(None, "rescheduled_from_id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -213,14 +321,91 @@ class Appointment(Base):
     cancelled_at: Mapped[datetime | None]
     cancelled_by: Mapped[str | None] = mapped_column(String(20))
     cancellation_reason: Mapped[str | None] = mapped_column(String(200))
+    cancelled_late: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Whether it was called off after the clinic's cut-off."""
+    ended_at: Mapped[datetime | None]
+    """When somebody said that it was completed, or that the patient did not come."""
     rescheduled_from_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
+    rescheduled_at: Mapped[datetime | None]
+    """Set on the visit that was moved: another row stands in its place."""
+    visit_type_id: Mapped[int | None] = mapped_column(ForeignKey("visit_types.id"))
+    series_id: Mapped[int | None]
+    """The id of the first visit of a series, on all of its visits."""
+    overbooked: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    overbooking_reason: Mapped[str | None] = mapped_column(String(200))
+    booked_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    """None where it was taken over from another program."""
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
 
     doctor: Mapped[Doctor] = relationship(lazy="raise")
     patient: Mapped[Patient] = relationship(lazy="raise")
+    visit_type: Mapped[VisitType | None] = relationship(lazy="raise")
 
     __mapper_args__ = {"version_id_col": version}
+
+
+class MoveProposal(Base):
+    """A visit that fell into time off, marked for a message that proposes other times."""
+
+    __tablename__ = "move_proposals"
+
+    appointment_id: Mapped[int] = mapped_column(ForeignKey("appointments.id"), primary_key=True)
+    times: Mapped[dict[str, Any]]
+    """`{"times": [{"doctor_id": 1, "starts_at": "…Z"}, …]}`, in UTC."""
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+
+class WaitingEntry(Base):
+    """Somebody who would come sooner, and when they could."""
+
+    __tablename__ = "waiting_list"
+    __table_args__ = (
+        _one_of("part", "any", "morning", "afternoon", "evening"),
+        Index(None, "closed_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
+    doctor_id: Mapped[int | None] = mapped_column(ForeignKey("doctors.id"))
+    """None: any doctor."""
+    visit_type_id: Mapped[int | None] = mapped_column(ForeignKey("visit_types.id"))
+    weekdays: Mapped[str] = mapped_column(String(7), default="0123456", server_default="0123456")
+    """The days that suit, as digits: 0 is Monday."""
+    part: Mapped[str] = mapped_column(String(20), default="any", server_default="any")
+    urgent: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    note: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
+    """The visit that came of it."""
+
+    patient: Mapped[Patient] = relationship(lazy="raise")
+    doctor: Mapped[Doctor | None] = relationship(lazy="raise")
+    visit_type: Mapped[VisitType | None] = relationship(lazy="raise")
+
+
+class Offer(Base):
+    """A time offered to somebody on the waiting list, held for them until it expires."""
+
+    __tablename__ = "offers"
+    __table_args__ = (Index(None, "doctor_id", "starts_at"), Index(None, "waiting_id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    waiting_id: Mapped[int] = mapped_column(ForeignKey("waiting_list.id"))
+    doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    """When it was taken or given back."""
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+    entry: Mapped[WaitingEntry] = relationship(lazy="raise")
 
 
 class Treatment(Base):
@@ -378,7 +563,7 @@ class AuditEntry(Base):
     """Who did what to whose record, from where."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index(None, "patient_id", "at"), {"sqlite_autoincrement": True})
+    __table_args__ = (Index(None, "patient_id", "at"), Index(None, "subject"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]

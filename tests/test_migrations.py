@@ -75,6 +75,8 @@ def test_an_upgraded_database_is_what_the_models_would_make(
         plain = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
     else:
         plain = create_engine(request.getfixturevalue("postgres").empty())
+        with plain.begin() as connection:
+            connection.execute(text("CREATE EXTENSION btree_gist"))
     Base.metadata.create_all(plain)
     made = described(plain)
     plain.dispose()
