@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from bench import dashboard, export_history, machine, press, scale, start
+from bench import booking, dashboard, export_history, machine, press, scale, start
 from bench.clinics import Bench
 from bench.table import Row, as_markdown
 
@@ -16,6 +16,7 @@ BENCHES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "dashboard": dashboard.rows,
     "press": press.rows,
     "start": start.rows,
+    "booking": booking.rows,
     "scale": scale.rows,
 }
 

@@ -1,10 +1,12 @@
 """Answers that may be a little old: the dashboard's figures, kept five minutes by Flask-Caching.
 
 A plain dict under an explicit key, asked for inside the permission check; many simultaneous misses compute once.
+What a crowd asks at the same moment is kept for a second or two.
 """
 
+from collections.abc import Callable
 from threading import Lock
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from flask import Flask
 from flask_caching import Cache
@@ -17,6 +19,8 @@ from service.settings import Settings
 from service.translation import gettext as _
 
 KEY = "dashboard_stats:clinic"
+RUSH_SECONDS = 2
+T = TypeVar("T")
 
 _cache = Cache()
 _computing = Lock()
@@ -47,3 +51,12 @@ def dashboard_stats(actor: Actor, *, refresh: bool = False) -> dict[str, Any]:
                 kept = statistics.dashboard_stats(context.reading(), zone)
                 _cache.set(KEY, kept)
     return cast(dict[str, Any], kept)
+
+
+def in_a_rush(key: str, compute: Callable[[], T]) -> T:
+    """What many ask within a moment, computed for the first of them; nothing of one person's may be in it."""
+    kept = _cache.get(key)
+    if kept is None:
+        kept = compute()
+        _cache.set(key, kept, timeout=RUSH_SECONDS)
+    return cast(T, kept)

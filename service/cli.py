@@ -195,6 +195,7 @@ def add_user(
             email=email,
             name=name,
             country=settings.clinic.country,
+            zone=settings.clinic.zone,
             department=department,
             birth_date=birth_date.date() if birth_date else None,
             phone=phone,

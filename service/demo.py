@@ -14,7 +14,20 @@ from service import clock, demo_people, demo_plan
 from service.demo_plan import Size, Visit
 from service.domain.actor import Role
 from service.domain.errors import Conflict
-from service.models import Appointment, Base, Doctor, Guardian, Installation, Patient, Treatment, User
+from service.folding import fold
+from service.models import (
+    Appointment,
+    Base,
+    Doctor,
+    DoctorHours,
+    Guardian,
+    Installation,
+    Patient,
+    Treatment,
+    User,
+    VisitType,
+    WaitingEntry,
+)
 from service.translation import gettext as _
 
 __all__ = ["Size", "fill"]
@@ -106,7 +119,17 @@ class _Calendar:
 class _Rows:
     """Rows that wait to be inserted many at a time: ids from 1, values written as the database keeps them."""
 
-    _ORDER: tuple[type[Base], ...] = (User, Doctor, Patient, Guardian, Appointment, Treatment)
+    _ORDER: tuple[type[Base], ...] = (
+        User,
+        Doctor,
+        DoctorHours,
+        VisitType,
+        Patient,
+        Guardian,
+        WaitingEntry,
+        Appointment,
+        Treatment,
+    )
 
     def __init__(self, session: Session, on_written: Callable[[], None]) -> None:
         self._session = session
@@ -145,8 +168,10 @@ class _Rows:
         if self._sqlite:
             self._sqlite.exec_driver_sql(f"PRAGMA cache_size = {self._usual_cache}")
             return
-        for model in (User, Doctor, Patient, Appointment, Treatment):
-            newest = self._session.scalar(select(func.max(model.id)))
+        for model in self._ORDER:
+            if model is Guardian:
+                continue
+            newest = self._session.scalar(select(func.max(model.__table__.c.id)))
             if newest:
                 sequence = func.pg_get_serial_sequence(model.__tablename__, "id")
                 self._session.execute(select(func.setval(sequence, newest)))
@@ -175,6 +200,11 @@ def _add_staff(rows: _Rows, size: Size, began: str, password_hash: str, rng: Ran
         emails.append(_add_user(rows, f"doctor{index + 1}", name, Role.DOCTOR, began, password_hash))
         doctor = {"id": index + 1, "user_id": _user_of(index), "name": name, "department": department}
         rows.add(Doctor, {**doctor, "created_at": began})
+        for weekday in range(7):
+            hours = {"id": rows.next_id(DoctorHours), "doctor_id": index + 1, "weekday": weekday}
+            rows.add(DoctorHours, {**hours, "starts": "07:00:00.000000", "ends": "22:00:00.000000", "slot_minutes": 15})
+    for number, kind in enumerate(demo_people.KINDS, 1):
+        rows.add(VisitType, {"id": number, **kind._asdict(), "created_at": began})
     return emails
 
 
@@ -189,6 +219,8 @@ def _add_patients(
         since = calendar.quarters(day)[1 + index % demo_plan.SLOTS]
         birth_date = born_before - timedelta(days=person.days_old)
         patient = {"id": index + 1, "name": person.name, "email": person.email, "phone": person.phone}
+        allergies = demo_people.ALLERGIES[index % len(demo_people.ALLERGIES)]
+        patient |= {"folded_name": fold(person.name), "allergies": allergies}
         rows.add(Patient, {**patient, "birth_date": birth_date.isoformat(), "created_at": since})
         if index < demo_people.ACCOUNTS:
             guardian = {"user_id": rows.next_id(User), "patient_id": index + 1, "created_at": since}
@@ -196,6 +228,9 @@ def _add_patients(
             name = " ".join(person.name.split())
             emails.append(_add_user(rows, f"patient{index + 1}", name, Role.PATIENT, since, password_hash))
             rows.add(Guardian, guardian)
+    for wish in (wish for wish in demo_people.WAITING if wish.patient_id <= size.patients):
+        waiting = {"id": rows.next_id(WaitingEntry), "doctor_id": None, **wish._asdict()}
+        rows.add(WaitingEntry, {**waiting, "created_at": calendar.quarters(-3)[waiting["id"]]})
     return emails
 
 
@@ -252,6 +287,7 @@ def _appointment(calendar: _Calendar, offset: int, visit: Visit, luck: float, nu
         "ends_at": end,
         "status": status,
         "reason": demo_people.REASONS[(number >> 24) % len(demo_people.REASONS)],
+        "visit_type_id": demo_people.USUAL_TYPES[(number >> 45) % len(demo_people.USUAL_TYPES)],
         "confirmed_at": answered_at if not is_off and (number >> 30) % 3 == 0 else None,
         "arrived_at": before if status in ("arrived", "completed") else None,
         "cancelled_at": answered_at if is_off else None,

@@ -52,6 +52,42 @@ FIRST_PATIENTS = (
 )
 
 
+class VisitType(NamedTuple):
+    """A kind of visit the demo clinic books."""
+
+    name: str
+    minutes: int
+    colour: int
+    online: bool
+
+
+class Wish(NamedTuple):
+    """Somebody on the demo clinic's waiting list."""
+
+    patient_id: int
+    part: str
+    urgent: bool
+    note: str
+
+
+KINDS = (
+    VisitType("Check-up", 15, 1, True),
+    VisitType("Vaccination", 15, 3, True),
+    VisitType("First visit", 30, 0, True),
+    VisitType("Physiotherapy", 45, 5, True),
+    VisitType("Change of dressing", 15, 6, False),
+    VisitType("Minor surgery", 60, 2, False),
+)
+USUAL_TYPES = (None, None, None, 1, 2, 5)
+"""The types by number that fit into a quarter of an hour; half of the visits have none."""
+ALLERGIES = ("", "", "", "", "Penicillin", "", "", "", "", "Latex", "", "", "", "", "", "Bee venom", "")
+WAITING = (
+    Wish(2, "any", True, "Pain since Monday"),
+    Wish(5, "morning", False, "Works in the afternoon"),
+    Wish(7, "any", False, ""),
+)
+
+
 def _words(*lines: str) -> tuple[str, ...]:
     return tuple(" ".join(lines).split())
 

@@ -81,7 +81,8 @@ def _no_overlap(whose: str) -> ExcludeConstraint:
 
 def _folded(context: DefaultExecutionContext) -> str:
     """The search text of a new row, from its name."""
-    return fold(context.get_current_parameters()["name"])
+    values: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
+    return fold(values["name"])
 
 
 def _one_of(column: str, *values: str) -> CheckConstraint:
@@ -185,7 +186,7 @@ class Patient(Base):
     """A person with a record, who may have no account and no address."""
 
     __tablename__ = "patients"
-    __table_args__ = {"sqlite_autoincrement": True}
+    __table_args__ = (Index(None, "folded_name"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
@@ -305,6 +306,7 @@ class Appointment(Base):
         Index(None, "doctor_id", "starts_at"),
         Index(None, "patient_id", "starts_at"),
         Index(None, "starts_at", "status"),
+        Index(None, "status", "starts_at"),
         Index(None, "rescheduled_from_id"),
         {"sqlite_autoincrement": True},
     )

@@ -143,7 +143,7 @@ def _listen(wiring: Wiring, host: str, port: int, sockets: dict[int, Any]) -> An
             connection_limit=500,
             channel_timeout=60,
             asyncore_use_poll=True,
-            max_request_body_size=8 * LARGEST_BODY,  # up to there our own page says that it is too much
+            max_request_body_size=16 * LARGEST_BODY,  # an upload's; up to there our own page says that it is too much
             map=sockets,
             ident=None,
             **proxy,

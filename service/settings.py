@@ -68,6 +68,7 @@ class CacheSection(Section):
 class Jobs(Section):
     backend: Literal["local", "celery"] = "local"
     broker_url: str = ""
+    sheets_at: TimeOfDay = "07:00"
     reminders_at: TimeOfDay = "08:00"
     reports_day: Annotated[int, Field(ge=1, le=28)] = 1
     reports_at: TimeOfDay = "00:00"
@@ -142,6 +143,16 @@ class Settings(Section):
     def histories(self) -> Path:
         """The folder of finished history exports: outside every folder that is served."""
         return self.base / self.exports.folder / "histories"
+
+    @property
+    def day_sheets(self) -> Path:
+        """The folder of the day sheets that are written every morning."""
+        return self.base / self.exports.folder / "day"
+
+    @property
+    def imports(self) -> Path:
+        """The folder in which uploaded files rest until they are imported."""
+        return self.base / "imports"
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -246,6 +257,7 @@ def _first_mistake(error: ValidationError) -> str:
 
 
 _PATTERNS: dict[int | str, str] = {
+    "sheets_at": "a time of day such as 07:00",
     "reminders_at": "a time of day such as 08:00",
     "reports_at": "a time of day such as 00:00",
     "at": "a time of day such as 03:00",

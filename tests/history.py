@@ -17,6 +17,7 @@ def long_history(house: House, doctor: int | None, patient: int, count: int) -> 
             "patient_id": patient,
             "starts_at": start,
             "ends_at": start + timedelta(minutes=15),
+            "overbooked": True,
             "status": "completed",
             "created_at": start,
         }

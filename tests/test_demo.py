@@ -276,7 +276,7 @@ def test_instants_are_written_as_the_models_write_them(empty: Empty) -> None:
         visit = session.scalars(select(Appointment).where(Appointment.arrived_at.is_not(None))).first()
         assert visit is not None
         made = {name: getattr(visit, name) for name in ("starts_at", "ends_at", "arrived_at", "created_at")}
-        session.add(Appointment(doctor_id=1, patient_id=1, **made))
+        session.add(Appointment(doctor_id=1, patient_id=1, overbooked=True, **made))
     columns = "starts_at, ends_at, arrived_at, created_at, version"
     written = rows(database, f"SELECT {columns} FROM appointments WHERE id IN ({visit.id}, 41)")
     assert written[0] == written[1]

@@ -46,6 +46,7 @@ MISTAKES = {
     "a zone outside its folder": ('[clinic]\ntimezone = "../../etc/passwd"', ["clinic.timezone", "zone name"]),
     "a zone that is a folder": ('[clinic]\ntimezone = "Europe"', ["clinic.timezone", "'Europe'", "zone name"]),
     "an hour of 25": ('[jobs]\nreminders_at = "25:00"', ["jobs.reminders_at", "25:00", "time of day such as 08:00"]),
+    "an hour of 24": ('[jobs]\nsheets_at = "24:00"', ["jobs.sheets_at", "24:00", "time of day such as 07:00"]),
     "an hour of one digit": ('[jobs]\nreports_at = "8:00"', ["jobs.reports_at", "8:00", "time of day such as 00:00"]),
     "a time with a line break": ('[backup]\nat = "03:00\\n"', ["backup.at", r"03:00\n", "time of day such as 03:00"]),
     "a time that is not text": ("[jobs]\nreminders_at = 08:00:00", ["jobs.reminders_at", "string"]),

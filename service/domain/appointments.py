@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session, contains_eager
 from service import clock
 from service.domain import patients
 from service.domain.actor import Actor, Role
-from service.domain.errors import NotFound
+from service.domain.errors import Forbidden, NotFound
 from service.models import Appointment, Doctor, Patient
+from service.translation import gettext as _
 
 PAGE = 25
 DAY_LIMIT = 2000
@@ -26,20 +27,39 @@ class Page:
     older: str | None
 
 
-def _with_people() -> Select[Appointment]:
+def with_people() -> Select[Appointment]:
+    """Visits with their doctor, patient and type, in one query."""
     return (
         select(Appointment)
         .join(Appointment.doctor)
         .join(Appointment.patient)
-        .options(contains_eager(Appointment.doctor), contains_eager(Appointment.patient))
+        .outerjoin(Appointment.visit_type)
+        .options(
+            contains_eager(Appointment.doctor),
+            contains_eager(Appointment.patient),
+            contains_eager(Appointment.visit_type),
+        )
     )
 
 
 def fetch(session: Session, actor: Actor, appointment_id: int) -> Appointment:
     """The visit with its doctor and patient. Raises NotFound when missing or none of the actor's business."""
-    visit = session.scalar(_with_people().where(Appointment.id == appointment_id, patients.visible(actor)))
+    visit = session.scalar(with_people().where(Appointment.id == appointment_id, patients.visible(actor)))
     if visit is None:
         raise NotFound
+    return visit
+
+
+def to_change(session: Session, actor: Actor, appointment_id: int) -> Appointment:
+    """The visit, locked, for somebody who may change its course: its patient, its doctor, the desk.
+
+    Raises NotFound, and Forbidden for another doctor's visit.
+    """
+    # Two who change it at once take turns on PostgreSQL too; the second then sees what the first did.
+    session.execute(select(Appointment.id).where(Appointment.id == appointment_id).with_for_update())
+    visit = fetch(session, actor, appointment_id)
+    if actor.role == Role.DOCTOR and visit.doctor_id != actor.doctor_id:
+        raise Forbidden(_("Only the doctor of this visit, or the desk, changes it."))
     return visit
 
 
@@ -56,7 +76,7 @@ def may_record(actor: Actor, visit: Appointment) -> bool:
 def upcoming(session: Session, actor: Actor, patient_id: int | None = None) -> Sequence[Appointment]:
     """Visits still ahead, soonest first: of one patient, or of all the actor looks after; at most a page."""
     return session.scalars(
-        _with_people()
+        with_people()
         .where(_of(actor, patient_id), Appointment.ends_at > clock.now())
         .where(Appointment.status.in_(("booked", "arrived")))
         .order_by(Appointment.starts_at, Appointment.id)
@@ -64,11 +84,15 @@ def upcoming(session: Session, actor: Actor, patient_id: int | None = None) -> S
     ).all()
 
 
-def past(session: Session, actor: Actor, *, before: str | None = None) -> Page:
-    """Visits that are over or called off, newest first, paged by key (`before` comes from Page.older)."""
+def past(session: Session, actor: Actor, *, patient_id: int | None = None, before: str | None = None) -> Page:
+    """Visits that are over or called off, newest first, paged by key (`before` comes from Page.older).
+
+    Of one patient whom the actor may see, or of all the actor looks after.
+    """
     now = clock.now()
     over = or_(Appointment.ends_at <= now, Appointment.status.in_(("completed", "cancelled", "no_show")))
-    query = _with_people().where(_of(actor, None), over).order_by(Appointment.starts_at.desc(), Appointment.id.desc())
+    query = with_people().where(_of(actor, patient_id), over)
+    query = query.order_by(Appointment.starts_at.desc(), Appointment.id.desc())
     if before:
         query = query.where(tuple_(Appointment.starts_at, Appointment.id) < read_key(before))
     visits = session.scalars(query.limit(PAGE + 1)).all()
@@ -85,7 +109,7 @@ def day(
     chosen = actor.doctor_id if actor.role == Role.DOCTOR else doctor_id
     if actor.role == Role.DOCTOR or chosen is not None:
         conditions.append(Appointment.doctor_id == chosen)
-    query = _with_people().where(and_(*conditions)).order_by(Appointment.starts_at, Appointment.id)
+    query = with_people().where(and_(*conditions)).order_by(Appointment.starts_at, Appointment.id)
     return session.scalars(query.limit(DAY_LIMIT)).all()
 
 

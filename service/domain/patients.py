@@ -7,8 +7,12 @@ from sqlalchemy.orm import Session, aliased
 
 from service.domain import audit
 from service.domain.actor import Actor, Role
-from service.domain.errors import NotFound
+from service.domain.errors import Invalid, NotFound
 from service.models import Appointment, Patient
+from service.translation import gettext as _
+
+DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
+"""Who looks after the people of the clinic, and reads no clinical text."""
 
 
 def visible(actor: Actor) -> ColumnElement[bool]:
@@ -30,6 +34,20 @@ def fetch(session: Session, actor: Actor, patient_id: int) -> Patient:
     if patient is None:
         raise NotFound
     return patient
+
+
+def to_book(session: Session, actor: Actor, patient_id: int) -> Patient:
+    """The patient a visit may be booked for. Raises NotFound, and Invalid for an archived record."""
+    patient = fetch(session, actor, patient_id)
+    if patient.archived_at is not None:
+        raise Invalid(_("This record is archived: take it back before you book a visit."), "patient_id")
+    return patient
+
+
+def kept_instead(session: Session, actor: Actor, patient_id: int) -> int | None:
+    """The id of the record that a merged one went into, for those who may see that; None for any other."""
+    kept = select(Patient.merged_into_id).where(Patient.id == patient_id).scalar_subquery()
+    return session.scalar(select(Patient.id).where(Patient.id == kept, visible(actor)))
 
 
 def fetch_clinical(session: Session, actor: Actor, patient_id: int) -> Patient:

@@ -3,8 +3,9 @@
 import secrets
 import unicodedata
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -16,6 +17,8 @@ from service.models import Doctor, Guardian, Installation, Patient, User, UserTo
 from service.translation import gettext as _
 
 INVITE_DAYS = 7
+OLDEST = 130
+"""Years."""
 
 
 def none_exist(session: Session) -> bool:
@@ -31,6 +34,7 @@ def add(
     email: str,
     name: str,
     country: str,
+    zone: ZoneInfo,
     department: str = "",
     birth_date: date | None = None,
     phone: str = "",
@@ -39,25 +43,55 @@ def add(
     """Make a user and the doctor or patient behind it. Raises Invalid, Conflict (e-mail already used), Forbidden."""
     if actor.role not in (Role.ADMIN, Role.SYSTEM):
         raise Forbidden(_("Only the admin adds users."))
-    now = clock.now()
-    address, name, number = checked_email(email), checked_name(name), checked_phone(phone, country)
-    user = User(email=address, name=name, role=Role(role), password_hash=password_hash, created_at=now)
+    user = make(session, role=role, email=email, name=name, password_hash=password_hash)
+    if role == Role.DOCTOR:
+        department = checked_department(department)
+        session.add(Doctor(user_id=user.id, name=user.name, department=department, created_at=user.created_at))
+    elif role == Role.PATIENT:
+        number, born = checked_phone(phone, country), checked_birth_date(birth_date, zone)
+        give_record(session, user, birth_date=born, phone=number)
+    audit.record(session, actor, "user.add", subject=f"user/{user.id}")
+    return user
+
+
+def make(session: Session, *, role: str, email: str, name: str, password_hash: str | None = None) -> User:
+    """The bare user, for acts that say who may make one. Raises Invalid, and Conflict for an e-mail already used."""
+    user = User(
+        email=checked_email(email),
+        name=checked_name(name),
+        role=Role(role),
+        password_hash=password_hash,
+        created_at=clock.now(),
+    )
     session.add(user)
     try:
         session.flush()
     except IntegrityError:
         raise Conflict(_("This e-mail address is already used by another account.")) from None
-    if role == Role.DOCTOR:
-        session.add(Doctor(user_id=user.id, name=name, department=checked_department(department), created_at=now))
-    elif role == Role.PATIENT:
-        if birth_date is not None and birth_date > now.date() + timedelta(days=1):  # it may be tomorrow at the clinic
-            raise Invalid(_("The birth date lies in the future."), "birth_date")
-        patient = Patient(name=name, birth_date=birth_date, email=address, phone=number, created_at=now)
-        session.add(patient)
-        session.flush()
-        session.add(Guardian(user_id=user.id, patient_id=patient.id, created_at=now))
-    audit.record(session, actor, "user.add", subject=f"user/{user.id}")
     return user
+
+
+def give_record(
+    session: Session,
+    user: User,
+    *,
+    birth_date: date | None,
+    phone: str | None,
+    registered_at: datetime | None = None,
+) -> Patient:
+    """Make the record of a patient's user, who looks after it; the values are checked already."""
+    patient = Patient(
+        name=user.name,
+        birth_date=birth_date,
+        email=user.email,
+        phone=phone,
+        registered_at=registered_at,
+        created_at=user.created_at,
+    )
+    session.add(patient)
+    session.flush()
+    session.add(Guardian(user_id=user.id, patient_id=patient.id, created_at=user.created_at))
+    return patient
 
 
 def add_first_admin(session: Session, *, email: str, name: str, password_hash: str, address: str) -> User:
@@ -65,13 +99,15 @@ def add_first_admin(session: Session, *, email: str, name: str, password_hash: s
     session.execute(select(Installation.id).with_for_update())  # one at a time, also on PostgreSQL
     if not none_exist(session):
         raise NotFound
-    actor = Actor(Role.SYSTEM, address=address)
-    return add(session, actor, role=Role.ADMIN, email=email, name=name, country="", password_hash=password_hash)
+    user = make(session, role=Role.ADMIN, email=email, name=name, password_hash=password_hash)
+    audit.record(session, Actor(Role.SYSTEM, address=address), "user.add", subject=f"user/{user.id}")
+    return user
 
 
 def invite(session: Session, user: User) -> str:
-    """A one-use token for a link that lets the user choose a password within seven days."""
+    """A one-use token for a link that lets the user choose a password within seven days; earlier links die."""
     token, now = secrets.token_urlsafe(32), clock.now()
+    revoke_invites(session, user.id)
     session.add(
         UserToken(
             user_id=user.id,
@@ -82,6 +118,12 @@ def invite(session: Session, user: User) -> str:
         )
     )
     return token
+
+
+def revoke_invites(session: Session, user_id: int) -> None:
+    """Make a user's links worthless."""
+    unused = (UserToken.user_id == user_id, UserToken.used_at.is_(None), UserToken.expires_at > clock.now())
+    session.execute(update(UserToken).where(*unused).values(expires_at=clock.now()))
 
 
 def invited(session: Session, token: str) -> User | None:
@@ -135,6 +177,16 @@ def checked_name(text: str) -> str:
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
         raise Invalid(_("A name has no line breaks or control characters."), "name")
     return name
+
+
+def checked_birth_date(day: date | None, zone: ZoneInfo) -> date | None:
+    """The day if somebody alive may have been born on it, today at the clinic included; Invalid otherwise."""
+    today = clock.today(zone)
+    if day is not None and day > today:
+        raise Invalid(_("The birth date lies in the future."), "birth_date")
+    if day is not None and day.year < today.year - OLDEST:
+        raise Invalid(_("Nobody is that old: check the year."), "birth_date")
+    return day
 
 
 def checked_department(text: str) -> str:

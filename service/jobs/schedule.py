@@ -57,6 +57,7 @@ def table(settings: Settings) -> tuple[Row, ...]:
     """The schedule, as the settings have it."""
     jobs = settings.jobs
     return (
+        Row("write_day_sheets", _("Day sheets"), Every.DAY, time.fromisoformat(jobs.sheets_at), only_today=True),
         Row(
             "send_daily_reminders",
             _("Daily reminders"),

@@ -18,9 +18,19 @@ from sqlalchemy.orm import Session
 
 from service import clock, database
 from service.database import Database
-from service.domain import exports, history_csv, job_runs, messages, reminders, reports, sessions, throttle
+from service.domain import (
+    exports,
+    history_csv,
+    import_files,
+    job_runs,
+    messages,
+    reminders,
+    reports,
+    sessions,
+    throttle,
+)
 from service.domain.reminders import Tally
-from service.jobs import schedule
+from service.jobs import day_sheet_files, schedule
 from service.jobs.queue import JobQueue
 from service.notifications.message import Channel, DeliveryError
 from service.settings import Settings
@@ -49,7 +59,11 @@ class Tasks:
         self._channel = channel
         self._zone = settings.clinic.zone
         self._table = schedule.table(settings)
-        self._jobs = {"send_daily_reminders": self._remind, "generate_monthly_report": self._report}
+        self._jobs = {
+            "write_day_sheets": self._write_sheets,
+            "send_daily_reminders": self._remind,
+            "generate_monthly_report": self._report,
+        }
 
     # The tick
 
@@ -143,6 +157,16 @@ class Tasks:
             renewed = monotonic()
 
         return keep
+
+    def _write_sheets(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
+        """Write the day on paper, for the day the power fails; again, it is written anew."""
+        day = date.fromisoformat(slot)
+        if day < clock.today(self._zone):
+            return {"date": slot, "reason": "day_is_over"}
+        keep()
+        with self._db.reading() as session:
+            sheets, visits = day_sheet_files.write(session, day, self._settings)
+        return {"date": slot, "sheets": sheets, "visits": visits}
 
     def _remind(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
         """Plan the reminders of a day and send them: `run` is what this call changed, `total` the day so far."""
@@ -288,7 +312,7 @@ class Tasks:
         return folder
 
     def clean_up(self) -> None:
-        """Expire exports, remove files no row stands for, forget what no longer counts."""
+        """Expire exports, remove files no row stands for, old day sheets and uploads, forget what no longer counts."""
         files = [file for file in self.histories().iterdir() if file.is_file()]  # first: a file made later has a row
         with self._db.transaction() as session:
             exports.expire(session)
@@ -296,6 +320,8 @@ class Tasks:
             job_runs.prune(session)
             sessions.prune(session)
             stray = [file for file in files if not exports.has_claim_on_file(session, file.name)]
+        stray += day_sheet_files.old(day_sheet_files.folder_of(self._settings), clock.today(self._zone))
+        stray += import_files.old(self._settings.imports)
         for file in stray:
             try:
                 file.unlink(missing_ok=True)

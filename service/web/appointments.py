@@ -3,8 +3,8 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service import context
-from service.domain import appointments, treatments
+from service import clock, context
+from service.domain import appointments, timeline, treatments
 from service.domain.actor import Role
 from service.web.visits import visit, visits
 
@@ -48,4 +48,6 @@ def show(appointment_id: int) -> ResponseReturnValue:
         may_see_clinical=actor.role in (Role.DOCTOR, Role.PATIENT),
         may_record=appointments.may_record(actor, row),
         record_url=record,
+        events=timeline.of_visit(session, row),
+        too_late=actor.role == Role.PATIENT and row.status == "booked" and row.starts_at > clock.now(),
     )

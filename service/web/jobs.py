@@ -100,6 +100,10 @@ def _outcome(run: JobRun) -> str:
         return reasons.get(outcome["reason"], "")
     if "total" in outcome:
         return _reminders_in_words(outcome["total"])
+    if "sheets" in outcome:
+        return ngettext("%(num)s sheet written", "%(num)s sheets written", outcome["sheets"]) % {
+            "num": outcome["sheets"]
+        }
     if "made" in outcome:
         made, already = outcome["made"], outcome["already"]
         words = ngettext("%(num)s report made", "%(num)s reports made", made) % {"num": made}

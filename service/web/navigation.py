@@ -5,6 +5,8 @@ from typing import Any
 
 from flask import request, url_for
 
+from service import context
+from service.domain import outcomes, waiting_list
 from service.domain.actor import Actor, Role
 from service.translation import gettext as _
 
@@ -21,28 +23,43 @@ class Entry:
 
 
 def groups(actor: Actor | None) -> list[dict[str, Any]]:
-    """The groups of links this person works with."""
+    """The groups of links this person works with, at most eight, with a count where work waits."""
     if actor is None:
         return []
-    today = _entry(_("Today"), "today.board", "calendar-event")
-    reports = _entry(_("Reports"), "reports.index", "file-earmark-text")
     if actor.role == Role.PATIENT:
         visits = _entry(_("Visits"), "appointments.index", "calendar3")
+        book = _entry(_("Book"), "booking.new", "calendar-plus")
         history = _entry(_("History"), "treatments.history", "journal-medical")
-        return [{"title": None, "entries": [visits, history]}]
-    if actor.role == Role.RECEPTIONIST:
-        return [{"title": None, "entries": [today]}]
+        return [{"title": None, "entries": [visits, book, history]}]
+    today = _entry(_("Today"), "today.board", "calendar-event")
+    calendar = _entry(_("Calendar"), "calendar.show", "calendar3")
+    people = _entry(_("Patients"), "patients.index", "people")
+    if actor.role == Role.ADMIN:
+        dashboard = _entry(_("Dashboard"), "dashboard.dashboard", "speedometer2")
+        reports = _entry(_("Reports"), "reports.index", "file-earmark-text")
+        doctors = _entry(_("Doctors"), "doctors.index", "heart-pulse")
+        users = _entry(_("Users"), "users.index", "person-gear")
+        running = _entry(_("Jobs"), "jobs.index", "clock-history")
+        return [
+            {"title": None, "entries": [dashboard, today, calendar, people, reports]},
+            {"title": _("Running it"), "entries": [doctors, users, running]},
+        ]
+    session = context.reading()
+    open_visits = outcomes.count_to_complete(session, actor)
+    away = _entry(_("Time off"), "time_off.index", "calendar-x")
     if actor.role == Role.DOCTOR:
+        close = _entry(_("Close the day"), "outcomes.to_complete", "check-circle", open_visits)
         mine = _entry(_("My reports"), "reports.index", "file-earmark-text")
-        return [{"title": None, "entries": [today, mine]}]
-    dashboard = _entry(_("Dashboard"), "dashboard.dashboard", "speedometer2")
-    running = _entry(_("Jobs"), "jobs.index", "clock-history")
+        return [{"title": None, "entries": [today, calendar, people, close, away, mine]}]
+    waiting = _entry(_("Waiting list"), "waiting_list.index", "hourglass-split", waiting_list.count(session, actor))
+    complete = _entry(_("To complete"), "outcomes.to_complete", "check-circle", open_visits)
+    hours = _entry(_("Doctors' hours"), "doctors.index", "clock-history")
     return [
-        {"title": None, "entries": [dashboard, today, reports]},
-        {"title": _("Running it"), "entries": [running]},
+        {"title": None, "entries": [today, calendar, people, waiting, complete]},
+        {"title": _("Clinic"), "entries": [hours, away]},
     ]
 
 
-def _entry(label: str, endpoint: str, icon: str) -> Entry:
+def _entry(label: str, endpoint: str, icon: str, count: int | None = None) -> Entry:
     current = request.blueprint == endpoint.partition(".")[0]
-    return Entry(label, url_for(endpoint), icon, current)
+    return Entry(label, url_for(endpoint), icon, current, count)

@@ -35,7 +35,13 @@ def sign_in() -> ResponseReturnValue:
             return redirect(_back_to(form.next.data or ""), 303)
         form.form_errors = [_("The e-mail or the password is not right.")]
     accounts = installation.demo_accounts(context.reading())
-    page = render_template("sessions/sign_in.html", form=form, next=form.next.data or "", demo_accounts=accounts)
+    page = render_template(
+        "sessions/sign_in.html",
+        form=form,
+        next=form.next.data or "",
+        demo_accounts=accounts,
+        may_register=context.wiring().settings.booking.self_registration,
+    )
     return page, 422 if request.method == "POST" else 200
 
 

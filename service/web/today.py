@@ -1,17 +1,19 @@
 """The day at the clinic: who is booked, here, done, not coming."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock, context
-from service.domain import appointments, job_runs, reminders
+from service.domain import appointments, job_runs, reminders, waiting_list
 from service.domain.actor import Actor, Role
 from service.domain.errors import NotFound
+from service.domain.free_times import FreeTime
 from service.translation import gettext as _
+from service.web.local_times import asked_day, row_id_of, written
 from service.web.visits import COLOURS, Visit, visits
 
 blueprint = Blueprint("today", __name__)
@@ -31,7 +33,7 @@ def board() -> ResponseReturnValue:
     """The board of a day (`?date=`), of all doctors or one (`?doctor_id=`); a doctor sees their own."""
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
     today = clock.today(zone)
-    day, chosen = _day(today), _doctor(actor)
+    day, chosen = asked_day(request.args.get("date"), None) or today, _doctor(actor)
     shown = visits(appointments.day(session, actor, day, zone, chosen), actor)
     others = [] if actor.role == Role.DOCTOR else appointments.doctors(session)
     now = clock.now()
@@ -47,6 +49,7 @@ def board() -> ResponseReturnValue:
         doctors=[{"id": one.id, "name": one.name, "colour": one.id % COLOURS} for one in others],
         chosen_doctor_id=chosen,
         columns=_columns(shown),
+        fits=_fits(shown),
         summary={
             "total": len(shown),
             "doctor_count": len({one.doctor_id for one in shown}),
@@ -54,6 +57,21 @@ def board() -> ResponseReturnValue:
         },
         reminders=None if actor.role == Role.DOCTOR else _reminders(day),  # the desk calls, not the doctor
     )
+
+
+def _fits(shown: list[Visit]) -> dict[int, dict[str, Any]]:
+    """The cancelled visits ahead whose time is free again and suits somebody on the waiting list."""
+    if context.actor().role == Role.DOCTOR:
+        return {}
+    freed = {
+        FreeTime(one.starts_at, one.ends_at, one.doctor_id): one
+        for one in shown
+        if one.status == "cancelled" and one.starts_at > clock.now()
+    }
+    counts = waiting_list.count_fits(context.reading(), context.wiring().settings.clinic.zone, list(freed))
+    return {
+        freed[time].id: {"count": count, "value": written(time.starts_at)} for time, count in counts.items() if count
+    }
 
 
 def _columns(shown: list[Visit]) -> list[Column]:
@@ -69,26 +87,14 @@ def _columns(shown: list[Visit]) -> list[Column]:
     return list(columns.values())
 
 
-def _day(today: date) -> date:
-    asked = request.args.get("date")
-    if asked is None:
-        return today
-    try:
-        day = datetime.strptime(f"{asked}+0000", "%Y-%m-%d%z").date()
-    except ValueError:
-        raise NotFound from None
-    if not 2000 <= day.year <= 2100:
-        raise NotFound
-    return day
-
-
 def _doctor(actor: Actor) -> int | None:
     asked = request.args.get("doctor_id", "")
     if actor.role == Role.DOCTOR or not asked:
         return None
-    if not (asked.isascii() and asked.isdigit() and len(asked) < 20) or int(asked) >= 2**63:
+    doctor_id = row_id_of(asked)
+    if doctor_id is None:
         raise NotFound
-    return int(asked)
+    return doctor_id
 
 
 def _reminders(day: date) -> dict[str, Any] | None:

@@ -1,21 +1,33 @@
-"""The invite link: choose a password, once."""
+"""Users: the admin's list of accounts, invite slips, and the page on which an invited person chooses a password."""
+
+from typing import Any
 
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import context
-from service.domain import passwords, users
+from service.domain import accounts, passwords, users
+from service.domain.actor import Role
 from service.domain.errors import Conflict, Invalid
 from service.translation import gettext as _
 from service.web import notices
-from service.web.forms import Form, required
+from service.web.forms import Form, at_most, required
+from service.web.patients import asked_id
+from service.web.slips import link_of, qr_code
 
 blueprint = Blueprint("users", __name__)
 
 
 class InviteForm(Form):
     password = wtforms.PasswordField(_("New password"), [required()])
+
+
+class UserForm(Form):
+    role = wtforms.SelectField(_("Role"), choices=["receptionist", "doctor", "admin"])
+    email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
+    name = wtforms.StringField(_("Name"), [required(), at_most(200)])
+    department = wtforms.StringField(_("Department"), [at_most(100)])
 
 
 @blueprint.route("/invite/<token>", methods=["GET", "POST"])
@@ -37,3 +49,97 @@ def invite(token: str) -> ResponseReturnValue:
         except Conflict:
             name, status = None, 410
     return render_template("users/invite.html", form=form, name=name, usable=name is not None), status
+
+
+@blueprint.get("/users")
+def index() -> ResponseReturnValue:
+    """Accounts of those who work here, or of patients with `?of=patients`; `?q=` looks in names and addresses."""
+    of_patients, text = request.args.get("of") == "patients", request.args.get("q", "").strip()
+    page = accounts.listing(
+        context.reading(), context.actor(), of_patients=of_patients, text=text, after=asked_id("after")
+    )
+    more: dict[str, Any] = {"of": "patients" if of_patients else None, "q": text or None, "after": page.after}
+    return render_template(
+        "users/list.html",
+        accounts=page.accounts,
+        of_patients=of_patients,
+        q=text,
+        more_url=url_for("users.index", **more) if page.after else None,
+    )
+
+
+@blueprint.route("/users/new", methods=["GET", "POST"])
+def new() -> ResponseReturnValue:
+    """The form for somebody who works here; they are let in by a link."""
+    form = UserForm(request.form if request.method == "POST" else None)
+    if request.method == "POST" and form.validate():
+        try:
+            clinic = context.wiring().settings.clinic
+            with context.transaction() as session:
+                user_id = users.add(
+                    session,
+                    context.actor(),
+                    role=form.role.data,
+                    email=form.email.data or "",
+                    name=form.name.data or "",
+                    department=form.department.data or "",
+                    country=clinic.country,
+                    zone=clinic.zone,
+                ).id
+            notices.say("account_made")
+            return redirect(url_for("users.show", user_id=user_id), 303)
+        except Invalid as error:
+            form.refuse(error)
+        except Conflict as error:
+            form.refuse(Invalid(str(error), "email"))
+            return render_template("users/new.html", form=form), 409
+    return render_template("users/new.html", form=form), 422 if request.method == "POST" else 200
+
+
+@blueprint.get("/users/<row_id:user_id>")
+def show(user_id: int) -> ResponseReturnValue:
+    """One account, and what the admin may do with it."""
+    actor, session = context.actor(), context.reading()
+    account = accounts.fetch(session, actor, user_id)
+    return render_template(
+        "users/show.html",
+        account=account,
+        department=accounts.department(session, user_id),
+        patients=accounts.looked_after(session, actor, user_id),
+        is_me=user_id == actor.user_id,
+    )
+
+
+@blueprint.post("/users/<row_id:user_id>/invite")
+def make_slip(user_id: int) -> ResponseReturnValue:
+    """The slip with a new link: this page is the only place where it stands, so it is no redirect."""
+    with context.transaction() as session:
+        user, token, until = accounts.invite(session, context.actor(), user_id)
+    is_admin, link = context.actor().role == Role.ADMIN, link_of(token)
+    return render_template(
+        "users/slip.html",
+        name=user.name,
+        email=user.email,
+        link=link,
+        qr=qr_code(link),
+        until=until,
+        back_url=url_for("users.show", user_id=user_id) if is_admin else url_for("patients.index"),
+    )
+
+
+@blueprint.post("/users/<row_id:user_id>/disabling")
+def disable(user_id: int) -> ResponseReturnValue:
+    """Close an account: its sessions end now."""
+    with context.transaction() as session:
+        accounts.disable(session, context.actor(), user_id)
+    notices.say("user_disabled")
+    return redirect(url_for("users.show", user_id=user_id), 303)
+
+
+@blueprint.post("/users/<row_id:user_id>/enabling")
+def enable(user_id: int) -> ResponseReturnValue:
+    """Open a closed account again."""
+    with context.transaction() as session:
+        accounts.enable(session, context.actor(), user_id)
+    notices.say("user_enabled")
+    return redirect(url_for("users.show", user_id=user_id), 303)

@@ -195,8 +195,9 @@ def test_a_slot_is_left_out_with_a_reason(row: Row, now: str, began: str, reason
 
 
 def test_the_table_follows_the_settings() -> None:
-    chosen = Settings(jobs=Jobs(reminders_at="07:15", reports_day=3, reports_at="05:00"))
+    chosen = Settings(jobs=Jobs(sheets_at="06:45", reminders_at="07:15", reports_day=3, reports_at="05:00"))
     rows = {row.job: row for row in schedule.table(chosen)}
+    assert rows["write_day_sheets"].words == "every day at 06:45"
     assert rows["send_daily_reminders"].words == "every day at 07:15"
     assert rows["generate_monthly_report"].words == "on day 3 of the month at 05:00"
     assert schedule.next_due(rows["generate_monthly_report"], at("2026-05-03 03:00"), BERLIN) == at("2026-06-03 03:00")

@@ -56,6 +56,7 @@ def visits(house: House, doctor: int, count: int, time: str = "12:00") -> list[s
                     patient_id=patient.id,
                     starts_at=start,
                     ends_at=start + timedelta(minutes=15),
+                    overbooked=True,
                     created_at=at("2026-05-01 00:00"),
                 )
             )

@@ -17,7 +17,7 @@ from tests.crowd import together
 from tests.house import House, at
 from tests.jobs.conftest import Desk
 
-DAILY, MONTHLY = "send_daily_reminders", "generate_monthly_report"
+DAILY, MONTHLY, SHEETS = "send_daily_reminders", "generate_monthly_report", "write_day_sheets"
 Tick = Callable[[], Desk]
 
 
@@ -39,9 +39,9 @@ def test_at_eight_the_days_reminders_are_queued_once(house: House, tick: Tick) -
         tick()
         assert [row[0] for row in ledger(house, DAILY)] == ["2026-05-03"]
         clock.shift(60)
-        (month, run_id) = tick().runs
+        (sheets, month, run_id) = tick().runs
         assert ledger(house, DAILY)[-1] == ("2026-05-04", "queued", "schedule", None)
-        assert tick().runs == [month, run_id], "queued again until somebody takes it, never opened again"
+        assert tick().runs == [sheets, month, run_id], "queued again until somebody takes it, never opened again"
         assert len(ledger(house, DAILY)) == 2
 
 
@@ -80,7 +80,7 @@ def test_r3_some_days_switched_off_are_visible_and_today_is_caught_up(house: Hou
         ("2026-05-06", "skipped", "catchup", over),
         ("2026-05-07", "queued", "catchup", None),
     ]
-    assert len(desk.runs) == 3, "the two of 4 May, and today's"
+    assert len(desk.runs) == 5, "the three of 4 May, and today's two"
 
 
 def test_what_was_due_before_the_clinic_began_is_not_made_up_for(house: House, tick: Tick) -> None:
@@ -108,6 +108,7 @@ def test_a_run_by_hand_after_the_hour_is_the_slot(house: House, tick: Tick) -> N
     with time_machine.travel(at("2026-05-04 07:00"), tick=False):
         assert house.wiring.tasks.execute(opened(house, DAILY)) is not None
         assert house.wiring.tasks.execute(opened(house, MONTHLY, "2026-04")) is not None
+        assert house.wiring.tasks.execute(opened(house, SHEETS)) is not None
         assert tick().runs == []
     assert [row[:3] for row in ledger(house, DAILY)] == [("2026-05-04", "done", "manual")]
     assert [row[:3] for row in ledger(house, MONTHLY)] == [("2026-04", "done", "manual")]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -14,9 +15,10 @@ import time_machine
 from sqlalchemy import select
 
 from service import logs
-from service.domain import exports, reports, users
+from service.domain import exports, imports, reports, users
 from service.domain.actor import Actor
-from service.models import Report, Treatment, User
+from service.models import DoctorHours, HoursException, Report, Treatment, User
+from tests import waiting
 from tests.house import Browser, House, at, build
 
 NOW = at("2026-05-06 08:00")
@@ -35,6 +37,7 @@ class Clinic:
     people: dict[str, Actor]
     begun: int
     later: int
+    ahead: int
     past: int
     treatment: int
     other_visit: int
@@ -43,6 +46,13 @@ class Clinic:
     report: int
     other_report: int
     invite: str
+    upload: str
+    block: int
+    time_off: int
+    visit_type: int
+    waiting: int
+    offer: int
+    guest: int
     tokens: dict[str, str] = field(default_factory=dict)
     """Visitor -> the cookie of a session that is open already."""
 
@@ -68,10 +78,21 @@ class Clinic:
         """What the paths of rows.py are filled with for a row of Pia's and Dr Doll's."""
         return {
             "visit": self.begun,
+            "ahead": self.ahead,
+            "doctor": self.people["doctor"].doctor_id,
+            "free": "2026-06-01T09:00",
             "patient": self.pia,
+            "account": self.people["patient"].user_id,
+            "guest": self.guest,
             "export": self.export,
             "report": self.report,
             "invite": self.invite,
+            "upload": self.upload,
+            "block": self.block,
+            "time_off": self.time_off,
+            "visit_type": self.visit_type,
+            "waiting": self.waiting,
+            "offer": self.offer,
             "job": "send_daily_reminders",
         }
 
@@ -80,7 +101,10 @@ class Clinic:
         return {
             **self.ids(),
             "visit": self.other_visit,
+            "ahead": self.other_visit,
+            "doctor": self.people["other doctor"].doctor_id,
             "patient": self.otto,
+            "account": self.people["other patient"].user_id,
             "export": self.other_export,
             "report": self.other_report,
         }
@@ -88,10 +112,21 @@ class Clinic:
 
 MISSING: dict[str, object] = {
     "visit": 999_999,
+    "ahead": 999_999,
+    "doctor": 999_999,
+    "free": "2026-06-01T09:00",
     "patient": 999_999,
+    "account": 999_999,
+    "guest": 999_999,
     "export": "0" * 32,
     "report": 999_999,
     "invite": "A" * 43,
+    "upload": "0" * 32,
+    "block": 999_999,
+    "time_off": 999_999,
+    "visit_type": 999_999,
+    "waiting": 999_999,
+    "offer": 999_999,
     "job": "send_daily_letters",
 }
 
@@ -119,6 +154,8 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
     }
     pia, otto = own_patient(people["patient"]), own_patient(people["other patient"])
     doll, dora = people["doctor"].doctor_id, people["other doctor"].doctor_id
+    house.hours(doll)
+    house.hours(dora)
     treatment = house.treated(
         doll,
         pia,
@@ -140,6 +177,7 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         people=people,
         begun=house.visit(doll, pia, at("2026-05-06 07:30"), reason="Control of the eyes"),
         later=house.visit(doll, pia, at("2026-05-06 12:00"), reason="New glasses"),
+        ahead=house.visit(doll, pia, at("2026-06-15 07:00"), reason="After the summer"),
         past=past,
         treatment=treatment,
         other_visit=house.visit(dora, otto, at("2026-05-06 07:30"), reason="Ringing"),
@@ -148,6 +186,13 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         report=reported(house, doll, "2026-04"),
         other_report=reported(house, dora, "2026-04"),
         invite=invited(house),
+        upload=uploaded(house, people["admin"]),
+        block=first_block(house, doll),
+        time_off=away(house, doll),
+        visit_type=waiting.visit_type(house, "Old check", 20, archived_at=NOW),
+        waiting=waiting.entry(house, pia, doctor_id=doll, note="Lives next door"),
+        offer=waiting.offer(house, waiting.entry(house, otto, days_ago=3), doll, at("2026-06-02 07:00")),
+        guest=house.patient("Gus Gast", birth_date=date(1970, 1, 2)),
     )
 
 
@@ -179,6 +224,29 @@ def invited(house: House, address: str = "nina@clinic.example") -> str:
         user = session.scalars(select(User).where(User.email == address)).one()
         user.password_hash = None
         return users.invite(session, user)
+
+
+def uploaded(house: House, admin: Actor) -> str:
+    """A file of doctors that waits to be imported; returns the upload's id."""
+    data = b"Name,Department\nDr. Nora Neu,Eyes\n"
+    return imports.upload(admin, house.settings.imports, kind="doctors", file_name="doctors.csv", data=data).id
+
+
+def first_block(house: House, doctor: int | None) -> int:
+    """The id of the first block of a doctor's week."""
+    with house.reading() as session:
+        blocks = select(DoctorHours.id).where(DoctorHours.doctor_id == doctor).order_by(DoctorHours.id)
+        return session.scalars(blocks.limit(1)).one()
+
+
+def away(house: House, doctor: int | None, first: str = "2026-12-24", last: str = "2026-12-26", **more: Any) -> int:
+    """Time off; returns its id."""
+    days = {"first_day": date.fromisoformat(first), "last_day": date.fromisoformat(last)}
+    with house.writing() as session:
+        row = HoursException(doctor_id=doctor, **{"kind": "off", "created_at": NOW, **days, **more})
+        session.add(row)
+        session.flush()
+        return row.id
 
 
 def opened(house: House, job: str) -> int:

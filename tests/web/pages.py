@@ -2,6 +2,8 @@
 
 from tests.web.clinic import NOBODY, Clinic, minutes
 
+PAPER = ["/calendar", "/calendar?view=week", "/calendar?date=2030-01-01", "/today/sheet", "/waiting-list"]
+
 
 def pages_of(clinic: Clinic, visitor: str) -> list[str]:
     """Paths that answer this visitor with HTML, whatever their status."""
@@ -14,12 +16,26 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
         "receptionist": [
             *_days(clinic),
             *(f"/appointments/{visit}" for visit in (clinic.begun, clinic.later, clinic.past, clinic.other_visit)),
+            f"/appointments/new?doctor_id=any&patient_id={clinic.pia}",
+            "/appointments/new?walk_in=1&doctor_id=any",
+            f"/appointments/{clinic.ahead}/reschedule",
+            "/to-complete",
+            *_people(clinic),
             "/dashboard",
         ],
         "admin": [
             *_days(clinic),
             f"/appointments/{clinic.past}",
             "/dashboard",
+            "/users",
+            "/users?of=patients&q=pia",
+            "/users?q=zzz",
+            "/users/new",
+            f"/users/{clinic.people['patient'].user_id}",
+            f"/users/{clinic.people['admin'].user_id}",
+            f"/patients/{clinic.pia}",
+            "/imports",
+            f"/imports/{clinic.upload}",
             "/jobs",
             "/reports",
             f"/reports/{clinic.report}",
@@ -34,6 +50,9 @@ def _patient(patient: int, visits: list[int], export: str) -> list[str]:
     return [
         "/appointments",
         *(f"/appointments/{visit}" for visit in visits),
+        f"/appointments/{visits[-1]}/reschedule",
+        "/appointments/new",
+        "/appointments/new?doctor_id=any",
         "/treatments",
         f"/treatments?patient_id={patient}",
         f"/exports/{export}",
@@ -52,15 +71,64 @@ def _doctor(patient: int, visits: list[int], export: str, report: int) -> list[s
         f"/appointments/{later}/treatment",
         f"/appointments/{visits[-1]}/treatment",
         f"/patients/{patient}",
+        f"/patients/{patient}/edit",
+        "/patients",
+        "/patients?q=zzz",
         f"/exports/{export}",
         "/reports",
         f"/reports/{report}",
+        "/to-complete",
+        "/appointments/new?q=a",
+        *PAPER,
+        "/doctors",
+        "/doctors/1",
+        "/doctors/2",
+        "/time-off",
+        "/waiting-list/fits?doctor_id=1&starts_at=2026-06-01T09:00",
+    ]
+
+
+def _people(clinic: Clinic) -> list[str]:
+    return [
+        "/patients",
+        "/patients?q=a",
+        "/patients?q=zzz",
+        "/patients/new",
+        f"/patients/{clinic.pia}",
+        f"/patients/{clinic.pia}/edit",
+        f"/patients/{clinic.pia}/guardians",
+        f"/patients/{clinic.pia}/merge",
+        f"/patients/{clinic.pia}/merge?q=Gus",
+        f"/patients/{clinic.pia}/merge?other_id={clinic.guest}",
+        f"/patients/{clinic.guest}",
+        f"/patients/{clinic.guest}/guardians",
     ]
 
 
 def _days(clinic: Clinic) -> list[str]:
     doll = clinic.people["doctor"].doctor_id
-    return ["/today", f"/today?doctor_id={doll}", f"/today?date=2026-04-15&doctor_id={doll}", "/today?date=2030-01-01"]
+    return [
+        "/today",
+        f"/today?doctor_id={doll}",
+        f"/today?date=2026-04-15&doctor_id={doll}",
+        "/today?date=2030-01-01",
+        *PAPER,
+        f"/calendar?date=2026-06-02&view=week&doctor_id={doll}",
+        "/waiting-list/new",
+        "/waiting-list/new?q=pia",
+        f"/waiting-list/new?patient_id={clinic.pia}",
+        f"/waiting-list/fits?doctor_id={doll}&starts_at=2026-06-01T09:00",
+        f"/waiting-list/fits?doctor_id={doll}&starts_at=2026-06-02T09:00",
+        f"/offers/{clinic.offer}",
+        "/doctors",
+        "/doctors?archived=1",
+        f"/doctors/{doll}",
+        "/time-off",
+        f"/time-off/{clinic.time_off}",
+        f"/time-off/{clinic.time_off}?any_doctor=1",
+        "/visit-types",
+        f"/visit-types/{clinic.visit_type}",
+    ]
 
 
 def after_expiry(clinic: Clinic) -> None:

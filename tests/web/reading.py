@@ -1,5 +1,6 @@
 """What tests look for on a page: parsed strictly, as HTML5."""
 
+import re
 import html5lib
 from bs4 import BeautifulSoup, Tag
 from werkzeug.test import TestResponse
@@ -87,3 +88,8 @@ def _faults_of(element: Tag, page: BeautifulSoup, ids: set[str], *, stands_alone
     if element.name == "img" and element.get("alt") is None:
         found.append("<img> without alt")
     return found
+
+
+def visit_links(page: BeautifulSoup) -> list[str]:
+    """Where a page leads to visits, in order."""
+    return [link for link in links(page) if re.fullmatch(r"/appointments/\d+", link)]

@@ -25,6 +25,10 @@ class Expected:
     sees: frozenset[str] = frozenset()
     """Who sees the row of Pia and Dr Doll; empty when the route shows no particular row."""
     missing: int = 404
+    refused: frozenset[str] = frozenset()
+    """Who sees the row and still may not do this: 403."""
+    once: bool = False
+    """Whether it works once, so that only the admin tries it."""
 
     def at(self, ids: Mapping[str, object]) -> str:
         """The path with ids filled in."""
@@ -49,12 +53,83 @@ ROUTES: dict[str, Expected] = {
     ),
     "sessions.sign_out": Expected("/sign-out", SIGNED_IN, {"POST": 303}),
     "users.invite": Expected(
-        "/invite/{invite}", ANYONE, {"GET": 200, "POST": 303}, {"password": PASSWORD}, sees=ANYONE, missing=410
+        "/invite/{invite}",
+        ANYONE,
+        {"GET": 200, "POST": 303},
+        {"password": PASSWORD},
+        sees=ANYONE,
+        missing=410,
+        once=True,
     ),
+    "users.index": Expected("/users", ADMIN, GET),
+    "users.new": Expected(
+        "/users/new",
+        ADMIN,
+        {"GET": 200, "POST": 303},
+        {"role": "receptionist", "name": "Rolf Neu", "email": "rolf@clinic.example"},
+    ),
+    "users.show": Expected("/users/{account}", ADMIN, GET, sees=ADMIN),
+    "users.make_slip": Expected("/users/{account}/invite", DESK | ADMIN, {"POST": 200}, sees=DESK | ADMIN),
+    "users.disable": Expected("/users/{account}/disabling", ADMIN, {"POST": 303}, sees=ADMIN),
+    "users.enable": Expected("/users/{account}/enabling", ADMIN, {"POST": 303}, sees=ADMIN),
+    "registration.register": Expected("/register", ANYONE, {"GET": 404, "POST": 404}),  # not by default
     "appointments.index": Expected("/appointments", SIGNED_IN, GET),
     "appointments.show": Expected(
         "/appointments/{visit}", SIGNED_IN, GET, sees=frozenset({"patient", "doctor"}) | DESK | ADMIN
     ),
+    "booking.new": Expected(
+        "/appointments/new?patient_id={patient}&doctor_id={doctor}",
+        SIGNED_IN,
+        GET,
+        sees=frozenset({"patient", "doctor"}) | DESK | ADMIN,
+    ),
+    "booking.create": Expected(
+        "/appointments",
+        SIGNED_IN,
+        {"POST": 303},
+        {"patient_id": "{patient}", "doctor_id": "{doctor}", "starts_at": "{free}"},
+        sees=frozenset({"patient", "doctor"}) | DESK | ADMIN,
+    ),
+    "booking.walk_in": Expected(
+        "/walk-ins",
+        DOCTORS | DESK | ADMIN,
+        {"POST": 409},  # this patient waits for a visit already
+        {"patient_id": "{patient}", "doctor_id": "{doctor}"},
+        sees=frozenset({"doctor"}) | DESK | ADMIN,
+    ),
+    "booking.move": Expected(
+        "/appointments/{ahead}/reschedule", SIGNED_IN, GET, sees=frozenset({"patient", "doctor"}) | DESK | ADMIN
+    ),
+    "booking.reschedule": Expected(
+        "/appointments/{ahead}/reschedule",
+        SIGNED_IN,
+        {"POST": 303},
+        {"starts_at": "2026-06-16T10:00"},
+        sees=frozenset({"patient", "doctor"}) | DESK | ADMIN,
+    ),
+    "outcomes.cancel": Expected(
+        "/appointments/{ahead}/cancellation",
+        SIGNED_IN,
+        {"POST": 303},
+        {"reason": "Holidays"},
+        sees=frozenset({"patient", "doctor"}) | DESK | ADMIN,
+    ),
+    **{
+        f"outcomes.{act}": Expected(
+            f"/appointments/{{{visit}}}/{word}",
+            DOCTORS | DESK | ADMIN,
+            {"POST": status},
+            sees=frozenset({"doctor"}) | DESK | ADMIN,
+        )
+        for act, visit, word, status in (
+            ("confirm", "ahead", "confirmation", 303),
+            ("arrive", "visit", "arrival", 303),
+            ("complete", "visit", "completion", 303),
+            ("no_show", "visit", "no-show", 303),
+            ("undo", "visit", "undo", 409),  # nothing was said about it yet
+        )
+    },
+    "outcomes.to_complete": Expected("/to-complete", DOCTORS | DESK | ADMIN, GET),
     "treatments.history": Expected("/treatments?patient_id={patient}", PATIENTS, GET, sees=frozenset({"patient"})),
     "treatments.edit": Expected("/appointments/{visit}/treatment", DOCTORS, GET, sees=frozenset({"doctor"})),
     "treatments.save": Expected(
@@ -69,11 +144,152 @@ ROUTES: dict[str, Expected] = {
     ),
     "exports.show": Expected("/exports/{export}", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})),
     "exports.file": Expected("/exports/{export}/file", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})),
-    "patients.record": Expected("/patients/{patient}", DOCTORS, GET, sees=frozenset({"doctor"})),
+    "patients.index": Expected("/patients?q=Pia", DOCTORS | DESK | ADMIN, GET),
+    "patients.record": Expected(
+        "/patients/{patient}", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
+    ),
+    **{
+        f"patients.{act}": Expected(f"/patients/{{guest}}/{word}", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN)
+        for act, word in (("archive", "archival"), ("restore", "restoration"), ("confirm", "confirmation"))
+    },
+    "patient_forms.new": Expected("/patients/new", DESK | ADMIN, GET),
+    "patient_forms.create": Expected(
+        "/patients/new", DESK | ADMIN, {"POST": 303}, {"name": "Nora Neumann", "confirm": "y"}
+    ),
+    "patient_forms.edit": Expected(
+        "/patients/{patient}/edit", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
+    ),
+    "patient_forms.save": Expected(
+        "/patients/{patient}/edit",
+        DOCTORS | DESK | ADMIN,
+        {"POST": 303},
+        {"name": "Pia Ahorn", "phone": "030 1234567", "email": "patient@clinic.example", "version": "1"},
+        sees=frozenset({"doctor"}) | DESK | ADMIN,
+    ),
+    "patient_forms.save_alerts": Expected(
+        "/patients/{patient}/alerts",
+        DOCTORS,
+        {"POST": 303},
+        {"allergies": "Penicillin", "version": "1"},
+        sees=frozenset({"doctor"}),
+    ),
+    "merging.choose": Expected("/patients/{patient}/merge?other_id={guest}", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    "merging.merge": Expected(
+        "/patients/{patient}/merge", DESK | ADMIN, {"POST": 303}, {"other_id": "{guest}"}, sees=DESK | ADMIN, once=True
+    ),
+    "guardians.index": Expected("/patients/{patient}/guardians", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    "guardians.link": Expected(
+        "/patients/{patient}/guardians", DESK | ADMIN, {"POST": 303}, {"email": "aunt@mail.example"}, sees=DESK | ADMIN
+    ),
+    "guardians.unlink": Expected(
+        "/patients/{patient}/guardians/{account}/removal", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN, once=True
+    ),
+    "doctors.index": Expected("/doctors", DOCTORS | DESK | ADMIN, GET),
+    "doctors.show": Expected("/doctors/{doctor}", DOCTORS | DESK | ADMIN, GET, sees=DOCTORS | DESK | ADMIN),
+    **{
+        f"doctors.{act}": Expected(
+            f"/doctors/{{doctor}}{path}",
+            DOCTORS | DESK | ADMIN,
+            {"POST": 303},
+            form,
+            sees=DOCTORS | DESK | ADMIN,
+            refused=frozenset({"other doctor"}),
+            once=act == "remove_hours",
+        )
+        for act, path, form in (
+            ("change", "", {"name": "Dr. Doll", "department": "Eyes", "version": "1"}),
+            (
+                "add_hours",
+                "/hours",
+                {"weekdays": "0", "starts": "19:00", "ends": "20:00", "slot_minutes": "15", "valid_until": ""},
+            ),
+            ("remove_hours", "/hours/{block}/removal", {}),
+        )
+    },
+    "time_off.index": Expected("/time-off", DOCTORS | DESK | ADMIN, GET),
+    **{
+        f"time_off.{act}": Expected(
+            path,
+            DOCTORS | DESK | ADMIN,
+            {"POST": 303},
+            {"doctor_id": "{doctor}", "first_day": "2026-12-27", **form},
+            sees=DOCTORS | DESK | ADMIN,
+            refused=frozenset({"other doctor"}),
+        )
+        for act, path, form in (
+            ("create", "/time-off", {"last_day": "2026-12-28"}),
+            ("create_extra", "/extra-hours", {"starts": "19:00", "ends": "20:00", "slot_minutes": "15"}),
+        )
+    },
+    "time_off.remove": Expected(
+        "/time-off/{time_off}/removal",
+        DOCTORS | DESK | ADMIN,
+        {"POST": 303},
+        sees=frozenset({"doctor"}) | DESK | ADMIN,
+        once=True,
+    ),
+    "hit_visits.show": Expected(
+        "/time-off/{time_off}", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
+    ),
+    **{
+        f"hit_visits.{act}": Expected(
+            path, DOCTORS | DESK | ADMIN, {"POST": 303}, form, sees=frozenset({"doctor"}) | DESK | ADMIN
+        )
+        for act, path, form in (
+            (
+                "move",
+                "/time-off/{time_off}/moves",
+                {"appointment_id": "{ahead}", "doctor_id": "{doctor}", "starts_at": "2026-06-16T10:00"},
+            ),
+            ("cancel", "/time-off/{time_off}/cancellations", {"appointment_id": "{ahead}"}),
+            ("propose", "/appointments/{ahead}/proposal", {}),
+            ("withdraw", "/appointments/{ahead}/proposal/removal", {}),
+        )
+    },
+    "visit_types.index": Expected("/visit-types", DESK | ADMIN, GET),
+    "visit_types.create": Expected(
+        "/visit-types", DESK | ADMIN, {"POST": 303}, {"name": "Sight test", "minutes": "20", "colour": "3"}
+    ),
+    "visit_types.edit": Expected("/visit-types/{visit_type}", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    "visit_types.change": Expected(
+        "/visit-types/{visit_type}",
+        DESK | ADMIN,
+        {"POST": 303},
+        {"name": "Old check", "minutes": "20", "colour": "0", "online": "y", "archived": "y", "version": "1"},
+        sees=DESK | ADMIN,
+    ),
     "today.board": Expected("/today", DOCTORS | DESK | ADMIN, GET),
+    "day_sheet.show": Expected("/today/sheet", DOCTORS | DESK | ADMIN, GET),
+    "calendar.show": Expected("/calendar", DOCTORS | DESK | ADMIN, GET),
+    "waiting_list.index": Expected("/waiting-list", DOCTORS | DESK | ADMIN, GET),
+    "waiting_list.new": Expected("/waiting-list/new?patient_id={patient}", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    "waiting_list.create": Expected(
+        "/waiting-list", DESK | ADMIN, {"POST": 303}, {"patient_id": "{patient}"}, sees=DESK | ADMIN
+    ),
+    "waiting_list.remove": Expected("/waiting-list/{waiting}/removal", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN),
+    "waiting_list.fits": Expected(
+        "/waiting-list/fits?doctor_id={doctor}&starts_at={free}",
+        DOCTORS | DESK | ADMIN,
+        GET,
+        sees=DOCTORS | DESK | ADMIN,
+    ),
+    "waiting_list.offer": Expected(
+        "/waiting-list/{waiting}/offers",
+        DESK | ADMIN,
+        {"POST": 303},
+        {"doctor_id": "{doctor}", "starts_at": "2026-06-01T09:00"},
+        sees=DESK | ADMIN,
+    ),
+    "offers.show": Expected("/offers/{offer}", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    "offers.accept": Expected("/offers/{offer}/acceptance", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN),
+    "offers.decline": Expected("/offers/{offer}/decline", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN),
     "reports.index": Expected("/reports", DOCTORS | ADMIN, GET),
     "reports.show": Expected("/reports/{report}", DOCTORS | ADMIN, GET, sees=frozenset({"doctor"}) | ADMIN),
     "reports.file": Expected("/reports/{report}/file", DOCTORS | ADMIN, GET, sees=frozenset({"doctor"}) | ADMIN),
+    "imports.index": Expected("/imports", ADMIN, GET),
+    "imports.upload": Expected("/imports", ADMIN, {"POST": 422}, {"kind": "patients"}),
+    "imports.show": Expected("/imports/{upload}", ADMIN, GET, sees=ADMIN),
+    "imports.step": Expected("/imports/{upload}", ADMIN, {"POST": 303}, {"act": "import"}, sees=ADMIN),
     "dashboard.dashboard": Expected("/dashboard", ADMIN, GET),
     "dashboard.refresh": Expected("/dashboard", ADMIN, {"POST": 303}),
     "jobs.index": Expected("/jobs", ADMIN, GET),

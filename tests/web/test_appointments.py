@@ -7,14 +7,15 @@ import pytest
 from service.models import Guardian
 from tests.house import at
 from tests.web.clinic import NOW, Clinic
-from tests.web.reading import links, one, parsed, words
+from tests.web.reading import links, one, parsed, visit_links, words
 
 
 def test_my_visits_show_the_next_one_first_then_the_past(clinic: Clinic) -> None:
     page = parsed(clinic.browser("patient").get("/appointments"))
     assert words(page.find("h1")) == "Hello Pia"
     upcoming = f"/appointments/{clinic.later}"
-    assert links(page) == [upcoming, f"/appointments/{clinic.begun}", f"/appointments/{clinic.past}"]
+    others = [f"/appointments/{visit}" for visit in (clinic.ahead, clinic.begun, clinic.past)]
+    assert visit_links(page) == [upcoming, *others]
     panel = words(one(page, "[aria-labelledby=next-visit]"))
     assert "14:00" in panel
     assert "Dr. Doll" in panel
@@ -23,11 +24,13 @@ def test_my_visits_show_the_next_one_first_then_the_past(clinic: Clinic) -> None
 def test_a_visit_moves_to_the_past_when_it_is_over(clinic: Clinic) -> None:
     now = clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.pia, NOW - timedelta(minutes=14))
     browser = clinic.browser("patient")
-    before = links(parsed(browser.get("/appointments")))
+    before = visit_links(parsed(browser.get("/appointments")))
     clinic.clock.shift(60)
-    after = links(parsed(browser.get("/appointments")))
-    assert before == [f"/appointments/{visit}" for visit in (now, clinic.later, clinic.begun, clinic.past)]
-    assert after == [f"/appointments/{visit}" for visit in (clinic.later, now, clinic.begun, clinic.past)]
+    after = visit_links(parsed(browser.get("/appointments")))
+    assert before == [
+        f"/appointments/{visit}" for visit in (now, clinic.later, clinic.ahead, clinic.begun, clinic.past)
+    ]
+    assert after == [f"/appointments/{visit}" for visit in (clinic.later, clinic.ahead, now, clinic.begun, clinic.past)]
 
 
 def test_somebody_without_visits_is_told_how_to_get_one(clinic: Clinic) -> None:
@@ -38,7 +41,7 @@ def test_somebody_without_visits_is_told_how_to_get_one(clinic: Clinic) -> None:
 
 def test_past_visits_are_paged_by_key_without_gap_or_repetition(clinic: Clinic) -> None:
     doll = clinic.people["doctor"].doctor_id
-    made = [clinic.house.visit(doll, clinic.otto, at("2026-03-01 08:00"), status="completed") for _twin in range(3)]
+    made = [clinic.house.visit(doll, clinic.otto, at("2026-03-01 08:00"), status="no_show") for _twin in range(3)]
     for day in range(1, 29):
         for hour in (8, 9):
             made.append(clinic.house.visit(doll, clinic.otto, at(f"2026-02-{day:02} {hour:02}:00"), status="no_show"))
@@ -47,7 +50,7 @@ def test_past_visits_are_paged_by_key_without_gap_or_repetition(clinic: Clinic) 
     while path:
         page = parsed(browser.get(path))
         older = page.find("a", class_="older")
-        seen += [link for link in links(page) if "before" not in link]
+        seen += visit_links(page)
         if pages == 1:
             clinic.house.visit(doll, clinic.otto, NOW - timedelta(hours=1), status="completed")  # meanwhile
         path, pages = (str(older["href"]) if older else ""), pages + 1
@@ -65,7 +68,7 @@ def test_a_family_sees_whose_visit_each_is(clinic: Clinic) -> None:
     visit = clinic.house.visit(clinic.people["other doctor"].doctor_id, child, NOW + timedelta(hours=1))
     browser = clinic.browser("patient")
     page = parsed(browser.get("/appointments"))
-    assert links(page)[0] == f"/appointments/{visit}"
+    assert visit_links(page)[0] == f"/appointments/{visit}"
     assert "Kim Ahorn" in words(page.find("main"))
     assert browser.get(f"/appointments/{visit}").status_code == 200
     assert clinic.browser("other patient").get(f"/appointments/{visit}").status_code == 404

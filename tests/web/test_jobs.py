@@ -12,7 +12,7 @@ from tests.house import Browser, at
 from tests.web.clinic import NOW, Clinic, opened
 from tests.web.reading import attribute, one, parsed, words
 
-REMINDERS, REPORTS = "send_daily_reminders", "generate_monthly_report"
+REMINDERS, REPORTS, SHEETS = "send_daily_reminders", "generate_monthly_report", "write_day_sheets"
 
 
 def row(browser: Browser, job: str, page: str = "/jobs") -> Tag:
@@ -82,6 +82,14 @@ def test_run_now_makes_last_months_reports_for_whoever_has_none(clinic: Clinic) 
     assert "1 report made, 1 were there" in words(row(browser, REPORTS))
 
 
+def test_run_now_writes_the_day_sheets(clinic: Clinic) -> None:
+    browser = clinic.browser("admin")
+    browser.post(f"/jobs/{SHEETS}/runs")
+    wait_until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
+    assert "2 sheets written" in words(row(browser, SHEETS))
+    assert (clinic.house.settings.day_sheets / "2026-05-06.html").is_file()
+
+
 @pytest.mark.parametrize("job", ["nothing", "send_daily_reminders%00", "..", "tick", "x" * 300])
 def test_a_job_that_is_none_is_no_page(clinic: Clinic, job: str) -> None:
     assert clinic.browser("admin").post(f"/jobs/{job}/runs").status_code == 404
@@ -91,6 +99,7 @@ def test_a_job_that_is_none_is_no_page(clinic: Clinic, job: str) -> None:
 def test_when_each_job_runs_next(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
     for job, words_of, moment in (
+        (SHEETS, "every day at 07:00", "2026-05-07T07:00:00+02:00"),
         (REMINDERS, "every day at 08:00", "2026-05-07T08:00:00+02:00"),
         (REPORTS, "of the month at 00:00", "2026-06-01T00:00:00+02:00"),
     ):
@@ -145,7 +154,8 @@ def test_what_is_missing_stands_on_the_admins_home(clinic: Clinic) -> None:
     page = parsed(clinic.browser("admin").get("/dashboard"))
     health = [words(item) for item in page.select("ul.health li")]
     missing = [item for item in health if "the scheduler does not run" in item]
-    assert [item.split("was due")[0] for item in missing] == ["Down Daily reminders ", "Down Monthly reports "]
+    titles = ["Day sheets", "Daily reminders", "Monthly reports"]
+    assert [item.split("was due")[0] for item in missing] == [f"Down {title} " for title in titles]
 
 
 def test_the_latest_runs_are_paged_newest_first(clinic: Clinic) -> None:

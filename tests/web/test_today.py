@@ -7,13 +7,13 @@ import pytest
 from service.models import Doctor
 from tests.house import at
 from tests.web.clinic import NOW, Clinic, opened
-from tests.web.reading import attribute, links, parsed, words
+from tests.web.reading import attribute, links, parsed, visit_links, words
 
 
 def visits(clinic: Clinic, visitor: str, query: str = "") -> set[str]:
     """The visits a day shows."""
     page = parsed(clinic.browser(visitor).get(f"/today{query}"))
-    return {link for link in links(page) if link.startswith("/appointments/") and link[-1].isdigit()}
+    return set(visit_links(page))
 
 
 def paths(*ids: int) -> set[str]:
@@ -101,7 +101,7 @@ def test_visits_stand_under_their_state(clinic: Clinic) -> None:
         ("no_show", "not_coming"),
         ("cancelled", "not_coming"),
     ):
-        visit = house.visit(doll, clinic.pia, NOW - timedelta(hours=1), status=status, arrived_at=NOW)
+        visit = house.visit(doll, clinic.pia, NOW - timedelta(hours=1), status=status, arrived_at=NOW, overbooked=True)
         where.setdefault(column, []).append(visit)
     page = parsed(clinic.browser("receptionist").get("/today"))
     for column, ids in where.items():

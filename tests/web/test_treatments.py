@@ -107,7 +107,8 @@ def test_a_visit_that_has_not_begun_cannot_be_recorded_yet(clinic: Clinic) -> No
     assert "has not begun" in answer.get_data(as_text=True)
     clinic.clock.move_to(at("2026-05-06 08:14"))
     browser.get("/today")
-    clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.pia, at("2026-05-06 08:15"))
+    ends_at = at("2026-05-06 08:20")
+    clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.pia, at("2026-05-06 08:15"), ends_at=ends_at)
     soon = clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.otto, at("2026-05-06 08:20"))
     assert browser.post(form(clinic, soon), FULL).status_code == 409
     clinic.clock.move_to(at("2026-05-06 08:20"))

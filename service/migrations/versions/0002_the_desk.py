@@ -188,6 +188,7 @@ def _wider_tables() -> None:
         batch_op.add_column(sa.Column("booked_by_id", ID, nullable=True))
         longest = LONGEST_SQLITE if is_sqlite else LONGEST_POSTGRESQL
         batch_op.create_check_constraint(batch_op.f("ck_appointments_at_most_12_hours"), longest)
+        batch_op.create_index(batch_op.f("ix_appointments_status_starts_at"), ["status", "starts_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_appointments_rescheduled_from_id"), ["rescheduled_from_id"], unique=False)
         batch_op.create_foreign_key(
             batch_op.f("fk_appointments_visit_type_id"), "visit_types", ["visit_type_id"], ["id"]
@@ -203,3 +204,4 @@ def _wider_tables() -> None:
         batch_op.add_column(sa.Column("registered_at", WHEN, nullable=True))
         batch_op.add_column(sa.Column("merged_into_id", ID, nullable=True))
         batch_op.create_foreign_key(batch_op.f("fk_patients_merged_into_id"), "patients", ["merged_into_id"], ["id"])
+        batch_op.create_index(batch_op.f("ix_patients_folded_name"), ["folded_name"], unique=False)

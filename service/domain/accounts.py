@@ -1,0 +1,148 @@
+"""Accounts of users: listed, let in by a link, closed and opened again; mostly the admin's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain import audit, patients, sessions, users
+from service.domain.actor import Actor, Role
+from service.domain.errors import Conflict, Forbidden, NotFound
+from service.models import Doctor, Guardian, Patient, SignIn, User, UserToken
+from service.translation import gettext as _
+
+PAGE = 25
+STAFF_ROLES = (Role.ADMIN, Role.RECEPTIONIST, Role.DOCTOR)
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user, when they signed in last (of the sessions still known: about a month), and until when a link works."""
+
+    user: User
+    last_sign_in: datetime | None
+    invited_until: datetime | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some accounts by name, and after whom the next page starts."""
+
+    accounts: Sequence[Account]
+    after: int | None
+
+
+def listing(session: Session, actor: Actor, *, of_patients: bool, text: str = "", after: int | None = None) -> Page:
+    """Accounts of those who work here, or of patients, whose name or address holds a text. Raises Forbidden."""
+    _only_admin(actor)
+    query = select(User).where((User.role == Role.PATIENT) if of_patients else User.role.in_(STAFF_ROLES))
+    sought = text.replace("\0", "").strip()[:200].casefold()
+    if sought:
+        in_name = func.lower(User.name).contains(sought, autoescape=True)
+        query = query.where(or_(in_name, User.email.contains(sought, autoescape=True)))
+    if after is not None:
+        last = session.get(User, after)
+        if last is None:
+            raise NotFound
+        query = query.where(tuple_(User.name, User.id) > (last.name, last.id))
+    found = session.scalars(query.order_by(User.name, User.id).limit(PAGE + 1)).all()
+    return Page(_with_times(session, found[:PAGE]), found[PAGE - 1].id if len(found) > PAGE else None)
+
+
+def fetch(session: Session, actor: Actor, user_id: int) -> Account:
+    """One account. Raises Forbidden for all but the admin, NotFound."""
+    _only_admin(actor)
+    user = session.get(User, user_id)
+    if user is None:
+        raise NotFound
+    return _with_times(session, [user])[0]
+
+
+def looked_after(session: Session, actor: Actor, user_id: int) -> Sequence[Patient]:
+    """The patients a user looks after, by name. Raises Forbidden."""
+    _only_admin(actor)
+    query = select(Patient).join(Guardian, Guardian.patient_id == Patient.id).where(Guardian.user_id == user_id)
+    return session.scalars(query.order_by(Patient.name, Patient.id).limit(50)).all()
+
+
+def department(session: Session, user_id: int) -> str:
+    """Where the doctor behind a user works; empty for everybody else."""
+    return session.scalar(select(Doctor.department).where(Doctor.user_id == user_id)) or ""
+
+
+def invite(session: Session, actor: Actor, user_id: int) -> tuple[User, str, datetime]:
+    """A new link for a user to choose a password by: the user, its token, and until when it works.
+
+    The admin invites everybody, reception patients; for it others are not there. Raises NotFound, Forbidden, and
+    Conflict for a closed account.
+    """
+    if actor.role not in patients.DESK:
+        raise Forbidden(_("Only the desk invites people."))
+    user = session.get(User, user_id, with_for_update=True)
+    if user is None or (actor.role != Role.ADMIN and user.role != Role.PATIENT):
+        raise NotFound
+    if user.disabled_at is not None:
+        raise Conflict(_("This account is closed: the admin can open it again."))
+    token = users.invite(session, user)
+    audit.record(session, actor, "user.invite", subject=f"user/{user.id}")
+    return user, token, clock.now() + timedelta(days=users.INVITE_DAYS)
+
+
+def disable(session: Session, actor: Actor, user_id: int) -> None:
+    """Close an account: its sessions and links end now. Raises Forbidden, NotFound, and Conflict for one's own
+    account and for the last admin's.
+    """
+    user = _to_change(session, actor, user_id)
+    if user.disabled_at is not None:
+        return
+    if user.id == actor.user_id:
+        raise Conflict(_("You cannot close your own account."))
+    if user.role == Role.ADMIN and not _other_admin(session, user.id):
+        raise Conflict(_("This is the last admin: make another one first."))
+    user.disabled_at = clock.now()
+    sessions.end_all(session, user.id)
+    users.revoke_invites(session, user.id)
+    audit.record(session, actor, "user.disable", subject=f"user/{user.id}")
+
+
+def enable(session: Session, actor: Actor, user_id: int) -> None:
+    """Open a closed account again. Raises Forbidden, NotFound."""
+    user = _to_change(session, actor, user_id)
+    if user.disabled_at is not None:
+        user.disabled_at = None
+        audit.record(session, actor, "user.enable", subject=f"user/{user.id}")
+
+
+def _to_change(session: Session, actor: Actor, user_id: int) -> User:
+    _only_admin(actor)
+    # Two admins who close each other's account at once take turns on PostgreSQL too.
+    session.execute(select(User.id).where(User.role == Role.ADMIN).order_by(User.id).with_for_update())
+    user = session.get(User, user_id, with_for_update=True)
+    if user is None:
+        raise NotFound
+    return user
+
+
+def _other_admin(session: Session, user_id: int) -> bool:
+    others = select(User.id).where(User.role == Role.ADMIN, User.id != user_id, User.disabled_at.is_(None))
+    return session.scalar(others.limit(1)) is not None
+
+
+def _with_times(session: Session, found: Sequence[User]) -> list[Account]:
+    ids = [user.id for user in found]
+    signed_in = select(SignIn.user_id, func.max(SignIn.created_at).label("at")).where(SignIn.user_id.in_(ids))
+    usable = UserToken.user_id.in_(ids), UserToken.used_at.is_(None), UserToken.expires_at > clock.now()
+    links = (
+        select(UserToken.user_id, func.max(UserToken.expires_at).label("at")).where(*usable).group_by(UserToken.user_id)
+    )
+    last = {row.user_id: row.at for row in session.execute(signed_in.group_by(SignIn.user_id))}
+    until = {row.user_id: row.at for row in session.execute(links)}
+    return [Account(user, last.get(user.id), until.get(user.id)) for user in found]
+
+
+def _only_admin(actor: Actor) -> None:
+    if actor.role != Role.ADMIN:
+        raise Forbidden(_("Only the admin manages accounts."))

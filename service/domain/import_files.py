@@ -1,0 +1,116 @@
+"""Where an uploaded file rests between the steps of an import: beside it, whose it is and what was chosen so far."""
+
+import json
+import os
+import re
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from service import clock
+
+_id = re.compile(r"[0-9a-f]{32}").fullmatch
+KEPT = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One import on its way."""
+
+    id: str
+    """128 random bits, in hexadecimal."""
+    user_id: int | None
+    """The only one who may go on with it."""
+    kind: str
+    file_name: str
+    created_at: datetime
+    columns: dict[str, int] = field(default_factory=dict)
+    day_first: bool | None = None
+    added: int | None = None
+    """How many rows it brought, once it is done."""
+    present: int | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was imported, so that its file is gone."""
+        return self.added is not None
+
+
+def keep(folder: Path, upload: Upload, data: bytes) -> None:
+    """Put a new upload into the folder, closed to other users of the computer; whole or not at all."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        note(folder, upload)
+        _write(_file(folder, upload.id), data)
+    except OSError:
+        remove(folder, upload)
+        raise
+
+
+def note(folder: Path, upload: Upload) -> None:
+    """Write down what is known of an upload."""
+    facts = {**asdict(upload), "created_at": upload.created_at.isoformat()}
+    part = folder / f"{upload.id}.json.part"
+    _write(part, json.dumps(facts).encode())
+    os.replace(part, _facts(folder, upload.id))
+
+
+def load(folder: Path, upload_id: str) -> Upload | None:
+    """The upload of an id; None when there is none, or its file is gone before it was imported."""
+    if not _id(upload_id):
+        return None
+    try:
+        facts: dict[str, Any] = json.loads(_facts(folder, upload_id).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    upload = Upload(**{**facts, "created_at": datetime.fromisoformat(facts["created_at"])})
+    return upload if upload.is_done or _file(folder, upload_id).exists() else None
+
+
+def content(folder: Path, upload: Upload) -> bytes | None:
+    """What was uploaded; None when it was imported or removed meanwhile."""
+    with suppress(FileNotFoundError):
+        return _file(folder, upload.id).read_bytes()
+    return None
+
+
+def of_user(folder: Path, user_id: int | None) -> list[Upload]:
+    """A user's uploads of the last day, newest first."""
+    found = [load(folder, file.stem) for file in folder.glob("*.json")]
+    mine = [upload for upload in found if upload is not None and upload.user_id == user_id]
+    return sorted(mine, key=lambda upload: upload.created_at, reverse=True)
+
+
+def settle(folder: Path, upload: Upload, added: int, present: int) -> None:
+    """Remember what an import brought, unless a second press is behind the first one, and remove its file."""
+    known = load(folder, upload.id)
+    if known is None or not known.is_done:
+        note(folder, replace(upload, added=added, present=present))
+    _file(folder, upload.id).unlink(missing_ok=True)
+
+
+def remove(folder: Path, upload: Upload) -> None:
+    """Remove an upload and all that is known of it."""
+    _file(folder, upload.id).unlink(missing_ok=True)
+    _facts(folder, upload.id).unlink(missing_ok=True)
+
+
+def old(folder: Path) -> list[Path]:
+    """The files that have rested for a day: nobody goes on with them."""
+    oldest = (clock.now() - KEPT).timestamp()
+    return [file for file in folder.glob("*") if file.is_file() and file.stat().st_mtime < oldest]
+
+
+def _write(file: Path, data: bytes) -> None:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
+        target.write(data)
+
+
+def _file(folder: Path, upload_id: str) -> Path:
+    return folder / f"{upload_id}.csv"
+
+
+def _facts(folder: Path, upload_id: str) -> Path:
+    return folder / f"{upload_id}.json"

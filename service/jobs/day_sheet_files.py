@@ -1,0 +1,71 @@
+"""The day sheets as files: one HTML page a day that stands alone, for the day the power fails."""
+
+import os
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from threading import Lock
+
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from service import clock, rendering
+from service.domain import day_sheets
+from service.domain.actor import SYSTEM
+from service.settings import ROOT, Settings
+
+STYLE = ROOT / "static" / "css" / "day-sheet.css"
+KEEP_DAYS = 14
+_name = re.compile(r"(\d{4}-\d\d-\d\d)\.html(\.part)?", re.ASCII).fullmatch
+_writing = Lock()
+
+
+def folder_of(settings: Settings) -> Path:
+    """The folder of the day sheets, made when it is missing, closed to other users of the computer."""
+    folder = settings.day_sheets
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def write(session: Session, day: date, settings: Settings) -> tuple[int, int]:
+    """Write the sheets of a clinic day, whole or not at all; returns how many doctors and visits they hold."""
+    sheets = day_sheets.of_day(session, SYSTEM, day, settings.clinic.zone)
+    jinja = rendering.environment(settings.clinic.zone, settings.clinic.language)
+    text = jinja.get_template("today/sheet_file.html").render(
+        sheets=sheets,
+        day=day,
+        clinic=settings.clinic,
+        made_at=clock.now(),
+        style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 our own file
+    )
+    with _writing:  # by hand and by the schedule at once
+        _replace(folder_of(settings) / f"{day}.html", text)
+    return len(sheets), sum(sheet.visits for sheet in sheets)
+
+
+def old(folder: Path, today: date) -> list[Path]:
+    """Sheets that have been kept for 14 days, and what a killed writer left on a day that is over."""
+    found = []
+    for file in folder.iterdir():
+        named = _name(file.name)
+        day = _day(named[1]) if named else None
+        if named and day and day < (today if named[2] else today - timedelta(days=KEEP_DAYS)):
+            found.append(file)
+    return found
+
+
+def _replace(file: Path, text: str) -> None:
+    part = file.with_name(f"{file.name}.part")
+    part.unlink(missing_ok=True)  # a writer that was killed left it
+    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
+        target.write(text)
+        target.flush()
+        os.fsync(target.fileno())
+    os.replace(part, file)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
