@@ -21,7 +21,7 @@ run: install
 	$(BIN)/python run.py
 
 test: install-dev
-	$(BIN)/python -m pytest -m "not soak" -rs
+	$(BIN)/python -m pytest -m "not soak" -n 3 -rs
 
 lint: install-dev
 	$(BIN)/ruff check .
@@ -33,6 +33,7 @@ bench: install-dev
 	$(BIN)/python -m bench
 
 soak: install-dev
+	ROUNDS_TEST_EXAMPLES=600 $(BIN)/python -m pytest tests/web/test_fuzz.py -rs --timeout 3600
 	$(BIN)/python -m pytest -m soak -rs --timeout 3600
 
 lock:

@@ -88,7 +88,7 @@ def _race(
         forms = list(pool.map(lambda token: _form(service.port, token), people))
         share = presses // CLIENTS
         start = perf_counter()
-        answers = list(pool.map(lambda form: _press(service.port, *form, slot, share), forms))
+        answers = list(pool.map(lambda form: _press(service.port, form[0], form[1], slot, share), forms))
         seconds = perf_counter() - start
     return seconds * presses / (share * CLIENTS), [one for several in answers for one in several]
 

@@ -46,8 +46,24 @@ GARBAGE = [
 PARAMETERS = {
     "patient": ["/appointments?before=", "/treatments?before=", "/treatments?patient_id=", "/today?date="],
     "doctor": ["/today?date=", "/today?doctor_id=", "/patients/{patient}?before=", "/reports?before="],
-    "receptionist": ["/today?date=", "/today?doctor_id="],
-    "admin": ["/today?doctor_id=", "/today?date=", "/jobs?before=", "/reports?before="],
+    "receptionist": [
+        "/today?date=",
+        "/today?doctor_id=",
+        "/patients?q=",
+        "/patients?q=a&after=",
+        "/patients/{patient}?before=",
+        "/patients/{patient}/merge?q=",
+        "/patients/{patient}/merge?other_id=",
+    ],
+    "admin": [
+        "/users?q=",
+        "/users?of=",
+        "/users?after=",
+        "/today?doctor_id=",
+        "/today?date=",
+        "/jobs?before=",
+        "/reports?before=",
+    ],
     NOBODY: ["/sign-in?next=", "/?before=", "/invite/{invite}?next="],
 }
 

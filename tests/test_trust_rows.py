@@ -99,8 +99,12 @@ def test_z4_an_invite_refuses_a_field_it_does_not_have(clinic: Clinic) -> None:
 
 
 REFUSED: list[tuple[str, str, str, dict[str, Any]]] = [
-    ("receptionist", "GET", "/patients/{pia}", {}),
-    ("admin", "GET", "/patients/{pia}", {}),
+    ("receptionist", "POST", "/patients/{pia}/alerts", {"allergies": "x", "version": "1"}),
+    ("admin", "POST", "/patients/{pia}/alerts", {"alerts": "x", "version": "1"}),
+    ("other doctor", "GET", "/patients/{pia}/edit", {}),
+    ("other doctor", "POST", "/patients/{pia}/edit", {"name": "x", "version": "1"}),
+    ("doctor", "GET", "/patients/{pia}/merge", {}),
+    ("doctor", "POST", "/patients/{pia}/guardians", {"email": "a@b.example"}),
     ("admin", "GET", "/appointments/{past}/treatment", {}),
     ("receptionist", "GET", "/exports/{export}", {}),
     ("admin", "GET", "/exports/{export}/file", {}),

@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from service import clock, context
 from service.domain import appointments, timeline, treatments
 from service.domain.actor import Role
+from service.web import notices
 from service.web.visits import visit, visits
 
 blueprint = Blueprint("appointments", __name__)
@@ -49,5 +50,6 @@ def show(appointment_id: int) -> ResponseReturnValue:
         may_record=appointments.may_record(actor, row),
         record_url=record,
         events=timeline.of_visit(session, row),
+        treatment_saved=notices.shown("treatment_saved"),
         too_late=actor.role == Role.PATIENT and row.status == "booked" and row.starts_at > clock.now(),
     )

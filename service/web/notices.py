@@ -70,6 +70,11 @@ def pending() -> list[str]:
     return [sentence] if sentence else []
 
 
+def shown(key: str) -> bool:
+    """Whether this page shows a certain sentence."""
+    return request.cookies.get(COOKIE) == key
+
+
 def install(app: Flask) -> None:
     """Carry notices over redirects."""
     app.after_request(_carry)

@@ -5,6 +5,7 @@ from typing import Any
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from wtforms.validators import AnyOf
 
 from service import context
 from service.domain import accounts, passwords, users
@@ -19,12 +20,16 @@ from service.web.slips import link_of, qr_code
 blueprint = Blueprint("users", __name__)
 
 
+ROLES = (Role.RECEPTIONIST, Role.DOCTOR, Role.ADMIN)
+"""Of those who work here; accounts of patients are made on the page of the patient."""
+
+
 class InviteForm(Form):
     password = wtforms.PasswordField(_("New password"), [required()])
 
 
 class UserForm(Form):
-    role = wtforms.SelectField(_("Role"), choices=["receptionist", "doctor", "admin"])
+    role = wtforms.StringField(_("Role"), [AnyOf(ROLES, _("Choose one of the roles."))], default=ROLES[0])
     email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
     name = wtforms.StringField(_("Name"), [required(), at_most(200)])
     department = wtforms.StringField(_("Department"), [at_most(100)])
@@ -79,7 +84,7 @@ def new() -> ResponseReturnValue:
                 user_id = users.add(
                     session,
                     context.actor(),
-                    role=form.role.data,
+                    role=form.role.data or "",
                     email=form.email.data or "",
                     name=form.name.data or "",
                     department=form.department.data or "",
@@ -92,8 +97,8 @@ def new() -> ResponseReturnValue:
             form.refuse(error)
         except Conflict as error:
             form.refuse(Invalid(str(error), "email"))
-            return render_template("users/new.html", form=form), 409
-    return render_template("users/new.html", form=form), 422 if request.method == "POST" else 200
+            return render_template("users/new.html", form=form, roles=ROLES), 409
+    return render_template("users/new.html", form=form, roles=ROLES), 422 if request.method == "POST" else 200
 
 
 @blueprint.get("/users/<row_id:user_id>")

@@ -16,6 +16,29 @@
     button.addEventListener("click", () => print());
   }
 
+  // What is typed into a long form stays in this tab until it is saved: over a lost connection, a session that ended.
+  // Session storage ends with the tab, and signing out empties it.
+  const done = document.querySelector("[data-draft-done]");
+  if (done) sessionStorage.removeItem(done.dataset.draftDone);
+  for (const button of document.querySelectorAll("form[action='/sign-out'] button")) {
+    button.addEventListener("click", () => sessionStorage.clear());
+  }
+  for (const form of document.querySelectorAll("form[data-draft]")) {
+    const texts = () => [...form.elements].filter((field) => field.name && field.type !== "hidden");
+    const kept = JSON.parse(sessionStorage.getItem(form.dataset.draft) || "{}");
+    let back = false;
+    for (const field of texts()) {
+      if (!(field.name in kept) || kept[field.name] === field.value) continue;
+      field.value = kept[field.name];
+      back = true;
+    }
+    form.querySelector("[data-draft-note]").hidden = !back;
+    form.addEventListener("input", () => {
+      const now = Object.fromEntries(texts().map((field) => [field.name, field.value]));
+      sessionStorage.setItem(form.dataset.draft, JSON.stringify(now));
+    });
+  }
+
   addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, [contenteditable]")) return;

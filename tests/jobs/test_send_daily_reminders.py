@@ -241,18 +241,20 @@ def test_a_stop_puts_the_run_back_and_the_next_start_ends_it(house: House, docto
     assert sorted(channel.recipients) == everybody
 
 
-@pytest.mark.parametrize("change", [{"status": "cancelled"}, {"starts_at": at("2026-05-05 12:00")}])
+@pytest.mark.parametrize(
+    "change",
+    [{"status": "cancelled"}, {"starts_at": at("2026-05-05 12:00"), "ends_at": at("2026-05-05 12:15")}],
+)
 def test_r2_a_visit_called_off_or_moved_while_others_are_sent_is_left_out(
     house: House, doctor: int, channel: Recording, change: dict[str, Any]
 ) -> None:
     everybody = visits(house, doctor, 2)
-    values = {**change, "ends_at": at("2026-05-05 12:15")}
 
     def call_off(_letter: Letter) -> None:
         with house.writing() as session:
             last = session.query(Appointment).order_by(Appointment.id.desc()).first()
             assert last is not None
-            session.execute(update(Appointment).where(Appointment.id == last.id).values(**values))
+            session.execute(update(Appointment).where(Appointment.id == last.id).values(**change))
 
     channel.after = call_off
     outcome = run(house, channel)

@@ -1,6 +1,7 @@
 """What tests look for on a page: parsed strictly, as HTML5."""
 
 import re
+
 import html5lib
 from bs4 import BeautifulSoup, Tag
 from werkzeug.test import TestResponse

@@ -173,7 +173,7 @@ ROUTES: dict[str, Expected] = {
         {"allergies": "Penicillin", "version": "1"},
         sees=frozenset({"doctor"}),
     ),
-    "merging.choose": Expected("/patients/{patient}/merge?other_id={guest}", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    "merging.choose": Expected("/patients/{patient}/merge", DESK | ADMIN, GET, sees=DESK | ADMIN),
     "merging.merge": Expected(
         "/patients/{patient}/merge", DESK | ADMIN, {"POST": 303}, {"other_id": "{guest}"}, sees=DESK | ADMIN, once=True
     ),

@@ -1,5 +1,6 @@
 """Whatever is sent, the answer is one of ours: never a 5xx, from no role, on no route."""
 
+import os
 from urllib.parse import quote_from_bytes
 
 import pytest
@@ -10,18 +11,21 @@ from tests.house import Browser, House
 from tests.web.clinic import NOBODY, PEOPLE, VISITORS, Clinic, minutes
 from tests.web.routes import ROUTES, Expected
 
+EXAMPLES = int(os.environ.get("ROUNDS_TEST_EXAMPLES", "30"))
+"""For each route; `make soak` tries many more."""
+
 patient_enough = settings(
     deadline=None,
-    max_examples=150,
+    max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     database=None,
 )
-fewer = settings(patient_enough, max_examples=60)
+fewer = settings(patient_enough, max_examples=EXAMPLES // 2)
 
 FIELDS = [
     "name", "email", "password", "setup_code", "next", "patient_id", "doctor_id", "visit_type", "symptoms",
     "diagnosis", "treatment", "prescription", "notes", "next_visit", "version", "csrf_token", "role", "before",
-    "date",
+    "date", "q", "after", "of", "other_id", "phone", "birth_date", "confirm", "allergies", "alerts", "department",
 ]  # fmt: skip
 TRICKY = [
     "", " ", "0", "-1", "1", "2", "99999999999999999999", str(2**63), "9" * 5000, "1e5", "٣", "²", "\0", "a\0b", "\r\n",
