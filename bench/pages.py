@@ -44,6 +44,7 @@ def of(clinic: Clinic, people: dict[str | None, Visitor]) -> Iterator[Page]:
     yield Page("history, patient", PATIENT, "/treatments")
     yield Page("record, doctor", DOCTOR, f"/patients/{clinic.ask(PATIENT_OF, visit)}")
     yield Page("treatment form", DOCTOR, f"/appointments/{visit}/treatment")
+    yield from _desk(clinic)
     yield Page("export", PATIENT, people[PATIENT].post("/exports", form="/treatments"))
     yield Page("reports, admin", ADMIN, "/reports")
     yield Page("reports, doctor", DOCTOR, "/reports")
@@ -51,6 +52,27 @@ def of(clinic: Clinic, people: dict[str | None, Visitor]) -> Iterator[Page]:
     yield Page("one report as a file", DOCTOR, f"/reports/{report}/file")
     yield Page("dashboard, cached", ADMIN, "/dashboard")
     yield Page("jobs", ADMIN, "/jobs")
+
+
+def _desk(clinic: Clinic) -> Iterator[Page]:
+    """What the desk, and whoever books, works with."""
+    patient = clinic.ask("SELECT patient_id FROM guardians g JOIN users u ON u.id = g.user_id WHERE email = ?", PATIENT)
+    yield Page("booking, one doctor", PATIENT, "/appointments/new?doctor_id=1")
+    yield Page("booking, any of 20 doctors", DESK, f"/appointments/new?doctor_id=any&patient_id={patient}")
+    yield Page("calendar, day of all doctors", DESK, "/calendar")
+    yield Page("calendar, week of a doctor", DESK, "/calendar?view=week&doctor_id=1")
+    yield Page("patients", DESK, "/patients")
+    yield Page("patient search, name", DESK, "/patients?q=weissmann")
+    yield Page("patient search, phone", DESK, "/patients?q=0176040690")
+    yield Page("one patient, desk", DESK, f"/patients/{patient}")
+    yield Page("waiting list", DESK, "/waiting-list")
+    yield Page("to complete", DESK, "/to-complete")
+    yield Page("doctors", DESK, "/doctors")
+    yield Page("one doctor's hours", DESK, "/doctors/1")
+    yield Page("time off", DESK, "/time-off")
+    yield Page("visit types", DESK, "/visit-types")
+    yield Page("day sheet, one doctor", DOCTOR, "/today/sheet")
+    yield Page("users", ADMIN, "/users")
 
 
 def visitors(port: int) -> dict[str | None, Visitor]:

@@ -58,6 +58,8 @@ def book(
     The same account, patient, doctor and time again while it is booked is the same booking. With an
     `overbooking_reason` staff book whatever else is there. Raises NotFound, Invalid, Taken.
     """
+    # Two tabs of one patient, or somebody who archives the record, take turns with this on PostgreSQL too.
+    session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update(key_share=True))
     patients.to_book(session, actor, patient_id)
     kind = None if visit_type_id is None else visit_types.fetch(session, actor, visit_type_id)
     doctor_ids = locked_doctors(session, None if doctor_id is None else [doctor_id], department)
@@ -284,8 +286,6 @@ def _moved_before(session: Session, visit: Appointment, doctor_ids: Sequence[int
 
 
 def _check_open(session: Session, patient_id: int, rules: Booking) -> None:
-    # Two tabs of one patient take turns on PostgreSQL too.
-    session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update(key_share=True))
     count = session.scalar(
         select(func.count())
         .select_from(Appointment)

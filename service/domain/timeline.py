@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.models import Appointment, AuditEntry, Message, User
 
-ACTS = ("book", "overbook", "confirm", "arrive", "complete", "no_show", "cancel", "undo", "move")
+ACTS = ("book", "overbook", "confirm", "arrive", "complete", "no_show", "cancel", "undo", "move", "propose")
 
 
 @dataclass(frozen=True)

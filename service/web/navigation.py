@@ -10,6 +10,18 @@ from service.domain import outcomes, waiting_list
 from service.domain.actor import Actor, Role
 from service.translation import gettext as _
 
+ROOMS = {
+    "day_sheet": "today",
+    "guardians": "patients",
+    "hit_visits": "time_off",
+    "imports": "patients",
+    "merging": "patients",
+    "offers": "waiting_list",
+    "patient_forms": "patients",
+    "visit_types": "doctors",
+}
+"""Pages that belong to a link of another blueprint."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -61,5 +73,6 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
 
 
 def _entry(label: str, endpoint: str, icon: str, count: int | None = None) -> Entry:
-    current = request.blueprint == endpoint.partition(".")[0]
+    here = request.blueprint or ""
+    current = ROOMS.get(here, here) == endpoint.partition(".")[0]
     return Entry(label, url_for(endpoint), icon, current, count)

@@ -57,6 +57,7 @@ def begun_visits(house: House, doctor_id: int, patient_id: int, visits: int) -> 
                 patient_id=patient_id,
                 starts_at=first + timedelta(minutes=20 * turn),
                 ends_at=first + timedelta(minutes=20 * turn + 15),
+                overbooked=True,
                 created_at=first - timedelta(days=9),
             )
             for turn in range(visits)

@@ -165,7 +165,7 @@ def test_every_error_is_named_by_line_and_nothing_is_imported(clinic: Clinic) ->
     answer = step(browser, path, "import")
     assert answer.status_code == 422
     assert "Nothing was imported" in words(one(parsed(answer), "[role=alert]"))
-    assert clinic.house.count(Patient) == 2
+    assert clinic.house.count(Patient) == 3
     assert clinic.house.count(AuditEntry, AuditEntry.act.like("import.%")) == 0
 
 
@@ -286,4 +286,4 @@ def test_twenty_thousand_patients_are_in_within_twenty_seconds(clinic: Clinic) -
     assert "20000 new" in words(parsed(browser.get(path)).find("main"))
     assert step(browser, path, "import").status_code == 303
     assert perf_counter() - begun < 20
-    assert clinic.house.count(Patient) == 20_002
+    assert clinic.house.count(Patient) == 20_003
