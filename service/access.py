@@ -1,6 +1,6 @@
 """Who may enter which route. Default deny: the app does not start while a route is missing here."""
 
-from flask import Flask, Response, redirect, request, url_for
+from flask import Flask, Response, abort, redirect, request, url_for
 from flask_wtf.csrf import CSRFProtect
 
 from service import context
@@ -135,6 +135,8 @@ def _guard() -> Response | None:
         if visitor.role not in roles:
             raise Forbidden(_("Your account may not open this page."))
     if request.method not in ("GET", "HEAD", "OPTIONS"):
+        if None in request.form:  # a part of a multipart body without a name, which Flask-WTF stumbles over
+            abort(400)
         csrf.protect()
     return None
 

@@ -224,3 +224,13 @@ def test_w8_broken_multipart_is_no_error_of_ours(clinic: Clinic, path: str) -> N
     for body in (b"", b"--x\r\n", b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n", b"\x00" * 100):
         answer = browser.client.post(path, data=body, content_type="multipart/form-data; boundary=x")
         assert 400 <= answer.status_code < 500
+
+
+@pytest.mark.parametrize("head", ["form-data", "form-data; name="])
+def test_w8_a_part_without_a_name_is_no_error_of_ours(clinic: Clinic, head: str) -> None:
+    body = f"--x\r\nContent-Disposition: {head}\r\n\r\nvalue\r\n--x--\r\n"
+    browser = clinic.browser("patient")
+    assert (
+        browser.client.post("/appointments", data=body, content_type="multipart/form-data; boundary=x").status_code
+        == 400
+    )

@@ -139,6 +139,7 @@ def test_f3_an_export_that_was_killed_twice_has_failed_and_is_made_when_asked_ag
     assert again != page
     until(lambda: 'data-state="available"' in eve.get(again).text)
     assert eve.get(f"{again}/file").body.count(b"\r\n") == TREATMENTS + 1
+    until(lambda: not part_files(tmp_path))  # the start tidies up beside its other work
     assert_sound(tmp_path)
 
 
