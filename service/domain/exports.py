@@ -251,6 +251,12 @@ def has_claim_on_file(session: Session, name: str) -> bool:
     return export.status == "available" and not name.endswith(".part")
 
 
+def was_given_up(session: Session, export_id: str) -> bool:
+    """Whether the export has failed, so that nobody writes its file any more."""
+    export = session.get(Export, export_id)
+    return export is not None and export.status == "failed"
+
+
 def file_of(folder: Path, export_id: str) -> Path:
     """Where an export's finished file lies; the id comes from a row, never from a request."""
     return folder / f"{export_id}.csv"
