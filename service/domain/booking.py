@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import appointments, audit, free_times, patients, visit_types
+from service.domain import appointments, audit, free_times, patients, texts, visit_types
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.free_times import FreeTime
@@ -255,12 +255,7 @@ def is_late(visit: Appointment, rules: Booking) -> bool:
 
 def checked_reason(text: str) -> str:
     """A reason in at most 200 characters, line breaks made LF; Invalid otherwise."""
-    reason = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if len(reason) > LONGEST_REASON:
-        raise Invalid(_("Use at most %(count)s characters.") % {"count": LONGEST_REASON}, "reason")
-    if "\0" in reason or any("\ud800" <= letter <= "\udfff" for letter in reason):
-        raise Invalid(_("This text has a character that cannot be stored."), "reason")
-    return reason
+    return texts.checked(text, "reason", LONGEST_REASON)
 
 
 def _made_before(

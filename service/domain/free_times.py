@@ -16,7 +16,7 @@ from service.domain import holds
 from service.models import Appointment, DoctorHours, HoursException
 
 TAKES_PLACE = ("booked", "arrived", "completed")
-LONGEST = timedelta(hours=12)
+LONGEST = holds.LONGEST
 NEAREST_DAYS = 28
 """How far around a wanted time the nearest free ones are looked for."""
 

@@ -132,14 +132,6 @@ def fetch(session: Session, actor: Actor, offer_id: int) -> Offer:
     return offer
 
 
-def doctor_of(session: Session, doctor_id: int) -> Doctor:
-    """The doctor of an offer, who may have left. Raises NotFound."""
-    doctor = session.get(Doctor, doctor_id)
-    if doctor is None:
-        raise NotFound
-    return doctor
-
-
 def standing(session: Session, first: datetime | None = None, last: datetime | None = None) -> Sequence[Held]:
     """The offers that hold a time at the moment, all or those of times between two instants, in order of time."""
     query = (

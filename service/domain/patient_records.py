@@ -8,9 +8,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, patient_search, patients, users
+from service.domain import audit, patient_search, patients, texts, users
 from service.domain.actor import Actor, Role
-from service.domain.errors import Conflict, Forbidden, Invalid
+from service.domain.errors import Conflict, Forbidden
 from service.folding import fold
 from service.models import Appointment, Offer, Patient, WaitingEntry
 from service.translation import gettext as _
@@ -79,7 +79,10 @@ def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: st
     patient = to_change(session, actor, patient_id)
     if actor.role != Role.DOCTOR:
         raise Forbidden(_("Only doctors write allergies and alerts."))
-    values = {"allergies": _checked_alert(allergies, "allergies"), "alerts": _checked_alert(alerts, "alerts")}
+    values = {
+        "allergies": texts.checked(allergies, "allergies", LONGEST_ALERT),
+        "alerts": texts.checked(alerts, "alerts", LONGEST_ALERT),
+    }
     if patient.version != version:
         raise Stale(_("Somebody else changed this record while you were writing."))
     if (patient.allergies, patient.alerts) != (values["allergies"], values["alerts"]):
@@ -147,12 +150,3 @@ def close_waiting(session: Session, patient_id: int) -> None:
 def _only_desk(actor: Actor) -> None:
     if actor.role not in patients.DESK:
         raise Forbidden(_("Only the desk does this."))
-
-
-def _checked_alert(text: str, field: str) -> str:
-    value = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if len(value) > LONGEST_ALERT:
-        raise Invalid(_("Use at most %(count)s characters.") % {"count": LONGEST_ALERT}, field)
-    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise Invalid(_("This text has a character that cannot be stored."), field)
-    return value

@@ -12,6 +12,7 @@ from service import clock
 from service.domain import appointments, audit, patients
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from service.domain.texts import checked
 from service.models import Appointment, Treatment, TreatmentVersion
 from service.translation import gettext as _
 
@@ -112,14 +113,11 @@ def history(session: Session, actor: Actor, patient_id: int, *, before: str | No
     return Page(found[:PAGE], older)
 
 
-def _checked(texts: Mapping[str, str]) -> dict[str, Any]:
-    values = {name: texts.get(name, "").replace("\r\n", "\n").replace("\r", "\n").strip() for name in TEXTS}
-    for name, value in values.items():
-        longest = LONGEST_TYPE if name == "visit_type" else LONGEST_TEXT
-        if len(value) > longest:
-            raise Invalid(_("Use at most %(count)s characters.") % {"count": longest}, name)
-        if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise Invalid(_("This text has a character that cannot be stored."), name)
+def _checked(typed: Mapping[str, str]) -> dict[str, Any]:
+    values = {
+        name: checked(typed.get(name, ""), name, LONGEST_TYPE if name == "visit_type" else LONGEST_TEXT)
+        for name in TEXTS
+    }
     if not any(values.values()):
         raise Invalid(_("Write at least one of the fields."), "treatment")
     return values

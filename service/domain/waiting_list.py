@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
-from service.domain import audit, free_times, patients, visit_types
+from service.domain import audit, free_times, patients, texts, visit_types
 from service.domain.actor import Actor, Role
 from service.domain.errors import Forbidden, Invalid, NotFound
 from service.domain.free_times import FreeTime
@@ -224,9 +224,4 @@ def _checked_part(part: str) -> str:
 
 
 def _checked_note(text: str) -> str:
-    note = " ".join(text.split())
-    if len(note) > LONGEST_NOTE:
-        raise Invalid(_("Use at most %(count)s characters.") % {"count": LONGEST_NOTE}, "note")
-    if "\0" in note or any("\ud800" <= letter <= "\udfff" for letter in note):
-        raise Invalid(_("This text has a character that cannot be stored."), "note")
-    return note
+    return texts.checked(" ".join(text.split()), "note", LONGEST_NOTE)

@@ -259,13 +259,14 @@ class Tasks:
         """Write one export's file, whole or not at all, and say so in its row."""
         with self._db.transaction() as session:
             patient_id = exports.claim(session, export_id, self.owner)
-        file = exports.file_of(self.histories(), export_id)
         if patient_id is None:
             with self._db.reading() as session:
-                if exports.was_given_up(session, export_id):
-                    exports.remove_parts(file)  # of the last attempt, which was killed
+                given_up = exports.was_given_up(session, export_id)
+            if given_up:  # what the last attempt left when it was killed
+                exports.remove_parts(exports.file_of(self.histories(), export_id))
             return
         try:
+            file = exports.file_of(self.histories(), export_id)
             exports.remove_parts(file)
             with self._db.reading() as session:
                 progress = self._progress(export_id, partial(history_csv.count, session, patient_id))

@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock, context
-from service.domain import offers
+from service.domain import doctors, offers
 from service.domain.errors import Conflict, Invalid
 from service.web import notices
 
@@ -54,7 +54,7 @@ def _page(offer_id: int, refusal: str | None = None) -> str:
         offer=offer,
         patient=offer.entry.patient,
         visit_type=offer.entry.visit_type,
-        doctor=offers.doctor_of(session, offer.doctor_id),
+        doctor=doctors.fetch(session, offer.doctor_id),
         open=offer.closed_at is None and offer.entry.closed_at is None,
         stands=offer.closed_at is None and offer.expires_at > clock.now(),
         visit_id=offer.entry.appointment_id,

@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import context
-from service.domain import appointments, offers, patient_search, patients, visit_types, waiting_list
+from service.domain import appointments, doctors, offers, patient_search, patients, visit_types, waiting_list
 from service.domain.actor import Role
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.translation import gettext as _
@@ -157,7 +157,7 @@ def _fits_page(asked: str | None, starts_at: str, refusal: str | None = None) ->
         at = instant_of(starts_at)
     except Invalid:
         raise NotFound from None
-    doctor = offers.doctor_of(session, doctor_id)
+    doctor = doctors.fetch(session, doctor_id)
     free = None if doctor.archived_at else offers.free_stretch(session, zone, doctor_id, at)
     return render_template(
         "waiting_list/fits.html",
