@@ -102,6 +102,8 @@ class Installation(Base):
     """When a demo clinic was filled in: the demo mark."""
     served_at: Mapped[str | None] = mapped_column(Text)
     """The address of the running service, for the message a second one prints."""
+    messages_paused_at: Mapped[datetime | None]
+    """Since when all messages wait because somebody pressed *Pause*."""
 
 
 class User(Base):
@@ -130,7 +132,7 @@ class UserToken(Base):
     """A link mailed or handed to a user: only its hash rests here, and it works once."""
 
     __tablename__ = "user_tokens"
-    __table_args__ = (_one_of("purpose", "invite"),)
+    __table_args__ = (_one_of("purpose", "invite", "password_reset", "sign_in"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -203,6 +205,13 @@ class Patient(Base):
     """When they registered themselves; None again once reception has confirmed them."""
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
     """The same person's record that this one's visits went to."""
+    language: Mapped[str | None] = mapped_column(String(8))
+    """Of the messages to this person; None: the clinic's."""
+    preferred_channel: Mapped[str] = mapped_column(String(20), default="email", server_default="email")
+    """`email` or `sms`: which is tried first."""
+    email_allowed: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    sms_allowed: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    """What they have agreed to; each change is a row of consent_changes."""
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
@@ -450,7 +459,10 @@ class TreatmentVersion(Base):
 
 
 class Message(Base):
-    """The outbox: one row per (appointment, start time, rule, channel), written before anything is sent."""
+    """The outbox: written in the transaction of what caused it, before anything is sent.
+
+    About a visit there is one row per (appointment, start time, rule, channel); a moved visit is a new one.
+    """
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -458,29 +470,87 @@ class Message(Base):
         UniqueConstraint("appointment_id", "starts_at", "rule", "channel"),
         Index(None, "status", "due_at"),
         Index(None, "rule", "starts_at"),
+        Index(None, "patient_id", "created_at"),
+        Index(None, "about"),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    appointment_id: Mapped[int] = mapped_column(ForeignKey("appointments.id"))
-    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
-    starts_at: Mapped[datetime]
     rule: Mapped[str] = mapped_column(String(40))
+    """What is said, which is also the template's name: `daily_reminder`, `booking_confirmation` …"""
+    event: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    """What caused it: `schedule`, `appointment.book` …, in the audit's words."""
+    appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
+    starts_at: Mapped[datetime | None]
+    """The start of the visit the message is about, as it was when the message was written."""
+    patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    """Who it is for, when that is somebody who signs in."""
+    about: Mapped[str | None] = mapped_column(String(60))
+    """The row it is about when that is no visit: `export/ab12`, `offer/3`, `report/7`."""
     channel: Mapped[str] = mapped_column(String(20))
+    """`email` or `sms`; `console` where e-mail is not set up."""
     recipient: Mapped[str | None] = mapped_column(String(254))
+    language: Mapped[str] = mapped_column(String(8), default="", server_default="")
+    """Empty: the clinic's."""
     status: Mapped[str] = mapped_column(String(20), default="queued", server_default="queued")
     skip_reason: Mapped[str | None] = mapped_column(String(20))
     covered_by: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))
     """The message that already lists this visit (skip_reason `duplicate`)."""
     subject: Mapped[str | None] = mapped_column(Text)
     body: Mapped[str | None] = mapped_column(Text)
+    """The text, written when it is sent and kept with `[link]` for each link; emptied when its time is over."""
+    edited_at: Mapped[datetime | None]
+    """When somebody wrote subject and body beforehand: they are kept, only the links are filled in."""
     due_at: Mapped[datetime]
+    held_at: Mapped[datetime | None]
+    """Since when this one waits because somebody holds it back."""
+    released_at: Mapped[datetime | None]
+    """When somebody let it go although all messages are paused."""
     attempts: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     owner: Mapped[str | None] = mapped_column(String(60))
     lease_until: Mapped[datetime]
     last_error: Mapped[str | None] = mapped_column(Text)
+    answer: Mapped[str | None] = mapped_column(String(500))
+    """What the mail server or the gateway answered when it took the message, with its id where it gave one."""
+    phoned_at: Mapped[datetime | None]
+    """When the desk told the patient by telephone instead."""
+    phoned_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+
+
+class MessageLink(Base):
+    """What a link in a message lets its holder do without signing in: only the token's hash rests here."""
+
+    __tablename__ = "message_links"
+    __table_args__ = (_one_of("purpose", "visit", "contact"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    """`visit`: confirm, cancel, move; `contact`: which messages they want."""
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), index=True)
+    appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class ConsentChange(Base):
+    """When a patient's agreement to a channel changed, who changed it, and by which way."""
+
+    __tablename__ = "consent_changes"
+    __table_args__ = (_one_of("via", "desk", "account", "link"), Index(None, "patient_id", "changed_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
+    channel: Mapped[str] = mapped_column(String(20))
+    allowed: Mapped[bool]
+    via: Mapped[str] = mapped_column(String(20))
+    changed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    """None: by a link, without signing in."""
+    changed_at: Mapped[datetime]
 
 
 class Report(Base):

@@ -4,14 +4,14 @@ A crash before the hand-over sends the message again; a crash during it leaves `
 again by itself. So nobody gets two.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, null, or_, select, update
 from sqlalchemy.orm import Session, contains_eager
 
-from service import clock, rendering
+from service import clock
+from service.domain import letters, message_rules
 from service.models import Appointment, Message
 from service.notifications.message import Letter
 from service.settings import Clinic
@@ -61,19 +61,19 @@ def claim(session: Session, owner: str, clinic: Clinic, scope: ColumnElement[boo
     if taken is None:
         return None
     message = session.get_one(Message, taken, populate_existing=True)
-    visit = _visit(session, message)
-    reason = _why_not(message, visit, now)
+    visits = _visits(session, message)
+    reason = _why_not(message, visits[0], now) if visits else None
     if reason is not None:
         message.status, message.skip_reason = "skipped", reason
         _uncover(session, message, now)
         return Claim(message.id, status="skipped", skip_reason=reason)
-    others = _absorb(session, message, clinic, now)
+    others = _absorb(session, message, clinic, now) if message_rules.of(message.rule).family else []
     try:
-        message.subject, message.body = _written(message, [visit, *others], clinic)
+        letter = letters.write(session, message, [*visits, *others], clinic)
     except Exception as error:  # one message that cannot be written never stops the others
         message.status, message.last_error = "failed", f"{type(error).__name__}: {error}"[:500]
         return Claim(message.id, status="failed", covered=len(others))
-    return Claim(message.id, _letter(message), covered=len(others))
+    return Claim(message.id, letter, covered=len(others))
 
 
 def hand_over(session: Session, message_id: int, owner: str) -> bool:
@@ -155,7 +155,8 @@ def _free(now: datetime) -> ColumnElement[bool]:
     return or_(Message.status == "queued", and_(Message.status == "sending", Message.lease_until < now))
 
 
-def _visit(session: Session, message: Message) -> Appointment:
+def _visits(session: Session, message: Message) -> list[Appointment]:
+    """The visit a message is about, with its people; none for a message about something else."""
     query = (
         select(Appointment)
         .join(Appointment.doctor)
@@ -163,18 +164,20 @@ def _visit(session: Session, message: Message) -> Appointment:
         .options(contains_eager(Appointment.doctor), contains_eager(Appointment.patient))
         .where(Appointment.id == message.appointment_id)
     )
-    return session.scalars(query).one()
+    return list(session.scalars(query))
 
 
 def _why_not(message: Message, visit: Appointment, now: datetime) -> str | None:
     """The reason not to send about a visit any more, or None."""
-    if visit.starts_at != message.starts_at or visit.status in ("cancelled", "no_show"):
+    still = message_rules.of(message.rule).still
+    if visit.starts_at != message.starts_at or (visit.status in ("cancelled", "no_show") and visit.status not in still):
         return "cancelled"
-    return "too_late" if visit.starts_at <= now or visit.status != "booked" else None
+    return "too_late" if visit.starts_at <= now or visit.status not in still else None
 
 
 def _absorb(session: Session, message: Message, clinic: Clinic, now: datetime) -> list[Appointment]:
     """The other visits of the same address that day: their messages are covered by this one."""
+    assert message.starts_at is not None
     start, end = clock.day_bounds(message.starts_at.astimezone(clinic.zone).date(), clinic.zone)
     siblings = session.scalars(
         select(Message)
@@ -192,7 +195,7 @@ def _absorb(session: Session, message: Message, clinic: Clinic, now: datetime) -
     ).all()
     covered = []
     for sibling in siblings:
-        visit = _visit(session, sibling)
+        (visit,) = _visits(session, sibling)
         if _why_not(sibling, visit, now) is None:
             sibling.status, sibling.skip_reason, sibling.covered_by = "skipped", "duplicate", message.id
             covered.append(visit)
@@ -204,32 +207,6 @@ def _uncover(session: Session, message: Message, now: datetime) -> None:
     covered = and_(Message.covered_by == message.id, Message.status == "skipped", Message.skip_reason == "duplicate")
     values = {"status": "queued", "skip_reason": null(), "covered_by": null(), "due_at": now}
     session.execute(update(Message).where(covered).values(**values).execution_options(synchronize_session=False))
-
-
-def _written(message: Message, visits: Sequence[Appointment], clinic: Clinic) -> tuple[str, str]:
-    """Subject and body, from the rule's template."""
-    words = rendering.Wording(clinic.zone, clinic.language)
-    first = visits[0]
-    several = len({visit.patient_id for visit in visits}) > 1
-    lines = []
-    for visit in sorted(visits, key=lambda one: one.starts_at):
-        who = f"{rendering.one_line(visit.patient.name)}: " if several else ""
-        lines.append(f"  {who}{words.when(visit.starts_at)}, {rendering.one_line(visit.doctor.name)}")
-    values = {
-        "patient_first_name": rendering.one_line(first.patient.name).split(" ")[0],
-        "doctor": rendering.one_line(first.doctor.name),
-        "date": words.day(first.starts_at.astimezone(clinic.zone).date()),
-        "time": words.clock(first.starts_at),
-        "clinic_name": clinic.name,
-        "clinic_phone": clinic.phone,
-        "by_phone": f" ({clinic.phone})" if clinic.phone else "",
-        "visits": "\n".join(lines),
-    }
-    return rendering.fill(message.rule, clinic.language, values)
-
-
-def _letter(message: Message) -> Letter:
-    return Letter(message.id, message.recipient or "", message.subject or "", message.body or "")
 
 
 def _move(session: Session, message_id: int, owner: str, present: str, status: str, **values: object) -> bool:

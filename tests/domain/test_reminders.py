@@ -36,7 +36,7 @@ def rows(house: House) -> list[Message]:
 
 def reasons(house: House) -> dict[int, str | None]:
     """By visit, why nothing will be sent; None where something will."""
-    return {row.appointment_id: row.skip_reason for row in rows(house)}
+    return {row.appointment_id or 0: row.skip_reason for row in rows(house)}
 
 
 @pytest.mark.usefixtures("clock")

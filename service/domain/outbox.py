@@ -1,0 +1,105 @@
+"""What is to be told to whom: a message's row, written in the transaction of what caused it.
+
+Nothing is written out or sent here; that is done when the message is claimed (messages.py).
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.models import Appointment, Message, Patient, User
+
+Channel = Literal["email", "sms"]
+
+
+def reach(patient: Patient) -> tuple[Channel, str | None, str | None]:
+    """How a patient is told: channel, address and, where there is no way, the reason to skip.
+
+    The channel they prefer comes first, the other one stands in where that one has no address or is not wanted.
+    """
+    ways: list[tuple[Channel, str | None, bool]] = [
+        ("email", patient.email, patient.email_allowed),
+        ("sms", patient.phone, patient.sms_allowed),
+    ]
+    if patient.preferred_channel == "sms":
+        ways.reverse()
+    for channel, address, allowed in ways:
+        if address and allowed:
+            return channel, address, None
+    unwanted = any(address for _channel, address, _allowed in ways)
+    return ways[0][0], None, "opted_out" if unwanted else "no_address"
+
+
+def to_patient(
+    session: Session,
+    rule: str,
+    patient_id: int,
+    *,
+    event: str,
+    visit: Appointment | None = None,
+    about: str | None = None,
+    due_at: datetime | None = None,
+) -> Message:
+    """Write a message to a patient, about a visit or (`about`) another row; due now unless said otherwise.
+
+    Where there is no way to reach them the row says so: skipped, with the reason. The same rule about the same visit
+    at the same start again gives back the row that is there, queued anew if its cause had been taken back.
+    """
+    patient = session.get_one(Patient, patient_id)
+    channel, recipient, skip_reason = reach(patient)
+    now = clock.now()
+    values = {
+        "channel": channel,
+        "recipient": recipient,
+        "status": "queued" if skip_reason is None else "skipped",
+        "skip_reason": skip_reason,
+        "due_at": due_at or now,
+    }
+    found = None if visit is None else _about_visit(session, rule, visit)
+    if found is None:
+        found = Message(
+            rule=rule,
+            event=event,
+            patient_id=patient_id,
+            appointment_id=visit.id if visit else None,
+            starts_at=visit.starts_at if visit else None,
+            about=about,
+            language=patient.language or "",
+            lease_until=now,
+            created_at=now,
+            **values,
+        )
+        session.add(found)
+        session.flush()
+    elif found.status == "skipped":
+        for name, value in values.items():
+            setattr(found, name, value)
+    return found
+
+
+def to_user(session: Session, rule: str, user: User, *, event: str, about: str | None = None) -> Message:
+    """Write a message to somebody who signs in, to the e-mail address of the account."""
+    now = clock.now()
+    message = Message(
+        rule=rule,
+        event=event,
+        user_id=user.id,
+        about=about,
+        channel="email",
+        recipient=user.email,
+        language="",
+        due_at=now,
+        lease_until=now,
+        created_at=now,
+    )
+    session.add(message)
+    session.flush()
+    return message
+
+
+def _about_visit(session: Session, rule: str, visit: Appointment) -> Message | None:
+    same = (Message.appointment_id == visit.id, Message.starts_at == visit.starts_at, Message.rule == rule)
+    return session.scalar(select(Message).where(*same).order_by(Message.id).limit(1))
