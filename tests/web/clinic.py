@@ -14,10 +14,10 @@ import structlog
 import time_machine
 from sqlalchemy import select
 
-from service import logs
-from service.domain import exports, imports, reports, users
+from service import clock, logs
+from service.domain import exports, imports, reports, sessions, users
 from service.domain.actor import Actor
-from service.models import DoctorHours, HoursException, Report, Treatment, User
+from service.models import DoctorHours, HoursException, Report, SignIn, Treatment, User, UserToken
 from tests import waiting
 from tests.house import Browser, House, at, build
 
@@ -46,6 +46,7 @@ class Clinic:
     report: int
     other_report: int
     invite: str
+    reset: str
     upload: str
     block: int
     time_off: int
@@ -74,6 +75,12 @@ class Clinic:
         browser.client.set_cookie("rounds", self.tokens.pop(visitor))
         return browser
 
+    def session(self, visitor: str) -> int:
+        """The id of a person's first session; 0 without one."""
+        with self.house.reading() as session:
+            theirs = select(SignIn.id).where(SignIn.user_id == self.people[visitor].user_id).order_by(SignIn.id)
+            return session.scalars(theirs.limit(1)).first() or 0
+
     def ids(self) -> dict[str, object]:
         """What the paths of rows.py are filled with for a row of Pia's and Dr Doll's."""
         return {
@@ -87,6 +94,8 @@ class Clinic:
             "export": self.export,
             "report": self.report,
             "invite": self.invite,
+            "reset": self.reset,
+            "session": self.session("patient"),
             "upload": self.upload,
             "block": self.block,
             "time_off": self.time_off,
@@ -121,6 +130,8 @@ MISSING: dict[str, object] = {
     "export": "0" * 32,
     "report": 999_999,
     "invite": "A" * 43,
+    "reset": "A" * 43,
+    "session": 999_999,
     "upload": "0" * 32,
     "block": 999_999,
     "time_off": 999_999,
@@ -142,7 +153,7 @@ def own_patient(actor: Actor) -> int:
     return patient
 
 
-def settle(house: House, clock: time_machine.Traveller) -> Clinic:
+def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
     """Fill an empty house."""
     people = {
         "patient": house.user("patient", email("patient"), "Pia Ahorn", phone="030 1234567"),
@@ -173,7 +184,7 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         past = session.get_one(Treatment, treatment).appointment_id
     return Clinic(
         house=house,
-        clock=clock,
+        clock=traveller,
         people=people,
         begun=house.visit(doll, pia, at("2026-05-06 07:30"), reason="Control of the eyes"),
         later=house.visit(doll, pia, at("2026-05-06 12:00"), reason="New glasses"),
@@ -186,6 +197,7 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         report=reported(house, doll, "2026-04"),
         other_report=reported(house, dora, "2026-04"),
         invite=invited(house),
+        reset=linked(house, email("receptionist"), "password_reset"),
         upload=uploaded(house, people["admin"]),
         block=first_block(house, doll),
         time_off=away(house, doll),
@@ -224,6 +236,16 @@ def invited(house: House, address: str = "nina@clinic.example") -> str:
         user = session.scalars(select(User).where(User.email == address)).one()
         user.password_hash = None
         return users.invite(session, user)
+
+
+def linked(house: House, address: str, purpose: str, lasts: timedelta = timedelta(hours=1)) -> str:
+    """The token of a link that was mailed to a user."""
+    token = sessions.new_token()
+    with house.writing() as session:
+        user_id = session.scalars(select(User.id).where(User.email == address)).one()
+        values = {"user_id": user_id, "token_hash": sessions.digest(token), "created_at": clock.now()}
+        session.add(UserToken(purpose=purpose, expires_at=clock.now() + lasts, **values))
+    return token
 
 
 def uploaded(house: House, admin: Actor) -> str:

@@ -2,13 +2,21 @@
 
 from tests.web.clinic import NOBODY, Clinic, minutes
 
+ACCOUNT = ["/account", "/account/email", "/account/password", "/account/proof", "/account/second-factor"]
 PAPER = ["/calendar", "/calendar?view=week", "/calendar?date=2030-01-01", "/today/sheet", "/waiting-list"]
 
 
 def pages_of(clinic: Clinic, visitor: str) -> list[str]:
     """Paths that answer this visitor with HTML, whatever their status."""
     own = {
-        NOBODY: ["/sign-in", f"/invite/{clinic.invite}", "/invite/used-up"],
+        NOBODY: [
+            "/sign-in",
+            f"/invite/{clinic.invite}",
+            "/invite/used-up",
+            "/password-reset",
+            f"/password-reset/{clinic.reset}",
+            "/password-reset/used-up",
+        ],
         "patient": _patient(clinic.pia, [clinic.begun, clinic.later, clinic.past], clinic.export),
         "other patient": _patient(clinic.otto, [clinic.other_visit], clinic.other_export),
         "doctor": _doctor(clinic.pia, [clinic.begun, clinic.later, clinic.past], clinic.export, clinic.report),
@@ -21,6 +29,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             f"/appointments/{clinic.ahead}/reschedule",
             "/to-complete",
             *_people(clinic),
+            *ACCOUNT,
             "/dashboard",
         ],
         "admin": [
@@ -29,6 +38,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             "/dashboard",
             "/users",
             "/users?of=patients&q=pia",
+            "/account",
             "/users?q=zzz",
             "/users/new",
             f"/users/{clinic.people['patient'].user_id}",
@@ -56,6 +66,8 @@ def _patient(patient: int, visits: list[int], export: str) -> list[str]:
         "/treatments",
         f"/treatments?patient_id={patient}",
         f"/exports/{export}",
+        *ACCOUNT,
+        "/account/phone",
         "/today",
     ]
 
