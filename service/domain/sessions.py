@@ -99,7 +99,8 @@ def awaiting_code(session: Session, token: str) -> User | None:
 
 def complete(session: Session, token: str, limits: Security) -> str:
     """The session that waited for a code opens, under another new token."""
-    waiting = session.scalars(select(SignIn).where(*_live(token), SignIn.awaits_code)).one()
+    query = select(SignIn).join(User, User.id == SignIn.user_id).where(*_live(token), SignIn.awaits_code)
+    waiting = session.scalars(query).one()
     user = session.get_one(User, waiting.user_id)
     return _open(session, user, waiting.address or "", limits, replaces=token, browser=waiting.browser)
 
