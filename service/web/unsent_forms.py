@@ -1,5 +1,6 @@
 """What somebody had typed when their session ended: shown again after signing in, to be sent or thrown away."""
 
+import re
 from dataclasses import dataclass
 
 from flask import Blueprint, redirect, render_template, url_for
@@ -9,6 +10,7 @@ from service import context
 from service.domain import unsent_forms
 from service.models import UnsentForm
 from service.web import notices
+from service.web.sessions import back_to
 
 blueprint = Blueprint("unsent_forms", __name__)
 
@@ -35,6 +37,11 @@ class Field:
         return self.name in UNSEEN or self.name.endswith("_id")
 
     @property
+    def is_day(self) -> bool:
+        """Whether it is chosen from a calendar."""
+        return re.fullmatch(r"\d{4}-\d\d-\d\d", self.value) is not None
+
+    @property
     def is_long(self) -> bool:
         """Whether the text needs more than one line."""
         return "\n" in self.value or len(self.value) > LINE
@@ -46,8 +53,14 @@ def show() -> ResponseReturnValue:
     kept = unsent_forms.of_user(context.reading(), context.actor())
     if not kept:
         return redirect(url_for("home.home"), 303)
+    page = back_to(kept[0].path)
     return render_template(
-        "unsent_forms/show.html", kept=kept[0], fields=_fields(kept[0]), action=_action(kept[0]), more=len(kept) - 1
+        "unsent_forms/show.html",
+        kept=kept[0],
+        fields=_fields(kept[0]),
+        action=_action(kept[0]),
+        page_url=None if page == url_for("home.home") else page,
+        more=len(kept) - 1,
     )
 
 
