@@ -1,4 +1,4 @@
-"""Signing in as the trust checklist promises: good passwords, no guessing, no enumeration, no default account (A1-A12)."""
+"""Signing in as the trust checklist promises: good passwords, no guessing, no enumeration (A1-A9, A12)."""
 
 import re
 from collections.abc import Callable
