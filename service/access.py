@@ -183,12 +183,7 @@ def _guard() -> ResponseReturnValue | None:
 def _watches(roles: frozenset[Role]) -> bool:
     """Whether this is a board on the wall that refreshes itself: it goes on, with less on it."""
     watcher = context.watcher()
-    return watcher is not None and watcher.role in roles and request.endpoint in WATCHED and is_poll()
-
-
-def is_poll() -> bool:
-    """Whether a page asks by itself, without anybody's click."""
-    return request.method == "GET" and "HX-Request" in request.headers
+    return watcher is not None and watcher.role in roles and request.endpoint in WATCHED and context.is_poll()
 
 
 def _to_sign_in() -> ResponseReturnValue:

@@ -100,13 +100,17 @@ def transaction_if_possible(act: str) -> Iterator[Session]:
         log.exception("not written", act=act)
 
 
+def is_poll() -> bool:
+    """Whether a page asks by itself, without anybody's click."""
+    return request.method == "GET" and "HX-Request" in request.headers
+
+
 def _find() -> Found | None:
     if not browser().known:
         return None
     token = browser().token
     held = sessions.find(reading(), token, wiring().settings.security, address())
-    is_click = "HX-Request" not in request.headers  # a page that polls is none
-    if held is not None and held.stale and not held.locked and is_click:
+    if held is not None and held.stale and not held.locked and not is_poll():
         with transaction_if_possible("session.touch") as session:
             sessions.touch(session, token)
     return held

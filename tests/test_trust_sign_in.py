@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
+from http.client import HTTPConnection
+from pathlib import Path
 from statistics import median
 from time import perf_counter
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
@@ -12,6 +16,7 @@ import time_machine
 from service.domain.sessions import FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS
 from service.models import Message, SignIn, User
 from tests.house import PASSWORD, House
+from tests.process import configure, run, serving
 from tests.web.clinic import NOW, minutes
 from tests.web.clinic import a_moved_clock as a_moved_clock
 
@@ -172,6 +177,26 @@ def test_a7_forged_addresses_do_not_help_against_one_account(known: House) -> No
     ]
     assert statuses[-1] == 429
     assert statuses.count(422) == FAILURES_PER_ACCOUNT
+
+
+def test_a6_a7_on_a_running_service_neither_forged_addresses_nor_a_restart_help(tmp_path: Path) -> None:
+    configure(tmp_path)
+    who = ("--role", "doctor", "--email", KNOWN, "--name", "Dr. Known", "--password-stdin")
+    assert run(tmp_path, "add-user", *who, given=f"{PASSWORD}\n").returncode == 0
+    with serving(tmp_path) as service:
+        client = service.client()
+        body = urlencode({"csrf_token": client.token(), "email": KNOWN, "password": WRONG})
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        statuses = []
+        for number in range(50):
+            forged = dict.fromkeys(("X-Forwarded-For", "X-Real-IP", "Forwarded"), f"203.0.113.{number}")
+            form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookies}
+            with closing(HTTPConnection("127.0.0.1", service.port, timeout=20)) as connection:
+                connection.request("POST", "/sign-in", body, {**form, **forged})
+                statuses.append(connection.getresponse().status)
+    assert statuses == [422] * FAILURES_PER_ACCOUNT + [429] * (50 - FAILURES_PER_ACCOUNT)
+    with serving(tmp_path) as service:
+        assert service.client().sign_in(KNOWN).status == 429
 
 
 NEW = {"name": "Somebody New", "password": "slow boats drift home"}

@@ -131,8 +131,8 @@ def change_role(session: Session, actor: Actor, user_id: int, role: str) -> None
     if user.role == Role.ADMIN and not _other_admin(session, user.id):
         raise Conflict(_("This is the last admin: make another one first."))
     user.role = Role(role)
-    if role == Role.DOCTOR and session.scalar(select(Doctor.id).where(Doctor.user_id == user.id)) is None:
-        session.add(Doctor(user_id=user.id, name=user.name, created_at=clock.now()))
+    if role == Role.DOCTOR:
+        _give_calendar(session, user)
     sessions.end_all(session, user.id)
     audit.record(session, actor, "user.role", subject=f"user/{user.id}")
 
@@ -156,6 +156,15 @@ def reset_second_factor(session: Session, actor: Actor, user_id: int) -> None:
     if user.id == actor.user_id:
         raise Conflict(_("Turn your own off on the page of your account."))
     second_factors.reset(session, actor, user)
+
+
+def _give_calendar(session: Session, user: User) -> None:
+    """The doctor behind a user: made, or taken back from the archive."""
+    doctor = session.scalar(select(Doctor).where(Doctor.user_id == user.id))
+    if doctor is None:
+        session.add(Doctor(user_id=user.id, name=user.name, created_at=clock.now()))
+    else:
+        doctor.archived_at = None
 
 
 def _to_change(session: Session, actor: Actor, user_id: int) -> User:

@@ -17,8 +17,11 @@ from service.translation import gettext as _
 SHORTEST = 15
 SHORTEST_WITH_SECOND_FACTOR = 8
 LONGEST = 1000
-EASY = 7.5
-"""A password that is guessed within 10 to the power of this is refused; a row of eight random letters takes 10^8."""
+EASY = 6.5
+"""A password that is guessed within 10 to the power of this is refused: three million tries.
+
+A row of eight random letters takes 10^8.
+"""
 SURELY_LONG = 64
 """From so many characters on nothing but a key held down is refused."""
 
