@@ -142,9 +142,10 @@ def demo_command(
     """Fill an empty database with a made-up clinic."""
     chosen = passwords.check(password) if password is not None else secrets.token_urlsafe(12)
     size = demo.Size(doctors, patients, appointments)
-    with _opened(settings) as wiring, _bar(appointments) as progress, wiring.database.transaction() as session:
-        zone = settings.clinic.zone
-        accounts = demo.fill(session, zone, size, seed, passwords.hashed(chosen), progress)
+    with _opened(settings) as wiring, _bar(appointments) as progress:
+        with wiring.database.transaction() as session:
+            accounts = demo.fill(session, settings.clinic.zone, size, seed, passwords.hashed(chosen), progress)
+        wiring.database.analyse()
     click.echo(f"A demo clinic: {doctors} doctors, {patients} patients, {appointments} visits. Accounts:")
     shown = [account for account in accounts if account.split("@")[0] in ("admin", "reception", "doctor1", "patient1")]
     for account in shown:

@@ -61,6 +61,16 @@ class Database:
         with (self._writers if wait else self._hasty_writers).begin() as session:
             yield session
 
+    def analyse(self) -> None:
+        """Let SQLite count its rows again, which takes milliseconds; PostgreSQL does so by itself.
+
+        Without counts it looks for one patient's visits among all those of a status: a minute instead of 0.2 s.
+        """
+        if self.is_sqlite:
+            with self.transaction() as session:
+                session.execute(text("PRAGMA analysis_limit = 400"))
+                session.execute(text("ANALYZE"))
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
