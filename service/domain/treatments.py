@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session, contains_eager
@@ -63,6 +64,7 @@ def record(
     *,
     texts: Mapping[str, str],
     next_visit: date | None,
+    zone: ZoneInfo,
     version: int | None = None,
 ) -> Treatment:
     """Write or replace the visit's one treatment and complete the visit.
@@ -73,7 +75,7 @@ def record(
     # Two who save at once take turns on PostgreSQL too; the second then sees the first one's version.
     session.execute(select(Appointment.id).where(Appointment.id == appointment_id).with_for_update())
     visit = to_record(session, actor, appointment_id)
-    values = {**_checked(texts), "next_visit": _checked_next(next_visit, visit)}
+    values = {**_checked(texts), "next_visit": _checked_next(next_visit, visit.starts_at.astimezone(zone).date())}
     now = clock.now()
     treatment = session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id).with_for_update())
     if version is not None and version != (treatment.version if treatment else 0):
@@ -123,9 +125,8 @@ def _checked(typed: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _checked_next(next_visit: date | None, visit: Appointment) -> date | None:
-    # UTC's date and the clinic's may differ by one.
-    if next_visit is not None and next_visit < visit.starts_at.date() - timedelta(days=1):
+def _checked_next(next_visit: date | None, visit_day: date) -> date | None:
+    if next_visit is not None and next_visit < visit_day:
         raise Invalid(_("The next visit cannot lie before this one."), "next_visit")
     return next_visit
 

@@ -1,5 +1,6 @@
 """Doctors and their hours: who works here, when, and the forms that change it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import wtforms
@@ -47,6 +48,10 @@ class HoursForm(Form):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.weekdays.choices = list(enumerate(week.names()))
+
+
+class EndForm(Form):
+    last_day = DayField(_("Last day"), [Optional()])
 
 
 @blueprint.get("/doctors")
@@ -131,10 +136,17 @@ def add_hours(doctor_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/doctors/<row_id:doctor_id>/hours/<row_id:block_id>/removal")
 def remove_hours(doctor_id: int, block_id: int) -> ResponseReturnValue:
-    """A block that does not count any more."""
-    with context.transaction() as session:
-        hours.remove(session, context.actor(), doctor_id, block_id)
-    notices.say("hours_removed")
+    """A block that does not count any more: at once, or after the last day that is given."""
+    actor, form, zone = context.actor(), EndForm(request.form), context.wiring().settings.clinic.zone
+    try:
+        if not form.validate():
+            raise Invalid(" ".join(form.last_day.errors), "last_day")
+        with context.transaction() as session:
+            hours.end(session, actor, doctor_id, block_id, last_day=form.last_day.data, zone=zone)
+    except Invalid as error:
+        doctors.to_edit(context.reading(), actor, doctor_id)
+        return _page(doctor_id, refused=(block_id, str(error), form.last_day.raw_data)), 422
+    notices.say("hours_ended" if form.last_day.data else "hours_removed")
     return redirect(url_for("doctors.show", doctor_id=doctor_id), 303)
 
 
@@ -143,8 +155,14 @@ def _form(actor: Actor) -> type[DoctorForm]:
 
 
 def _page(
-    doctor_id: int, *, form: DoctorForm | None = None, hours_form: HoursForm | None = None, conflict: bool = False
+    doctor_id: int,
+    *,
+    form: DoctorForm | None = None,
+    hours_form: HoursForm | None = None,
+    refused: tuple[int, str, Sequence[str] | None] | None = None,
+    conflict: bool = False,
 ) -> str:
+    """The page, with a form as it was sent; `refused` is the block that could not be ended, why, and what was typed."""
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
     doctor, today = doctors.fetch(session, doctor_id), clock.today(zone)
     may_edit = doctors.may_edit(actor, doctor_id)
@@ -160,6 +178,7 @@ def _page(
         may_edit=may_edit,
         form=form or _form(actor)(obj=doctor, archived=doctor.archived_at is not None),
         hours_form=hours_form or HoursForm(slot_minutes=USUAL_SLOT),
+        refused=dict(zip(("block_id", "sentence", "typed"), refused, strict=True)) if refused else None,
         conflict=conflict,
     )
 

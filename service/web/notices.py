@@ -27,6 +27,7 @@ def sentences() -> dict[str, str]:
         "doctor_saved": _("The doctor is saved."),
         "hours_added": _("The hours are added."),
         "hours_removed": _("The hours are removed."),
+        "hours_ended": _("The hours end with that day."),
         "time_off_added": _("The time is blocked: nobody can book then."),
         "time_off_removed": _("That is taken back: the usual week holds."),
         "extra_hours_added": _("The extra hours are added."),

@@ -115,6 +115,7 @@ def save(appointment_id: int) -> ResponseReturnValue:
                     appointment_id,
                     texts={name: form[name].data or "" for name in treatments.TEXTS},
                     next_visit=form.next_visit.data,
+                    zone=context.wiring().settings.clinic.zone,
                     version=form.version.data,
                 )
             notices.say("treatment_saved")
