@@ -12,11 +12,13 @@ from service.domain import installation
 from service.settings import ROOT
 from service.web import (
     appointments,
+    audit,
     booking,
     calendar,
     dashboard,
     day_sheet,
     doctors,
+    emergencies,
     exports,
     guardians,
     health,
@@ -24,6 +26,7 @@ from service.web import (
     home,
     imports,
     jobs,
+    looks,
     merging,
     navigation,
     notices,
@@ -46,11 +49,13 @@ from service.wiring import Wiring
 
 PAGES = (
     appointments,
+    audit,
     booking,
     calendar,
     dashboard,
     day_sheet,
     doctors,
+    emergencies,
     exports,
     guardians,
     health,
@@ -58,6 +63,7 @@ PAGES = (
     home,
     imports,
     jobs,
+    looks,
     merging,
     offers,
     outcomes,

@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import event, insert, inspect, select, update
 from sqlalchemy.orm import Session, SessionTransaction
 
 from service import clock
 from service.domain import audit_chain
 from service.domain.actor import Actor
-from service.models import AuditDetail, AuditEntry, AuditHead
+from service.models import AuditDetail, AuditEntry, AuditHead, Base
+
+UNTOLD = frozenset({"version", "folded_name", "updated_at", "recorded_by_id"})
+"""Columns whose changes tell nothing that the entry does not."""
 
 WAITING = "audit entries"
 """Where a session keeps what is to be written at its commit."""
@@ -38,7 +41,7 @@ def record(
     """Note an act in the same transaction as what it did; it is there once that commits.
 
     `act` is a dotted verb such as `treatment.record`; `subject` names the row, such as `export/ab12`,
-    and never holds a name or a clinical text. Those may stand in `changes` (see changed()), which an erasure empties.
+    and never holds a name or a clinical text. Those may stand in `changes` (see changes_of()): an erasure empties it.
     """
     entry = {
         "at": clock.now(),
@@ -57,6 +60,17 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
     return {
         name: [_plain(before.get(name)), _plain(value)] for name, value in after.items() if before.get(name) != value
     }
+
+
+def changes_of(row: Base) -> dict[str, Any]:
+    """What is about to change in a row, before it is flushed: `{"phone": [before, after]}`."""
+    found = {}
+    for attribute in inspect(row).attrs:
+        history = attribute.history
+        if attribute.key not in UNTOLD and history.has_changes() and not isinstance(attribute.value, Base):
+            before = history.deleted[0] if history.deleted else None
+            found[attribute.key] = [_plain(before), _plain(attribute.value)]
+    return found
 
 
 def _plain(value: Any) -> Any:

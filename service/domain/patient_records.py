@@ -68,7 +68,7 @@ def change(session: Session, actor: Actor, patient_id: int, details: Details, *,
     for name, value in vars(details).items():
         setattr(patient, name, value)
     patient.folded_name = fold(details.name)
-    audit.record(session, actor, "patient.change", patient_id=patient.id)
+    audit.record(session, actor, "patient.change", patient_id=patient.id, changes=audit.changes_of(patient))
 
 
 def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: str, alerts: str, version: int) -> None:
@@ -87,7 +87,7 @@ def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: st
         raise Stale(_("Somebody else changed this record while you were writing."))
     if (patient.allergies, patient.alerts) != (values["allergies"], values["alerts"]):
         patient.allergies, patient.alerts = values["allergies"], values["alerts"]
-        audit.record(session, actor, "patient.alerts", patient_id=patient.id)
+        audit.record(session, actor, "patient.alerts", patient_id=patient.id, changes=audit.changes_of(patient))
 
 
 def confirm(session: Session, actor: Actor, patient_id: int) -> None:

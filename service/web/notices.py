@@ -48,6 +48,9 @@ def sentences() -> dict[str, str]:
         "registered": _(
             "Thank you. If this address is new here you can sign in now. If it is known, use the password you had."
         ),
+        "emergency_opened": _("The record is open to you. Your reason is on record, and the admin is told."),
+        "cover_added": _("The other doctor stands in on these days."),
+        "cover_removed": _("That is ended."),
         "run_started": _("The job was started; its outcome appears here."),
         "signed_out": _("You are signed out."),
         "password_set": _("Your password is set. Please sign in."),
