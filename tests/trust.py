@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from service.models import Cover, EmergencyAccess
+from service.models import Cover, EmergencyAccess, LegalHold
 from tests.house import House
 
 
@@ -27,6 +27,15 @@ def opened(house: House, doctor_id: int | None, patient_id: int, reason: str, at
             created_at=at,
             expires_at=at + timedelta(hours=8),
         )
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def held(house: House, patient_id: int, reason: str, at: datetime) -> int:
+    """A legal hold stands on a record; returns the row's id."""
+    with house.writing() as session:
+        row = LegalHold(patient_id=patient_id, reason=reason, created_at=at)
         session.add(row)
         session.flush()
         return row.id

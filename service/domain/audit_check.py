@@ -13,7 +13,7 @@ from service.models import AuditDetail, AuditEntry, AuditHead
 from service.translation import gettext as _
 
 BATCH = 5000
-ERASED = "patient.erase"
+ERASED = ("patient.erase", "user.erase")
 COLUMNS = (*(getattr(AuditEntry, name) for name in audit_chain.SEALED), AuditEntry.seal)
 
 
@@ -35,25 +35,25 @@ class Whole:
 def verify(session: Session) -> Whole:
     """Check the whole chain, in constant memory. Raises Altered for the first entry that does not fit."""
     count, last, seal = 0, 0, audit_chain.FIRST
-    emptied: dict[int, int | None] = {}
-    erased: set[int | None] = set()
+    emptied: list[Row[Any]] = []
+    erased: set[int | str | None] = set()
     for entry, detail in _walk(session):
         if audit_chain.seal(seal, entry._asdict()) != entry.seal:
             raise Altered(_altered(entry, last))
         count, last, seal = count + 1, entry.id, entry.seal
-        if entry.act == ERASED:
-            erased.add(entry.patient_id)
+        if entry.act in ERASED:
+            erased.add(entry.patient_id or entry.subject)
         if entry.digest is None and detail is None:
             continue
         if entry.digest is None or detail is None:
             raise Altered(_("Entry %(id)s: its details were added or removed.") % {"id": entry.id})
         if detail.changes is None and detail.salt is None:
-            emptied[entry.id] = entry.patient_id
+            emptied.append(entry)
         elif audit_chain.digest(detail.salt or "", detail.changes or {}) != entry.digest:
             raise Altered(_("Entry %(id)s: its details were altered.") % {"id": entry.id})
-    for number, patient in emptied.items():
-        if patient not in erased:
-            raise Altered(_("Entry %(id)s: its details were emptied, but nobody was erased.") % {"id": number})
+    for entry in emptied:
+        if not erased & {entry.patient_id, entry.subject} - {None}:
+            raise Altered(_("Entry %(id)s: its details were emptied, but nobody was erased.") % {"id": entry.id})
     head = session.execute(select(AuditHead)).scalar_one()
     if head.last_id != last:
         raise Altered(_("Entry %(id)s is not the last: entry %(last)s was.") % {"id": last, "last": head.last_id})

@@ -13,6 +13,7 @@ from service.translation import gettext as _
 ROOMS = {
     "day_sheet": "today",
     "emergencies": "patients",
+    "erasures": "patients",
     "guardians": "patients",
     "hit_visits": "time_off",
     "imports": "patients",
@@ -20,6 +21,7 @@ ROOMS = {
     "merging": "patients",
     "offers": "waiting_list",
     "patient_forms": "patients",
+    "record_changes": "patients",
     "visit_types": "doctors",
 }
 """Pages that belong to a link of another blueprint."""

@@ -55,6 +55,7 @@ class Clinic:
     guest: int
     cover: int
     emergency: int
+    hold: int
     tokens: dict[str, str] = field(default_factory=dict)
     """Visitor -> the cookie of a session that is open already."""
 
@@ -97,6 +98,7 @@ class Clinic:
             "offer": self.offer,
             "cover": self.cover,
             "emergency": self.emergency,
+            "hold": self.hold,
             "job": "send_daily_reminders",
         }
 
@@ -133,6 +135,7 @@ MISSING: dict[str, object] = {
     "offer": 999_999,
     "cover": 999_999,
     "emergency": 999_999,
+    "hold": 999_999,
     "job": "send_daily_letters",
 }
 
@@ -200,6 +203,7 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         offer=waiting.offer(house, waiting.entry(house, otto, days_ago=3), doll, at("2026-06-02 07:00")),
         guest=house.patient("Gus Gast", birth_date=date(1970, 1, 2)),
         cover=trust.covered(house, doll, dora, at("2026-12-23 23:00"), at("2026-12-26 23:00")),
+        hold=trust.held(house, pia, "A claim in court", at("2026-04-20 07:00")),
         emergency=trust.opened(house, dora, pia, "Fainted in the hall", at("2026-04-01 07:00")),
     )
 

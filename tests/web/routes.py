@@ -292,6 +292,22 @@ ROUTES: dict[str, Expected] = {
     "imports.step": Expected("/imports/{upload}", ADMIN, {"POST": 303}, {"act": "import"}, sees=ADMIN),
     "dashboard.dashboard": Expected("/dashboard", ADMIN, GET),
     "dashboard.refresh": Expected("/dashboard", ADMIN, {"POST": 303}),
+    "erasures.index": Expected("/erasures", ADMIN, GET),
+    "erasures.show": Expected("/patients/{patient}/erasure", ADMIN, GET, sees=ADMIN),
+    "erasures.erase": Expected(
+        "/patients/{patient}/erasure",
+        ADMIN,
+        {"POST": 409},  # there is a legal hold
+        {"sure": "y"},
+        sees=ADMIN,
+    ),
+    "erasures.put_hold": Expected(
+        "/patients/{patient}/holds", ADMIN, {"POST": 303}, {"reason": "A claim in court"}, sees=ADMIN
+    ),
+    "erasures.lift_hold": Expected("/patients/{patient}/holds/{hold}/lifting", ADMIN, {"POST": 303}, sees=ADMIN),
+    "record_changes.index": Expected(
+        "/patients/{patient}/changes", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
+    ),
     "audit.index": Expected("/audit", ADMIN, GET),
     "audit.file": Expected("/audit/file", ADMIN, GET),
     "looks.index": Expected("/who-looked?patient_id={patient}", PATIENTS, GET, sees=frozenset({"patient"})),
