@@ -70,6 +70,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "doctors.change": STAFF,
     "doctors.add_hours": STAFF,
     "doctors.remove_hours": STAFF,
+    "doctors.add_cover": DESK,
+    "doctors.remove_cover": DESK,
     "time_off.index": STAFF,
     "time_off.create": STAFF,
     "time_off.create_extra": STAFF,
@@ -106,6 +108,18 @@ ACCESS: dict[str, frozenset[Role]] = {
     "dashboard.refresh": frozenset({A}),
     "jobs.index": frozenset({A}),
     "jobs.run_now": frozenset({A}),
+    "erasures.index": frozenset({A}),
+    "erasures.show": frozenset({A}),
+    "erasures.erase": frozenset({A}),
+    "erasures.put_hold": frozenset({A}),
+    "erasures.lift_hold": frozenset({A}),
+    "record_changes.index": STAFF,
+    "audit.index": frozenset({A}),
+    "audit.file": frozenset({A}),
+    "looks.index": frozenset({P}),
+    "emergencies.new": frozenset({D}),
+    "emergencies.create": frozenset({D}),
+    "emergencies.mark_seen": frozenset({A}),
 }
 """Endpoint -> roles that may enter. Which rows they see is decided in the function that fetches the row."""
 

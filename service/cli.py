@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service import __version__, clock, database, demo, logs
 from service.database import DatabaseError
-from service.domain import exports, passwords, reminders, reports, users
+from service.domain import audit_check, exports, passwords, reminders, reports, users
 from service.domain.actor import SYSTEM
 from service.domain.errors import DomainError
 from service.settings import Settings, SettingsError, load
@@ -215,19 +215,19 @@ def run_job(config: str | None) -> None:
     """Do now what a scheduled job does."""
 
 
-def job_command(name: str) -> Callable[[Command], click.Command]:
-    """A subcommand of run-job."""
+def subcommand(group: click.Group, name: str) -> Callable[[Command], click.Command]:
+    """A command of a group, which takes --config as well."""
 
     def wrap(function: Command) -> click.Command:
         made = command(name)(function)
         rounds.commands.pop(name)
-        run_job.add_command(made)
+        group.add_command(made)
         return made
 
     return wrap
 
 
-@job_command("reminders")
+@subcommand(run_job, "reminders")
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Today or later; default: today.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON in the last line.")
@@ -255,7 +255,7 @@ def run_reminders(settings: Settings, day: datetime | None, dry_run: bool, as_js
         )
 
 
-@job_command("reports")
+@subcommand(run_job, "reports")
 @click.option("--month", help="YYYY-MM; default: the month that ended last.")
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON in the last line.")
 def run_reports(settings: Settings, month: str | None, as_json: bool) -> None:
@@ -294,6 +294,21 @@ def export(settings: Settings, patient_id: int, output: Path, force: bool) -> No
         with wiring.database.reading() as session:
             rows = exports.produce_for(session, SYSTEM, patient_id, output, settings.clinic.zone)
     click.echo(f"{rows} treatments written to {output}.")
+
+
+@rounds.group("audit")
+@_config
+def audit_group(config: str | None) -> None:
+    """The record of who did what."""
+
+
+@subcommand(audit_group, "verify")
+def verify(settings: Settings) -> None:
+    """Check that the audit is as it was written; name the first entry that was altered."""
+    with _opened(settings) as wiring, wiring.database.reading() as session:
+        whole = audit_check.verify(session)
+    click.echo(f"The audit is whole: {whole.entries} entries, {whole.emptied} with details emptied by an erasure.")
+    click.echo(f"It ends with entry {whole.last_id}, seal {whole.seal}")
 
 
 def main(args: Sequence[str] | None = None) -> None:

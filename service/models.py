@@ -214,6 +214,8 @@ class Patient(Base):
     """What they have agreed to; each change is a row of consent_changes."""
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
+    """When all that tells who this was, and what was found, went for good; the row keeps a pseudonym."""
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
 
     __mapper_args__ = {"version_id_col": version}
@@ -632,10 +634,18 @@ class JobRun(Base):
 
 
 class AuditEntry(Base):
-    """Who did what to whose record, from where."""
+    """Who did what to whose record, from where. Only ever appended to: the database refuses anything else.
+
+    Written by domain/audit.py alone, which numbers the entries and seals each one with the one before it.
+    """
 
     __tablename__ = "audit"
-    __table_args__ = (Index(None, "patient_id", "at"), Index(None, "subject"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index(None, "at"),
+        Index(None, "patient_id", "at"),
+        Index(None, "subject"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
@@ -645,3 +655,87 @@ class AuditEntry(Base):
     act: Mapped[str] = mapped_column(String(60))
     patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
     subject: Mapped[str | None] = mapped_column(String(80))
+    digest: Mapped[str | None] = mapped_column(String(64))
+    """Of the entry's details, where it has any: they may be emptied, the entry never changes."""
+    seal: Mapped[str] = mapped_column(String(64), server_default="")
+    """SHA-256 over the seal of the entry before and everything above."""
+
+
+class AuditDetail(Base):
+    """What a change was from and to. An erasure empties it; its digest stays in the sealed entry."""
+
+    __tablename__ = "audit_details"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("audit.id"), primary_key=True, autoincrement=False)
+    changes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """`{"phone": ["+49…", "+43…"], …}`: before and after."""
+    salt: Mapped[str | None] = mapped_column(String(32))
+    """Goes with the texts, so that nobody finds a short text again by trying digests."""
+
+
+class AuditHead(Base):
+    """The one row that says where the audit ends: who writes an entry holds it until the commit."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last_id: Mapped[int]
+    seal: Mapped[str] = mapped_column(String(64))
+
+
+class Cover(Base):
+    """A doctor who stands in for another from an instant until another, and sees their patients meanwhile."""
+
+    __tablename__ = "covers"
+    __table_args__ = (
+        CheckConstraint("ends_at > starts_at", name="ends_after_start"),
+        CheckConstraint("doctor_id <> covered_id", name="another"),
+        Index(None, "doctor_id", "ends_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"))
+    covered_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"), index=True)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+    doctor: Mapped[Doctor] = relationship(lazy="raise", foreign_keys=[doctor_id])
+    covered: Mapped[Doctor] = relationship(lazy="raise", foreign_keys=[covered_id])
+
+
+class EmergencyAccess(Base):
+    """A record that a doctor opened in an emergency, why, and which admin has looked at that."""
+
+    __tablename__ = "emergency_accesses"
+    __table_args__ = (Index(None, "doctor_id", "expires_at"), Index(None, "seen_at"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"))
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
+    reason: Mapped[str] = mapped_column(String(500))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+    seen_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+    doctor: Mapped[Doctor] = relationship(lazy="raise")
+    patient: Mapped[Patient] = relationship(lazy="raise")
+
+
+class LegalHold(Base):
+    """A reason why a patient's record may not be erased for now, such as a claim in court."""
+
+    __tablename__ = "legal_holds"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"), index=True)
+    reason: Mapped[str] = mapped_column(String(500))
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    lifted_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    lifted_at: Mapped[datetime | None]

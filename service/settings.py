@@ -116,6 +116,17 @@ class Security(Section):
     session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
 
 
+class Privacy(Section):
+    emergency_hours: Annotated[int, Field(ge=1, le=72)] = 8
+    records_years: Annotated[int, Field(ge=0, le=100)] = 10
+    message_texts_months: Annotated[int, Field(ge=1, le=120)] = 6
+    job_runs_days: Annotated[int, Field(ge=31, le=3650)] = 400
+
+
+class Logs(Section):
+    format: Literal["text", "json"] = "text"
+
+
 class Settings(Section):
     """Everything that config.toml may say; `base` is the folder that relative paths start from."""
 
@@ -131,6 +142,8 @@ class Settings(Section):
     sms: Sms = Sms()
     backup: Backup = Backup()
     security: Security = Security()
+    privacy: Privacy = Privacy()
+    logs: Logs = Logs()
     base: Path = Field(default=ROOT, exclude=True)
 
     @property

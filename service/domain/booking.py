@@ -129,7 +129,9 @@ def reschedule(
     over = overbooking_reason.strip() if actor.role != Role.PATIENT else ""
     found = overbooked(session, wish) if over else place(session, actor, wish)
     kept = {"reason": visit.reason, "visit_type_id": visit.visit_type_id, "series_id": visit.series_id}
-    audit.record(session, actor, "appointment.move", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
+    places = ({"starts_at": at.starts_at, "doctor_id": at.doctor_id} for at in (visit, found))
+    subject, changes = f"appointment/{visit.id}", audit.changed(*places)
+    audit.record(session, actor, "appointment.move", patient_id=visit.patient_id, subject=subject, changes=changes)
     return add(session, actor, wish, found, **kept, rescheduled_from_id=visit.id, overbooking_reason=over or None)
 
 

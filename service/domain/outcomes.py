@@ -102,11 +102,11 @@ def undo(session: Session, actor: Actor, appointment_id: int) -> None:
         visit.status = "booked" if visit.arrived_at is None else "arrived"
         visit.cancelled_at = visit.cancelled_by = visit.cancellation_reason = visit.ended_at = None
         visit.cancelled_late = False
+    _note(session, actor, visit, "undo")
     try:
         session.flush()
     except IntegrityError:
         raise Conflict(_("Somebody else has this time now: book a new one.")) from None
-    _note(session, actor, visit, "undo")
 
 
 def to_complete(session: Session, actor: Actor) -> Sequence[Appointment]:
@@ -170,4 +170,5 @@ def _check_begun(visit: Appointment) -> None:
 
 
 def _note(session: Session, actor: Actor, visit: Appointment, verb: str) -> None:
-    audit.record(session, actor, f"appointment.{verb}", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
+    subject, changes = f"appointment/{visit.id}", audit.changes_of(visit)
+    audit.record(session, actor, f"appointment.{verb}", patient_id=visit.patient_id, subject=subject, changes=changes)

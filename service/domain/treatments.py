@@ -52,9 +52,10 @@ def to_record(session: Session, actor: Actor, appointment_id: int) -> Appointmen
     return visit
 
 
-def note_opened(session: Session, actor: Actor, visit: Appointment) -> None:
-    """Put on record that a doctor read a visit's treatment."""
-    audit.record(session, actor, "treatment.view", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
+def note_opened(session: Session, actor: Actor, visit: Appointment, *, with_treatment: bool = True) -> None:
+    """Put on record that somebody at the clinic opened a visit, or a doctor read its treatment."""
+    act = "treatment.view" if with_treatment else "appointment.view"
+    audit.record(session, actor, act, patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
 
 
 def record(
@@ -89,7 +90,12 @@ def record(
     elif any(getattr(treatment, name) != value for name, value in values.items()):
         _replace(session, actor, treatment, values)
         audit.record(
-            session, actor, "treatment.correct", patient_id=visit.patient_id, subject=f"appointment/{visit.id}"
+            session,
+            actor,
+            "treatment.correct",
+            patient_id=visit.patient_id,
+            subject=f"appointment/{visit.id}",
+            changes=audit.changes_of(treatment),
         )
     visit.status = "completed"
     return treatment

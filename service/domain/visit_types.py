@@ -91,8 +91,9 @@ def change(
         setattr(row, key, value)
     if archived != (row.archived_at is not None):
         row.archived_at = clock.now() if archived else None
+    changes = audit.changes_of(row)
     _flush(session)
-    audit.record(session, actor, "visit_type.change", subject=f"visit_type/{row.id}")
+    audit.record(session, actor, "visit_type.change", subject=f"visit_type/{row.id}", changes=changes)
     return row
 
 

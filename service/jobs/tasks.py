@@ -3,7 +3,7 @@
 The ledger decides what is done; a task that runs twice, late or never does no harm.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from service.domain import (
     messages,
     reminders,
     reports,
+    retention,
     sessions,
     throttle,
 )
@@ -321,7 +322,8 @@ class Tasks:
         with self._db.transaction() as session:
             exports.expire(session)
             throttle.prune(session)
-            job_runs.prune(session)
+            job_runs.prune(session, self._settings.privacy.job_runs_days)
+            retention.apply(session, self._settings.privacy)
             sessions.prune(session)
             stray = [file for file in files if not exports.has_claim_on_file(session, file.name)]
         stray += day_sheet_files.old(day_sheet_files.folder_of(self._settings), clock.today(self._zone))
@@ -333,6 +335,17 @@ class Tasks:
                 log.exception("file not removed", file=file.name)
         if stray:
             log.info("files removed", count=len(stray))
+
+    def forget_files(self, days: Sequence[date]) -> None:
+        """After an erasure: the exports that no row stands for, the day sheets of these days, the database's log."""
+        self.clean_up()
+        today = clock.today(self._zone)
+        for file in day_sheet_files.of_days(day_sheet_files.folder_of(self._settings), days):
+            file.unlink(missing_ok=True)
+        if today in days:  # the one that is needed if the power fails today
+            with self._db.reading() as session:
+                day_sheet_files.write(session, today, self._settings)
+        self._db.forget()
 
 
 def _why(error: Exception) -> str:

@@ -38,9 +38,9 @@ def show(appointment_id: int) -> ResponseReturnValue:
     actor, session = context.actor(), context.reading()
     row = appointments.fetch(session, actor, appointment_id)
     treatment = treatments.of_visit(session, actor, row)
-    if treatment is not None and actor.role == Role.DOCTOR:
-        with context.transaction_if_possible("treatment.view") as writing:
-            treatments.note_opened(writing, actor, row)
+    if actor.is_staff:
+        with context.transaction_if_possible("appointment.view") as writing:
+            treatments.note_opened(writing, actor, row, with_treatment=treatment is not None)
     record = url_for("patients.record", patient_id=row.patient_id) if actor.role == Role.DOCTOR else None
     return render_template(
         "appointments/show.html",

@@ -6,18 +6,22 @@ from typing import Any
 from flask import request, url_for
 
 from service import context
-from service.domain import outcomes, waiting_list
+from service.domain import emergencies, outcomes, waiting_list
 from service.domain.actor import Actor, Role
 from service.translation import gettext as _
 
 ROOMS = {
     "day_sheet": "today",
+    "emergencies": "patients",
+    "erasures": "patients",
     "guardians": "patients",
     "hit_visits": "time_off",
     "imports": "patients",
+    "looks": "treatments",
     "merging": "patients",
     "offers": "waiting_list",
     "patient_forms": "patients",
+    "record_changes": "patients",
     "visit_types": "doctors",
 }
 """Pages that belong to a link of another blueprint."""
@@ -52,9 +56,11 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
         doctors = _entry(_("Doctors"), "doctors.index", "heart-pulse")
         users = _entry(_("Users"), "users.index", "person-gear")
         running = _entry(_("Jobs"), "jobs.index", "clock-history")
+        unseen = emergencies.count_unseen(context.reading())
+        watched = _entry(_("Audit"), "audit.index", "shield-lock", unseen)
         return [
             {"title": None, "entries": [dashboard, today, calendar, people, reports]},
-            {"title": _("Running it"), "entries": [doctors, users, running]},
+            {"title": _("Running it"), "entries": [doctors, users, running, watched]},
         ]
     session = context.reading()
     open_visits = outcomes.count_to_complete(session, actor)

@@ -49,6 +49,12 @@ def sentences() -> dict[str, str]:
         "registered": _(
             "Thank you. If this address is new here you can sign in now. If it is known, use the password you had."
         ),
+        "patient_erased": _("The record is erased."),
+        "hold_put": _("The legal hold stands: nobody can erase this record."),
+        "hold_lifted": _("The legal hold is lifted."),
+        "emergency_opened": _("The record is open to you. Your reason is on record, and the admin is told."),
+        "cover_added": _("The other doctor stands in on these days."),
+        "cover_removed": _("That is ended."),
         "run_started": _("The job was started; its outcome appears here."),
         "signed_out": _("You are signed out."),
         "password_set": _("Your password is set. Please sign in."),

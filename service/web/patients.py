@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import context
-from service.domain import appointments, guardians, patient_records, patient_search, patients, treatments
+from service.domain import appointments, emergencies, guardians, patient_records, patient_search, patients, treatments
 from service.domain.actor import Role
 from service.domain.errors import NotFound
 from service.models import Patient
@@ -36,13 +36,16 @@ def index() -> ResponseReturnValue:
     if text:
         found = patient_search.search(session, actor, text, after=asked_id("after"))
         more = url_for("patients.index", q=text, after=found.after) if found.after else None
-        return render_template("patients/list.html", q=text, patients=found.patients, more_url=more, waiting=[])
+        return render_template(
+            "patients/list.html", q=text, patients=found.patients, more_url=more, waiting=[], opened=[]
+        )
     return render_template(
         "patients/list.html",
         q="",
         patients=patient_search.latest(session, actor),
         more_url=None,
         waiting=patient_search.to_confirm(session, actor),
+        opened=emergencies.current(session, actor),
     )
 
 
@@ -103,6 +106,7 @@ def _clinical(patient: Patient) -> str:
         last_visits=visits(last, actor),
         treatments=entries(page.treatments),
         older_url=older,
+        emergency_until=patients.emergency_until(session, actor, patient_id),
     )
 
 

@@ -78,7 +78,11 @@ class Visitor:
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
     def _is_page(self, address: str) -> bool:
-        return address.startswith(f"{self.url}/") and not address.endswith(("/", "/file")) and "#" not in address
+        return (
+            address.startswith(f"{self.url}/")
+            and not address.partition("?")[0].endswith(("/", "/file"))
+            and "#" not in address
+        )
 
     def violations(self) -> list[str]:
         """What axe-core finds wrong with the page as it is shown now."""

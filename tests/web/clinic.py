@@ -18,7 +18,7 @@ from service import logs
 from service.domain import exports, imports, reports, users
 from service.domain.actor import Actor
 from service.models import DoctorHours, HoursException, Report, Treatment, User
-from tests import waiting
+from tests import trust, waiting
 from tests.house import Browser, House, at, build
 
 NOW = at("2026-05-06 08:00")
@@ -53,6 +53,9 @@ class Clinic:
     waiting: int
     offer: int
     guest: int
+    cover: int
+    emergency: int
+    hold: int
     tokens: dict[str, str] = field(default_factory=dict)
     """Visitor -> the cookie of a session that is open already."""
 
@@ -93,6 +96,9 @@ class Clinic:
             "visit_type": self.visit_type,
             "waiting": self.waiting,
             "offer": self.offer,
+            "cover": self.cover,
+            "emergency": self.emergency,
+            "hold": self.hold,
             "job": "send_daily_reminders",
         }
 
@@ -127,6 +133,9 @@ MISSING: dict[str, object] = {
     "visit_type": 999_999,
     "waiting": 999_999,
     "offer": 999_999,
+    "cover": 999_999,
+    "emergency": 999_999,
+    "hold": 999_999,
     "job": "send_daily_letters",
 }
 
@@ -193,6 +202,9 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         waiting=waiting.entry(house, pia, doctor_id=doll, note="Lives next door"),
         offer=waiting.offer(house, waiting.entry(house, otto, days_ago=3), doll, at("2026-06-02 07:00")),
         guest=house.patient("Gus Gast", birth_date=date(1970, 1, 2)),
+        cover=trust.covered(house, doll, dora, at("2026-12-23 23:00"), at("2026-12-26 23:00")),
+        hold=trust.held(house, pia, "A claim in court", at("2026-04-20 07:00")),
+        emergency=trust.opened(house, dora, pia, "Fainted in the hall", at("2026-04-01 07:00")),
     )
 
 

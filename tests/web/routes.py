@@ -292,6 +292,43 @@ ROUTES: dict[str, Expected] = {
     "imports.step": Expected("/imports/{upload}", ADMIN, {"POST": 303}, {"act": "import"}, sees=ADMIN),
     "dashboard.dashboard": Expected("/dashboard", ADMIN, GET),
     "dashboard.refresh": Expected("/dashboard", ADMIN, {"POST": 303}),
+    "erasures.index": Expected("/erasures", ADMIN, GET),
+    "erasures.show": Expected("/patients/{patient}/erasure", ADMIN, GET, sees=ADMIN),
+    "erasures.erase": Expected(
+        "/patients/{patient}/erasure",
+        ADMIN,
+        {"POST": 409},  # there is a legal hold
+        {"sure": "y"},
+        sees=ADMIN,
+    ),
+    "erasures.put_hold": Expected(
+        "/patients/{patient}/holds", ADMIN, {"POST": 303}, {"reason": "A claim in court"}, sees=ADMIN
+    ),
+    "erasures.lift_hold": Expected("/patients/{patient}/holds/{hold}/lifting", ADMIN, {"POST": 303}, sees=ADMIN),
+    "record_changes.index": Expected(
+        "/patients/{patient}/changes", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
+    ),
+    "audit.index": Expected("/audit", ADMIN, GET),
+    "audit.file": Expected("/audit/file", ADMIN, GET),
+    "looks.index": Expected("/who-looked?patient_id={patient}", PATIENTS, GET, sees=frozenset({"patient"})),
+    "emergencies.new": Expected("/emergency", DOCTORS, GET),
+    "emergencies.create": Expected(
+        "/emergency",
+        DOCTORS,
+        {"POST": 303},
+        {"name": "Gus Gast", "birth_date": "1970-01-02", "reason": "Brought in unconscious"},
+    ),
+    "emergencies.mark_seen": Expected("/emergencies/{emergency}/review", ADMIN, {"POST": 303}, sees=ADMIN),
+    "doctors.add_cover": Expected(
+        "/doctors/{doctor}/covers",
+        DESK | ADMIN,
+        {"POST": 303},
+        {"cover_doctor_id": "2", "cover_first_day": "2026-07-01", "cover_last_day": "2026-07-03"},
+        sees=DESK | ADMIN,
+    ),
+    "doctors.remove_cover": Expected(
+        "/doctors/{doctor}/covers/{cover}/removal", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN, once=True
+    ),
     "jobs.index": Expected("/jobs", ADMIN, GET),
     "jobs.run_now": Expected("/jobs/{job}/runs", ADMIN, {"POST": 303}, sees=ADMIN),
 }
