@@ -93,17 +93,23 @@ def new_and_returning(
 
     With a doctor: for the first time, and before, at this doctor's.
     """
+    # The few rows of a patient, or of a doctor's month, are looked at one by one: coalesce() keeps SQLite from
+    # going through the much longer index of all that was ever completed, which it prefers.
     came = (
         select(Appointment.patient_id)
         .distinct()
-        .where(_within(start, end, doctor_id), Appointment.status.in_(list(statuses)))
+        .where(_within(start, end, doctor_id), func.coalesce(Appointment.status, "").in_(list(statuses)))
         .order_by(Appointment.patient_id)  # then what is looked up below lies side by side in the index
         .subquery()
     )
     earlier = aliased(Appointment)
-    before = and_(earlier.patient_id == came.c.patient_id, earlier.starts_at < start, earlier.status == "completed")
+    before = and_(
+        earlier.patient_id == came.c.patient_id,
+        earlier.starts_at < start,
+        func.coalesce(earlier.status, "") == "completed",
+    )
     if doctor_id is not None:
-        before = and_(before, earlier.doctor_id == doctor_id)
+        before = and_(before, func.coalesce(earlier.doctor_id, 0) == doctor_id)
     known_here = func.sum(case((exists().where(before), 1), else_=0))
     everyone, known = session.execute(select(func.count(), known_here).select_from(came)).one()
     return everyone - (known or 0), known or 0
