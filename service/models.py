@@ -573,6 +573,38 @@ class Report(Base):
     doctor: Mapped[Doctor] = relationship(lazy="raise")
 
 
+class ClinicReport(Base):
+    """The whole clinic's month, kept with the figures as of the run."""
+
+    __tablename__ = "clinic_reports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), unique=True)
+    visits: Mapped[int]
+    content: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    created_at: Mapped[datetime]
+
+
+class ReportVersion(Base):
+    """A report as it stood before it was made again on purpose."""
+
+    __tablename__ = "report_versions"
+    __table_args__ = (Index(None, "doctor_id", "month"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int | None] = mapped_column(ForeignKey("doctors.id"))
+    """None: the clinic's report."""
+    month: Mapped[str] = mapped_column(String(7))
+    content: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    created_at: Mapped[datetime]
+    """When this version was made."""
+    replaced_at: Mapped[datetime]
+    replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    reason: Mapped[str] = mapped_column(String(200))
+
+    replaced_by: Mapped[User | None] = relationship(lazy="raise")
+
+
 class Export(Base):
     """A patient's history as a file; the row is its own ledger."""
 

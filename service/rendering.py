@@ -56,6 +56,7 @@ def install(jinja: Environment, zone: ZoneInfo, language: str) -> None:
         month=words.month,
         birth_date=words.birth_date,
         iso=words.iso,
+        hours=hours,
         one_line=one_line,
         phone=phone,
     )
@@ -64,6 +65,11 @@ def install(jinja: Environment, zone: ZoneInfo, language: str) -> None:
 def one_line(text: str) -> str:
     """The text with every run of blanks and line breaks made one blank."""
     return " ".join(text.split())
+
+
+def hours(minutes: int) -> str:
+    """Minutes as hours: `7.5`, `8`."""
+    return f"{minutes / 60:.1f}".removesuffix(".0")
 
 
 @lru_cache(maxsize=4096)

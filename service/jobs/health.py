@@ -45,8 +45,9 @@ class Check:
 
 
 def checks(session: Session, jobs: list[JobState]) -> list[Check]:
-    """The jobs, the outbox and the exports, each ok, late, down or never."""
-    return [*(Check(job.title, job.state, job.state_words) for job in jobs), _outbox(session), _exports(session)]
+    """The jobs, the outbox, the exports and the backup, each ok, late, down or never."""
+    lines = [Check(job.title, job.state, job.state_words) for job in jobs]
+    return [*lines, _outbox(session), _exports(session), Check(_("Backup"), "never", _("not set up"))]
 
 
 def _outbox(session: Session) -> Check:

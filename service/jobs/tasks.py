@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from service import clock, database
 from service.database import Database
 from service.domain import (
+    clinic_reports,
     exports,
     history_csv,
     import_files,
@@ -183,7 +184,7 @@ class Tasks:
         return {"date": slot, "run": run.as_dict(), "total": total.as_dict()}
 
     def _report(self, month: str, keep: Callable[[], None]) -> dict[str, Any]:
-        """Make the month's report for each doctor who has none; one that fails never stops the others."""
+        """Make the month's report for each doctor who has none, then the clinic's; one that fails stops no other."""
         with self._db.reading() as session:
             due, already = reports.missing(session, month, self._zone)
         made = failed = 0
@@ -197,6 +198,16 @@ class Tasks:
             except Exception:
                 log.exception("report failed", doctor_id=doctor_id, month=month)
                 failed += 1
+        keep()
+        with self._db.reading() as session:
+            whole = (
+                clinic_reports.produce(session, month, self._zone)
+                if clinic_reports.is_missing(session, month, self._zone)
+                else None
+            )
+        if whole is not None:
+            with self._db.transaction() as session:
+                clinic_reports.store(session, month, whole)
         if failed:
             raise Unfinished(f"{failed} of {len(due)} reports failed, {made} made")
         return {"month": month, "made": made, "already": already, "failed": 0}

@@ -11,6 +11,7 @@ from service.domain.actor import Actor, Role
 from service.translation import gettext as _
 
 ROOMS = {
+    "clinic_reports": "reports",
     "day_sheet": "today",
     "emergencies": "patients",
     "erasures": "patients",
@@ -68,13 +69,15 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
     if actor.role == Role.DOCTOR:
         close = _entry(_("Close the day"), "outcomes.to_complete", "check-circle", open_visits)
         mine = _entry(_("My reports"), "reports.index", "file-earmark-text")
-        return [{"title": None, "entries": [today, calendar, people, close, away, mine]}]
+        figures = _entry(_("My figures"), "figures.show", "speedometer2")
+        return [{"title": None, "entries": [today, calendar, people, close, away, mine, figures]}]
     waiting = _entry(_("Waiting list"), "waiting_list.index", "hourglass-split", waiting_list.count(session, actor))
     complete = _entry(_("To complete"), "outcomes.to_complete", "check-circle", open_visits)
     hours = _entry(_("Doctors' hours"), "doctors.index", "clock-history")
+    figures = _entry(_("The day in figures"), "figures.show", "speedometer2")
     return [
         {"title": None, "entries": [today, calendar, people, waiting, complete]},
-        {"title": _("Clinic"), "entries": [hours, away]},
+        {"title": _("Clinic"), "entries": [hours, away, figures]},
     ]
 
 

@@ -61,6 +61,7 @@ def sentences() -> dict[str, str]:
         "demo_ready": _("The demo clinic is ready. Sign in with one of its accounts and the password you saw."),
         "imported": _("The file is imported."),
         "import_cancelled": _("The file is removed, and nothing of it was imported."),
+        "report_remade": _("The report was made again; what it said before is kept below."),
         "refreshed": _("The figures were counted anew."),
     }
 

@@ -15,9 +15,9 @@ import time_machine
 from sqlalchemy import select
 
 from service import logs
-from service.domain import exports, imports, reports, users
+from service.domain import clinic_reports, exports, imports, reports, users
 from service.domain.actor import Actor
-from service.models import DoctorHours, HoursException, Report, Treatment, User
+from service.models import ClinicReport, DoctorHours, HoursException, Report, Treatment, User
 from tests import trust, waiting
 from tests.house import Browser, House, at, build
 
@@ -45,6 +45,7 @@ class Clinic:
     other_export: str
     report: int
     other_report: int
+    clinic_report: int
     invite: str
     upload: str
     block: int
@@ -89,6 +90,7 @@ class Clinic:
             "guest": self.guest,
             "export": self.export,
             "report": self.report,
+            "clinic_report": self.clinic_report,
             "invite": self.invite,
             "upload": self.upload,
             "block": self.block,
@@ -126,6 +128,7 @@ MISSING: dict[str, object] = {
     "guest": 999_999,
     "export": "0" * 32,
     "report": 999_999,
+    "clinic_report": 999_999,
     "invite": "A" * 43,
     "upload": "0" * 32,
     "block": 999_999,
@@ -194,6 +197,7 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         other_export=exported(house, people["other patient"], otto),
         report=reported(house, doll, "2026-04"),
         other_report=reported(house, dora, "2026-04"),
+        clinic_report=clinic_reported(house, "2026-04"),
         invite=invited(house),
         upload=uploaded(house, people["admin"]),
         block=first_block(house, doll),
@@ -227,6 +231,16 @@ def reported(house: House, doctor: int | None, month: str) -> int:
         return next(
             row.id for row in session.scalars(select(Report)).all() if (row.doctor_id, row.month) == (doctor, month)
         )
+
+
+def clinic_reported(house: House, month: str) -> int:
+    """The clinic's report of a month; returns its id."""
+    with house.reading() as session:
+        content = clinic_reports.produce(session, month, house.settings.clinic.zone)
+    with house.writing() as session:
+        clinic_reports.store(session, month, content)
+    with house.reading() as session:
+        return session.scalars(select(ClinicReport.id).where(ClinicReport.month == month)).one()
 
 
 def invited(house: House, address: str = "nina@clinic.example") -> str:

@@ -22,6 +22,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             "/to-complete",
             *_people(clinic),
             "/dashboard",
+            "/figures",
         ],
         "admin": [
             *_days(clinic),
@@ -48,6 +49,8 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             "/reports",
             f"/reports/{clinic.report}",
             f"/reports/{clinic.other_report}",
+            f"/clinic-reports/{clinic.clinic_report}",
+            "/figures",
             "/treatments",
         ],
     }
@@ -88,6 +91,7 @@ def _doctor(patient: int, visits: list[int], export: str, report: int) -> list[s
         f"/exports/{export}",
         "/reports",
         f"/reports/{report}",
+        "/figures",
         "/to-complete",
         "/appointments/new?q=a",
         *PAPER,

@@ -41,6 +41,7 @@ class Expected:
 
 GET = {"GET": 200}
 PASSWORD = "slow boats drift home"
+REMAKE = {"reason": "Notes came late", "seen": "2026-05-06T08:00:00+00:00"}
 
 ROUTES: dict[str, Expected] = {
     "static": Expected("/static/css/rounds.css", ANYONE, GET),
@@ -286,6 +287,13 @@ ROUTES: dict[str, Expected] = {
     "reports.index": Expected("/reports", DOCTORS | ADMIN, GET),
     "reports.show": Expected("/reports/{report}", DOCTORS | ADMIN, GET, sees=frozenset({"doctor"}) | ADMIN),
     "reports.file": Expected("/reports/{report}/file", DOCTORS | ADMIN, GET, sees=frozenset({"doctor"}) | ADMIN),
+    "reports.remake": Expected("/reports/{report}/remake", ADMIN, {"POST": 303}, REMAKE, sees=ADMIN),
+    "clinic_reports.show": Expected("/clinic-reports/{clinic_report}", ADMIN, GET, sees=ADMIN),
+    "clinic_reports.file": Expected("/clinic-reports/{clinic_report}/file", ADMIN, GET, sees=ADMIN),
+    "clinic_reports.remake": Expected(
+        "/clinic-reports/{clinic_report}/remake", ADMIN, {"POST": 303}, REMAKE, sees=ADMIN
+    ),
+    "figures.show": Expected("/figures", DOCTORS | DESK, GET),
     "imports.index": Expected("/imports", ADMIN, GET),
     "imports.upload": Expected("/imports", ADMIN, {"POST": 422}, {"kind": "patients"}),
     "imports.show": Expected("/imports/{upload}", ADMIN, GET, sees=ADMIN),
