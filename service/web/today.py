@@ -84,16 +84,16 @@ def _fits(shown: list[Visit]) -> dict[int, dict[str, Any]]:
 
 
 def _columns(rows: Sequence[Appointment], actor: Actor) -> list[Column]:
-    """The day by state; of a long one the next who are booked, and the latest of what is settled, which come first."""
+    """The day by state; of a long one the next who are booked, and the latest of what is settled."""
     by_state: dict[str, list[Appointment]] = {key: [] for key in ("booked", "arrived", "completed", "not_coming")}
     for row in rows:
         by_state[row.status if row.status in by_state else "not_coming"].append(row)
     limits = {} if "all" in request.args else {"booked": NEXT, "completed": LATEST, "not_coming": LATEST}
     columns = []
     for key, found in by_state.items():
-        if key in ("completed", "not_coming"):
-            found.reverse()
-        shown = found[: limits.get(key)]
+        if key == "completed":
+            found.reverse()  # what was done last is asked for most
+        shown = found[-limits.get(key, 0) :] if key == "not_coming" else found[: limits.get(key)]
         columns.append(Column(key, _title(key), visits(shown, actor), left_out=len(found) - len(shown)))
     return columns
 
