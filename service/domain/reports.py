@@ -78,7 +78,7 @@ def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> dic
             "open_minutes": open_minutes(session, doctor_id, stay, zone),
         },
         "compared": month_figures.compared(session, month, zone, doctor_id),
-        "unfinished": [_unfinished(visit) for visit in visits if lacks(visit)],
+        "unfinished": [_unfinished(visit) for visit in visits if lacks(visit.status, visit.treatment_id)],
         "visits": [
             {
                 **_about(visit),
@@ -102,10 +102,29 @@ def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> dic
     }
 
 
-def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> Sequence[Any]:
+class Visit(NamedTuple):
+    """A visit of the month, in the order of the columns of _visits()."""
+
+    id: int
+    starts_at: datetime
+    ends_at: datetime
+    created_at: datetime
+    status: str
+    cancelled_late: bool
+    reason: str
+    patient_id: int
+    name: str
+    booked_type: str | None
+    visit_type: str | None
+    diagnosis: str | None
+    treatment: str | None
+    treatment_id: int | None
+
+
+def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> list[Visit]:
     """The doctor's visits of a month with what was found and done, in order; without those that were moved."""
     start, end = clock.month_bounds(month, zone)
-    return session.execute(
+    rows = session.execute(
         select(
             Appointment.id,
             Appointment.starts_at,
@@ -114,13 +133,13 @@ def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> Seq
             Appointment.status,
             Appointment.cancelled_late,
             Appointment.reason,
-            Patient.id.label("patient_id"),
+            Patient.id,
             Patient.name,
-            VisitType.name.label("booked_type"),
+            VisitType.name,
             Treatment.visit_type,
             Treatment.diagnosis,
             Treatment.treatment,
-            Treatment.id.label("treatment_id"),
+            Treatment.id,
         )
         .join(Patient, Patient.id == Appointment.patient_id)
         .outerjoin(VisitType, VisitType.id == Appointment.visit_type_id)
@@ -128,10 +147,11 @@ def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> Seq
         .where(Appointment.doctor_id == doctor_id, Appointment.starts_at >= start, Appointment.starts_at < end)
         .where(visit_counts.STANDS)
         .order_by(Appointment.starts_at, Appointment.id)
-    ).all()
+    )
+    return [Visit._make(row) for row in rows]
 
 
-def _about(visit: Any) -> dict[str, Any]:
+def _about(visit: Visit) -> dict[str, Any]:
     """Which visit it is."""
     return {
         "appointment_id": visit.id,
@@ -141,15 +161,15 @@ def _about(visit: Any) -> dict[str, Any]:
     }
 
 
-def _unfinished(visit: Any) -> dict[str, Any]:
-    return {**_about(visit), "lacks": lacks(visit)}
+def _unfinished(visit: Visit) -> dict[str, Any]:
+    return {**_about(visit), "lacks": lacks(visit.status, visit.treatment_id)}
 
 
-def lacks(visit: Any) -> str | None:
+def lacks(status: str, treatment_id: int | None) -> str | None:
     """What a visit of a month that is over still waits for: its `outcome`, or the `note` of what was done."""
-    if visit.status in ("booked", "arrived"):
+    if status in ("booked", "arrived"):
         return "outcome"
-    return "note" if visit.status == "completed" and visit.treatment_id is None else None
+    return "note" if status == "completed" and treatment_id is None else None
 
 
 class Stay(NamedTuple):
