@@ -68,7 +68,10 @@ def _settings(ctx: click.Context) -> Settings:
     chosen = None
     while here is not None and not chosen:
         chosen, here = here.params.get("config"), here.parent
-    return load(Path(chosen) if chosen else None)
+    settings = load(Path(chosen) if chosen else None)
+    if settings.logs.format != "text":
+        logs.configure(settings.logs.format)
+    return settings
 
 
 def command(name: str, **options: Any) -> Callable[[Command], click.Command]:
