@@ -14,7 +14,7 @@ import click
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from service import __version__, clock, database, demo, logs
+from service import __version__, checkup, clock, database, demo, logs
 from service.database import DatabaseError
 from service.domain import audit_check, exports, passwords, reminders, reports, users
 from service.domain.actor import SYSTEM
@@ -35,7 +35,7 @@ class Rounds(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
-        except (SettingsError, DatabaseError, DomainError) as error:
+        except (SettingsError, DatabaseError, DomainError, checkup.Trouble) as error:
             _leave(str(error))
         except DBAPIError as error:
             _leave(database.explain(error))
@@ -242,7 +242,7 @@ def run_reminders(settings: Settings, day: datetime | None, dry_run: bool, as_js
     with _opened(settings) as wiring:
         if dry_run:
             with wiring.database.transaction() as session:
-                planned = reminders.preview(session, on, zone, wiring.channel.name)
+                planned = reminders.preview(session, on, zone, wiring.channels.email.name)
                 run, total = planned.as_dict(), reminders.total(session, on, zone).as_dict()
         else:
             outcome = _executed(wiring, "send_daily_reminders", on.isoformat())
@@ -312,6 +312,21 @@ def verify(settings: Settings) -> None:
         whole = audit_check.verify(session)
     click.echo(f"The audit is whole: {whole.entries} entries, {whole.emptied} with details emptied by an erasure.")
     click.echo(f"It ends with entry {whole.last_id}, seal {whole.seal}")
+
+
+@command("check")
+@click.option("--send-to", metavar="ADDRESS", help="Send a test message to an e-mail address or a telephone number.")
+def check(settings: Settings, send_to: str | None) -> None:
+    """Try settings, database, folders, clock, mail and SMS: a line each, ok or what to do."""
+    wiring = connect(settings, "command")
+    lines = list(checkup.of_all(wiring))
+    if send_to is not None:
+        lines.append(checkup.send(wiring.channels, settings, send_to))
+    wiring.database.close()
+    for _well, words in lines:
+        click.echo(words)
+    if not all(well for well, _words in lines):
+        raise checkup.Trouble("Not all is well: the lines that do not begin with ok say what to do.")
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -22,7 +22,7 @@ def dashboard() -> ResponseReturnValue:
         doctors=figure_views.doctors(stats["next_by_doctor"]),
         heat=figure_views.heat(stats["busy_hours"]),
         jobs=jobs.table(states),
-        health=health.checks(context.reading(), states),
+        health=health.checks(context.reading(), states, context.wiring().settings),
     )
 
 
