@@ -139,6 +139,12 @@ def withdraw(session: Session, actor: Actor, appointment_id: int) -> None:
         )
 
 
+def proposed(session: Session, appointment_id: int) -> Sequence[FreeTime]:
+    """The times that were proposed instead of a visit's own and are still ahead; none where nothing was proposed."""
+    row = session.get(MoveProposal, appointment_id)
+    return [] if row is None else _read(row, session.get_one(Appointment, appointment_id))
+
+
 Found = Row[int, datetime, datetime, str, int | None]
 
 
