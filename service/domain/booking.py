@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import appointments, audit, free_times, patients, texts, visit_types
+from service.domain import announcements, appointments, audit, free_times, patients, texts, visit_types
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.free_times import FreeTime
@@ -52,8 +52,9 @@ def book(
     reason: str = "",
     visit_type_id: int | None = None,
     overbooking_reason: str = "",
+    announce: bool = True,
 ) -> Appointment:
-    """Book a visit at an instant, with a doctor or (None) any of the department who is free then.
+    """Book a visit at an instant, with a doctor or (None) any of the department who is free then, and confirm it.
 
     The same account, patient, doctor and time again while it is booked is the same booking. With an
     `overbooking_reason` staff book whatever else is there. Raises NotFound, Invalid, Taken.
@@ -71,7 +72,12 @@ def book(
     found = overbooked(session, wish) if over else place(session, actor, wish)
     if actor.role == Role.PATIENT:
         _check_open(session, patient_id, rules)
-    return add(session, actor, wish, found, reason=reason, visit_type_id=visit_type_id, overbooking_reason=over or None)
+    visit = add(
+        session, actor, wish, found, reason=reason, visit_type_id=visit_type_id, overbooking_reason=over or None
+    )
+    if announce:
+        announcements.booked(session, visit)
+    return visit
 
 
 def look(session: Session, *, patient_id: int, doctor_id: int | None, starts_at: datetime, over: bool) -> None:
@@ -130,7 +136,9 @@ def reschedule(
     found = overbooked(session, wish) if over else place(session, actor, wish)
     kept = {"reason": visit.reason, "visit_type_id": visit.visit_type_id, "series_id": visit.series_id}
     audit.record(session, actor, "appointment.move", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
-    return add(session, actor, wish, found, **kept, rescheduled_from_id=visit.id, overbooking_reason=over or None)
+    new = add(session, actor, wish, found, **kept, rescheduled_from_id=visit.id, overbooking_reason=over or None)
+    announcements.moved(session, new)
+    return new
 
 
 def place(session: Session, actor: Actor, wish: Wish) -> FreeTime:

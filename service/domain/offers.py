@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
-from service.domain import audit, booking, free_times, patients, waiting_list
+from service.domain import announcements, audit, booking, free_times, patients, waiting_list
 from service.domain.actor import Actor, Role
 from service.domain.booking import Wish
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
@@ -69,6 +69,7 @@ def make(
     )
     session.add(offer)
     session.flush()
+    announcements.offered(session, offer, entry)
     audit.record(session, actor, "offer.make", patient_id=entry.patient_id, subject=f"offer/{offer.id}")
     return offer
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, sessions
+from service.domain import audit, outbox, sessions
 from service.domain.actor import SYSTEM, Actor, Role
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from service.models import Doctor, Guardian, Installation, Patient, User, UserToken
@@ -56,6 +56,8 @@ def add(
     elif role == Role.PATIENT:
         number, born = checked_phone(phone, country), checked_birth_date(birth_date, zone)
         give_record(session, user, birth_date=born, phone=number)
+    if password_hash is None and actor.role != Role.SYSTEM:  # a command prints the link
+        outbox.to_user(session, "invite", user, event="user.add")
     audit.record(session, actor, "user.add", subject=f"user/{user.id}")
     return user
 
