@@ -45,9 +45,7 @@ def proposal_withdrawn(session: Session, visit: Appointment) -> None:
 
 def offered(session: Session, offer: Offer, entry: WaitingEntry) -> None:
     """A time is held for somebody on the waiting list."""
-    outbox.to_patient(
-        session, "waiting_list_offer", entry.patient_id, event="offer.make", about=f"offer/{offer.id}"
-    )
+    outbox.to_patient(session, "waiting_list_offer", entry.patient_id, event="offer.make", about=f"offer/{offer.id}")
 
 
 def _tell(

@@ -15,7 +15,7 @@ from service.domain import announcements, appointments, audit, free_times, patie
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.free_times import FreeTime
-from service.models import Appointment, Doctor, Patient
+from service.models import Appointment, Doctor, MoveProposal, Patient
 from service.settings import Booking
 from service.translation import gettext as _
 
@@ -122,7 +122,7 @@ def reschedule(
         return _moved_before(session, visit, doctor_ids, starts_at)
     if visit.status != "booked":
         raise Conflict(_("This visit is not booked any more, so it cannot be moved."))
-    check_cutoff(actor, visit, rules)
+    check_cutoff(session, actor, visit, rules)
     if visit.starts_at == starts_at and visit.doctor_id in doctor_ids:
         raise Invalid(_("The visit is at that time already: choose another one."), "starts_at")
     now = clock.now()
@@ -247,9 +247,12 @@ def locked_doctors(session: Session, doctor_ids: Sequence[int] | None, departmen
     return found
 
 
-def check_cutoff(actor: Actor, visit: Appointment, rules: Booking) -> None:
-    """Patients move and cancel their own visits until the cut-off. Raises Conflict after it."""
-    if actor.role == Role.PATIENT and is_late(visit, rules):
+def check_cutoff(session: Session, actor: Actor, visit: Appointment, rules: Booking) -> None:
+    """Patients move and cancel their own visits until the cut-off, or when the clinic itself asked them to move.
+
+    Raises Conflict after it.
+    """
+    if actor.role == Role.PATIENT and is_late(visit, rules) and session.get(MoveProposal, visit.id) is None:
         raise Conflict(
             _("It is too late to change this visit here (%(hours)s hours before): please call the clinic.")
             % {"hours": rules.cancel_cutoff_hours}

@@ -50,7 +50,9 @@ def of(session: Session, message: Message, visits: Sequence[Appointment], clinic
         "by_phone": f" ({clinic.phone})" if clinic.phone else "",
     }
     if visits:
-        return Facts(values | _of_visits(session, message, visits, words, clinic), _times(session, message, words, clinic))
+        return Facts(
+            values | _of_visits(session, message, visits, words, clinic), _times(session, message, words, clinic)
+        )
     kind, _, key = (message.about or "").partition("/")
     if kind == "offer":
         values |= _of_offer(session, session.get_one(Offer, int(key)), message, words)

@@ -53,9 +53,7 @@ def make(
 def find(session: Session, token: str, *purposes: str) -> MessageLink:
     """What a token is for. Raises NotFound for one that was never given out, Gone for one whose time is over."""
     link = session.scalar(
-        select(MessageLink).where(
-            MessageLink.token_hash == sessions.digest(token), MessageLink.purpose.in_(purposes)
-        )
+        select(MessageLink).where(MessageLink.token_hash == sessions.digest(token), MessageLink.purpose.in_(purposes))
     )
     if link is None:
         raise NotFound
@@ -66,19 +64,21 @@ def find(session: Session, token: str, *purposes: str) -> MessageLink:
 
 def visits(session: Session, link: MessageLink) -> Sequence[Appointment]:
     """The visits its message told of, as they stand now: of one that was moved, the one that took its place."""
-    standing = {}
-    for visit in _chain(session, link):
-        if visit.rescheduled_at is None:
-            standing[visit.id] = visit
-    return sorted(standing.values(), key=lambda visit: (visit.starts_at, visit.id))
+    standing = [one for one in _chain(session, link) if one.rescheduled_at is None]
+    return sorted(standing, key=lambda one: (one.starts_at, one.id))
+
+
+def visit(session: Session, link: MessageLink, appointment_id: int) -> Appointment:
+    """One of the link's visits, or what it was before it was moved. Raises NotFound for any other visit."""
+    for one in _chain(session, link):
+        if one.id == appointment_id:
+            return one
+    raise NotFound
 
 
 def actor(session: Session, link: MessageLink, appointment_id: int, address: str) -> Actor:
     """Who acts by the link on one of its visits: that visit's patient. Raises NotFound for any other visit."""
-    for visit in _chain(session, link):
-        if visit.id == appointment_id:
-            return patient(visit.patient_id, address)
-    raise NotFound
+    return patient(visit(session, link, appointment_id).patient_id, address)
 
 
 def patient(patient_id: int, address: str) -> Actor:
@@ -118,13 +118,12 @@ def _chain(session: Session, link: MessageLink) -> list[Appointment]:
     """All visits the link is about: its own, those of the same message, and what they were moved to."""
     covered = select(Message.appointment_id).where(Message.covered_by == link.message_id)
     which = or_(Appointment.id == link.appointment_id, Appointment.id.in_(covered))
-    series = select(Message.appointment_id).where(
-        Message.id == link.message_id, Message.rule == "booking_confirmation"
-    )
+    series = select(Message.appointment_id).where(Message.id == link.message_id, Message.rule == "booking_confirmation")
     which = or_(which, Appointment.series_id.in_(series))
-    found = {visit.id: visit for visit in session.scalars(appointments.with_people().where(which))}
-    newest = set(found)
+    newest = {one.id: one for one in session.scalars(appointments.with_people().where(which))}
+    found: dict[int, Appointment] = {}
     while newest:
-        moved = session.scalars(appointments.with_people().where(Appointment.rescheduled_from_id.in_(newest)))
-        newest = {visit.id for visit in moved if found.setdefault(visit.id, visit) is visit}
+        found |= newest
+        moved = appointments.with_people().where(Appointment.rescheduled_from_id.in_(newest))
+        newest = {one.id: one for one in session.scalars(moved) if one.id not in found}
     return list(found.values())

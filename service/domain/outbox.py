@@ -76,7 +76,14 @@ def to_patient(
         session.add(found)
         session.flush()
     elif found.status in ("queued", "skipped") or (again and found.status in ("sent", "failed", "unknown")):
-        anew = {"created_at": now, "sent_at": None, "attempts": 0, "last_error": None, "answer": None, "covered_by": None}
+        anew = {
+            "created_at": now,
+            "sent_at": None,
+            "attempts": 0,
+            "last_error": None,
+            "answer": None,
+            "covered_by": None,
+        }
         for name, value in (values | anew).items():
             setattr(found, name, value)
     return found

@@ -80,7 +80,7 @@ def cancel(session: Session, actor: Actor, appointment_id: int, *, reason: str, 
         raise Conflict(_("This visit is over or was moved, so it cannot be cancelled."))
     if actor.role == Role.PATIENT and visit.status == "arrived":
         raise Conflict(_("You have arrived for this visit: please tell the desk."))
-    booking.check_cutoff(actor, visit, rules)
+    booking.check_cutoff(session, actor, visit, rules)
     visit.cancellation_reason = booking.checked_reason(reason) or None
     visit.status, visit.cancelled_at = "cancelled", clock.now()
     visit.cancelled_by = "patient" if actor.role == Role.PATIENT else "clinic"

@@ -119,7 +119,9 @@ def store(session: Session, doctor_id: int, month: str, content: dict[str, Any])
     report_id = session.execute(statement).scalar_one_or_none()
     if report_id is not None:
         user = session.scalar(
-            select(User).join(Doctor, Doctor.user_id == User.id).where(Doctor.id == doctor_id, User.disabled_at.is_(None))
+            select(User)
+            .join(Doctor, Doctor.user_id == User.id)
+            .where(Doctor.id == doctor_id, User.disabled_at.is_(None))
         )
         if user is not None:
             outbox.to_user(session, "report_ready", user, event="report.make", about=f"report/{report_id}")
