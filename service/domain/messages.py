@@ -62,7 +62,7 @@ def claim(session: Session, owner: str, clinic: Clinic, scope: ColumnElement[boo
         return None
     message = session.get_one(Message, taken, populate_existing=True)
     visits = _visits(session, message)
-    reason = _why_not(message, visits[0], now) if visits else None
+    reason = _why_not(message, visits[0], now) if visits else letters.outdated(session, message)
     if reason is not None:
         message.status, message.skip_reason = "skipped", reason
         _uncover(session, message, now)
