@@ -238,7 +238,7 @@ def run_reminders(settings: Settings, day: datetime | None, dry_run: bool, as_js
     with _opened(settings) as wiring:
         if dry_run:
             with wiring.database.transaction() as session:
-                planned = reminders.preview(session, on, zone, wiring.channel.name)
+                planned = reminders.preview(session, on, zone, wiring.channels.email.name)
                 run, total = planned.as_dict(), reminders.total(session, on, zone).as_dict()
         else:
             outcome = _executed(wiring, "send_daily_reminders", on.isoformat())

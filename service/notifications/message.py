@@ -32,7 +32,7 @@ class Letter:
     unsubscribe_url: str = ""
     """Where a mail program may say, without signing in, that no more are wanted."""
     message_id: str = ""
-    """The same at every attempt, so that a mail that comes twice is seen as one; also the gateway's idempotency key."""
+    """The same at every attempt, so that what arrives twice is seen as one; also the gateway's idempotency key."""
 
 
 def message_id(row_id: int, created_at: datetime, public_url: str) -> str:
@@ -57,6 +57,10 @@ class DeliveryError(Exception):
         self.connection = connection
 
 
+class Unsure(Exception):
+    """The line broke while the content was leaving: the message may have arrived."""
+
+
 class Channel(Protocol):
     """A way to reach a recipient."""
 
@@ -65,5 +69,8 @@ class Channel(Protocol):
     def send(self, letter: Letter, before_data: Callable[[], None]) -> str | None:
         """Deliver, calling `before_data` once just before the content leaves; returns the other side's answer.
 
-        Raises DeliveryError.
+        Raises DeliveryError, or Unsure when nobody can know.
         """
+
+    def close(self) -> None:
+        """There is nothing more to send for now: give back what was kept open."""
