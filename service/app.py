@@ -16,6 +16,8 @@ from service.web import (
     booking,
     calendar,
     clinic_reports,
+    consent,
+    contact_links,
     dashboard,
     day_sheet,
     doctors,
@@ -33,6 +35,7 @@ from service.web import (
     merging,
     navigation,
     notices,
+    offer_links,
     offers,
     outcomes,
     patient_forms,
@@ -46,6 +49,7 @@ from service.web import (
     today,
     treatments,
     users,
+    visit_links,
     visit_types,
     waiting_list,
 )
@@ -57,6 +61,8 @@ PAGES = (
     booking,
     calendar,
     clinic_reports,
+    consent,
+    contact_links,
     dashboard,
     day_sheet,
     doctors,
@@ -72,6 +78,7 @@ PAGES = (
     jobs,
     looks,
     merging,
+    offer_links,
     offers,
     outcomes,
     patient_forms,
@@ -85,6 +92,7 @@ PAGES = (
     today,
     treatments,
     users,
+    visit_links,
     visit_types,
     waiting_list,
 )
@@ -96,6 +104,12 @@ class RowId(IntegerConverter):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"min": 1, "max": 2**63 - 1, **options})
+
+
+class Token(BaseConverter):
+    """What a link in a message holds: 256 bits."""
+
+    regex = r"[A-Za-z0-9_-]{43}"
 
 
 class ExportId(BaseConverter):
@@ -114,7 +128,7 @@ def create_app(wiring: Wiring) -> Flask:
         MAX_FORM_PARTS=200,
         WTF_CSRF_SECRET_KEY=wiring.secret_key,
     )
-    app.url_map.converters.update(row_id=RowId, export_id=ExportId)
+    app.url_map.converters.update(row_id=RowId, export_id=ExportId, token=Token)
     app.session_interface = Cookies(wiring.secret_key)
     rendering.install(app.jinja_env, settings.clinic.zone, settings.clinic.language)
     for page in PAGES:

@@ -9,11 +9,11 @@ from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session, contains_eager, undefer
 
 from service import clock
-from service.domain import audit, capacity, month_figures, report_versions, visit_counts
+from service.domain import audit, capacity, month_figures, outbox, report_versions, visit_counts
 from service.domain.actor import Actor, Role
 from service.domain.appointments import read_key
 from service.domain.errors import Invalid, NotFound
-from service.models import Appointment, Doctor, Patient, Report, Treatment, VisitType
+from service.models import Appointment, Doctor, Patient, Report, Treatment, User, VisitType
 from service.translation import gettext as _
 
 PAGE = 36
@@ -205,7 +205,18 @@ def open_minutes(session: Session, doctor_id: int, stay: Stay, zone: ZoneInfo) -
 def store(session: Session, doctor_id: int, month: str, content: dict[str, Any]) -> bool:
     """Keep a report; False when another run was faster, whose report stays."""
     values = {"doctor_id": doctor_id, "visits": len(content["visits"])}
-    return report_versions.store(session, Report, "report", month=month, content=content, **values) is not None
+    report_id = report_versions.store(session, Report, "report", month=month, content=content, **values)
+    if report_id is not None:
+        _tell(session, doctor_id, report_id)
+    return report_id is not None
+
+
+def _tell(session: Session, doctor_id: int, report_id: int) -> None:
+    """Write to the doctor that the report is there, which is all that the message says."""
+    active = Doctor.id == doctor_id, User.disabled_at.is_(None)
+    user = session.scalar(select(User).join(Doctor, Doctor.user_id == User.id).where(*active))
+    if user is not None:
+        outbox.to_user(session, "report_ready", user, event="report.make", about=f"report/{report_id}")
 
 
 def fetch(session: Session, actor: Actor, report_id: int) -> Report:
