@@ -91,6 +91,7 @@ class Messages(Section):
     daily_cap: Annotated[int, Field(ge=1, le=1000)] = 5
     templates: str = ""
     morning_sheet_to: str = ""
+    advance_hours: Literal[0, 24, 48, 72] = 0
 
 
 class Email(Section):
@@ -148,6 +149,12 @@ class Settings(Section):
     def day_sheets(self) -> Path:
         """The folder of the day sheets that are written every morning."""
         return self.base / self.exports.folder / "day"
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The channels patients are told by; before any is set up that is e-mail, which then goes to the console."""
+        set_up = {"email": self.email.enabled, "sms": self.sms.enabled}
+        return tuple(name for name, enabled in set_up.items() if enabled) or ("email",)
 
     @property
     def imports(self) -> Path:

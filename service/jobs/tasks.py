@@ -4,7 +4,7 @@ The ledger decides what is done; a task that runs twice, late or never does no h
 """
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -62,6 +62,7 @@ class Tasks:
         self._jobs = {
             "write_day_sheets": self._write_sheets,
             "send_daily_reminders": self._remind,
+            "send_advance_reminders": self._remind_ahead,
             "generate_monthly_report": self._report,
         }
 
@@ -169,17 +170,33 @@ class Tasks:
         return {"date": slot, "sheets": sheets, "visits": visits}
 
     def _remind(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
-        """Plan the reminders of a day and send them: `run` is what this call changed, `total` the day so far."""
+        """Remind of a day's visits, and of the next day's early ones."""
         day = date.fromisoformat(slot)
         if day < clock.today(self._zone):
             return {"date": slot, "reason": "day_is_over"}
+        outcome = self._tell(reminders.of_day(day, self._zone), keep)
+        early = self._tell(reminders.early(day, self._zone), keep)
+        next_day = (day + timedelta(days=1)).isoformat()
+        return {"date": slot, **outcome, "early": {"date": next_day, **early}}
+
+    def _remind_ahead(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
+        """Remind of the visits so many hours ahead as the clinic has chosen."""
+        day = date.fromisoformat(slot)
+        if day < clock.today(self._zone):
+            return {"date": slot, "reason": "day_is_over"}
+        spans = reminders.ahead(day, self._zone, self._settings.messages.advance_hours)
+        days = [self._tell(span, keep) for span in spans]
+        return {"date": slot, "run": _sum(days, "run"), "total": _sum(days, "total")}
+
+    def _tell(self, span: reminders.Span, keep: Callable[[], None]) -> dict[str, Any]:
+        """Plan the reminders of a span and send them: `run` is what this call changed, `total` the span so far."""
         with self._db.transaction() as session:
-            run = reminders.plan(session, day, self._zone, self._channel.name)
-        self._deliver(reminders.scope(day, self._zone), keep, run)
+            run = reminders.plan(session, span, self._settings.ways)
+        self._deliver(span.scope, keep, run)
         with self._db.reading() as session:
-            total = reminders.total(session, day, self._zone)
+            total = reminders.total(session, span)
         run.queued = total.queued
-        return {"date": slot, "run": run.as_dict(), "total": total.as_dict()}
+        return {"run": run.as_dict(), "total": total.as_dict()}
 
     def _report(self, month: str, keep: Callable[[], None]) -> dict[str, Any]:
         """Make the month's report for each doctor who has none; one that fails never stops the others."""
@@ -342,6 +359,14 @@ def _why(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return str(error) if isinstance(error, Unfinished) else type(error).__name__
+
+
+def _sum(days: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    """The tallies of several days as one."""
+    tally = Tally()
+    for day in days:
+        tally.add(day[key])
+    return tally.as_dict()
 
 
 def _after(month: str) -> date:

@@ -101,7 +101,7 @@ def _reminders(day: date) -> dict[str, Any] | None:
     """How the reminders of this day went, from the ledger and the outbox; None when there were none."""
     session, zone = context.reading(), context.wiring().settings.clinic.zone
     run = job_runs.of_slot(session, "send_daily_reminders", day.isoformat())
-    tally = reminders.total(session, day, zone)
+    tally = reminders.total(session, reminders.of_day(day, zone))
     empty = not (tally.sent or tally.failed or tally.unknown or tally.queued or tally.skipped)
     if empty and (run is None or run.status == "skipped"):
         return None

@@ -6,6 +6,7 @@ from sqlalchemy import true, update
 
 from service.domain import messages, reminders
 from service.domain.messages import Claim
+from service.domain.outbox import CHANNELS
 from service.models import Appointment, Message
 from service.notifications.message import Letter
 from service.settings import Clinic
@@ -16,7 +17,7 @@ CLINIC = Clinic(name="Practice at the Park", phone="+49 30 1234567")
 
 def planned(house: House) -> None:
     with house.writing() as session:
-        reminders.plan(session, day("2026-05-04"), CLINIC.zone, "console")
+        reminders.plan(session, reminders.of_day(day("2026-05-04"), CLINIC.zone), CHANNELS)
 
 
 def claim(house: House, owner: str = "one", clinic: Clinic = CLINIC) -> Claim | None:
