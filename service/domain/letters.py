@@ -39,3 +39,8 @@ def _filled(message: Message, visits: Sequence[Appointment], clinic: Clinic) -> 
         "visits": "\n".join(lines),
     }
     return rendering.fill(message.rule, clinic.language, values)
+
+
+def preview(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> tuple[str, str]:
+    """Subject and text."""
+    return _filled(message, visits, clinic)

@@ -11,8 +11,10 @@ from sqlalchemy import ColumnElement, and_, func, null, or_, select, update
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
-from service.domain import letters, message_rules
-from service.models import Appointment, Message
+from service.domain import audit, letters, message_rules
+from service.domain.actor import Actor
+from service.domain.errors import Conflict, NotFound
+from service.models import Appointment, Installation, Message
 from service.notifications.message import Letter
 from service.settings import Clinic
 
@@ -220,3 +222,58 @@ def _move(session: Session, message_id: int, owner: str, present: str, status: s
         .execution_options(synchronize_session=False)
     )
     return moved.scalar_one_or_none() is not None
+
+
+def pause(session: Session, actor: Actor) -> None:
+    """All messages wait."""
+    row = session.get_one(Installation, 1)
+    row.messages_paused_at = row.messages_paused_at or clock.now()
+    audit.record(session, actor, "message.pause")
+
+
+def resume(session: Session, actor: Actor) -> None:
+    """They go on."""
+    session.get_one(Installation, 1).messages_paused_at = None
+    audit.record(session, actor, "message.resume")
+
+
+def release_waiting(session: Session, actor: Actor) -> int:
+    """Let those that wait now go although all are paused."""
+    waiting = and_(Message.status == "queued", Message.held_at.is_(None))
+    rows = session.scalars(update(Message).where(waiting).values(released_at=clock.now()).returning(Message.id)).all()
+    audit.record(session, actor, "message.release")
+    return len(rows)
+
+
+def hold_back(session: Session, actor: Actor, message_id: int) -> None:
+    """One waits."""
+    row = _one(session, message_id)
+    if row.status != "queued":
+        raise Conflict("no")
+    row.held_at = clock.now()
+    audit.record(session, actor, "message.hold", patient_id=row.patient_id, subject=f"message/{row.id}")
+
+
+def let_go(session: Session, actor: Actor, message_id: int) -> None:
+    """It goes."""
+    row = _one(session, message_id)
+    if row.held_at is None:
+        raise Conflict("no")
+    row.held_at = None
+    audit.record(session, actor, "message.let_go", patient_id=row.patient_id, subject=f"message/{row.id}")
+
+
+def send_again(session: Session, actor: Actor, message_id: int) -> None:
+    """A failed or unknown one is queued again."""
+    row = _one(session, message_id)
+    if row.status not in ("failed", "unknown"):
+        raise Conflict("no")
+    row.status, row.due_at = "queued", clock.now()
+    audit.record(session, actor, "message.retry", patient_id=row.patient_id, subject=f"message/{row.id}")
+
+
+def _one(session: Session, message_id: int) -> Message:
+    row = session.scalar(select(Message).where(Message.id == message_id).with_for_update())
+    if row is None:
+        raise NotFound
+    return row

@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock, context
-from service.domain import appointments, job_runs, reminders, waiting_list
+from service.domain import appointments, job_runs, morning_sheets, reminders, waiting_list
 from service.domain.actor import Actor, Role
 from service.domain.errors import NotFound
 from service.domain.free_times import FreeTime
@@ -107,6 +107,7 @@ def _reminders(day: date) -> dict[str, Any] | None:
         return None
     return {
         **tally.as_dict(),
+        "to_call": len(morning_sheets.of_day(session, day, zone).to_call),
         "status": run.status if run else None,
         "started_at": run.started_at if run else None,
         "late": bool(run and run.trigger == "catchup"),

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from service import logs
 from service.domain import exports, imports, reports, users
 from service.domain.actor import Actor
-from service.models import DoctorHours, HoursException, Report, Treatment, User
+from service.models import Appointment, DoctorHours, HoursException, Message, Report, Treatment, User
 from tests import waiting
 from tests.house import Browser, House, at, build
 
@@ -53,6 +53,8 @@ class Clinic:
     waiting: int
     offer: int
     guest: int
+    message: int
+    tomorrow: int
     tokens: dict[str, str] = field(default_factory=dict)
     """Visitor -> the cookie of a session that is open already."""
 
@@ -93,6 +95,8 @@ class Clinic:
             "visit_type": self.visit_type,
             "waiting": self.waiting,
             "offer": self.offer,
+            "message": self.message,
+            "tomorrow": self.tomorrow,
             "job": "send_daily_reminders",
         }
 
@@ -127,6 +131,8 @@ MISSING: dict[str, object] = {
     "visit_type": 999_999,
     "waiting": 999_999,
     "offer": 999_999,
+    "message": 999_999,
+    "tomorrow": 999_999,
     "job": "send_daily_letters",
 }
 
@@ -193,6 +199,8 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         waiting=waiting.entry(house, pia, doctor_id=doll, note="Lives next door"),
         offer=waiting.offer(house, waiting.entry(house, otto, days_ago=3), doll, at("2026-06-02 07:00")),
         guest=house.patient("Gus Gast", birth_date=date(1970, 1, 2)),
+        message=told(house, pia, "failed", last_error="550 no such user"),
+        tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-07 12:00")),
     )
 
 
@@ -244,6 +252,32 @@ def away(house: House, doctor: int | None, first: str = "2026-12-24", last: str 
     days = {"first_day": date.fromisoformat(first), "last_day": date.fromisoformat(last)}
     with house.writing() as session:
         row = HoursException(doctor_id=doctor, **{"kind": "off", "created_at": NOW, **days, **more})
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def told(house: House, patient: int, status: str, **more: Any) -> int:
+    """A confirmation of a patient's visit that is furthest ahead; returns the message's id."""
+    with house.writing() as session:
+        visit = session.scalars(
+            select(Appointment).where(Appointment.patient_id == patient).order_by(Appointment.starts_at.desc())
+        ).first()
+        assert visit is not None
+        values = {"rule": "booking_confirmation", "event": "appointment.book", "channel": "email", **more}
+        row = Message(
+            appointment_id=visit.id,
+            patient_id=patient,
+            starts_at=visit.starts_at,
+            recipient="patient@clinic.example",
+            status=status,
+            subject="Your visit",
+            body="Hello Pia",
+            due_at=NOW,
+            lease_until=NOW,
+            created_at=NOW,
+            **values,
+        )
         session.add(row)
         session.flush()
         return row.id
