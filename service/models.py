@@ -468,10 +468,17 @@ class Message(Base):
     __table_args__ = (
         _one_of("status", "queued", "sending", "handing_over", "sent", "failed", "unknown", "skipped"),
         UniqueConstraint("appointment_id", "starts_at", "rule", "channel"),
-        Index(None, "status", "due_at"),
+        Index(None, "status", "starts_at", "due_at"),
         Index(None, "rule", "starts_at"),
         Index(None, "patient_id", "created_at"),
         Index(None, "about"),
+        Index(None, "covered_by"),
+        Index(
+            "ix_messages_with_text",
+            "created_at",
+            sqlite_where=text("body IS NOT NULL"),
+            postgresql_where=text("body IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -513,6 +520,8 @@ class Message(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     answer: Mapped[str | None] = mapped_column(String(500))
     """What the mail server or the gateway answered when it took the message, with its id where it gave one."""
+    unsure_at: Mapped[datetime | None]
+    """When it first happened that nobody knew whether the message had arrived."""
     phoned_at: Mapped[datetime | None]
     """When the desk told the patient by telephone instead."""
     phoned_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))

@@ -5,7 +5,6 @@ Texts of messages are for the desk alone: doctors read why a patient was told, n
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
@@ -14,7 +13,7 @@ from service import clock
 from service.domain import appointments, audit, letters, message_rules, patient_search
 from service.domain.actor import Actor, Role
 from service.domain.errors import NotFound
-from service.models import Appointment, Doctor, Installation, Message, Patient, User
+from service.models import Appointment, Doctor, Message, Patient, User
 from service.settings import Clinic
 
 PAGE = 50
@@ -131,11 +130,6 @@ def text_of(session: Session, message: Message, clinic: Clinic) -> tuple[str, st
     if message.status not in UNDER_WAY or not visit:
         return None
     return letters.preview(session, message, [visit], clinic)
-
-
-def paused_since(session: Session) -> datetime | None:
-    """Since when all messages wait because somebody said so."""
-    return session.scalar(select(Installation.messages_paused_at))
 
 
 def to_call(session: Session, conditions: ColumnElement[bool]) -> Sequence[Entry]:

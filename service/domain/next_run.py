@@ -140,7 +140,7 @@ def let_go(session: Session, actor: Actor, appointment_id: int, rule: str, setti
     """Let a message that was held back go with its run after all. Raises NotFound."""
     for row in find(session, settings, appointment_id, rule).rows:
         if row.held_at is not None:
-            messages.let_go(session, actor, row.id)
+            messages.hold_no_longer(session, actor, row.id)
 
 
 def edit(

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import exports, job_runs, messages
+from service.domain import deliveries, exports, job_runs, messages
 from service.jobs import schedule
 from service.models import JobRun
 from service.settings import Settings
@@ -44,15 +44,22 @@ class Check:
     words: str
 
 
-def checks(session: Session, jobs: list[JobState]) -> list[Check]:
+def checks(session: Session, jobs: list[JobState], settings: Settings) -> list[Check]:
     """The jobs, the outbox and the exports, each ok, late, down or never."""
-    return [*(Check(job.title, job.state, job.state_words) for job in jobs), _outbox(session), _exports(session)]
+    return [
+        *(Check(job.title, job.state, job.state_words) for job in jobs),
+        _outbox(session, settings),
+        _exports(session),
+    ]
 
 
-def _outbox(session: Session) -> Check:
+def _outbox(session: Session, settings: Settings) -> Check:
     title = _("Messages")
     waiting, unsure = messages.waiting_and_unsure(session)
-    if waiting and messages.overdue(session):
+    if waiting and (settings.messages.hold or messages.paused_at(session) is not None):
+        words = ngettext("paused: %(num)s waits", "paused: %(num)s wait", waiting)
+        return Check(title, "late", words % {"num": waiting})
+    if waiting and deliveries.waiting(session, settings, deliveries.LEASE):
         return Check(title, "late", ngettext("%(num)s waits", "%(num)s wait", waiting) % {"num": waiting})
     if unsure:
         words = ngettext("%(num)s may not have arrived", "%(num)s may not have arrived", unsure)

@@ -12,13 +12,14 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service import clock, database
 from service.database import Database
 from service.domain import (
+    deliveries,
     exports,
     history_csv,
     import_files,
@@ -31,8 +32,9 @@ from service.domain import (
 )
 from service.domain.reminders import Tally
 from service.jobs import day_sheet_files, schedule
+from service.jobs.delivery import Delivery
 from service.jobs.queue import JobQueue
-from service.notifications.message import Channel, DeliveryError
+from service.notifications.channels import Channels
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -51,12 +53,13 @@ class Unfinished(Exception):
 class Tasks:
     """All background work of one process; `owner` is its name in leases."""
 
-    def __init__(self, db: Database, settings: Settings, channel: Channel, owner: str) -> None:
+    def __init__(self, db: Database, settings: Settings, channels: Channels, owner: str) -> None:
         self.owner = owner
         self.stopping = Event()
         self._db = db
         self._settings = settings
-        self._channel = channel
+        self._channels = channels
+        self._delivery = Delivery(db, settings, channels, owner)
         self._zone = settings.clinic.zone
         self._table = schedule.table(settings)
         self._jobs = {
@@ -71,8 +74,8 @@ class Tasks:
     def release_dead(self, owner_prefix: str) -> None:
         """At the start of the only process of a kind: what dead ones of it held is free at once."""
         with self._db.transaction() as session:
-            for ledger in (job_runs, messages, exports):
-                ledger.release(session, owner_prefix)
+            for let_go in (job_runs.release, deliveries.free, exports.release):
+                let_go(session, owner_prefix)
 
     def tick(self, queue: JobQueue) -> None:
         """Open the slots that are due, then queue all work that nobody does."""
@@ -86,18 +89,18 @@ class Tasks:
                     trigger = schedule.trigger_of(slot, now)
                     job_runs.open_slot(session, row.job, slot.name, due_at=slot.due_at, trigger=trigger, skip=skip)
         with self._db.reading() as session:
-            begun = messages.begun(session)
+            begun = deliveries.begun(session)
         if begun:
             with self._db.transaction() as session:
-                messages.give_up_begun(session)
+                deliveries.give_up_begun(session)
         with self._db.reading() as session:
             runs, waiting = job_runs.claimable(session), exports.claimable(session)
-            overdue = messages.overdue(session)
+            posted = deliveries.waiting(session, self._settings)
         for run_id in runs:
             queue.run(run_id)
         for export_id in waiting:
             queue.export(export_id)
-        if overdue and not self._settings.messages.hold:
+        if posted:
             queue.deliver()
 
     # Jobs of the ledger
@@ -192,7 +195,7 @@ class Tasks:
         """Plan the reminders of a span and send them: `run` is what this call changed, `total` the span so far."""
         with self._db.transaction() as session:
             run = reminders.plan(session, span, self._settings.ways)
-        self._deliver(span.scope, keep, run)
+        self._delivery.round(span.scope, keep, run)
         with self._db.reading() as session:
             total = reminders.total(session, span)
         run.queued = total.queued
@@ -220,55 +223,16 @@ class Tasks:
     # Messages
 
     def deliver(self) -> None:
-        """Send whatever waits in the outbox: after a crash, a pause, an error."""
+        """Send whatever is due in the outbox."""
 
         def keep() -> None:
             if self.stopping.is_set():
                 raise Stopped
 
         try:
-            self._deliver(true(), keep, Tally())
+            self._delivery.round(true(), keep, Tally())
         except Stopped:
             log.info("delivery stopped")
-
-    def _deliver(self, scope: ColumnElement[bool], keep: Callable[[], None], tally: Tally) -> None:
-        with self._db.transaction() as session:
-            messages.unsure(session)
-        while not self._settings.messages.hold:
-            keep()
-            with self._db.transaction() as session:
-                claim = messages.claim(session, self.owner, self._settings.clinic, scope)
-            if claim is None:
-                return
-            tally.skipped["duplicate"] += claim.covered
-            if claim.letter is None:
-                tally.count(claim.status, claim.skip_reason)
-            else:
-                tally.count(self._send(claim))
-
-    def _send(self, claim: messages.Claim) -> str:
-        """Hand one message to its channel, outside any transaction, and settle it; returns its new status."""
-
-        def before_data() -> None:
-            with self._db.transaction() as session:
-                if not messages.hand_over(session, claim.id, self.owner):
-                    raise Stopped
-
-        assert claim.letter is not None
-        try:
-            self._channel.send(claim.letter, before_data)
-        except DeliveryError as error:
-            with self._db.transaction() as session:
-                return messages.refused(session, claim.id, self.owner, str(error), permanent=error.permanent)
-        except Stopped:
-            raise
-        except Exception as error:  # what the channel did not foresee stops this message only
-            log.error("channel failed", message=claim.id, error=type(error).__name__)
-            with self._db.transaction() as session:
-                return messages.broken(session, claim.id, self.owner, _why(error))
-        with self._db.transaction() as session:
-            messages.sent(session, claim.id, self.owner)
-        return "sent"
 
     # Exports
 
@@ -333,7 +297,7 @@ class Tasks:
         return folder
 
     def clean_up(self) -> None:
-        """Expire exports, remove files no row stands for, old day sheets and uploads, forget what no longer counts."""
+        """Expire exports, remove files no row stands for, old day sheets and uploads, forget what no longer counts, and old messages."""
         files = [file for file in self.histories().iterdir() if file.is_file()]  # first: a file made later has a row
         with self._db.transaction() as session:
             exports.expire(session)
@@ -350,6 +314,10 @@ class Tasks:
                 log.exception("file not removed", file=file.name)
         if stray:
             log.info("files removed", count=len(stray))
+        more = True
+        while more and not self.stopping.is_set():
+            with self._db.transaction() as session:
+                more = messages.purge(session, self._settings.messages)
 
 
 def _why(error: Exception) -> str:

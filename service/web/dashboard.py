@@ -25,7 +25,7 @@ def dashboard() -> ResponseReturnValue:
         as_of=as_of,
         next_at=as_of + timedelta(seconds=context.wiring().settings.cache.statistics_seconds),
         jobs=jobs.table(states),
-        health=health.checks(context.reading(), states),
+        health=health.checks(context.reading(), states, context.wiring().settings),
     )
 
 

@@ -68,7 +68,6 @@ def retry(message_id: int) -> ResponseReturnValue:
     form = _tapped()
     with context.transaction() as session:
         messages.send_again(session, context.actor(), message_id)
-    context.wiring().queue.deliver()
     return _back(form, message_id, "message_queued")
 
 
@@ -86,8 +85,7 @@ def let_go(message_id: int) -> ResponseReturnValue:
     """Let it go after all."""
     form = _tapped()
     with context.transaction() as session:
-        messages.let_go(session, context.actor(), message_id)
-    context.wiring().queue.deliver()
+        messages.hold_no_longer(session, context.actor(), message_id)
     return _back(form, message_id, "message_let_go")
 
 
@@ -125,7 +123,6 @@ def resume() -> ResponseReturnValue:
     _tapped()
     with context.transaction() as session:
         messages.resume(session, context.actor())
-    context.wiring().queue.deliver()
     notices.say("messages_resumed")
     return redirect(url_for("messages.index"), 303)
 
@@ -135,8 +132,7 @@ def release() -> ResponseReturnValue:
     """Send those that wait now, although all are held."""
     _tapped()
     with context.transaction() as session:
-        messages.release_waiting(session, context.actor())
-    context.wiring().queue.deliver()
+        messages.release_all(session, context.actor())
     notices.say("messages_released")
     return redirect(url_for("messages.index"), 303)
 
@@ -145,7 +141,7 @@ def sending() -> dict[str, object]:
     """Whether and how messages leave just now, for the banner of each of these pages."""
     settings, session = context.wiring().settings, context.reading()
     return {
-        "paused_at": message_log.paused_since(session),
+        "paused_at": messages.paused_at(session),
         "hold": settings.messages.hold,
         "email": settings.email.enabled,
         "sms": settings.sms.enabled,

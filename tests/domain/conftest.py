@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 import time_machine
 
+from service.domain import letters
+from service.notifications.message import Letter
 from tests.house import at
 
 
@@ -20,3 +22,11 @@ def clock() -> Iterator[time_machine.Traveller]:
     """Stands at 8 o'clock in Berlin on Monday 4 May 2026; `shift` moves it on."""
     with time_machine.travel(at("2026-05-04 06:00"), tick=False) as traveller:
         yield traveller
+
+
+@pytest.fixture
+def plain_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Letters about whatever say the same: how they are written is another test's."""
+    monkeypatch.setattr(
+        letters, "write", lambda _session, row, *_more: Letter(row.id, row.recipient, "News", "Hello\n")
+    )

@@ -4,12 +4,13 @@ from typing import Any
 
 from sqlalchemy import true, update
 
-from service.domain import messages, reminders
-from service.domain.messages import Claim
+from service.domain import deliveries, outbox, reminders
+from service.domain.actor import Actor
+from service.domain.deliveries import Claim
 from service.domain.outbox import CHANNELS
-from service.models import Appointment, Message
+from service.models import Appointment, Message, User
 from service.notifications.message import Letter
-from service.settings import Clinic
+from service.settings import Clinic, Settings
 from tests.house import House, day
 
 CLINIC = Clinic(name="Practice at the Park", phone="+49 30 1234567")
@@ -20,9 +21,16 @@ def planned(house: House) -> None:
         reminders.plan(session, reminders.of_day(day("2026-05-04"), CLINIC.zone), CHANNELS)
 
 
-def claim(house: House, owner: str = "one", clinic: Clinic = CLINIC) -> Claim | None:
+def posted(house: House, to: Actor, rule: str = "account_changed") -> int:
+    """A message to somebody who signs in, about no visit; returns its id."""
     with house.writing() as session:
-        return messages.claim(session, owner, clinic, true())
+        return outbox.to_user(session, rule, session.get_one(User, to.user_id), event="test").id
+
+
+def claim(house: House, owner: str = "one", clinic: Clinic = CLINIC, **sections: Any) -> Claim | None:
+    settings = Settings(**{"clinic": clinic, "messages": house.settings.messages, **sections})
+    with house.writing() as session:
+        return deliveries.claim(session, owner, settings, true())
 
 
 def letter(house: House, clinic: Clinic = CLINIC) -> Letter:

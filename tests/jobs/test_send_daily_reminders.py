@@ -8,9 +8,11 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
+from service.domain import deliveries
 from service.jobs import schedule
 from service.jobs.tasks import Tasks
 from service.models import Appointment, JobRun, Message, Patient
+from service.notifications.channels import Channels
 from service.notifications.message import DeliveryError, Letter
 from tests.by_hand import opened
 from tests.crowd import together
@@ -66,7 +68,7 @@ def visits(house: House, doctor: int, count: int, time: str = "12:00") -> list[s
 
 
 def tasks(house: House, channel: Recording, owner: str = "serve-one") -> Tasks:
-    return Tasks(house.wiring.database, house.settings, channel, owner)
+    return Tasks(house.wiring.database, house.settings, Channels(channel), owner)
 
 
 def run(house: House, channel: Recording, owner: str = "serve-one") -> dict[str, Any] | None:
@@ -207,7 +209,7 @@ def test_f2_a_process_that_dies_during_the_hand_over_leaves_an_unknown_that_nobo
     with pytest.raises(Crash):
         run(house, channel)
     channel.after = lambda _letter: None
-    clock.shift(61)
+    clock.shift(deliveries.LAST_LEASE + timedelta(seconds=1))
     outcome = run(house, channel, "serve-two")
     assert outcome is not None
     assert outcome["total"] == {"sent": 2, "failed": 0, "unknown": 1, "queued": 0, "skipped": {}}

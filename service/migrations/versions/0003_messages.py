@@ -46,10 +46,22 @@ def _messages() -> None:
         batch_op.add_column(sa.Column("held_at", WHEN, nullable=True))
         batch_op.add_column(sa.Column("released_at", WHEN, nullable=True))
         batch_op.add_column(sa.Column("answer", sa.String(length=500), nullable=True))
+        batch_op.add_column(sa.Column("unsure_at", WHEN, nullable=True))
         batch_op.add_column(sa.Column("phoned_at", WHEN, nullable=True))
         batch_op.add_column(sa.Column("phoned_by_id", ID, nullable=True))
         batch_op.create_foreign_key(batch_op.f("fk_messages_user_id"), "users", ["user_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_messages_phoned_by_id"), "users", ["phoned_by_id"], ["id"])
+        batch_op.drop_index(batch_op.f("ix_messages_status_due_at"))
+        batch_op.create_index(
+            batch_op.f("ix_messages_status_starts_at_due_at"), ["status", "starts_at", "due_at"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_messages_covered_by"), ["covered_by"])
+        batch_op.create_index(
+            "ix_messages_with_text",
+            ["created_at"],
+            sqlite_where=sa.text("body IS NOT NULL"),
+            postgresql_where=sa.text("body IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_messages_patient_id_created_at"), ["patient_id", "created_at"])
         batch_op.create_index(batch_op.f("ix_messages_about"), ["about"])
 

@@ -1,16 +1,21 @@
 """The outbox: what is claimed, what is skipped at the last moment, and how a message ends."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from service.domain import messages
+from service.clock import now
+from service.domain import deliveries
+from service.domain.deliveries import Claim
 from service.models import Message
+from service.notifications.message import DeliveryError
+from service.settings import Settings
 from tests.crowd import together
-from tests.domain.outbox import change, claim, letter, planned, row
+from tests.domain.outbox import change, claim, letter, planned, posted, row
 from tests.house import House, at
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -113,9 +118,9 @@ def test_the_relatives_are_told_when_the_visit_their_letter_was_about_falls_away
     first = house.visit(doctor, patients[0], at("2026-05-04 12:00"))
     house.visit(doctor, patients[1], at("2026-05-04 13:00"))
     planned(house)
-    refused(house, letter(house).id, permanent=False)
+    refused(house, taken(house), permanent=False)
     change(house, first, status="cancelled")
-    clock.shift(messages.BACK_OFF)
+    clock.shift(deliveries.FIRST_PAUSE)
     gone = claim(house)
     assert gone is not None
     assert gone.skip_reason == "cancelled"
@@ -128,75 +133,116 @@ def test_the_relatives_are_told_when_the_visit_their_letter_was_about_falls_away
 # How a message ends
 
 
-def hand_over(house: House, message_id: int, owner: str = "one") -> bool:
+def taken(house: House, owner: str = "one") -> Claim:
+    """The one message that is due, claimed."""
+    found = claim(house, owner)
+    assert found is not None
+    assert found.letter is not None
+    return found
+
+
+def hand_over(house: House, claimed: Claim) -> bool:
     with house.writing() as session:
-        return messages.hand_over(session, message_id, owner)
+        return deliveries.hand_over(session, claimed)
 
 
-def refused(house: House, message_id: int, *, permanent: bool) -> str:
+def sent(house: House, claimed: Claim) -> bool:
     with house.writing() as session:
-        return messages.refused(session, message_id, "one", "550 no such user", permanent=permanent)
+        return deliveries.sent(session, claimed, "250 queued as 7")
 
 
-def unsure(house: House) -> int:
+def refused(house: House, claimed: Claim, *, permanent: bool, retry_after: float | None = None) -> str:
     with house.writing() as session:
-        return messages.unsure(session)
+        error = DeliveryError("550 no such user", permanent=permanent, retry_after=retry_after)
+        return deliveries.refused(session, claimed, error)
+
+
+def unsure(house: House, settings: Settings | None = None) -> int:
+    with house.writing() as session:
+        return deliveries.unsure(session, settings or house.settings)
+
+
+def statuses(house: House) -> list[Message]:
+    with house.reading() as session:
+        return list(session.scalars(select(Message).order_by(Message.id)))
 
 
 def overdue(house: House) -> bool:
     with house.reading() as session:
-        return messages.overdue(session)
+        return deliveries.waiting(session, house.settings, deliveries.LEASE)
 
 
 def test_a_message_is_sent_when_the_channel_has_taken_it(house: House, visit: int) -> None:
-    found = letter(house)
-    assert hand_over(house, found.id)
+    found = taken(house)
+    assert hand_over(house, found)
     assert row(house, found.id).status == "handing_over"
-    with house.writing() as session:
-        assert messages.sent(session, found.id, "one")
-    assert (row(house, found.id).status, row(house, found.id).sent_at) == ("sent", at("2026-05-04 06:00"))
+    assert sent(house, found)
+    ended = row(house, found.id)
+    assert (ended.status, ended.sent_at, ended.answer) == ("sent", at("2026-05-04 06:00"), "250 queued as 7")
 
 
 def test_only_the_owner_moves_a_message_on(house: House, visit: int) -> None:
-    found = letter(house)
-    assert not hand_over(house, found.id, "two")
-    assert hand_over(house, found.id)
-    with house.writing() as session:
-        assert not messages.sent(session, found.id, "two")
+    found = taken(house)
+    assert not hand_over(house, replace(found, owner="two"))
+    assert not hand_over(house, replace(found, attempt=2)), "nor the same owner at another attempt"
+    assert hand_over(house, found)
+    assert not sent(house, replace(found, owner="two"))
 
 
 def test_r10_a_permanent_refusal_is_kept_with_its_reason_and_not_repeated(
     house: House, visit: int, clock: time_machine.Traveller
 ) -> None:
-    found = letter(house)
-    assert refused(house, found.id, permanent=True) == "failed"
+    found = taken(house)
+    assert refused(house, found, permanent=True) == "failed"
     assert (row(house, found.id).status, row(house, found.id).last_error) == ("failed", "550 no such user")
     clock.shift(timedelta(hours=5))
     assert claim(house) is None
     assert not overdue(house)
 
 
-def test_r10_a_passing_refusal_is_repeated_with_growing_pauses_until_it_is_enough(
+def test_r10_a_passing_refusal_is_repeated_with_growing_pauses_until_the_visit_begins(
     house: House, visit: int, clock: time_machine.Traveller
 ) -> None:
-    pauses: list[timedelta] = []
-    for _attempt in range(messages.ATTEMPTS - 1):
-        found = letter(house)
-        assert hand_over(house, found.id)
-        assert refused(house, found.id, permanent=False) == "queued"
-        pauses.append(row(house, found.id).due_at - at("2026-05-04 06:00") - sum(pauses, timedelta()))
-        clock.shift(pauses[-1] - timedelta(seconds=1))
+    pauses: list[float] = []
+    while (found := claim(house)) is not None and found.letter:
+        assert hand_over(house, found)
+        assert refused(house, found, permanent=False) == "queued"
+        pause = row(house, found.id).due_at - now()
+        pauses.append(pause.total_seconds() / 60)
+        clock.shift(pause - timedelta(seconds=1))
         assert claim(house) is None
         clock.shift(1)
-    assert [pause.total_seconds() / 60 for pause in pauses] == [2, 4, 8, 16]
-    assert refused(house, letter(house).id, permanent=False) == "failed"
+    assert pauses[:6] == [2, 4, 8, 16, 32, 60]
+    assert all(pause <= 60 for pause in pauses)
+    assert min(pauses) == 2, "and shorter ones as the visit comes near"
+    assert now() - at("2026-05-04 12:00") < timedelta(minutes=2), "tried to the end"
+    assert found is not None
+    assert found.skip_reason == "too_late"
+
+
+def test_f17_the_other_side_says_how_long_to_wait_at_least(house: House, visit: int) -> None:
+    assert refused(house, taken(house), permanent=False, retry_after=3600) == "queued"
+    (waits,) = statuses(house)
+    assert waits.due_at == at("2026-05-04 07:00")
+
+
+def test_a_message_about_no_visit_is_given_up_after_two_days(
+    house: House, clock: time_machine.Traveller, plain_letters: None
+) -> None:
+    posted(house, house.user("patient", "lena@mail.example"))
+    began, status = now(), "queued"
+    while status == "queued":
+        clock.shift(timedelta(hours=1))
+        status = refused(house, taken(house), permanent=False)
+    assert status == "failed"
+    assert now() - began == timedelta(days=2, hours=1)
 
 
 def test_f2_a_crash_before_the_hand_over_is_sent_again_once_the_lease_is_over(
     house: House, visit: int, clock: time_machine.Traveller
 ) -> None:
-    found = letter(house)
-    clock.shift(messages.LEASE)
+    found = taken(house)
+    clock.shift(deliveries.LEASE)
     assert not overdue(house)
     assert claim(house, "two") is None
     clock.shift(1)
@@ -205,16 +251,16 @@ def test_f2_a_crash_before_the_hand_over_is_sent_again_once_the_lease_is_over(
     assert again is not None
     assert again.letter is not None
     assert again.letter.id == found.id
-    assert not hand_over(house, found.id, "one"), "whoever held it first has lost it"
+    assert not hand_over(house, found), "whoever held it first has lost it"
 
 
 def test_f2_a_crash_during_the_hand_over_is_unknown_and_never_sent_again(
     house: House, visit: int, clock: time_machine.Traveller
 ) -> None:
-    found = letter(house)
-    hand_over(house, found.id)
+    found = taken(house)
+    hand_over(house, found)
     assert unsure(house) == 0
-    clock.shift(messages.LEASE + timedelta(seconds=1))
+    clock.shift(deliveries.LAST_LEASE + timedelta(seconds=1))
     assert overdue(house)
     assert claim(house, "two") is None
     assert unsure(house) == 1
@@ -228,7 +274,7 @@ def test_a_message_left_waiting_is_overdue_after_a_minute(
     house: House, visit: int, clock: time_machine.Traveller
 ) -> None:
     assert not overdue(house)
-    clock.shift(messages.LEASE)
+    clock.shift(deliveries.LEASE)
     assert overdue(house)
 
 
@@ -236,12 +282,12 @@ def test_a_message_that_waits_until_its_visit_has_begun_is_given_up(
     house: House, visit: int, clock: time_machine.Traveller
 ) -> None:
     with house.reading() as session:
-        assert not messages.begun(session)
+        assert not deliveries.begun(session)
     clock.shift(timedelta(hours=6))
     with house.writing() as session:
-        assert messages.begun(session)
-        messages.give_up_begun(session)
-        assert not messages.begun(session)
+        assert deliveries.begun(session)
+        deliveries.give_up_begun(session)
+        assert not deliveries.begun(session)
     assert house.count(Message, Message.status == "skipped", Message.skip_reason == "too_late") == 1
 
 
@@ -250,15 +296,15 @@ def test_at_a_start_what_dead_processes_of_the_kind_held_is_free_at_once(house: 
         house.visit(doctor, house.patient(email=f"p{number}@mail.example"), at("2026-05-04 12:00"))
     planned(house)
     claims = [claim(house, owner) for owner in ("serve-dead", "serve-dead", "command-alive")]
-    held = [one.id for one in claims if one]
-    assert hand_over(house, held[1], "serve-dead")
+    held = [one for one in claims if one]
+    assert hand_over(house, held[1])
     with house.writing() as session:
-        messages.release(session, "serve-")
+        deliveries.free(session, "serve-")
     assert unsure(house) == 1
-    assert row(house, held[1]).status == "unknown"
+    assert row(house, held[1].id).status == "unknown"
     again = claim(house, "serve-new")
     assert again is not None
-    assert again.id == held[0]
+    assert again.id == held[0].id
     assert claim(house, "serve-new") is None
 
 
