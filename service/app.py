@@ -14,6 +14,8 @@ from service.web import (
     appointments,
     booking,
     calendar,
+    consent,
+    contact_links,
     dashboard,
     day_sheet,
     doctors,
@@ -30,6 +32,7 @@ from service.web import (
     navigation,
     next_run,
     notices,
+    offer_links,
     offers,
     outcomes,
     patient_forms,
@@ -42,6 +45,7 @@ from service.web import (
     today,
     treatments,
     users,
+    visit_links,
     visit_types,
     waiting_list,
 )
@@ -51,6 +55,8 @@ PAGES = (
     appointments,
     booking,
     calendar,
+    consent,
+    contact_links,
     dashboard,
     day_sheet,
     doctors,
@@ -65,6 +71,7 @@ PAGES = (
     messages,
     morning_sheet,
     next_run,
+    offer_links,
     offers,
     outcomes,
     patient_forms,
@@ -77,6 +84,7 @@ PAGES = (
     today,
     treatments,
     users,
+    visit_links,
     visit_types,
     waiting_list,
 )
@@ -88,6 +96,12 @@ class RowId(IntegerConverter):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"min": 1, "max": 2**63 - 1, **options})
+
+
+class Token(BaseConverter):
+    """What a link in a message holds: 256 bits."""
+
+    regex = r"[A-Za-z0-9_-]{43}"
 
 
 class ExportId(BaseConverter):
@@ -106,7 +120,7 @@ def create_app(wiring: Wiring) -> Flask:
         MAX_FORM_PARTS=200,
         WTF_CSRF_SECRET_KEY=wiring.secret_key,
     )
-    app.url_map.converters.update(row_id=RowId, export_id=ExportId)
+    app.url_map.converters.update(row_id=RowId, export_id=ExportId, token=Token)
     app.session_interface = Cookies(wiring.secret_key)
     rendering.install(app.jinja_env, settings.clinic.zone, settings.clinic.language)
     for page in PAGES:

@@ -533,11 +533,11 @@ class MessageLink(Base):
     """What a link in a message lets its holder do without signing in: only the token's hash rests here."""
 
     __tablename__ = "message_links"
-    __table_args__ = (_one_of("purpose", "visit", "contact"),)
+    __table_args__ = (_one_of("purpose", "visit", "offer", "contact"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     purpose: Mapped[str] = mapped_column(String(20))
-    """`visit`: confirm, cancel, move; `contact`: which messages they want."""
+    """`visit`: confirm, cancel, move; `offer`: take a held time; `contact`: which messages they want."""
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), index=True)
     appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))

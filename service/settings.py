@@ -32,6 +32,7 @@ class Clinic(Section):
     public_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+$")] = "http://127.0.0.1:8000"
     phone: str = ""
     language: Literal["en"] = "en"
+    message_language: Literal["", "en", "de"] = ""
 
     @field_validator("timezone")
     @classmethod
@@ -46,6 +47,11 @@ class Clinic(Section):
     def zone(self) -> ZoneInfo:
         """The clinic's time zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def tongue(self) -> str:
+        """The language of messages to people who have not chosen one."""
+        return self.message_language or self.language
 
 
 class Server(Section):
@@ -196,6 +202,11 @@ class Settings(Section):
     def ways(self) -> tuple[str, ...]:
         """The channels patients are told by. E-mail is always one: until it is set up the console stands in."""
         return ("email", "sms") if self.sms.enabled else ("email",)
+
+    @property
+    def message_templates(self) -> Path | None:
+        """The folder of the clinic's own message texts, if it has one."""
+        return self.base / self.messages.templates if self.messages.templates else None
 
     @property
     def imports(self) -> Path:

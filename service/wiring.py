@@ -3,8 +3,9 @@
 import secrets
 from dataclasses import dataclass
 
-from service import keys
+from service import keys, message_texts
 from service.database import Database, check
+from service.domain import message_rules
 from service.jobs.local_backend import LocalBackend
 from service.jobs.queue import JobQueue
 from service.jobs.tasks import Tasks
@@ -29,6 +30,7 @@ class Wiring:
 
 def connect(settings: Settings, kind: str) -> Wiring:
     """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError, DatabaseError."""
+    message_texts.use(settings.message_templates, message_rules.variables())
     database = Database(settings.database_url, pool_size=settings.server.threads + settings.jobs.export_workers + 6)
     check(database)
     chosen = channels.choose(settings)

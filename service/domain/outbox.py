@@ -46,11 +46,12 @@ def to_patient(
     visit: Appointment | None = None,
     about: str | None = None,
     due_at: datetime | None = None,
+    again: bool = False,
 ) -> Message:
     """Write a message to a patient, about a visit or (`about`) another row; due now unless said otherwise.
 
     Where there is no way to reach them the row says so: skipped, with the reason. The same rule about the same visit
-    at the same start again gives back the row that is there, queued anew if its cause had been taken back.
+    at the same start again is the same row, queued anew if its cause had been taken back, or (`again`) something else was said since.
     """
     patient = session.get_one(Patient, patient_id)
     channel, recipient, skip_reason = reach(patient)
@@ -78,10 +79,28 @@ def to_patient(
         )
         session.add(found)
         session.flush()
-    elif found.status == "skipped":
-        for name, value in values.items():
+    elif found.status in ("queued", "skipped") or (again and found.status in ("sent", "failed", "unknown")):
+        anew = {
+            "created_at": now,
+            "sent_at": None,
+            "attempts": 0,
+            "last_error": None,
+            "answer": None,
+            "covered_by": None,
+        }
+        for name, value in (values | anew).items():
             setattr(found, name, value)
     return found
+
+
+def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
+    """Do not send a message about a visit whose cause was taken back; False when it may have left already."""
+    found = _about_visit(session, rule, visit)
+    if found is None or found.status == "skipped":
+        return True
+    if found.status == "queued":
+        found.status, found.skip_reason = "skipped", "cancelled"
+    return found.status == "skipped"
 
 
 def to_user(session: Session, rule: str, user: User, *, event: str, about: str | None = None) -> Message:

@@ -11,11 +11,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, contains_eager, undefer
 
 from service import clock
-from service.domain import audit
+from service.domain import audit, outbox
 from service.domain.actor import SYSTEM, Actor, Role
 from service.domain.appointments import read_key
 from service.domain.errors import Invalid, NotFound
-from service.models import Appointment, Doctor, Patient, Report, Treatment
+from service.models import Appointment, Doctor, Patient, Report, Treatment, User
 from service.translation import gettext as _
 
 PAGE = 36
@@ -118,6 +118,13 @@ def store(session: Session, doctor_id: int, month: str, content: dict[str, Any])
     )
     report_id = session.execute(statement).scalar_one_or_none()
     if report_id is not None:
+        user = session.scalar(
+            select(User)
+            .join(Doctor, Doctor.user_id == User.id)
+            .where(Doctor.id == doctor_id, User.disabled_at.is_(None))
+        )
+        if user is not None:
+            outbox.to_user(session, "report_ready", user, event="report.make", about=f"report/{report_id}")
         audit.record(session, SYSTEM, "report.make", subject=f"report/{report_id}")
     return report_id is not None
 

@@ -24,6 +24,7 @@ from service.domain import (
     history_csv,
     import_files,
     job_runs,
+    message_links,
     messages,
     reminders,
     reports,
@@ -304,6 +305,7 @@ class Tasks:
             throttle.prune(session)
             job_runs.prune(session)
             sessions.prune(session)
+            message_links.prune(session)
             stray = [file for file in files if not exports.has_claim_on_file(session, file.name)]
         stray += day_sheet_files.old(day_sheet_files.folder_of(self._settings), clock.today(self._zone))
         stray += import_files.old(self._settings.imports)

@@ -44,7 +44,8 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
         visits = _entry(_("Visits"), "appointments.index", "calendar3")
         book = _entry(_("Book"), "booking.new", "calendar-plus")
         history = _entry(_("History"), "treatments.history", "journal-medical")
-        return [{"title": None, "entries": [visits, book, history]}]
+        contact = _entry(_("Messages"), "consent.mine", "envelope")
+        return [{"title": None, "entries": [visits, book, history, contact]}]
     today = _entry(_("Today"), "today.board", "calendar-event")
     calendar = _entry(_("Calendar"), "calendar.show", "calendar3")
     people = _entry(_("Patients"), "patients.index", "people")

@@ -22,6 +22,8 @@ def sentences() -> dict[str, str]:
         "visit_undone": _("That is undone."),
         "waiting_added": _("The patient is on the waiting list."),
         "waiting_removed": _("The entry is taken off the list."),
+        "offer_left": _("Thank you for telling us: somebody else can have the time. You stay on the list."),
+        "consent_saved": _("Saved. This holds from the next message on."),
         "offer_declined": _("The time is free again; the patient waits on."),
         "walked_in": _("The patient has a time now and is noted as arrived."),
         "doctor_saved": _("The doctor is saved."),

@@ -6,11 +6,12 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import context
-from service.domain import appointments, guardians, patient_records, patient_search, patients, treatments
+from service.domain import appointments, consent, guardians, patient_records, patient_search, patients, treatments
 from service.domain.actor import Role
 from service.domain.errors import NotFound
 from service.models import Patient
 from service.web import notices
+from service.web.consent import form_of
 from service.web.treatments import entries
 from service.web.visits import visits
 
@@ -129,4 +130,6 @@ def _desk(patient: Patient) -> str:
         older_url=url_for("patients.record", patient_id=patient.id, before=page.older) if page.older else None,
         guardians=guardians.of_patient(session, actor, patient.id),
         likely=likely,
+        consent_form=form_of(patient),
+        consent_changes=consent.history(session, actor, patient.id),
     )

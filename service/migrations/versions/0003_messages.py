@@ -77,7 +77,7 @@ def _new_tables() -> None:
         sa.Column("patient_id", ID, nullable=False),
         sa.Column("created_at", WHEN, nullable=False),
         sa.Column("expires_at", WHEN, nullable=False),
-        sa.CheckConstraint("purpose IN ('visit', 'contact')", name=op.f("ck_message_links_purpose")),
+        sa.CheckConstraint("purpose IN ('visit', 'offer', 'contact')", name=op.f("ck_message_links_purpose")),
         sa.ForeignKeyConstraint(["appointment_id"], ["appointments.id"], name=op.f("fk_message_links_appointment_id")),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_message_links_message_id")),
         sa.ForeignKeyConstraint(["patient_id"], ["patients.id"], name=op.f("fk_message_links_patient_id")),

@@ -1,0 +1,46 @@
+"""The clinic's messages as their recipients have them in hand: claimed for real, with working links."""
+
+import re
+from urllib.parse import urlsplit
+
+from sqlalchemy import select, true, update
+
+from service.domain import messages
+from service.models import Message
+from service.notifications.message import Letter
+from tests.web.clinic import Clinic
+
+
+def letters(clinic: Clinic) -> list[Letter]:
+    """All letters that are due, in order; each is handed over and sent."""
+    found = []
+    while True:
+        with clinic.house.writing() as session:
+            claim = messages.claim(session, "test", clinic.house.settings.clinic, true())
+        if claim is None:
+            return found
+        if claim.letter is not None:
+            found.append(claim.letter)
+            with clinic.house.writing() as session:
+                session.execute(update(Message).where(Message.id == claim.id).values(status="sent"))
+
+
+def letter(clinic: Clinic, rule: str) -> Letter:
+    """The one letter of a rule that is due."""
+    found = {one.id: one for one in letters(clinic)}
+    with clinic.house.reading() as session:
+        ids = session.scalars(select(Message.id).where(Message.rule == rule, Message.id.in_(found)))
+        (only,) = [found[one] for one in ids]
+    return only
+
+
+def link(found: Letter, page: str) -> str:
+    """The path of a letter's link to a page: `visit`, `offer`, `contact`, `invite` …"""
+    (address,) = set(re.findall(rf"http\S+/{page}/[\w-]+", found.body))
+    return urlsplit(address).path
+
+
+def rows(clinic: Clinic, rule: str) -> list[Message]:
+    """The outbox's rows of a rule, oldest first."""
+    with clinic.house.reading() as session:
+        return list(session.scalars(select(Message).where(Message.rule == rule).order_by(Message.id)))
