@@ -10,11 +10,10 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import appointments, audit, letters, message_rules, patient_search
+from service.domain import audit, message_rules, patient_search
 from service.domain.actor import Actor, Role
 from service.domain.errors import NotFound
 from service.models import Appointment, Doctor, Message, Patient, User
-from service.settings import Clinic
 
 PAGE = 50
 DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
@@ -118,18 +117,6 @@ def covered(session: Session, message: Message) -> Sequence[Entry]:
     """The messages whose visits this one lists too: a family's."""
     query = _with_names().where(Message.covered_by == message.id).order_by(Message.starts_at, Message.id).limit(20)
     return [Entry(*row) for row in session.execute(query)]
-
-
-def text_of(session: Session, message: Message, clinic: Clinic) -> tuple[str, str] | None:
-    """Subject and text: as they were sent or written beforehand, or as they would be now; None where there are none."""
-    if message.body is not None:
-        return message.subject or "", message.body
-    visit = message.appointment_id and session.scalar(
-        appointments.with_people().where(Appointment.id == message.appointment_id)
-    )
-    if message.status not in UNDER_WAY or not visit:
-        return None
-    return letters.preview(session, message, [visit], clinic)
 
 
 def to_call(session: Session, conditions: ColumnElement[bool]) -> Sequence[Entry]:

@@ -10,13 +10,14 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, job_runs, message_log, reminders
+from service.domain import audit, job_runs, message_log, outbox, reminders
 from service.domain.actor import Actor
 from service.domain.errors import NotFound
 from service.domain.message_log import Entry
 from service.domain.reminders import Tally
 from service.models import JobRun, Message
 
+RULE = "morning_sheet"
 JOB = "send_daily_reminders"
 MOST_LINES = 500
 MEANT_TO_BE = frozenset({"duplicate"})
@@ -36,6 +37,26 @@ class MorningSheet:
     called: Sequence[Entry]
     left_out: Sequence[Entry]
     """Skipped for a reason that needs no call, soonest first; at most 500."""
+
+    @property
+    def told(self) -> int:
+        """How many were sent a message."""
+        return self.today.sent + self.early.sent
+
+    @property
+    def failed(self) -> int:
+        """How many messages failed, or may be lost."""
+        return self.today.failed + self.early.failed + self.today.unknown + self.early.unknown
+
+    @property
+    def waiting(self) -> int:
+        """How many still wait to be sent."""
+        return self.today.queued + self.early.queued
+
+    @property
+    def no_address(self) -> int:
+        """How many cannot be reached by any message."""
+        return self.reasons["no_address"]
 
     @property
     def reasons(self) -> Counter[str]:
@@ -66,6 +87,14 @@ def of_day(session: Session, day: date, zone: ZoneInfo) -> MorningSheet:
         to_call=waiting,
         called=message_log.entries(session, scope & Message.phoned_at.is_not(None), MOST_LINES),
         left_out=[one for one in skipped if one.message.id not in ids and one.message.skip_reason not in MEANT_TO_BE],
+    )
+
+
+def post(session: Session, day: date, recipient: str) -> Message:
+    """Send the sheet of a day to the clinic's own address, once however often the day's run is repeated."""
+    about = f"{RULE}/{day}"
+    return session.scalar(select(Message).where(Message.about == about)) or outbox.to_address(
+        session, RULE, recipient, event="schedule", about=about
     )
 
 

@@ -240,6 +240,7 @@ def _written(session: Session, expected: Expected, settings: Settings) -> Sequen
         if row is None:
             rule = expected.rule.name
             row = outbox.to_patient(session, rule, visit.patient_id, event="schedule", visit=visit, due_at=at)
+            row.channel, row.recipient = expected.channel, expected.recipient
         if row.status != "queued":
             raise Conflict(_("This message is not one that waits any more."))
         rows.append(row)

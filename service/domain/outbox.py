@@ -51,7 +51,8 @@ def to_patient(
     """Write a message to a patient, about a visit or (`about`) another row; due now unless said otherwise.
 
     Where there is no way to reach them the row says so: skipped, with the reason. The same rule about the same visit
-    at the same start again is the same row, queued anew if its cause had been taken back, or (`again`) something else was said since.
+    at the same start again is the same row, queued anew if its cause had been taken back, or (`again`) something else
+    was said since.
     """
     patient = session.get_one(Patient, patient_id)
     channel, recipient, skip_reason = reach(patient)
@@ -105,14 +106,21 @@ def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
 
 def to_user(session: Session, rule: str, user: User, *, event: str, about: str | None = None) -> Message:
     """Write a message to somebody who signs in, to the e-mail address of the account."""
+    message = to_address(session, rule, user.email, event=event, about=about)
+    message.user_id = user.id
+    session.flush()
+    return message
+
+
+def to_address(session: Session, rule: str, address: str, *, event: str, about: str | None = None) -> Message:
+    """Write a message to an e-mail address of the clinic's own choice."""
     now = clock.now()
     message = Message(
         rule=rule,
         event=event,
-        user_id=user.id,
         about=about,
         channel="email",
-        recipient=user.email,
+        recipient=address,
         language="",
         due_at=now,
         lease_until=now,

@@ -26,6 +26,7 @@ from service.domain import (
     job_runs,
     message_links,
     messages,
+    morning_sheets,
     reminders,
     reports,
     sessions,
@@ -35,6 +36,7 @@ from service.domain.reminders import Tally
 from service.jobs import day_sheet_files, schedule
 from service.jobs.delivery import Delivery
 from service.jobs.queue import JobQueue
+from service.models import Message
 from service.notifications.channels import Channels
 from service.settings import Settings
 
@@ -180,8 +182,19 @@ class Tasks:
             return {"date": slot, "reason": "day_is_over"}
         outcome = self._tell(reminders.of_day(day, self._zone), keep)
         early = self._tell(reminders.early(day, self._zone), keep)
+        if day == clock.today(self._zone):
+            self._post_sheet(day, keep)
         next_day = (day + timedelta(days=1)).isoformat()
         return {"date": slot, **outcome, "early": {"date": next_day, **early}}
+
+    def _post_sheet(self, day: date, keep: Callable[[], None]) -> None:
+        """Send the morning sheet to the clinic's own address, where it has named one."""
+        recipient = self._settings.messages.morning_sheet_to
+        if not recipient:
+            return
+        with self._db.transaction() as session:
+            sheet = morning_sheets.post(session, day, recipient).id
+        self._delivery.round(Message.id == sheet, keep, Tally())
 
     def _remind_ahead(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
         """Remind of the visits so many hours ahead as the clinic has chosen."""

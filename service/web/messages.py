@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import context
-from service.domain import message_log, message_rules, messages, morning_sheets
+from service.domain import letter_texts, message_log, message_rules, messages, morning_sheets
 from service.domain.errors import Invalid, NotFound
 from service.translation import gettext as _
 from service.web import notices
@@ -56,7 +56,7 @@ def show(message_id: int) -> ResponseReturnValue:
     actor, session = context.actor(), context.reading()
     entry = message_log.fetch(session, actor, message_id)
     covered = message_log.covered(session, entry.message)
-    text = message_log.text_of(session, entry.message, context.wiring().settings.clinic)
+    text = letter_texts.of(session, entry.message, context.wiring().settings.clinic)
     with context.transaction_if_possible("message.view") as writing:
         message_log.note_opened(writing, actor, entry)
     return render_template("messages/show.html", entry=entry, covered=covered, text=text, sending=sending())
