@@ -168,7 +168,8 @@ def _claimable(
     """What may be claimed, in this order: left by a crash; about no visit, such as a sign-in mail; the next visits'."""
     paused = settings.messages.hold or messages.paused_at(session) is not None
     let = Message.released_at.is_not(None) if paused else true()
-    ready = and_(scope, let, Message.held_at.is_(None), Message.due_at <= now, Message.channel.not_in(resting))
+    awake = Message.channel.not_in(resting) if resting else true()
+    ready = and_(scope, let, awake, Message.held_at.is_(None), Message.due_at <= now)
     queued = select(Message.id).where(ready, Message.status == "queued")
     return (
         select(Message.id).where(ready, Message.status == "sending", Message.lease_until < now).order_by(Message.id),

@@ -1,4 +1,4 @@
-"""What is looked at once more before a message leaves: its visit, its way to the recipient, the day's cap, the family."""
+"""What is looked at once more before a message leaves: its visit, its way, the day's cap, the rest of the family."""
 
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo

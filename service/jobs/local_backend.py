@@ -77,6 +77,8 @@ class LocalBackend:
         for pool in (self._runs, self._post, self._exports):
             pool.shutdown(wait=False, cancel_futures=True)
         wait(self._futures(), timeout=max(0.0, deadline - monotonic()))
+        if self._heart.is_alive():
+            self._heart.join(1.0)
         self._tasks.stopping.set()
         return not wait(self._futures(), timeout=1.5).not_done
 

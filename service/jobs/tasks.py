@@ -311,7 +311,7 @@ class Tasks:
         return folder
 
     def clean_up(self) -> None:
-        """Expire exports, remove files no row stands for, old day sheets and uploads, forget what no longer counts, and old messages."""
+        """Expire exports, remove files no row stands for, old day sheets and uploads; forget what no longer counts."""
         files = [file for file in self.histories().iterdir() if file.is_file()]  # first: a file made later has a row
         with self._db.transaction() as session:
             exports.expire(session)

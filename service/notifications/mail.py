@@ -1,5 +1,6 @@
 """How a letter becomes an e-mail: one recipient, text and page, parts, and nothing that a name could smuggle in."""
 
+import re
 from email.errors import MessageError
 from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
@@ -37,11 +38,11 @@ def sender_of(words: str, clinic_name: str) -> Address:
 def recipient_of(letter: Letter) -> Address:
     """The one address a letter goes to. Raises DeliveryError when it is none."""
     try:
-        found = Address(addr_spec=letter.recipient)
-        if not found.username or not found.domain:
+        found = Address(addr_spec=re.sub(r"[^\x00-\x7f]", "x", letter.recipient))  # knows the rules of ASCII only
+        if not found.username or not found.domain or found.addr_spec.count("@") != 1:
             raise ValueError
-        domain = found.domain if found.domain.isascii() else found.domain.encode("idna").decode("ascii")
-        return Address(username=found.username, domain=domain)
+        name, _, domain = letter.recipient.rpartition("@")
+        return Address(username=name, domain=domain.encode("idna").decode("ascii"))
     except (ValueError, IndexError, MessageError):
         raise DeliveryError("the address is no e-mail address", permanent=True) from None
 

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from service.domain import letters
+from service.models import Message
 from service.notifications.message import Letter
 from tests.house import at
 
@@ -27,6 +28,8 @@ def clock() -> Iterator[time_machine.Traveller]:
 @pytest.fixture
 def plain_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Letters about whatever say the same: how they are written is another test's."""
-    monkeypatch.setattr(
-        letters, "write", lambda _session, row, *_more: Letter(row.id, row.recipient, "News", "Hello\n")
-    )
+
+    def write(_session: object, row: Message, *_more: object) -> Letter:
+        return Letter(row.id, row.recipient or "", "News", "Hello, see https://rounds.example/x/abc today.\n")
+
+    monkeypatch.setattr(letters, "write", write)
