@@ -1,7 +1,7 @@
 """Which messages a patient agreed to, by which way and in which language; each change says who and when."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
@@ -60,7 +60,7 @@ def change(
         patient.language = language or None
 
 
-def history(session: Session, actor: Actor, patient_id: int) -> Sequence[Row[Any]]:
+def history(session: Session, actor: Actor, patient_id: int) -> Sequence[Row[str, bool, str, datetime, str]]:
     """The last changes of a patient's consent, newest first: `channel, allowed, via, changed_at, name` of who."""
     patients.fetch(session, actor, patient_id)
     query = (

@@ -125,7 +125,7 @@ def _times(session: Session, message: Message, words: Wording, clinic: Clinic) -
     """The times that are proposed instead of a visit's own."""
     if message.rule != "move_proposal" or message.appointment_id is None:
         return []
-    names = dict(session.execute(select(Doctor.id, Doctor.name)).tuples().all())
+    names = {row.id: row.name for row in session.execute(select(Doctor.id, Doctor.name))}
     return [
         (
             f"{words.when(time.starts_at)}, {one_line(names[time.doctor_id])}",

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
-from service import message_texts
+from service import clock, message_texts
 from service.domain import letter_facts, letter_links, letter_page, message_rules, visit_calendar
 from service.domain.letter_facts import Facts
-from service.models import Appointment, Message
+from service.models import Appointment, Export, Message, Offer, User
 from service.notifications.message import Letter, message_id
 from service.settings import Clinic
 
@@ -43,6 +43,20 @@ def write(session: Session, message: Message, visits: Sequence[Appointment], cli
         unsubscribe_url=f"{links['contact_link']}/unsubscribe" if mail and "contact_link" in links else "",
         message_id=message_id(message.id, message.created_at, clinic.public_url),
     )
+
+
+def outdated(session: Session, message: Message) -> str | None:
+    """Why a message about no visit is not true any more: the reason to skip it, or None."""
+    kind, _, key = (message.about or "").partition("/")
+    now = clock.now()
+    if kind == "offer":
+        offer = session.get_one(Offer, int(key))
+        return "cancelled" if offer.closed_at is not None else "too_late" if offer.expires_at <= now else None
+    if kind == "export":
+        export = session.get_one(Export, key)
+        return "too_late" if export.expires_at is None or export.expires_at <= now else None
+    user = None if message.user_id is None else session.get_one(User, message.user_id)
+    return "cancelled" if user is not None and user.disabled_at is not None else None
 
 
 def preview(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> tuple[str, str]:

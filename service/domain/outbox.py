@@ -51,8 +51,7 @@ def to_patient(
     """Write a message to a patient, about a visit or (`about`) another row; due now unless said otherwise.
 
     Where there is no way to reach them the row says so: skipped, with the reason. The same rule about the same visit
-    at the same start again is the same row, queued anew if its cause had been taken back, or (`again`) something else
-    was said since.
+    at the same start again is the same row, queued anew if its cause had been taken back or it is to be told `again`.
     """
     patient = session.get_one(Patient, patient_id)
     channel, recipient, skip_reason = reach(patient)

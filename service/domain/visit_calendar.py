@@ -63,7 +63,8 @@ def _calendar(session: Session, message: Message, visit: Appointment, clinic: Cl
     calendar.add("method", method)
     calendar.add_component(event)
     calendar.add_missing_timezones()
-    return calendar.to_ical()
+    written: bytes = calendar.to_ical()
+    return written
 
 
 def _first(session: Session, visit: Appointment) -> Appointment:

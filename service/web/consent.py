@@ -5,6 +5,7 @@ from typing import Any
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from wtforms.validators import AnyOf
 
 from service import context, message_texts
 from service.domain import consent, patients
@@ -16,6 +17,7 @@ from service.web import notices
 from service.web.forms import Form
 
 blueprint = Blueprint("consent", __name__)
+WAYS = {"email": _("E-mail"), "sms": _("SMS")}
 
 
 class ConsentForm(Form):
@@ -23,14 +25,19 @@ class ConsentForm(Form):
 
     email = wtforms.BooleanField(_("By e-mail"))
     sms = wtforms.BooleanField(_("By SMS"))
-    preferred = wtforms.SelectField(_("First by"), choices=[("email", _("E-mail")), ("sms", _("SMS"))], default="email")
-    language = wtforms.SelectField(
-        _("Language"), choices=[("", _("The clinic's")), *message_texts.LANGUAGES.items()], default=""
+    preferred = wtforms.StringField(_("First by"), [AnyOf(WAYS, _("Choose e-mail or SMS."))], default="email")
+    language = wtforms.StringField(
+        _("Language"), [AnyOf(("", *message_texts.LANGUAGES), _("Choose one of the languages."))], default=""
     )
 
     def wishes(self) -> dict[str, Any]:
         """What the domain is told."""
         return {name: self[name].data for name in ("email", "sms", "preferred", "language")}
+
+    @property
+    def choices(self) -> dict[str, dict[str, str]]:
+        """What the two lists offer, by field."""
+        return {"preferred": WAYS, "language": {"": _("The clinic's"), **message_texts.LANGUAGES}}
 
 
 def form_of(patient: Patient) -> ConsentForm:

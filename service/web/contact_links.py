@@ -1,4 +1,4 @@
-"""Which messages somebody gets, by the link in one of them; a mail program may say by itself that no more are wanted."""
+"""Which messages somebody gets, by the link in one of them; a mail program may say by itself that none are."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

@@ -120,11 +120,18 @@ def _act(token: str, act: Callable[..., None], **more: Any) -> ResponseReturnVal
 
 
 def _chosen(token: str, form: ActForm) -> tuple[MessageLink, Appointment]:
-    """The link and the visit a form is about: one of those the page showed. Raises NotFound, Gone."""
-    link, wanted = found(token, "visit"), row_id_of(form.appointment_id.data)
+    """The link and the visit a form is about, one of those the page showed; the only one needs no name.
+
+    Raises NotFound, Gone.
+    """
+    link, session, asked = found(token, "visit"), context.reading(), form.appointment_id.data
+    rows = message_links.visits(session, link)
+    if not asked and len(rows) == 1:
+        return link, rows[0]
+    wanted = row_id_of(asked)
     if wanted is None:
         raise NotFound
-    return link, message_links.visit(context.reading(), link, wanted)
+    return link, message_links.visit(session, link, wanted)
 
 
 def _page(token: str, refusal: str | None = None) -> str:

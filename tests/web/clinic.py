@@ -15,9 +15,19 @@ import time_machine
 from sqlalchemy import select
 
 from service import logs
-from service.domain import exports, imports, reports, users
+from service.domain import exports, imports, message_links, reports, users
 from service.domain.actor import Actor
-from service.models import Appointment, DoctorHours, HoursException, Message, Report, Treatment, User
+from service.models import (
+    Appointment,
+    DoctorHours,
+    HoursException,
+    Message,
+    Offer,
+    Report,
+    Treatment,
+    User,
+    WaitingEntry,
+)
 from tests import waiting
 from tests.house import Browser, House, at, build
 
@@ -55,6 +65,8 @@ class Clinic:
     guest: int
     message: int
     tomorrow: int
+    links: dict[str, object]
+    """Tokens of links to the visit ahead, to what Pia wants to be told, and to Otto's offer."""
     tokens: dict[str, str] = field(default_factory=dict)
     """Visitor -> the cookie of a session that is open already."""
 
@@ -98,6 +110,7 @@ class Clinic:
             "message": self.message,
             "tomorrow": self.tomorrow,
             "job": "send_daily_reminders",
+            **self.links,
         }
 
     def other_ids(self) -> dict[str, object]:
@@ -134,6 +147,9 @@ MISSING: dict[str, object] = {
     "message": 999_999,
     "tomorrow": 999_999,
     "job": "send_daily_letters",
+    "visit_token": "A" * 43,
+    "offer_token": "A" * 43,
+    "contact_token": "A" * 43,
 }
 
 
@@ -146,6 +162,26 @@ def own_patient(actor: Actor) -> int:
     """The one patient a user looks after."""
     (patient,) = actor.patient_ids
     return patient
+
+
+def linked(house: House, visit_id: int, patient: int, offer_id: int) -> dict[str, object]:
+    """Tokens of links to a visit and to what its patient wants to be told, and to an offer, as the clinic's ids."""
+    values = {"channel": "email", "status": "sent", "due_at": NOW, "lease_until": NOW, "created_at": NOW}
+    until = at("2026-06-15 07:15")
+    with house.writing() as session:
+        starts_at = session.get_one(Appointment, visit_id).starts_at
+        visit = Message(rule="visit_moved", appointment_id=visit_id, patient_id=patient, starts_at=starts_at, **values)
+        offer = Message(rule="waiting_list_offer", about=f"offer/{offer_id}", **values)
+        session.add_all([visit, offer])
+        session.flush()
+        waiting_id = session.get_one(Offer, offer_id).waiting_id
+        other = session.get_one(WaitingEntry, waiting_id).patient_id
+        make = message_links.make
+        return {
+            "visit_token": make(session, visit, "visit", patient_id=patient, appointment_id=visit_id, expires_at=until),
+            "contact_token": make(session, visit, "contact", patient_id=patient, expires_at=until),
+            "offer_token": make(session, offer, "offer", patient_id=other, expires_at=until),
+        }
 
 
 def settle(house: House, clock: time_machine.Traveller) -> Clinic:
@@ -177,13 +213,15 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
     house.treated(dora, otto, at("2026-04-16 07:00"), visit_type="First visit", diagnosis="Tinnitus")
     with house.reading() as session:
         past = session.get_one(Treatment, treatment).appointment_id
+    ahead = house.visit(doll, pia, at("2026-06-15 07:00"), reason="After the summer")
+    offer = waiting.offer(house, waiting.entry(house, otto, days_ago=3), doll, at("2026-06-02 07:00"))
     return Clinic(
         house=house,
         clock=clock,
         people=people,
         begun=house.visit(doll, pia, at("2026-05-06 07:30"), reason="Control of the eyes"),
         later=house.visit(doll, pia, at("2026-05-06 12:00"), reason="New glasses"),
-        ahead=house.visit(doll, pia, at("2026-06-15 07:00"), reason="After the summer"),
+        ahead=ahead,
         past=past,
         treatment=treatment,
         other_visit=house.visit(dora, otto, at("2026-05-06 07:30"), reason="Ringing"),
@@ -197,10 +235,11 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         time_off=away(house, doll),
         visit_type=waiting.visit_type(house, "Old check", 20, archived_at=NOW),
         waiting=waiting.entry(house, pia, doctor_id=doll, note="Lives next door"),
-        offer=waiting.offer(house, waiting.entry(house, otto, days_ago=3), doll, at("2026-06-02 07:00")),
+        offer=offer,
         guest=house.patient("Gus Gast", birth_date=date(1970, 1, 2)),
         message=told(house, pia, "failed", last_error="550 no such user"),
         tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-07 12:00")),
+        links=linked(house, ahead, pia, offer),
     )
 
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select, true, update
 
-from service.domain import messages
+from service.domain import deliveries
 from service.models import Message
 from service.notifications.message import Letter
 from tests.web.clinic import Clinic
@@ -13,12 +13,13 @@ from tests.web.clinic import Clinic
 
 def letters(clinic: Clinic) -> list[Letter]:
     """All letters that are due, in order; each is handed over and sent."""
-    found = []
+    found: list[Letter] = []
     while True:
         with clinic.house.writing() as session:
-            claim = messages.claim(session, "test", clinic.house.settings.clinic, true())
+            claim = deliveries.claim(session, "test", clinic.house.settings, true())
         if claim is None:
             return found
+        assert claim.status != "failed", _why(clinic, claim.id)
         if claim.letter is not None:
             found.append(claim.letter)
             with clinic.house.writing() as session:
@@ -37,10 +38,15 @@ def letter(clinic: Clinic, rule: str) -> Letter:
 def link(found: Letter, page: str) -> str:
     """The path of a letter's link to a page: `visit`, `offer`, `contact`, `invite` …"""
     (address,) = set(re.findall(rf"http\S+/{page}/[\w-]+", found.body))
-    return urlsplit(address).path
+    return str(urlsplit(address).path)
 
 
 def rows(clinic: Clinic, rule: str) -> list[Message]:
     """The outbox's rows of a rule, oldest first."""
     with clinic.house.reading() as session:
         return list(session.scalars(select(Message).where(Message.rule == rule).order_by(Message.id)))
+
+
+def _why(clinic: Clinic, message_id: int) -> str | None:
+    with clinic.house.reading() as session:
+        return session.get_one(Message, message_id).last_error

@@ -8,7 +8,15 @@ PAPER = ["/calendar", "/calendar?view=week", "/calendar?date=2030-01-01", "/toda
 def pages_of(clinic: Clinic, visitor: str) -> list[str]:
     """Paths that answer this visitor with HTML, whatever their status."""
     own = {
-        NOBODY: ["/sign-in", f"/invite/{clinic.invite}", "/invite/used-up"],
+        NOBODY: [
+            "/sign-in",
+            f"/invite/{clinic.invite}",
+            "/invite/used-up",
+            f"/visit/{clinic.links['visit_token']}",
+            f"/visit/{clinic.links['visit_token']}/reschedule?appointment_id={clinic.ahead}",
+            f"/offer/{clinic.links['offer_token']}",
+            f"/contact/{clinic.links['contact_token']}",
+        ],
         "patient": _patient(clinic.pia, [clinic.begun, clinic.later, clinic.past], clinic.export),
         "other patient": _patient(clinic.otto, [clinic.other_visit], clinic.other_export),
         "doctor": _doctor(clinic.pia, [clinic.begun, clinic.later, clinic.past], clinic.export, clinic.report),
@@ -56,6 +64,7 @@ def _patient(patient: int, visits: list[int], export: str) -> list[str]:
         "/appointments/new",
         "/appointments/new?doctor_id=any",
         "/treatments",
+        "/contact",
         f"/treatments?patient_id={patient}",
         f"/exports/{export}",
         "/today",

@@ -144,6 +144,41 @@ ROUTES: dict[str, Expected] = {
     ),
     "exports.show": Expected("/exports/{export}", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})),
     "exports.file": Expected("/exports/{export}/file", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})),
+    **{
+        f"{name}_links.{act}": Expected(
+            f"/{name}/{{{name}_token}}{path}", ANYONE, answers, form, sees=ANYONE, once=once
+        )
+        for name, act, path, answers, form, once in (
+            ("visit", "show", "", GET, {}, False),
+            ("visit", "confirm", "/confirmation", {"POST": 303}, {"appointment_id": "{ahead}"}, False),
+            ("visit", "cancel", "/cancellation", {"POST": 303}, {"appointment_id": "{ahead}"}, False),
+            ("visit", "undo", "/undo", {"POST": 409}, {"appointment_id": "{ahead}"}, False),
+            ("visit", "times", "/reschedule?appointment_id={ahead}", GET, {}, False),
+            (
+                "visit",
+                "reschedule",
+                "/reschedule",
+                {"POST": 303},
+                {"appointment_id": "{ahead}", "starts_at": "2026-06-18T10:00"},
+                True,
+            ),
+            ("offer", "show", "", GET, {}, False),
+            ("offer", "accept", "/acceptance", {"POST": 303}, {}, True),
+            ("offer", "decline", "/decline", {"POST": 303}, {}, True),
+            ("contact", "show", "", GET, {}, False),
+            ("contact", "save", "", {"POST": 303}, {"email": "y", "preferred": "email", "language": ""}, False),
+            ("contact", "unsubscribed", "/unsubscribe", {"GET": 303}, {}, False),
+            ("contact", "unsubscribe", "/unsubscribe", {"POST": 200}, {}, False),
+        )
+    },
+    "consent.mine": Expected("/contact", PATIENTS, GET),
+    "consent.save": Expected(
+        "/patients/{patient}/consent",
+        PATIENTS | DESK | ADMIN,
+        {"POST": 303},
+        {"email": "y", "sms": "y", "preferred": "email", "language": ""},
+        sees=frozenset({"patient"}) | DESK | ADMIN,
+    ),
     "patients.index": Expected("/patients?q=Pia", DOCTORS | DESK | ADMIN, GET),
     "patients.record": Expected(
         "/patients/{patient}", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
