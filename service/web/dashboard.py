@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from service import cache, context
 from service.jobs import health
 from service.web import jobs, notices
+from service.web.messages import sending
 
 blueprint = Blueprint("dashboard", __name__)
 
@@ -25,6 +26,7 @@ def dashboard() -> ResponseReturnValue:
         as_of=as_of,
         next_at=as_of + timedelta(seconds=context.wiring().settings.cache.statistics_seconds),
         jobs=jobs.table(states),
+        sending=sending(),
         health=health.checks(context.reading(), states, context.wiring().settings),
     )
 

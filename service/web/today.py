@@ -14,6 +14,7 @@ from service.domain.errors import NotFound
 from service.domain.free_times import FreeTime
 from service.translation import gettext as _
 from service.web.local_times import asked_day, row_id_of, written
+from service.web.messages import sending
 from service.web.visits import COLOURS, Visit, visits
 
 blueprint = Blueprint("today", __name__)
@@ -55,6 +56,7 @@ def board() -> ResponseReturnValue:
             "doctor_count": len({one.doctor_id for one in shown}),
             "next_visit": next((one for one in shown if one.status == "booked" and one.starts_at > now), None),
         },
+        sending=None if actor.role == Role.DOCTOR else sending(),
         reminders=None if actor.role == Role.DOCTOR else _reminders(day),  # the desk calls, not the doctor
     )
 

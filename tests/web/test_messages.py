@@ -161,8 +161,9 @@ def test_a_message_is_phoned_instead_and_that_is_taken_back(clinic: Clinic, desk
 def test_pausing_stops_everything_and_says_so_on_every_page(clinic: Clinic, desk: Browser) -> None:
     shown = press(desk, "/messages", "Pause all")
     assert "All messages are paused since Wed 6 May, 10:00" in words(shown)
-    for path in ("/messages/morning", "/messages/tomorrow", f"/messages/{clinic.message}"):
+    for path in ("/today", "/messages/morning", "/messages/tomorrow", f"/messages/{clinic.message}"):
         assert "All messages are paused" in words(parsed(desk.get(path)))
+    assert "All messages are paused" in words(parsed(clinic.browser("admin").get("/dashboard")))
     shown = press(desk, "/messages", "Go on")
     assert "paused" not in words(shown)
 
