@@ -6,7 +6,7 @@ Texts of messages are for the desk alone: doctors read why a patient was told, n
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -66,7 +66,7 @@ def page(
 
     Raises NotFound for those who do not work at the desk.
     """
-    _check(actor)
+    check(actor)
     query = _with_names().order_by(Message.id.desc()).limit(PAGE + 1)
     if state == TO_DO:
         query = query.where(_to_do())
@@ -88,7 +88,7 @@ def page(
 
 def fetch(session: Session, actor: Actor, message_id: int) -> Entry:
     """One message. Raises NotFound when it is missing or the actor does not work at the desk."""
-    _check(actor)
+    check(actor)
     row = session.execute(_with_names().where(Message.id == message_id)).one_or_none()
     if row is None:
         raise NotFound
@@ -97,7 +97,7 @@ def fetch(session: Session, actor: Actor, message_id: int) -> Entry:
 
 def counts(session: Session, actor: Actor) -> dict[str, int]:
     """How many messages there are in each state and to do; a thousand and one stands for more than a thousand."""
-    _check(actor)
+    check(actor)
     found = {TO_DO: to_do(session)}
     for state in STATES:
         statuses = UNDER_WAY if state == "queued" else (state,)
@@ -106,9 +106,17 @@ def counts(session: Session, actor: Actor) -> dict[str, int]:
     return found
 
 
-def to_do(session: Session) -> int:
-    """How many messages wait for a person: failed, perhaps lost, or about a visit of somebody without an address."""
-    some = select(Message.id).where(_to_do()).limit(MOST_COUNTED + 1).subquery()
+def to_do(session: Session, conditions: ColumnElement[bool] | None = None) -> int:
+    """How many messages (that fulfil some conditions) wait for a person.
+
+    Those that failed, are perhaps lost, or are about a visit of somebody without an address.
+    """
+    some = (
+        select(Message.id)
+        .where(_to_do(), true() if conditions is None else conditions)
+        .limit(MOST_COUNTED + 1)
+        .subquery()
+    )
     return session.execute(select(func.count()).select_from(some)).scalar_one()
 
 
@@ -136,7 +144,8 @@ def entries(session: Session, conditions: ColumnElement[bool], limit: int) -> Se
     return [Entry(*row) for row in session.execute(query)]
 
 
-def _check(actor: Actor) -> None:
+def check(actor: Actor) -> None:
+    """Raises NotFound for those who do not work at the desk: to them there are no messages."""
     if actor.role not in DESK and actor.role != Role.SYSTEM:
         raise NotFound
 

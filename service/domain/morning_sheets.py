@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -14,7 +14,7 @@ from service.domain import audit, job_runs, message_log, outbox, reminders
 from service.domain.actor import Actor
 from service.domain.errors import NotFound
 from service.domain.message_log import Entry
-from service.domain.reminders import Tally
+from service.domain.reminders import Span, Tally
 from service.models import JobRun, Message
 
 RULE = "morning_sheet"
@@ -72,8 +72,7 @@ class MorningSheet:
 
 def of_day(session: Session, day: date, zone: ZoneInfo) -> MorningSheet:
     """The sheet of a day's run."""
-    spans = reminders.of_day(day, zone), reminders.early(day, zone)
-    scope = or_(*(span.scope for span in spans))
+    spans, scope = _spans(day, zone), _scope(day, zone)
     waiting = message_log.to_call(session, scope)
     ids = {entry.message.id for entry in waiting}
     skipped = message_log.entries(
@@ -90,6 +89,11 @@ def of_day(session: Session, day: date, zone: ZoneInfo) -> MorningSheet:
     )
 
 
+def count_to_call(session: Session, day: date, zone: ZoneInfo) -> int:
+    """How many of the sheet's patients are to be called."""
+    return message_log.to_do(session, _scope(day, zone))
+
+
 def post(session: Session, day: date, recipient: str) -> Message:
     """Send the sheet of a day to the clinic's own address, once however often the day's run is repeated."""
     about = f"{RULE}/{day}"
@@ -100,7 +104,7 @@ def post(session: Session, day: date, recipient: str) -> Message:
 
 def mark_phoned(session: Session, actor: Actor, message_id: int) -> Message:
     """Note that the patient was told by telephone instead; again, nothing changes. Raises NotFound."""
-    message = _locked(session, message_id)
+    message = _locked(session, actor, message_id)
     if message.phoned_at is None:
         message.phoned_at, message.phoned_by_id = clock.now(), actor.user_id
         audit.record(session, actor, "message.phone", patient_id=message.patient_id, subject=f"message/{message.id}")
@@ -109,14 +113,23 @@ def mark_phoned(session: Session, actor: Actor, message_id: int) -> Message:
 
 def unmark_phoned(session: Session, actor: Actor, message_id: int) -> Message:
     """Take that back. Raises NotFound."""
-    message = _locked(session, message_id)
+    message = _locked(session, actor, message_id)
     if message.phoned_at is not None:
         message.phoned_at = message.phoned_by_id = None
         audit.record(session, actor, "message.unphone", patient_id=message.patient_id, subject=f"message/{message.id}")
     return message
 
 
-def _locked(session: Session, message_id: int) -> Message:
+def _spans(day: date, zone: ZoneInfo) -> tuple[Span, Span]:
+    return reminders.of_day(day, zone), reminders.early(day, zone)
+
+
+def _scope(day: date, zone: ZoneInfo) -> ColumnElement[bool]:
+    return or_(*(span.scope for span in _spans(day, zone)))
+
+
+def _locked(session: Session, actor: Actor, message_id: int) -> Message:
+    message_log.check(actor)
     message = session.scalar(select(Message).where(Message.id == message_id).with_for_update())
     if message is None:
         raise NotFound

@@ -15,6 +15,7 @@ from service.domain import (
     appointments,
     audit,
     letters,
+    message_log,
     message_rules,
     messages,
     morning_sheets,
@@ -147,6 +148,7 @@ def edit(
     session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings, *, subject: str, body: str
 ) -> None:
     """Write the text of a message of the next run. Raises NotFound, Invalid."""
+    message_log.check(actor)
     found = find(session, settings, appointment_id, rule)
     subject = " ".join(texts.checked(subject, "subject", LONGEST_SUBJECT).split())
     body = texts.checked(body, "body", LONGEST_BODY)
@@ -161,6 +163,7 @@ def edit(
 
 def restore(session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings) -> None:
     """Take the usual text again. Raises NotFound."""
+    message_log.check(actor)
     for row in find(session, settings, appointment_id, rule).rows:
         if row.edited_at is not None:
             row.subject = row.body = row.edited_at = None

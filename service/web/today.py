@@ -109,7 +109,7 @@ def _reminders(day: date) -> dict[str, Any] | None:
         return None
     return {
         **tally.as_dict(),
-        "to_call": len(morning_sheets.of_day(session, day, zone).to_call),
+        "to_call": morning_sheets.count_to_call(session, day, zone),
         "status": run.status if run else None,
         "started_at": run.started_at if run else None,
         "late": bool(run and run.trigger == "catchup"),

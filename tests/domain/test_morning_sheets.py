@@ -129,6 +129,18 @@ def test_a_call_about_no_message_is_refused(house: House, desk: Actor) -> None:
         morning_sheets.mark_phoned(session, desk, 999)
 
 
+def test_z3_only_the_desk_notes_calls(house: House, doctor: int) -> None:
+    visit(house, doctor, "Nowhere", email=None)
+    plan(house)
+    (entry,) = sheet(house).to_call
+    for role in ("doctor", "patient"):
+        actor = house.user(role, f"{role}2@clinic.example", "Somebody")
+        with house.writing() as session, pytest.raises(NotFound):
+            morning_sheets.mark_phoned(session, actor, entry.message.id)
+        with house.reading() as session, pytest.raises(NotFound):
+            message_log.fetch(session, actor, entry.message.id)
+
+
 def test_the_sheet_is_posted_once_a_day_with_names_and_numbers(house: House, doctor: int) -> None:
     visit(house, doctor, "Nowhere", email=None)
     plan(house)
