@@ -6,13 +6,14 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from service import __version__, checkup, clock, database, demo, logs
 from service.database import DatabaseError
@@ -242,20 +243,28 @@ def run_reminders(settings: Settings, day: datetime | None, dry_run: bool, as_js
     with _opened(settings) as wiring:
         if dry_run:
             with wiring.database.transaction() as session:
-                planned = reminders.preview(session, on, zone, wiring.channels.email.name)
-                run, total = planned.as_dict(), reminders.total(session, on, zone).as_dict()
+                outcome = {"date": on.isoformat(), **_previewed(session, settings, reminders.of_day(on, zone))}
+                early = _previewed(session, settings, reminders.early(on, zone))
+                outcome["early"] = {"date": (on + timedelta(days=1)).isoformat(), **early}
         else:
             outcome = _executed(wiring, "send_daily_reminders", on.isoformat())
-            run, total = outcome["run"], outcome["total"]
     if as_json:
-        click.echo(json.dumps({"date": on.isoformat(), "run": run, "total": total}))
+        click.echo(json.dumps(outcome))
     else:
-        skipped = sum(run["skipped"].values())
-        would = "would be " if dry_run else ""
-        click.echo(
-            f"Reminders of {on}: {run['queued'] if dry_run else run['sent']} {would}sent, {run['failed']} failed, "
-            f"{skipped} {would}skipped."
-        )
+        click.echo(_in_words(f"Reminders of {on}", outcome["run"], dry_run))
+        if any(outcome["early"]["run"].values()):
+            click.echo(_in_words(f"Early visits of {outcome['early']['date']}", outcome["early"]["run"], dry_run))
+
+
+def _previewed(session: Session, settings: Settings, span: reminders.Span) -> dict[str, Any]:
+    run, total = reminders.preview(session, span, settings.ways), reminders.total(session, span)
+    return {"run": run.as_dict(), "total": total.as_dict()}
+
+
+def _in_words(title: str, run: dict[str, Any], dry_run: bool) -> str:
+    would, skipped = "would be " if dry_run else "", sum(run["skipped"].values())
+    told = run["queued"] if dry_run else run["sent"]
+    return f"{title}: {told} {would}sent, {run['failed']} failed, {skipped} {would}skipped."
 
 
 @subcommand(run_job, "reports")

@@ -471,8 +471,11 @@ class Message(Base):
         _one_of("status", "queued", "sending", "handing_over", "sent", "failed", "unknown", "skipped"),
         UniqueConstraint("appointment_id", "starts_at", "rule", "channel"),
         Index(None, "status", "starts_at", "due_at"),
+        Index(None, "status", "id"),
         Index(None, "rule", "starts_at"),
+        Index(None, "rule", "id"),
         Index(None, "patient_id", "created_at"),
+        Index(None, "recipient"),
         Index(None, "about"),
         Index(None, "covered_by"),
         Index(

@@ -98,7 +98,8 @@ class Messages(Section):
     keep_text_months: Annotated[int, Field(ge=1, le=1200)] = 6
     keep_rows_months: Annotated[int, Field(ge=1, le=1200)] = 24
     templates: str = ""
-    morning_sheet_to: str = ""
+    morning_sheet_to: Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+)?$")] = ""
+    advance_hours: Literal[0, 24, 48, 72] = 0
 
 
 class Email(Section):
@@ -210,6 +211,11 @@ class Settings(Section):
         return self.base / self.exports.folder / "day"
 
     @property
+    def ways(self) -> tuple[str, ...]:
+        """The channels patients are told by. E-mail is always one: until it is set up the console stands in."""
+        return ("email", "sms") if self.sms.enabled else ("email",)
+
+    @property
     def message_templates(self) -> Path | None:
         """The folder of the clinic's own message texts, if it has one."""
         return self.base / self.messages.templates if self.messages.templates else None
@@ -295,6 +301,7 @@ _PATTERNS: dict[int | str, str] = {
     "reminders_at": "a time of day such as 08:00",
     "reports_at": "a time of day such as 00:00",
     "at": "a time of day such as 03:00",
+    "morning_sheet_to": "an address such as desk@clinic.example, or none",
     "country": "a country code of two capitals such as DE",
     "public_url": "an address such as https://rounds.example, without a path",
     "sms.url": "an address such as https://sms.example/send",

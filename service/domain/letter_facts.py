@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock, message_texts
-from service.domain import appointments, hit_visits, users
+from service.domain import appointments, hit_visits, morning_sheets, users
 from service.models import Appointment, Doctor, Export, Message, Offer, Patient, Report, User
-from service.rendering import Wording, one_line
+from service.rendering import Wording, one_line, phone
 from service.settings import Clinic
 
 TOKENS = {"invite": "invite", "password_reset": "password_reset", "sign_in_link": "sign_in"}
@@ -60,6 +61,8 @@ def of(session: Session, message: Message, visits: Sequence[Appointment], clinic
         values["until"] = words.when(session.get_one(Export, key).expires_at or clock.now())
     elif kind == "report":
         values["month"] = words.month(clock.first_of_month(session.get_one(Report, int(key)).month))
+    elif kind == "morning_sheet":
+        values |= _of_sheet(session, date.fromisoformat(key), words, clinic)
     if message.rule in TOKENS:
         values["until"] = words.when(clock.now() + users.LASTING[TOKENS[message.rule]])
     if message.user_id is not None:
@@ -99,6 +102,22 @@ def _of_offer(session: Session, offer: Offer, message: Message, words: Wording) 
         "date": words.local_day(offer.starts_at),
         "time": words.clock(offer.starts_at),
         "until": words.clock(offer.expires_at),
+    }
+
+
+def _of_sheet(session: Session, day: date, words: Wording, clinic: Clinic) -> dict[str, str]:
+    sheet = morning_sheets.of_day(session, day, clinic.zone)
+    lines = []
+    for entry in sheet.to_call:
+        at = words.when(entry.message.starts_at) if entry.message.starts_at else ""
+        lines.append(f"  {at}  {one_line(entry.patient_name)}  {phone(entry.phone) if entry.phone else '–'}")
+    return {
+        "date": words.day(day),
+        "told": str(sheet.told),
+        "failed": str(sheet.failed),
+        "skipped": str(sheet.no_address),
+        "waiting": str(sheet.waiting),
+        "calls": "\n".join(lines) or "  –",
     }
 
 

@@ -41,7 +41,7 @@ def _path(session: Session, message: Message, visits: Sequence[Appointment]) -> 
         return f"offer/{_token(session, message, message.patient_id, 'offer', offer.starts_at, None)}"
     if message.rule in TOKENS and message.user_id is not None:
         return f"{PATHS[message.rule]}/{users.issue(session, message.user_id, TOKENS[message.rule])}"
-    pages = {"export": f"exports/{key}", "report": f"reports/{key}", "morning_sheet": f"morning-sheet?date={key}"}
+    pages = {"export": f"exports/{key}", "report": f"reports/{key}", "morning_sheet": f"messages/morning?date={key}"}
     return pages.get(kind, "")
 
 

@@ -8,7 +8,7 @@ from service.translation import gettext as _
 CLINIC = frozenset({"clinic_name", "clinic_phone", "by_phone", "manage_link"})
 VISIT = frozenset({"patient_first_name", "doctor", "date", "time", "visits", "visits_short", "contact_link"})
 OFFER = frozenset({"patient_first_name", "doctor", "date", "time", "until", "contact_link"})
-SHEET = frozenset({"date", "told", "failed", "skipped", "waiting"})
+SHEET = frozenset({"date", "told", "failed", "skipped", "waiting", "calls"})
 PERSON = frozenset({"name"})
 
 

@@ -6,7 +6,7 @@ How one leaves the house is in deliveries.py, what is written into the outbox in
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, event, func, or_, select, update
+from sqlalchemy import and_, delete, event, func, or_, select, update
 from sqlalchemy.orm import Session, object_session
 
 from service import clock
@@ -54,6 +54,21 @@ def release(session: Session, actor: Actor, message_id: int) -> Message:
     message.due_at = min(message.due_at, clock.now())
     _note(session, actor, "message.release", message)
     return message
+
+
+def release_all(session: Session, actor: Actor) -> int:
+    """Let all that are due now go, although all are paused, but none that was held back; returns how many.
+
+    Raises Forbidden.
+    """
+    _for_the_desk(actor)
+    waiting = and_(Message.status == "queued", Message.due_at <= clock.now(), Message.held_at.is_(None))
+    let = update(Message).where(waiting, Message.released_at.is_(None)).values(released_at=clock.now())
+    released = session.scalars(let.returning(Message.id).execution_options(synchronize_session=False)).all()
+    if released:
+        audit.record(session, actor, "messages.release")
+        session.info[POSTED] = True
+    return len(released)
 
 
 def hold_back(session: Session, actor: Actor, message_id: int) -> Message:

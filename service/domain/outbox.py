@@ -3,6 +3,7 @@
 Nothing is written out or sent here; that is done when the message is claimed (messages.py).
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 
@@ -13,24 +14,27 @@ from service import clock
 from service.models import Appointment, Message, Patient, User
 
 Channel = Literal["email", "sms"]
+CHANNELS: tuple[Channel, ...] = ("email", "sms")
 
 
-def reach(patient: Patient) -> tuple[Channel, str | None, str | None]:
+def reach(patient: Patient, ways: Collection[str] = CHANNELS) -> tuple[Channel, str | None, str | None]:
     """How a patient is told: channel, address and, where there is no way, the reason to skip.
 
-    The channel they prefer comes first, the other one stands in where that one has no address or is not wanted.
+    Of the channels the clinic has (`ways`) the one they prefer comes first; the other stands in where that one has no
+    address or is not wanted. reminders.py says the same in SQL.
     """
-    ways: list[tuple[Channel, str | None, bool]] = [
+    all_ways: list[tuple[Channel, str | None, bool]] = [
         ("email", patient.email, patient.email_allowed),
         ("sms", patient.phone, patient.sms_allowed),
     ]
+    open_ways = [way for way in all_ways if way[0] in ways]
     if patient.preferred_channel == "sms":
-        ways.reverse()
-    for channel, address, allowed in ways:
+        open_ways.reverse()
+    for channel, address, allowed in open_ways:
         if address and allowed:
             return channel, address, None
-    unwanted = any(address for _channel, address, _allowed in ways)
-    return ways[0][0], None, "opted_out" if unwanted else "no_address"
+    unwanted = any(address for _channel, address, _allowed in open_ways)
+    return open_ways[0][0], None, "opted_out" if unwanted else "no_address"
 
 
 def to_patient(
@@ -101,14 +105,21 @@ def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
 
 def to_user(session: Session, rule: str, user: User, *, event: str, about: str | None = None) -> Message:
     """Write a message to somebody who signs in, to the e-mail address of the account."""
+    message = to_address(session, rule, user.email, event=event, about=about)
+    message.user_id = user.id
+    session.flush()
+    return message
+
+
+def to_address(session: Session, rule: str, address: str, *, event: str, about: str | None = None) -> Message:
+    """Write a message to an e-mail address of the clinic's own choice."""
     now = clock.now()
     message = Message(
         rule=rule,
         event=event,
-        user_id=user.id,
         about=about,
         channel="email",
-        recipient=user.email,
+        recipient=address,
         language="",
         due_at=now,
         lease_until=now,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import deliveries, exports, job_runs, messages
+from service.domain import deliveries, exports, job_runs, message_log, messages
 from service.jobs import schedule
 from service.models import JobRun
 from service.settings import Settings
@@ -59,6 +59,10 @@ def _outbox(session: Session, settings: Settings) -> Check:
         return Check(title, "late", words % {"num": waiting})
     if waiting and deliveries.waiting(session, settings, deliveries.LEASE):
         return Check(title, "late", ngettext("%(num)s waits", "%(num)s wait", waiting) % {"num": waiting})
+    to_do = message_log.to_do(session)
+    if to_do > unsure:
+        words = ngettext("%(num)s waits for the desk", "%(num)s wait for the desk", to_do)
+        return Check(title, "late", words % {"num": to_do})
     if unsure:
         words = ngettext("%(num)s may not have arrived", "%(num)s may not have arrived", unsure)
         return Check(title, "late", words % {"num": unsure})

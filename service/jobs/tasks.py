@@ -4,7 +4,7 @@ The ledger decides what is done; a task that runs twice, late or never does no h
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -27,6 +27,7 @@ from service.domain import (
     job_runs,
     message_links,
     messages,
+    morning_sheets,
     reminders,
     reports,
     sessions,
@@ -36,6 +37,7 @@ from service.domain.reminders import Tally
 from service.jobs import day_sheet_files, schedule
 from service.jobs.delivery import Delivery
 from service.jobs.queue import JobQueue
+from service.models import Message
 from service.notifications.channels import Channels
 from service.settings import Settings
 
@@ -67,6 +69,7 @@ class Tasks:
         self._jobs = {
             "write_day_sheets": self._write_sheets,
             "send_daily_reminders": self._remind,
+            "send_advance_reminders": self._remind_ahead,
             "generate_monthly_report": self._report,
         }
 
@@ -174,17 +177,44 @@ class Tasks:
         return {"date": slot, "sheets": sheets, "visits": visits}
 
     def _remind(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
-        """Plan the reminders of a day and send them: `run` is what this call changed, `total` the day so far."""
+        """Remind of a day's visits, and of the next day's early ones."""
         day = date.fromisoformat(slot)
         if day < clock.today(self._zone):
             return {"date": slot, "reason": "day_is_over"}
+        outcome = self._tell(reminders.of_day(day, self._zone), keep)
+        early = self._tell(reminders.early(day, self._zone), keep)
+        if day == clock.today(self._zone):
+            self._post_sheet(day, keep)
+        next_day = (day + timedelta(days=1)).isoformat()
+        return {"date": slot, **outcome, "early": {"date": next_day, **early}}
+
+    def _post_sheet(self, day: date, keep: Callable[[], None]) -> None:
+        """Send the morning sheet to the clinic's own address, where it has named one."""
+        recipient = self._settings.messages.morning_sheet_to
+        if not recipient:
+            return
         with self._db.transaction() as session:
-            run = reminders.plan(session, day, self._zone, self._channels.email.name)
-        self._delivery.round(reminders.scope(day, self._zone), keep, run)
+            sheet = morning_sheets.post(session, day, recipient).id
+        self._delivery.round(Message.id == sheet, keep, Tally())
+
+    def _remind_ahead(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
+        """Remind of the visits so many hours ahead as the clinic has chosen."""
+        day = date.fromisoformat(slot)
+        if day < clock.today(self._zone):
+            return {"date": slot, "reason": "day_is_over"}
+        spans = reminders.ahead(day, self._zone, self._settings.messages.advance_hours)
+        days = [self._tell(span, keep) for span in spans]
+        return {"date": slot, "run": _sum(days, "run"), "total": _sum(days, "total")}
+
+    def _tell(self, span: reminders.Span, keep: Callable[[], None]) -> dict[str, Any]:
+        """Plan the reminders of a span and send them: `run` is what this call changed, `total` the span so far."""
+        with self._db.transaction() as session:
+            run = reminders.plan(session, span, self._settings.ways)
+        self._delivery.round(span.scope, keep, run)
         with self._db.reading() as session:
-            total = reminders.total(session, day, self._zone)
+            total = reminders.total(session, span)
         run.queued = total.queued
-        return {"date": slot, "run": run.as_dict(), "total": total.as_dict()}
+        return {"run": run.as_dict(), "total": total.as_dict()}
 
     def _report(self, month: str, keep: Callable[[], None]) -> dict[str, Any]:
         """Make the month's report for each doctor who has none, then the clinic's; one that fails stops no other."""
@@ -334,6 +364,14 @@ def _why(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return str(error) if isinstance(error, Unfinished) else type(error).__name__
+
+
+def _sum(days: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    """The tallies of several days as one."""
+    tally = Tally()
+    for day in days:
+        tally.add(day[key])
+    return tally.as_dict()
 
 
 def _after(month: str) -> date:

@@ -64,6 +64,16 @@ def sentences() -> dict[str, str]:
         "imported": _("The file is imported."),
         "import_cancelled": _("The file is removed, and nothing of it was imported."),
         "report_remade": _("The report was made again; what it said before is kept below."),
+        "message_queued": _("The message is on its way again; how it went appears here."),
+        "message_held": _("The message is held back until somebody lets it go."),
+        "message_let_go": _("The message goes when its time comes."),
+        "message_edited": _("Your text is kept and goes with the next run."),
+        "message_restored": _("The usual text is back."),
+        "message_phoned": _("Noted: the patient was told by telephone."),
+        "message_unphoned": _("The patient is on the call list again."),
+        "messages_paused": _("Nothing is sent now. Messages wait, and nobody is told until you let them go on."),
+        "messages_resumed": _("Messages go on: those that waited are being sent."),
+        "messages_released": _("The messages that waited are being sent; new ones wait again."),
         "refreshed": _("The figures were counted anew."),
     }
 

@@ -9,13 +9,14 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock, context
-from service.domain import appointments, job_runs, reminders, waiting_list
+from service.domain import appointments, job_runs, morning_sheets, reminders, waiting_list
 from service.domain.actor import Actor, Role
 from service.domain.errors import NotFound
 from service.domain.free_times import FreeTime
 from service.models import Appointment
 from service.translation import gettext as _
 from service.web.local_times import asked_day, row_id_of, written
+from service.web.messages import sending
 from service.web.visits import COLOURS, Visit, visits
 
 blueprint = Blueprint("today", __name__)
@@ -64,6 +65,7 @@ def board() -> ResponseReturnValue:
             "doctor_count": len({one.doctor_id for one in rows}),
             "next_visit": next((one for one in rows if one.status == "booked" and one.starts_at > now), None),
         },
+        sending=None if actor.role == Role.DOCTOR else sending(),
         reminders=None if actor.role == Role.DOCTOR else _reminders(day),  # the desk calls, not the doctor
     )
 
@@ -121,12 +123,13 @@ def _reminders(day: date) -> dict[str, Any] | None:
     """How the reminders of this day went, from the ledger and the outbox; None when there were none."""
     session, zone = context.reading(), context.wiring().settings.clinic.zone
     run = job_runs.of_slot(session, "send_daily_reminders", day.isoformat())
-    tally = reminders.total(session, day, zone)
+    tally = reminders.total(session, reminders.of_day(day, zone))
     empty = not (tally.sent or tally.failed or tally.unknown or tally.queued or tally.skipped)
     if empty and (run is None or run.status == "skipped"):
         return None
     return {
         **tally.as_dict(),
+        "to_call": morning_sheets.count_to_call(session, day, zone),
         "status": run.status if run else None,
         "started_at": run.started_at if run else None,
         "late": bool(run and run.trigger == "catchup"),

@@ -7,6 +7,7 @@ from sqlalchemy import true, update
 from service.domain import deliveries, outbox, reminders
 from service.domain.actor import Actor
 from service.domain.deliveries import Claim
+from service.domain.outbox import CHANNELS
 from service.models import Appointment, Message, User
 from service.notifications.message import DeliveryError, Letter
 from service.settings import Clinic, Settings
@@ -17,7 +18,7 @@ CLINIC = Clinic(name="Practice at the Park", phone="+49 30 1234567")
 
 def planned(house: House) -> None:
     with house.writing() as session:
-        reminders.plan(session, day("2026-05-04"), CLINIC.zone, "console")
+        reminders.plan(session, reminders.of_day(day("2026-05-04"), CLINIC.zone), CHANNELS)
 
 
 def posted(house: House, to: Actor, rule: str = "account_changed") -> int:

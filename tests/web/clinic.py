@@ -68,6 +68,8 @@ class Clinic:
     cover: int
     emergency: int
     hold: int
+    message: int
+    tomorrow: int
     links: dict[str, object]
     """Tokens of links to the visit ahead, to what Pia wants to be told, and to Otto's offer."""
     tokens: dict[str, str] = field(default_factory=dict)
@@ -114,6 +116,8 @@ class Clinic:
             "cover": self.cover,
             "emergency": self.emergency,
             "hold": self.hold,
+            "message": self.message,
+            "tomorrow": self.tomorrow,
             "job": "send_daily_reminders",
             **self.links,
         }
@@ -153,6 +157,8 @@ MISSING: dict[str, object] = {
     "cover": 999_999,
     "emergency": 999_999,
     "hold": 999_999,
+    "message": 999_999,
+    "tomorrow": 999_999,
     "job": "send_daily_letters",
     "visit_token": "A" * 43,
     "offer_token": "A" * 43,
@@ -248,6 +254,8 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         cover=trust.covered(house, doll, dora, at("2026-12-23 23:00"), at("2026-12-26 23:00")),
         hold=trust.held(house, pia, "A claim in court", at("2026-04-20 07:00")),
         emergency=trust.opened(house, dora, pia, "Fainted in the hall", at("2026-04-01 07:00")),
+        message=told(house, pia, "failed", last_error="550 no such user"),
+        tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-07 12:00")),
         links=linked(house, ahead, pia, offer),
     )
 
@@ -310,6 +318,32 @@ def away(house: House, doctor: int | None, first: str = "2026-12-24", last: str 
     days = {"first_day": date.fromisoformat(first), "last_day": date.fromisoformat(last)}
     with house.writing() as session:
         row = HoursException(doctor_id=doctor, **{"kind": "off", "created_at": NOW, **days, **more})
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def told(house: House, patient: int, status: str, **more: Any) -> int:
+    """A confirmation of a patient's visit that is furthest ahead; returns the message's id."""
+    with house.writing() as session:
+        visit = session.scalars(
+            select(Appointment).where(Appointment.patient_id == patient).order_by(Appointment.starts_at.desc())
+        ).first()
+        assert visit is not None
+        values = {"rule": "booking_confirmation", "event": "appointment.book", "channel": "email", **more}
+        row = Message(
+            appointment_id=visit.id,
+            patient_id=patient,
+            starts_at=visit.starts_at,
+            recipient="patient@clinic.example",
+            status=status,
+            subject="Your visit",
+            body="Hello Pia",
+            due_at=NOW,
+            lease_until=NOW,
+            created_at=NOW,
+            **values,
+        )
         session.add(row)
         session.flush()
         return row.id

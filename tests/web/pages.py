@@ -28,6 +28,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             "/appointments/new?walk_in=1&doctor_id=any",
             f"/appointments/{clinic.ahead}/reschedule",
             "/to-complete",
+            *_messages(clinic),
             *_people(clinic),
             "/dashboard",
             "/figures",
@@ -54,6 +55,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             f"/audit?patient={clinic.pia}&person=zzz",
             f"/doctors/{clinic.people['doctor'].doctor_id}",
             "/jobs",
+            *_messages(clinic),
             "/reports",
             f"/reports/{clinic.report}",
             f"/reports/{clinic.other_report}",
@@ -109,6 +111,19 @@ def _doctor(patient: int, visits: list[int], export: str, report: int) -> list[s
         "/doctors/2",
         "/time-off",
         "/waiting-list/fits?doctor_id=1&starts_at=2026-06-01T09:00",
+    ]
+
+
+def _messages(clinic: Clinic) -> list[str]:
+    return [
+        "/messages",
+        *(f"/messages?state={state}" for state in ("to_do", "queued", "sent", "failed", "unknown", "skipped")),
+        "/messages?q=zzz&rule=daily_reminder",
+        f"/messages/{clinic.message}",
+        "/messages/morning",
+        "/messages/morning?date=2026-05-05",
+        "/messages/tomorrow",
+        f"/messages/tomorrow/{clinic.tomorrow}/daily_reminder",
     ]
 
 

@@ -213,6 +213,48 @@ ROUTES: dict[str, Expected] = {
     "merging.merge": Expected(
         "/patients/{patient}/merge", DESK | ADMIN, {"POST": 303}, {"other_id": "{guest}"}, sees=DESK | ADMIN, once=True
     ),
+    "messages.index": Expected("/messages?q=pia", DESK | ADMIN, GET),
+    "messages.show": Expected("/messages/{message}", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    **{
+        f"messages.{act}": Expected(
+            f"/messages/{{message}}/{word}", DESK | ADMIN, {"POST": status}, sees=DESK | ADMIN, once=True
+        )
+        for act, word, status in (
+            ("retry", "retry", 303),
+            ("hold", "holding", 409),  # it does not wait
+            ("let_go", "holding/removal", 409),
+            ("mark_phoned", "call", 303),
+            ("unmark_phoned", "call/removal", 303),
+        )
+    },
+    **{
+        f"messages.{act}": Expected(f"/messages/{word}", DESK | ADMIN, {"POST": 303})
+        for act, word in (("pause", "pause"), ("resume", "pause/removal"), ("release", "release"))
+    },
+    "morning_sheet.show": Expected("/messages/morning?date=2026-05-05", DESK | ADMIN, GET),
+    "next_run.index": Expected("/messages/tomorrow", DESK | ADMIN, GET),
+    "next_run.edit": Expected("/messages/tomorrow/{tomorrow}/daily_reminder", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    "next_run.save": Expected(
+        "/messages/tomorrow/{tomorrow}/daily_reminder",
+        DESK | ADMIN,
+        {"POST": 303},
+        {"subject": "Tomorrow", "body": "Please come by the back door."},
+        sees=DESK | ADMIN,
+    ),
+    **{
+        f"next_run.{act}": Expected(
+            f"/messages/tomorrow/{{tomorrow}}/daily_reminder/{word}",
+            DESK | ADMIN,
+            {"POST": status},
+            sees=DESK | ADMIN,
+        )
+        for act, word, status in (
+            ("restore", "text/removal", 303),
+            ("hold", "holding", 303),
+            ("let_go", "holding/removal", 303),
+            ("mark_phoned", "call", 409),  # a message reaches him
+        )
+    },
     "guardians.index": Expected("/patients/{patient}/guardians", DESK | ADMIN, GET, sees=DESK | ADMIN),
     "guardians.link": Expected(
         "/patients/{patient}/guardians", DESK | ADMIN, {"POST": 303}, {"email": "aunt@mail.example"}, sees=DESK | ADMIN

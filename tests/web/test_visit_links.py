@@ -237,7 +237,7 @@ def test_one_link_of_a_family_reaches_each_of_its_visits(clinic: Clinic) -> None
         for name, time in (("Lena Vogt", "14:00"), ("Mia Vogt", "15:00"))
     ]
     with house.writing() as session:
-        reminders.plan(session, day("2026-05-06"), house.settings.clinic.zone, "console")
+        reminders.plan(session, reminders.of_day(day("2026-05-06"), house.settings.clinic.zone), house.settings.ways)
     (found,) = [one for one in mail.letters(clinic) if "Lena" in one.body]
     path = mail.link(found, "visit")
     shown = state(clinic, path)

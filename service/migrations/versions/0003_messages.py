@@ -55,6 +55,9 @@ def _messages() -> None:
         batch_op.create_index(
             batch_op.f("ix_messages_status_starts_at_due_at"), ["status", "starts_at", "due_at"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_messages_status_id"), ["status", "id"])
+        batch_op.create_index(batch_op.f("ix_messages_rule_id"), ["rule", "id"])
+        batch_op.create_index(batch_op.f("ix_messages_recipient"), ["recipient"])
         batch_op.create_index(batch_op.f("ix_messages_covered_by"), ["covered_by"])
         batch_op.create_index(
             "ix_messages_with_text",
