@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from service import cli, clock
 from service.domain import booking
 from service.domain.actor import Actor
-from service.models import AuditEntry
+from service.models import Failure
 
 
-def insert(session: Session, actor: Actor, **_wish: Any) -> AuditEntry:
+def insert(session: Session, actor: Actor, **_wish: Any) -> Failure:
     """One row, committed by the caller like a booking."""
-    row = AuditEntry(at=clock.now(), user_id=actor.user_id, role=actor.role, act="bench.insert")
+    row = Failure(key=f"bench:{actor.user_id}", failed_at=clock.now())
     session.add(row)
     session.flush()
     return row

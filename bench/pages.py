@@ -50,7 +50,10 @@ def of(clinic: Clinic, people: dict[str | None, Visitor]) -> Iterator[Page]:
     yield Page("reports, doctor", DOCTOR, "/reports")
     yield Page("one report", DOCTOR, f"/reports/{report}")
     yield Page("one report as a file", DOCTOR, f"/reports/{report}/file")
+    yield Page("the clinic's report", ADMIN, f"/clinic-reports/{clinic.ask('SELECT max(id) FROM clinic_reports')}")
     yield Page("dashboard, cached", ADMIN, "/dashboard")
+    yield Page("figures, doctor", DOCTOR, "/figures")
+    yield Page("figures, desk", DESK, "/figures")
     yield Page("jobs", ADMIN, "/jobs")
 
 

@@ -13,27 +13,40 @@ from service.domain import installation
 from service.settings import ROOT
 from service.web import (
     appointments,
+    audit,
     booking,
     calendar,
+    clinic_reports,
+    consent,
+    contact_links,
     dashboard,
     day_sheet,
     doctors,
+    emergencies,
+    erasures,
     exports,
+    figures,
     guardians,
     health,
     hit_visits,
     home,
     imports,
     jobs,
+    looks,
     merging,
+    messages,
+    morning_sheet,
     navigation,
+    next_run,
     notices,
+    offer_links,
     offers,
     outcomes,
     own_account,
     password_reset,
     patient_forms,
     patients,
+    record_changes,
     registration,
     reports,
     second_factors,
@@ -45,6 +58,7 @@ from service.web import (
     treatments,
     unsent_forms,
     users,
+    visit_links,
     visit_types,
     waiting_list,
 )
@@ -52,25 +66,38 @@ from service.wiring import Wiring
 
 PAGES = (
     appointments,
+    audit,
     booking,
     calendar,
+    clinic_reports,
+    consent,
+    contact_links,
     dashboard,
     day_sheet,
     doctors,
+    emergencies,
+    erasures,
     exports,
+    figures,
     guardians,
     health,
     hit_visits,
     home,
     imports,
     jobs,
+    looks,
     merging,
+    messages,
+    morning_sheet,
+    next_run,
+    offer_links,
     offers,
     outcomes,
     own_account,
     password_reset,
     patient_forms,
     patients,
+    record_changes,
     registration,
     reports,
     second_factors,
@@ -82,6 +109,7 @@ PAGES = (
     treatments,
     unsent_forms,
     users,
+    visit_links,
     visit_types,
     waiting_list,
 )
@@ -93,6 +121,12 @@ class RowId(IntegerConverter):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"min": 1, "max": 2**63 - 1, **options})
+
+
+class Token(BaseConverter):
+    """What a link in a message holds: 256 bits."""
+
+    regex = r"[A-Za-z0-9_-]{43}"
 
 
 class ExportId(BaseConverter):
@@ -111,7 +145,7 @@ def create_app(wiring: Wiring) -> Flask:
         MAX_FORM_PARTS=200,
         WTF_CSRF_SECRET_KEY=wiring.secret_key,
     )
-    app.url_map.converters.update(row_id=RowId, export_id=ExportId)
+    app.url_map.converters.update(row_id=RowId, export_id=ExportId, token=Token)
     app.session_interface = Cookies(wiring.secret_key)
     rendering.install(app.jinja_env, settings.clinic.zone, settings.clinic.language)
     for page in PAGES:

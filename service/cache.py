@@ -1,6 +1,7 @@
-"""Answers that may be a little old: the dashboard's figures, kept five minutes by Flask-Caching.
+"""Answers that may be a little old: the figures of each role, kept five minutes by Flask-Caching.
 
-A plain dict under an explicit key, asked for inside the permission check; many simultaneous misses compute once.
+Plain dicts under explicit keys, one for each role and doctor, asked for inside the permission check; many
+simultaneous misses compute once.
 What a crowd asks at the same moment is kept for a second or two.
 """
 
@@ -18,7 +19,6 @@ from service.domain.errors import Forbidden
 from service.settings import Settings
 from service.translation import gettext as _
 
-KEY = "dashboard_stats:clinic"
 RUSH_SECONDS = 2
 T = TypeVar("T")
 
@@ -42,14 +42,29 @@ def dashboard_stats(actor: Actor, *, refresh: bool = False) -> dict[str, Any]:
     """The clinic's figures for the admin, at most five minutes old; `refresh` counts them anew. Raises Forbidden."""
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only the admin sees the clinic's figures."))
-    kept = None if refresh else _cache.get(KEY)
+    zone = context.wiring().settings.clinic.zone
+    return _kept("dashboard_stats:clinic", lambda: statistics.dashboard_stats(context.reading(), zone), refresh=refresh)
+
+
+def own_stats(actor: Actor) -> dict[str, Any]:
+    """What a doctor sees of their own visits, or the desk of the day, at most five minutes old. Raises Forbidden."""
+    zone, doctor_id = context.wiring().settings.clinic.zone, actor.doctor_id
+    if actor.role == Role.DOCTOR and doctor_id is not None:
+        key = f"doctor_stats:{doctor_id}"
+        return _kept(key, lambda: statistics.doctor_stats(context.reading(), doctor_id, zone))
+    if actor.role == Role.RECEPTIONIST:
+        return _kept("desk_stats:clinic", lambda: statistics.desk_stats(context.reading(), zone))
+    raise Forbidden(_("These figures are for doctors and the desk."))
+
+
+def _kept(key: str, compute: Callable[[], dict[str, Any]], *, refresh: bool = False) -> dict[str, Any]:
+    kept = None if refresh else _cache.get(key)
     if kept is None:
         with _computing:
-            kept = None if refresh else _cache.get(KEY)  # somebody else may have counted while we waited
+            kept = None if refresh else _cache.get(key)  # somebody else may have counted while we waited
             if kept is None:
-                zone = context.wiring().settings.clinic.zone
-                kept = statistics.dashboard_stats(context.reading(), zone)
-                _cache.set(KEY, kept)
+                kept = compute()
+                _cache.set(key, kept)
     return cast(dict[str, Any], kept)
 
 

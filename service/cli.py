@@ -6,17 +6,18 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
-from service import __version__, clock, database, demo, logs
+from service import __version__, checkup, clock, database, demo, logs
 from service.database import DatabaseError
-from service.domain import exports, passwords, reminders, reports, users
+from service.domain import audit_check, exports, passwords, reminders, reports, users
 from service.domain.actor import SYSTEM
 from service.domain.errors import DomainError
 from service.settings import Settings, SettingsError, load
@@ -35,7 +36,7 @@ class Rounds(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
-        except (SettingsError, DatabaseError, DomainError) as error:
+        except (SettingsError, DatabaseError, DomainError, checkup.Trouble) as error:
             _leave(str(error))
         except DBAPIError as error:
             _leave(database.explain(error))
@@ -68,7 +69,10 @@ def _settings(ctx: click.Context) -> Settings:
     chosen = None
     while here is not None and not chosen:
         chosen, here = here.params.get("config"), here.parent
-    return load(Path(chosen) if chosen else None)
+    settings = load(Path(chosen) if chosen else None)
+    if settings.logs.format != "text":
+        logs.configure(settings.logs.format)
+    return settings
 
 
 def command(name: str, **options: Any) -> Callable[[Command], click.Command]:
@@ -144,9 +148,10 @@ def demo_command(
         passwords.check(password, about=(settings.clinic.name,)) if password is not None else secrets.token_urlsafe(12)
     )
     size = demo.Size(doctors, patients, appointments)
-    with _opened(settings) as wiring, _bar(appointments) as progress, wiring.database.transaction() as session:
-        zone = settings.clinic.zone
-        accounts = demo.fill(session, zone, size, seed, passwords.hashed(chosen), progress)
+    with _opened(settings) as wiring, _bar(appointments) as progress:
+        with wiring.database.transaction() as session:
+            accounts = demo.fill(session, settings.clinic.zone, size, seed, passwords.hashed(chosen), progress)
+        wiring.database.analyse()
     click.echo(f"A demo clinic: {doctors} doctors, {patients} patients, {appointments} visits. Accounts:")
     shown = [account for account in accounts if account.split("@")[0] in ("admin", "reception", "doctor1", "patient1")]
     for account in shown:
@@ -217,19 +222,19 @@ def run_job(config: str | None) -> None:
     """Do now what a scheduled job does."""
 
 
-def job_command(name: str) -> Callable[[Command], click.Command]:
-    """A subcommand of run-job."""
+def subcommand(group: click.Group, name: str) -> Callable[[Command], click.Command]:
+    """A command of a group, which takes --config as well."""
 
     def wrap(function: Command) -> click.Command:
         made = command(name)(function)
         rounds.commands.pop(name)
-        run_job.add_command(made)
+        group.add_command(made)
         return made
 
     return wrap
 
 
-@job_command("reminders")
+@subcommand(run_job, "reminders")
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Today or later; default: today.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON in the last line.")
@@ -241,23 +246,31 @@ def run_reminders(settings: Settings, day: datetime | None, dry_run: bool, as_js
     with _opened(settings) as wiring:
         if dry_run:
             with wiring.database.transaction() as session:
-                planned = reminders.preview(session, on, zone, wiring.channel.name)
-                run, total = planned.as_dict(), reminders.total(session, on, zone).as_dict()
+                outcome = {"date": on.isoformat(), **_previewed(session, settings, reminders.of_day(on, zone))}
+                early = _previewed(session, settings, reminders.early(on, zone))
+                outcome["early"] = {"date": (on + timedelta(days=1)).isoformat(), **early}
         else:
             outcome = _executed(wiring, "send_daily_reminders", on.isoformat())
-            run, total = outcome["run"], outcome["total"]
     if as_json:
-        click.echo(json.dumps({"date": on.isoformat(), "run": run, "total": total}))
+        click.echo(json.dumps(outcome))
     else:
-        skipped = sum(run["skipped"].values())
-        would = "would be " if dry_run else ""
-        click.echo(
-            f"Reminders of {on}: {run['queued'] if dry_run else run['sent']} {would}sent, {run['failed']} failed, "
-            f"{skipped} {would}skipped."
-        )
+        click.echo(_in_words(f"Reminders of {on}", outcome["run"], dry_run))
+        if any(outcome["early"]["run"].values()):
+            click.echo(_in_words(f"Early visits of {outcome['early']['date']}", outcome["early"]["run"], dry_run))
 
 
-@job_command("reports")
+def _previewed(session: Session, settings: Settings, span: reminders.Span) -> dict[str, Any]:
+    run, total = reminders.preview(session, span, settings.ways), reminders.total(session, span)
+    return {"run": run.as_dict(), "total": total.as_dict()}
+
+
+def _in_words(title: str, run: dict[str, Any], dry_run: bool) -> str:
+    would, skipped = "would be " if dry_run else "", sum(run["skipped"].values())
+    told = run["queued"] if dry_run else run["sent"]
+    return f"{title}: {told} {would}sent, {run['failed']} failed, {skipped} {would}skipped."
+
+
+@subcommand(run_job, "reports")
 @click.option("--month", help="YYYY-MM; default: the month that ended last.")
 @click.option("--json", "as_json", is_flag=True, help="The result as JSON in the last line.")
 def run_reports(settings: Settings, month: str | None, as_json: bool) -> None:
@@ -296,6 +309,36 @@ def export(settings: Settings, patient_id: int, output: Path, force: bool) -> No
         with wiring.database.reading() as session:
             rows = exports.produce_for(session, SYSTEM, patient_id, output, settings.clinic.zone)
     click.echo(f"{rows} treatments written to {output}.")
+
+
+@rounds.group("audit")
+@_config
+def audit_group(config: str | None) -> None:
+    """The record of who did what."""
+
+
+@subcommand(audit_group, "verify")
+def verify(settings: Settings) -> None:
+    """Check that the audit is as it was written; name the first entry that was altered."""
+    with _opened(settings) as wiring, wiring.database.reading() as session:
+        whole = audit_check.verify(session)
+    click.echo(f"The audit is whole: {whole.entries} entries, {whole.emptied} with details emptied by an erasure.")
+    click.echo(f"It ends with entry {whole.last_id}, seal {whole.seal}")
+
+
+@command("check")
+@click.option("--send-to", metavar="ADDRESS", help="Send a test message to an e-mail address or a telephone number.")
+def check(settings: Settings, send_to: str | None) -> None:
+    """Try settings, database, folders, clock, mail and SMS: a line each, ok or what to do."""
+    wiring = connect(settings, "command")
+    lines = list(checkup.of_all(wiring))
+    if send_to is not None:
+        lines.append(checkup.send(wiring.channels, settings, send_to))
+    wiring.database.close()
+    for _well, words in lines:
+        click.echo(words)
+    if not all(well for well, _words in lines):
+        raise checkup.Trouble("Not all is well: the lines that do not begin with ok say what to do.")
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service.cookies import BrowserSession
-from service.domain import sessions
+from service.domain import messages, sessions
 from service.domain.actor import Actor
 from service.domain.sessions import Found
 from service.wiring import Wiring
@@ -83,10 +83,15 @@ def reading() -> Session:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """A writing session that commits at the end of the block; the reading one ends before it."""
+    """A writing session that commits at the end of the block; the reading one ends before it.
+
+    What it has posted is sent soon after the commit, not at the next tick.
+    """
     _close()
     with wiring().database.transaction() as session:
         yield session
+    if messages.was_posted(session):
+        wiring().queue.posted()
 
 
 @contextmanager

@@ -61,6 +61,23 @@ class Database:
         with (self._writers if wait else self._hasty_writers).begin() as session:
             yield session
 
+    def analyse(self) -> None:
+        """Let SQLite count its rows again, which takes milliseconds; PostgreSQL does so by itself.
+
+        Without counts it looks for one patient's visits among all those of a status: a minute instead of 0.2 s.
+        """
+        if self.is_sqlite:
+            with self.transaction() as session:
+                session.execute(text("PRAGMA analysis_limit = 400"))
+                session.execute(text("ANALYZE"))
+
+    def forget(self) -> None:
+        """Let nothing of what was deleted or overwritten stay in SQLite's log beside the file, if nobody reads it."""
+        if self.is_sqlite:
+            with self.engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -86,7 +103,7 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
     def set_up(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin below, not inside the driver
         _use_wal(connection)
-        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

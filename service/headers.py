@@ -34,6 +34,8 @@ def install(app: Flask) -> None:
 
 def _begin() -> None:
     g.request_id = secrets.token_hex(6)
+    structlog.contextvars.clear_contextvars()  # a thread answers many requests
+    structlog.contextvars.bind_contextvars(request=g.request_id)
     g.began = monotonic()
     if not _is_ours(urlsplit(f"//{request.host}").hostname or ""):
         log.warning("asked for under another name: set [clinic] public_url", request=g.request_id)

@@ -262,6 +262,8 @@ class Patient(Base):
     """What they have agreed to; each change is a row of consent_changes."""
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
+    """When all that tells who this was, and what was found, went for good; the row keeps a pseudonym."""
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
 
     __mapper_args__ = {"version_id_col": version}
@@ -516,10 +518,20 @@ class Message(Base):
     __table_args__ = (
         _one_of("status", "queued", "sending", "handing_over", "sent", "failed", "unknown", "skipped"),
         UniqueConstraint("appointment_id", "starts_at", "rule", "channel"),
-        Index(None, "status", "due_at"),
+        Index(None, "status", "starts_at", "due_at"),
+        Index(None, "status", "id"),
         Index(None, "rule", "starts_at"),
+        Index(None, "rule", "id"),
         Index(None, "patient_id", "created_at"),
+        Index(None, "recipient"),
         Index(None, "about"),
+        Index(None, "covered_by"),
+        Index(
+            "ix_messages_with_text",
+            "created_at",
+            sqlite_where=text("body IS NOT NULL"),
+            postgresql_where=text("body IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -561,6 +573,8 @@ class Message(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     answer: Mapped[str | None] = mapped_column(String(500))
     """What the mail server or the gateway answered when it took the message, with its id where it gave one."""
+    unsure_at: Mapped[datetime | None]
+    """When it first happened that nobody knew whether the message had arrived."""
     phoned_at: Mapped[datetime | None]
     """When the desk told the patient by telephone instead."""
     phoned_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
@@ -572,11 +586,11 @@ class MessageLink(Base):
     """What a link in a message lets its holder do without signing in: only the token's hash rests here."""
 
     __tablename__ = "message_links"
-    __table_args__ = (_one_of("purpose", "visit", "contact"),)
+    __table_args__ = (_one_of("purpose", "visit", "offer", "contact"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     purpose: Mapped[str] = mapped_column(String(20))
-    """`visit`: confirm, cancel, move; `contact`: which messages they want."""
+    """`visit`: confirm, cancel, move; `offer`: take a held time; `contact`: which messages they want."""
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), index=True)
     appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
@@ -617,6 +631,38 @@ class Report(Base):
     created_at: Mapped[datetime]
 
     doctor: Mapped[Doctor] = relationship(lazy="raise")
+
+
+class ClinicReport(Base):
+    """The whole clinic's month, kept with the figures as of the run."""
+
+    __tablename__ = "clinic_reports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), unique=True)
+    visits: Mapped[int]
+    content: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    created_at: Mapped[datetime]
+
+
+class ReportVersion(Base):
+    """A report as it stood before it was made again on purpose."""
+
+    __tablename__ = "report_versions"
+    __table_args__ = (Index(None, "doctor_id", "month"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int | None] = mapped_column(ForeignKey("doctors.id"))
+    """None: the clinic's report."""
+    month: Mapped[str] = mapped_column(String(7))
+    content: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    created_at: Mapped[datetime]
+    """When this version was made."""
+    replaced_at: Mapped[datetime]
+    replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    reason: Mapped[str] = mapped_column(String(200))
+
+    replaced_by: Mapped[User | None] = relationship(lazy="raise")
 
 
 class Export(Base):
@@ -680,10 +726,18 @@ class JobRun(Base):
 
 
 class AuditEntry(Base):
-    """Who did what to whose record, from where."""
+    """Who did what to whose record, from where. Only ever appended to: the database refuses anything else.
+
+    Written by domain/audit.py alone, which numbers the entries and seals each one with the one before it.
+    """
 
     __tablename__ = "audit"
-    __table_args__ = (Index(None, "patient_id", "at"), Index(None, "subject"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index(None, "at"),
+        Index(None, "patient_id", "at"),
+        Index(None, "subject"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
@@ -693,3 +747,87 @@ class AuditEntry(Base):
     act: Mapped[str] = mapped_column(String(60))
     patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
     subject: Mapped[str | None] = mapped_column(String(80))
+    digest: Mapped[str | None] = mapped_column(String(64))
+    """Of the entry's details, where it has any: they may be emptied, the entry never changes."""
+    seal: Mapped[str] = mapped_column(String(64), server_default="")
+    """SHA-256 over the seal of the entry before and everything above."""
+
+
+class AuditDetail(Base):
+    """What a change was from and to. An erasure empties it; its digest stays in the sealed entry."""
+
+    __tablename__ = "audit_details"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("audit.id"), primary_key=True, autoincrement=False)
+    changes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """`{"phone": ["+49…", "+43…"], …}`: before and after."""
+    salt: Mapped[str | None] = mapped_column(String(32))
+    """Goes with the texts, so that nobody finds a short text again by trying digests."""
+
+
+class AuditHead(Base):
+    """The one row that says where the audit ends: who writes an entry holds it until the commit."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last_id: Mapped[int]
+    seal: Mapped[str] = mapped_column(String(64))
+
+
+class Cover(Base):
+    """A doctor who stands in for another from an instant until another, and sees their patients meanwhile."""
+
+    __tablename__ = "covers"
+    __table_args__ = (
+        CheckConstraint("ends_at > starts_at", name="ends_after_start"),
+        CheckConstraint("doctor_id <> covered_id", name="another"),
+        Index(None, "doctor_id", "ends_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"))
+    covered_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"), index=True)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+    doctor: Mapped[Doctor] = relationship(lazy="raise", foreign_keys=[doctor_id])
+    covered: Mapped[Doctor] = relationship(lazy="raise", foreign_keys=[covered_id])
+
+
+class EmergencyAccess(Base):
+    """A record that a doctor opened in an emergency, why, and which admin has looked at that."""
+
+    __tablename__ = "emergency_accesses"
+    __table_args__ = (Index(None, "doctor_id", "expires_at"), Index(None, "seen_at"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"))
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
+    reason: Mapped[str] = mapped_column(String(500))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    seen_at: Mapped[datetime | None]
+    seen_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+    doctor: Mapped[Doctor] = relationship(lazy="raise")
+    patient: Mapped[Patient] = relationship(lazy="raise")
+
+
+class LegalHold(Base):
+    """A reason why a patient's record may not be erased for now, such as a claim in court."""
+
+    __tablename__ = "legal_holds"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"), index=True)
+    reason: Mapped[str] = mapped_column(String(500))
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    lifted_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    lifted_at: Mapped[datetime | None]

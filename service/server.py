@@ -1,5 +1,6 @@
 """`serve`: one process with waitress in the main thread, the scheduler and the pools beside it."""
 
+import gc
 import os
 import signal
 import sys
@@ -64,6 +65,7 @@ def serve(settings: Settings, host: str, port: int) -> bool:
     wiring = connect(settings, "serve")
     with _only_one(settings, wiring):
         database.migrate(wiring.database)
+        wiring.database.analyse()
         wiring.tasks.histories()
         sockets: dict[int, Any] = {}
         server = _listen(wiring, host, port, sockets)
@@ -82,6 +84,7 @@ def serve(settings: Settings, host: str, port: int) -> bool:
                 click.echo(
                     f"No user exists yet: open {url}/setup (setup code from another computer: {wiring.setup_code})"
                 )
+            gc.freeze()  # what is loaded by now stays: collecting it again and again would stall pages
             click.echo(f"Rounds is ready on {url}")
             sys.stdout.flush()
             server.run()

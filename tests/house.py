@@ -153,12 +153,19 @@ class Browser:
 
     client: FlaskClient
     house: House
+    _kept: tuple[str, str] = ("", "")
+    """The cookie of the last page with a form, and its form token, which go together."""
 
     def get(self, path: str, **more: Any) -> TestResponse:
         return self.client.get(path, **more)
 
     def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> TestResponse:
-        return self.client.post(path, data={"csrf_token": self.token(), **(data or {})}, **more)
+        cookie = self.client.get_cookie("rounds")
+        if cookie is None or self._kept[0] != cookie.value:
+            token = self.token()
+            cookie = self.client.get_cookie("rounds")
+            self._kept = (cookie.value if cookie else "", token)
+        return self.client.post(path, data={"csrf_token": self._kept[1], **(data or {})}, **more)
 
     def token(self) -> str:
         """The form token of whatever page this visitor has open."""

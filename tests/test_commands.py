@@ -72,6 +72,7 @@ def test_demo_fills_an_empty_database_with_exactly_so_many_and_prints_the_accoun
         rows(tmp_path, f"SELECT count(*) FROM {table}")[0][0] for table in ("doctors", "patients", "appointments")
     ]
     assert counts == [2, 20, 120]
+    assert rows(tmp_path, "SELECT count(*) FROM sqlite_stat1 WHERE tbl = 'appointments'")[0][0] > 0
     for account in ("admin", "reception", "doctor1", "patient1"):
         assert f"{account}@demo.example" in done.stdout
     with serving(tmp_path) as service:

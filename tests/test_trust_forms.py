@@ -44,6 +44,7 @@ GARBAGE = [
     "../../etc/passwd",
 ]
 PARAMETERS = {
+    "other patient": ["/who-looked?before=", "/who-looked?patient_id="],
     "patient": ["/appointments?before=", "/treatments?before=", "/treatments?patient_id=", "/today?date="],
     "doctor": ["/today?date=", "/today?doctor_id=", "/patients/{patient}?before=", "/reports?before="],
     "receptionist": [
@@ -56,6 +57,14 @@ PARAMETERS = {
         "/patients/{patient}/merge?other_id=",
     ],
     "admin": [
+        "/audit?from=",
+        "/audit?until=",
+        "/audit?person=",
+        "/audit?patient=",
+        "/audit?sort=",
+        "/audit?order=",
+        "/audit?page=",
+        "/audit/file?from=",
         "/users?q=",
         "/users?of=",
         "/users?after=",

@@ -32,6 +32,12 @@ POISONS = [
 ]
 
 
+GROWING = ("/audit", "/who-looked")
+"""Pages that have more to tell each time that somebody looks."""
+FORGED = frozenset({"b", "i", "u", "img", "iframe", "object", "embed"})
+"""Elements that our pages do not have."""
+
+
 def poison(house: House, text: str) -> None:
     """Write a text into every field that holds words of people, past all checks of forms."""
     names = {"name": text}
@@ -73,7 +79,10 @@ def test_w1_no_text_of_anybody_becomes_markup_on_any_page(clinic: Clinic) -> Non
     harmless = poisoned(clinic, "harmless", browsers)
     text, literal = " ".join(POISONS), 0
     for where, page in poisoned(clinic, text, browsers).items():
-        assert structure(page) == structure(harmless[where]), where
+        if where[1].startswith(GROWING):
+            assert not [tag for tag, names in structure(page) if tag in FORGED or any(n[:2] == "on" for n in names)]
+        else:
+            assert structure(page) == structure(harmless[where]), where
         tree = html5lib.parse(page, treebuilder="etree", namespaceHTMLElements=False)
         literal += text in " ".join("".join(tree.itertext()).split())
         for link in tree.iter("a"):

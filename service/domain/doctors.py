@@ -82,7 +82,7 @@ def change(
     doctor.name, doctor.department = name, department
     if archived != was:
         doctor.archived_at = clock.now() if archived else None
-    audit.record(session, actor, "doctor.change", subject=f"doctor/{doctor_id}")
+    audit.record(session, actor, "doctor.change", subject=f"doctor/{doctor_id}", changes=audit.changes_of(doctor))
     return doctor
 
 

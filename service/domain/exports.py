@@ -18,10 +18,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, history_csv, patients
+from service.domain import audit, history_csv, outbox, patients
 from service.domain.actor import SYSTEM, Actor
 from service.domain.errors import Conflict, Gone, NotFound
-from service.models import Appointment, Export, Treatment
+from service.models import Appointment, Export, Treatment, User
 from service.translation import gettext as _
 
 _id = re.compile(r"[0-9a-f]{32}").fullmatch
@@ -206,10 +206,13 @@ def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: 
             expires_at=now + timedelta(hours=keep_hours),
             last_error=None,
         )
-        .returning(Export.patient_id)
+        .returning(Export.patient_id, Export.requested_by_id)
         .execution_options(synchronize_session=False)
     ).one_or_none()
     if row is not None:
+        if row.requested_by_id is not None:
+            user = session.get_one(User, row.requested_by_id)
+            outbox.to_user(session, "export_ready", user, event="export.available", about=f"export/{export_id}")
         audit.record(session, SYSTEM, "export.available", patient_id=row.patient_id, subject=f"export/{export_id}")
     return row is not None
 

@@ -83,14 +83,24 @@ def add(
         audit.record(session, actor, "hours.add", subject=f"doctor/{doctor_id}")
 
 
-def remove(session: Session, actor: Actor, doctor_id: int, block_id: int) -> None:
-    """Take a block out of a doctor's week; visits that are booked stay. Raises NotFound, Forbidden."""
+def end(
+    session: Session, actor: Actor, doctor_id: int, block_id: int, *, last_day: date | None, zone: ZoneInfo
+) -> None:
+    """Let a block of a doctor's week end: with that day, or at once without one; visits that are booked stay.
+
+    Raises NotFound, Forbidden, and Invalid for a last day that is past or lies before the block's first.
+    """
     doctors.lock(session, doctor_id)
     doctors.to_edit(session, actor, doctor_id)
     block = session.scalar(select(DoctorHours).where(DoctorHours.id == block_id, DoctorHours.doctor_id == doctor_id))
     if block is None:
         raise NotFound
-    session.delete(block)
+    if last_day is None:
+        session.delete(block)
+    elif last_day < max(clock.today(zone), block.valid_from or date.min):
+        raise Invalid(_("These hours would be over already."), "last_day")
+    elif block.valid_until is None or last_day < block.valid_until:
+        block.valid_until = last_day
     audit.record(session, actor, "hours.remove", subject=f"doctor/{doctor_id}")
 
 

@@ -16,7 +16,6 @@ from service.models import JobRun
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 5
 RETRY_AFTER = timedelta(seconds=60)
-KEEP_DAYS = 400
 PAGE = 30
 BY_HAND = " by hand "
 
@@ -167,9 +166,9 @@ def history(session: Session, before: str | None = None) -> tuple[Sequence[JobRu
     return runs[:PAGE], older
 
 
-def prune(session: Session) -> None:
-    """Remove runs older than 400 days."""
-    oldest = clock.now() - timedelta(days=KEEP_DAYS)
+def prune(session: Session, keep_days: int) -> None:
+    """Remove runs that are older than so many days."""
+    oldest = clock.now() - timedelta(days=keep_days)
     session.execute(delete(JobRun).where(JobRun.created_at < oldest, JobRun.finished_at.is_not(None)))
 
 

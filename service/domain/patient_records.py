@@ -68,7 +68,7 @@ def change(session: Session, actor: Actor, patient_id: int, details: Details, *,
     for name, value in vars(details).items():
         setattr(patient, name, value)
     patient.folded_name = fold(details.name)
-    audit.record(session, actor, "patient.change", patient_id=patient.id)
+    audit.record(session, actor, "patient.change", patient_id=patient.id, changes=audit.changes_of(patient))
 
 
 def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: str, alerts: str, version: int) -> None:
@@ -87,7 +87,7 @@ def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: st
         raise Stale(_("Somebody else changed this record while you were writing."))
     if (patient.allergies, patient.alerts) != (values["allergies"], values["alerts"]):
         patient.allergies, patient.alerts = values["allergies"], values["alerts"]
-        audit.record(session, actor, "patient.alerts", patient_id=patient.id)
+        audit.record(session, actor, "patient.alerts", patient_id=patient.id, changes=audit.changes_of(patient))
 
 
 def confirm(session: Session, actor: Actor, patient_id: int) -> None:
@@ -127,8 +127,11 @@ def restore(session: Session, actor: Actor, patient_id: int) -> None:
         audit.record(session, actor, "patient.restore", patient_id=patient.id)
 
 
-def to_change(session: Session, actor: Actor, patient_id: int) -> Patient:
-    """The patient's row, locked. Raises NotFound, Forbidden for patients, and Conflict for a merged record."""
+def to_change(session: Session, actor: Actor, patient_id: int, *, erased: bool = False) -> Patient:
+    """The patient's row, locked. Raises NotFound, Forbidden for patients, and Conflict for a merged record.
+
+    One that was erased is a Conflict too, unless the caller may have `erased` ones.
+    """
     # Two who change it at once take turns on PostgreSQL too; the second then sees what the first did.
     session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update())
     patient = patients.fetch(session, actor, patient_id)
@@ -136,6 +139,8 @@ def to_change(session: Session, actor: Actor, patient_id: int) -> Patient:
         raise Forbidden(_("Only the clinic changes this record: please tell the desk."))
     if patient.merged_into_id is not None:
         raise Conflict(_("This record was merged into another one: open that."))
+    if patient.erased_at is not None and not erased:
+        raise Conflict(_("This record was erased: nothing of it can be changed any more."))
     return patient
 
 

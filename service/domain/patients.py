@@ -1,14 +1,16 @@
 """Patients: who may open which record."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, false, select, true
+from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
+from service import clock
 from service.domain import audit
 from service.domain.actor import Actor, Role
 from service.domain.errors import Invalid, NotFound
-from service.models import Appointment, Patient
+from service.models import Appointment, Cover, EmergencyAccess, Patient
 from service.translation import gettext as _
 
 DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
@@ -18,14 +20,41 @@ DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
 def visible(actor: Actor) -> ColumnElement[bool]:
     """The condition on patients that an actor may see at all.
 
-    A patient's user sees the people they look after, a doctor everyone with a visit at theirs, the desk everyone.
+    A patient's user sees the people they look after, the desk everyone; a doctor everyone with a visit at theirs or
+    at a doctor they stand in for today, and whom they opened in an emergency.
     """
     if actor.role in (Role.ADMIN, Role.RECEPTIONIST, Role.SYSTEM):
         return true()
     if actor.role == Role.DOCTOR:
-        theirs = aliased(Appointment)  # its own name: the query around may be about appointments too
-        return exists().where(theirs.patient_id == Patient.id, theirs.doctor_id == actor.doctor_id)
+        return or_(in_treatment(actor), Patient.id.in_(_emergencies(actor)))
     return Patient.id.in_(actor.patient_ids) if actor.patient_ids else false()
+
+
+def in_treatment(actor: Actor) -> ColumnElement[bool]:
+    """The condition on patients who have or had a visit with a doctor, or with one the doctor stands in for today."""
+    theirs, now = aliased(Appointment), clock.now()  # its own name: the query around may be about appointments too
+    covered = select(Cover.covered_id).where(
+        Cover.doctor_id == actor.doctor_id, Cover.starts_at <= now, Cover.ends_at > now
+    )
+    with_them = or_(theirs.doctor_id == actor.doctor_id, theirs.doctor_id.in_(covered))
+    return exists().where(theirs.patient_id == Patient.id, with_them)
+
+
+def _emergencies(actor: Actor) -> Select[int]:
+    mine = EmergencyAccess.doctor_id == actor.doctor_id, EmergencyAccess.expires_at > clock.now()
+    return select(EmergencyAccess.patient_id).where(*mine)
+
+
+def emergency_until(session: Session, actor: Actor, patient_id: int) -> datetime | None:
+    """Until when a doctor sees this record because of an emergency alone; None for any other reason."""
+    if actor.role != Role.DOCTOR:
+        return None
+    if session.scalar(select(Patient.id).where(Patient.id == patient_id, in_treatment(actor))) is not None:
+        return None
+    until = select(func.max(EmergencyAccess.expires_at)).where(
+        EmergencyAccess.doctor_id == actor.doctor_id, EmergencyAccess.patient_id == patient_id
+    )
+    return session.scalar(until)
 
 
 def fetch(session: Session, actor: Actor, patient_id: int) -> Patient:
@@ -65,5 +94,6 @@ def in_care_of(session: Session, actor: Actor) -> Sequence[Patient]:
 
 
 def note_record_opened(session: Session, actor: Actor, patient_id: int) -> None:
-    """Put on record that somebody read a patient's record."""
-    audit.record(session, actor, "patient.view", patient_id=patient_id)
+    """Put on record that somebody at the clinic opened a patient's record, or somebody read their own history."""
+    act = "patient.view" if actor.is_staff else "patient.history"
+    audit.record(session, actor, act, patient_id=patient_id)

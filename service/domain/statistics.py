@@ -1,97 +1,102 @@
-"""The figures of the admin's dashboard: a few indexed queries, none of which looks back more than 90 days."""
+"""The figures of the clinic, of a doctor, of the desk: a few indexed queries, none looks back more than 90 days."""
 
-from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, case, exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import reminders
-from service.models import Appointment
+from service.domain import capacity, reminders, visit_counts
+from service.domain.capacity import Load
+from service.models import Appointment, Doctor
 
-NOT_COMING = ("cancelled", "no_show")
+LOOK_BACK = 90
+AHEAD = 7
+CAME = ("completed", "arrived", "booked")
 
 
 def dashboard_stats(session: Session, zone: ZoneInfo) -> dict[str, Any]:
-    """All figures as plain values, with `as_of` (ISO, UTC): what the five-minute cache keeps."""
+    """The clinic's figures as plain values, with `as_of` (ISO, UTC): what the five-minute cache keeps."""
     today = clock.today(zone)
+    loads = _loads(session, today, AHEAD, zone)
     return {
-        "as_of": clock.now().astimezone(UTC).isoformat(),
-        "day": today.isoformat(),
+        **_stamp(today),
         **_today(session, today, zone),
         **_thirty_days(session, today, zone),
-        **_new_and_returning(session, today, zone),
         **_reminders(session, today, zone),
         "to_complete": _to_complete(session, today, zone),
-        "next_days": _next_days(session, today, zone),
+        "next_days": _by_day(loads, today),
+        "next_by_doctor": _by_doctor(session, loads),
+        "busy_hours": _busy_hours(session, today, zone),
     }
 
 
-def _today(session: Session, today: date, zone: ZoneInfo) -> dict[str, int]:
-    by_status = _by_status(session, *clock.day_bounds(today, zone))
+def doctor_stats(session: Session, doctor_id: int, zone: ZoneInfo) -> dict[str, Any]:
+    """A doctor's own figures, nobody else's visits among them."""
+    today = clock.today(zone)
     return {
-        "appointments_today": by_status.total(),
-        "completed_today": by_status["completed"],
-        "arrived_today": by_status["arrived"],
-        "not_coming_today": sum(by_status[status] for status in NOT_COMING),
+        **_stamp(today),
+        **_today(session, today, zone, doctor_id),
+        **_thirty_days(session, today, zone, doctor_id),
+        "to_complete": _to_complete(session, today, zone, doctor_id),
+        "next_days": _by_day(_loads(session, today, AHEAD, zone, doctor_id), today),
+        "busy_hours": _busy_hours(session, today, zone, doctor_id),
     }
 
 
-def _thirty_days(session: Session, today: date, zone: ZoneInfo) -> dict[str, Any]:
-    """Visits of the last 30 days (today not counted) beside the 30 before, and the share of no-shows."""
-    start, middle, end = (clock.day_bounds(today - timedelta(days=days), zone)[0] for days in (60, 30, 0))
-    recent, before = _by_status(session, middle, end), _by_status(session, start, middle)
-
-    def rate(counts: Counter[str]) -> float | None:
-        missed, kept = counts["no_show"], counts["completed"]
-        return round(100 * missed / (missed + kept), 1) if missed + kept else None
-
+def desk_stats(session: Session, zone: ZoneInfo) -> dict[str, Any]:
+    """The figures of the day, for whoever sits at the desk."""
+    today = clock.today(zone)
     return {
-        "visits_30_days": recent.total() - recent["cancelled"],
-        "visits_30_before": before.total() - before["cancelled"],
-        "no_show_rate": rate(recent),
-        "no_show_rate_before": rate(before),
+        **_stamp(today),
+        **_today(session, today, zone),
+        **_reminders(session, today, zone),
+        "to_complete": _to_complete(session, today, zone),
+        "today_by_doctor": _by_doctor(session, _loads(session, today, 1, zone)),
     }
 
 
-def _by_status(session: Session, start: datetime, end: datetime) -> Counter[str]:
-    """How many visits of a span of time stand how: answered from the index alone."""
-    rows = session.execute(
-        select(Appointment.status, func.count())
-        .where(Appointment.starts_at >= start, Appointment.starts_at < end)
-        .group_by(Appointment.status)
-    )
-    return Counter(dict(rows.all()))
+def _stamp(today: date) -> dict[str, str]:
+    return {"as_of": clock.now().astimezone(UTC).isoformat(), "day": today.isoformat()}
 
 
-def _new_and_returning(session: Session, today: date, zone: ZoneInfo) -> dict[str, int]:
-    """Patients of the last 30 days: here for the first time, or before."""
-    start = clock.day_bounds(today - timedelta(days=30), zone)[0]
-    end = clock.day_bounds(today, zone)[0]
-    came = (
-        select(Appointment.patient_id)
-        .distinct()
-        .where(Appointment.starts_at >= start, Appointment.starts_at < end)
-        .where(Appointment.status.in_(("completed", "arrived", "booked")))
-        .order_by(Appointment.patient_id)  # then what is looked up below lies side by side in the index
-        .subquery()
-    )
-    earlier = aliased(Appointment)
-    returning = exists().where(
-        earlier.patient_id == came.c.patient_id, earlier.starts_at < start, earlier.status == "completed"
-    )
-    everyone, known = session.execute(
-        select(func.count(), func.sum(case((returning, 1), else_=0))).select_from(came)
-    ).one()
-    return {"new_patients_30_days": everyone - (known or 0), "returning_patients_30_days": known or 0}
+def _today(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> dict[str, int]:
+    counts = visit_counts.outcomes(session, *clock.day_bounds(today, zone), doctor_id)
+    return {
+        "appointments_today": counts.total,
+        "booked_today": counts.booked,
+        "arrived_today": counts.arrived,
+        "completed_today": counts.completed,
+        "cancelled_today": counts.cancelled,
+        "no_show_today": counts.no_show,
+        "not_coming_today": counts.cancelled + counts.no_show,
+    }
+
+
+def _thirty_days(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> dict[str, Any]:
+    """The last 30 days (today not counted) beside the 30 before."""
+    start, middle, end = (_midnight(today, -days, zone) for days in (60, 30, 0))
+    recent = visit_counts.outcomes(session, middle, end, doctor_id)
+    before = visit_counts.outcomes(session, start, middle, doctor_id)
+    new, returning = visit_counts.new_and_returning(session, middle, end, CAME, doctor_id)
+    return {
+        "visits_30_days": recent.due,
+        "visits_30_before": before.due,
+        "no_show_rate": recent.no_show_rate,
+        "no_show_rate_before": before.no_show_rate,
+        "late_cancel_rate": recent.late_rate,
+        "late_cancel_rate_before": before.late_rate,
+        "new_patients_30_days": new,
+        "returning_patients_30_days": returning,
+    }
 
 
 def _reminders(session: Session, today: date, zone: ZoneInfo) -> dict[str, int | None]:
     """How this morning's reminders went; None while there are none."""
-    tally = reminders.total(session, today, zone)
+    tally = reminders.total(session, reminders.of_day(today, zone))
     nothing = not (tally.sent or tally.failed or tally.unknown or tally.skipped.total())
     return {
         "reminders_sent": None if nothing else tally.sent,
@@ -100,27 +105,64 @@ def _reminders(session: Session, today: date, zone: ZoneInfo) -> dict[str, int |
     }
 
 
-def _to_complete(session: Session, today: date, zone: ZoneInfo) -> int:
+def _to_complete(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> int:
     """Past visits of the last 90 days that nobody has said the outcome of."""
-    start = clock.day_bounds(today - timedelta(days=90), zone)[0]
-    open_visit = and_(Appointment.status.in_(("booked", "arrived")), Appointment.ends_at <= clock.now())
-    query = select(func.count()).where(Appointment.starts_at >= start, Appointment.starts_at < clock.now(), open_visit)
-    return session.execute(query.select_from(Appointment)).scalar_one()
+    now = clock.now()
+    open_visit = and_(Appointment.status.in_(("booked", "arrived")), Appointment.ends_at <= now)
+    query = (
+        select(func.count())
+        .select_from(Appointment)
+        .where(Appointment.starts_at >= _midnight(today, -LOOK_BACK, zone), Appointment.starts_at < now, open_visit)
+    )
+    if doctor_id is not None:
+        query = query.where(Appointment.doctor_id == doctor_id)
+    return session.execute(query).scalar_one()
 
 
-def _next_days(session: Session, today: date, zone: ZoneInfo) -> list[dict[str, Any]]:
-    """Visits that stand for each of the next seven days, today first."""
-    days = [today + timedelta(days=ahead) for ahead in range(7)]
-    bounds = [clock.day_bounds(day, zone) for day in days]
-    sums = [
-        func.sum(case((and_(Appointment.starts_at >= start, Appointment.starts_at < end), 1), else_=0))
-        for start, end in bounds
+def _busy_hours(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> list[list[int]]:
+    """Visits of the last 30 days by weekday and hour."""
+    start, end = _midnight(today, -30, zone), _midnight(today, 0, zone)
+    return visit_counts.by_hour(session, start, end, zone, doctor_id)
+
+
+def _loads(
+    session: Session, today: date, days: int, zone: ZoneInfo, doctor_id: int | None = None
+) -> dict[tuple[int, date], Load]:
+    """What stands in the book of each doctor from today on; those who have left are not open any more."""
+    query = select(Doctor.id, Doctor.archived_at)
+    if doctor_id is not None:
+        query = query.where(Doctor.id == doctor_id)
+    left = {row.id: row.archived_at is not None for row in session.execute(query)}
+    loads = capacity.loads(session, today, today + timedelta(days=days - 1), zone, list(left))
+    for (who, _day), load in loads.items():
+        load.open_minutes = 0 if left[who] else load.open_minutes
+    return loads
+
+
+def _by_day(loads: Mapping[tuple[int, date], Load], today: date) -> list[dict[str, Any]]:
+    """Each of the next seven days, today first."""
+    days = [today + timedelta(days=ahead) for ahead in range(AHEAD)]
+    return [
+        {"date": day.isoformat(), **_as_dict(sum((load for (_who, on), load in loads.items() if on == day), Load()))}
+        for day in days
     ]
-    row = session.execute(
-        select(*sums).where(
-            Appointment.starts_at >= bounds[0][0],
-            Appointment.starts_at < bounds[-1][1],
-            Appointment.status.not_in(NOT_COMING),
-        )
-    ).one()
-    return [{"date": day.isoformat(), "booked": number or 0} for day, number in zip(days, row, strict=True)]
+
+
+def _by_doctor(session: Session, loads: Mapping[tuple[int, date], Load]) -> list[dict[str, Any]]:
+    """Each doctor who works here or has visits, by name."""
+    rows = session.execute(select(Doctor.id, Doctor.name, Doctor.archived_at).order_by(Doctor.name, Doctor.id))
+    found = []
+    for doctor_id, name, archived_at in rows:
+        load = sum((load for (who, _day), load in loads.items() if who == doctor_id), Load())
+        if archived_at is None or load.visits:
+            found.append({"doctor_id": doctor_id, "name": name, **_as_dict(load)})
+    return found
+
+
+def _as_dict(load: Load) -> dict[str, int]:
+    return {"booked": load.visits, "booked_minutes": load.booked_minutes, "open_minutes": load.open_minutes}
+
+
+def _midnight(today: date, days: int, zone: ZoneInfo) -> datetime:
+    """When a day so many days from today begins."""
+    return clock.day_bounds(today + timedelta(days=days), zone)[0]

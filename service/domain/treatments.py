@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session, contains_eager
@@ -51,9 +52,10 @@ def to_record(session: Session, actor: Actor, appointment_id: int) -> Appointmen
     return visit
 
 
-def note_opened(session: Session, actor: Actor, visit: Appointment) -> None:
-    """Put on record that a doctor read a visit's treatment."""
-    audit.record(session, actor, "treatment.view", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
+def note_opened(session: Session, actor: Actor, visit: Appointment, *, with_treatment: bool = True) -> None:
+    """Put on record that somebody at the clinic opened a visit, or a doctor read its treatment."""
+    act = "treatment.view" if with_treatment else "appointment.view"
+    audit.record(session, actor, act, patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
 
 
 def record(
@@ -63,6 +65,7 @@ def record(
     *,
     texts: Mapping[str, str],
     next_visit: date | None,
+    zone: ZoneInfo,
     version: int | None = None,
 ) -> Treatment:
     """Write or replace the visit's one treatment and complete the visit.
@@ -73,7 +76,7 @@ def record(
     # Two who save at once take turns on PostgreSQL too; the second then sees the first one's version.
     session.execute(select(Appointment.id).where(Appointment.id == appointment_id).with_for_update())
     visit = to_record(session, actor, appointment_id)
-    values = {**_checked(texts), "next_visit": _checked_next(next_visit, visit)}
+    values = {**_checked(texts), "next_visit": _checked_next(next_visit, visit.starts_at.astimezone(zone).date())}
     now = clock.now()
     treatment = session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id).with_for_update())
     if version is not None and version != (treatment.version if treatment else 0):
@@ -87,7 +90,12 @@ def record(
     elif any(getattr(treatment, name) != value for name, value in values.items()):
         _replace(session, actor, treatment, values)
         audit.record(
-            session, actor, "treatment.correct", patient_id=visit.patient_id, subject=f"appointment/{visit.id}"
+            session,
+            actor,
+            "treatment.correct",
+            patient_id=visit.patient_id,
+            subject=f"appointment/{visit.id}",
+            changes=audit.changes_of(treatment),
         )
     visit.status = "completed"
     return treatment
@@ -123,9 +131,8 @@ def _checked(typed: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _checked_next(next_visit: date | None, visit: Appointment) -> date | None:
-    # UTC's date and the clinic's may differ by one.
-    if next_visit is not None and next_visit < visit.starts_at.date() - timedelta(days=1):
+def _checked_next(next_visit: date | None, visit_day: date) -> date | None:
+    if next_visit is not None and next_visit < visit_day:
         raise Invalid(_("The next visit cannot lie before this one."), "next_visit")
     return next_visit
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, sessions, user_tokens
+from service.domain import audit, outbox, sessions, user_tokens
 from service.domain.actor import SYSTEM, Actor, Role
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.passwords import NewPassword
@@ -18,6 +18,12 @@ from service.models import Doctor, Guardian, Installation, Patient, User, UserTo
 from service.translation import gettext as _
 
 INVITE_DAYS = 7
+LASTING = {
+    "invite": timedelta(days=INVITE_DAYS),
+    "password_reset": timedelta(hours=1),
+    "sign_in": timedelta(minutes=15),
+}
+"""How long a link of each purpose works."""
 OLDEST = 130
 """Years."""
 
@@ -51,6 +57,8 @@ def add(
     elif role == Role.PATIENT:
         number, born = checked_phone(phone, country), checked_birth_date(birth_date, zone)
         give_record(session, user, birth_date=born, phone=number)
+    if password_hash is None and actor.role != Role.SYSTEM:  # a command prints the link
+        outbox.to_user(session, "invite", user, event="user.add")
     audit.record(session, actor, "user.add", subject=f"user/{user.id}")
     return user
 
@@ -107,15 +115,20 @@ def add_first_admin(session: Session, *, email: str, name: str, password_hash: s
 
 def invite(session: Session, user: User) -> str:
     """A one-use token for a link that lets the user choose a password within seven days; earlier links die."""
-    token, now = secrets.token_urlsafe(32), clock.now()
     user_tokens.revoke(session, user.id)
+    return issue(session, user.id, "invite")
+
+
+def issue(session: Session, user_id: int, purpose: str) -> str:
+    """A one-use token for a user: `invite`, `password_reset` or `sign_in`. Only its hash is stored."""
+    token, now = secrets.token_urlsafe(32), clock.now()
     session.add(
         UserToken(
-            user_id=user.id,
-            purpose="invite",
+            user_id=user_id,
+            purpose=purpose,
             token_hash=sessions.digest(token),
             created_at=now,
-            expires_at=now + timedelta(days=INVITE_DAYS),
+            expires_at=now + LASTING[purpose],
         )
     )
     return token

@@ -39,7 +39,8 @@ def archived(session: Session, actor: Actor) -> Sequence[VisitType]:
 def fetch(session: Session, actor: Actor, visit_type_id: int) -> VisitType:
     """One type; staff see archived ones too. Raises NotFound, also for a type the actor may not book."""
     found = session.get(VisitType, visit_type_id)
-    if found is None or not (actor.is_staff or (found.online and found.archived_at is None)):
+    for_all = found is not None and found.online and found.archived_at is None
+    if found is None or not (for_all or actor.is_staff or actor.role == Role.SYSTEM):
         raise NotFound
     return found
 
@@ -91,8 +92,9 @@ def change(
         setattr(row, key, value)
     if archived != (row.archived_at is not None):
         row.archived_at = clock.now() if archived else None
+    changes = audit.changes_of(row)
     _flush(session)
-    audit.record(session, actor, "visit_type.change", subject=f"visit_type/{row.id}")
+    audit.record(session, actor, "visit_type.change", subject=f"visit_type/{row.id}", changes=changes)
     return row
 
 

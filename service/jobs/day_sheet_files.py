@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Lock
@@ -41,6 +42,11 @@ def write(session: Session, day: date, settings: Settings) -> tuple[int, int]:
     with _writing:  # by hand and by the schedule at once
         _replace(folder_of(settings) / f"{day}.html", text)
     return len(sheets), sum(sheet.visits for sheet in sheets)
+
+
+def of_days(folder: Path, days: Sequence[date]) -> list[Path]:
+    """The sheets of some days, as far as they are kept."""
+    return [file for file in (folder / f"{day}.html" for day in days) if file.exists()]
 
 
 def old(folder: Path, today: date) -> list[Path]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import exports, job_runs, messages
+from service.domain import deliveries, exports, job_runs, message_log, messages
 from service.jobs import schedule
 from service.models import JobRun
 from service.settings import Settings
@@ -44,16 +44,25 @@ class Check:
     words: str
 
 
-def checks(session: Session, jobs: list[JobState]) -> list[Check]:
-    """The jobs, the outbox and the exports, each ok, late, down or never."""
-    return [*(Check(job.title, job.state, job.state_words) for job in jobs), _outbox(session), _exports(session)]
+def checks(session: Session, jobs: list[JobState], settings: Settings) -> list[Check]:
+    """The jobs, the outbox, the exports and the backup, each ok, late, down or never."""
+    lines = [Check(job.title, job.state, job.state_words) for job in jobs]
+    backup = Check(_("Backup"), "never", _("not set up"))
+    return [*lines, _outbox(session, settings), _exports(session), backup]
 
 
-def _outbox(session: Session) -> Check:
+def _outbox(session: Session, settings: Settings) -> Check:
     title = _("Messages")
     waiting, unsure = messages.waiting_and_unsure(session)
-    if waiting and messages.overdue(session):
+    if waiting and (settings.messages.hold or messages.paused_at(session) is not None):
+        words = ngettext("paused: %(num)s waits", "paused: %(num)s wait", waiting)
+        return Check(title, "late", words % {"num": waiting})
+    if waiting and deliveries.waiting(session, settings, deliveries.LEASE):
         return Check(title, "late", ngettext("%(num)s waits", "%(num)s wait", waiting) % {"num": waiting})
+    to_do = message_log.to_do(session)
+    if to_do > unsure:
+        words = ngettext("%(num)s waits for the desk", "%(num)s wait for the desk", to_do)
+        return Check(title, "late", words % {"num": to_do})
     if unsure:
         words = ngettext("%(num)s may not have arrived", "%(num)s may not have arrived", unsure)
         return Check(title, "late", words % {"num": unsure})

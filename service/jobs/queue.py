@@ -15,6 +15,9 @@ class JobQueue(Protocol):
     def deliver(self) -> None:
         """Send messages that wait, soon."""
 
+    def posted(self) -> None:
+        """The outbox has something new: send it soon, if this process sends at all."""
+
     def start(self) -> None:
         """Begin to tick."""
 

@@ -56,15 +56,12 @@ class Slot:
 def table(settings: Settings) -> tuple[Row, ...]:
     """The schedule, as the settings have it."""
     jobs = settings.jobs
+    at = time.fromisoformat(jobs.reminders_at)
+    ahead = Row("send_advance_reminders", _("Reminders some days ahead"), Every.DAY, at, only_today=True)
     return (
         Row("write_day_sheets", _("Day sheets"), Every.DAY, time.fromisoformat(jobs.sheets_at), only_today=True),
-        Row(
-            "send_daily_reminders",
-            _("Daily reminders"),
-            Every.DAY,
-            time.fromisoformat(jobs.reminders_at),
-            only_today=True,
-        ),
+        Row("send_daily_reminders", _("Daily reminders"), Every.DAY, at, only_today=True),
+        *([ahead] if settings.messages.advance_hours else []),
         Row(
             "generate_monthly_report",
             _("Monthly reports"),

@@ -3,8 +3,8 @@
 The ledger decides what is done; a task that runs twice, late or never does no harm.
 """
 
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -12,18 +12,22 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service import clock, database
 from service.database import Database
 from service.domain import (
+    clinic_reports,
+    deliveries,
     exports,
     history_csv,
     import_files,
     job_runs,
+    message_links,
     messages,
+    morning_sheets,
     reminders,
     reports,
     sessions,
@@ -32,8 +36,10 @@ from service.domain import (
 )
 from service.domain.reminders import Tally
 from service.jobs import day_sheet_files, schedule
+from service.jobs.delivery import Delivery
 from service.jobs.queue import JobQueue
-from service.notifications.message import Channel, DeliveryError
+from service.models import Message
+from service.notifications.channels import Channels
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -52,17 +58,19 @@ class Unfinished(Exception):
 class Tasks:
     """All background work of one process; `owner` is its name in leases."""
 
-    def __init__(self, db: Database, settings: Settings, channel: Channel, owner: str) -> None:
+    def __init__(self, db: Database, settings: Settings, channels: Channels, owner: str) -> None:
         self.owner = owner
         self.stopping = Event()
         self._db = db
         self._settings = settings
-        self._channel = channel
+        self._channels = channels
+        self._delivery = Delivery(db, settings, channels, owner)
         self._zone = settings.clinic.zone
         self._table = schedule.table(settings)
         self._jobs = {
             "write_day_sheets": self._write_sheets,
             "send_daily_reminders": self._remind,
+            "send_advance_reminders": self._remind_ahead,
             "generate_monthly_report": self._report,
         }
 
@@ -71,8 +79,8 @@ class Tasks:
     def release_dead(self, owner_prefix: str) -> None:
         """At the start of the only process of a kind: what dead ones of it held is free at once."""
         with self._db.transaction() as session:
-            for ledger in (job_runs, messages, exports):
-                ledger.release(session, owner_prefix)
+            for let_go in (job_runs.release, deliveries.free, exports.release):
+                let_go(session, owner_prefix)
 
     def tick(self, queue: JobQueue) -> None:
         """Open the slots that are due, then queue all work that nobody does."""
@@ -86,18 +94,18 @@ class Tasks:
                     trigger = schedule.trigger_of(slot, now)
                     job_runs.open_slot(session, row.job, slot.name, due_at=slot.due_at, trigger=trigger, skip=skip)
         with self._db.reading() as session:
-            begun = messages.begun(session)
+            begun = deliveries.begun(session)
         if begun:
             with self._db.transaction() as session:
-                messages.give_up_begun(session)
+                deliveries.give_up_begun(session)
         with self._db.reading() as session:
             runs, waiting = job_runs.claimable(session), exports.claimable(session)
-            overdue = messages.overdue(session)
+            posted = deliveries.waiting(session, self._settings)
         for run_id in runs:
             queue.run(run_id)
         for export_id in waiting:
             queue.export(export_id)
-        if overdue and not self._settings.messages.hold:
+        if posted:
             queue.deliver()
 
     # Jobs of the ledger
@@ -170,20 +178,47 @@ class Tasks:
         return {"date": slot, "sheets": sheets, "visits": visits}
 
     def _remind(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
-        """Plan the reminders of a day and send them: `run` is what this call changed, `total` the day so far."""
+        """Remind of a day's visits, and of the next day's early ones."""
         day = date.fromisoformat(slot)
         if day < clock.today(self._zone):
             return {"date": slot, "reason": "day_is_over"}
+        outcome = self._tell(reminders.of_day(day, self._zone), keep)
+        early = self._tell(reminders.early(day, self._zone), keep)
+        if day == clock.today(self._zone):
+            self._post_sheet(day, keep)
+        next_day = (day + timedelta(days=1)).isoformat()
+        return {"date": slot, **outcome, "early": {"date": next_day, **early}}
+
+    def _post_sheet(self, day: date, keep: Callable[[], None]) -> None:
+        """Send the morning sheet to the clinic's own address, where it has named one."""
+        recipient = self._settings.messages.morning_sheet_to
+        if not recipient:
+            return
         with self._db.transaction() as session:
-            run = reminders.plan(session, day, self._zone, self._channel.name)
-        self._deliver(reminders.scope(day, self._zone), keep, run)
+            sheet = morning_sheets.post(session, day, recipient).id
+        self._delivery.round(Message.id == sheet, keep, Tally())
+
+    def _remind_ahead(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
+        """Remind of the visits so many hours ahead as the clinic has chosen."""
+        day = date.fromisoformat(slot)
+        if day < clock.today(self._zone):
+            return {"date": slot, "reason": "day_is_over"}
+        spans = reminders.ahead(day, self._zone, self._settings.messages.advance_hours)
+        days = [self._tell(span, keep) for span in spans]
+        return {"date": slot, "run": _sum(days, "run"), "total": _sum(days, "total")}
+
+    def _tell(self, span: reminders.Span, keep: Callable[[], None]) -> dict[str, Any]:
+        """Plan the reminders of a span and send them: `run` is what this call changed, `total` the span so far."""
+        with self._db.transaction() as session:
+            run = reminders.plan(session, span, self._settings.ways)
+        self._delivery.round(span.scope, keep, run)
         with self._db.reading() as session:
-            total = reminders.total(session, day, self._zone)
+            total = reminders.total(session, span)
         run.queued = total.queued
-        return {"date": slot, "run": run.as_dict(), "total": total.as_dict()}
+        return {"run": run.as_dict(), "total": total.as_dict()}
 
     def _report(self, month: str, keep: Callable[[], None]) -> dict[str, Any]:
-        """Make the month's report for each doctor who has none; one that fails never stops the others."""
+        """Make the month's report for each doctor who has none, then the clinic's; one that fails stops no other."""
         with self._db.reading() as session:
             due, already = reports.missing(session, month, self._zone)
         made = failed = 0
@@ -197,6 +232,16 @@ class Tasks:
             except Exception:
                 log.exception("report failed", doctor_id=doctor_id, month=month)
                 failed += 1
+        keep()
+        with self._db.reading() as session:
+            whole = (
+                clinic_reports.produce(session, month, self._zone)
+                if clinic_reports.is_missing(session, month, self._zone)
+                else None
+            )
+        if whole is not None:
+            with self._db.transaction() as session:
+                clinic_reports.store(session, month, whole)
         if failed:
             raise Unfinished(f"{failed} of {len(due)} reports failed, {made} made")
         return {"month": month, "made": made, "already": already, "failed": 0}
@@ -204,55 +249,16 @@ class Tasks:
     # Messages
 
     def deliver(self) -> None:
-        """Send whatever waits in the outbox: after a crash, a pause, an error."""
+        """Send whatever is due in the outbox."""
 
         def keep() -> None:
             if self.stopping.is_set():
                 raise Stopped
 
         try:
-            self._deliver(true(), keep, Tally())
+            self._delivery.round(true(), keep, Tally())
         except Stopped:
             log.info("delivery stopped")
-
-    def _deliver(self, scope: ColumnElement[bool], keep: Callable[[], None], tally: Tally) -> None:
-        with self._db.transaction() as session:
-            messages.unsure(session)
-        while not self._settings.messages.hold:
-            keep()
-            with self._db.transaction() as session:
-                claim = messages.claim(session, self.owner, self._settings.clinic, scope)
-            if claim is None:
-                return
-            tally.skipped["duplicate"] += claim.covered
-            if claim.letter is None:
-                tally.count(claim.status, claim.skip_reason)
-            else:
-                tally.count(self._send(claim))
-
-    def _send(self, claim: messages.Claim) -> str:
-        """Hand one message to its channel, outside any transaction, and settle it; returns its new status."""
-
-        def before_data() -> None:
-            with self._db.transaction() as session:
-                if not messages.hand_over(session, claim.id, self.owner):
-                    raise Stopped
-
-        assert claim.letter is not None
-        try:
-            self._channel.send(claim.letter, before_data)
-        except DeliveryError as error:
-            with self._db.transaction() as session:
-                return messages.refused(session, claim.id, self.owner, str(error), permanent=error.permanent)
-        except Stopped:
-            raise
-        except Exception as error:  # what the channel did not foresee stops this message only
-            log.error("channel failed", message=claim.id, error=type(error).__name__)
-            with self._db.transaction() as session:
-                return messages.broken(session, claim.id, self.owner, _why(error))
-        with self._db.transaction() as session:
-            messages.sent(session, claim.id, self.owner)
-        return "sent"
 
     # Exports
 
@@ -317,14 +323,15 @@ class Tasks:
         return folder
 
     def clean_up(self) -> None:
-        """Expire exports, remove files no row stands for, old day sheets and uploads, forget what no longer counts."""
+        """Expire exports, remove files no row stands for, old day sheets and uploads; forget what no longer counts."""
         files = [file for file in self.histories().iterdir() if file.is_file()]  # first: a file made later has a row
         with self._db.transaction() as session:
             exports.expire(session)
             throttle.prune(session)
-            job_runs.prune(session)
+            job_runs.prune(session, self._settings.privacy.job_runs_days)
             sessions.prune(session)
             unsent_forms.prune(session)
+            message_links.prune(session)
             stray = [file for file in files if not exports.has_claim_on_file(session, file.name)]
         stray += day_sheet_files.old(day_sheet_files.folder_of(self._settings), clock.today(self._zone))
         stray += import_files.old(self._settings.imports)
@@ -335,6 +342,21 @@ class Tasks:
                 log.exception("file not removed", file=file.name)
         if stray:
             log.info("files removed", count=len(stray))
+        more = True
+        while more and not self.stopping.is_set():
+            with self._db.transaction() as session:
+                more = messages.purge(session, self._settings.messages)
+
+    def forget_files(self, days: Sequence[date]) -> None:
+        """After an erasure: the exports that no row stands for, the day sheets of these days, the database's log."""
+        self.clean_up()
+        today = clock.today(self._zone)
+        for file in day_sheet_files.of_days(day_sheet_files.folder_of(self._settings), days):
+            file.unlink(missing_ok=True)
+        if today in days:  # the one that is needed if the power fails today
+            with self._db.reading() as session:
+                day_sheet_files.write(session, today, self._settings)
+        self._db.forget()
 
 
 def _why(error: Exception) -> str:
@@ -344,6 +366,14 @@ def _why(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return str(error) if isinstance(error, Unfinished) else type(error).__name__
+
+
+def _sum(days: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    """The tallies of several days as one."""
+    tally = Tally()
+    for day in days:
+        tally.add(day[key])
+    return tally.as_dict()
 
 
 def _after(month: str) -> date:

@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock, context
-from service.domain import appointments, timeline, treatments
+from service.domain import appointments, decisions, timeline, treatments
 from service.domain.actor import Role
 from service.web import notices
 from service.web.visits import visit, visits
@@ -38,9 +38,9 @@ def show(appointment_id: int) -> ResponseReturnValue:
     actor, session = context.actor(), context.reading()
     row = appointments.fetch(session, actor, appointment_id)
     treatment = treatments.of_visit(session, actor, row)
-    if treatment is not None and actor.role == Role.DOCTOR:
-        with context.transaction_if_possible("treatment.view") as writing:
-            treatments.note_opened(writing, actor, row)
+    if actor.is_staff:
+        with context.transaction_if_possible("appointment.view") as writing:
+            treatments.note_opened(writing, actor, row, with_treatment=treatment is not None)
     record = url_for("patients.record", patient_id=row.patient_id) if actor.role == Role.DOCTOR else None
     return render_template(
         "appointments/show.html",
@@ -49,6 +49,8 @@ def show(appointment_id: int) -> ResponseReturnValue:
         may_see_clinical=actor.role in (Role.DOCTOR, Role.PATIENT),
         may_record=appointments.may_record(actor, row),
         record_url=record,
+        decisions=decisions.of_visit(session, row, context.wiring().settings) if actor.is_staff else [],
+        may_see_addresses=actor.role in (Role.ADMIN, Role.RECEPTIONIST),
         events=timeline.of_visit(session, row),
         treatment_saved=notices.shown("treatment_saved"),
         too_late=actor.role == Role.PATIENT and row.status == "booked" and row.starts_at > clock.now(),

@@ -1,13 +1,12 @@
 """The admin's home: the clinic's figures, at most five minutes old, and whether the jobs run."""
 
-from datetime import date, datetime, timedelta
-
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from service import cache, context
 from service.jobs import health
-from service.web import jobs, notices
+from service.web import figure_views, jobs, notices
+from service.web.messages import sending
 
 blueprint = Blueprint("dashboard", __name__)
 
@@ -16,16 +15,16 @@ blueprint = Blueprint("dashboard", __name__)
 def dashboard() -> ResponseReturnValue:
     """Figures from the cache; the state of the jobs as of now."""
     stats = cache.dashboard_stats(context.actor())
-    as_of = datetime.fromisoformat(stats["as_of"])
     states = health.of_all(context.reading(), context.wiring().settings)
     return render_template(
         "dashboard/dashboard.html",
-        figures=stats,
-        next_days=[{"date": date.fromisoformat(day["date"]), "booked": day["booked"]} for day in stats["next_days"]],
-        as_of=as_of,
-        next_at=as_of + timedelta(seconds=context.wiring().settings.cache.statistics_seconds),
+        **figure_views.common(stats),
+        week=figure_views.week(stats["next_days"]),
+        doctors=figure_views.doctors(stats["next_by_doctor"]),
+        heat=figure_views.heat(stats["busy_hours"]),
         jobs=jobs.table(states),
-        health=health.checks(context.reading(), states),
+        sending=sending(),
+        health=health.checks(context.reading(), states, context.wiring().settings),
     )
 
 

@@ -1,5 +1,6 @@
 """Doctors and their hours: who works here, when, and the forms that change it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import wtforms
@@ -8,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from wtforms.validators import Optional
 
 from service import clock, context
-from service.domain import doctors, hours, time_off
+from service.domain import covers, doctors, hours, time_off
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Invalid
 from service.models import Doctor
@@ -47,6 +48,18 @@ class HoursForm(Form):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.weekdays.choices = list(enumerate(week.names()))
+
+
+class EndForm(Form):
+    last_day = DayField(_("Last day"), [Optional()])
+
+
+class CoverForm(Form):
+    """Names of its own: the page has a form for hours besides."""
+
+    cover_doctor_id = wtforms.SelectField(_("Who stands in"), coerce=int)
+    cover_first_day = DayField(_("First day"), [required()])
+    cover_last_day = DayField(_("Last day"), [required()])
 
 
 @blueprint.get("/doctors")
@@ -131,11 +144,61 @@ def add_hours(doctor_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/doctors/<row_id:doctor_id>/hours/<row_id:block_id>/removal")
 def remove_hours(doctor_id: int, block_id: int) -> ResponseReturnValue:
-    """A block that does not count any more."""
-    with context.transaction() as session:
-        hours.remove(session, context.actor(), doctor_id, block_id)
-    notices.say("hours_removed")
+    """A block that does not count any more: at once, or after the last day that is given."""
+    actor, form, zone = context.actor(), EndForm(request.form), context.wiring().settings.clinic.zone
+    try:
+        if not form.validate():
+            raise Invalid(" ".join(form.last_day.errors), "last_day")
+        with context.transaction() as session:
+            hours.end(session, actor, doctor_id, block_id, last_day=form.last_day.data, zone=zone)
+    except Invalid as error:
+        doctors.to_edit(context.reading(), actor, doctor_id)
+        return _page(doctor_id, refused=(block_id, str(error), form.last_day.raw_data)), 422
+    notices.say("hours_ended" if form.last_day.data else "hours_removed")
     return redirect(url_for("doctors.show", doctor_id=doctor_id), 303)
+
+
+@blueprint.post("/doctors/<row_id:doctor_id>/covers")
+def add_cover(doctor_id: int) -> ResponseReturnValue:
+    """Another doctor stands in on some days, and sees this one's patients then."""
+    doctors.fetch(context.reading(), doctor_id)
+    form = _cover_form(doctor_id, request.form)
+    if not form.validate():
+        return _page(doctor_id, cover_form=form), 422
+    assert form.cover_first_day.data is not None
+    assert form.cover_last_day.data is not None
+    try:
+        with context.transaction() as session:
+            covers.add(
+                session,
+                context.actor(),
+                doctor_id,
+                doctor_id=form.cover_doctor_id.data,
+                first_day=form.cover_first_day.data,
+                last_day=form.cover_last_day.data,
+                zone=context.wiring().settings.clinic.zone,
+            )
+    except Invalid as error:
+        form.refuse(error)
+        return _page(doctor_id, cover_form=form), 422
+    notices.say("cover_added")
+    return redirect(url_for("doctors.show", doctor_id=doctor_id), 303)
+
+
+@blueprint.post("/doctors/<row_id:doctor_id>/covers/<row_id:cover_id>/removal")
+def remove_cover(doctor_id: int, cover_id: int) -> ResponseReturnValue:
+    """The other doctor stands in no more."""
+    with context.transaction() as session:
+        covers.remove(session, context.actor(), doctor_id, cover_id)
+    notices.say("cover_removed")
+    return redirect(url_for("doctors.show", doctor_id=doctor_id), 303)
+
+
+def _cover_form(doctor_id: int, typed: Any = None) -> CoverForm:
+    form = CoverForm(typed)
+    others = [one for one in doctors.roster(context.reading()) if one.id != doctor_id]
+    form.cover_doctor_id.choices = [(one.id, one.name) for one in others]
+    return form
 
 
 def _form(actor: Actor) -> type[DoctorForm]:
@@ -143,8 +206,15 @@ def _form(actor: Actor) -> type[DoctorForm]:
 
 
 def _page(
-    doctor_id: int, *, form: DoctorForm | None = None, hours_form: HoursForm | None = None, conflict: bool = False
+    doctor_id: int,
+    *,
+    form: DoctorForm | None = None,
+    hours_form: HoursForm | None = None,
+    refused: tuple[int, str, Sequence[str] | None] | None = None,
+    cover_form: CoverForm | None = None,
+    conflict: bool = False,
 ) -> str:
+    """The page, with a form as it was sent; `refused` is the block that could not be ended, why, and what was typed."""
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
     doctor, today = doctors.fetch(session, doctor_id), clock.today(zone)
     may_edit = doctors.may_edit(actor, doctor_id)
@@ -160,7 +230,11 @@ def _page(
         may_edit=may_edit,
         form=form or _form(actor)(obj=doctor, archived=doctor.archived_at is not None),
         hours_form=hours_form or HoursForm(slot_minutes=USUAL_SLOT),
+        refused=dict(zip(("block_id", "sentence", "typed"), refused, strict=True)) if refused else None,
         conflict=conflict,
+        covers=covers.around(session, doctor_id),
+        cover_form=cover_form or _cover_form(doctor_id),
+        may_cover=actor.role in (Role.ADMIN, Role.RECEPTIONIST),
     )
 
 

@@ -6,11 +6,21 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import context
-from service.domain import appointments, guardians, patient_records, patient_search, patients, treatments
+from service.domain import (
+    appointments,
+    consent,
+    emergencies,
+    guardians,
+    patient_records,
+    patient_search,
+    patients,
+    treatments,
+)
 from service.domain.actor import Role
 from service.domain.errors import NotFound
 from service.models import Patient
 from service.web import notices
+from service.web.consent import form_of
 from service.web.treatments import entries
 from service.web.visits import visits
 
@@ -36,13 +46,16 @@ def index() -> ResponseReturnValue:
     if text:
         found = patient_search.search(session, actor, text, after=asked_id("after"))
         more = url_for("patients.index", q=text, after=found.after) if found.after else None
-        return render_template("patients/list.html", q=text, patients=found.patients, more_url=more, waiting=[])
+        return render_template(
+            "patients/list.html", q=text, patients=found.patients, more_url=more, waiting=[], opened=[]
+        )
     return render_template(
         "patients/list.html",
         q="",
         patients=patient_search.latest(session, actor),
         more_url=None,
         waiting=patient_search.to_confirm(session, actor),
+        opened=emergencies.current(session, actor),
     )
 
 
@@ -103,6 +116,7 @@ def _clinical(patient: Patient) -> str:
         last_visits=visits(last, actor),
         treatments=entries(page.treatments),
         older_url=older,
+        emergency_until=patients.emergency_until(session, actor, patient_id),
     )
 
 
@@ -129,4 +143,6 @@ def _desk(patient: Patient) -> str:
         older_url=url_for("patients.record", patient_id=patient.id, before=page.older) if page.older else None,
         guardians=guardians.of_patient(session, actor, patient.id),
         likely=likely,
+        consent_form=form_of(patient),
+        consent_changes=consent.history(session, actor, patient.id),
     )

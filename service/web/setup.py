@@ -67,6 +67,7 @@ def fill_demo() -> ResponseReturnValue:
             with context.transaction() as session:
                 zone = context.wiring().settings.clinic.zone
                 demo.fill(session, zone, demo.Size(), seed=1, password_hash=hashed)
+            context.wiring().database.analyse()
             notices.say("demo_ready")
             return redirect(url_for("sessions.sign_in"), 303)
         except Invalid as error:

@@ -1,5 +1,6 @@
 """The day at the clinic: who is booked, here, done, not coming."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -8,15 +9,20 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock, context
-from service.domain import appointments, job_runs, reminders, waiting_list
+from service.domain import appointments, job_runs, morning_sheets, reminders, waiting_list
 from service.domain.actor import Actor, Role
 from service.domain.errors import NotFound
 from service.domain.free_times import FreeTime
+from service.models import Appointment
 from service.translation import gettext as _
 from service.web.local_times import asked_day, row_id_of, written
+from service.web.messages import sending
 from service.web.visits import COLOURS, Visit, visits
 
 blueprint = Blueprint("today", __name__)
+NEXT = 200
+LATEST = 30
+"""So many booked ones, and of those that are settled the latest, stand on the board unless all are asked for."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class Column:
     key: str
     title: str
     visits: list[Visit]
+    left_out: int
+    """How many more there are."""
 
 
 @blueprint.get("/today")
@@ -40,11 +48,11 @@ def board() -> ResponseReturnValue:
     day, chosen = today, _doctor(actor)
     if watcher is None:  # nobody leafs through a locked board
         day = asked_day(request.args.get("date"), None) or today
-    shown = visits(appointments.day(session, actor, day, zone, chosen), actor)
+    rows = appointments.day(session, actor, day, zone, chosen)
+    columns = _columns(rows, actor)
     if watcher is not None:
-        return render_template(
-            "today/locked.html", day=day, columns=_columns(shown), name=actor.name, here=request.full_path.rstrip("?")
-        )
+        here = request.full_path.rstrip("?")
+        return render_template("today/locked.html", day=day, columns=columns, name=actor.name, here=here)
     others = [] if actor.role == Role.DOCTOR else appointments.doctors(session)
     now = clock.now()
     return render_template(
@@ -56,15 +64,17 @@ def board() -> ResponseReturnValue:
         else None,
         next_url=url_for("today.board", date=day + timedelta(days=1), doctor_id=chosen) if day.year < 2100 else None,
         today_url=url_for("today.board", doctor_id=chosen),
+        all_url=url_for("today.board", date=request.args.get("date"), doctor_id=chosen, all=1),
         doctors=[{"id": one.id, "name": one.name, "colour": one.id % COLOURS} for one in others],
         chosen_doctor_id=chosen,
-        columns=_columns(shown),
-        fits=_fits(shown),
+        columns=columns,
+        fits=_fits(columns[-1].visits),
         summary={
-            "total": len(shown),
-            "doctor_count": len({one.doctor_id for one in shown}),
-            "next_visit": next((one for one in shown if one.status == "booked" and one.starts_at > now), None),
+            "total": len(rows),
+            "doctor_count": len({one.doctor_id for one in rows}),
+            "next_visit": next((one for one in rows if one.status == "booked" and one.starts_at > now), None),
         },
+        sending=None if actor.role == Role.DOCTOR else sending(),
         reminders=None if actor.role == Role.DOCTOR else _reminders(day),  # the desk calls, not the doctor
     )
 
@@ -84,17 +94,28 @@ def _fits(shown: list[Visit]) -> dict[int, dict[str, Any]]:
     }
 
 
-def _columns(shown: list[Visit]) -> list[Column]:
-    columns = {
-        "booked": Column("booked", _("Booked"), []),
-        "arrived": Column("arrived", _("Arrived"), []),
-        "completed": Column("completed", _("Completed"), []),
-        "not_coming": Column("not_coming", _("Not coming"), []),
-    }
-    for one in shown:
-        columns[one.status if one.status in columns else "not_coming"].visits.append(one)
-    columns["completed"].visits.reverse()  # what was done last is asked for most
-    return list(columns.values())
+def _columns(rows: Sequence[Appointment], actor: Actor) -> list[Column]:
+    """The day by state; of a long one the next who are booked, and the latest of what is settled."""
+    by_state: dict[str, list[Appointment]] = {key: [] for key in ("booked", "arrived", "completed", "not_coming")}
+    for row in rows:
+        by_state[row.status if row.status in by_state else "not_coming"].append(row)
+    limits = {} if "all" in request.args else {"booked": NEXT, "completed": LATEST, "not_coming": LATEST}
+    columns = []
+    for key, found in by_state.items():
+        if key == "completed":
+            found.reverse()  # what was done last is asked for most
+        shown = found[-limits.get(key, 0) :] if key == "not_coming" else found[: limits.get(key)]
+        columns.append(Column(key, _title(key), visits(shown, actor), left_out=len(found) - len(shown)))
+    return columns
+
+
+def _title(key: str) -> str:
+    return {
+        "booked": _("Booked"),
+        "arrived": _("Arrived"),
+        "completed": _("Completed"),
+        "not_coming": _("Not coming"),
+    }[key]
 
 
 def _doctor(actor: Actor) -> int | None:
@@ -111,12 +132,13 @@ def _reminders(day: date) -> dict[str, Any] | None:
     """How the reminders of this day went, from the ledger and the outbox; None when there were none."""
     session, zone = context.reading(), context.wiring().settings.clinic.zone
     run = job_runs.of_slot(session, "send_daily_reminders", day.isoformat())
-    tally = reminders.total(session, day, zone)
+    tally = reminders.total(session, reminders.of_day(day, zone))
     empty = not (tally.sent or tally.failed or tally.unknown or tally.queued or tally.skipped)
     if empty and (run is None or run.status == "skipped"):
         return None
     return {
         **tally.as_dict(),
+        "to_call": morning_sheets.count_to_call(session, day, zone),
         "status": run.status if run else None,
         "started_at": run.started_at if run else None,
         "late": bool(run and run.trigger == "catchup"),

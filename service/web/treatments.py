@@ -74,10 +74,10 @@ def history() -> ResponseReturnValue:
     """My history, with the button that exports all of it."""
     actor, session = context.actor(), context.reading()
     mine = patients.in_care_of(session, actor)
-    chosen = _chosen(mine)
+    chosen = asked_patient(mine)
     page = treatments.history(session, actor, chosen, before=request.args.get("before"))
     older = url_for("treatments.history", patient_id=chosen, before=page.older) if page.older else None
-    return render_template(
+    answer = render_template(
         "treatments/history.html",
         patients=mine,
         chosen=next(patient for patient in mine if patient.id == chosen),
@@ -88,6 +88,9 @@ def history() -> ResponseReturnValue:
             for row in exports.latest(session, actor, chosen)
         ],
     )
+    with context.transaction_if_possible("patient.history") as writing:
+        patients.note_record_opened(writing, actor, chosen)
+    return answer
 
 
 @blueprint.get("/appointments/<row_id:appointment_id>/treatment")
@@ -115,6 +118,7 @@ def save(appointment_id: int) -> ResponseReturnValue:
                     appointment_id,
                     texts={name: form[name].data or "" for name in treatments.TEXTS},
                     next_visit=form.next_visit.data,
+                    zone=context.wiring().settings.clinic.zone,
                     version=form.version.data,
                 )
             notices.say("treatment_saved")
@@ -128,7 +132,7 @@ def save(appointment_id: int) -> ResponseReturnValue:
     return render_template("treatments/form.html", form=form, visit=shown, conflict=present), status
 
 
-def _chosen(mine: Sequence[Patient]) -> int:
+def asked_patient(mine: Sequence[Patient]) -> int:
     """The patient whose history is asked for: the one named, else the first the user looks after."""
     asked = request.args.get("patient_id")
     for patient in mine:

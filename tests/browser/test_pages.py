@@ -13,7 +13,18 @@ pytestmark = pytest.mark.browser
 
 HOMES = {
     "admin": ("/dashboard", {"/dashboard", "/today", "/reports", "/reports/N", "/jobs", "/appointments/N"}),
-    "reception": ("/today", {"/today", "/appointments/N"}),
+    "reception": (
+        "/today",
+        {
+            "/today",
+            "/appointments/N",
+            "/messages",
+            "/messages/N",
+            "/messages/morning",
+            "/messages/tomorrow",
+            "/messages/tomorrow/N/daily_reminder",
+        },
+    ),
     "doctor1": (
         "/today",
         {"/today", "/reports", "/reports/N", "/appointments/N", "/appointments/N/treatment", "/patients/N"},

@@ -78,7 +78,11 @@ class Visitor:
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
     def _is_page(self, address: str) -> bool:
-        return address.startswith(f"{self.url}/") and not address.endswith(("/", "/file")) and "#" not in address
+        return (
+            address.startswith(f"{self.url}/")
+            and not address.partition("?")[0].endswith(("/", "/file"))
+            and "#" not in address
+        )
 
     def violations(self) -> list[str]:
         """What axe-core finds wrong with the page as it is shown now."""
@@ -96,7 +100,7 @@ class Visitor:
 
 def kind(path: str) -> str:
     """Pages that differ only in their row or their parameters are of one kind."""
-    return re.sub(r"/([0-9]+|[0-9a-f]{32})(?=/|$)", "/N", path.partition("?")[0])
+    return re.sub(r"/([0-9]+|[0-9a-f]{32}|[\w-]{43})(?=/|$)", "/N", path.partition("?")[0])
 
 
 def name_of(path: str) -> str:

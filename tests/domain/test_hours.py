@@ -116,12 +116,12 @@ def test_only_the_desk_and_the_doctor_change_hours(house: House, doctor: Actor) 
     assert doctor.doctor_id is not None
     assert other.doctor_id is not None
     with house.writing() as session, pytest.raises(NotFound):
-        hours.remove(session, other, other.doctor_id, block)
+        hours.end(session, other, other.doctor_id, block, last_day=None, zone=BERLIN)
     with house.writing() as session, pytest.raises(Forbidden):
-        hours.remove(session, other, doctor.doctor_id, block)
+        hours.end(session, other, doctor.doctor_id, block, last_day=None, zone=BERLIN)
     assert house.count(DoctorHours) == 1
     with house.writing() as session:
-        hours.remove(session, doctor, doctor.doctor_id, block)
+        hours.end(session, doctor, doctor.doctor_id, block, last_day=None, zone=BERLIN)
     assert house.count(DoctorHours) == 0
 
 

@@ -258,9 +258,9 @@ def test_at_a_start_what_dead_processes_of_the_kind_held_is_free_at_once(house: 
 
 def test_old_runs_are_forgotten_when_they_have_ended(house: House, run: int, clock: time_machine.Traveller) -> None:
     ended = opened(house, "2026-05-03", skip="day_is_over")
-    clock.shift(timedelta(days=job_runs.KEEP_DAYS + 1))
+    clock.shift(timedelta(days=401))
     fresh = opened(house, "2027-06-09", skip="day_is_over")
     with house.writing() as session:
-        job_runs.prune(session)
+        job_runs.prune(session, 400)
     assert house.count(JobRun, JobRun.id == ended) == 0
     assert house.count(JobRun, JobRun.id.in_([run, fresh])) == 2

@@ -1,6 +1,6 @@
 """The monthly report: the clinic's calendar month, counted exactly, of every doctor who was here."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -8,15 +8,16 @@ import pytest
 import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from service import clock as service_clock
-from service.domain import reports
+from service.domain import clinic_reports, report_versions, reports
 from service.domain.actor import SYSTEM
-from service.domain.errors import Invalid, NotFound
-from service.models import AuditEntry, Doctor, Report
+from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from service.models import AuditEntry, Doctor, HoursException, Report, ReportVersion, Treatment
 from tests.crowd import together
-from tests.house import House, at
+from tests.house import House, at, day
+from tests.recounting import Recount, hours_open
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -69,14 +70,16 @@ def test_a_report_says_who_came_with_what_outcome(house: House) -> None:
     noon = at("2026-04-10 10:00")
     house.treated(who, lena, noon, visit_type="Check-up", diagnosis="cold", treatment="rest")
     house.treated(who, lena, noon + timedelta(days=1))
-    for day, status in enumerate(["no_show", "cancelled", "cancelled", "booked", "arrived"], start=2):
-        house.visit(who, mia, noon + timedelta(days=day), status=status, reason="knee")
+    for later, status in enumerate(["no_show", "cancelled", "cancelled", "booked", "arrived"], start=2):
+        house.visit(who, mia, noon + timedelta(days=later), status=status, reason="knee")
     house.treated(other, mia, noon)
     found = content(house, who, "2026-04")
     assert (found["doctor_name"], found["department"]) == ("Dr. Ada Berg", "Surgery")
     assert found["outcomes"] == {"completed": 2, "no_show": 1, "cancelled": 2, "to_complete": 2}
     assert found["patients_seen"] == 1
+    first = found["visits"][0]["appointment_id"]
     assert found["treatments"][0] == {
+        "appointment_id": first,
         "starts_at": noon.isoformat(),
         "patient_id": lena,
         "patient_name": "Lena Vogt",
@@ -85,58 +88,251 @@ def test_a_report_says_who_came_with_what_outcome(house: House) -> None:
         "treatment": "rest",
     }
     assert found["visits"][2] == {
+        "appointment_id": first + 2,
         "starts_at": (noon + timedelta(days=2)).isoformat(),
         "patient_id": mia,
         "patient_name": "Mia <b>Vogt",
+        "visit_type": "",
         "status": "no_show",
+        "late": False,
         "reason": "knee",
     }
 
 
-RECOUNT = """
-SELECT status, count(*), count(DISTINCT patient_id) FROM appointments
-WHERE doctor_id = :doctor AND starts_at >= :start AND starts_at < :end GROUP BY status
-"""
+def test_a_visit_that_was_moved_is_no_cancellation(house: House) -> None:
+    who, lena = doctor(house), house.patient("Lena Vogt")
+    noon = at("2026-04-10 10:00")
+    moved = {"status": "cancelled", "cancelled_late": True, "rescheduled_at": noon}
+    house.visit(who, lena, noon, **moved)
+    house.visit(who, lena, noon + timedelta(days=1), status="completed")
+    house.visit(who, lena, at("2026-03-10 10:00"), **moved)
+    found = content(house, who, "2026-04")
+    assert found["outcomes"] == {"completed": 1, "no_show": 0, "cancelled": 0, "to_complete": 0}
+    assert (found["figures"]["visits"], found["figures"]["late"], len(found["visits"])) == (1, 0, 1)
+    assert found["compared"][0]["visits"] == 0
+
+
 EDGES = [service_clock.month_bounds(month, BERLIN)[0] for month in ("2026-03", "2026-04", "2026-10", "2026-11")]
 VISITS = st.lists(
-    st.tuples(
-        st.sampled_from(EDGES),
-        st.integers(-200, 200),
-        st.sampled_from(["booked", "arrived", "completed", "cancelled", "no_show"]),
-        st.integers(0, 2),
+    st.fixed_dictionaries(
+        {
+            "edge": st.sampled_from(EDGES),
+            "minutes": st.integers(-200, 200),
+            "status": st.sampled_from(["booked", "arrived", "completed", "completed", "cancelled", "no_show"]),
+            "patient": st.integers(0, 2),
+            "doctor": st.integers(0, 1),
+            "late": st.booleans(),
+            "moved": st.booleans(),
+            "note": st.booleans(),
+            "length": st.sampled_from([10, 15, 40]),
+            "lead": st.sampled_from([-60, 0, 30, 1440, 90_000]),
+        }
     ),
-    max_size=12,
+    max_size=14,
 )
+
+
+def made(house: House, visits: list[dict[str, Any]]) -> list[int]:
+    """Make the visits, of two new doctors and three patients; returns the doctors."""
+    number = house.count(Doctor)
+    doctors = [doctor(house, f"doctor{number}-{one}@clinic.example") for one in range(2)]
+    patients = [house.patient(f"Patient {one}") for one in range(3)]
+    for wish in visits:
+        start = wish["edge"] + timedelta(minutes=wish["minutes"])
+        cancelled = wish["status"] == "cancelled"
+        visit = house.visit(
+            doctors[wish["doctor"]],
+            patients[wish["patient"]],
+            start,
+            status=wish["status"],
+            ends_at=start + timedelta(minutes=wish["length"]),
+            created_at=start - timedelta(minutes=wish["lead"]),
+            cancelled_late=cancelled and wish["late"],
+            rescheduled_at=start if cancelled and wish["moved"] else None,
+        )
+        if wish["note"] and wish["status"] == "completed":
+            with house.writing() as session:
+                session.add(Treatment(appointment_id=visit, created_at=start, updated_at=start))
+    return doctors
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(visits=VISITS, month=st.sampled_from(["2026-02", "2026-03", "2026-04", "2026-10", "2026-11"]))
-def test_e9_a_report_equals_a_recount_by_hand(
-    house: House, visits: list[tuple[Any, int, str, int]], month: str
+def test_e9_every_number_of_a_report_equals_a_recount_by_hand(
+    house: House, visits: list[dict[str, Any]], month: str
 ) -> None:
+    doctors = made(house, visits)
+    for who in doctors:
+        counted = Recount(house, *service_clock.month_bounds(month, BERLIN), who)
+        found = content(house, who, month)
+        expected = counted.all_of_a_report(BERLIN)
+        assert {key: found["figures"][key] for key in expected} == expected
+        assert found["figures"].keys() == expected.keys() | {"open_minutes"}
+        assert found["outcomes"] == {key: expected[key] for key in found["outcomes"]}
+        assert found["patients_seen"] == expected["patients_seen"]
+        assert [(row["appointment_id"], row["lacks"]) for row in found["unfinished"]] == counted.unfinished()
+        assert len(found["visits"]) == expected["visits"]
+        for row in found["compared"]:
+            before = Recount(house, *service_clock.month_bounds(row["month"], BERLIN), who).ended()
+            assert {key: before[key] for key in row if key != "month"} == {
+                key: number for key, number in row.items() if key != "month"
+            }
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(visits=VISITS, month=st.sampled_from(["2026-03", "2026-04", "2026-10"]))
+def test_every_number_of_the_clinics_report_equals_a_recount_by_hand(
+    house: House, visits: list[dict[str, Any]], month: str
+) -> None:
+    made(house, visits)
+    bounds = service_clock.month_bounds(month, BERLIN)
     with house.reading() as session:
-        number = session.query(Doctor).count()
-    who = doctor(house, f"doctor{number}@clinic.example")
-    patients = [house.patient(f"Patient {one}") for one in range(3)]
-    for edge, minutes, status, patient in visits:
-        house.visit(who, patients[patient], edge + timedelta(minutes=minutes), status=status)
-    start, end = service_clock.month_bounds(month, BERLIN)
-    if house.wiring.database.is_sqlite:
-        edges: Any = {"start": f"{start:%Y-%m-%d %H:%M:%S.%f}", "end": f"{end:%Y-%m-%d %H:%M:%S.%f}"}
-    else:
-        edges = {"start": start, "end": end}
-    with house.reading() as session:
-        rows = session.execute(text(RECOUNT), {"doctor": who, **edges}).all()
-    counted = {status: (number, people) for status, number, people in rows}
+        found = clinic_reports.produce(session, month, BERLIN)
+    expected = Recount(house, *bounds).all_of_a_report(BERLIN)
+    assert {key: found["figures"][key] for key in expected} == expected
+    for row in found["compared"]:
+        before = Recount(house, *service_clock.month_bounds(row["month"], BERLIN)).ended()
+        assert all(before[key] == number for key, number in row.items() if key != "month")
+    assert len(found["doctors"]) == house.count(Doctor)
+    for row in found["doctors"]:
+        counted = Recount(house, *bounds, row["doctor_id"])
+        numbers = counted.all_of_a_report(BERLIN)
+        assert all(row[key] == numbers[key] for key in row.keys() & numbers.keys())
+        assert row["unfinished"] == len(counted.unfinished())
+    (department,) = found["departments"]
+    assert (department["name"], department["doctors"]) == ("Surgery", len(found["doctors"]))
+    assert all(department[key] == expected[key] for key in department.keys() & expected.keys())
+
+
+# What stands beside what, and the hours open
+
+
+@pytest.mark.parametrize(
+    ("month", "beside"),
+    [("2026-01", ["2025-12", "2025-01"]), ("2026-03", ["2026-02", "2025-03"]), ("2028-02", ["2028-01", "2027-02"])],
+)
+def test_a_month_stands_beside_the_one_before_and_the_same_last_year(
+    house: House, month: str, beside: list[str]
+) -> None:
+    who, lena = doctor(house), house.patient()
+    for number, name in enumerate(beside, start=1):
+        for hour in range(number):
+            house.visit(who, lena, at(f"{name}-15 {hour + 8:02}:00"), status="completed")
     found = content(house, who, month)
-    assert found["outcomes"] == {
-        "completed": counted.get("completed", (0, 0))[0],
-        "no_show": counted.get("no_show", (0, 0))[0],
-        "cancelled": counted.get("cancelled", (0, 0))[0],
-        "to_complete": counted.get("booked", (0, 0))[0] + counted.get("arrived", (0, 0))[0],
-    }
-    assert found["patients_seen"] == counted.get("completed", (0, 0))[1]
-    assert len(found["visits"]) == sum(number for number, _people in counted.values())
+    assert [(row["month"], row["visits"]) for row in found["compared"]] == [(beside[0], 1), (beside[1], 2)]
+
+
+@pytest.mark.parametrize(
+    ("joined", "left", "first", "last"),
+    [
+        ("2020-01-01 00:00", None, "2026-04-01", "2026-04-30"),
+        ("2026-04-15 10:00", None, "2026-04-15", "2026-04-30"),
+        ("2020-01-01 00:00", "2026-04-20 22:30", "2026-04-01", "2026-04-21"),
+        ("2026-04-15 10:00", "2026-04-20 10:00", "2026-04-15", "2026-04-20"),
+        ("2026-03-31 22:00", None, "2026-04-01", "2026-04-30"),
+    ],
+)
+def test_hours_open_count_from_the_day_a_doctor_joins_until_the_day_they_leave(
+    house: House, joined: str, left: str | None, first: str, last: str
+) -> None:
+    who = doctor(house, created_at=at(joined), archived_at=at(left) if left else None)
+    house.hours(who, "08:00", "12:30", days="0124")
+    found = content(house, who, "2026-04")
+    assert found["figures"]["open_minutes"] == hours_open(house, who, day(first), day(last)) > 0
+    assert found["here_from"] == (first if first != "2026-04-01" else None)
+    assert found["here_until"] == (last if last != "2026-04-30" else None)
+
+
+def test_time_off_is_not_open_and_extra_hours_are(house: House) -> None:
+    who = doctor(house)
+    house.hours(who, "08:00", "12:00")
+    with house.writing() as session:
+        away = {"first_day": day("2026-04-06"), "last_day": day("2026-04-10"), "kind": "off"}
+        extra = {"first_day": day("2026-04-20"), "last_day": day("2026-04-20"), "kind": "extra", "slot_minutes": 15}
+        session.add(HoursException(doctor_id=who, created_at=at("2026-01-01 00:00"), **away))
+        session.add(
+            HoursException(
+                doctor_id=who, created_at=at("2026-01-01 00:00"), starts=time(14), ends=time(15, 30), **extra
+            )
+        )
+    assert content(house, who, "2026-04")["figures"]["open_minutes"] == (30 - 5) * 240 + 90
+
+
+def test_a_doctor_whose_visits_came_from_another_program_was_here_before_their_row(house: House) -> None:
+    who = doctor(house, created_at=at("2026-04-15 10:00"))
+    house.hours(who)
+    house.visit(who, house.patient(), at("2026-04-02 10:00"), status="completed")
+    found = content(house, who, "2026-04")
+    assert found["here_from"] is None
+    assert found["figures"]["open_minutes"] == 30 * 11 * 60
+
+
+# Made again
+
+
+def remade(house: House, report: int, found: dict[str, Any], seen: str, reason: str = "late notes") -> None:
+    with house.writing() as session:
+        row, boss = session.get_one(Report, report), house.actor("admin@clinic.example")
+        report_versions.replace(session, boss, row, content=found, visits=0, reason=reason, seen=seen)
+
+
+@pytest.fixture
+def kept(house: House) -> tuple[int, str]:
+    """A report that was made once: its id, and when it was made."""
+    house.user("admin", "admin@clinic.example", "Ines Vogel")
+    store(house, doctor(house))
+    with house.reading() as session:
+        row = session.query(Report).one()
+        return row.id, row.created_at.isoformat()
+
+
+def test_a_report_made_again_keeps_what_it_said_with_who_and_why(house: House, kept: tuple[int, str]) -> None:
+    report, seen = kept
+    remade(house, report, {"visits": [], "by": "second"}, seen)
+    with house.reading() as session:
+        row = session.get_one(Report, report)
+        assert row.content["by"] == "second"
+        (earlier,) = report_versions.of(session, row)
+        assert (earlier.reason, earlier.created_at.isoformat()) == ("late notes", seen)
+        assert earlier.replaced_by is not None
+        assert earlier.replaced_by.name == "Ines Vogel"
+        assert report_versions.fetch(session, row, earlier.id).content["by"] == "first"
+    assert house.count(AuditEntry, AuditEntry.act == "report.remake", AuditEntry.subject == f"report/{report}") == 1
+
+
+def test_the_same_press_twice_makes_one_version_and_an_old_page_none(house: House, kept: tuple[int, str]) -> None:
+    report, seen = kept
+    for _press in range(2):
+        remade(house, report, {"visits": [], "by": "second"}, seen)
+    with pytest.raises(Conflict):
+        remade(house, report, {"visits": [], "by": "third"}, seen, "another reason")
+    assert house.count(ReportVersion) == 1
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 201])
+def test_a_report_is_not_made_again_without_a_reason(house: House, kept: tuple[int, str], reason: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        remade(house, kept[0], {"visits": []}, kept[1], reason)
+    assert refused.value.field == "reason"
+    assert house.count(ReportVersion) == 0
+
+
+def test_z2_nobody_but_the_admin_has_a_report_made_again(house: House, kept: tuple[int, str]) -> None:
+    mine = house.actor("doctor@clinic.example")
+    with house.writing() as session:
+        row = session.get_one(Report, kept[0])
+        with pytest.raises(Forbidden):
+            report_versions.replace(session, mine, row, content={}, visits=0, reason="why not", seen=kept[1])
+
+
+def test_a_version_of_another_report_is_not_there(house: House, kept: tuple[int, str]) -> None:
+    remade(house, kept[0], {"visits": []}, kept[1])
+    store(house, doctor(house, "other@clinic.example"))
+    with house.reading() as session:
+        other = session.query(Report).filter(Report.id != kept[0]).one()
+        assert report_versions.of(session, other) == []
+        with pytest.raises(NotFound):
+            report_versions.fetch(session, other, session.query(ReportVersion).one().id)
 
 
 # Whose report is due

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -18,6 +19,7 @@ from tests.history import long_history
 from tests.house import House, at
 
 pytestmark = pytest.mark.usefixtures("clock")
+BERLIN = ZoneInfo("Europe/Berlin")
 BEGUN = at("2026-05-04 05:45")
 
 
@@ -41,7 +43,7 @@ def visit(house: House, doctor: Actor, patient: Actor) -> int:
 
 def record(house: House, actor: Actor, visit: int, texts: Mapping[str, str] | None = None, **more: Any) -> Treatment:
     with house.writing() as session:
-        values = {"texts": texts or {"diagnosis": "cold"}, "next_visit": None, **more}
+        values = {"texts": texts or {"diagnosis": "cold"}, "next_visit": None, "zone": BERLIN, **more}
         return treatments.record(session, actor, visit, **values)
 
 
@@ -202,7 +204,7 @@ MISTAKES: list[tuple[dict[str, str], date | None, str]] = [
     ({"notes": "x" * 20_001}, None, "notes"),
     ({"symptoms": "a\0b"}, None, "symptoms"),
     ({"prescription": "\ud800"}, None, "prescription"),
-    ({"diagnosis": "cold"}, date(2026, 5, 2), "next_visit"),
+    ({"diagnosis": "cold"}, date(2026, 5, 3), "next_visit"),
 ]
 
 
@@ -211,7 +213,7 @@ def test_w8_what_cannot_be_kept_is_refused_with_its_field(
     house: House, doctor: Actor, visit: int, texts: dict[str, str], next_visit: date | None, field: str
 ) -> None:
     with pytest.raises(Invalid) as refused, house.writing() as session:
-        treatments.record(session, doctor, visit, texts=texts, next_visit=next_visit)
+        treatments.record(session, doctor, visit, texts=texts, next_visit=next_visit, zone=BERLIN)
     assert refused.value.field == field
     with house.reading() as session:
         assert session.get_one(Appointment, visit).status == "booked"

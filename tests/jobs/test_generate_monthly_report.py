@@ -8,10 +8,12 @@ from sqlalchemy import update
 
 from service.domain import reports
 from service.jobs.tasks import Tasks
-from service.models import Doctor, JobRun, Report
+from service.models import ClinicReport, Doctor, JobRun, Report
+from service.notifications.channels import Channels
 from tests.by_hand import opened
 from tests.crowd import together
 from tests.house import House, at
+from tests.jobs.conftest import Desk
 from tests.recording import Recording
 
 JOB = "generate_monthly_report"
@@ -27,7 +29,7 @@ def doctors(house: House) -> list[int]:
 
 
 def tasks(house: House, owner: str = "serve-one") -> Tasks:
-    return Tasks(house.wiring.database, house.settings, Recording(), owner)
+    return Tasks(house.wiring.database, house.settings, Channels(Recording()), owner)
 
 
 def run(house: House, month: str | None = None, owner: str = "serve-one") -> dict[str, Any] | None:
@@ -113,3 +115,80 @@ def test_a_stop_between_two_doctors_puts_the_run_back(
             "already": 1,
             "failed": 0,
         }
+
+
+# The clinic's report
+
+
+def test_the_clinics_report_is_made_after_the_doctors(house: House, doctors: list[int]) -> None:
+    house.visit(doctors[0], house.patient(), at("2026-04-15 10:00"), status="completed")
+    with time_machine.travel(at("2026-05-01 10:00"), tick=False):
+        run(house)
+        house.visit(doctors[0], house.patient(), at("2026-04-15 11:00"), status="completed")
+        run(house)
+    with house.reading() as session:
+        report = session.query(ClinicReport).one()
+        assert (report.month, report.visits, len(report.content["doctors"])) == ("2026-04", 1, 3)
+
+
+def test_a_clinic_without_doctors_has_no_report(house: House) -> None:
+    with time_machine.travel(at("2026-05-01 10:00"), tick=False):
+        assert run(house) == {"month": "2026-04", "made": 0, "already": 0, "failed": 0}
+    assert house.count(ClinicReport) == 0
+
+
+def test_a_run_that_is_stopped_before_the_clinics_report_makes_it_when_it_goes_on(
+    house: House, doctors: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, store = tasks(house), reports.store
+
+    def store_and_stop(session: Any, doctor_id: int, *args: Any) -> bool:
+        if doctor_id == doctors[-1]:
+            process.stopping.set()
+        return store(session, doctor_id, *args)
+
+    with time_machine.travel(at("2026-05-01 10:00"), tick=False):
+        run_id = opened(house, JOB)
+        with monkeypatch.context() as stopped:
+            stopped.setattr(reports, "store", store_and_stop)
+            assert process.execute(run_id) is None
+        assert (house.count(Report), house.count(ClinicReport)) == (3, 0)
+        assert tasks(house, "serve-two").execute(run_id) is not None
+    assert house.count(ClinicReport) == 1
+
+
+# By the clock
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "month", "visits"),
+    [
+        ("2026-03-31 21:59", "2026-03-31 22:00", "2026-03", ["2026-02-28 23:00", "2026-03-31 21:59"]),
+        ("2026-10-31 22:59", "2026-10-31 23:00", "2026-10", ["2026-09-30 22:00", "2026-10-31 22:30"]),
+        ("2025-12-31 22:59", "2025-12-31 23:00", "2025-12", ["2025-11-30 23:00", "2025-12-31 22:00"]),
+    ],
+    ids=["clocks go forward", "clocks go back", "end of a year"],
+)
+def test_at_midnight_of_the_first_the_reports_of_the_month_are_made(
+    house: House, doctors: list[int], before: str, after: str, month: str, visits: list[str]
+) -> None:
+    process, who = tasks(house), house.patient()
+    for moment in visits:
+        house.visit(doctors[0], who, at(moment), status="completed")
+    house.visit(doctors[0], who, at(after), status="completed")
+    with time_machine.travel(at(before), tick=False) as clock:
+        for now in (before, after):
+            clock.move_to(at(now))
+            desk = Desk()
+            process.tick(desk)
+            for run_id in desk.runs:
+                process.execute(run_id)
+            made = house.count(Report, Report.month == month), house.count(ClinicReport, ClinicReport.month == month)
+            assert made == ((0, 0) if now == before else (3, 1))
+        with house.reading() as session:
+            report = session.query(Report).filter(Report.month == month, Report.doctor_id == doctors[0]).one()
+            assert report.created_at == at(after)
+            assert [visit["starts_at"] for visit in report.content["visits"]] == [at(one).isoformat() for one in visits]
+    with house.reading() as session:
+        turn = session.query(JobRun).filter(JobRun.job == JOB, JobRun.slot == month).one()
+        assert (turn.status, turn.trigger) == ("done", "schedule")

@@ -45,6 +45,16 @@ def test_at_eight_the_days_reminders_are_queued_once(house: House, tick: Tick) -
         assert len(ledger(house, DAILY)) == 2
 
 
+def test_the_advance_reminder_has_a_slot_each_day_where_the_clinic_wants_it(
+    make_house: Callable[..., House],
+) -> None:
+    wanting = make_house(messages={"advance_hours": 48})
+    with time_machine.travel(at("2026-05-04 06:00"), tick=False):
+        wanting.wiring.tasks.tick(Desk())
+        assert ledger(wanting, "send_advance_reminders") == [("2026-05-04", "queued", "schedule", None)]
+        assert state(wanting, "send_advance_reminders")[0] == "ok"
+
+
 def test_ticks_at_the_same_moment_open_a_slot_once(house: House) -> None:
     with time_machine.travel(at("2026-05-04 06:00"), tick=False):
         together(8, lambda _number: house.wiring.tasks.tick(Desk()))

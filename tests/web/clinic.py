@@ -15,10 +15,23 @@ import time_machine
 from sqlalchemy import select
 
 from service import clock, logs
-from service.domain import exports, imports, reports, sessions, users
+from service.domain import clinic_reports, exports, imports, message_links, reports, sessions, users
 from service.domain.actor import Actor
-from service.models import DoctorHours, HoursException, Report, SignIn, Treatment, User, UserToken
-from tests import waiting
+from service.models import (
+    Appointment,
+    ClinicReport,
+    DoctorHours,
+    HoursException,
+    Message,
+    Offer,
+    Report,
+    SignIn,
+    Treatment,
+    User,
+    UserToken,
+    WaitingEntry,
+)
+from tests import trust, waiting
 from tests.house import Browser, House, at, build
 
 NOW = at("2026-05-06 08:00")
@@ -45,6 +58,7 @@ class Clinic:
     other_export: str
     report: int
     other_report: int
+    clinic_report: int
     invite: str
     reset: str
     upload: str
@@ -54,6 +68,13 @@ class Clinic:
     waiting: int
     offer: int
     guest: int
+    cover: int
+    emergency: int
+    hold: int
+    message: int
+    tomorrow: int
+    links: dict[str, object]
+    """Tokens of links to the visit ahead, to what Pia wants to be told, and to Otto's offer."""
     tokens: dict[str, str] = field(default_factory=dict)
     """Visitor -> the cookie of a session that is open already."""
 
@@ -93,6 +114,7 @@ class Clinic:
             "guest": self.guest,
             "export": self.export,
             "report": self.report,
+            "clinic_report": self.clinic_report,
             "invite": self.invite,
             "reset": self.reset,
             "session": self.session("patient"),
@@ -102,7 +124,13 @@ class Clinic:
             "visit_type": self.visit_type,
             "waiting": self.waiting,
             "offer": self.offer,
+            "cover": self.cover,
+            "emergency": self.emergency,
+            "hold": self.hold,
+            "message": self.message,
+            "tomorrow": self.tomorrow,
             "job": "send_daily_reminders",
+            **self.links,
         }
 
     def other_ids(self) -> dict[str, object]:
@@ -129,6 +157,7 @@ MISSING: dict[str, object] = {
     "guest": 999_999,
     "export": "0" * 32,
     "report": 999_999,
+    "clinic_report": 999_999,
     "invite": "A" * 43,
     "reset": "A" * 43,
     "session": 999_999,
@@ -138,7 +167,15 @@ MISSING: dict[str, object] = {
     "visit_type": 999_999,
     "waiting": 999_999,
     "offer": 999_999,
+    "cover": 999_999,
+    "emergency": 999_999,
+    "hold": 999_999,
+    "message": 999_999,
+    "tomorrow": 999_999,
     "job": "send_daily_letters",
+    "visit_token": "A" * 43,
+    "offer_token": "A" * 43,
+    "contact_token": "A" * 43,
 }
 
 
@@ -151,6 +188,26 @@ def own_patient(actor: Actor) -> int:
     """The one patient a user looks after."""
     (patient,) = actor.patient_ids
     return patient
+
+
+def linked(house: House, visit_id: int, patient: int, offer_id: int) -> dict[str, object]:
+    """Tokens of links to a visit and to what its patient wants to be told, and to an offer, as the clinic's ids."""
+    values = {"channel": "email", "status": "sent", "due_at": NOW, "lease_until": NOW, "created_at": NOW}
+    until = at("2026-06-15 07:15")
+    with house.writing() as session:
+        starts_at = session.get_one(Appointment, visit_id).starts_at
+        visit = Message(rule="visit_moved", appointment_id=visit_id, patient_id=patient, starts_at=starts_at, **values)
+        offer = Message(rule="waiting_list_offer", about=f"offer/{offer_id}", **values)
+        session.add_all([visit, offer])
+        session.flush()
+        waiting_id = session.get_one(Offer, offer_id).waiting_id
+        other = session.get_one(WaitingEntry, waiting_id).patient_id
+        make = message_links.make
+        return {
+            "visit_token": make(session, visit, "visit", patient_id=patient, appointment_id=visit_id, expires_at=until),
+            "contact_token": make(session, visit, "contact", patient_id=patient, expires_at=until),
+            "offer_token": make(session, offer, "offer", patient_id=other, expires_at=until),
+        }
 
 
 def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
@@ -182,13 +239,15 @@ def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
     house.treated(dora, otto, at("2026-04-16 07:00"), visit_type="First visit", diagnosis="Tinnitus")
     with house.reading() as session:
         past = session.get_one(Treatment, treatment).appointment_id
+    ahead = house.visit(doll, pia, at("2026-06-15 07:00"), reason="After the summer")
+    offer = waiting.offer(house, waiting.entry(house, otto, days_ago=3), doll, at("2026-06-02 07:00"))
     return Clinic(
         house=house,
         clock=traveller,
         people=people,
         begun=house.visit(doll, pia, at("2026-05-06 07:30"), reason="Control of the eyes"),
         later=house.visit(doll, pia, at("2026-05-06 12:00"), reason="New glasses"),
-        ahead=house.visit(doll, pia, at("2026-06-15 07:00"), reason="After the summer"),
+        ahead=ahead,
         past=past,
         treatment=treatment,
         other_visit=house.visit(dora, otto, at("2026-05-06 07:30"), reason="Ringing"),
@@ -196,15 +255,22 @@ def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
         other_export=exported(house, people["other patient"], otto),
         report=reported(house, doll, "2026-04"),
         other_report=reported(house, dora, "2026-04"),
+        clinic_report=clinic_reported(house, "2026-04"),
         invite=invited(house),
-        reset=linked(house, email("receptionist"), "password_reset"),
+        reset=mailed(house, email("receptionist"), "password_reset"),
         upload=uploaded(house, people["admin"]),
         block=first_block(house, doll),
         time_off=away(house, doll),
         visit_type=waiting.visit_type(house, "Old check", 20, archived_at=NOW),
         waiting=waiting.entry(house, pia, doctor_id=doll, note="Lives next door"),
-        offer=waiting.offer(house, waiting.entry(house, otto, days_ago=3), doll, at("2026-06-02 07:00")),
+        offer=offer,
         guest=house.patient("Gus Gast", birth_date=date(1970, 1, 2)),
+        cover=trust.covered(house, doll, dora, at("2026-12-23 23:00"), at("2026-12-26 23:00")),
+        hold=trust.held(house, pia, "A claim in court", at("2026-04-20 07:00")),
+        emergency=trust.opened(house, dora, pia, "Fainted in the hall", at("2026-04-01 07:00")),
+        message=told(house, pia, "failed", last_error="550 no such user"),
+        tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-07 12:00")),
+        links=linked(house, ahead, pia, offer),
     )
 
 
@@ -229,6 +295,16 @@ def reported(house: House, doctor: int | None, month: str) -> int:
         )
 
 
+def clinic_reported(house: House, month: str) -> int:
+    """The clinic's report of a month; returns its id."""
+    with house.reading() as session:
+        content = clinic_reports.produce(session, month, house.settings.clinic.zone)
+    with house.writing() as session:
+        clinic_reports.store(session, month, content)
+    with house.reading() as session:
+        return session.scalars(select(ClinicReport.id).where(ClinicReport.month == month)).one()
+
+
 def invited(house: House, address: str = "nina@clinic.example") -> str:
     """The token of an invite for a new receptionist."""
     house.user("receptionist", address, "Nina Neu")
@@ -238,7 +314,7 @@ def invited(house: House, address: str = "nina@clinic.example") -> str:
         return users.invite(session, user)
 
 
-def linked(house: House, address: str, purpose: str, lasts: timedelta = timedelta(hours=1)) -> str:
+def mailed(house: House, address: str, purpose: str, lasts: timedelta = timedelta(hours=1)) -> str:
     """The token of a link that was mailed to a user."""
     token = sessions.new_token()
     with house.writing() as session:
@@ -266,6 +342,32 @@ def away(house: House, doctor: int | None, first: str = "2026-12-24", last: str 
     days = {"first_day": date.fromisoformat(first), "last_day": date.fromisoformat(last)}
     with house.writing() as session:
         row = HoursException(doctor_id=doctor, **{"kind": "off", "created_at": NOW, **days, **more})
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def told(house: House, patient: int, status: str, **more: Any) -> int:
+    """A confirmation of a patient's visit that is furthest ahead; returns the message's id."""
+    with house.writing() as session:
+        visit = session.scalars(
+            select(Appointment).where(Appointment.patient_id == patient).order_by(Appointment.starts_at.desc())
+        ).first()
+        assert visit is not None
+        values = {"rule": "booking_confirmation", "event": "appointment.book", "channel": "email", **more}
+        row = Message(
+            appointment_id=visit.id,
+            patient_id=patient,
+            starts_at=visit.starts_at,
+            recipient="patient@clinic.example",
+            status=status,
+            subject="Your visit",
+            body="Hello Pia",
+            due_at=NOW,
+            lease_until=NOW,
+            created_at=NOW,
+            **values,
+        )
         session.add(row)
         session.flush()
         return row.id

@@ -41,6 +41,7 @@ class Expected:
 
 GET = {"GET": 200}
 PASSWORD = "slow boats drift home"
+REMAKE = {"reason": "Notes came late", "seen": "2026-05-06T08:00:00+00:00"}
 
 ROUTES: dict[str, Expected] = {
     "static": Expected("/static/css/rounds.css", ANYONE, GET),
@@ -190,6 +191,41 @@ ROUTES: dict[str, Expected] = {
     ),
     "exports.show": Expected("/exports/{export}", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})),
     "exports.file": Expected("/exports/{export}/file", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})),
+    **{
+        f"{name}_links.{act}": Expected(
+            f"/{name}/{{{name}_token}}{path}", ANYONE, answers, form, sees=ANYONE, once=once
+        )
+        for name, act, path, answers, form, once in (
+            ("visit", "show", "", GET, {}, False),
+            ("visit", "confirm", "/confirmation", {"POST": 303}, {"appointment_id": "{ahead}"}, False),
+            ("visit", "cancel", "/cancellation", {"POST": 303}, {"appointment_id": "{ahead}"}, False),
+            ("visit", "undo", "/undo", {"POST": 409}, {"appointment_id": "{ahead}"}, False),
+            ("visit", "times", "/reschedule?appointment_id={ahead}", GET, {}, False),
+            (
+                "visit",
+                "reschedule",
+                "/reschedule",
+                {"POST": 303},
+                {"appointment_id": "{ahead}", "starts_at": "2026-06-18T10:00"},
+                True,
+            ),
+            ("offer", "show", "", GET, {}, False),
+            ("offer", "accept", "/acceptance", {"POST": 303}, {}, True),
+            ("offer", "decline", "/decline", {"POST": 303}, {}, True),
+            ("contact", "show", "", GET, {}, False),
+            ("contact", "save", "", {"POST": 303}, {"email": "y", "preferred": "email", "language": ""}, False),
+            ("contact", "unsubscribed", "/unsubscribe", {"GET": 303}, {}, False),
+            ("contact", "unsubscribe", "/unsubscribe", {"POST": 200}, {}, False),
+        )
+    },
+    "consent.mine": Expected("/contact", PATIENTS, GET),
+    "consent.save": Expected(
+        "/patients/{patient}/consent",
+        PATIENTS | DESK | ADMIN,
+        {"POST": 303},
+        {"email": "y", "sms": "y", "preferred": "email", "language": ""},
+        sees=frozenset({"patient"}) | DESK | ADMIN,
+    ),
     "patients.index": Expected("/patients?q=Pia", DOCTORS | DESK | ADMIN, GET),
     "patients.record": Expected(
         "/patients/{patient}", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
@@ -223,6 +259,48 @@ ROUTES: dict[str, Expected] = {
     "merging.merge": Expected(
         "/patients/{patient}/merge", DESK | ADMIN, {"POST": 303}, {"other_id": "{guest}"}, sees=DESK | ADMIN, once=True
     ),
+    "messages.index": Expected("/messages?q=pia", DESK | ADMIN, GET),
+    "messages.show": Expected("/messages/{message}", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    **{
+        f"messages.{act}": Expected(
+            f"/messages/{{message}}/{word}", DESK | ADMIN, {"POST": status}, sees=DESK | ADMIN, once=True
+        )
+        for act, word, status in (
+            ("retry", "retry", 303),
+            ("hold", "holding", 409),  # it does not wait
+            ("let_go", "holding/removal", 409),
+            ("mark_phoned", "call", 303),
+            ("unmark_phoned", "call/removal", 303),
+        )
+    },
+    **{
+        f"messages.{act}": Expected(f"/messages/{word}", DESK | ADMIN, {"POST": 303})
+        for act, word in (("pause", "pause"), ("resume", "pause/removal"), ("release", "release"))
+    },
+    "morning_sheet.show": Expected("/messages/morning?date=2026-05-05", DESK | ADMIN, GET),
+    "next_run.index": Expected("/messages/tomorrow", DESK | ADMIN, GET),
+    "next_run.edit": Expected("/messages/tomorrow/{tomorrow}/daily_reminder", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    "next_run.save": Expected(
+        "/messages/tomorrow/{tomorrow}/daily_reminder",
+        DESK | ADMIN,
+        {"POST": 303},
+        {"subject": "Tomorrow", "body": "Please come by the back door."},
+        sees=DESK | ADMIN,
+    ),
+    **{
+        f"next_run.{act}": Expected(
+            f"/messages/tomorrow/{{tomorrow}}/daily_reminder/{word}",
+            DESK | ADMIN,
+            {"POST": status},
+            sees=DESK | ADMIN,
+        )
+        for act, word, status in (
+            ("restore", "text/removal", 303),
+            ("hold", "holding", 303),
+            ("let_go", "holding/removal", 303),
+            ("mark_phoned", "call", 409),  # a message reaches him
+        )
+    },
     "guardians.index": Expected("/patients/{patient}/guardians", DESK | ADMIN, GET, sees=DESK | ADMIN),
     "guardians.link": Expected(
         "/patients/{patient}/guardians", DESK | ADMIN, {"POST": 303}, {"email": "aunt@mail.example"}, sees=DESK | ADMIN
@@ -332,12 +410,56 @@ ROUTES: dict[str, Expected] = {
     "reports.index": Expected("/reports", DOCTORS | ADMIN, GET),
     "reports.show": Expected("/reports/{report}", DOCTORS | ADMIN, GET, sees=frozenset({"doctor"}) | ADMIN),
     "reports.file": Expected("/reports/{report}/file", DOCTORS | ADMIN, GET, sees=frozenset({"doctor"}) | ADMIN),
+    "reports.remake": Expected("/reports/{report}/remake", ADMIN, {"POST": 303}, REMAKE, sees=ADMIN),
+    "clinic_reports.show": Expected("/clinic-reports/{clinic_report}", ADMIN, GET, sees=ADMIN),
+    "clinic_reports.file": Expected("/clinic-reports/{clinic_report}/file", ADMIN, GET, sees=ADMIN),
+    "clinic_reports.remake": Expected(
+        "/clinic-reports/{clinic_report}/remake", ADMIN, {"POST": 303}, REMAKE, sees=ADMIN
+    ),
+    "figures.show": Expected("/figures", DOCTORS | DESK, GET),
     "imports.index": Expected("/imports", ADMIN, GET),
     "imports.upload": Expected("/imports", ADMIN, {"POST": 422}, {"kind": "patients"}),
     "imports.show": Expected("/imports/{upload}", ADMIN, GET, sees=ADMIN),
     "imports.step": Expected("/imports/{upload}", ADMIN, {"POST": 303}, {"act": "import"}, sees=ADMIN),
     "dashboard.dashboard": Expected("/dashboard", ADMIN, GET),
     "dashboard.refresh": Expected("/dashboard", ADMIN, {"POST": 303}),
+    "erasures.index": Expected("/erasures", ADMIN, GET),
+    "erasures.show": Expected("/patients/{patient}/erasure", ADMIN, GET, sees=ADMIN),
+    "erasures.erase": Expected(
+        "/patients/{patient}/erasure",
+        ADMIN,
+        {"POST": 409},  # there is a legal hold
+        {"sure": "y"},
+        sees=ADMIN,
+    ),
+    "erasures.put_hold": Expected(
+        "/patients/{patient}/holds", ADMIN, {"POST": 303}, {"reason": "A claim in court"}, sees=ADMIN
+    ),
+    "erasures.lift_hold": Expected("/patients/{patient}/holds/{hold}/lifting", ADMIN, {"POST": 303}, sees=ADMIN),
+    "record_changes.index": Expected(
+        "/patients/{patient}/changes", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
+    ),
+    "audit.index": Expected("/audit", ADMIN, GET),
+    "audit.file": Expected("/audit/file", ADMIN, GET),
+    "looks.index": Expected("/who-looked?patient_id={patient}", PATIENTS, GET, sees=frozenset({"patient"})),
+    "emergencies.new": Expected("/emergency", DOCTORS, GET),
+    "emergencies.create": Expected(
+        "/emergency",
+        DOCTORS,
+        {"POST": 303},
+        {"name": "Gus Gast", "birth_date": "1970-01-02", "reason": "Brought in unconscious"},
+    ),
+    "emergencies.mark_seen": Expected("/emergencies/{emergency}/review", ADMIN, {"POST": 303}, sees=ADMIN),
+    "doctors.add_cover": Expected(
+        "/doctors/{doctor}/covers",
+        DESK | ADMIN,
+        {"POST": 303},
+        {"cover_doctor_id": "2", "cover_first_day": "2026-07-01", "cover_last_day": "2026-07-03"},
+        sees=DESK | ADMIN,
+    ),
+    "doctors.remove_cover": Expected(
+        "/doctors/{doctor}/covers/{cover}/removal", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN, once=True
+    ),
     "jobs.index": Expected("/jobs", ADMIN, GET),
     "jobs.run_now": Expected("/jobs/{job}/runs", ADMIN, {"POST": 303}, sees=ADMIN),
 }

@@ -61,8 +61,10 @@ def test_figures_equal_the_database(clinic: Clinic) -> None:
     counted = {
         "appointments_today": house.count(Appointment, *today),
         "completed_today": house.count(Appointment, *today, came),
+        "booked_today": house.count(Appointment, *today, Appointment.status == "booked"),
+        "cancelled_today": house.count(Appointment, *today, Appointment.status == "cancelled"),
+        "no_show_today": house.count(Appointment, *today, missed),
         "arrived_today": house.count(Appointment, *today, Appointment.status == "arrived"),
-        "not_coming_today": house.count(Appointment, *today, Appointment.status.in_(("cancelled", "no_show"))),
         "to_complete": house.count(
             Appointment, Appointment.status.in_(("booked", "arrived")), Appointment.ends_at <= NOW
         ),
@@ -79,20 +81,50 @@ def test_figures_equal_the_database(clinic: Clinic) -> None:
     assert (shown["new_patients_30_days"], shown["returning_patients_30_days"]) == ("1", "1")
 
 
-def test_the_next_seven_days_are_bars_and_a_table(clinic: Clinic) -> None:
+def test_the_next_seven_days_are_a_table_whose_cells_hold_bars(clinic: Clinic) -> None:
     furnish(clinic)
     page = parsed(clinic.browser("admin").get("/dashboard"))
-    table = {words(row.find("th")): words(row.find("td")) for row in page.select("details table tbody tr")}
-    assert table == {
-        "Wed 6 May": "5",
-        "Thu 7 May": "2",
-        "Fri 8 May": "0",
-        "Sat 9 May": "1",
-        "Sun 10 May": "0",
-        "Mon 11 May": "0",
-        "Tue 12 May": "1",
+    table = one(page, ".columns")
+    days = [words(head) for head in table.select("thead th")]
+    assert days == ["Wed 6 May", "Thu 7 May", "Fri 8 May", "Sat 9 May", "Sun 10 May", "Mon 11 May", "Tue 12 May"]
+    lines = {words(row.find("th")): [words(cell) for cell in row.find_all("td")] for row in table.select("tbody tr")}
+    assert lines == {
+        "Hours booked": ["1.2", "0.5", "0", "0.2", "0", "0", "0.2"],
+        "Hours open": ["22"] * 7,
+        "Visits": ["5", "2", "0", "1", "0", "0", "1"],
     }
-    assert [words(bar) for bar in page.select(".bar-number")] == list(table.values())
+    assert len(table.select("svg[aria-hidden=true]")) == 7
+
+
+def test_each_doctors_week_is_a_line_of_a_table(clinic: Clinic) -> None:
+    furnish(clinic)
+    page = parsed(clinic.browser("admin").get("/dashboard"))
+    lines = {
+        words(row.find("th")): [words(td) for td in row.select("td.figure")]
+        for row in page.select("tr:has(.bar-along)")
+    }
+    assert lines == {
+        "Dr. Doll": ["8", "2", "77", "3 %"],
+        "Dr. Dora": ["1", "0.2", "77", "0 %"],
+    }
+
+
+def test_the_busiest_hours_are_a_table_in_words_and_shades(clinic: Clinic) -> None:
+    furnish(clinic)
+    page = parsed(clinic.browser("admin").get("/dashboard"))
+    heat = one(page, ".heat")
+    counts = [[int(words(cell)) for cell in row.find_all("td")] for row in heat.select("tbody tr")]
+    start, end = NOW - timedelta(days=30, hours=10), NOW - timedelta(hours=10)
+    kept = (Appointment.starts_at >= start, Appointment.starts_at < end, Appointment.status != "cancelled")
+    assert sum(map(sum, counts)) == clinic.house.count(Appointment, *kept) > 0
+    busiest = max(max(line) for line in counts)
+    assert len(heat.select(".heat-5")) == sum(line.count(busiest) for line in counts)
+    assert f": {busiest}." in words(one(page, "#busy-hours + p"))
+
+
+def test_a_backup_that_nobody_set_up_is_said_so(clinic: Clinic) -> None:
+    page = parsed(clinic.browser("admin").get("/dashboard"))
+    assert "Backup not set up" in [words(one(line, "span:not(.pill)")) for line in page.select(".health li")]
 
 
 def test_a_clinic_without_visits_has_figures_too(house: House) -> None:

@@ -118,6 +118,21 @@ def test_a_block_is_removed_with_one_tap(clinic: Clinic) -> None:
     assert browser.post(action).status_code == 404
 
 
+def test_a_block_ends_with_a_day_and_not_before_today(clinic: Clinic) -> None:
+    add(clinic)
+    browser = clinic.browser("receptionist")
+    action = attribute(parsed(browser.get(page(clinic))), "form[action$='/removal']", "action")
+    for day in ("2026-05-05", "2026-02-30"):  # over already; no such day
+        refused = browser.post(action, {"last_day": day})
+        assert refused.status_code == 422
+        form = one(parsed(refused), "details[open]")
+        assert one(form, "input[name=last_day]")["value"] == day
+        assert words(form.select_one(".invalid-feedback"))
+    assert browser.post(action, {"last_day": "2026-05-31"}).status_code == 303
+    assert "until Sun 31 May" in words(parsed(browser.get(page(clinic))).find("main"))
+    assert len(blocks(clinic)) == 3
+
+
 def test_a_block_is_removed_only_through_its_own_doctor(clinic: Clinic) -> None:
     add(clinic)
     with clinic.house.reading() as session:

@@ -8,7 +8,7 @@ import pytest
 
 from service.models import Message, SignIn, User, UserToken
 from tests.house import PASSWORD, House
-from tests.web.clinic import NOBODY, NOW, Clinic, email, linked, minutes
+from tests.web.clinic import NOBODY, NOW, Clinic, email, mailed, minutes
 from tests.web.reading import faults, one, parsed, words
 
 NEW = "slow boats drift home"
@@ -52,7 +52,7 @@ def test_a8_asking_is_throttled_alike_for_known_and_unknown_addresses(clinic: Cl
 
 
 def test_a11_the_link_shows_by_get_and_acts_by_post_once(clinic: Clinic) -> None:
-    path = f"/password-reset/{linked(clinic.house, email('doctor'), 'password_reset')}"
+    path = f"/password-reset/{mailed(clinic.house, email('doctor'), 'password_reset')}"
     there, browser = clinic.browser("doctor"), clinic.house.browser()
     for _look in range(3):
         assert browser.get(path).status_code == 200
@@ -70,7 +70,7 @@ def test_a11_the_link_shows_by_get_and_acts_by_post_once(clinic: Clinic) -> None
 
 
 def test_a11_the_link_works_for_an_hour(clinic: Clinic) -> None:
-    path = f"/password-reset/{linked(clinic.house, email('doctor'), 'password_reset')}"
+    path = f"/password-reset/{mailed(clinic.house, email('doctor'), 'password_reset')}"
     clinic.clock.shift(minutes(59))
     assert clinic.browser(NOBODY).get(path).status_code == 200
     clinic.clock.shift(minutes(1))
@@ -78,27 +78,27 @@ def test_a11_the_link_works_for_an_hour(clinic: Clinic) -> None:
 
 
 def test_a11_a_new_password_makes_all_other_links_worthless(clinic: Clinic) -> None:
-    first, second = (linked(clinic.house, email("doctor"), "password_reset") for _turn in range(2))
+    first, second = (mailed(clinic.house, email("doctor"), "password_reset") for _turn in range(2))
     browser = clinic.browser(NOBODY)
     assert browser.post(f"/password-reset/{second}", {"password": NEW}).status_code == 303
     assert browser.get(f"/password-reset/{first}").status_code == 410
 
 
 def test_a11_a_link_for_one_thing_does_not_do_another(clinic: Clinic) -> None:
-    token = linked(clinic.house, email("doctor"), "password_reset")
+    token = mailed(clinic.house, email("doctor"), "password_reset")
     assert clinic.browser(NOBODY).get(f"/invite/{token}").status_code == 410
     assert clinic.browser(NOBODY).get(f"/password-reset/{clinic.invite}").status_code == 410
 
 
 def test_a11_a_closed_account_is_not_opened_by_a_link(clinic: Clinic) -> None:
-    token = linked(clinic.house, email("doctor"), "password_reset")
+    token = mailed(clinic.house, email("doctor"), "password_reset")
     number = clinic.people["doctor"].user_id
     clinic.browser("admin").post(f"/users/{number}/disabling")
     assert clinic.browser(NOBODY).post(f"/password-reset/{token}", {"password": NEW}).status_code == 410
 
 
 def test_a11_the_token_is_nowhere_in_the_database(clinic: Clinic, tmp_path: Path) -> None:
-    token = linked(clinic.house, email("doctor"), "password_reset")
+    token = mailed(clinic.house, email("doctor"), "password_reset")
     clinic.browser(NOBODY).post(f"/password-reset/{token}", {"password": NEW})
     files = [file.read_bytes() for file in tmp_path.glob("rounds.db*")]
     assert files
@@ -109,7 +109,7 @@ def test_a11_the_token_is_nowhere_in_the_database(clinic: Clinic, tmp_path: Path
 def test_a6_the_throttled_owner_gets_in_by_a_reset_at_once(clinic: Clinic) -> None:
     for number in range(6):
         clinic.house.browser().sign_in(email("doctor"), f"wrong {number}")
-    token = linked(clinic.house, email("doctor"), "password_reset")
+    token = mailed(clinic.house, email("doctor"), "password_reset")
     browser = clinic.browser(NOBODY)
     assert browser.sign_in(email("doctor"), PASSWORD).status_code == 429
     assert browser.post(f"/password-reset/{token}", {"password": NEW}).status_code == 303
@@ -118,7 +118,7 @@ def test_a6_the_throttled_owner_gets_in_by_a_reset_at_once(clinic: Clinic) -> No
 
 def test_a4_the_reason_stands_at_the_field_wherever_a_password_is_chosen(clinic: Clinic) -> None:
     browser = clinic.house.browser()
-    reset = linked(clinic.house, email("doctor"), "password_reset")
+    reset = mailed(clinic.house, email("doctor"), "password_reset")
     answers = [
         browser.post(f"/password-reset/{reset}", {"password": "Our clinic 2026"}),
         browser.post(f"/invite/{clinic.invite}", {"password": "Our clinic 2026"}),
@@ -141,7 +141,7 @@ def inviting(make_house: Callable[..., House], clinic: Clinic) -> House:
 
 
 def test_without_the_setting_there_are_no_sign_in_links(clinic: Clinic) -> None:
-    token = linked(clinic.house, email("patient"), "sign_in", QUARTER)
+    token = mailed(clinic.house, email("patient"), "sign_in", QUARTER)
     browser = clinic.browser(NOBODY)
     assert "/sign-in/link" not in browser.get("/sign-in").get_data(as_text=True)
     assert browser.get("/sign-in/link").status_code == 404
@@ -159,7 +159,7 @@ def test_a8_only_patients_get_a_sign_in_link_and_nobody_sees_who_did(inviting: H
 
 
 def test_a11_a_sign_in_link_shows_a_button_by_get_and_signs_in_by_post_once(inviting: House) -> None:
-    path = f"/sign-in/{linked(inviting, email('patient'), 'sign_in', QUARTER)}"
+    path = f"/sign-in/{mailed(inviting, email('patient'), 'sign_in', QUARTER)}"
     scanner, browser = inviting.browser(), inviting.browser()
     before = inviting.count(SignIn)
     for _look in range(3):
@@ -174,6 +174,6 @@ def test_a11_a_sign_in_link_shows_a_button_by_get_and_signs_in_by_post_once(invi
 
 
 def test_a11_a_sign_in_link_works_for_a_quarter_of_an_hour(inviting: House, clinic: Clinic) -> None:
-    path = f"/sign-in/{linked(inviting, email('patient'), 'sign_in', QUARTER)}"
+    path = f"/sign-in/{mailed(inviting, email('patient'), 'sign_in', QUARTER)}"
     clinic.clock.shift(QUARTER)
     assert inviting.browser().post(path).status_code == 410

@@ -7,7 +7,7 @@ import pytest
 from service.models import AuditEntry, Message, RecoveryCode, SecondFactor, SignIn, User
 from tests.house import PASSWORD, Browser, House
 from tests.web.authenticator import Telephone, secret_on, set_up
-from tests.web.clinic import NOBODY, Clinic, email, linked, minutes
+from tests.web.clinic import NOBODY, Clinic, email, mailed, minutes
 from tests.web.reading import faults, one, parsed, words
 
 NEW = "slow boats drift home"
@@ -183,7 +183,7 @@ def test_a10_the_admin_does_not_take_off_their_own_that_way(clinic: Clinic) -> N
 
 def test_a11_a_reset_keeps_the_second_factor(clinic: Clinic) -> None:
     telephone = away(clinic)
-    token = linked(clinic.house, email("doctor"), "password_reset")
+    token = mailed(clinic.house, email("doctor"), "password_reset")
     assert clinic.browser(NOBODY).post(f"/password-reset/{token}", {"password": NEW}).status_code == 303
     browser = clinic.house.browser()
     browser.sign_in(email("doctor"), NEW)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from service.models import Doctor
+from service.web import today
 from tests.house import at
 from tests.web.clinic import NOW, Clinic, opened
 from tests.web.reading import attribute, links, parsed, visit_links, words
@@ -135,3 +136,25 @@ def test_the_next_visit_is_named(clinic: Clinic) -> None:
     page = parsed(clinic.browser("receptionist").get("/today"))
     assert "next: 14:00 Pia Ahorn with Dr. Doll" in words(page.find(id="lead"))
     assert "3 visits" in words(page.find(id="lead"))
+
+
+def test_a_long_day_shows_the_next_booked_and_the_latest_settled_and_leads_to_all(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(today, "NEXT", 2)
+    monkeypatch.setattr(today, "LATEST", 2)
+    house, doll = clinic.house, clinic.people["doctor"].doctor_id
+    done = [
+        house.visit(doll, clinic.pia, NOW - timedelta(hours=hours), status="completed", overbooked=True)
+        for hours in (1, 2, 3)
+    ]
+    browser = clinic.browser("receptionist")
+    page = parsed(browser.get("/today"))
+    assert set(visit_links(page)) == paths(clinic.begun, clinic.other_visit, *done[:2])
+    assert "Completed 3" in words(page.find(id="column-completed"))
+    assert "Booked 3" in words(page.find(id="column-booked"))
+    more = page.select("a.older")
+    assert [words(link) for link in more] == ["1 later one", "1 earlier one"]
+    everything = parsed(browser.get(str(more[0]["href"])))
+    assert set(visit_links(everything)) == paths(clinic.begun, clinic.later, clinic.other_visit, *done)
+    assert not everything.select("a.older")

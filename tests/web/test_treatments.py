@@ -33,7 +33,9 @@ def stored(clinic: Clinic, visit: int) -> Treatment:
 def field(answer: TestResponse, name: str) -> str:
     """What stands in a field of a form."""
     found = one(parsed(answer), f"main [name={name}]")
-    return str(found.get("value", "")) if found.name == "input" else found.get_text().removeprefix("\n")
+    if found.name == "input":
+        return str(found.get("value", ""))
+    return found.get_text().removeprefix("\r\n")  # the first line break of a text area is not part of it
 
 
 def test_saving_completes_the_visit_and_says_so(clinic: Clinic) -> None:
