@@ -473,6 +473,7 @@ class Message(Base):
         Index(None, "patient_id", "created_at"),
         Index(None, "about"),
         Index(None, "covered_by"),
+        Index(None, "recipient", "rule", "starts_at"),
         Index(
             "ix_messages_with_text",
             "created_at",
