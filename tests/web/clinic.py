@@ -238,7 +238,7 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         offer=offer,
         guest=house.patient("Gus Gast", birth_date=date(1970, 1, 2)),
         message=told(house, pia, "failed", last_error="550 no such user"),
-        tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-07 12:00")),
+        tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-08 05:30")),
         links=linked(house, ahead, pia, offer),
     )
 
