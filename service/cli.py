@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service import __version__, clock, database, demo, logs
+from service import __version__, checkup, clock, database, demo, logs
 from service.database import DatabaseError
 from service.domain import exports, passwords, reminders, reports, users
 from service.domain.actor import SYSTEM
@@ -36,7 +36,7 @@ class Rounds(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
-        except (SettingsError, DatabaseError, DomainError) as error:
+        except (SettingsError, DatabaseError, DomainError, checkup.Trouble) as error:
             _leave(str(error))
         except DBAPIError as error:
             _leave(database.explain(error))
@@ -302,6 +302,21 @@ def export(settings: Settings, patient_id: int, output: Path, force: bool) -> No
         with wiring.database.reading() as session:
             rows = exports.produce_for(session, SYSTEM, patient_id, output, settings.clinic.zone)
     click.echo(f"{rows} treatments written to {output}.")
+
+
+@command("check")
+@click.option("--send-to", metavar="ADDRESS", help="Send a test message to an e-mail address or a telephone number.")
+def check(settings: Settings, send_to: str | None) -> None:
+    """Try settings, database, folders, clock, mail and SMS: a line each, ok or what to do."""
+    wiring = connect(settings, "command")
+    lines = list(checkup.of_all(wiring))
+    if send_to is not None:
+        lines.append(checkup.send(wiring.channels, settings, send_to))
+    wiring.database.close()
+    for _well, words in lines:
+        click.echo(words)
+    if not all(well for well, _words in lines):
+        raise checkup.Trouble("Not all is well: the lines that do not begin with ok say what to do.")
 
 
 def main(args: Sequence[str] | None = None) -> None:

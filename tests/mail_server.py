@@ -1,6 +1,7 @@
 """A real mail server for tests: it can refuse, delay, hang, drop the line, and counts what reaches whom."""
 
 import asyncio
+import json
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -65,6 +66,11 @@ class MailServer:
             "sender": "Practice at the Park <desk@clinic.example>",
             **more,
         }
+
+    def toml(self) -> str:
+        """The same, as config.toml says it."""
+        lines = (f"{name} = {json.dumps(value)}" for name, value in self.settings().items())
+        return "\n".join(["[email]", *lines])
 
     # What aiosmtpd calls
 

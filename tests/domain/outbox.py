@@ -9,7 +9,7 @@ from service.domain.actor import Actor
 from service.domain.deliveries import Claim
 from service.domain.outbox import CHANNELS
 from service.models import Appointment, Message, User
-from service.notifications.message import Letter
+from service.notifications.message import DeliveryError, Letter
 from service.settings import Clinic, Settings
 from tests.house import House, day
 
@@ -49,3 +49,27 @@ def row(house: House, message_id: int) -> Message:
 def change(house: House, visit: int, **values: Any) -> None:
     with house.writing() as session:
         session.execute(update(Appointment).where(Appointment.id == visit).values(**values))
+
+
+def taken(house: House, owner: str = "one") -> Claim:
+    """The one message that is due, claimed."""
+    found = claim(house, owner)
+    assert found is not None
+    assert found.letter is not None
+    return found
+
+
+def hand_over(house: House, claimed: Claim) -> bool:
+    with house.writing() as session:
+        return deliveries.hand_over(session, claimed)
+
+
+def sent(house: House, claimed: Claim) -> bool:
+    with house.writing() as session:
+        return deliveries.sent(session, claimed, "250 queued as 7")
+
+
+def refused(house: House, claimed: Claim, *, permanent: bool, retry_after: float | None = None) -> str:
+    with house.writing() as session:
+        error = DeliveryError("550 no such user", permanent=permanent, retry_after=retry_after)
+        return deliveries.refused(session, claimed, error)

@@ -10,12 +10,10 @@ from sqlalchemy import select, update
 
 from service.clock import now
 from service.domain import deliveries
-from service.domain.deliveries import Claim
 from service.models import Message
-from service.notifications.message import DeliveryError
 from service.settings import Settings
 from tests.crowd import together
-from tests.domain.outbox import change, claim, letter, planned, posted, row
+from tests.domain.outbox import change, claim, hand_over, letter, planned, posted, refused, row, sent, taken
 from tests.house import House, at
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -131,30 +129,6 @@ def test_the_relatives_are_told_when_the_visit_their_letter_was_about_falls_away
 
 
 # How a message ends
-
-
-def taken(house: House, owner: str = "one") -> Claim:
-    """The one message that is due, claimed."""
-    found = claim(house, owner)
-    assert found is not None
-    assert found.letter is not None
-    return found
-
-
-def hand_over(house: House, claimed: Claim) -> bool:
-    with house.writing() as session:
-        return deliveries.hand_over(session, claimed)
-
-
-def sent(house: House, claimed: Claim) -> bool:
-    with house.writing() as session:
-        return deliveries.sent(session, claimed, "250 queued as 7")
-
-
-def refused(house: House, claimed: Claim, *, permanent: bool, retry_after: float | None = None) -> str:
-    with house.writing() as session:
-        error = DeliveryError("550 no such user", permanent=permanent, retry_after=retry_after)
-        return deliveries.refused(session, claimed, error)
 
 
 def unsure(house: House, settings: Settings | None = None) -> int:

@@ -1,6 +1,5 @@
 """kill -9 at any moment: what was acknowledged is there, nothing is doubled or half done, a restart mends the rest."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -16,7 +15,8 @@ import time_machine
 
 from tests.faults.clinic import begun_visits, big_history, booked_morning, part_files, wall
 from tests.house import House
-from tests.process import Client, Service, change, configure, printed_everywhere, rows, start, until
+from tests.mail_server import MailServer, running
+from tests.process import Client, Service, change, configure, rows, start, until
 
 ROUNDS = pytest.mark.parametrize(
     "rounds",
@@ -43,6 +43,14 @@ SIZE = 100 * TREATMENTS
 def moment() -> Random:
     """When to kill: different in every run."""
     return Random()
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    """A mail server that takes everything and counts."""
+    made = MailServer()
+    with running(made):
+        yield made
 
 
 @pytest.fixture
@@ -145,9 +153,9 @@ def test_f3_an_export_that_was_killed_twice_has_failed_and_is_made_when_asked_ag
 
 @SLOTS
 def test_f2_reminders_survive_kills_and_nobody_is_written_to_twice(
-    house: House, tmp_path: Path, slots: int, kills: int, moment: Random, services: list[Service]
+    house: House, tmp_path: Path, slots: int, kills: int, moment: Random, services: list[Service], server: MailServer
 ) -> None:
-    configure(tmp_path)
+    configure(tmp_path, server.toml())
     patients, days = 300, [f"2026-05-{4 + slot:02}" for slot in range(slots)]
     with time_machine.travel(wall("2026-04-10 12:00")):
         for day in days:
@@ -162,8 +170,7 @@ def test_f2_reminders_survive_kills_and_nobody_is_written_to_twice(
         reaches(lambda: settled_messages(tmp_path), patients * (slot + 1))
         until(partial(rows, tmp_path, f"SELECT 1 FROM job_runs WHERE slot = '{day}' AND status = 'done'"))
         assert services[-1].stop() == 0
-    lines = [line for line in printed_everywhere(tmp_path).splitlines() if line.startswith("To: ")]
-    told = Counter(line.removeprefix("To: ") for line in lines)
+    told = server.told
     by_row = dict(rows(tmp_path, "SELECT recipient, status FROM messages"))
     assert len(by_row) == patients * slots
     assert {who: told[who] for who, status in by_row.items() if status == "sent"} == {
