@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from bench import booking, dashboard, export_history, machine, press, scale, start
+from bench import booking, dashboard, export_history, machine, messages, press, scale, start
 from bench.clinics import Bench
 from bench.table import Row, as_markdown
 
@@ -17,6 +17,7 @@ BENCHES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "press": press.rows,
     "start": start.rows,
     "booking": booking.rows,
+    "messages": messages.rows,
     "scale": scale.rows,
 }
 

@@ -476,6 +476,7 @@ class Message(Base):
         Index(None, "recipient"),
         Index(None, "about"),
         Index(None, "covered_by"),
+        Index(None, "recipient", "rule", "starts_at"),
         Index(
             "ix_messages_with_text",
             "created_at",

@@ -225,3 +225,22 @@ def test_an_export_does_not_wait_for_a_long_job(
     queue.export(export_id)
     until(lambda: status(house, export_id) == "available")
     go_on.set()
+
+
+def test_what_is_posted_while_the_last_message_leaves_is_looked_for_once_more(
+    house: House, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, free, rounds = Event(), Event(), list[int]()
+
+    def deliver() -> None:
+        rounds.append(len(rounds))
+        begun.set()
+        free.wait(20)
+
+    monkeypatch.setattr(house.wiring.tasks, "deliver", deliver)
+    queue.deliver()
+    assert begun.wait(20)
+    for _again in range(3):
+        queue.deliver()
+    free.set()
+    until(lambda: rounds == [0, 1])
