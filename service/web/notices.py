@@ -42,7 +42,7 @@ def sentences() -> dict[str, str]:
         "patient_restored": _("The record is back."),
         "patient_confirmed": _("The record is confirmed."),
         "patients_merged": _("The two records are one now."),
-        "account_made": _("The account is made. Now make its invite slip, so that it can be opened."),
+        "account_made": _("The account is made, and an invitation goes out by e-mail. The slip is for handing over."),
         "guardian_linked": _("The account may act for this patient now."),
         "guardian_removed": _("The account does not see this record any more."),
         "user_disabled": _("The account is closed."),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from service.domain import letter_page
 from tests.browser.conftest import MONDAY
 from tests.browser.test_pages import look_at_all
 from tests.browser.visitor import PICTURES, Visitor
@@ -69,24 +70,43 @@ def test_a_visit_is_confirmed_moved_cancelled_and_taken_back_by_link_with_script
     assert page.get_by_role("button", name="Cancel the visit").is_visible()
 
 
-def test_the_pages_of_links_are_well_made(small: Service, visit: Callable[..., Visitor]) -> None:
-    account = visit(url=small.url)
-    account.sign_in("patient13")
-    book(account, "2026-06-25", 5)
-    path = links(small, 1)[-1]
-    contact = links(small, 1, "contact")[-1]
-    window = visit(url=small.url)
-    assert look_at_all(window, "link", [path, f"{path}/reschedule", contact]) == {}
-    window.open(path)
+@pytest.fixture(name="letter", scope="module")
+def a_letter(small: Service) -> tuple[str, str]:
+    """The two links of a confirmation: to the visit, and to which messages are wanted."""
+    client = small.client("patient13@demo.example")
+    form = {"doctor_id": "1", "starts_at": "2026-06-25T12:00", "reason": ""}
+    assert client.post("/appointments", form).status == 303
+    return links(small, 1)[-1], links(small, 1, "contact")[-1]
+
+
+@pytest.mark.parametrize("page", ["visit", "times", "contact"])
+def test_the_pages_of_links_are_well_made(
+    small: Service, letter: tuple[str, str], visit: Callable[..., Visitor], page: str
+) -> None:
+    path = {"visit": letter[0], "times": f"{letter[0]}/reschedule", "contact": letter[1]}[page]
+    assert look_at_all(visit(url=small.url), "link", [path]) == {}
+
+
+def test_the_page_of_a_cancelled_visit_is_well_made(
+    small: Service, letter: tuple[str, str], visit: Callable[..., Visitor]
+) -> None:
+    window = visit(url=small.url, **PHONE)
+    window.open(letter[0])
     window.page.get_by_role("button", name="Cancel the visit").click()
+    window.page.get_by_role("button", name="Take it back").wait_for()
     assert window.violations() == []
     window.picture("link-cancelled")
-    assert look_at_all(account, "patient", ["/contact"]) == {}
+
+
+def test_what_patients_want_to_be_told_is_set_on_a_well_made_page(
+    small: Service, visit: Callable[..., Visitor]
+) -> None:
+    window = visit(url=small.url)
+    window.sign_in("patient13")
+    assert look_at_all(window, "patient", ["/contact"]) == {}
 
 
 def test_the_page_of_a_mail_is_readable_in_light_and_dark(chromium: Browser, tmp_path: Path) -> None:
-    from service.domain import letter_page
-
     url = "https://rounds.example/visit/" + "A" * 43
     body = (
         "Hello Lena,\n\nthis is booked for you at Practice at the Park:\n\n  Mon 4 May, 14:00, Dr. Ada <Berg>\n\n"
