@@ -30,14 +30,15 @@ def a_small_clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service
         yield service
 
 
-def links(small: Service, number: int, page: str = "visit") -> list[str]:
-    """The paths of so many links that were printed so far."""
+def printed(small: Service, page: str) -> list[str]:
+    """The paths of the links to a page that were printed so far, in order."""
+    paths = re.findall(rf"http://[^/\s]+(/{page}/[\w-]{{43}})$", small.printed, re.MULTILINE)
+    return list(dict.fromkeys(paths))
 
-    def found() -> list[str]:
-        paths = re.findall(rf"http://[^/\s]+(/{page}/[\w-]{{43}})$", small.printed, re.MULTILINE)
-        return list(dict.fromkeys(paths)) if len(set(paths)) >= number else []
 
-    return until(found)
+def next_link(small: Service, page: str, seen: int) -> str:
+    """The path of the link that is printed after so many others."""
+    return until(lambda: printed(small, page)[seen:])[0]
 
 
 def book(window: Visitor, day: str, slot: int) -> None:
@@ -52,8 +53,9 @@ def test_a_visit_is_confirmed_moved_cancelled_and_taken_back_by_link_with_script
 ) -> None:
     account = visit(url=small.url, java_script_enabled=False)
     account.sign_in("patient12")
+    seen = len(printed(small, "visit"))
     book(account, "2026-06-24", 3)
-    path = links(small, 1)[-1]
+    path = next_link(small, "visit", seen)
     window = visit(url=small.url, java_script_enabled=False, **PHONE)
     page = window.page
     window.open(path)
@@ -73,10 +75,11 @@ def test_a_visit_is_confirmed_moved_cancelled_and_taken_back_by_link_with_script
 @pytest.fixture(name="letter", scope="module")
 def a_letter(small: Service) -> tuple[str, str]:
     """The two links of a confirmation: to the visit, and to which messages are wanted."""
+    seen = {page: len(printed(small, page)) for page in ("visit", "contact")}
     client = small.client("patient13@demo.example")
     form = {"doctor_id": "1", "starts_at": "2026-06-25T12:00", "reason": ""}
     assert client.post("/appointments", form).status == 303
-    return links(small, 1)[-1], links(small, 1, "contact")[-1]
+    return next_link(small, "visit", seen["visit"]), next_link(small, "contact", seen["contact"])
 
 
 @pytest.mark.parametrize("page", ["visit", "times", "contact"])
