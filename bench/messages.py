@@ -100,7 +100,7 @@ def _planning(clinic: Clinic, day: date, count: int, rounds: int) -> Row:
         _forget(clinic)
         start = perf_counter()
         with database.transaction() as session:
-            reminders.plan(session, day, settings.clinic.zone, "email")
+            reminders.plan(session, reminders.of_day(day, settings.clinic.zone), ("email",))
         return perf_counter() - start
 
     def bare() -> float:
@@ -156,7 +156,7 @@ def _morning(clinic: Clinic, day: date, count: int, server: MailServer, pages: i
     settings = load(clinic.config)
     database = Database(settings.database_url)
     with database.transaction() as session:
-        reminders.plan(session, day, settings.clinic.zone, "email")
+        reminders.plan(session, reminders.of_day(day, settings.clinic.zone), ("email",))
     database.close()
     left = "SELECT count(*) FROM messages WHERE status IN ('queued', 'sending', 'handing_over')"
     with serving(clinic) as service:

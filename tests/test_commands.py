@@ -140,6 +140,7 @@ def test_run_job_reminders_sends_in_this_process_and_counts_in_json(clinic: Path
     assert outcome["run"]["sent"] == outcome["total"]["sent"] == 9
     assert outcome["run"]["failed"] == outcome["total"]["failed"] == 0
     assert outcome["run"]["skipped"] == outcome["total"]["skipped"] == {"no_address": 1}
+    assert outcome["early"]["date"] == "2026-05-05"
     second = run(clinic, "run-job", "reminders", "--date", "2026-05-04", "--json", at=MORNING)
     assert "To: " not in second.stdout
     again = result(second)

@@ -255,7 +255,7 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         hold=trust.held(house, pia, "A claim in court", at("2026-04-20 07:00")),
         emergency=trust.opened(house, dora, pia, "Fainted in the hall", at("2026-04-01 07:00")),
         message=told(house, pia, "failed", last_error="550 no such user"),
-        tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-07 12:00")),
+        tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-08 05:30")),
         links=linked(house, ahead, pia, offer),
     )
 
