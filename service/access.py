@@ -55,6 +55,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "patients.archive": DESK,
     "patients.restore": DESK,
     "patients.confirm": DESK,
+    "patients.note_print": frozenset({D}),
     "patient_forms.new": DESK,
     "patient_forms.create": DESK,
     "patient_forms.edit": STAFF,

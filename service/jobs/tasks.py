@@ -346,7 +346,16 @@ class Tasks:
                 more = messages.purge(session, self._settings.messages)
 
     def forget_files(self, days: Sequence[date]) -> None:
-        """After an erasure: the exports that no row stands for, the day sheets of these days, the database's log."""
+        """After an erasure: the exports that no row stands for, the day sheets of these days, the database's log.
+
+        What fails is logged: the erasure itself is done, and the hourly round and the sheets' 14 days see to the rest.
+        """
+        try:
+            self._forget_files(days)
+        except (DBAPIError, OSError):
+            log.exception("files not removed after an erasure")
+
+    def _forget_files(self, days: Sequence[date]) -> None:
         self.clean_up()
         today = clock.today(self._zone)
         for file in day_sheet_files.of_days(day_sheet_files.folder_of(self._settings), days):

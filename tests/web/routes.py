@@ -393,6 +393,7 @@ ROUTES: dict[str, Expected] = {
     "record_changes.index": Expected(
         "/patients/{patient}/changes", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
     ),
+    "patients.note_print": Expected("/patients/{patient}/prints", DOCTORS, {"POST": 204}, sees=frozenset({"doctor"})),
     "audit.index": Expected("/audit", ADMIN, GET),
     "audit.file": Expected("/audit/file", ADMIN, GET),
     "looks.index": Expected("/who-looked?patient_id={patient}", PATIENTS, GET, sees=frozenset({"patient"})),
