@@ -25,9 +25,14 @@ HOMES = {
             "/messages/tomorrow/N/daily_reminder",
         },
     ),
+    "admin": (
+        "/dashboard",
+        {"/dashboard", "/today", "/reports", "/reports/N", "/clinic-reports/N", "/jobs", "/appointments/N"},
+    ),
+    "reception": ("/today", {"/today", "/appointments/N", "/figures"}),
     "doctor1": (
         "/today",
-        {"/today", "/reports", "/reports/N", "/appointments/N", "/appointments/N/treatment", "/patients/N"},
+        {"/today", "/reports", "/reports/N", "/figures", "/appointments/N", "/appointments/N/treatment", "/patients/N"},
     ),
     "patient1": ("/appointments", {"/appointments", "/treatments", "/appointments/N"}),
 }
