@@ -7,6 +7,7 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.routing import BaseConverter, IntegerConverter
 
 from service import access, assets, cache, context, failures, headers, rendering
+from service import unsent_forms as unsent
 from service.cookies import Cookies
 from service.domain import installation
 from service.settings import ROOT
@@ -41,16 +42,21 @@ from service.web import (
     offer_links,
     offers,
     outcomes,
+    own_account,
+    password_reset,
     patient_forms,
     patients,
     record_changes,
     registration,
     reports,
+    second_factors,
     sessions,
     setup,
+    sign_in_links,
     time_off,
     today,
     treatments,
+    unsent_forms,
     users,
     visit_links,
     visit_types,
@@ -87,16 +93,21 @@ PAGES = (
     offer_links,
     offers,
     outcomes,
+    own_account,
+    password_reset,
     patient_forms,
     patients,
     record_changes,
     registration,
     reports,
+    second_factors,
     sessions,
     setup,
+    sign_in_links,
     time_off,
     today,
     treatments,
+    unsent_forms,
     users,
     visit_links,
     visit_types,
@@ -144,6 +155,7 @@ def create_app(wiring: Wiring) -> Flask:
     headers.install(app)
     notices.install(app)
     cache.install(app, settings)
+    unsent.install(app)
     access.install(app)
     app.context_processor(_shared)
     return app

@@ -144,7 +144,9 @@ def demo_command(
     settings: Settings, doctors: int, patients: int, appointments: int, seed: int, password: str | None
 ) -> None:
     """Fill an empty database with a made-up clinic."""
-    chosen = passwords.check(password) if password is not None else secrets.token_urlsafe(12)
+    chosen = (
+        passwords.check(password, about=(settings.clinic.name,)) if password is not None else secrets.token_urlsafe(12)
+    )
     size = demo.Size(doctors, patients, appointments)
     with _opened(settings) as wiring, _bar(appointments) as progress:
         with wiring.database.transaction() as session:
@@ -191,7 +193,8 @@ def add_user(
     """Make a user, and the doctor or patient behind it."""
     hashed = None
     if password_stdin:
-        hashed = passwords.hashed(passwords.check(sys.stdin.readline().rstrip("\r\n")))
+        typed = sys.stdin.readline().rstrip("\r\n")
+        hashed = passwords.chosen(typed, about=(settings.clinic.name, name, email)).hash
     with _opened(settings) as wiring, wiring.database.transaction() as session:
         user = users.add(
             session,

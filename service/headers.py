@@ -77,7 +77,7 @@ def _log(response: Response) -> None:
     """One line a request: the route, never the address with its ids' texts or tokens."""
     if request.endpoint == "static":
         return
-    visitor = g.get("visitor")
+    held = g.get("found")
     log.info(
         "request",
         request=g.get("request_id"),
@@ -85,6 +85,6 @@ def _log(response: Response) -> None:
         method=request.method,
         route=str(request.url_rule) if request.url_rule else None,
         status=response.status_code,
-        user_id=visitor.user_id if visitor else None,
+        user_id=held.actor.user_id if held else None,
         ms=round((monotonic() - g.get("began", monotonic())) * 1000, 1),
     )

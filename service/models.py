@@ -121,6 +121,8 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[str] = mapped_column(String(20))
     password_hash: Mapped[str | None] = mapped_column(String(200))
+    password_is_short: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Whether the password may only stand beside a second factor."""
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
@@ -152,10 +154,56 @@ class SignIn(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     address: Mapped[str | None] = mapped_column(String(45))
+    browser: Mapped[str] = mapped_column(String(60), default="", server_default="")
+    """What it was opened with, in words: `Firefox on Windows`."""
+    awaits_code: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """The password was right and the code of the second factor is still missing: it opens nothing yet."""
+    proven_at: Mapped[datetime | None]
+    """When the person last gave their password in this session."""
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class SecondFactor(Base):
+    """The authenticator app of a user. Its secret is derived from the salt and the key file, and stored nowhere."""
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, autoincrement=False)
+    salt: Mapped[str] = mapped_column(String(64))
+    last_counter: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """The time step of the last code that was accepted: neither it nor an earlier one counts again."""
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    """When a first code proved that the app has the secret; until then it is not asked for."""
+
+
+class RecoveryCode(Base):
+    """A code for the day the telephone is lost: only its hash rests here, and it works once."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[datetime | None]
+
+
+class UnsentForm(Base):
+    """A form that was sent after the session had ended: its user gets it back after signing in, within the hour."""
+
+    __tablename__ = "unsent_forms"
+    __table_args__ = (UniqueConstraint("user_id", "path"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    path: Mapped[str] = mapped_column(String(500))
+    """Where it was sent to."""
+    fields: Mapped[dict[str, Any]]
+    """Name -> its values."""
+    kept_at: Mapped[datetime]
 
 
 class Failure(Base):

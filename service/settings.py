@@ -163,6 +163,18 @@ class Backup(Section):
 class Security(Section):
     idle_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
     session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
+    patient_idle_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
+    patient_session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
+    require_second_factor: bool = False
+    sign_in_links: bool = False
+
+    def idle_minutes_of(self, role: str) -> int:
+        """After how long without a click somebody of a role is signed out."""
+        return self.patient_idle_minutes if role == "patient" else self.idle_minutes
+
+    def session_hours_of(self, role: str) -> int:
+        """After how long somebody of a role is signed out in any case."""
+        return self.patient_session_hours if role == "patient" else self.session_hours
 
 
 class Privacy(Section):

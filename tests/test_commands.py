@@ -119,6 +119,15 @@ def test_add_user_takes_a_password_from_standard_input_and_then_prints_no_link(t
     ]
 
 
+def test_a4_add_user_refuses_a_password_that_others_would_try_first(tmp_path: Path) -> None:
+    configure(tmp_path, '[clinic]\nname = "Practice at the Park"\n')
+    who = ("--role", "doctor", "--email", "dora@clinic.example", "--name", "Dr. Dora")
+    done = run(tmp_path, "add-user", *who, "--password-stdin", given="Practice at the Park 2026\n")
+    assert "made of the clinic's name" in sentence(done)
+    assert run(tmp_path, "add-user", *who, "--password-stdin", given="kxjdrtmw\n").returncode == 1
+    assert not (tmp_path / "rounds.db").exists()
+
+
 def test_add_user_refuses_in_one_line_and_adds_nothing(clinic: Path) -> None:
     good = {"--role": "patient", "--email": "new@clinic.example", "--name": "New"}
     bad = [

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, undefer
 from sqlalchemy.orm.attributes import flag_modified
 
 from service import clock
-from service.domain import audit, legal_holds, patient_records, sessions, users
+from service.domain import audit, legal_holds, patient_records, sessions, user_tokens
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden
 from service.folding import fold
@@ -29,10 +29,13 @@ from service.models import (
     LegalHold,
     Message,
     Patient,
+    RecoveryCode,
     Report,
+    SecondFactor,
     SignIn,
     Treatment,
     TreatmentVersion,
+    UnsentForm,
     User,
     UserToken,
     WaitingEntry,
@@ -190,8 +193,9 @@ def _erase_accounts(session: Session, actor: Actor, ids: Sequence[int]) -> list[
     gone = sorted(users_of - left)
     for user in session.scalars(select(User).where(User.id.in_(gone), User.role == Role.PATIENT).order_by(User.id)):
         sessions.end_all(session, user.id)
-        users.revoke_invites(session, user.id)
-        _do(session, delete(UserToken).where(UserToken.user_id == user.id))
+        user_tokens.revoke(session, user.id)
+        for table in (UserToken, SecondFactor, RecoveryCode, UnsentForm):
+            _do(session, delete(table).where(table.user_id == user.id))
         _do(session, update(SignIn).where(SignIn.user_id == user.id).values(address=None))
         user.name, user.email = _("Erased account"), f"erased-{user.id}@erased.invalid"
         user.password_hash, user.disabled_at = None, user.disabled_at or clock.now()

@@ -5,14 +5,15 @@ import unicodedata
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, outbox, sessions
+from service.domain import audit, outbox, sessions, user_tokens
 from service.domain.actor import SYSTEM, Actor, Role
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from service.domain.passwords import NewPassword
 from service.models import Doctor, Guardian, Installation, Patient, User, UserToken
 from service.translation import gettext as _
 
@@ -114,7 +115,7 @@ def add_first_admin(session: Session, *, email: str, name: str, password_hash: s
 
 def invite(session: Session, user: User) -> str:
     """A one-use token for a link that lets the user choose a password within seven days; earlier links die."""
-    revoke_invites(session, user.id)
+    user_tokens.revoke(session, user.id)
     return issue(session, user.id, "invite")
 
 
@@ -133,40 +134,29 @@ def issue(session: Session, user_id: int, purpose: str) -> str:
     return token
 
 
-def revoke_invites(session: Session, user_id: int) -> None:
-    """Make a user's links worthless."""
-    unused = (UserToken.user_id == user_id, UserToken.used_at.is_(None), UserToken.expires_at > clock.now())
-    session.execute(update(UserToken).where(*unused).values(expires_at=clock.now()))
-
-
 def invited(session: Session, token: str) -> User | None:
     """Whom a usable invite is for; None once it was used or is too old."""
-    return session.scalar(
-        select(User).join(UserToken, UserToken.user_id == User.id).where(*_usable(token, clock.now()))
-    )
+    return user_tokens.user_of(session, token, "invite")
 
 
-def accept_invite(session: Session, token: str, password_hash: str) -> User:
+def accept_invite(session: Session, token: str, password: NewPassword) -> User:
     """Set the password an invited user chose; the link is used up. Raises Conflict for a dead link."""
-    now = clock.now()
-    row = session.scalar(select(UserToken).where(*_usable(token, now)).with_for_update())
-    if row is None:
-        raise Conflict(_("This link was used already or is too old: ask the clinic for a new one."))
-    row.used_at = now
-    user = session.get_one(User, row.user_id)
-    user.password_hash = password_hash
-    sessions.end_all(session, user.id)
+    user = user_tokens.use_up(session, token, "invite")
+    set_password(session, user, password)
     audit.record(session, SYSTEM, "user.invite_accepted", subject=f"user/{user.id}")
     return user
 
 
-def _usable(token: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (
-        UserToken.token_hash == sessions.digest(token),
-        UserToken.purpose == "invite",
-        UserToken.used_at.is_(None),
-        UserToken.expires_at > now,
-    )
+def set_password(session: Session, user: User, password: NewPassword) -> None:
+    """Put a new password in the place of the old one: every session and every link of the user ends.
+
+    Raises Conflict for a short one when the second factor it was chosen for is gone.
+    """
+    if password.is_short and not session.scalar(select(sessions.has_second_factor(user.id))):
+        raise Conflict(_("Without a second factor a longer password is needed: choose another one."))
+    user.password_hash, user.password_is_short = password.hash, password.is_short
+    sessions.end_all(session, user.id)
+    user_tokens.revoke(session, user.id)
 
 
 def checked_email(text: str) -> str:

@@ -32,6 +32,7 @@ from service.domain import (
     reports,
     sessions,
     throttle,
+    unsent_forms,
 )
 from service.domain.reminders import Tally
 from service.jobs import day_sheet_files, schedule
@@ -329,6 +330,7 @@ class Tasks:
             throttle.prune(session)
             job_runs.prune(session, self._settings.privacy.job_runs_days)
             sessions.prune(session)
+            unsent_forms.prune(session)
             message_links.prune(session)
             stray = [file for file in files if not exports.has_claim_on_file(session, file.name)]
         stray += day_sheet_files.old(day_sheet_files.folder_of(self._settings), clock.today(self._zone))

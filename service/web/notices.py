@@ -58,6 +58,25 @@ def sentences() -> dict[str, str]:
         "cover_added": _("The other doctor stands in on these days."),
         "cover_removed": _("That is ended."),
         "run_started": _("The job was started; its outcome appears here."),
+        "role_changed": _("The role is changed. They sign in anew."),
+        "sessions_ended": _("They are signed out everywhere."),
+        "second_factor_reset": _("The second factor is off. They were told, and sign in with their password."),
+        "reset_asked": _(
+            "If there is an account under this address, a link is on its way to it. It works for an hour."
+        ),
+        "link_asked": _(
+            "If there is an account under this address, a link is on its way to it. Use it within 15 minutes."
+        ),
+        "name_changed": _("Your name is saved."),
+        "email_changed": _("Sign in with the new address from now on. The old one was told."),
+        "phone_changed": _("Your telephone number is saved."),
+        "password_changed": _(
+            "Your password is changed. You were signed out everywhere; please sign in with the new one."
+        ),
+        "session_ended": _("That session is ended."),
+        "other_sessions_ended": _("You are signed out everywhere but here."),
+        "second_factor_off": _("Your second factor is off."),
+        "form_discarded": _("It is thrown away."),
         "signed_out": _("You are signed out."),
         "password_set": _("Your password is set. Please sign in."),
         "demo_ready": _("The demo clinic is ready. Sign in with one of its accounts and the password you saw."),

@@ -38,12 +38,21 @@ class Column:
 
 @blueprint.get("/today")
 def board() -> ResponseReturnValue:
-    """The board of a day (`?date=`), of all doctors or one (`?doctor_id=`); a doctor sees their own."""
-    actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
+    """The board of a day (`?date=`), of all doctors or one (`?doctor_id=`); a doctor sees their own.
+
+    Left alone for too long it goes on refreshing without telephone numbers, notes and buttons, until the password.
+    """
+    watcher = context.watcher()
+    actor, session, zone = watcher or context.actor(), context.reading(), context.wiring().settings.clinic.zone
     today = clock.today(zone)
-    day, chosen = asked_day(request.args.get("date"), None) or today, _doctor(actor)
+    day, chosen = today, _doctor(actor)
+    if watcher is None:  # nobody leafs through a locked board
+        day = asked_day(request.args.get("date"), None) or today
     rows = appointments.day(session, actor, day, zone, chosen)
     columns = _columns(rows, actor)
+    if watcher is not None:
+        here = request.full_path.rstrip("?")
+        return render_template("today/locked.html", day=day, columns=columns, name=actor.name, here=here)
     others = [] if actor.role == Role.DOCTOR else appointments.doctors(session)
     now = clock.now()
     return render_template(

@@ -12,12 +12,16 @@ from tests.process import configure, serving
 pytestmark = pytest.mark.browser
 
 HOMES = {
-    "admin": ("/dashboard", {"/dashboard", "/today", "/reports", "/reports/N", "/jobs", "/appointments/N"}),
+    "admin": (
+        "/dashboard",
+        {"/dashboard", "/today", "/reports", "/reports/N", "/clinic-reports/N", "/jobs", "/appointments/N"},
+    ),
     "reception": (
         "/today",
         {
             "/today",
             "/appointments/N",
+            "/figures",
             "/messages",
             "/messages/N",
             "/messages/morning",
@@ -25,11 +29,6 @@ HOMES = {
             "/messages/tomorrow/N/daily_reminder",
         },
     ),
-    "admin": (
-        "/dashboard",
-        {"/dashboard", "/today", "/reports", "/reports/N", "/clinic-reports/N", "/jobs", "/appointments/N"},
-    ),
-    "reception": ("/today", {"/today", "/appointments/N", "/figures"}),
     "doctor1": (
         "/today",
         {"/today", "/reports", "/reports/N", "/figures", "/appointments/N", "/appointments/N/treatment", "/patients/N"},

@@ -14,8 +14,8 @@ import structlog
 import time_machine
 from sqlalchemy import select
 
-from service import logs
-from service.domain import clinic_reports, exports, imports, message_links, reports, users
+from service import clock, logs
+from service.domain import clinic_reports, exports, imports, message_links, reports, sessions, users
 from service.domain.actor import Actor
 from service.models import (
     Appointment,
@@ -25,8 +25,10 @@ from service.models import (
     Message,
     Offer,
     Report,
+    SignIn,
     Treatment,
     User,
+    UserToken,
     WaitingEntry,
 )
 from tests import trust, waiting
@@ -58,6 +60,7 @@ class Clinic:
     other_report: int
     clinic_report: int
     invite: str
+    reset: str
     upload: str
     block: int
     time_off: int
@@ -93,6 +96,12 @@ class Clinic:
         browser.client.set_cookie("rounds", self.tokens.pop(visitor))
         return browser
 
+    def session(self, visitor: str) -> int:
+        """The id of a person's first session; 0 without one."""
+        with self.house.reading() as session:
+            theirs = select(SignIn.id).where(SignIn.user_id == self.people[visitor].user_id).order_by(SignIn.id)
+            return session.scalars(theirs.limit(1)).first() or 0
+
     def ids(self) -> dict[str, object]:
         """What the paths of rows.py are filled with for a row of Pia's and Dr Doll's."""
         return {
@@ -107,6 +116,8 @@ class Clinic:
             "report": self.report,
             "clinic_report": self.clinic_report,
             "invite": self.invite,
+            "reset": self.reset,
+            "session": self.session("patient"),
             "upload": self.upload,
             "block": self.block,
             "time_off": self.time_off,
@@ -148,6 +159,8 @@ MISSING: dict[str, object] = {
     "report": 999_999,
     "clinic_report": 999_999,
     "invite": "A" * 43,
+    "reset": "A" * 43,
+    "session": 999_999,
     "upload": "0" * 32,
     "block": 999_999,
     "time_off": 999_999,
@@ -197,7 +210,7 @@ def linked(house: House, visit_id: int, patient: int, offer_id: int) -> dict[str
         }
 
 
-def settle(house: House, clock: time_machine.Traveller) -> Clinic:
+def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
     """Fill an empty house."""
     people = {
         "patient": house.user("patient", email("patient"), "Pia Ahorn", phone="030 1234567"),
@@ -230,7 +243,7 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
     offer = waiting.offer(house, waiting.entry(house, otto, days_ago=3), doll, at("2026-06-02 07:00"))
     return Clinic(
         house=house,
-        clock=clock,
+        clock=traveller,
         people=people,
         begun=house.visit(doll, pia, at("2026-05-06 07:30"), reason="Control of the eyes"),
         later=house.visit(doll, pia, at("2026-05-06 12:00"), reason="New glasses"),
@@ -244,6 +257,7 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
         other_report=reported(house, dora, "2026-04"),
         clinic_report=clinic_reported(house, "2026-04"),
         invite=invited(house),
+        reset=mailed(house, email("receptionist"), "password_reset"),
         upload=uploaded(house, people["admin"]),
         block=first_block(house, doll),
         time_off=away(house, doll),
@@ -298,6 +312,16 @@ def invited(house: House, address: str = "nina@clinic.example") -> str:
         user = session.scalars(select(User).where(User.email == address)).one()
         user.password_hash = None
         return users.invite(session, user)
+
+
+def mailed(house: House, address: str, purpose: str, lasts: timedelta = timedelta(hours=1)) -> str:
+    """The token of a link that was mailed to a user."""
+    token = sessions.new_token()
+    with house.writing() as session:
+        user_id = session.scalars(select(User.id).where(User.email == address)).one()
+        values = {"user_id": user_id, "token_hash": sessions.digest(token), "created_at": clock.now()}
+        session.add(UserToken(purpose=purpose, expires_at=clock.now() + lasts, **values))
+    return token
 
 
 def uploaded(house: House, admin: Actor) -> str:

@@ -2,6 +2,7 @@
 
 from tests.web.clinic import NOBODY, Clinic, minutes
 
+ACCOUNT = ["/account", "/account/email", "/account/password", "/account/proof", "/account/second-factor"]
 PAPER = ["/calendar", "/calendar?view=week", "/calendar?date=2030-01-01", "/today/sheet", "/waiting-list"]
 
 
@@ -16,6 +17,9 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             f"/visit/{clinic.links['visit_token']}/reschedule?appointment_id={clinic.ahead}",
             f"/offer/{clinic.links['offer_token']}",
             f"/contact/{clinic.links['contact_token']}",
+            "/password-reset",
+            f"/password-reset/{clinic.reset}",
+            "/password-reset/used-up",
         ],
         "patient": _patient(clinic.pia, [clinic.begun, clinic.later, clinic.past], clinic.export),
         "other patient": _patient(clinic.otto, [clinic.other_visit], clinic.other_export),
@@ -30,6 +34,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             "/to-complete",
             *_messages(clinic),
             *_people(clinic),
+            *ACCOUNT,
             "/dashboard",
             "/figures",
         ],
@@ -39,6 +44,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             "/dashboard",
             "/users",
             "/users?of=patients&q=pia",
+            "/account",
             "/users?q=zzz",
             "/users/new",
             f"/users/{clinic.people['patient'].user_id}",
@@ -79,6 +85,8 @@ def _patient(patient: int, visits: list[int], export: str) -> list[str]:
         f"/treatments?patient_id={patient}",
         "/who-looked",
         f"/exports/{export}",
+        *ACCOUNT,
+        "/account/phone",
         "/today",
     ]
 

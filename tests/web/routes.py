@@ -53,6 +53,47 @@ ROUTES: dict[str, Expected] = {
         "/sign-in", ANYONE, {"GET": 200, "POST": 422}, {"email": "who@clinic.example", "password": "wrong"}
     ),
     "sessions.sign_out": Expected("/sign-out", SIGNED_IN, {"POST": 303}),
+    "sessions.unlock": Expected("/unlock", ANYONE, {"POST": 303}, {"password": "wrong"}),  # nothing is locked
+    "sign_in_links.ask": Expected("/sign-in/link", ANYONE, {"GET": 404, "POST": 404}),  # not by default
+    "sign_in_links.use": Expected("/sign-in/{reset}", ANYONE, {"GET": 404, "POST": 404}),
+    "password_reset.ask": Expected(
+        "/password-reset", ANYONE, {"GET": 200, "POST": 303}, {"email": "who@clinic.example"}
+    ),
+    "password_reset.choose": Expected(
+        "/password-reset/{reset}",
+        ANYONE,
+        {"GET": 200, "POST": 303},
+        {"password": PASSWORD},
+        sees=ANYONE,
+        missing=410,
+        once=True,
+    ),
+    "own_account.show": Expected("/account", SIGNED_IN, GET),
+    "own_account.change_name": Expected("/account/name", SIGNED_IN, {"POST": 303}, {"name": "Somebody Else"}),
+    "own_account.change_email": Expected("/account/email", SIGNED_IN, {"GET": 200, "POST": 422}, {"email": "none"}),
+    "own_account.change_phone": Expected(
+        "/account/phone", PATIENTS, {"GET": 200, "POST": 303}, {"phone": "030 7654321"}
+    ),
+    "own_account.change_password": Expected(
+        "/account/password",
+        SIGNED_IN,
+        {"GET": 200, "POST": 422},
+        {"current_password": "wrong", "password": PASSWORD},
+    ),
+    "own_account.prove": Expected("/account/proof", SIGNED_IN, {"GET": 200, "POST": 422}, {"password": "wrong"}),
+    "own_account.end_session": Expected(
+        "/account/sessions/{session}/removal", SIGNED_IN, {"POST": 303}, sees=frozenset({"patient"})
+    ),
+    "own_account.end_other_sessions": Expected("/account/sessions/removal", SIGNED_IN, {"POST": 303}),
+    "second_factors.show": Expected("/account/second-factor", SIGNED_IN, GET),
+    "second_factors.begin": Expected("/account/second-factor", SIGNED_IN, {"POST": 303}),
+    "second_factors.confirm": Expected(
+        "/account/second-factor/confirmation", SIGNED_IN, {"POST": 409}, {"code": "123456"}
+    ),  # nothing was begun
+    "second_factors.renew_codes": Expected("/account/second-factor/codes", SIGNED_IN, {"POST": 409}),
+    "second_factors.turn_off": Expected("/account/second-factor/removal", SIGNED_IN, {"POST": 303}),
+    "unsent_forms.show": Expected("/unsent-forms", SIGNED_IN, {"GET": 303}),
+    "unsent_forms.discard": Expected("/unsent-forms/1/removal", SIGNED_IN, {"POST": 303}),
     "users.invite": Expected(
         "/invite/{invite}",
         ANYONE,
@@ -73,6 +114,11 @@ ROUTES: dict[str, Expected] = {
     "users.make_slip": Expected("/users/{account}/invite", DESK | ADMIN, {"POST": 200}, sees=DESK | ADMIN),
     "users.disable": Expected("/users/{account}/disabling", ADMIN, {"POST": 303}, sees=ADMIN),
     "users.enable": Expected("/users/{account}/enabling", ADMIN, {"POST": 303}, sees=ADMIN),
+    "users.change_role": Expected(
+        "/users/{account}/role", ADMIN, {"POST": 409}, {"role": "receptionist"}, sees=ADMIN
+    ),  # a patient's
+    "users.end_sessions": Expected("/users/{account}/sessions/removal", ADMIN, {"POST": 303}, sees=ADMIN),
+    "users.reset_second_factor": Expected("/users/{account}/second-factor/removal", ADMIN, {"POST": 404}, sees=ADMIN),
     "registration.register": Expected("/register", ANYONE, {"GET": 404, "POST": 404}),  # not by default
     "appointments.index": Expected("/appointments", SIGNED_IN, GET),
     "appointments.show": Expected(
