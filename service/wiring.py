@@ -29,7 +29,11 @@ class Wiring:
 
 def connect(settings: Settings, kind: str) -> Wiring:
     """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError, DatabaseError."""
-    database = Database(settings.database_url, pool_size=settings.server.threads + settings.jobs.export_workers + 6)
+    database = Database(
+        settings.database_url,
+        pool_size=settings.server.threads + settings.jobs.export_workers + 6,
+        long_readers=settings.jobs.export_workers + 1,
+    )
     check(database)
     channel = channels.choose(settings)
     tasks = Tasks(database, settings, channel, owner=f"{kind}-{secrets.token_hex(8)}")
