@@ -51,6 +51,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+SECRET = {"secret": True}
+"""Marks a column, or a table, that lets somebody in: it leaves the clinic in no export (domain/clinic_zip.py)."""
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -90,6 +94,12 @@ def _one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({quoted})", name=column)
 
 
+def _one_unfinished(name: str, column: str, of: str = "") -> Index:
+    """At most one export of a kind is under way."""
+    where = text(f"status IN ('pending', 'running'){of}")
+    return Index(name, column, unique=True, sqlite_where=where, postgresql_where=where)
+
+
 class Installation(Base):
     """The one row about this database itself."""
 
@@ -118,7 +128,7 @@ class User(Base):
     """Folded to lower case."""
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[str] = mapped_column(String(20))
-    password_hash: Mapped[str | None] = mapped_column(String(200))
+    password_hash: Mapped[str | None] = mapped_column(String(200), info=SECRET)
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
@@ -130,7 +140,7 @@ class UserToken(Base):
     """A link mailed or handed to a user: only its hash rests here, and it works once."""
 
     __tablename__ = "user_tokens"
-    __table_args__ = (_one_of("purpose", "invite"),)
+    __table_args__ = (_one_of("purpose", "invite"), {"info": SECRET})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -145,6 +155,7 @@ class SignIn(Base):
     """A sign-in session: it ends on the server, whatever cookie a browser keeps."""
 
     __tablename__ = "sessions"
+    __table_args__ = {"info": SECRET}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -160,7 +171,7 @@ class Failure(Base):
     """One failed attempt under a throttling key (an account, an address)."""
 
     __tablename__ = "failures"
-    __table_args__ = (Index(None, "key", "failed_at"),)
+    __table_args__ = (Index(None, "key", "failed_at"), {"info": SECRET})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(80))
@@ -502,26 +513,27 @@ class Report(Base):
 
 
 class Export(Base):
-    """A patient's history as a file; the row is its own ledger."""
+    """A patient's history, or the whole clinic, as a file; the row is its own ledger."""
 
     __tablename__ = "exports"
     __table_args__ = (
-        _one_of("status", "pending", "running", "available", "expired", "failed"),
-        Index(
-            "uq_exports_one_unfinished",
-            "patient_id",
-            unique=True,
-            sqlite_where=text("status IN ('pending', 'running')"),
-            postgresql_where=text("status IN ('pending', 'running')"),
-        ),
+        _one_of("status", "pending", "running", "available", "expired", "failed", "cancelled"),
+        _one_of("format", "csv", "json", "zip"),
+        _one_unfinished("uq_exports_one_unfinished", "patient_id"),
+        # Of the whole clinic: always a zip, so that the format can stand for "one".
+        _one_unfinished("uq_exports_one_unfinished_clinic", "format", " AND patient_id IS NULL"),
         Index(None, "patient_id", "created_at"),
         Index(None, "status", "lease_until"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     """128 random bits, in hexadecimal."""
-    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
+    patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
+    """None: the whole clinic."""
     requested_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    format: Mapped[str] = mapped_column(String(10), default="csv", server_default="csv")
+    with_visits: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    with_messages: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     status: Mapped[str] = mapped_column(String(20), default="pending", server_default="pending")
     rows_done: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     rows_total: Mapped[int] = mapped_column(default=0, server_default=text("0"))
@@ -530,8 +542,15 @@ class Export(Base):
     lease_until: Mapped[datetime]
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    """When the latest attempt began."""
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    """When somebody took the finished file away before its time."""
+    downloads: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """How often it was downloaded from its beginning on."""
+    downloaded_at: Mapped[datetime | None]
 
 
 class JobRun(Base):
