@@ -11,6 +11,7 @@ from service.domain.actor import Actor, Role
 from service.translation import gettext as _
 
 ROOMS = {
+    "clinic_exports": "jobs",
     "day_sheet": "today",
     "guardians": "patients",
     "hit_visits": "time_off",

@@ -48,6 +48,7 @@ def sentences() -> dict[str, str]:
         "registered": _(
             "Thank you. If this address is new here you can sign in now. If it is known, use the password you had."
         ),
+        "export_under_way": _("Another export of this history is under way: this is it. Ask again once it has ended."),
         "run_started": _("The job was started; its outcome appears here."),
         "signed_out": _("You are signed out."),
         "password_set": _("Your password is set. Please sign in."),

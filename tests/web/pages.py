@@ -37,6 +37,8 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             "/imports",
             f"/imports/{clinic.upload}",
             "/jobs",
+            "/clinic-exports",
+            f"/clinic-exports/{clinic.clinic_export}",
             "/reports",
             f"/reports/{clinic.report}",
             f"/reports/{clinic.other_report}",
@@ -56,6 +58,7 @@ def _patient(patient: int, visits: list[int], export: str) -> list[str]:
         "/treatments",
         f"/treatments?patient_id={patient}",
         f"/exports/{export}",
+        f"/exports/new?patient_id={patient}",
         "/today",
     ]
 
@@ -75,6 +78,7 @@ def _doctor(patient: int, visits: list[int], export: str, report: int) -> list[s
         "/patients",
         "/patients?q=zzz",
         f"/exports/{export}",
+        f"/exports/new?patient_id={patient}",
         "/reports",
         f"/reports/{report}",
         "/to-complete",
