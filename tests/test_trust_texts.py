@@ -165,7 +165,7 @@ def test_l5_an_error_in_the_middle_of_a_text_does_not_put_the_text_into_the_log(
     def broken(text: str) -> str:
         raise ValueError(f"cannot fold {text}")
 
-    monkeypatch.setattr("service.domain.exports.history_csv.write", lambda *_args: broken("Pia Ahorn: Hay fever"))
+    monkeypatch.setattr("service.domain.history_csv.write", lambda *_args: broken("Pia Ahorn: Hay fever"))
     clinic.clock.shift(60)
     browser = clinic.browser("patient")
     export = browser.post("/exports").location

@@ -57,6 +57,7 @@ def sentences() -> dict[str, str]:
         "emergency_opened": _("The record is open to you. Your reason is on record, and the admin is told."),
         "cover_added": _("The other doctor stands in on these days."),
         "cover_removed": _("That is ended."),
+        "export_under_way": _("Another export of this history is under way: this is it. Ask again once it has ended."),
         "run_started": _("The job was started; its outcome appears here."),
         "role_changed": _("The role is changed. They sign in anew."),
         "sessions_ended": _("They are signed out everywhere."),
