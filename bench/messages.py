@@ -159,6 +159,7 @@ def _morning(clinic: Clinic, day: date, count: int, server: MailServer, pages: i
         reminders.plan(session, reminders.of_day(day, settings.clinic.zone), ("email",))
     database.close()
     left = "SELECT count(*) FROM messages WHERE status IN ('queued', 'sending', 'handing_over')"
+    count = clinic.ask(left)  # with those of the demo clinic's own visits that day
     with serving(clinic) as service:
         desk = Visitor(service.port, DESK)
         for _warming in range(20):
