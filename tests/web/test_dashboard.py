@@ -65,6 +65,7 @@ def test_figures_equal_the_database(clinic: Clinic) -> None:
         "booked_today": house.count(Appointment, *today, Appointment.status == "booked"),
         "cancelled_today": house.count(Appointment, *today, Appointment.status == "cancelled"),
         "no_show_today": house.count(Appointment, *today, missed),
+        "not_coming_today": house.count(Appointment, *today, Appointment.status.in_(("cancelled", "no_show"))),
         "arrived_today": house.count(Appointment, *today, Appointment.status == "arrived"),
         "to_complete": house.count(
             Appointment, Appointment.status.in_(("booked", "arrived")), Appointment.ends_at <= NOW
