@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session
 
 from service import __version__, checkup, clock, database, demo, logs
 from service.database import DatabaseError
-from service.domain import audit_check, exports, passwords, reminders, reports, users
+from service.domain import audit_check, export_files, passwords, reminders, reports, users
 from service.domain.actor import SYSTEM
 from service.domain.errors import DomainError
+from service.domain.export_files import OF_THE_CLINIC, ONE_TABLE, Contents, Format
 from service.settings import Settings, SettingsError, load
 from service.wiring import Wiring, connect
 
@@ -294,21 +295,38 @@ def _executed(wiring: Wiring, job: str, slot: str) -> dict[str, Any]:
 
 
 @command("export")
-@click.option("--patient", "patient_id", type=click.IntRange(1, 2**63 - 1), required=True)
+@click.option("--patient", "patient_id", type=click.IntRange(1, 2**63 - 1), help="The number of the patient's record.")
+@click.option("--clinic", "of_clinic", is_flag=True, help="All data of the clinic instead, as a zip.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-def export(settings: Settings, patient_id: int, output: Path, force: bool) -> None:
-    """Write a patient's whole history as CSV."""
+@click.option("--format", "form", type=click.Choice(["csv", "json", "zip"]), default="csv", show_default=True)
+@click.option("--visits", is_flag=True, help="With all visits, in JSON or zip.")
+@click.option("--messages", is_flag=True, help="With all messages, in JSON or zip.")
+def export(
+    settings: Settings,
+    patient_id: int | None,
+    of_clinic: bool,
+    output: Path,
+    force: bool,
+    form: str,
+    visits: bool,
+    messages: bool,
+) -> None:
+    """Write a patient's whole history, or all data of the clinic."""
+    if (patient_id is None) is not of_clinic:
+        raise click.UsageError("Name either --patient ID or --clinic.")
+    contents = OF_THE_CLINIC if of_clinic else Contents(Format(form), visits, messages)
+    contents.check()
     if output.exists() and not force:
         raise DomainError(f"{output} exists already: use --force to replace it.")
     if not output.parent.is_dir():
         raise DomainError(f"There is no folder {output.parent}.")
     with _opened(settings) as wiring:
         with wiring.database.transaction() as session:  # first: nothing may fail once the file is there
-            exports.note_written(session, SYSTEM, patient_id)
+            export_files.note_written(session, SYSTEM, patient_id)
         with wiring.database.reading() as session:
-            rows = exports.produce_for(session, SYSTEM, patient_id, output, settings.clinic.zone)
-    click.echo(f"{rows} treatments written to {output}.")
+            rows = export_files.produce(session, patient_id, contents, output, settings.clinic)
+    click.echo(f"{rows} {'treatments' if contents == ONE_TABLE else 'rows'} written to {output}.")
 
 
 @rounds.group("audit")

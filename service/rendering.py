@@ -41,6 +41,8 @@ def install(jinja: Environment, zone: ZoneInfo, language: str) -> None:
         clock=words.clock,
         day=words.day,
         long_day=words.long_day,
+        long_date=words.long_date,
+        long_when=words.long_when,
         month=words.month,
         birth_date=words.birth_date,
         iso=words.iso,
@@ -100,6 +102,15 @@ class Wording:
     def long_day(self, on: date) -> str:
         """`Monday 23 November`."""
         return _written(on, "EEEE d MMMM", self._language)
+
+    def long_date(self, on: date) -> str:
+        """`Mon 23 Nov 2026`: for what is read in another year."""
+        return _written(on, "EEE d MMM y", self._language)
+
+    def long_when(self, at: datetime) -> str:
+        """`Mon 23 Nov 2026, 10:30`."""
+        local = at.astimezone(self._zone)
+        return f"{self.long_date(local.date())}, {local:%H:%M}"
 
     def month(self, on: date) -> str:
         """`October 2026`."""

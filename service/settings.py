@@ -84,6 +84,7 @@ class Jobs(Section):
 class Exports(Section):
     folder: Annotated[str, Field(min_length=1)] = "exports"
     keep_hours: Annotated[int, Field(ge=1, le=24 * 365)] = 24
+    most_waiting: Annotated[int, Field(ge=1, le=10_000)] = 100
 
 
 class Booking(Section):

@@ -31,7 +31,11 @@ class Wiring:
 def connect(settings: Settings, kind: str) -> Wiring:
     """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError, DatabaseError."""
     message_texts.use(settings.message_templates, message_rules.variables())
-    database = Database(settings.database_url, pool_size=settings.server.threads + settings.jobs.export_workers + 6)
+    database = Database(
+        settings.database_url,
+        pool_size=settings.server.threads + settings.jobs.export_workers + 6,
+        long_readers=settings.jobs.export_workers + 1,
+    )
     check(database)
     chosen = channels.choose(settings)
     tasks = Tasks(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}")

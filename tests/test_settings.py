@@ -70,7 +70,7 @@ MISTAKES = {
     "SMS without a text": ('[sms]\nenabled = true\nurl = "https://sms.example/{to}"', ["sms.body", "{text}"]),
     "SMS with a name that is none": (
         '[sms]\nenabled = true\nurl = "https://sms.example/{to}"\nbody = "{text}{token}"',
-        ["{token}", "{secret}"],
+        ["{token}", "secret"],
     ),
     "a gateway that is no address": ('[sms]\nurl = "sms.example"', ["sms.url", "sms.example"]),
     "workers of a later version": ('[jobs]\nbackend = "celery"', ["jobs.backend", "celery", "cannot do that yet"]),

@@ -142,7 +142,7 @@ def test_l5_the_log_of_a_day_names_nobody(clinic: Clinic, logged: Callable[[], s
     admin.post("/jobs/send_daily_reminders/runs")
     admin.post("/jobs/generate_monthly_report/runs")
     wait_until(lambda: house.count(JobRun, JobRun.status == "done") == 2)
-    assert house.count(Message, Message.status == "sent") == 1
+    assert house.count(Message, Message.status == "sent", Message.rule == "daily_reminder") == 1
     for visitor, browser in (("doctor", doctor), ("patient", patient), ("admin", admin)):
         for path in pages_of(clinic, visitor):
             browser.get(path, buffered=True)
@@ -165,7 +165,7 @@ def test_l5_an_error_in_the_middle_of_a_text_does_not_put_the_text_into_the_log(
     def broken(text: str) -> str:
         raise ValueError(f"cannot fold {text}")
 
-    monkeypatch.setattr("service.domain.exports.history_csv.write", lambda *_args: broken("Pia Ahorn: Hay fever"))
+    monkeypatch.setattr("service.domain.history_csv.write", lambda *_args: broken("Pia Ahorn: Hay fever"))
     clinic.clock.shift(60)
     browser = clinic.browser("patient")
     export = browser.post("/exports").location

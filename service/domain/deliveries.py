@@ -41,6 +41,8 @@ class Claim:
     skip_reason: str | None = None
     covered: int = 0
     """How many other visits of the same address this letter lists."""
+    edited: bool = False
+    """Whether somebody wrote its text beforehand."""
 
 
 def claim(
@@ -82,10 +84,11 @@ def claim(
     except Exception as error:  # one message that cannot be written never stops the others
         message.status, message.last_error = "failed", f"{type(error).__name__}: {error}"[:500]
         return Claim(message.id, status="failed", covered=len(others))
-    if message.edited_at is None:
+    edited = message.edited_at is not None
+    if not edited:
         message.subject, message.body = letter.subject, without_links(letter.body)
     letter = replace(letter, message_id=message_id(message.id, message.created_at, settings.clinic.public_url))
-    return Claim(message.id, owner, message.attempts, way, letter, covered=len(others))
+    return Claim(message.id, owner, message.attempts, way, letter, covered=len(others), edited=edited)
 
 
 def without_links(text: str) -> str:
@@ -103,9 +106,9 @@ def sent(session: Session, claimed: Claim, answer: str | None = None) -> bool:
     values = {"sent_at": clock.now(), "last_error": None, "answer": answer and answer[:500]}
     if not _move(session, claimed, ("handing_over", "unknown"), "sent", **values):
         return False
-    message = session.get_one(Message, claimed.id, populate_existing=True)
-    if message.edited_at is not None and message.body is not None:
-        message.body = without_links(message.body)
+    if claimed.edited:
+        message = session.get_one(Message, claimed.id)
+        message.body = without_links(message.body or "")
     return True
 
 

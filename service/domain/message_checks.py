@@ -39,12 +39,14 @@ def outdated(session: Session, message: Message, now: datetime) -> str | None:
     """Why a message about no visit is not true any more: the reason to skip it, or None."""
     kind, _, key = (message.about or "").partition("/")
     if kind == "offer":
-        offer = session.get_one(Offer, int(key))
-        return "cancelled" if offer.closed_at is not None else "too_late" if offer.expires_at <= now else None
+        offer = session.get(Offer, int(key))
+        if offer is None or offer.closed_at is not None:
+            return "cancelled"
+        return "too_late" if offer.expires_at <= now else None
     if kind == "export":
-        export = session.get_one(Export, key)
-        return "too_late" if export.expires_at is None or export.expires_at <= now else None
-    user = None if message.user_id is None else session.get_one(User, message.user_id)
+        export = session.get(Export, key)
+        return "too_late" if export is None or export.expires_at is None or export.expires_at <= now else None
+    user = None if message.user_id is None else session.get(User, message.user_id)
     return "cancelled" if user is not None and user.disabled_at is not None else None
 
 

@@ -6,7 +6,7 @@ Texts of messages are for the desk alone: doctors read why a patient was told, n
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -195,6 +195,6 @@ def _of(text: str) -> ColumnElement[bool]:
     """Messages to an address, or to people found as patients are found."""
     typed = text.strip()
     if "@" in typed:
-        return Message.recipient == typed.lower()
+        return Message.recipient == typed.lower() if typed.isprintable() else false()
     people = select(Patient.id).where(*patient_search.wanted(typed).conditions()).limit(MOST_PEOPLE)
     return Message.patient_id.in_(people)

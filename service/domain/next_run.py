@@ -72,7 +72,13 @@ class Unreachable:
     rule: message_rules.Rule
     visit: Appointment
     reason: str
-    phoned: bool
+    row: Message | None
+    """The message that was left out already, if there is one."""
+
+    @property
+    def phoned(self) -> bool:
+        """Whether somebody has called."""
+        return self.row is not None and self.row.phoned_at is not None
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def of(session: Session, settings: Settings, *, with_texts: bool = True) -> Next
                 continue
             channel, recipient, reason = way
             if reason is not None or recipient is None:
-                unreachable.append(Unreachable(rule, visit, reason or "no_address", bool(row and row.phoned_at)))
+                unreachable.append(Unreachable(rule, visit, reason or "no_address", row))
                 continue
             local_day = visit.starts_at.astimezone(settings.clinic.zone).date()
             group = groups.setdefault((rule.name, channel, recipient, local_day), Expected(rule, channel, recipient))

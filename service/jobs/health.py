@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import deliveries, exports, job_runs, message_log, messages
+from service.domain import deliveries, export_ledger, job_runs, message_log, messages
 from service.jobs import schedule
 from service.models import JobRun
 from service.settings import Settings
@@ -70,7 +70,7 @@ def _outbox(session: Session, settings: Settings) -> Check:
 
 
 def _exports(session: Session) -> Check:
-    unfinished, forgotten = exports.unfinished(session)
+    unfinished, forgotten = export_ledger.unfinished(session)
     words = ngettext("%(num)s being written", "%(num)s being written", unfinished) % {"num": unfinished}
     return Check(_("Exports"), "late" if forgotten else "ok", words if unfinished else _("none waits"))
 

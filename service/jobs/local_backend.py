@@ -34,6 +34,7 @@ class LocalBackend:
         self._runs = ThreadPoolExecutor(2, "job")
         self._post = ThreadPoolExecutor(1, "post")  # of its own: a mail server that hangs holds up nothing else
         self._exports = ThreadPoolExecutor(settings.jobs.export_workers, "export")
+        self._clinic_exports = ThreadPoolExecutor(1, "clinic export")
         self._under_way: dict[str, Future[None]] = {}
         self._once_more: set[str] = set()
         self._lock = Lock()
@@ -49,8 +50,12 @@ class LocalBackend:
         self._submit(self._runs, f"run {run_id}", lambda: self._tasks.execute(run_id))
 
     def export(self, export_id: str) -> None:
-        """Write an export in the pool made for them."""
+        """Write an export in the pool made for them; a pool begins in the order in which it was asked."""
         self._submit(self._exports, f"export {export_id}", lambda: self._tasks.export(export_id))
+
+    def export_clinic(self, export_id: str) -> None:
+        """Write the whole clinic in a thread of its own."""
+        self._submit(self._clinic_exports, f"export {export_id}", lambda: self._tasks.export(export_id))
 
     def deliver(self) -> None:
         """Send waiting messages in a thread; if it is at it already, it looks again before it ends."""
@@ -74,7 +79,7 @@ class LocalBackend:
         self._halt.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        for pool in (self._runs, self._post, self._exports):
+        for pool in (self._runs, self._post, self._exports, self._clinic_exports):
             pool.shutdown(wait=False, cancel_futures=True)
         wait(self._futures(), timeout=max(0.0, deadline - monotonic()))
         if self._heart.is_alive():

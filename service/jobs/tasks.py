@@ -5,7 +5,6 @@ The ledger decides what is done; a task that runs twice, late or never does no h
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -21,8 +20,7 @@ from service.database import Database
 from service.domain import (
     clinic_reports,
     deliveries,
-    exports,
-    history_csv,
+    export_ledger,
     import_files,
     job_runs,
     message_links,
@@ -37,6 +35,8 @@ from service.domain import (
 from service.domain.reminders import Tally
 from service.jobs import day_sheet_files, schedule
 from service.jobs.delivery import Delivery
+from service.jobs.export_tasks import ExportTasks
+from service.jobs.failing import Stopped, Unfinished, why
 from service.jobs.queue import JobQueue
 from service.models import Message
 from service.notifications.channels import Channels
@@ -44,15 +44,6 @@ from service.settings import Settings
 
 log = structlog.get_logger()
 RENEW_AFTER = 15.0
-PROGRESS_AFTER = 0.5
-
-
-class Stopped(Exception):
-    """The service stops, or the claim was lost: put the work back."""
-
-
-class Unfinished(Exception):
-    """Some of a job's parts failed; those left are tried again."""
 
 
 class Tasks:
@@ -61,6 +52,7 @@ class Tasks:
     def __init__(self, db: Database, settings: Settings, channels: Channels, owner: str) -> None:
         self.owner = owner
         self.stopping = Event()
+        self.exports = ExportTasks(db, settings, owner, self.stopping)
         self._db = db
         self._settings = settings
         self._channels = channels
@@ -79,7 +71,7 @@ class Tasks:
     def release_dead(self, owner_prefix: str) -> None:
         """At the start of the only process of a kind: what dead ones of it held is free at once."""
         with self._db.transaction() as session:
-            for let_go in (job_runs.release, deliveries.free, exports.release):
+            for let_go in (job_runs.release, deliveries.free, export_ledger.release):
                 let_go(session, owner_prefix)
 
     def tick(self, queue: JobQueue) -> None:
@@ -99,12 +91,12 @@ class Tasks:
             with self._db.transaction() as session:
                 deliveries.give_up_begun(session)
         with self._db.reading() as session:
-            runs, waiting = job_runs.claimable(session), exports.claimable(session)
+            runs, waiting = job_runs.claimable(session), export_ledger.claimable(session)
             posted = deliveries.waiting(session, self._settings)
         for run_id in runs:
             queue.run(run_id)
-        for export_id in waiting:
-            queue.export(export_id)
+        for export in waiting:
+            (queue.export_clinic if export.is_of_clinic else queue.export)(export.id)
         if posted:
             queue.deliver()
 
@@ -144,7 +136,7 @@ class Tasks:
         except Exception as error:
             log.exception("job failed", job=job, slot=slot)
             with self._db.transaction() as session:
-                job_runs.put_back(session, run_id, self.owner, _why(error))
+                job_runs.put_back(session, run_id, self.owner, why(error))
         else:
             log.info("job done", job=job, slot=slot)
             return outcome
@@ -264,75 +256,21 @@ class Tasks:
 
     def export(self, export_id: str) -> None:
         """Write one export's file, whole or not at all, and say so in its row."""
-        with self._db.transaction() as session:
-            patient_id = exports.claim(session, export_id, self.owner)
-        if patient_id is None:
-            with self._db.reading() as session:
-                given_up = exports.was_given_up(session, export_id)
-            if given_up:  # what the last attempt left when it was killed
-                exports.remove_parts(exports.file_of(self.histories(), export_id))
-            return
-        try:
-            file = exports.file_of(self.histories(), export_id)
-            exports.remove_parts(file)
-            with self._db.reading() as session:
-                progress = self._progress(export_id, partial(history_csv.count, session, patient_id))
-                rows = exports.produce(session, patient_id, file, self._zone, progress)
-            with self._db.transaction() as session:
-                exports.settle(session, export_id, self.owner, rows, self._settings.exports.keep_hours)
-        except Stopped:
-            log.info("export stopped", export=export_id)
-            with self._db.transaction() as session:
-                exports.put_back(session, export_id, self.owner)
-        except Exception as error:
-            log.exception("export failed", export=export_id)
-            busy = isinstance(error, DBAPIError) and database.is_busy(error)
-            with self._db.transaction() as session:
-                if busy:  # it may go well in a moment
-                    exports.put_back(session, export_id, self.owner)
-                else:
-                    exports.fail(session, export_id, self.owner, _why(error))
-
-    def _progress(self, export_id: str, count: Callable[[], int]) -> Callable[[int], None]:
-        """What an export tells of its rows, noted every half second; they are counted once there is a need to know."""
-        noted, total = monotonic(), None
-
-        def progress(rows: int) -> None:
-            nonlocal noted, total
-            if self.stopping.is_set():
-                raise Stopped
-            if monotonic() - noted < PROGRESS_AFTER:
-                return
-            total = count() if total is None else total
-            noted = monotonic()
-            try:
-                with self._db.transaction(wait=False) as session:
-                    if not exports.note_progress(session, export_id, self.owner, rows, total):
-                        raise Stopped
-            except DBAPIError as error:
-                if not database.is_busy(error):
-                    raise
-                log.info("progress not noted", export=export_id)  # it is only for show
-
-        return progress
+        self.exports.write(export_id)
 
     def histories(self) -> Path:
-        """The folder of finished exports, made when it is missing, closed to other users of the computer."""
-        folder = self._settings.histories
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+        """The folder of finished exports, made when it is missing."""
+        return self.exports.folder()
 
     def clean_up(self) -> None:
         """Expire exports, remove files no row stands for, old day sheets and uploads; forget what no longer counts."""
-        files = [file for file in self.histories().iterdir() if file.is_file()]  # first: a file made later has a row
         with self._db.transaction() as session:
-            exports.expire(session)
             throttle.prune(session)
             job_runs.prune(session, self._settings.privacy.job_runs_days)
             sessions.prune(session)
             unsent_forms.prune(session)
             message_links.prune(session)
-            stray = [file for file in files if not exports.has_claim_on_file(session, file.name)]
+        stray = self.exports.stray_files()
         stray += day_sheet_files.old(day_sheet_files.folder_of(self._settings), clock.today(self._zone))
         stray += import_files.old(self._settings.imports)
         for file in stray:
@@ -348,7 +286,16 @@ class Tasks:
                 more = messages.purge(session, self._settings.messages)
 
     def forget_files(self, days: Sequence[date]) -> None:
-        """After an erasure: the exports that no row stands for, the day sheets of these days, the database's log."""
+        """After an erasure: the exports that no row stands for, the day sheets of these days, the database's log.
+
+        What fails is logged: the erasure itself is done, and the hourly round and the sheets' 14 days see to the rest.
+        """
+        try:
+            self._forget_files(days)
+        except (DBAPIError, OSError):
+            log.exception("files not removed after an erasure")
+
+    def _forget_files(self, days: Sequence[date]) -> None:
         self.clean_up()
         today = clock.today(self._zone)
         for file in day_sheet_files.of_days(day_sheet_files.folder_of(self._settings), days):
@@ -357,15 +304,6 @@ class Tasks:
             with self._db.reading() as session:
                 day_sheet_files.write(session, today, self._settings)
         self._db.forget()
-
-
-def _why(error: Exception) -> str:
-    """An error as the jobs page may show it: never a statement or its values, which may be a patient's."""
-    if isinstance(error, DBAPIError):
-        return database.explain(error)
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return str(error) if isinstance(error, Unfinished) else type(error).__name__
 
 
 def _sum(days: list[dict[str, Any]], key: str) -> dict[str, Any]:

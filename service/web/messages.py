@@ -162,6 +162,8 @@ def _back(form: TapForm, message_id: int, notice: str) -> ResponseReturnValue:
         return redirect(url_for("morning_sheet.show", date=day_of(form.date.data or "")), 303)
     if form.back.data == "to-do":
         return redirect(url_for("messages.index", state=message_log.TO_DO), 303)
+    if form.back.data == "next-run":
+        return redirect(url_for("next_run.index"), 303)
     return redirect(url_for("messages.show", message_id=message_id), 303)
 
 

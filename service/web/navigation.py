@@ -12,6 +12,7 @@ from service.translation import gettext as _
 
 ROOMS = {
     "clinic_reports": "reports",
+    "clinic_exports": "jobs",
     "day_sheet": "today",
     "emergencies": "patients",
     "erasures": "patients",

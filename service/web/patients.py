@@ -98,6 +98,14 @@ def confirm(patient_id: int) -> ResponseReturnValue:
     return _back(patient_id, "patient_confirmed")
 
 
+@blueprint.post("/patients/<row_id:patient_id>/prints")
+def note_print(patient_id: int) -> ResponseReturnValue:
+    """The browser says that the record is being printed; nothing else can know."""
+    with context.transaction() as session:
+        patients.note_record_printed(session, context.actor(), patient_id)
+    return "", 204
+
+
 def _back(patient_id: int, notice: str) -> ResponseReturnValue:
     notices.say(notice)
     return redirect(url_for("patients.record", patient_id=patient_id), 303)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from service.domain import letter_page
 from tests.browser.conftest import MONDAY
 from tests.browser.test_pages import look_at_all
 from tests.browser.visitor import PICTURES, Visitor
@@ -29,14 +30,15 @@ def a_small_clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service
         yield service
 
 
-def links(small: Service, number: int, page: str = "visit") -> list[str]:
-    """The paths of so many links that were printed so far."""
+def printed(small: Service, page: str) -> list[str]:
+    """The paths of the links to a page that were printed so far, in order."""
+    paths = re.findall(rf"http://[^/\s]+(/{page}/[\w-]{{43}})$", small.printed, re.MULTILINE)
+    return list(dict.fromkeys(paths))
 
-    def found() -> list[str]:
-        paths = re.findall(rf"http://[^/\s]+(/{page}/[\w-]{{43}})$", small.printed, re.MULTILINE)
-        return list(dict.fromkeys(paths)) if len(set(paths)) >= number else []
 
-    return until(found)
+def next_link(small: Service, page: str, seen: int) -> str:
+    """The path of the link that is printed after so many others."""
+    return until(lambda: printed(small, page)[seen:])[0]
 
 
 def book(window: Visitor, day: str, slot: int) -> None:
@@ -51,8 +53,9 @@ def test_a_visit_is_confirmed_moved_cancelled_and_taken_back_by_link_with_script
 ) -> None:
     account = visit(url=small.url, java_script_enabled=False)
     account.sign_in("patient12")
+    seen = len(printed(small, "visit"))
     book(account, "2026-06-24", 3)
-    path = links(small, 1)[-1]
+    path = next_link(small, "visit", seen)
     window = visit(url=small.url, java_script_enabled=False, **PHONE)
     page = window.page
     window.open(path)
@@ -69,24 +72,44 @@ def test_a_visit_is_confirmed_moved_cancelled_and_taken_back_by_link_with_script
     assert page.get_by_role("button", name="Cancel the visit").is_visible()
 
 
-def test_the_pages_of_links_are_well_made(small: Service, visit: Callable[..., Visitor]) -> None:
-    account = visit(url=small.url)
-    account.sign_in("patient13")
-    book(account, "2026-06-25", 5)
-    path = links(small, 1)[-1]
-    contact = links(small, 1, "contact")[-1]
-    window = visit(url=small.url)
-    assert look_at_all(window, "link", [path, f"{path}/reschedule", contact]) == {}
-    window.open(path)
+@pytest.fixture(name="letter", scope="module")
+def a_letter(small: Service) -> tuple[str, str]:
+    """The two links of a confirmation: to the visit, and to which messages are wanted."""
+    seen = {page: len(printed(small, page)) for page in ("visit", "contact")}
+    client = small.client("patient13@demo.example")
+    form = {"doctor_id": "1", "starts_at": "2026-06-25T12:00", "reason": ""}
+    assert client.post("/appointments", form).status == 303
+    return next_link(small, "visit", seen["visit"]), next_link(small, "contact", seen["contact"])
+
+
+@pytest.mark.parametrize("page", ["visit", "times", "contact"])
+def test_the_pages_of_links_are_well_made(
+    small: Service, letter: tuple[str, str], visit: Callable[..., Visitor], page: str
+) -> None:
+    path = {"visit": letter[0], "times": f"{letter[0]}/reschedule", "contact": letter[1]}[page]
+    assert look_at_all(visit(url=small.url), "link", [path]) == {}
+
+
+def test_the_page_of_a_cancelled_visit_is_well_made(
+    small: Service, letter: tuple[str, str], visit: Callable[..., Visitor]
+) -> None:
+    window = visit(url=small.url, **PHONE)
+    window.open(letter[0])
     window.page.get_by_role("button", name="Cancel the visit").click()
+    window.page.get_by_role("button", name="Take it back").wait_for()
     assert window.violations() == []
     window.picture("link-cancelled")
-    assert look_at_all(account, "patient", ["/contact"]) == {}
+
+
+def test_what_patients_want_to_be_told_is_set_on_a_well_made_page(
+    small: Service, visit: Callable[..., Visitor]
+) -> None:
+    window = visit(url=small.url)
+    window.sign_in("patient13")
+    assert look_at_all(window, "patient", ["/contact"]) == {}
 
 
 def test_the_page_of_a_mail_is_readable_in_light_and_dark(chromium: Browser, tmp_path: Path) -> None:
-    from service.domain import letter_page
-
     url = "https://rounds.example/visit/" + "A" * 43
     body = (
         "Hello Lena,\n\nthis is booked for you at Practice at the Park:\n\n  Mon 4 May, 14:00, Dr. Ada <Berg>\n\n"

@@ -1,5 +1,6 @@
 """kill -9 at any moment: what was acknowledged is there, nothing is doubled or half done, a restart mends the rest."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -79,7 +80,8 @@ def assert_sound(folder: Path) -> None:
     assert rows(folder, "PRAGMA foreign_key_check") == []
     assert part_files(folder) == []
     histories = folder / "exports" / "histories"
-    finished = {f"{row[0]}.csv" for row in rows(folder, "SELECT id FROM exports WHERE status = 'available'")}
+    query = "SELECT id || '.' || format FROM exports WHERE status = 'available'"
+    finished = {name for (name,) in rows(folder, query)}
     assert {file.name for file in histories.iterdir()} == finished
 
 
@@ -91,8 +93,9 @@ def test_f3_an_export_survives_kills(
     big_history(house, "eve@clinic.example", TREATMENTS)
     services.append(start(tmp_path))
     asked = []
-    for _round in range(rounds):
-        export = services[-1].client("eve@clinic.example").post("/exports")
+    for turn in range(rounds):
+        form = ("csv", "json")[turn % 2]
+        export = services[-1].client("eve@clinic.example").post("/exports", {"format": form})
         assert export.status == 303
         asked.append(export.location.removeprefix("/exports/"))
         reaches(lambda: SIZE if ended(tmp_path) else written(tmp_path), moment.randrange(SIZE))
@@ -102,9 +105,12 @@ def test_f3_an_export_survives_kills(
         assert_sound(tmp_path)
         change(tmp_path, "UPDATE treatments SET updated_at = '2999-01-01 00:00:00.000000' WHERE id = 1")
     assert sorted(asked) == sorted(row[0] for row in rows(tmp_path, "SELECT id FROM exports"))
-    for (export_id,) in rows(tmp_path, "SELECT id FROM exports WHERE status = 'available'"):
-        with (tmp_path / "exports" / "histories" / f"{export_id}.csv").open("rb") as file:
-            assert sum(1 for _line in file) == TREATMENTS + 1
+    for export_id, form in rows(tmp_path, "SELECT id, format FROM exports WHERE status = 'available'"):
+        with (tmp_path / "exports" / "histories" / f"{export_id}.{form}").open("rb") as file:
+            if form == "json":
+                assert len(json.load(file)["treatments"]) == TREATMENTS
+            else:
+                assert sum(1 for _line in file) == TREATMENTS + 1
 
 
 def under_way(folder: Path, attempt: int) -> bool:

@@ -22,6 +22,7 @@ class Desk:
 
     runs: list[int] = field(default_factory=list)
     exports: list[str] = field(default_factory=list)
+    clinic_exports: list[str] = field(default_factory=list)
     deliveries: int = 0
 
     def run(self, run_id: int) -> None:
@@ -31,6 +32,10 @@ class Desk:
     def export(self, export_id: str) -> None:
         """Note an export."""
         self.exports.append(export_id)
+
+    def export_clinic(self, export_id: str) -> None:
+        """Note an export of the whole clinic."""
+        self.clinic_exports.append(export_id)
 
     def deliver(self) -> None:
         """Note that messages wait."""

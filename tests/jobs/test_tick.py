@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
-from service.domain import exports, job_runs
+from service.domain import export_ledger, exports, job_runs
 from service.domain.actor import SYSTEM
 from service.jobs import health
 from service.models import Installation, JobRun
@@ -141,7 +141,7 @@ def test_at_the_start_the_work_of_a_dead_service_is_free_at_once(house: House, t
         with house.writing() as session:
             export_id = exports.request(session, SYSTEM, patient).id
             job_runs.claim(session, run_id, "serve-dead")
-            exports.claim(session, export_id, "serve-dead")
+            export_ledger.claim(session, export_id, "serve-dead")
         assert (run_id in tick().runs, tick().exports) == (False, [])
         house.wiring.tasks.release_dead("serve-")
         desk = tick()

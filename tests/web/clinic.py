@@ -56,6 +56,7 @@ class Clinic:
     other_visit: int
     export: str
     other_export: str
+    clinic_export: str
     report: int
     other_report: int
     clinic_report: int
@@ -113,6 +114,7 @@ class Clinic:
             "account": self.people["patient"].user_id,
             "guest": self.guest,
             "export": self.export,
+            "clinic_export": self.clinic_export,
             "report": self.report,
             "clinic_report": self.clinic_report,
             "invite": self.invite,
@@ -156,6 +158,7 @@ MISSING: dict[str, object] = {
     "account": 999_999,
     "guest": 999_999,
     "export": "0" * 32,
+    "clinic_export": "0" * 32,
     "report": 999_999,
     "clinic_report": 999_999,
     "invite": "A" * 43,
@@ -253,6 +256,7 @@ def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
         other_visit=house.visit(dora, otto, at("2026-05-06 07:30"), reason="Ringing"),
         export=exported(house, people["patient"], pia),
         other_export=exported(house, people["other patient"], otto),
+        clinic_export=clinic_exported(house, people["admin"]),
         report=reported(house, doll, "2026-04"),
         other_report=reported(house, dora, "2026-04"),
         clinic_report=clinic_reported(house, "2026-04"),
@@ -269,7 +273,7 @@ def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
         hold=trust.held(house, pia, "A claim in court", at("2026-04-20 07:00")),
         emergency=trust.opened(house, dora, pia, "Fainted in the hall", at("2026-04-01 07:00")),
         message=told(house, pia, "failed", last_error="550 no such user"),
-        tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-07 12:00")),
+        tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-08 05:30")),
         links=linked(house, ahead, pia, offer),
     )
 
@@ -278,6 +282,14 @@ def exported(house: House, actor: Actor, patient: int) -> str:
     """A finished export; returns its id."""
     with house.writing() as session:
         export_id = exports.request(session, actor, patient).id
+    house.wiring.tasks.export(export_id)
+    return export_id
+
+
+def clinic_exported(house: House, admin: Actor) -> str:
+    """A finished export of all data; returns its id."""
+    with house.writing() as session:
+        export_id = exports.request_of_clinic(session, admin).id
     house.wiring.tasks.export(export_id)
     return export_id
 

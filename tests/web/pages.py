@@ -62,6 +62,8 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             f"/doctors/{clinic.people['doctor'].doctor_id}",
             "/jobs",
             *_messages(clinic),
+            "/clinic-exports",
+            f"/clinic-exports/{clinic.clinic_export}",
             "/reports",
             f"/reports/{clinic.report}",
             f"/reports/{clinic.other_report}",
@@ -87,6 +89,7 @@ def _patient(patient: int, visits: list[int], export: str) -> list[str]:
         f"/exports/{export}",
         *ACCOUNT,
         "/account/phone",
+        f"/exports/new?patient_id={patient}",
         "/today",
     ]
 
@@ -108,6 +111,7 @@ def _doctor(patient: int, visits: list[int], export: str, report: int) -> list[s
         "/emergency",
         f"/patients/{patient}/changes",
         f"/exports/{export}",
+        f"/exports/new?patient_id={patient}",
         "/reports",
         f"/reports/{report}",
         "/figures",

@@ -189,6 +189,9 @@ ROUTES: dict[str, Expected] = {
         {"patient_id": "{patient}"},
         sees=frozenset({"patient", "doctor"}),
     ),
+    "exports.new": Expected(
+        "/exports/new?patient_id={patient}", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})
+    ),
     "exports.show": Expected("/exports/{export}", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})),
     "exports.file": Expected("/exports/{export}/file", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})),
     **{
@@ -200,7 +203,7 @@ ROUTES: dict[str, Expected] = {
             ("visit", "confirm", "/confirmation", {"POST": 303}, {"appointment_id": "{ahead}"}, False),
             ("visit", "cancel", "/cancellation", {"POST": 303}, {"appointment_id": "{ahead}"}, False),
             ("visit", "undo", "/undo", {"POST": 409}, {"appointment_id": "{ahead}"}, False),
-            ("visit", "times", "/reschedule?appointment_id={ahead}", GET, {}, False),
+            ("visit", "times", "/reschedule", GET, {}, False),
             (
                 "visit",
                 "reschedule",
@@ -226,6 +229,18 @@ ROUTES: dict[str, Expected] = {
         {"email": "y", "sms": "y", "preferred": "email", "language": ""},
         sees=frozenset({"patient"}) | DESK | ADMIN,
     ),
+    "exports.cancel": Expected(
+        "/exports/{export}/cancellation", PATIENTS | DOCTORS, {"POST": 409}, sees=frozenset({"patient", "doctor"})
+    ),
+    "exports.revoke": Expected(
+        "/exports/{export}/removal", PATIENTS | DOCTORS, {"POST": 303}, sees=frozenset({"patient", "doctor"})
+    ),
+    "clinic_exports.index": Expected("/clinic-exports", ADMIN, GET),
+    "clinic_exports.create": Expected("/clinic-exports", ADMIN, {"POST": 303}),
+    "clinic_exports.show": Expected("/clinic-exports/{clinic_export}", ADMIN, GET, sees=ADMIN),
+    "clinic_exports.file": Expected("/clinic-exports/{clinic_export}/file", ADMIN, GET, sees=ADMIN),
+    "clinic_exports.cancel": Expected("/clinic-exports/{clinic_export}/cancellation", ADMIN, {"POST": 409}, sees=ADMIN),
+    "clinic_exports.revoke": Expected("/clinic-exports/{clinic_export}/removal", ADMIN, {"POST": 303}, sees=ADMIN),
     "patients.index": Expected("/patients?q=Pia", DOCTORS | DESK | ADMIN, GET),
     "patients.record": Expected(
         "/patients/{patient}", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
@@ -439,6 +454,7 @@ ROUTES: dict[str, Expected] = {
     "record_changes.index": Expected(
         "/patients/{patient}/changes", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
     ),
+    "patients.note_print": Expected("/patients/{patient}/prints", DOCTORS, {"POST": 204}, sees=frozenset({"doctor"})),
     "audit.index": Expected("/audit", ADMIN, GET),
     "audit.file": Expected("/audit/file", ADMIN, GET),
     "looks.index": Expected("/who-looked?patient_id={patient}", PATIENTS, GET, sees=frozenset({"patient"})),

@@ -58,21 +58,23 @@ def test_figures_equal_the_database(clinic: Clinic) -> None:
     missed, came = Appointment.status == "no_show", Appointment.status == "completed"
     shown = figures(clinic.browser("admin"))
     no_shows = house.count(Appointment, *recent, missed)
+    reminder = Message.rule == "daily_reminder"
     counted = {
         "appointments_today": house.count(Appointment, *today),
         "completed_today": house.count(Appointment, *today, came),
         "booked_today": house.count(Appointment, *today, Appointment.status == "booked"),
         "cancelled_today": house.count(Appointment, *today, Appointment.status == "cancelled"),
         "no_show_today": house.count(Appointment, *today, missed),
+        "not_coming_today": house.count(Appointment, *today, Appointment.status.in_(("cancelled", "no_show"))),
         "arrived_today": house.count(Appointment, *today, Appointment.status == "arrived"),
         "to_complete": house.count(
             Appointment, Appointment.status.in_(("booked", "arrived")), Appointment.ends_at <= NOW
         ),
         "visits_30_days": house.count(Appointment, *recent, kept),
         "visits_30_before": house.count(Appointment, *before, kept),
-        "reminders_sent": house.count(Message, Message.status == "sent"),
-        "reminders_failed": house.count(Message, Message.status.in_(("failed", "unknown"))),
-        "reminders_skipped": house.count(Message, Message.status == "skipped"),
+        "reminders_sent": house.count(Message, reminder, Message.status == "sent"),
+        "reminders_failed": house.count(Message, reminder, Message.status.in_(("failed", "unknown"))),
+        "reminders_skipped": house.count(Message, reminder, Message.status == "skipped"),
     }
     assert {name: int(shown[name]) for name in counted} == counted
     assert counted["appointments_today"] == 6

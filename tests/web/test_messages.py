@@ -232,6 +232,8 @@ def test_the_next_run_is_read_held_and_let_go(clinic: Clinic, desk: Browser) -> 
     assert "Next run: Thu 7 May, 08:00" in shown
     assert "Cannot be reached 1 Gus Gast" in shown
     assert "Hello Tom," in shown
+    assert "Phoned Undo Gus Gast" in words(press(desk, "/messages/tomorrow", "Phoned Gus Gast"))
+    assert "Undo" not in words(press(desk, "/messages/tomorrow", "Undo Gus Gast"))
     assert "Held back" in words(press(desk, "/messages/tomorrow", "Hold Tom Morgen"))
     assert "Held back" not in words(press(desk, "/messages/tomorrow", "Let it go Tom Morgen"))
 

@@ -60,6 +60,9 @@ def _messages() -> None:
         batch_op.create_index(batch_op.f("ix_messages_recipient"), ["recipient"])
         batch_op.create_index(batch_op.f("ix_messages_covered_by"), ["covered_by"])
         batch_op.create_index(
+            batch_op.f("ix_messages_recipient_rule_starts_at"), ["recipient", "rule", "starts_at"], unique=False
+        )
+        batch_op.create_index(
             "ix_messages_with_text",
             ["created_at"],
             sqlite_where=sa.text("body IS NOT NULL"),
