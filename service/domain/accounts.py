@@ -130,11 +130,11 @@ def change_role(session: Session, actor: Actor, user_id: int, role: str) -> None
         raise Conflict(_("You cannot change your own role."))
     if user.role == Role.ADMIN and not _other_admin(session, user.id):
         raise Conflict(_("This is the last admin: make another one first."))
-    user.role = Role(role)
+    before, user.role = user.role, Role(role)
     if role == Role.DOCTOR:
         _give_calendar(session, user)
     sessions.end_all(session, user.id)
-    audit.record(session, actor, "user.role", subject=f"user/{user.id}")
+    audit.record(session, actor, "user.role", subject=f"user/{user.id}", changes={"role": [before, role]})
 
 
 def end_sessions(session: Session, actor: Actor, user_id: int) -> None:

@@ -53,7 +53,7 @@ def change_email(session: Session, actor: Actor, email: str) -> None:
         raise Conflict(_("This e-mail address is already used by another account.")) from None
     if record is not None:
         record.email = address
-        audit.record(session, actor, "patient.change", patient_id=record.id)
+        audit.record(session, actor, "patient.change", patient_id=record.id, changes=audit.changes_of(record))
     audit.record(session, actor, "user.email", subject=f"user/{user.id}")
 
 
@@ -66,7 +66,7 @@ def change_phone(session: Session, actor: Actor, phone: str, country: str) -> No
     if number == record.phone:
         return
     record.phone = number
-    audit.record(session, actor, "patient.change", patient_id=record.id)
+    audit.record(session, actor, "patient.change", patient_id=record.id, changes=audit.changes_of(record))
     outbox.to_user(session, "account_changed", fetch(session, actor), event="user.phone")
 
 
