@@ -90,8 +90,8 @@ def remove(session: Session, actor: Actor, doctor_id: int, block_id: int) -> Non
     block = session.scalar(select(DoctorHours).where(DoctorHours.id == block_id, DoctorHours.doctor_id == doctor_id))
     if block is None:
         raise NotFound
+    audit.record(session, actor, "hours.remove", subject=f"doctor/{doctor_id}", changes=audit.what_goes(block))
     session.delete(block)
-    audit.record(session, actor, "hours.remove", subject=f"doctor/{doctor_id}")
 
 
 def outside(session: Session, actor: Actor, doctor_id: int, zone: ZoneInfo) -> Outside:
