@@ -131,7 +131,7 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[str] = mapped_column(String(20))
     password_hash: Mapped[str | None] = mapped_column(String(200), info=SECRET)
-    password_is_short: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    password_is_short: Mapped[bool] = mapped_column(default=False, server_default=text("false"), info=SECRET)
     """Whether the password may only stand beside a second factor."""
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]

@@ -72,7 +72,8 @@ def obstacles(session: Session, actor: Actor, patient_id: int, *, years: int, zo
     until = kept_until(session, patient_id, years=years, zone=zone)
     if until is not None and until > clock.today(zone):
         found.append(_("Treatments are kept until %(day)s, as the law asks.") % {"day": until.isoformat()})
-    unfinished = Export.patient_id == patient_id, Export.status.in_(("pending", "running"))
+    theirs = or_(Export.patient_id == patient_id, Export.patient_id.is_(None))  # the whole clinic's has them too
+    unfinished = theirs, Export.status.in_(("pending", "running"))
     if session.scalar(select(Export.id).where(*unfinished).limit(1)):
         found.append(_("An export is being made: try again in a minute."))
     return Obstacles(found)
@@ -154,7 +155,7 @@ def _erase_texts(session: Session, ids: Sequence[int]) -> None:
     silent = {"recipient": None, "subject": None, "body": None, "last_error": None}
     _do(session, update(Message).where(Message.patient_id.in_(ids)).values(silent))
     _do(session, update(WaitingEntry).where(WaitingEntry.patient_id.in_(ids)).values(note=""))
-    files = (Export.patient_id.in_(ids), Export.status == "available")
+    files = (or_(Export.patient_id.in_(ids), Export.patient_id.is_(None)), Export.status == "available")
     _do(session, update(Export).where(*files).values(status="expired", expires_at=clock.now()))
     _do(session, update(EmergencyAccess).where(EmergencyAccess.patient_id.in_(ids)).values(reason=""))
     _do(session, update(LegalHold).where(LegalHold.patient_id.in_(ids)).values(reason=""))

@@ -234,7 +234,7 @@ def fetch(session: Session, actor: Actor, report_id: int) -> Report:
 
 
 def note_opened(session: Session, actor: Actor, subject: str, act: str) -> None:
-    """Put on record that somebody read (`report.view`) or took away (`report.download`) a report."""
+    """Put on record that somebody read (`report.view`) or took away (`report.download`) a report, or the clinic's."""
     audit.record(session, actor, act, subject=subject)
 
 

@@ -84,6 +84,7 @@ def _known() -> dict[str, str]:
         "doctor.change": _("changed a doctor's entry"),
         "hours.add": _("added hours"),
         "hours.remove": _("removed hours"),
+        "hours.end": _("ended hours"),
         "time_off.add": _("added time off or extra hours"),
         "time_off.remove": _("removed time off or extra hours"),
         "visit_type.add": _("made a visit type"),

@@ -217,6 +217,7 @@ def test_reports_survive_kills_and_each_doctor_has_one(
         assert number(tmp_path, f"SELECT count(DISTINCT doctor_id) FROM reports WHERE month = '{month}'") == doctors
         assert number(tmp_path, "SELECT count(*) FROM reports") == doctors * (slot + 1)
         assert number(tmp_path, "SELECT count(*) FROM audit WHERE act = 'report.make'") == doctors * (slot + 1)
+        assert number(tmp_path, "SELECT count(*) FROM clinic_reports") == slot + 1
         assert services[-1].stop() == 0
     assert_sound(tmp_path)
 
