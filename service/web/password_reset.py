@@ -5,7 +5,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import context
-from service.domain import password_reset
+from service.domain import password_reset, passwords
 from service.domain.errors import Conflict, Invalid
 from service.translation import gettext as _
 from service.web import notices
@@ -30,6 +30,7 @@ def ask() -> ResponseReturnValue:
     if request.method == "POST" and form.validate():
         with context.transaction() as session:
             password_reset.ask(session, form.email.data or "", context.address())
+        passwords.take_as_long()
         notices.say("reset_asked")
         return redirect(url_for("sessions.sign_in"), 303)
     return render_template("password_reset/ask.html", form=form), 422 if request.method == "POST" else 200

@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import context
-from service.domain import sign_in_links
+from service.domain import passwords, sign_in_links
 from service.domain.errors import Conflict, NotFound
 from service.web import notices
 from service.web.password_reset import AskForm
@@ -21,6 +21,7 @@ def ask() -> ResponseReturnValue:
     if request.method == "POST" and form.validate():
         with context.transaction() as session:
             sign_in_links.ask(session, form.email.data or "", context.address())
+        passwords.take_as_long()
         notices.say("link_asked")
         return redirect(url_for("sessions.sign_in"), 303)
     return render_template("sign_in_links/ask.html", form=form), 422 if request.method == "POST" else 200
