@@ -109,6 +109,7 @@ class Sms(Section):
 class Backup(Section):
     folder: str = "backups"
     at: TimeOfDay = "03:00"
+    second_folder: str = ""
 
 
 class Security(Section):
@@ -161,6 +162,16 @@ class Settings(Section):
     def day_sheets(self) -> Path:
         """The folder of the day sheets that are written every morning."""
         return self.base / self.exports.folder / "day"
+
+    @property
+    def backups(self) -> Path:
+        """The folder of backups; with an empty setting only those before an upgrade or a restore go there."""
+        return self.base / (self.backup.folder or "backups")
+
+    @property
+    def second_backups(self) -> Path | None:
+        """Where each backup is copied to as well: a stick, a share."""
+        return self.base / self.backup.second_folder if self.backup.second_folder else None
 
     @property
     def imports(self) -> Path:
@@ -291,4 +302,10 @@ def _only_what_works(settings: Settings) -> Settings:
     for words, chosen in missing.items():
         if chosen:
             raise SettingsError(f"{words}: this version of Rounds cannot do that yet; remove the line.")
+    for key, folder in (("folder", settings.backups), ("second_folder", settings.second_backups)):
+        if folder is not None and (ROOT / "static") in (folder.resolve(), *folder.resolve().parents):
+            value = getattr(settings.backup, key)
+            raise SettingsError(
+                f"backup.{key} = {value!r}: expected a folder outside of static, which everybody can read."
+            )
     return settings

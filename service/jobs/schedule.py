@@ -15,6 +15,7 @@ from service.translation import gettext as _
 
 LATE = timedelta(minutes=5)
 MOST_DAYS_BACK = 31
+BACKUP = "make_backup"
 
 
 class Every(StrEnum):
@@ -34,6 +35,8 @@ class Row:
     """Of the month, for monthly jobs."""
     only_today: bool = False
     """Whether a slot of an earlier day is left out, visibly, instead of being caught up."""
+    writes_to_people: bool = False
+    """Whether it sends messages: after a restore nobody knows which of today's have gone out already."""
 
     @property
     def words(self) -> str:
@@ -55,8 +58,10 @@ class Slot:
 
 def table(settings: Settings) -> tuple[Row, ...]:
     """The schedule, as the settings have it."""
-    jobs = settings.jobs
+    jobs, backup = settings.jobs, settings.backup
+    backups = Row(BACKUP, _("Backup"), Every.DAY, time.fromisoformat(backup.at), only_today=True)
     return (
+        *((backups,) if backup.folder else ()),
         Row("write_day_sheets", _("Day sheets"), Every.DAY, time.fromisoformat(jobs.sheets_at), only_today=True),
         Row(
             "send_daily_reminders",
@@ -64,6 +69,7 @@ def table(settings: Settings) -> tuple[Row, ...]:
             Every.DAY,
             time.fromisoformat(jobs.reminders_at),
             only_today=True,
+            writes_to_people=True,
         ),
         Row(
             "generate_monthly_report",

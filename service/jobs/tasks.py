@@ -17,6 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service import clock, database
+from service.backups import making
+from service.backups.errors import BackupError
 from service.database import Database
 from service.domain import (
     clinic_reports,
@@ -62,6 +64,7 @@ class Tasks:
         self._zone = settings.clinic.zone
         self._table = schedule.table(settings)
         self._jobs = {
+            schedule.BACKUP: self._back_up,
             "write_day_sheets": self._write_sheets,
             "send_daily_reminders": self._remind,
             "generate_monthly_report": self._report,
@@ -125,6 +128,15 @@ class Tasks:
             claimed = job_runs.claim(session, run_id, self.owner)
         return self._perform(run_id, *claimed) if claimed else None
 
+    def note_backup(self, made: making.Made) -> None:
+        """Write a backup that a command has made into the ledger, where pages look for the last one."""
+        if not self._settings.backup.folder or database.present_revision(self._db) != database.newest_revision():
+            return
+        with self._db.transaction() as session:
+            run_id = self.open_manual(session, schedule.BACKUP)
+            if job_runs.claim(session, run_id, self.owner):
+                job_runs.finish(session, run_id, self.owner, made.as_outcome())
+
     def _perform(self, run_id: int, job: str, slot: str) -> dict[str, Any] | None:
         try:
             outcome = self._jobs[job](slot.split(job_runs.BY_HAND)[0], self._keeper(run_id))
@@ -159,6 +171,10 @@ class Tasks:
             renewed = monotonic()
 
         return keep
+
+    def _back_up(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
+        """Back the clinic up as it is now, whichever night was meant."""
+        return {"date": slot, **making.make(self._db, self._settings, keep=keep).as_outcome()}
 
     def _write_sheets(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
         """Write the day on paper, for the day the power fails; again, it is written anew."""
@@ -365,7 +381,7 @@ def _why(error: Exception) -> str:
         return database.explain(error)
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return str(error) if isinstance(error, Unfinished) else type(error).__name__
+    return str(error) if isinstance(error, Unfinished | BackupError) else type(error).__name__
 
 
 def _after(month: str) -> date:
