@@ -17,6 +17,8 @@ DESK = frozenset({A, R})
 ACCESS: dict[str, frozenset[Role]] = {
     "static": ANYONE,
     "health.livez": ANYONE,
+    "health.readyz": ANYONE,
+    "health.show_metrics": ANYONE,
     "home.home": ANYONE,
     "setup.setup": ANYONE,
     "setup.fill_demo": ANYONE,

@@ -6,7 +6,7 @@ from flask import Flask
 from flask_wtf.csrf import generate_csrf
 from werkzeug.routing import BaseConverter, IntegerConverter
 
-from service import access, assets, cache, context, failures, headers, rendering
+from service import access, assets, cache, context, failures, headers, metrics, rendering
 from service.cookies import Cookies
 from service.domain import installation
 from service.settings import ROOT
@@ -122,6 +122,7 @@ def create_app(wiring: Wiring) -> Flask:
     context.install(app, wiring)
     failures.install(app)
     headers.install(app)
+    metrics.install(app, wiring)
     notices.install(app)
     cache.install(app, settings)
     access.install(app)

@@ -197,6 +197,20 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     return _only_what_works(settings)
 
 
+def secret(variable: str, environ: Mapping[str, str] = os.environ) -> str:
+    """A secret from the environment, or from the file that the same variable with `_FILE` names; empty for none.
+
+    Raises SettingsError for a file that cannot be read.
+    """
+    file = environ.get(f"{variable}_FILE", "")
+    if not file:
+        return environ.get(variable, "")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{variable}_FILE = {file!r} cannot be read: {error}.") from None
+
+
 def secret_key(settings: Settings) -> bytes:
     """The key that signs form tokens: made at the first start beside the settings, readable by the owner only.
 

@@ -25,6 +25,8 @@ class Wiring:
     secret_key: bytes
     setup_code: str
     """What the setup page asks for unless it is opened on the same computer."""
+    metrics_token: str = ""
+    """What a monitor on another computer shows; empty: only this computer may ask."""
 
 
 def connect(settings: Settings, kind: str) -> Wiring:
@@ -41,4 +43,5 @@ def connect(settings: Settings, kind: str) -> Wiring:
         queue=LocalBackend(tasks, settings),
         secret_key=settings_module.secret_key(settings),
         setup_code=secrets.token_hex(4),
+        metrics_token=settings_module.secret("ROUNDS_METRICS_TOKEN"),
     )

@@ -7,12 +7,12 @@ again by itself. So nobody gets two.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, null, or_, select, update
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
 from service.domain import letters, message_rules
-from service.models import Appointment, Message
+from service.models import Appointment, Installation, Message
 from service.notifications.message import Letter
 from service.settings import Clinic
 
@@ -116,6 +116,14 @@ def overdue(session: Session) -> bool:
     forgotten = and_(Message.status == "queued", Message.due_at <= now - LEASE)
     dead = and_(Message.status.in_(("sending", "handing_over")), Message.lease_until < now)
     return session.scalar(select(Message.id).where(or_(forgotten, dead)).limit(1)) is not None
+
+
+def oldest_due(session: Session) -> datetime | None:
+    """Since when the message that waits longest should have left; one that is held or paused waits on purpose."""
+    paused = exists().where(Installation.messages_paused_at.is_not(None))
+    waits = and_(Message.status.in_(("queued", "sending")), Message.held_at.is_(None), ~paused)
+    ahead = or_(Message.starts_at.is_(None), Message.starts_at > clock.now())
+    return session.scalar(select(func.min(Message.due_at)).where(waits, ahead, Message.due_at <= clock.now()))
 
 
 def begun(session: Session) -> bool:

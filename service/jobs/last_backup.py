@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from service import rendering
 from service.domain import job_runs
 from service.jobs import schedule
-from service.settings import Settings
+from service.models import JobRun
+from service.settings import Clinic, Settings
 from service.translation import gettext as _
 from service.translation import ngettext
 
@@ -18,9 +19,7 @@ def judge(session: Session, settings: Settings, state: str, words: str) -> tuple
     last = job_runs.latest_done(session, schedule.BACKUP)
     if last is None or last.finished_at is None:
         return state, words if state != "ok" else _("none was made yet: %(words)s") % {"words": words}
-    outcome = last.outcome or {}
-    when = rendering.Wording(settings.clinic.zone, settings.clinic.language).when(last.finished_at)
-    said = _("last %(when)s, %(what)s") % {"when": when, "what": outcome_in_words(outcome)}
+    outcome, said = last.outcome or {}, last_in_words(last, settings.clinic)
     if state == "never":  # made by hand before the first night
         state = "ok"
     elif state != "ok":
@@ -31,6 +30,13 @@ def judge(session: Session, settings: Settings, state: str, words: str) -> tuple
 
 
 _SECOND = ("missing", "failed")
+
+
+def last_in_words(last: JobRun, clinic: Clinic) -> str:
+    """When a backup was made, and what is in it."""
+    assert last.finished_at is not None
+    when = rendering.Wording(clinic.zone, clinic.language).when(last.finished_at)
+    return _("last %(when)s, %(what)s") % {"when": when, "what": outcome_in_words(last.outcome or {})}
 
 
 def outcome_in_words(outcome: Mapping[str, Any]) -> str:

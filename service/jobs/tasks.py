@@ -25,6 +25,7 @@ from service.domain import (
     exports,
     history_csv,
     import_files,
+    installation,
     job_runs,
     messages,
     reminders,
@@ -103,6 +104,15 @@ class Tasks:
             queue.export(export_id)
         if overdue and not self._settings.messages.hold:
             queue.deliver()
+        self._beat()
+
+    def _beat(self) -> None:
+        """Note that the scheduler lives; where that cannot be written, the pages that ask say so."""
+        try:
+            with self._db.transaction(wait=False) as session:
+                installation.note_tick(session)
+        except DBAPIError as error:
+            log.warning("heartbeat not noted", why=database.explain(error))
 
     # Jobs of the ledger
 
