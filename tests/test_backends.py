@@ -28,7 +28,9 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 @pytest.fixture(params=["local"])
 def clinic(request: pytest.FixtureRequest, make_house: Callable[..., House]) -> Callable[[], House]:
     """Opens the clinic with one of the backends, each time as a new process would."""
-    return lambda: make_house(jobs={"backend": request.param, "reminders_at": "00:00"})
+    return lambda: make_house(
+        jobs={"backend": request.param, "sheets_at": "00:00", "reminders_at": "00:00"}, backup={"at": "00:00"}
+    )
 
 
 @pytest.fixture

@@ -165,6 +165,11 @@ def latest_done(session: Session, job: str) -> JobRun | None:
     return session.scalar(query.order_by(JobRun.finished_at.desc()).limit(1))
 
 
+def first_opened_at(session: Session, job: str) -> datetime | None:
+    """When the job had its first turn, as far back as the ledger goes."""
+    return session.scalar(select(func.min(JobRun.created_at)).where(JobRun.job == job))
+
+
 def of_slot(session: Session, job: str, slot: str) -> JobRun | None:
     """The run of one slot."""
     return session.scalar(select(JobRun).where(JobRun.job == job, JobRun.slot == slot))

@@ -92,7 +92,8 @@ def _backup(session: Session, settings: Settings) -> Check:
         return Check(title, "late", _("not set up"))
     last = job_runs.latest_done(session, schedule.BACKUP)
     if last is None or last.finished_at is None:
-        old = clock.now() - database.created_at(session) > OLD_BACKUP
+        first = job_runs.first_opened_at(session, schedule.BACKUP)
+        old = first is not None and clock.now() - first > OLD_BACKUP
         return Check(title, "down" if old else "late", _("none was made yet"))
     old = clock.now() - last.finished_at > OLD_BACKUP
     words = last_backup.last_in_words(last, settings.clinic)

@@ -109,7 +109,7 @@ class Tasks:
     def _beat(self) -> None:
         """Note that the scheduler lives; where that cannot be written, the pages that ask say so."""
         try:
-            with self._db.transaction(wait=False) as session:
+            with self._db.transaction() as session:
                 installation.note_tick(session)
         except DBAPIError as error:
             log.warning("heartbeat not noted", why=database.explain(error))

@@ -42,9 +42,7 @@ def test_at_eight_the_days_reminders_are_queued_once(house: House, tick: Tick) -
         clock.shift(60)
         (backup, sheets, month, run_id) = tick().runs
         assert ledger(house, DAILY)[-1] == ("2026-05-04", "queued", "schedule", None)
-        assert tick().runs == [backup, sheets, month, run_id], (
-            "queued again until somebody takes it, never opened again"
-        )
+        assert tick().runs == [backup, sheets, month, run_id], "queued again until taken, never opened again"
         assert len(ledger(house, DAILY)) == 2
 
 
