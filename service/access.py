@@ -115,6 +115,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "figures.show": frozenset({R, D}),
     "jobs.index": frozenset({A}),
     "jobs.run_now": frozenset({A}),
+    "system.show": frozenset({A}),
+    "system.problem": frozenset({A}),
     "erasures.index": frozenset({A}),
     "erasures.show": frozenset({A}),
     "erasures.erase": frozenset({A}),

@@ -46,6 +46,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             f"/audit?patient={clinic.pia}&person=zzz",
             f"/doctors/{clinic.people['doctor'].doctor_id}",
             "/jobs",
+            "/system",
             "/reports",
             f"/reports/{clinic.report}",
             f"/reports/{clinic.other_report}",

@@ -340,6 +340,8 @@ ROUTES: dict[str, Expected] = {
         "/doctors/{doctor}/covers/{cover}/removal", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN, once=True
     ),
     "jobs.index": Expected("/jobs", ADMIN, GET),
+    "system.show": Expected("/system", ADMIN, GET),
+    "system.problem": Expected("/system/problem.txt", ADMIN, GET),
     "jobs.run_now": Expected("/jobs/{job}/runs", ADMIN, {"POST": 303}, sees=ADMIN),
 }
 

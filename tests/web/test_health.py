@@ -1,11 +1,13 @@
 """O4: /readyz and /metrics say how the service is, to whom they may, and name no patient."""
 
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -29,8 +31,8 @@ class Idle:
         return True
 
 
-def asked(house: House, path: str = "/readyz", **more: object) -> tuple[int, str]:
-    answer = house.app.test_client().get(path, **more)  # type: ignore[arg-type]
+def asked(house: House, path: str = "/readyz", **more: Any) -> tuple[int, str]:
+    answer = house.app.test_client().get(path, **more)
     return answer.status_code, answer.get_data(as_text=True)
 
 
@@ -128,8 +130,6 @@ def test_f9_a_database_somebody_holds_is_not_ready_and_says_so(clinic: Clinic) -
 def test_o4_a_full_disk_is_not_ready_though_pages_can_be_read(
     clinic: Clinic, tmp_path_factory: pytest.TempPathFactory, migrated: object
 ) -> None:
-    import shutil
-
     with disk(tmp_path_factory.mktemp("disks") / "small", "12m") as small:
         shutil.copy(str(migrated), small / "rounds.db")
         house = build(small)
@@ -160,7 +160,7 @@ def test_o4_others_learn_only_whether_it_is_ready(clinic: Clinic, path: str, mor
 
 def test_o4_a_monitor_with_the_token_may_ask_from_elsewhere(clinic: Clinic) -> None:
     house = House(replace(clinic.house.wiring, metrics_token="a long token of the monitor"))
-    more = {
+    more: dict[str, Any] = {
         "environ_base": {"REMOTE_ADDR": "192.168.1.7"},
         "headers": {"Authorization": "Bearer a long token of the monitor"},
     }
