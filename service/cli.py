@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service import __version__, clock, database, demo, logs
 from service.alone import only_one
-from service.backups import making, restoring, upgrading
+from service.backups import making, restoring, sealing, upgrading
 from service.database import DatabaseError
 from service.domain import audit_check, exports, passwords, reminders, reports, users
 from service.domain.actor import SYSTEM
@@ -323,7 +323,7 @@ def backup(settings: Settings, output: Path | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def restore(settings: Settings, file: Path, yes: bool) -> None:
     """Put a backup in the present database's place, which is kept aside. The service must not run."""
-    with only_one(settings), restoring.opened(file, settings) as found:
+    with only_one(settings), restoring.opened(file, settings, _passphrase) as found:
         made_at, visits = found.about.made_at, found.about.counts.get("appointments", 0)
         when = f"{made_at.astimezone(settings.clinic.zone):%Y-%m-%d %H:%M}"
         if not yes:
@@ -339,6 +339,13 @@ def restore(settings: Settings, file: Path, yes: bool) -> None:
         f"{settled[0].left} messages that waited are left out and {settled[0].waiting} wait for a later day. "
         "Reminders of today that were due are not sent again by themselves: Run now on the page Jobs sends them."
     )
+
+
+def _passphrase() -> str:
+    """Of a sealed backup, asked for on a terminal."""
+    if not sys.stdin.isatty():
+        raise DomainError(f"This backup is sealed: say its passphrase in {sealing.VARIABLE}.")
+    return str(click.prompt("Passphrase of this backup", hide_input=True, err=True))
 
 
 def _confirm(question: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from service import __version__, clock
-from service.backups import archive, postgresql_copy, shelf, sqlite_copy, workroom
+from service.backups import archive, postgresql_copy, sealing, shelf, sqlite_copy, workroom
 from service.backups.archive import About, Keep
 from service.backups.errors import BackupError, NoRoom
 from service.database import Database, present_revision
@@ -56,10 +56,15 @@ def make(
 
     `keep` is called between the parts; what it raises ends the work.
     """
-    file = output or shelf.folder_of(settings) / shelf.new_name(kind, sealed=False)
+    words = sealing.passphrase()
+    file = output or shelf.folder_of(settings) / shelf.new_name(kind, sealed=bool(words))
     with in_words(file.parent), workroom.opened(file.parent) as room:
         about, finished = _packed(database, settings, room, keep)
-        _try_out(finished, about, room, keep)
+        if words:
+            sealing.seal(finished, room / "sealed", words, keep)
+            finished.unlink()
+            finished = room / "sealed"
+        _try_out(finished, about, words, room, keep)
         workroom.flush(finished)
         os.replace(finished, file)
         workroom.flush_folder(file.parent)
@@ -91,10 +96,9 @@ def _packed(database: Database, settings: Settings, room: Path, keep: Keep) -> t
     return about, finished
 
 
-def _try_out(finished: Path, about: About, room: Path, keep: Keep) -> None:
+def _try_out(finished: Path, about: About, words: str, room: Path, keep: Keep) -> None:
     """Take the backup out of its file again, as a restore would, and look at every page and row of it."""
-    with finished.open("rb") as source:
-        said, copied = archive.unpack(source, room, keep)
+    said, copied = taken_out(finished, words, room, keep)
     if said != about:
         raise BackupError("The backup does not say what was put into it: check the disk.")
     if about.database == "sqlite":
@@ -102,6 +106,19 @@ def _try_out(finished: Path, about: About, room: Path, keep: Keep) -> None:
     else:
         postgresql_copy.try_out(copied, about.counts, keep)
     keep()
+
+
+def taken_out(file: Path, words: str, room: Path, keep: Keep) -> tuple[About, Path]:
+    """The database in a backup, unsealed where it is sealed, written to a work room. Raises BackupError."""
+    plain = file
+    if sealing.is_sealed(file):
+        plain = room / "unsealed"
+        sealing.unseal(file, plain, words, keep)
+    with plain.open("rb") as source:
+        found = archive.unpack(source, room, keep)
+    if plain is not file:
+        plain.unlink()
+    return found
 
 
 def _others(settings: Settings) -> Mapping[str, Path]:

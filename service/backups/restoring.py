@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from service import clock, database
-from service.backups import archive, making, shelf, sqlite_copy, workroom
+from service.backups import making, sealing, shelf, sqlite_copy, workroom
 from service.backups.archive import About
 from service.backups.errors import BackupError, NoRoom
 from service.database import Database
@@ -37,16 +37,19 @@ class Found:
 
 
 @contextmanager
-def opened(file: Path, settings: Settings) -> Iterator[Found]:
-    """A backup taken out of its file and tried out. Raises BackupError for one that cannot be restored here."""
+def opened(file: Path, settings: Settings, ask: Callable[[], str] = lambda: "") -> Iterator[Found]:
+    """A backup taken out of its file and tried out. Raises BackupError for one that cannot be restored here.
+
+    `ask` is called for the passphrase of a sealed one when the environment has none.
+    """
     if not settings.database_url.startswith("sqlite:"):
         raise BackupError(ON_POSTGRESQL)
     if not file.is_file():
         raise BackupError(f"There is no file {file}.")
     present = Path(settings.database_url.removeprefix("sqlite:///"))
     with making.in_words(present.parent), workroom.opened(present.parent) as room:
-        with file.open("rb") as source:
-            about, copy = archive.unpack(source, room, lambda: None)
+        words = (sealing.passphrase() or ask()) if sealing.is_sealed(file) else ""
+        about, copy = making.taken_out(file, words, room, lambda: None)
         if about.database != "sqlite":
             raise BackupError("This backup is of a PostgreSQL database and [database] url names a SQLite file.")
         if about.revision > database.newest_revision():

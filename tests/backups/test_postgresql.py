@@ -5,12 +5,13 @@ import subprocess
 import zipfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
-from service.backups import making, restoring
+from service.backups import making, postgresql_copy, restoring
 from service.backups.errors import BackupError
 from service.database import Database
 from service.models import Base, JobRun
@@ -63,12 +64,12 @@ def test_o2_a_dump_is_made_read_back_and_can_be_restored_by_its_own_programs(
 
 
 def test_o2_a_dump_with_a_row_too_few_is_no_backup(clinic: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = making.postgresql_copy.copy
+    real = postgresql_copy.copy
 
-    def copy(*given: object) -> dict[str, int]:
-        return {**real(*given), "patients": 3}  # type: ignore[arg-type]
+    def copy(*given: Any) -> dict[str, int]:
+        return {**real(*given), "patients": 3}
 
-    monkeypatch.setattr(making.postgresql_copy, "copy", copy)
+    monkeypatch.setattr(postgresql_copy, "copy", copy)
     with pytest.raises(BackupError, match="does not hold what it should"):
         making.make(clinic.wiring.database, clinic.settings)
     assert list(clinic.settings.backups.iterdir()) == []
