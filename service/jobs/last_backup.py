@@ -24,12 +24,12 @@ def judge(session: Session, settings: Settings, state: str, words: str) -> tuple
         state = "ok"
     elif state != "ok":
         said = f"{words} · {said}"
-    if state == "ok" and outcome.get("second") in _SECOND:
-        state = "late"
-    return state, said
+    return "late" if state == "ok" and lacks_second(outcome) else state, said
 
 
-_SECOND = ("missing", "failed")
+def lacks_second(outcome: Mapping[str, Any]) -> bool:
+    """Whether a backup was to be copied to a second folder and was not."""
+    return outcome.get("second") in ("missing", "failed")
 
 
 def last_in_words(last: JobRun, clinic: Clinic) -> str:
@@ -47,9 +47,9 @@ def outcome_in_words(outcome: Mapping[str, Any]) -> str:
     if outcome.get("second") == "copied":
         parts.append(_("copied to the second folder"))
     if outcome.get("second") == "missing":
-        parts.append(_("the second folder is missing: plug it in, or change [backup] second_folder"))
+        parts.append(_("the second folder is missing"))
     if outcome.get("second") == "failed":
-        parts.append(_("the copy to the second folder failed: check whether it is full or broken"))
+        parts.append(_("the copy to the second folder failed"))
     return ", ".join(parts)
 
 

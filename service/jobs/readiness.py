@@ -97,4 +97,5 @@ def _backup(session: Session, settings: Settings) -> Check:
         return Check(title, "down" if old else "late", _("none was made yet"))
     old = clock.now() - last.finished_at > OLD_BACKUP
     words = last_backup.last_in_words(last, settings.clinic)
-    return Check(title, "down" if old else "ok", words)
+    state = "late" if last_backup.lacks_second(last.outcome or {}) else "ok"
+    return Check(title, "down" if old else state, words)

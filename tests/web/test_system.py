@@ -30,6 +30,8 @@ def test_a_missing_second_folder_is_a_warning(clinic: Clinic, make_house: Callab
     house = make_house(backup={"second_folder": "stick"})
     browser = house.browser(email("admin"))
     assert "is missing" in words(one(parsed(browser.get("/system")), "[role=alert]"))
+    house.wiring.tasks.execute(opened(house, "make_backup"))
+    assert "Late Backup last Wed 6 May, 10:00" in words(one(parsed(browser.get("/system")), "main"))
     (house.settings.base / "stick").mkdir()
     assert parsed(browser.get("/system")).select_one("[role=alert]") is None
 
