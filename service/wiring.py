@@ -4,7 +4,8 @@ import secrets
 from dataclasses import dataclass
 
 from service import settings as settings_module
-from service.database import Database, check
+from service.backups import shelf
+from service.database import Database, DatabaseError, check
 from service.jobs.local_backend import LocalBackend
 from service.jobs.queue import JobQueue
 from service.jobs.tasks import Tasks
@@ -32,7 +33,7 @@ class Wiring:
 def connect(settings: Settings, kind: str) -> Wiring:
     """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError, DatabaseError."""
     database = Database(settings.database_url, pool_size=settings.server.threads + settings.jobs.export_workers + 6)
-    check(database)
+    _check(database, settings)
     channel = channels.choose(settings)
     tasks = Tasks(database, settings, channel, owner=f"{kind}-{secrets.token_hex(8)}")
     return Wiring(
@@ -45,3 +46,14 @@ def connect(settings: Settings, kind: str) -> Wiring:
         setup_code=secrets.token_hex(4),
         metrics_token=settings_module.secret("ROUNDS_METRICS_TOKEN"),
     )
+
+
+def _check(database: Database, settings: Settings) -> None:
+    """Raises DatabaseError for a database that cannot be used; where it is damaged, with the newest backup's name."""
+    try:
+        check(database)
+    except DatabaseError as error:
+        backups = shelf.kept(settings.backups)
+        if "damaged" not in str(error) or not backups:
+            raise
+        raise DatabaseError(f"{error} The newest backup: restore {backups[0].file}") from None

@@ -66,6 +66,7 @@ def make(
             finished = room / "sealed"
         _try_out(finished, about, words, room, keep)
         workroom.flush(finished)
+        workroom.give_to_owner_of(file.parent, finished)
         os.replace(finished, file)
         workroom.flush_folder(file.parent)
     if output is None:

@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,11 +134,7 @@ def _log_of(present: Path) -> tuple[Path, Path]:
 
 
 def _like_present(present: Path, copy: Path) -> None:
-    """Give the restored file the owner and mode of the present one: whoever restores need not be who serves."""
-    if not present.exists():
-        return
-    shutil.copymode(present, copy)
-    if hasattr(os, "chown"):
-        was = present.stat()
-        with suppress(PermissionError):
-            os.chown(copy, was.st_uid, was.st_gid)
+    """Give the restored file the owner and mode of the present one, or the owner of its folder."""
+    if present.exists():
+        shutil.copymode(present, copy)
+    workroom.give_to_owner_of(present if present.exists() else present.parent, copy)

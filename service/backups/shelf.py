@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from service import clock
+from service.backups import workroom
 from service.backups.errors import BackupError
 from service.settings import Settings
 
@@ -48,7 +49,10 @@ def folder_of(settings: Settings) -> Path:
     """The folder of backups, made when it is missing, closed to other users of the computer. Raises BackupError."""
     folder = settings.backups
     try:
+        is_new = not folder.exists()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_new:
+            workroom.give_to_owner_of(folder.parent, folder)
         if os.name != "nt":
             folder.chmod(0o700)
     except OSError as error:

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -41,6 +41,15 @@ def flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def give_to_owner_of(model: Path, *files: Path) -> None:
+    """Let files belong to whom `model` belongs: who runs a command need not be who runs the service."""
+    if hasattr(os, "chown"):
+        was = model.stat()
+        for file in files:
+            with suppress(PermissionError):
+                os.chown(file, was.st_uid, was.st_gid)
 
 
 def _clear_dead(beside: Path) -> None:

@@ -201,7 +201,10 @@ def test_f28_a_damaged_database_is_kept_as_it_is_and_replaced(house: House, tmp_
     with (tmp_path / "rounds.db").open("r+b") as database:
         database.write(os.urandom(8192))
     damaged = (tmp_path / "rounds.db").read_bytes()
-    assert "damaged" in sentence(run(tmp_path, "serve"))
+    said = sentence(run(tmp_path, "serve"))
+    assert "damaged" in said
+    assert said.endswith(f"The newest backup: restore {file}\n")
+    assert (tmp_path / "rounds.db").read_bytes() == damaged, "nothing is changed by itself"
     restored(tmp_path, file)
     assert names(tmp_path) == ["Lena", "Otto"]
     (folder,) = backups(tmp_path, "damaged-*")
@@ -216,6 +219,20 @@ def test_f28_a_lost_database_is_restored_into_an_empty_folder(house: House, tmp_
     configure(new)
     restored(new, file)
     assert names(new) == ["Lena", "Otto"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+def test_what_root_makes_belongs_to_whom_the_clinic_belongs(house: House, tmp_path: Path) -> None:
+    small_clinic(house)
+    house.wiring.database.close()
+    for file in (tmp_path, tmp_path / "rounds.db"):
+        os.chown(file, 1234, 1235)
+    file = making.make(house.wiring.database, house.settings).file
+    house.wiring.database.close()
+    with restoring.opened(file, house.settings) as found:
+        restoring.put_in_place(found, house.settings, lambda _session: None)
+    made = [file.parent, *file.parent.iterdir(), tmp_path / "rounds.db"]
+    assert {(one.stat().st_uid, one.stat().st_gid) for one in made} == {(1234, 1235)}
 
 
 def test_the_restored_file_has_the_mode_of_the_one_before(house: House, tmp_path: Path) -> None:
