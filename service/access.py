@@ -18,6 +18,8 @@ DESK = frozenset({A, R})
 ACCESS: dict[str, frozenset[Role]] = {
     "static": ANYONE,
     "health.livez": ANYONE,
+    "health.readyz": ANYONE,
+    "health.show_metrics": ANYONE,
     "home.home": ANYONE,
     "setup.setup": ANYONE,
     "setup.fill_demo": ANYONE,
@@ -180,6 +182,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "figures.show": frozenset({R, D}),
     "jobs.index": frozenset({A}),
     "jobs.run_now": frozenset({A}),
+    "system.show": frozenset({A}),
+    "system.problem": frozenset({A}),
     "erasures.index": frozenset({A}),
     "erasures.show": frozenset({A}),
     "erasures.erase": frozenset({A}),

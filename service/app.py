@@ -6,7 +6,7 @@ from flask import Flask
 from flask_wtf.csrf import generate_csrf
 from werkzeug.routing import BaseConverter, IntegerConverter
 
-from service import access, assets, cache, context, failures, headers, rendering
+from service import access, assets, cache, context, failures, headers, metrics, rendering
 from service import unsent_forms as unsent
 from service.cookies import Cookies
 from service.domain import installation
@@ -54,6 +54,7 @@ from service.web import (
     sessions,
     setup,
     sign_in_links,
+    system,
     time_off,
     today,
     treatments,
@@ -106,6 +107,7 @@ PAGES = (
     sessions,
     setup,
     sign_in_links,
+    system,
     time_off,
     today,
     treatments,
@@ -155,6 +157,7 @@ def create_app(wiring: Wiring) -> Flask:
     context.install(app, wiring)
     failures.install(app)
     headers.install(app)
+    metrics.install(app, wiring)
     notices.install(app)
     cache.install(app, settings)
     unsent.install(app)

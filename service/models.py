@@ -114,6 +114,10 @@ class Installation(Base):
     """The address of the running service, for the message a second one prints."""
     messages_paused_at: Mapped[datetime | None]
     """Since when all messages wait because somebody pressed *Pause*."""
+    ticked_at: Mapped[datetime | None]
+    """When the scheduler ticked last: its heartbeat."""
+    checked_at: Mapped[datetime | None]
+    """When somebody last asked whether the service is ready, which writes this."""
 
 
 class User(Base):

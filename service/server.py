@@ -4,8 +4,7 @@ import gc
 import os
 import signal
 import sys
-from contextlib import AbstractContextManager, nullcontext, suppress
-from pathlib import Path
+from contextlib import suppress
 from socket import socket
 from time import monotonic
 from types import FrameType
@@ -13,13 +12,12 @@ from typing import Any
 
 import click
 import structlog
-from filelock import FileLock, Timeout
 from waitress import wasyncore
 from waitress.server import create_server
 
-from service import database
+from service.alone import only_one
 from service.app import LARGEST_BODY, create_app
-from service.database import DatabaseError
+from service.backups import upgrading
 from service.domain import installation, users
 from service.settings import Settings, SettingsError
 from service.wiring import Wiring, connect
@@ -63,8 +61,8 @@ def serve(settings: Settings, host: str, port: int) -> bool:
     _check_exports(settings)
     settings = settings.model_copy(update={"server": settings.server.model_copy(update={"host": host})})
     wiring = connect(settings, "serve")
-    with _only_one(settings, wiring):
-        database.migrate(wiring.database)
+    with only_one(settings):
+        upgrading.migrate(wiring.database, settings)
         wiring.database.analyse()
         wiring.tasks.exports.close_folder()
         sockets: dict[int, Any] = {}
@@ -107,23 +105,6 @@ def _check_exports(settings: Settings) -> None:
         folder = folder.parent
     if not os.access(folder, os.W_OK):
         raise SettingsError(f"The folder {folder} cannot be written: set [exports] folder to another one.")
-
-
-def _only_one(settings: Settings, wiring: Wiring) -> AbstractContextManager[object]:
-    """On SQLite one service a database: a second one names the first and leaves. PostgreSQL may have several."""
-    if not wiring.database.is_sqlite:
-        return nullcontext()
-    file = Path(settings.database_url.removeprefix("sqlite:///"))
-    lock = FileLock(file.with_name(f"{file.name}.lock"), timeout=0)
-    try:
-        return lock.acquire()
-    except Timeout:
-        with wiring.database.reading() as session:
-            raise DatabaseError(
-                f"Rounds is already running on {installation.served_at(session)} with this database."
-            ) from None
-    except OSError as error:
-        raise DatabaseError(f"The folder {file.parent} cannot be written: {error.strerror}.") from None
 
 
 def _listen(wiring: Wiring, host: str, port: int, sockets: dict[int, Any]) -> Any:

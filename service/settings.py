@@ -159,6 +159,7 @@ SMS_NAMES = frozenset({"to", "text", "sender", "username", "secret", "basic", "k
 class Backup(Section):
     folder: str = "backups"
     at: TimeOfDay = "03:00"
+    second_folder: str = ""
 
 
 class Security(Section):
@@ -232,6 +233,16 @@ class Settings(Section):
     def message_templates(self) -> Path | None:
         """The folder of the clinic's own message texts, if it has one."""
         return self.base / self.messages.templates if self.messages.templates else None
+
+    @property
+    def backups(self) -> Path:
+        """The folder of backups; with an empty setting only those before an upgrade or a restore go there."""
+        return self.base / (self.backup.folder or "backups")
+
+    @property
+    def second_backups(self) -> Path | None:
+        """Where each backup is copied to as well: a stick, a share."""
+        return self.base / self.backup.second_folder if self.backup.second_folder else None
 
     @property
     def imports(self) -> Path:
@@ -334,4 +345,10 @@ def _only_what_works(settings: Settings, file: str) -> Settings:
     for words, chosen in missing.items():
         if chosen:
             raise SettingsError(f"{words}: this version of Rounds cannot do that yet; remove the line.")
+    for key, folder in (("folder", settings.backups), ("second_folder", settings.second_backups)):
+        if folder is not None and (ROOT / "static") in (folder.resolve(), *folder.resolve().parents):
+            value = getattr(settings.backup, key)
+            raise SettingsError(
+                f"backup.{key} = {value!r}: expected a folder outside of static, which everybody can read."
+            )
     return settings

@@ -4,7 +4,8 @@ import secrets
 from dataclasses import dataclass
 
 from service import keys, message_texts
-from service.database import Database, check
+from service.backups import shelf
+from service.database import Database, DatabaseError, check
 from service.domain import message_rules
 from service.jobs.local_backend import LocalBackend
 from service.jobs.queue import JobQueue
@@ -26,6 +27,8 @@ class Wiring:
     secret_key: bytes
     setup_code: str
     """What the setup page asks for unless it is opened on the same computer."""
+    metrics_token: str = ""
+    """What a monitor on another computer shows; empty: only this computer may ask."""
 
 
 def connect(settings: Settings, kind: str) -> Wiring:
@@ -36,7 +39,7 @@ def connect(settings: Settings, kind: str) -> Wiring:
         pool_size=settings.server.threads + settings.jobs.export_workers + 6,
         long_readers=settings.jobs.export_workers + 1,
     )
-    check(database)
+    _check(database, settings)
     chosen = channels.choose(settings)
     tasks = Tasks(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}")
     return Wiring(
@@ -47,4 +50,16 @@ def connect(settings: Settings, kind: str) -> Wiring:
         queue=LocalBackend(tasks, settings),
         secret_key=keys.secret_key(settings),
         setup_code=secrets.token_hex(4),
+        metrics_token=keys.secret("ROUNDS_METRICS_TOKEN"),
     )
+
+
+def _check(database: Database, settings: Settings) -> None:
+    """Raises DatabaseError for a database that cannot be used; where it is damaged, with the newest backup's name."""
+    try:
+        check(database)
+    except DatabaseError as error:
+        backups = shelf.kept(settings.backups)
+        if "damaged" not in str(error) or not backups:
+            raise
+        raise DatabaseError(f"{error} The newest backup: restore {backups[0].file}") from None

@@ -28,7 +28,9 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
 @pytest.fixture(params=["local"])
 def clinic(request: pytest.FixtureRequest, make_house: Callable[..., House]) -> Callable[[], House]:
     """Opens the clinic with one of the backends, each time as a new process would."""
-    return lambda: make_house(jobs={"backend": request.param, "reminders_at": "00:00", "sheets_at": "00:00"})
+    return lambda: make_house(
+        jobs={"backend": request.param, "sheets_at": "00:00", "reminders_at": "00:00"}, backup={"at": "00:00"}
+    )
 
 
 @pytest.fixture
@@ -89,10 +91,10 @@ def test_work_that_is_handed_over_many_times_is_done_once(house: House, queue: J
 def test_what_was_missed_is_caught_up_at_the_start(house: House, queue: JobQueue, patient: int) -> None:
     waiting = requested(house, patient)
     queue.start()
-    until(lambda: house.count(JobRun, JobRun.status == "done") == 3)
+    until(lambda: house.count(JobRun, JobRun.status == "done") == 4)
     until(lambda: status(house, waiting) == "available")
     with house.reading() as session:
-        jobs = {"write_day_sheets", "send_daily_reminders", "generate_monthly_report"}
+        jobs = {"make_backup", "write_day_sheets", "send_daily_reminders", "generate_monthly_report"}
         assert {run.job for run in session.query(JobRun)} == jobs
 
 

@@ -67,6 +67,14 @@ def _reopened(session: Session, job: str, slot: str) -> int | None:
     return session.execute(update(JobRun).where(failed).values(**values).returning(JobRun.id)).scalar_one_or_none()
 
 
+def leave_out(session: Session, job: str, slot: str, *, due_at: datetime, why: str) -> None:
+    """Close a slot without running it, as a visible row, unless it was done."""
+    if open_slot(session, job, slot, due_at=due_at, trigger="schedule", skip=why) is None:
+        unfinished = and_(JobRun.job == job, JobRun.slot == slot, JobRun.status.in_(("queued", "running")))
+        values = {"status": "skipped", "owner": None, "finished_at": clock.now(), "outcome": {"reason": why}}
+        session.execute(update(JobRun).where(unfinished).values(**values))
+
+
 def last_slot(session: Session, job: str) -> str | None:
     """The newest slot of a job the schedule has opened or somebody took from it."""
     query = select(func.max(JobRun.slot)).where(JobRun.job == job, JobRun.slot.not_like(f"%{BY_HAND}%"))
@@ -149,6 +157,17 @@ def latest(session: Session, job: str) -> JobRun | None:
     newest = JobRun.id.desc()
     ran = session.scalar(query.where(JobRun.status != "skipped").order_by(newest).limit(1))
     return ran or session.scalar(query.order_by(newest).limit(1))
+
+
+def latest_done(session: Session, job: str) -> JobRun | None:
+    """The job's most recent run that did its work."""
+    query = select(JobRun).where(JobRun.job == job, JobRun.status == "done", JobRun.finished_at.is_not(None))
+    return session.scalar(query.order_by(JobRun.finished_at.desc()).limit(1))
+
+
+def first_opened_at(session: Session, job: str) -> datetime | None:
+    """When the job had its first turn, as far back as the ledger goes."""
+    return session.scalar(select(func.min(JobRun.created_at)).where(JobRun.job == job))
 
 
 def of_slot(session: Session, job: str, slot: str) -> JobRun | None:

@@ -3,6 +3,7 @@
 from sqlalchemy.exc import DBAPIError
 
 from service import database
+from service.backups.errors import BackupError
 
 
 class Stopped(Exception):
@@ -19,4 +20,4 @@ def why(error: Exception) -> str:
         return database.explain(error)
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return str(error) if isinstance(error, Unfinished) else type(error).__name__
+    return str(error) if isinstance(error, Unfinished | BackupError) else type(error).__name__

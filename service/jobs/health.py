@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain import deliveries, export_ledger, job_runs, message_log, messages
-from service.jobs import schedule
+from service.jobs import last_backup, schedule
 from service.models import JobRun
 from service.settings import Settings
 from service.translation import gettext as _
@@ -32,7 +31,7 @@ class JobState:
 
 def of_all(session: Session, settings: Settings) -> list[JobState]:
     """Each row of the schedule with its next and last run and whether all is well."""
-    return [_of(session, row, settings.clinic.zone) for row in schedule.table(settings)]
+    return [_of(session, row, settings) for row in schedule.table(settings)]
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,11 @@ class Check:
 
 
 def checks(session: Session, jobs: list[JobState], settings: Settings) -> list[Check]:
-    """The jobs, the outbox, the exports and the backup, each ok, late, down or never."""
+    """The jobs, the outbox and the exports, each ok, late, down or never; the backup is one of the jobs."""
     lines = [Check(job.title, job.state, job.state_words) for job in jobs]
-    backup = Check(_("Backup"), "never", _("not set up"))
-    return [*lines, _outbox(session, settings), _exports(session), backup]
+    if not any(job.name == schedule.BACKUP for job in jobs):
+        lines.append(Check(_("Backup"), "never", _("not set up")))
+    return [*lines, _outbox(session, settings), _exports(session)]
 
 
 def _outbox(session: Session, settings: Settings) -> Check:
@@ -75,10 +75,12 @@ def _exports(session: Session) -> Check:
     return Check(_("Exports"), "late" if forgotten else "ok", words if unfinished else _("none waits"))
 
 
-def _of(session: Session, row: schedule.Row, zone: ZoneInfo) -> JobState:
-    now = clock.now()
+def _of(session: Session, row: schedule.Row, settings: Settings) -> JobState:
+    now, zone = clock.now(), settings.clinic.zone
     due = schedule.slot(row, schedule.due_day(row, now, zone), zone)
     state, words = _judge(job_runs.of_slot(session, row.job, due.name), due, now)
+    if row.job == schedule.BACKUP:
+        state, words = last_backup.judge(session, settings, state, words)
     last = job_runs.latest(session, row.job)
     return JobState(row.job, row.title, row.words, schedule.next_due(row, now, zone), last, state, words)
 
@@ -91,8 +93,12 @@ def _judge(run: JobRun | None, due: schedule.Slot, now: datetime) -> tuple[str, 
             return "ok", _("due now")
         return "down", _("was due and has not started: the scheduler does not run")
     if run.status == "skipped":
-        before_start = (run.outcome or {}).get("reason") == "before_start"
-        return ("never", _("has not been due yet")) if before_start else ("late", _("left out: the day was over"))
+        reason = (run.outcome or {}).get("reason")
+        if reason == "before_start":
+            return "never", _("has not been due yet")
+        if reason == "restored":
+            return "late", _("left out after a restore: messages may have gone out before")
+        return "late", _("left out: the day was over")
     if run.status == "failed":
         return "down", _("failed; run it again")
     if run.status == "done":

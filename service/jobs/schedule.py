@@ -4,7 +4,7 @@ No cron arithmetic: a slot is due once the wall clock has passed its time, howev
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from service.translation import gettext as _
 
 LATE = timedelta(minutes=5)
 MOST_DAYS_BACK = 31
+BACKUP = "make_backup"
 
 
 class Every(StrEnum):
@@ -34,6 +35,8 @@ class Row:
     """Of the month, for monthly jobs."""
     only_today: bool = False
     """Whether a slot of an earlier day is left out, visibly, instead of being caught up."""
+    writes_to_people: bool = False
+    """Whether it sends messages: after a restore nobody knows which of today's have gone out already."""
 
     @property
     def words(self) -> str:
@@ -55,12 +58,15 @@ class Slot:
 
 def table(settings: Settings) -> tuple[Row, ...]:
     """The schedule, as the settings have it."""
-    jobs = settings.jobs
+    jobs, backup = settings.jobs, settings.backup
     at = time.fromisoformat(jobs.reminders_at)
-    ahead = Row("send_advance_reminders", _("Reminders some days ahead"), Every.DAY, at, only_today=True)
+    daily = Row("send_daily_reminders", _("Daily reminders"), Every.DAY, at, only_today=True, writes_to_people=True)
+    ahead = replace(daily, job="send_advance_reminders", title=_("Reminders some days ahead"))
+    backups = Row(BACKUP, _("Backup"), Every.DAY, time.fromisoformat(backup.at), only_today=True)
     return (
+        *((backups,) if backup.folder else ()),
         Row("write_day_sheets", _("Day sheets"), Every.DAY, time.fromisoformat(jobs.sheets_at), only_today=True),
-        Row("send_daily_reminders", _("Daily reminders"), Every.DAY, at, only_today=True),
+        daily,
         *([ahead] if settings.messages.advance_hours else []),
         Row(
             "generate_monthly_report",

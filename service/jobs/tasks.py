@@ -16,12 +16,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service import clock, database
+from service.backups import making
 from service.database import Database
 from service.domain import (
     clinic_reports,
     deliveries,
     export_ledger,
     import_files,
+    installation,
     job_runs,
     message_links,
     messages,
@@ -60,6 +62,7 @@ class Tasks:
         self._zone = settings.clinic.zone
         self._table = schedule.table(settings)
         self._jobs = {
+            schedule.BACKUP: self._back_up,
             "write_day_sheets": self._write_sheets,
             "send_daily_reminders": self._remind,
             "send_advance_reminders": self._remind_ahead,
@@ -99,6 +102,15 @@ class Tasks:
             (queue.export_clinic if export.is_of_clinic else queue.export)(export.id)
         if posted:
             queue.deliver()
+        self._beat()
+
+    def _beat(self) -> None:
+        """Note that the scheduler lives; where that cannot be written, the pages that ask say so."""
+        try:
+            with self._db.transaction() as session:
+                installation.note_tick(session)
+        except DBAPIError as error:
+            log.warning("heartbeat not noted", why=database.explain(error))
 
     # Jobs of the ledger
 
@@ -123,6 +135,15 @@ class Tasks:
         with self._db.transaction() as session:
             claimed = job_runs.claim(session, run_id, self.owner)
         return self._perform(run_id, *claimed) if claimed else None
+
+    def note_backup(self, made: making.Made) -> None:
+        """Write a backup that a command has made into the ledger, where pages look for the last one."""
+        if not self._settings.backup.folder or database.present_revision(self._db) != database.newest_revision():
+            return
+        with self._db.transaction() as session:
+            run_id = self.open_manual(session, schedule.BACKUP)
+            if job_runs.claim(session, run_id, self.owner):
+                job_runs.finish(session, run_id, self.owner, made.as_outcome())
 
     def _perform(self, run_id: int, job: str, slot: str) -> dict[str, Any] | None:
         try:
@@ -158,6 +179,10 @@ class Tasks:
             renewed = monotonic()
 
         return keep
+
+    def _back_up(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
+        """Back the clinic up as it is now, whichever night was meant."""
+        return {"date": slot, **making.make(self._db, self._settings, keep=keep).as_outcome()}
 
     def _write_sheets(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
         """Write the day on paper, for the day the power fails; again, it is written anew."""

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from service import context
 from service.domain import audit, job_runs
 from service.domain.errors import NotFound
-from service.jobs import health, schedule
+from service.jobs import health, last_backup, schedule
 from service.models import JobRun
 from service.translation import gettext as _
 from service.translation import ngettext
@@ -96,7 +96,11 @@ def _outcome(run: JobRun) -> str:
     if run.status in ("queued", "failed") and run.last_error:
         return _("failed: %(why)s") % {"why": run.last_error}
     if "reason" in outcome:
-        reasons = {"before_start": _("due before the clinic began to use Rounds"), "day_is_over": _("the day was over")}
+        reasons = {
+            "before_start": _("due before the clinic began to use Rounds"),
+            "day_is_over": _("the day was over"),
+            "restored": _("left out after a restore: messages may have gone out before"),
+        }
         return reasons.get(outcome["reason"], "")
     if "total" in outcome:
         return _reminders_in_words(outcome["total"])
@@ -104,6 +108,8 @@ def _outcome(run: JobRun) -> str:
         return ngettext("%(num)s sheet written", "%(num)s sheets written", outcome["sheets"]) % {
             "num": outcome["sheets"]
         }
+    if "tested" in outcome:
+        return last_backup.outcome_in_words(outcome)
     if "made" in outcome:
         made, already = outcome["made"], outcome["already"]
         words = ngettext("%(num)s report made", "%(num)s reports made", made) % {"num": made}

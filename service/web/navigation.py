@@ -26,6 +26,7 @@ ROOMS = {
     "offers": "waiting_list",
     "patient_forms": "patients",
     "record_changes": "patients",
+    "system": "jobs",
     "visit_types": "doctors",
 }
 """Pages that belong to a link of another blueprint."""

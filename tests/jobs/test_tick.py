@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from service.domain import export_ledger, exports, job_runs
 from service.domain.actor import SYSTEM
-from service.jobs import health
+from service.jobs import health, schedule
 from service.models import Installation, JobRun
 from tests.by_hand import opened
 from tests.crowd import together
@@ -18,6 +18,7 @@ from tests.house import House, at
 from tests.jobs.conftest import Desk
 
 DAILY, MONTHLY, SHEETS = "send_daily_reminders", "generate_monthly_report", "write_day_sheets"
+BACKUP = "make_backup"
 Tick = Callable[[], Desk]
 
 
@@ -39,9 +40,9 @@ def test_at_eight_the_days_reminders_are_queued_once(house: House, tick: Tick) -
         tick()
         assert [row[0] for row in ledger(house, DAILY)] == ["2026-05-03"]
         clock.shift(60)
-        (sheets, month, run_id) = tick().runs
+        (backup, sheets, month, run_id) = tick().runs
         assert ledger(house, DAILY)[-1] == ("2026-05-04", "queued", "schedule", None)
-        assert tick().runs == [sheets, month, run_id], "queued again until somebody takes it, never opened again"
+        assert tick().runs == [backup, sheets, month, run_id], "queued again until taken, never opened again"
         assert len(ledger(house, DAILY)) == 2
 
 
@@ -90,7 +91,7 @@ def test_r3_some_days_switched_off_are_visible_and_today_is_caught_up(house: Hou
         ("2026-05-06", "skipped", "catchup", over),
         ("2026-05-07", "queued", "catchup", None),
     ]
-    assert len(desk.runs) == 5, "the three of 4 May, and today's two"
+    assert len(desk.runs) == 7, "the four of 4 May, and today's three"
 
 
 def test_what_was_due_before_the_clinic_began_is_not_made_up_for(house: House, tick: Tick) -> None:
@@ -119,6 +120,8 @@ def test_a_run_by_hand_after_the_hour_is_the_slot(house: House, tick: Tick) -> N
         assert house.wiring.tasks.execute(opened(house, DAILY)) is not None
         assert house.wiring.tasks.execute(opened(house, MONTHLY, "2026-04")) is not None
         assert house.wiring.tasks.execute(opened(house, SHEETS)) is not None
+        assert BACKUP in {row.job for row in schedule.table(house.settings)}
+        assert house.wiring.tasks.execute(opened(house, BACKUP)) is not None
         assert tick().runs == []
     assert [row[:3] for row in ledger(house, DAILY)] == [("2026-05-04", "done", "manual")]
     assert [row[:3] for row in ledger(house, MONTHLY)] == [("2026-04", "done", "manual")]

@@ -64,6 +64,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             *_messages(clinic),
             "/clinic-exports",
             f"/clinic-exports/{clinic.clinic_export}",
+            "/system",
             "/reports",
             f"/reports/{clinic.report}",
             f"/reports/{clinic.other_report}",

@@ -46,6 +46,8 @@ REMAKE = {"reason": "Notes came late", "seen": "2026-05-06T08:00:00+00:00"}
 ROUTES: dict[str, Expected] = {
     "static": Expected("/static/css/rounds.css", ANYONE, GET),
     "health.livez": Expected("/livez", ANYONE, GET),
+    "health.readyz": Expected("/readyz", ANYONE, GET),
+    "health.show_metrics": Expected("/metrics", ANYONE, GET),
     "home.home": Expected("/", ANYONE, {"GET": 303}),
     "setup.setup": Expected("/setup", ANYONE, {"GET": 404, "POST": 404}),
     "setup.fill_demo": Expected("/setup/demo", ANYONE, {"POST": 404}),
@@ -477,6 +479,8 @@ ROUTES: dict[str, Expected] = {
         "/doctors/{doctor}/covers/{cover}/removal", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN, once=True
     ),
     "jobs.index": Expected("/jobs", ADMIN, GET),
+    "system.show": Expected("/system", ADMIN, GET),
+    "system.problem": Expected("/system/problem.txt", ADMIN, GET),
     "jobs.run_now": Expected("/jobs/{job}/runs", ADMIN, {"POST": 303}, sees=ADMIN),
 }
 

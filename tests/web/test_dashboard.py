@@ -124,9 +124,32 @@ def test_the_busiest_hours_are_a_table_in_words_and_shades(clinic: Clinic) -> No
     assert f": {busiest}." in words(one(page, "#busy-hours + p"))
 
 
-def test_a_backup_that_nobody_set_up_is_said_so(clinic: Clinic) -> None:
-    page = parsed(clinic.browser("admin").get("/dashboard"))
-    assert "Backup not set up" in [words(one(line, "span:not(.pill)")) for line in page.select(".health li")]
+def health(browser: Browser) -> dict[str, str]:
+    """Each line of "is everything running?": its title, and its state with its words."""
+    found = [words(line) for line in parsed(browser.get("/dashboard")).select(".health li")]
+    return {title: line for line in found for title in ("Backup", "Messages") if f" {title} " in line}
+
+
+def test_a_backup_that_is_switched_off_is_said_so(clinic: Clinic, make_house: Callable[..., House]) -> None:
+    browser = make_house(backup={"folder": ""}).browser(email("admin"))
+    assert health(browser)["Backup"] == "Not yet Backup not set up"
+
+
+def test_o2_the_last_backup_is_said_with_its_visits_and_its_test(clinic: Clinic) -> None:
+    browser = clinic.browser("admin")
+    assert health(browser)["Backup"].startswith("Down Backup was due and has not started")
+    clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
+    said = health(browser)["Backup"]
+    assert said.startswith("Fine Backup last Wed 6 May, 10:00, 6 visits, ")
+    assert said.endswith(", restored in a test: yes")
+
+
+def test_a_second_folder_that_is_missing_is_said_so(clinic: Clinic, make_house: Callable[..., House]) -> None:
+    house = make_house(backup={"second_folder": "stick"})
+    house.wiring.tasks.execute(opened(house, "make_backup"))
+    said = health(house.browser(email("admin")))["Backup"]
+    assert said.startswith("Late Backup last Wed 6 May, 10:00, ")
+    assert said.endswith("the second folder is missing")
 
 
 def test_a_clinic_without_visits_has_figures_too(house: House) -> None:

@@ -155,7 +155,7 @@ def test_what_is_missing_stands_on_the_admins_home(clinic: Clinic) -> None:
     page = parsed(clinic.browser("admin").get("/dashboard"))
     health = [words(item) for item in page.select("ul.health li")]
     missing = [item for item in health if "the scheduler does not run" in item]
-    titles = ["Day sheets", "Daily reminders", "Monthly reports"]
+    titles = ["Backup", "Day sheets", "Daily reminders", "Monthly reports"]
     assert [item.split("was due")[0] for item in missing] == [f"Down {title} " for title in titles]
 
 

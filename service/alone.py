@@ -1,0 +1,31 @@
+"""One service a SQLite database: a second one, or a restore, is told where the first one runs."""
+
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from service.database import Database, DatabaseError
+from service.domain import installation
+from service.settings import Settings
+
+
+def only_one(settings: Settings) -> AbstractContextManager[object]:
+    """Held while the service runs. PostgreSQL may have several.
+
+    Raises DatabaseError naming the address of the one that runs, or when the folder cannot be written.
+    """
+    if not settings.database_url.startswith("sqlite:"):
+        return nullcontext()
+    file = Path(settings.database_url.removeprefix("sqlite:///"))
+    lock = FileLock(file.with_name(f"{file.name}.lock"), timeout=0)
+    try:
+        return lock.acquire()
+    except Timeout:
+        database = Database(settings.database_url)
+        with database.reading() as session:
+            address = installation.served_at(session)
+        database.close()
+        raise DatabaseError(f"Rounds is already running on {address} with this database.") from None
+    except OSError as error:
+        raise DatabaseError(f"The folder {file.parent} cannot be written: {error.strerror}.") from None

@@ -1,0 +1,169 @@
+"""Makes a backup: copy, pack, open again, check, count; only then does it get its name."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from service import __version__, clock
+from service.backups import archive, postgresql_copy, sealing, shelf, sqlite_copy, workroom
+from service.backups.archive import About, Keep
+from service.backups.errors import BackupError, NoRoom
+from service.database import Database, present_revision
+from service.settings import Settings
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Made:
+    """A backup that was made and tried out."""
+
+    file: Path
+    about: About
+    size: int
+    second: str | None
+    """How the second folder fared: `copied`, `missing`, `failed`; None where none is set."""
+
+    def as_outcome(self) -> dict[str, Any]:
+        """For the ledger."""
+        counts = self.about.counts
+        return {
+            "file": self.file.name,
+            "visits": counts.get("appointments", 0),
+            "patients": counts.get("patients", 0),
+            "bytes": self.size,
+            "tested": True,
+            "second": self.second,
+        }
+
+
+def make(
+    database: Database,
+    settings: Settings,
+    *,
+    kind: str = shelf.NIGHTLY,
+    output: Path | None = None,
+    keep: Keep = lambda: None,
+) -> Made:
+    """Back the database up, into the folder of backups or to `output`. Raises BackupError with nothing left behind.
+
+    `keep` is called between the parts; what it raises ends the work.
+    """
+    words = sealing.passphrase()
+    file = output or shelf.folder_of(settings) / shelf.new_name(kind, sealed=bool(words))
+    with in_words(file.parent), workroom.opened(file.parent) as room:
+        about, finished = _packed(database, settings, room, keep)
+        if words:
+            sealing.seal(finished, room / "sealed", words, keep)
+            finished.unlink()
+            finished = room / "sealed"
+        _try_out(finished, about, words, room, keep)
+        workroom.flush(finished)
+        workroom.give_to_owner_of(file.parent, finished)
+        os.replace(finished, file)
+        workroom.flush_folder(file.parent)
+    if output is None:
+        shelf.rotate(file.parent, settings.clinic.zone, file)
+    second = _second(settings, file) if output is None else None
+    log.info("backup made", file=file.name, bytes=file.stat().st_size, second=second)
+    return Made(file, about, file.stat().st_size, second)
+
+
+def _packed(database: Database, settings: Settings, room: Path, keep: Keep) -> tuple[About, Path]:
+    """The database as it is now, in one closed file of the work room."""
+    content = "rounds.db" if database.is_sqlite else "rounds.dump"
+    copied, finished = room / content, room / "packed"
+    made_at = clock.now()
+    if database.is_sqlite:
+        present = Path(database.engine.url.database or "")
+        if not present.exists():
+            raise BackupError("There is no database yet: nothing to back up.")
+        sqlite_copy.copy(present, copied)
+        counts, revision = sqlite_copy.counts(copied), sqlite_copy.revision(copied)
+    else:
+        counts, revision = postgresql_copy.copy(database, copied, keep), present_revision(database) or ""
+    keep()
+    about = About(made_at, __version__, revision, "sqlite" if database.is_sqlite else "postgresql", content, counts)
+    with os.fdopen(os.open(finished, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+        archive.pack(target, about, copied, _others(settings), keep)
+    copied.unlink()
+    return about, finished
+
+
+def _try_out(finished: Path, about: About, words: str, room: Path, keep: Keep) -> None:
+    """Take the backup out of its file again, as a restore would, and look at every page and row of it."""
+    said, copied = taken_out(finished, words, room, keep)
+    if said != about:
+        raise BackupError("The backup does not say what was put into it: check the disk.")
+    if about.database == "sqlite":
+        sqlite_copy.try_out(copied, about.revision, about.counts)
+    else:
+        postgresql_copy.try_out(copied, about.counts, keep)
+    keep()
+
+
+def taken_out(file: Path, words: str, room: Path, keep: Keep) -> tuple[About, Path]:
+    """The database in a backup, unsealed where it is sealed, written to a work room. Raises BackupError."""
+    plain = file
+    if sealing.is_sealed(file):
+        plain = room / "unsealed"
+        sealing.unseal(file, plain, words, keep)
+    with plain.open("rb") as source:
+        found = archive.unpack(source, room, keep)
+    if plain is not file:
+        plain.unlink()
+    return found
+
+
+def _others(settings: Settings) -> Mapping[str, Path]:
+    """What else is worth keeping: the settings. Exports and day sheets are made again from the database."""
+    file = settings.base / "config.toml"
+    return {file.name: file} if file.is_file() else {}
+
+
+def _second(settings: Settings, file: Path) -> str | None:
+    """Copy a backup to the second folder, a stick or a share, if there is one; its absence spoils nothing."""
+    folder = settings.second_backups
+    if folder is None:
+        return None
+    if not folder.is_dir():
+        log.warning("second backup folder missing", folder=str(folder))
+        return "missing"
+    try:
+        with workroom.opened(folder) as room:
+            archive.copy_file(file, room / file.name)
+            workroom.flush(room / file.name)
+            if not archive.same(file, room / file.name):
+                raise OSError(errno.EIO, "What was written reads differently")
+            os.replace(room / file.name, folder / file.name)
+        shelf.rotate(folder, settings.clinic.zone, file)
+    except OSError:
+        log.exception("second backup failed", folder=str(folder))
+        return "failed"
+    return "copied"
+
+
+@contextmanager
+def in_words(folder: Path) -> Iterator[None]:
+    """Say in a sentence what a disk or a database has against it."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if "full" in str(error):
+            raise NoRoom(_no_room(folder)) from None
+        raise BackupError(f"The database cannot be copied ({error}): check its disk, keep older backups.") from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoRoom(_no_room(folder)) from None
+        raise BackupError(f"{error.filename or folder} cannot be written: {error.strerror}.") from None
+
+
+def _no_room(folder: Path) -> str:
+    return f"The disk of {folder} has no room for a backup: free some space, or set [backup] folder to another disk."

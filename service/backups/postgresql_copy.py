@@ -1,0 +1,80 @@
+"""Copies of a PostgreSQL database by its own pg_dump, counted in the same state and read back to the last row."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sqlalchemy import func, select, text
+from sqlalchemy.engine import URL
+
+from service.backups.errors import BackupError
+from service.database import Database
+from service.models import Base
+
+NO_TOOLS = (
+    "A backup of PostgreSQL needs {tool}, which is not on this computer: install PostgreSQL's client programs, "
+    'or back the server up yourself and set [backup] folder = "".'
+)
+_copied = re.compile(r'COPY public\."?(\w+)"? ').match
+
+
+def copy(database: Database, target: Path, keep: Callable[[], None]) -> dict[str, int]:
+    """Dump the database to a file; returns how many rows each table had in the state that was dumped."""
+    dump = _tool("pg_dump")
+    with database.reading() as session:
+        snapshot = session.execute(text("SELECT pg_export_snapshot()")).scalar_one()
+        counted = {
+            table.name: session.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in Base.metadata.sorted_tables
+        }
+        keep()
+        target.touch(mode=0o600)
+        line = [dump, "--format=custom", "--no-owner", f"--snapshot={snapshot}", f"--file={target}"]
+        _run([*line, _address(database.engine.url)], database.engine.url)
+    return counted
+
+
+def try_out(file: Path, expected: Mapping[str, int], keep: Callable[[], None]) -> None:
+    """Read a dump to its last row and count what it holds. Raises BackupError when anything is amiss."""
+    line = [_tool("pg_restore"), "--data-only", "--file=-", str(file)]
+    found, table = dict.fromkeys(expected, 0), ""
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:  # noqa: S603
+        assert reading.stdout is not None
+        for row in reading.stdout:
+            if table and row != b"\\.\n":
+                found[table] = found.get(table, 0) + 1
+                continue
+            begun = None if table else _copied(row.decode("utf-8", "replace"))
+            table = begun[1] if begun else ""
+            keep()
+        _out, said = reading.communicate()
+    found.pop("alembic_version", None)
+    if reading.returncode != 0 or found != dict(expected):
+        raise BackupError(f"The dump cannot be read back, or does not hold what it should. {_last_line(said)}")
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise BackupError(NO_TOOLS.format(tool=name))
+    return found
+
+
+def _address(url: URL) -> str:
+    """The database's address for PostgreSQL's programs, without the password, which others could read off the line."""
+    return f"--dbname={url.set(drivername='postgresql', password=None).render_as_string(hide_password=False)}"
+
+
+def _run(line: list[str], url: URL) -> None:
+    secret = {"PGPASSWORD": str(url.password)} if url.password else {}
+    done = subprocess.run(line, env={**os.environ, **secret}, capture_output=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise BackupError(f"{Path(line[0]).name} could not make the backup: {_last_line(done.stderr)}")
+
+
+def _last_line(said: bytes) -> str:
+    lines = said.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else ""

@@ -1,0 +1,140 @@
+"""Puts a backup in the present database's place: all is prepared beside it, then one rename makes the change."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from sqlalchemy.orm import Session
+
+from service import clock, database
+from service.backups import making, sealing, shelf, sqlite_copy, workroom
+from service.backups.archive import About
+from service.backups.errors import BackupError, NoRoom
+from service.database import Database
+from service.settings import Settings
+
+log = structlog.get_logger()
+ON_POSTGRESQL = (
+    "On PostgreSQL a backup is restored with its own programs: stop Rounds, unpack rounds.dump from the ZIP file, then "
+    "pg_restore --clean --if-exists --single-transaction --dbname=NAME rounds.dump"
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A backup that was unpacked and passed its trial; nothing is changed yet."""
+
+    about: About
+    copy: Path
+    """The database taken out of it, in a work room beside the present one."""
+    present: Path
+    """Where it is to go."""
+
+
+@contextmanager
+def opened(file: Path, settings: Settings, ask: Callable[[], str] = lambda: "") -> Iterator[Found]:
+    """A backup taken out of its file and tried out. Raises BackupError for one that cannot be restored here.
+
+    `ask` is called for the passphrase of a sealed one when the environment has none.
+    """
+    if not settings.database_url.startswith("sqlite:"):
+        raise BackupError(ON_POSTGRESQL)
+    if not file.is_file():
+        raise BackupError(f"There is no file {file}.")
+    present = Path(settings.database_url.removeprefix("sqlite:///"))
+    with making.in_words(present.parent), workroom.opened(present.parent) as room:
+        words = (sealing.passphrase() or ask()) if sealing.is_sealed(file) else ""
+        about, copy = making.taken_out(file, words, room, lambda: None)
+        if about.database != "sqlite":
+            raise BackupError("This backup is of a PostgreSQL database and [database] url names a SQLite file.")
+        if about.revision > database.newest_revision():
+            raise BackupError(
+                f"This backup was made by a newer version of Rounds (revision {about.revision}, this program knows "
+                f"{database.newest_revision()}): restore it with the newer program."
+            )
+        sqlite_copy.try_out(copy, about.revision, about.counts)
+        yield Found(about, copy, present)
+
+
+def put_in_place(found: Found, settings: Settings, settle: Callable[[Session], None]) -> Path | None:
+    """Bring the copy to this version, `settle` what must not go on as it was, and swap; returns where the present
+    state is kept, None when there was none.
+
+    A kill at any point leaves the present database or the restored one. Raises DatabaseError.
+    """
+    copy = Database(f"sqlite:///{found.copy}")
+    try:
+        database.migrate(copy)
+        with copy.transaction() as session:
+            settle(session)
+    finally:
+        copy.close()
+    _make_one_file(found.copy)
+    aside = _keep_present(found.present, settings)
+    _like_present(found.present, found.copy)
+    workroom.flush(found.copy)
+    _without_log(found.present)
+    os.replace(found.copy, found.present)
+    workroom.flush_folder(found.present.parent)
+    log.info("backup restored", made_at=found.about.made_at.isoformat(), kept=str(aside))
+    return aside
+
+
+def _keep_present(present: Path, settings: Settings) -> Path | None:
+    """The present state as a backup of its own, or as bare files when it is too damaged for one."""
+    if not present.exists():
+        return None
+    now = Database(f"sqlite:///{present}")
+    try:
+        return making.make(now, settings, kind=shelf.BEFORE_RESTORE).file
+    except NoRoom:
+        raise
+    except BackupError:
+        log.warning("the present database is damaged: its files are kept as they are")
+    finally:
+        now.close()
+    folder = shelf.folder_of(settings) / f"damaged-{clock.now():%Y-%m-%dT%H%M%SZ}"
+    folder.mkdir(mode=0o700)
+    for file in (present, *_log_of(present)):
+        if file.exists():
+            shutil.copy2(file, folder / file.name)
+    return folder
+
+
+def _make_one_file(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+
+
+def _without_log(present: Path) -> None:
+    """Bring what stands in the present database's log into it: the log must not be laid over the restored one."""
+    if not present.exists():
+        return
+    held = "Another program holds the database: close it, then try again."
+    try:
+        with closing(sqlite3.connect(present)) as connection:
+            if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise BackupError(held)
+    except sqlite3.OperationalError:
+        raise BackupError(held) from None
+    except sqlite3.DatabaseError:
+        log.warning("the present database's log cannot be read: it is kept with the damaged files")
+    for file in _log_of(present):
+        file.unlink(missing_ok=True)
+
+
+def _log_of(present: Path) -> tuple[Path, Path]:
+    return present.with_name(f"{present.name}-wal"), present.with_name(f"{present.name}-shm")
+
+
+def _like_present(present: Path, copy: Path) -> None:
+    """Give the restored file the owner and mode of the present one, or the owner of its folder."""
+    if present.exists():
+        shutil.copymode(present, copy)
+    workroom.give_to_owner_of(present if present.exists() else present.parent, copy)

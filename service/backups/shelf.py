@@ -1,0 +1,120 @@
+"""The folder of backups: the names of its files, and which of them are kept."""
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from service import clock
+from service.backups import workroom
+from service.backups.errors import BackupError
+from service.settings import Settings
+
+NIGHTLY = "nightly"
+BEFORE_UPGRADE = "before-upgrade"
+BEFORE_RESTORE = "before-restore"
+SPECIAL_KEPT = 3
+"""How many of those before an upgrade, and of those before a restore, are kept besides."""
+PERIODS = (("%Y-%m-%d", 7), ("%G-%V", 4), ("%Y-%m", 12))
+"""Days, weeks, months: so many of each that have a backup keep their latest."""
+
+_name = re.compile(
+    r"rounds-(\d{4}-\d\d-\d\dT\d{6}Z)-[0-9a-f]{4}(?:-(before-upgrade|before-restore))?\.zip(?:\.sealed)?", re.ASCII
+).fullmatch
+_STAMP = "%Y-%m-%dT%H%M%SZ"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A backup that lies in the folder."""
+
+    file: Path
+    made_at: datetime
+    kind: str
+
+    @property
+    def size(self) -> int:
+        """In bytes; 0 when it has just been removed."""
+        try:
+            return self.file.stat().st_size
+        except OSError:
+            return 0
+
+
+def folder_of(settings: Settings) -> Path:
+    """The folder of backups, made when it is missing, closed to other users of the computer. Raises BackupError."""
+    folder = settings.backups
+    try:
+        is_new = not folder.exists()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_new:
+            workroom.give_to_owner_of(folder.parent, folder)
+        if os.name != "nt":
+            folder.chmod(0o700)
+    except OSError as error:
+        raise BackupError(
+            f"The folder of backups {folder} cannot be made or closed to others ({error.strerror}): "
+            "check who owns it, or set [backup] folder to another one."
+        ) from None
+    return folder
+
+
+def new_name(kind: str, *, sealed: bool) -> str:
+    """A name for a backup made now."""
+    mark = "" if kind == NIGHTLY else f"-{kind}"
+    return f"rounds-{clock.now():{_STAMP}}-{secrets.token_hex(2)}{mark}.zip{'.sealed' if sealed else ''}"
+
+
+def kept(folder: Path) -> Sequence[Kept]:
+    """The backups in a folder, newest first; other files are none of our business."""
+    found = []
+    try:
+        files = list(folder.iterdir())
+    except OSError:
+        return []
+    for file in files:
+        named = _name(file.name)
+        if named:
+            made_at = datetime.strptime(named[1], _STAMP).replace(tzinfo=UTC)
+            found.append(Kept(file, made_at, named[2] or NIGHTLY))
+    return sorted(found, key=lambda one: (one.made_at, one.file.name), reverse=True)
+
+
+def rotate(folder: Path, zone: ZoneInfo, just_made: Path) -> int:
+    """Remove the backups whose time is over; returns how many."""
+    removed = 0
+    for one in outdated(kept(folder), zone):
+        if one.file.name != just_made.name:
+            try:
+                one.file.unlink(missing_ok=True)
+            except OSError:  # somebody copies it just now (Windows): the next night takes it
+                continue
+            removed += 1
+    return removed
+
+
+def outdated(backups: Sequence[Kept], zone: ZoneInfo) -> Iterable[Kept]:
+    """Those that neither a day, a week nor a month keeps, by the clinic's calendar.
+
+    Periods without a backup do not count, so a computer that was off for months loses nothing. A day keeps its
+    first one too: what went wrong in the morning must not be all that is left of it. Backups from the future,
+    made while the clock was wrong, push nothing out.
+    """
+    true_ones = [one for one in backups if one.made_at <= clock.now() + timedelta(days=1)]
+    keep: set[Path] = set()
+    for kind in (BEFORE_UPGRADE, BEFORE_RESTORE):
+        keep.update(one.file for one in [one for one in true_ones if one.kind == kind][:SPECIAL_KEPT])
+    for number, (period, most) in enumerate(PERIODS):
+        groups: dict[str, list[Path]] = {}
+        for one in true_ones:
+            if one.kind == NIGHTLY:
+                groups.setdefault(f"{one.made_at.astimezone(zone):{period}}", []).append(one.file)
+        for group in list(groups.values())[:most]:
+            keep.add(group[0])
+            if number == 0:
+                keep.add(group[-1])
+    return [one for one in true_ones if one.file not in keep]

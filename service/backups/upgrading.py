@@ -1,0 +1,38 @@
+"""A newer program backs the database up before it changes it."""
+
+import structlog
+
+from service import database
+from service.backups import making, shelf
+from service.backups.errors import BackupError
+from service.database import Database
+from service.settings import Settings
+
+log = structlog.get_logger()
+
+
+def migrate(db: Database, settings: Settings) -> str:
+    """Bring the database to this version and return its revision; one that holds data is backed up first.
+
+    Raises DatabaseError, with the database as it was, when that backup cannot be made. Without a folder of backups,
+    or without the programs PostgreSQL needs for one, it goes on: there somebody else sees to backups.
+    """
+    database.check(db)
+    present = database.present_revision(db)
+    if present is not None and present != database.newest_revision():
+        _back_up_first(db, settings, present)
+    return database.migrate(db)
+
+
+def _back_up_first(db: Database, settings: Settings, present: str) -> None:
+    if not settings.backup.folder:
+        log.warning("upgrade without a backup: [backup] folder is empty", revision=present)
+        return
+    try:
+        made = making.make(db, settings, kind=shelf.BEFORE_UPGRADE)
+    except BackupError as error:
+        if not db.is_sqlite:
+            log.warning("upgrade without a backup", why=str(error), revision=present)
+            return
+        raise BackupError(f"The database was not upgraded, because it could not be backed up first. {error}") from None
+    log.info("backed up before the upgrade", file=made.file.name, revision=present)

@@ -1,0 +1,22 @@
+"""Today's turns of jobs that write to people are left out after a restore: they may have gone out already."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain import job_runs, restored
+from service.domain.restored import Settled
+from service.jobs import schedule
+from service.settings import Settings
+
+
+def settle(session: Session, settings: Settings, made_at: datetime) -> Settled:
+    """Close what a database restored from a backup of `made_at` must not go on with."""
+    now, zone = clock.now(), settings.clinic.zone
+    for row in schedule.table(settings):
+        day = schedule.due_day(row, now, zone)
+        due = schedule.slot(row, day, zone)
+        if row.writes_to_people and day == clock.today(zone):
+            job_runs.leave_out(session, row.job, due.name, due_at=due.due_at, why="restored")
+    return restored.settle(session, zone, made_at)

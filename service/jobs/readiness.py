@@ -1,0 +1,101 @@
+"""Is the service ready? It writes to the database, looks at disk, heartbeat, waiting messages and the last backup."""
+
+import shutil
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from service import clock, database
+from service.database import Database
+from service.domain import installation, job_runs, messages
+from service.jobs import last_backup, schedule
+from service.jobs.health import Check
+from service.settings import Settings
+from service.translation import gettext as _
+
+NO_ROOM = 5_000_000
+LITTLE_ROOM = 500_000_000
+"""Bytes: below the first nothing may be written any more, below the second somebody should make room."""
+SILENT = timedelta(minutes=2)
+"""Four ticks."""
+STUCK = timedelta(minutes=15)
+OLD_BACKUP = timedelta(days=3)
+
+
+def is_ready(checks: Sequence[Check]) -> bool:
+    """Whether nothing is down; what is late wants a person, but the service works."""
+    return all(check.state != "down" for check in checks)
+
+
+def checks(db: Database, settings: Settings) -> list[Check]:
+    """Each part, ok, late or down, in words that name nobody."""
+    written = [_written(db), _disk(settings)]
+    try:
+        with db.reading() as session:
+            return [*written, _scheduler(session), _messages(session, settings), _backup(session, settings)]
+    except DBAPIError as error:
+        return [*written, Check(_("Reading"), "down", database.explain(error))]
+
+
+def room(settings: Settings) -> int:
+    """Free bytes on the disk of the database's file; on PostgreSQL, of the exports."""
+    is_file = settings.database_url.startswith("sqlite:")
+    return shutil.disk_usage(_database_folder(settings) if is_file else settings.base).free
+
+
+def _database_folder(settings: Settings) -> Path:
+    return Path(settings.database_url.removeprefix("sqlite:///")).parent
+
+
+def _written(db: Database) -> Check:
+    title = _("Database")
+    try:
+        with db.transaction() as session:
+            installation.note_check(session)
+    except DBAPIError as error:
+        return Check(title, "down", database.explain(error))
+    return Check(title, "ok", _("can be read and written"))
+
+
+def _disk(settings: Settings) -> Check:
+    free = room(settings)
+    words = _("%(size)s free") % {"size": last_backup.size(free)}
+    if free < NO_ROOM:
+        return Check(_("Disk"), "down", _("full: %(words)s; make room") % {"words": words})
+    return Check(_("Disk"), "late" if free < LITTLE_ROOM else "ok", words)
+
+
+def _scheduler(session: Session) -> Check:
+    title, ticked_at = _("Scheduler"), installation.ticked_at(session)
+    if ticked_at is None:
+        return Check(title, "late", _("has not ticked yet"))
+    if abs(clock.now() - ticked_at) > SILENT:
+        return Check(title, "down", _("has stopped ticking: start the service again"))
+    return Check(title, "ok", _("ticks"))
+
+
+def _messages(session: Session, settings: Settings) -> Check:
+    title, oldest = _("Messages"), messages.oldest_due(session)
+    if oldest is None or settings.messages.hold:
+        return Check(title, "ok", _("none waits that should have left"))
+    minutes = int((clock.now() - oldest).total_seconds() // 60)
+    words = _("the oldest should have left %(minutes)s minutes ago") % {"minutes": minutes}
+    return Check(title, "down" if clock.now() - oldest > STUCK else "ok", words)
+
+
+def _backup(session: Session, settings: Settings) -> Check:
+    title = _("Backup")
+    if not settings.backup.folder:
+        return Check(title, "late", _("not set up"))
+    last = job_runs.latest_done(session, schedule.BACKUP)
+    if last is None or last.finished_at is None:
+        first = job_runs.first_opened_at(session, schedule.BACKUP)
+        old = first is not None and clock.now() - first > OLD_BACKUP
+        return Check(title, "down" if old else "late", _("none was made yet"))
+    old = clock.now() - last.finished_at > OLD_BACKUP
+    words = last_backup.last_in_words(last, settings.clinic)
+    state = "late" if last_backup.lacks_second(last.outcome or {}) else "ok"
+    return Check(title, "down" if old else state, words)

@@ -1,0 +1,1 @@
+"""Backups: made, tried out, kept, restored."""

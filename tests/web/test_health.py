@@ -1,0 +1,208 @@
+"""O4: /readyz and /metrics say how the service is, to whom they may, and name no patient."""
+
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from service.domain import installation
+from service.jobs import readiness
+from service.models import Installation, Message, Patient
+from tests.faults.disks import disk, fill
+from tests.house import House, build
+from tests.web.clinic import NOW, PEOPLE, Clinic, minutes, opened
+
+
+class Idle:
+    """A queue that takes nothing."""
+
+    def run(self, run_id: int) -> None: ...
+    def export(self, export_id: str) -> None: ...
+    def export_clinic(self, export_id: str) -> None: ...
+    def deliver(self) -> None: ...
+    def posted(self) -> None: ...
+    def start(self) -> None: ...
+    def stop(self, seconds: float) -> bool:
+        return True
+
+
+def asked(house: House, path: str = "/readyz", **more: Any) -> tuple[int, str]:
+    answer = house.app.test_client().get(path, **more)
+    return answer.status_code, answer.get_data(as_text=True)
+
+
+def test_o4_a_service_that_works_is_ready_and_says_why(clinic: Clinic) -> None:
+    clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
+    clinic.house.wiring.tasks.tick(Idle())
+    status, text = asked(clinic.house)
+    assert status == 200
+    assert text.splitlines()[0] == "ready"
+    assert [line.split(": ")[:2] for line in text.splitlines()[1:]] == [
+        ["ok", "Database"],
+        [text.splitlines()[2].split(":")[0], "Disk"],
+        ["ok", "Scheduler"],
+        ["ok", "Messages"],
+        ["ok", "Backup"],
+    ]
+    with clinic.house.reading() as session:
+        assert session.query(Installation.checked_at).scalar() == NOW, "it writes"
+
+
+def test_o4_a_scheduler_that_stands_still_is_not_ready(clinic: Clinic) -> None:
+    clinic.house.wiring.tasks.tick(Idle())
+    clinic.clock.shift(110)
+    assert asked(clinic.house)[0] == 200
+    clinic.clock.shift(15)
+    status, text = asked(clinic.house)
+    assert (status, text.splitlines()[0]) == (503, "not ready")
+    assert "down: Scheduler: has stopped ticking" in text
+    clinic.house.wiring.tasks.tick(Idle())
+    assert asked(clinic.house)[0] == 200
+
+
+def waiting(clinic: Clinic, **values: object) -> None:
+    with clinic.house.writing() as session:
+        session.add(
+            Message(
+                appointment_id=clinic.later,
+                patient_id=clinic.pia,
+                starts_at=NOW + timedelta(days=1),
+                rule="daily_reminder",
+                channel="console",
+                recipient="pia@clinic.example",
+                due_at=NOW,
+                lease_until=NOW,
+                created_at=NOW,
+                **values,
+            )
+        )
+
+
+@pytest.mark.parametrize(("late", "status"), [(14, 200), (16, 503)])
+def test_o4_a_message_that_should_have_left_a_quarter_of_an_hour_ago_is_not_ready(
+    clinic: Clinic, late: int, status: int
+) -> None:
+    waiting(clinic)
+    clinic.clock.shift(minutes(late))
+    clinic.house.wiring.tasks.tick(Idle())
+    found, text = asked(clinic.house)
+    assert (found, f"{late} minutes ago" in text) == (status, True)
+
+
+def test_o4_messages_that_are_held_or_paused_wait_on_purpose(clinic: Clinic) -> None:
+    waiting(clinic, held_at=NOW)
+    clinic.clock.shift(minutes(30))
+    clinic.house.wiring.tasks.tick(Idle())
+    assert asked(clinic.house)[0] == 200
+    with clinic.house.writing() as session:
+        session.execute(update(Message).values(held_at=None))
+        session.execute(update(Installation).values(messages_paused_at=NOW))
+    assert asked(clinic.house)[0] == 200
+
+
+def test_o4_three_days_without_a_backup_are_not_ready(clinic: Clinic) -> None:
+    clinic.house.wiring.tasks.tick(Idle())
+    assert "late: Backup: none was made yet" in asked(clinic.house)[1]
+    clinic.clock.shift(timedelta(days=3, minutes=1))
+    clinic.house.wiring.tasks.tick(Idle())
+    assert "down: Backup: none was made yet" in asked(clinic.house)[1]
+    clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
+    assert asked(clinic.house)[0] == 200
+    clinic.clock.shift(timedelta(days=3, minutes=1))
+    clinic.house.wiring.tasks.tick(Idle())
+    assert "down: Backup: last Sat 9 May, 10:01" in asked(clinic.house)[1]
+
+
+def test_f9_a_database_somebody_holds_is_not_ready_and_says_so(clinic: Clinic) -> None:
+    with closing(sqlite3.connect(clinic.house.settings.base / "rounds.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        status, text = asked(clinic.house)
+    assert status == 503
+    assert "down: Database: Another program holds the database" in text
+    assert asked(clinic.house)[0] == 200
+
+
+def test_o4_a_full_disk_is_not_ready_though_pages_can_be_read(
+    clinic: Clinic, tmp_path_factory: pytest.TempPathFactory, migrated: object
+) -> None:
+    with disk(tmp_path_factory.mktemp("disks") / "small", "12m") as small:
+        shutil.copy(str(migrated), small / "rounds.db")
+        house = build(small)
+        assert asked(house)[0] == 200
+        fill(small)
+        status, text = asked(house)
+        assert status == 503
+        assert "down: Disk: full" in text
+        (small / "somebody-elses-film").unlink()
+        assert asked(house)[0] == 200
+        house.wiring.database.close()
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"environ_base": {"REMOTE_ADDR": "192.168.1.7"}},
+        {"environ_base": {"REMOTE_ADDR": "127.0.0.1"}, "headers": {"Host": "192.168.1.2"}},
+        {"environ_base": {"REMOTE_ADDR": "192.168.1.7"}, "headers": {"Authorization": "Bearer guess"}},
+        {"environ_base": {"REMOTE_ADDR": "192.168.1.7"}, "headers": {"Authorization": "Bearer "}},
+    ],
+)
+def test_o4_others_learn_only_whether_it_is_ready(clinic: Clinic, path: str, more: dict[str, object]) -> None:
+    status, text = asked(clinic.house, path, **more)
+    assert (status, text) == (200, "ready\n") if path == "/readyz" else status == 403
+
+
+def test_o4_a_monitor_with_the_token_may_ask_from_elsewhere(clinic: Clinic) -> None:
+    house = House(replace(clinic.house.wiring, metrics_token="a long token of the monitor"))
+    more: dict[str, Any] = {
+        "environ_base": {"REMOTE_ADDR": "192.168.1.7"},
+        "headers": {"Authorization": "Bearer a long token of the monitor"},
+    }
+    assert "Scheduler" in asked(house, **more)[1]
+    assert asked(house, "/metrics", **more)[0] == 200
+
+
+def test_o4_metrics_count_by_route_and_state_and_name_nobody(clinic: Clinic) -> None:
+    browser = clinic.browser("receptionist")
+    assert browser.get(f"/patients/{clinic.pia}").status_code == 200
+    waiting(clinic)
+    clinic.house.wiring.tasks.tick(Idle())
+    clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
+    status, text = asked(clinic.house, "/metrics")
+    assert status == 200
+    for line in (
+        'rounds_messages{status="queued"} 1.0',
+        'rounds_http_requests_total{method="GET",route="patients.record",status="200"} 1.0',
+        f'rounds_job_done_timestamp_seconds{{job="make_backup"}} {NOW.timestamp():.9e}',
+        'rounds_check_ok{check="Scheduler"} 1.0',
+    ):
+        assert line in text.splitlines() or line.split("} ")[0] in text, line
+    with clinic.house.reading() as session:
+        names = {name for (name,) in session.query(Patient.name)}
+    labels = set(re.findall(r'\w+="([^"]*)"', text))
+    assert not labels & names
+    assert not [label for label in labels if "@" in label or "/" in label]
+    assert not any(person in text for person in PEOPLE if " " in person)
+
+
+def test_the_heartbeat_is_noted_by_each_tick(house: House) -> None:
+    with house.reading() as session:
+        assert installation.ticked_at(session) is None
+    house.wiring.tasks.tick(Idle())
+    with house.reading() as session:
+        assert installation.ticked_at(session) is not None
+    assert readiness.is_ready(readiness.checks(house.wiring.database, house.settings))
+
+
+def test_a_switched_off_backup_is_late_not_down(make_house: Callable[..., House]) -> None:
+    house = make_house(backup={"folder": ""})
+    found = {check.title: check.state for check in readiness.checks(house.wiring.database, house.settings)}
+    assert found["Backup"] == "late"
