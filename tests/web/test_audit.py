@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from sqlalchemy import select
@@ -9,6 +10,8 @@ from sqlalchemy import select
 from service.domain import audit, guardians
 from service.domain.actor import Actor
 from service.models import AuditDetail, AuditEntry, Patient
+from service.settings import ROOT
+from service.web import audit_words
 from tests.house import Browser
 from tests.web.clinic import Clinic, minutes
 from tests.web.reading import one, parsed, words
@@ -194,3 +197,11 @@ def test_l4_ones_own_looks_are_not_listed_but_another_guardians_are(clinic: Clin
     found = looks(clinic.browser("patient"), clinic.pia)
     assert any("Mia Ahorn · Patient read the history" in line for line in found)
     assert not [line for line in found if "Pia Ahorn" in line]
+
+
+def test_every_act_that_is_put_on_record_has_words() -> None:
+    written = re.compile(r"""(?:audit\.record|_note)\(\s*session, [\w.]+, "([\w.-]+)\"""")
+    source = (file.read_text(encoding="utf-8") for file in (ROOT / "service" / "domain").glob("*.py"))
+    acts = {act for text in source for act in written.findall(text)}
+    assert len(acts) > 60
+    assert sorted(act for act in acts if audit_words.act(act) == act.replace("_", " ").replace(".", ": ")) == []
