@@ -18,6 +18,7 @@ from service.models import (
     Message,
     Patient,
     Report,
+    ReportVersion,
     Treatment,
     TreatmentVersion,
     User,
@@ -91,6 +92,17 @@ def test_o9_without_the_tick_nothing_happens(clinic: Clinic) -> None:
     assert clinic.house.count(Patient, Patient.erased_at.is_not(None)) == 0
 
 
+def _naming(clinic: Clinic) -> list[Message]:
+    """Messages to others that tell of Pia: a relative's, a morning sheet's, and one to her account."""
+    when = at("2026-05-06 06:00")
+    told = {"channel": "console", "status": "sent", "due_at": when, "lease_until": when, "created_at": when}
+    return [
+        Message(rule="daily_reminder", patient_id=clinic.otto, body="Otto Birke: 10:00\n  Pia Ahorn: 10:30", **told),
+        Message(rule="morning_sheet", recipient="desk@clinic.example", body="Pia Ahorn, +49 30 5550199", **told),
+        Message(rule="export_ready", user_id=clinic.people["patient"].user_id, body="Dear Pia", **told),
+    ]
+
+
 def filled(clinic: Clinic) -> list[str]:
     """Pia's record with something in every place that is about her; returns the texts to look for afterwards."""
     house, doll = clinic.house, clinic.people["doctor"].doctor_id
@@ -123,7 +135,20 @@ def filled(clinic: Clinic) -> list[str]:
                 sent_at=at("2026-05-06 06:00"),
             )
         )
+        session.add_all(_naming(clinic))
     reported(house, doll, "2026-04")
+    with house.writing() as session:
+        report = session.get_one(Report, clinic.report)
+        session.add(
+            ReportVersion(
+                doctor_id=report.doctor_id,
+                month=report.month,
+                content=report.content,
+                created_at=report.created_at,
+                replaced_at=LATER,
+                reason="Counted anew",
+            )
+        )
     trust.opened(
         house, clinic.people["other doctor"].doctor_id, clinic.pia, "Fainted near Ahorn", at("2026-05-01 07:00")
     )

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select,
 from sqlalchemy.orm import Session, undefer
 from sqlalchemy.orm.attributes import flag_modified
 
-from service import clock
+from service import clock, rendering
 from service.domain import audit, legal_holds, patient_records, sessions, user_tokens
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden
@@ -28,9 +28,11 @@ from service.models import (
     Guardian,
     LegalHold,
     Message,
+    MessageLink,
     Patient,
     RecoveryCode,
     Report,
+    ReportVersion,
     SecondFactor,
     SignIn,
     Treatment,
@@ -127,6 +129,7 @@ def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: 
     _erase_texts(session, ids)
     patient_records.close_waiting(session, patient_id)
     accounts = _erase_accounts(session, actor, ids)
+    _silence(session, ids, accounts)
     now = clock.now()
     for row in session.scalars(select(Patient).where(Patient.id.in_(ids))):
         row.name = pseudonym(patient_id)
@@ -145,15 +148,13 @@ def _month(at: datetime, zone: ZoneInfo) -> str:
 
 
 def _erase_texts(session: Session, ids: Sequence[int]) -> None:
-    """Treatments go; what stays of visits, messages and exports are times and states."""
+    """Treatments go; what stays of visits and exports are times and states."""
     theirs = select(Appointment.id).where(Appointment.patient_id.in_(ids))
     treatments = select(Treatment.id).where(Treatment.appointment_id.in_(theirs))
     _do(session, delete(TreatmentVersion).where(TreatmentVersion.treatment_id.in_(treatments)))
     _do(session, delete(Treatment).where(Treatment.appointment_id.in_(theirs)))
     nothing: dict[str, Any] = {"reason": "", "cancellation_reason": None, "overbooking_reason": None}
     _do(session, update(Appointment).where(Appointment.patient_id.in_(ids)).values(nothing))
-    silent = {"recipient": None, "subject": None, "body": None, "last_error": None}
-    _do(session, update(Message).where(Message.patient_id.in_(ids)).values(silent))
     _do(session, update(WaitingEntry).where(WaitingEntry.patient_id.in_(ids)).values(note=""))
     files = (or_(Export.patient_id.in_(ids), Export.patient_id.is_(None)), Export.status == "available")
     _do(session, update(Export).where(*files).values(status="expired", expires_at=clock.now()))
@@ -161,11 +162,24 @@ def _erase_texts(session: Session, ids: Sequence[int]) -> None:
     _do(session, update(LegalHold).where(LegalHold.patient_id.in_(ids)).values(reason=""))
 
 
+def _silence(session: Session, ids: Sequence[int], accounts: Sequence[int]) -> None:
+    """Empty the messages to them, and all that name them: a relative's who shares the address, a morning sheet."""
+    names = session.scalars(select(Patient.name).where(Patient.id.in_(ids))).all()
+    named = (Message.body.contains(rendering.one_line(name), autoescape=True) for name in names)
+    theirs = or_(Message.patient_id.in_(ids), Message.user_id.in_(accounts), *named)
+    silent = {"recipient": None, "subject": None, "body": None, "last_error": None}
+    _do(session, update(Message).where(theirs).values(silent))
+    _do(session, delete(MessageLink).where(MessageLink.patient_id.in_(ids)))
+
+
 def _erase_reports(session: Session, patient_id: int, ids: Sequence[int], months: set[tuple[int, str]]) -> None:
     """Put the pseudonym into the kept reports of the months with a visit, and take the texts out."""
     doctors = {doctor_id for doctor_id, _month in months}
-    reports = select(Report).options(undefer(Report.content)).where(Report.doctor_id.in_(doctors))
-    for report in session.scalars(reports):
+    kept: list[Report | ReportVersion] = []
+    for table in (Report, ReportVersion):
+        query = select(table).options(undefer(table.content)).where(table.doctor_id.in_(doctors))
+        kept += session.scalars(query)
+    for report in kept:
         if (report.doctor_id, report.month) in months and _hide(report.content, pseudonym(patient_id), set(ids)):
             flag_modified(report, "content")
 
