@@ -11,6 +11,7 @@ from service.domain.actor import Actor, Role
 from service.translation import gettext as _
 
 ROOMS = {
+    "audit": "jobs",
     "clinic_reports": "reports",
     "clinic_exports": "jobs",
     "day_sheet": "today",
@@ -63,12 +64,10 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
         doctors = _entry(_("Doctors"), "doctors.index", "heart-pulse")
         told = _entry(_("Messages"), "messages.index", "envelope", message_log.to_do(session))
         users = _entry(_("Users"), "users.index", "person-gear")
-        running = _entry(_("Jobs"), "jobs.index", "clock-history")
-        unseen = emergencies.count_unseen(context.reading())
-        watched = _entry(_("Audit"), "audit.index", "shield-lock", unseen)
+        running = _entry(_("System"), "jobs.index", "clock-history", emergencies.count_unseen(session))
         return [
-            {"title": None, "entries": [dashboard, today, calendar, people, told, reports]},
-            {"title": _("Running it"), "entries": [doctors, users, running, watched]},
+            {"title": None, "entries": [dashboard, today, people, told, reports]},
+            {"title": _("Running it"), "entries": [doctors, users, running]},
         ]
     open_visits = outcomes.count_to_complete(session, actor)
     away = _entry(_("Time off"), "time_off.index", "calendar-x")
@@ -81,10 +80,9 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
     complete = _entry(_("To complete"), "outcomes.to_complete", "check-circle", open_visits)
     told = _entry(_("Messages"), "messages.index", "envelope", message_log.to_do(session))
     hours = _entry(_("Doctors' hours"), "doctors.index", "clock-history")
-    figures = _entry(_("The day in figures"), "figures.show", "speedometer2")
     return [
         {"title": None, "entries": [today, calendar, people, told, waiting, complete]},
-        {"title": _("Clinic"), "entries": [hours, away, figures]},
+        {"title": _("Clinic"), "entries": [hours, away]},
     ]
 
 
