@@ -1,8 +1,8 @@
-# make run | test | lint | bench | soak | lock: a fresh machine needs nothing else by hand.
+# make run | test | lint | audit | bench | soak | lock: a fresh machine needs nothing else by hand.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test lint bench soak lock
+.PHONY: install install-dev run test lint audit bench soak lock
 
 install: .venv/.installed
 
@@ -28,6 +28,9 @@ lint: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: install-dev
+	$(BIN)/python -m tests.audit_dependencies
 
 bench: install-dev
 	$(BIN)/python -m bench

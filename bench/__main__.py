@@ -7,17 +7,30 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from bench import booking, dashboard, export_history, machine, month_reports, press, scale, start
+from bench import (
+    booking,
+    dashboard,
+    export_crowd,
+    export_history,
+    machine,
+    messages,
+    month_reports,
+    press,
+    scale,
+    start,
+)
 from bench.clinics import Bench
 from bench.table import Row, as_markdown
 
 BENCHES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "export": export_history.rows,
+    "crowd": export_crowd.rows,
     "dashboard": dashboard.rows,
     "reports": month_reports.rows,
     "press": press.rows,
     "start": start.rows,
     "booking": booking.rows,
+    "messages": messages.rows,
     "scale": scale.rows,
 }
 

@@ -63,7 +63,7 @@ def _signed_in(clinic: Clinic) -> list[str]:
             clinic.ask("SELECT id FROM users WHERE email = ?", f"patient{number}@demo.example")
             for number in range(1, CLIENTS + 1)
         ]
-        tokens = [sessions.begin(session, user, "127.0.0.1", 12, replaces="") for user in users]
+        tokens = [sessions.begin(session, user, "127.0.0.1", settings.security, replaces="").token for user in users]
     database.close()
     return tokens
 

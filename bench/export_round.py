@@ -9,7 +9,8 @@ from bench import bare_export, memory
 from bench.clinics import Clinic
 from bench.export_data import PATIENT
 from service.database import Database
-from service.domain import exports
+from service.domain import export_files
+from service.domain.export_files import ONE_TABLE
 from service.settings import load
 
 
@@ -18,7 +19,7 @@ def ours(clinic: Clinic, file: Path) -> int:
     settings = load(clinic.config)
     database = Database(settings.database_url)
     with database.reading() as session:
-        return exports.produce(session, PATIENT, file, settings.clinic.zone)
+        return export_files.produce(session, PATIENT, ONE_TABLE, file, settings.clinic)
 
 
 def main() -> None:

@@ -33,8 +33,10 @@ def fill(clinic: Clinic, patients: int) -> list[str]:
                 session.add(Appointment(id=visit, doctor_id=1, patient_id=patient, status="completed", **times))
                 session.add(_treatment(visit, week, start + timedelta(days=1)))
         session.flush()
-        hours = settings.security.session_hours
-        tokens = [sessions.begin(session, user, "127.0.0.1", hours, replaces="") for user in range(1, patients + 1)]
+        limits = settings.security
+        tokens = [
+            sessions.begin(session, user, "127.0.0.1", limits, replaces="").token for user in range(1, patients + 1)
+        ]
     database.close()
     return tokens
 

@@ -1,9 +1,10 @@
 """Who may enter which route. Default deny: the app does not start while a route is missing here."""
 
-from flask import Flask, Response, abort, redirect, request, url_for
-from flask_wtf.csrf import CSRFProtect
+from flask import Flask, abort, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError, CSRFProtect
 
-from service import context
+from service import context, unsent_forms
 from service.domain.actor import Role
 from service.domain.errors import Forbidden
 from service.translation import gettext as _
@@ -24,6 +25,26 @@ ACCESS: dict[str, frozenset[Role]] = {
     "setup.fill_demo": ANYONE,
     "sessions.sign_in": ANYONE,
     "sessions.sign_out": SIGNED_IN,
+    "sessions.unlock": ANYONE,
+    "sign_in_links.ask": ANYONE,
+    "sign_in_links.use": ANYONE,
+    "password_reset.ask": ANYONE,
+    "password_reset.choose": ANYONE,
+    "own_account.show": SIGNED_IN,
+    "own_account.change_name": SIGNED_IN,
+    "own_account.change_email": SIGNED_IN,
+    "own_account.change_phone": frozenset({P}),
+    "own_account.change_password": SIGNED_IN,
+    "own_account.prove": SIGNED_IN,
+    "own_account.end_session": SIGNED_IN,
+    "own_account.end_other_sessions": SIGNED_IN,
+    "second_factors.show": SIGNED_IN,
+    "second_factors.begin": SIGNED_IN,
+    "second_factors.confirm": SIGNED_IN,
+    "second_factors.renew_codes": SIGNED_IN,
+    "second_factors.turn_off": SIGNED_IN,
+    "unsent_forms.show": SIGNED_IN,
+    "unsent_forms.discard": SIGNED_IN,
     "users.invite": ANYONE,
     "users.index": frozenset({A}),
     "users.new": frozenset({A}),
@@ -31,6 +52,9 @@ ACCESS: dict[str, frozenset[Role]] = {
     "users.make_slip": DESK,
     "users.disable": frozenset({A}),
     "users.enable": frozenset({A}),
+    "users.change_role": frozenset({A}),
+    "users.end_sessions": frozenset({A}),
+    "users.reset_second_factor": frozenset({A}),
     "registration.register": ANYONE,
     "appointments.index": SIGNED_IN,
     "appointments.show": SIGNED_IN,
@@ -49,19 +73,47 @@ ACCESS: dict[str, frozenset[Role]] = {
     "treatments.history": frozenset({P}),
     "treatments.edit": frozenset({D}),
     "treatments.save": frozenset({D}),
+    "exports.new": frozenset({P, D}),
     "exports.create": frozenset({P, D}),
     "exports.show": frozenset({P, D}),
     "exports.file": frozenset({P, D}),
+    "exports.cancel": frozenset({P, D}),
+    "exports.revoke": frozenset({P, D}),
+    "clinic_exports.index": frozenset({A}),
+    "clinic_exports.create": frozenset({A}),
+    "clinic_exports.show": frozenset({A}),
+    "clinic_exports.file": frozenset({A}),
+    "clinic_exports.cancel": frozenset({A}),
+    "clinic_exports.revoke": frozenset({A}),
     "patients.index": STAFF,
     "patients.record": STAFF,
     "patients.archive": DESK,
     "patients.restore": DESK,
     "patients.confirm": DESK,
+    "patients.note_print": frozenset({D}),
     "patient_forms.new": DESK,
     "patient_forms.create": DESK,
     "patient_forms.edit": STAFF,
     "patient_forms.save": STAFF,
     "patient_forms.save_alerts": frozenset({D}),
+    "messages.index": DESK,
+    "messages.show": DESK,
+    "messages.retry": DESK,
+    "messages.hold": DESK,
+    "messages.let_go": DESK,
+    "messages.mark_phoned": DESK,
+    "messages.unmark_phoned": DESK,
+    "messages.pause": DESK,
+    "messages.resume": DESK,
+    "messages.release": DESK,
+    "morning_sheet.show": DESK,
+    "next_run.index": DESK,
+    "next_run.edit": DESK,
+    "next_run.save": DESK,
+    "next_run.restore": DESK,
+    "next_run.hold": DESK,
+    "next_run.let_go": DESK,
+    "next_run.mark_phoned": DESK,
     "merging.choose": DESK,
     "merging.merge": DESK,
     "guardians.index": DESK,
@@ -96,6 +148,21 @@ ACCESS: dict[str, frozenset[Role]] = {
     "waiting_list.remove": frozenset({A, R}),
     "waiting_list.fits": STAFF,
     "waiting_list.offer": frozenset({A, R}),
+    "visit_links.show": ANYONE,
+    "visit_links.confirm": ANYONE,
+    "visit_links.cancel": ANYONE,
+    "visit_links.undo": ANYONE,
+    "visit_links.times": ANYONE,
+    "visit_links.reschedule": ANYONE,
+    "offer_links.show": ANYONE,
+    "offer_links.accept": ANYONE,
+    "offer_links.decline": ANYONE,
+    "contact_links.show": ANYONE,
+    "contact_links.save": ANYONE,
+    "contact_links.unsubscribe": ANYONE,
+    "contact_links.unsubscribed": ANYONE,
+    "consent.mine": frozenset({P}),
+    "consent.save": frozenset({A, R, P}),
     "offers.show": frozenset({A, R}),
     "offers.accept": frozenset({A, R}),
     "offers.decline": frozenset({A, R}),
@@ -132,6 +199,21 @@ ACCESS: dict[str, frozenset[Role]] = {
 }
 """Endpoint -> roles that may enter. Which rows they see is decided in the function that fetches the row."""
 
+WATCHED = frozenset({"today.board"})
+"""What goes on refreshing when its session is locked."""
+SETTING_UP = frozenset(
+    {
+        "second_factors.show",
+        "second_factors.begin",
+        "second_factors.confirm",
+        "own_account.prove",
+        "sessions.sign_out",
+    }
+)
+"""All that is open to somebody who still has to set up a second factor."""
+TOKEN_IN_ADDRESS = frozenset({"contact_links.unsubscribe"})
+"""Forms that mail programs send, which know no form token: a secret in the address stands in for it."""
+
 csrf = CSRFProtect()
 
 
@@ -146,7 +228,7 @@ def install(app: Flask) -> None:
     app.before_request(_guard)
 
 
-def _guard() -> Response | None:
+def _guard() -> ResponseReturnValue | None:
     """Signed out -> sign in first; wrong role -> 403; a change without its form token -> 400."""
     if request.endpoint is None or request.endpoint == "static":
         return None
@@ -154,14 +236,46 @@ def _guard() -> Response | None:
     if roles:
         visitor = context.visitor()
         if visitor is None:
-            return redirect(url_for("sessions.sign_in", next=_here()), 303)  # type: ignore[return-value]
+            return None if _watches(roles) else _to_sign_in()
         if visitor.role not in roles:
             raise Forbidden(_("Your account may not open this page."))
+        if _needs_second_factor() and request.endpoint not in SETTING_UP:
+            return redirect(url_for("second_factors.show"), 303)
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         if None in request.form:  # a part of a multipart body without a name, which Flask-WTF stumbles over
             abort(400)
-        csrf.protect()
+        if request.endpoint not in TOKEN_IN_ADDRESS:
+            csrf.protect()
     return None
+
+
+def _watches(roles: frozenset[Role]) -> bool:
+    """Whether this is a board on the wall that refreshes itself: it goes on, with less on it."""
+    watcher = context.watcher()
+    return watcher is not None and watcher.role in roles and request.endpoint in WATCHED and context.is_poll()
+
+
+def _to_sign_in() -> ResponseReturnValue:
+    """To the sign-in page; a form that was sent too late waits there for its user."""
+    if request.method == "POST" and None not in request.form and _has_token():
+        unsent_forms.keep()
+    return redirect(url_for("sessions.sign_in", next=_here()), 303)
+
+
+def _has_token() -> bool:
+    """Whether the form carries the token of this very browser's session."""
+    try:
+        csrf.protect()
+    except CSRFError:
+        return False
+    return True
+
+
+def _needs_second_factor() -> bool:
+    """Whether the clinic wants a second factor that somebody who works here has not set up yet."""
+    held = context.here()
+    required = context.wiring().settings.security.require_second_factor
+    return required and held.actor.is_staff and not held.has_second_factor
 
 
 def _here() -> str:

@@ -7,6 +7,7 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.routing import BaseConverter, IntegerConverter
 
 from service import access, assets, cache, context, failures, headers, metrics, rendering
+from service import unsent_forms as unsent
 from service.cookies import Cookies
 from service.domain import installation
 from service.settings import ROOT
@@ -15,7 +16,10 @@ from service.web import (
     audit,
     booking,
     calendar,
+    clinic_exports,
     clinic_reports,
+    consent,
+    contact_links,
     dashboard,
     day_sheet,
     doctors,
@@ -31,22 +35,32 @@ from service.web import (
     jobs,
     looks,
     merging,
+    messages,
+    morning_sheet,
     navigation,
+    next_run,
     notices,
+    offer_links,
     offers,
     outcomes,
+    own_account,
+    password_reset,
     patient_forms,
     patients,
     record_changes,
     registration,
     reports,
+    second_factors,
     sessions,
     setup,
+    sign_in_links,
     system,
     time_off,
     today,
     treatments,
+    unsent_forms,
     users,
+    visit_links,
     visit_types,
     waiting_list,
 )
@@ -58,6 +72,9 @@ PAGES = (
     booking,
     calendar,
     clinic_reports,
+    consent,
+    contact_links,
+    clinic_exports,
     dashboard,
     day_sheet,
     doctors,
@@ -73,20 +90,30 @@ PAGES = (
     jobs,
     looks,
     merging,
+    messages,
+    morning_sheet,
+    next_run,
+    offer_links,
     offers,
     outcomes,
+    own_account,
+    password_reset,
     patient_forms,
     patients,
     record_changes,
     registration,
     reports,
+    second_factors,
     sessions,
     setup,
+    sign_in_links,
     system,
     time_off,
     today,
     treatments,
+    unsent_forms,
     users,
+    visit_links,
     visit_types,
     waiting_list,
 )
@@ -98,6 +125,12 @@ class RowId(IntegerConverter):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"min": 1, "max": 2**63 - 1, **options})
+
+
+class Token(BaseConverter):
+    """What a link in a message holds: 256 bits."""
+
+    regex = r"[A-Za-z0-9_-]{43}"
 
 
 class ExportId(BaseConverter):
@@ -116,7 +149,7 @@ def create_app(wiring: Wiring) -> Flask:
         MAX_FORM_PARTS=200,
         WTF_CSRF_SECRET_KEY=wiring.secret_key,
     )
-    app.url_map.converters.update(row_id=RowId, export_id=ExportId)
+    app.url_map.converters.update(row_id=RowId, export_id=ExportId, token=Token)
     app.session_interface = Cookies(wiring.secret_key)
     rendering.install(app.jinja_env, settings.clinic.zone, settings.clinic.language)
     for page in PAGES:
@@ -127,6 +160,7 @@ def create_app(wiring: Wiring) -> Flask:
     metrics.install(app, wiring)
     notices.install(app)
     cache.install(app, settings)
+    unsent.install(app)
     access.install(app)
     app.context_processor(_shared)
     return app

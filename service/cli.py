@@ -6,21 +6,23 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
-from service import __version__, clock, database, demo, logs
+from service import __version__, checkup, clock, database, demo, logs
 from service.alone import only_one
 from service.backups import making, restoring, sealing, upgrading
 from service.database import DatabaseError
-from service.domain import audit_check, exports, passwords, reminders, reports, users
+from service.domain import audit_check, export_files, passwords, reminders, reports, users
 from service.domain.actor import SYSTEM
 from service.domain.errors import DomainError
+from service.domain.export_files import OF_THE_CLINIC, ONE_TABLE, Contents, Format
 from service.domain.restored import Settled
 from service.jobs import after_restore, last_backup
 from service.settings import Settings, SettingsError, load
@@ -39,7 +41,7 @@ class Rounds(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
-        except (SettingsError, DatabaseError, DomainError) as error:
+        except (SettingsError, DatabaseError, DomainError, checkup.Trouble) as error:
             _leave(str(error))
         except DBAPIError as error:
             _leave(database.explain(error))
@@ -72,7 +74,10 @@ def _settings(ctx: click.Context) -> Settings:
     chosen = None
     while here is not None and not chosen:
         chosen, here = here.params.get("config"), here.parent
-    return load(Path(chosen) if chosen else None)
+    settings = load(Path(chosen) if chosen else None)
+    if settings.logs.format != "text":
+        logs.configure(settings.logs.format)
+    return settings
 
 
 def command(name: str, **options: Any) -> Callable[[Command], click.Command]:
@@ -144,7 +149,9 @@ def demo_command(
     settings: Settings, doctors: int, patients: int, appointments: int, seed: int, password: str | None
 ) -> None:
     """Fill an empty database with a made-up clinic."""
-    chosen = passwords.check(password) if password is not None else secrets.token_urlsafe(12)
+    chosen = (
+        passwords.check(password, about=(settings.clinic.name,)) if password is not None else secrets.token_urlsafe(12)
+    )
     size = demo.Size(doctors, patients, appointments)
     with _opened(settings) as wiring, _bar(appointments) as progress:
         with wiring.database.transaction() as session:
@@ -191,7 +198,8 @@ def add_user(
     """Make a user, and the doctor or patient behind it."""
     hashed = None
     if password_stdin:
-        hashed = passwords.hashed(passwords.check(sys.stdin.readline().rstrip("\r\n")))
+        typed = sys.stdin.readline().rstrip("\r\n")
+        hashed = passwords.chosen(typed, about=(settings.clinic.name, name, email)).hash
     with _opened(settings) as wiring, wiring.database.transaction() as session:
         user = users.add(
             session,
@@ -243,20 +251,28 @@ def run_reminders(settings: Settings, day: datetime | None, dry_run: bool, as_js
     with _opened(settings) as wiring:
         if dry_run:
             with wiring.database.transaction() as session:
-                planned = reminders.preview(session, on, zone, wiring.channel.name)
-                run, total = planned.as_dict(), reminders.total(session, on, zone).as_dict()
+                outcome = {"date": on.isoformat(), **_previewed(session, settings, reminders.of_day(on, zone))}
+                early = _previewed(session, settings, reminders.early(on, zone))
+                outcome["early"] = {"date": (on + timedelta(days=1)).isoformat(), **early}
         else:
             outcome = _executed(wiring, "send_daily_reminders", on.isoformat())
-            run, total = outcome["run"], outcome["total"]
     if as_json:
-        click.echo(json.dumps({"date": on.isoformat(), "run": run, "total": total}))
+        click.echo(json.dumps(outcome))
     else:
-        skipped = sum(run["skipped"].values())
-        would = "would be " if dry_run else ""
-        click.echo(
-            f"Reminders of {on}: {run['queued'] if dry_run else run['sent']} {would}sent, {run['failed']} failed, "
-            f"{skipped} {would}skipped."
-        )
+        click.echo(_in_words(f"Reminders of {on}", outcome["run"], dry_run))
+        if any(outcome["early"]["run"].values()):
+            click.echo(_in_words(f"Early visits of {outcome['early']['date']}", outcome["early"]["run"], dry_run))
+
+
+def _previewed(session: Session, settings: Settings, span: reminders.Span) -> dict[str, Any]:
+    run, total = reminders.preview(session, span, settings.ways), reminders.total(session, span)
+    return {"run": run.as_dict(), "total": total.as_dict()}
+
+
+def _in_words(title: str, run: dict[str, Any], dry_run: bool) -> str:
+    would, skipped = "would be " if dry_run else "", sum(run["skipped"].values())
+    told = run["queued"] if dry_run else run["sent"]
+    return f"{title}: {told} {would}sent, {run['failed']} failed, {skipped} {would}skipped."
 
 
 @subcommand(run_job, "reports")
@@ -283,21 +299,38 @@ def _executed(wiring: Wiring, job: str, slot: str) -> dict[str, Any]:
 
 
 @command("export")
-@click.option("--patient", "patient_id", type=click.IntRange(1, 2**63 - 1), required=True)
+@click.option("--patient", "patient_id", type=click.IntRange(1, 2**63 - 1), help="The number of the patient's record.")
+@click.option("--clinic", "of_clinic", is_flag=True, help="All data of the clinic instead, as a zip.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-def export(settings: Settings, patient_id: int, output: Path, force: bool) -> None:
-    """Write a patient's whole history as CSV."""
+@click.option("--format", "form", type=click.Choice(["csv", "json", "zip"]), default="csv", show_default=True)
+@click.option("--visits", is_flag=True, help="With all visits, in JSON or zip.")
+@click.option("--messages", is_flag=True, help="With all messages, in JSON or zip.")
+def export(
+    settings: Settings,
+    patient_id: int | None,
+    of_clinic: bool,
+    output: Path,
+    force: bool,
+    form: str,
+    visits: bool,
+    messages: bool,
+) -> None:
+    """Write a patient's whole history, or all data of the clinic."""
+    if (patient_id is None) is not of_clinic:
+        raise click.UsageError("Name either --patient ID or --clinic.")
+    contents = OF_THE_CLINIC if of_clinic else Contents(Format(form), visits, messages)
+    contents.check()
     if output.exists() and not force:
         raise DomainError(f"{output} exists already: use --force to replace it.")
     if not output.parent.is_dir():
         raise DomainError(f"There is no folder {output.parent}.")
     with _opened(settings) as wiring:
         with wiring.database.transaction() as session:  # first: nothing may fail once the file is there
-            exports.note_written(session, SYSTEM, patient_id)
+            export_files.note_written(session, SYSTEM, patient_id)
         with wiring.database.reading() as session:
-            rows = exports.produce_for(session, SYSTEM, patient_id, output, settings.clinic.zone)
-    click.echo(f"{rows} treatments written to {output}.")
+            rows = export_files.produce(session, patient_id, contents, output, settings.clinic)
+    click.echo(f"{rows} {'treatments' if contents == ONE_TABLE else 'rows'} written to {output}.")
 
 
 @command("backup")
@@ -369,6 +402,21 @@ def verify(settings: Settings) -> None:
         whole = audit_check.verify(session)
     click.echo(f"The audit is whole: {whole.entries} entries, {whole.emptied} with details emptied by an erasure.")
     click.echo(f"It ends with entry {whole.last_id}, seal {whole.seal}")
+
+
+@command("check")
+@click.option("--send-to", metavar="ADDRESS", help="Send a test message to an e-mail address or a telephone number.")
+def check(settings: Settings, send_to: str | None) -> None:
+    """Try settings, database, folders, clock, mail and SMS: a line each, ok or what to do."""
+    wiring = connect(settings, "command")
+    lines = list(checkup.of_all(wiring))
+    if send_to is not None:
+        lines.append(checkup.send(wiring.channels, settings, send_to))
+    wiring.database.close()
+    for _well, words in lines:
+        click.echo(words)
+    if not all(well for well, _words in lines):
+        raise checkup.Trouble("Not all is well: the lines that do not begin with ok say what to do.")
 
 
 def main(args: Sequence[str] | None = None) -> None:

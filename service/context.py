@@ -11,8 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service.cookies import BrowserSession
-from service.domain import sessions
+from service.domain import messages, sessions
 from service.domain.actor import Actor
+from service.domain.sessions import Found
 from service.wiring import Wiring
 
 log = structlog.get_logger()
@@ -48,9 +49,28 @@ def actor() -> Actor:
 
 def visitor() -> Actor | None:
     """The signed-in user, or None."""
-    if "visitor" not in g:
-        g.visitor = _signed_in()
-    return cast("Actor | None", g.visitor)
+    held = found()
+    return None if held is None or held.locked else held.actor
+
+
+def watcher() -> Actor | None:
+    """Who left a board on the wall: idle for too long, so that it only refreshes, with less on it. None otherwise."""
+    held = found()
+    return held.actor if held is not None and held.locked else None
+
+
+def found() -> Found | None:
+    """The open session behind the browser's cookie, locked or not."""
+    if "found" not in g:
+        g.found = _find()
+    return cast("Found | None", g.found)
+
+
+def here() -> Found:
+    """The open session of a page that asks for one."""
+    held = found()
+    assert held is not None, "access.py lets nobody else in"
+    return held
 
 
 def reading() -> Session:
@@ -63,10 +83,15 @@ def reading() -> Session:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """A writing session that commits at the end of the block; the reading one ends before it."""
+    """A writing session that commits at the end of the block; the reading one ends before it.
+
+    What it has posted is sent soon after the commit, not at the next tick.
+    """
     _close()
     with wiring().database.transaction() as session:
         yield session
+    if messages.was_posted(session):
+        wiring().queue.posted()
 
 
 @contextmanager
@@ -80,15 +105,20 @@ def transaction_if_possible(act: str) -> Iterator[Session]:
         log.exception("not written", act=act)
 
 
-def _signed_in() -> Actor | None:
+def is_poll() -> bool:
+    """Whether a page asks by itself, without anybody's click."""
+    return request.method == "GET" and "HX-Request" in request.headers
+
+
+def _find() -> Found | None:
     if not browser().known:
         return None
-    token, limits = browser().token, wiring().settings.security
-    found, stale = sessions.find(reading(), token, limits.idle_minutes, address())
-    if found is not None and stale and "HX-Request" not in request.headers:  # a page that polls is not a click
+    token = browser().token
+    held = sessions.find(reading(), token, wiring().settings.security, address())
+    if held is not None and held.stale and not held.locked and not is_poll():
         with transaction_if_possible("session.touch") as session:
             sessions.touch(session, token)
-    return found
+    return held
 
 
 def _close(_error: BaseException | None = None) -> None:

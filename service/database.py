@@ -32,17 +32,15 @@ class DatabaseError(Exception):
 
 
 class Database:
-    """One engine and the two ways to use it."""
+    """One engine and the ways to use it; a second one for long readers, so that no page waits for a connection."""
 
-    def __init__(self, url: str, *, pool_size: int = 20) -> None:
-        if url.startswith("sqlite:"):
-            self.engine = _sqlite_engine(url, pool_size)
-            reading = self.engine.execution_options(reading=True)
-        else:
-            self.engine = _server_engine(url, pool_size)
-            reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    def __init__(self, url: str, *, pool_size: int = 20, long_readers: int = 1) -> None:
+        make = _sqlite_engine if url.startswith("sqlite:") else _server_engine
+        self.engine = make(url, pool_size)
+        self._long_engine = make(url, long_readers)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        self._readers = sessionmaker(reading, autoflush=False, expire_on_commit=False)
+        self._readers = self._readers_of(self.engine)
+        self._long_readers = self._readers_of(self._long_engine)
         self._writers = sessionmaker(self.engine, expire_on_commit=False)
         self._hasty_writers = sessionmaker(self.engine.execution_options(hasty=True), expire_on_commit=False)
 
@@ -50,6 +48,12 @@ class Database:
     def reading(self) -> Iterator[Session]:
         """A session that sees one consistent state and never blocks a writer."""
         with self._readers() as session:
+            yield session
+
+    @contextmanager
+    def reading_long(self) -> Iterator[Session]:
+        """The same for what takes minutes, over connections that nothing else uses."""
+        with self._long_readers() as session:
             yield session
 
     @contextmanager
@@ -81,6 +85,13 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        self._long_engine.dispose()
+
+    def _readers_of(self, engine: Engine) -> sessionmaker[Session]:
+        """Sessions in which each transaction sees one consistent state."""
+        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        reading = engine.execution_options(**({"reading": True} if self.is_sqlite else options))
+        return sessionmaker(reading, autoflush=False, expire_on_commit=False)
 
 
 def _server_engine(url: str, pool_size: int) -> Engine:

@@ -34,6 +34,8 @@ def install(app: Flask) -> None:
 
 def _begin() -> None:
     g.request_id = secrets.token_hex(6)
+    structlog.contextvars.clear_contextvars()  # a thread answers many requests
+    structlog.contextvars.bind_contextvars(request=g.request_id)
     g.began = monotonic()
     if not _is_ours(urlsplit(f"//{request.host}").hostname or ""):
         log.warning("asked for under another name: set [clinic] public_url", request=g.request_id)
@@ -75,7 +77,7 @@ def _log(response: Response) -> None:
     """One line a request: the route, never the address with its ids' texts or tokens."""
     if request.endpoint == "static":
         return
-    visitor = g.get("visitor")
+    held = g.get("found")
     log.info(
         "request",
         request=g.get("request_id"),
@@ -83,6 +85,6 @@ def _log(response: Response) -> None:
         method=request.method,
         route=str(request.url_rule) if request.url_rule else None,
         status=response.status_code,
-        user_id=visitor.user_id if visitor else None,
+        user_id=held.actor.user_id if held else None,
         ms=round((monotonic() - g.get("began", monotonic())) * 1000, 1),
     )

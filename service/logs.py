@@ -2,29 +2,55 @@
 
 import logging
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, Literal, TextIO, cast
 
 import structlog
+from structlog.typing import EventDict, Processor
 
 
-def configure() -> None:
-    """Set up structlog and quieten the libraries; called once by the command line."""
+def configure(style: Literal["text", "json"] = "text") -> None:
+    """Set up structlog, and the libraries' logging through it; called by the command line.
+
+    Each line is `key=value` pairs or, for machines, one JSON object. A line break in a value never makes a new line.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _shortened_trace,
+    ]
+    renderer = _renderer(style)
+    stream = cast(TextIO, _Forgiving(sys.stderr))
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _shortened_trace,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _Forgiving(sys.stderr))),
+        processors=[*shared, renderer],
+        logger_factory=structlog.PrintLoggerFactory(file=stream),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            use_get_message=False,  # a library's sentence without its values: one may be a path with a token in it
+        )
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    threading.excepthook = _thread_ended
+
+
+def _renderer(style: str) -> Processor:
+    if style == "json":
+        return structlog.processors.JSONRenderer(default=str)
+    return structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False)
+
+
+def _thread_ended(thread: threading.ExceptHookArgs) -> None:
+    """An error nobody caught, without its message."""
+    error = (thread.exc_type, thread.exc_value, thread.exc_traceback)
+    structlog.get_logger().error("thread ended", exc_info=error)
 
 
 class _Forgiving:
@@ -42,11 +68,12 @@ class _Forgiving:
             self._stream.flush()
 
 
-def _shortened_trace(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _shortened_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
     """An exception as its type and the places it passed, without its message: that may quote a patient's text."""
-    if not event.pop("exc_info", None):
+    given: Any = event.pop("exc_info", None)
+    if not given:
         return event
-    kind, _error, trace = sys.exc_info()
+    kind, _error, trace = given if isinstance(given, tuple) else sys.exc_info()
     places = []
     while trace is not None:
         code = trace.tb_frame.f_code

@@ -51,6 +51,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+SECRET = {"secret": True}
+"""Marks a column, or a table, that lets somebody in: it leaves the clinic in no export (domain/clinic_zip.py)."""
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -90,6 +94,12 @@ def _one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({quoted})", name=column)
 
 
+def _one_unfinished(name: str, column: str, of: str = "") -> Index:
+    """At most one export of a kind is under way."""
+    where = text(f"status IN ('pending', 'running'){of}")
+    return Index(name, column, unique=True, sqlite_where=where, postgresql_where=where)
+
+
 class Installation(Base):
     """The one row about this database itself."""
 
@@ -124,7 +134,9 @@ class User(Base):
     """Folded to lower case."""
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[str] = mapped_column(String(20))
-    password_hash: Mapped[str | None] = mapped_column(String(200))
+    password_hash: Mapped[str | None] = mapped_column(String(200), info=SECRET)
+    password_is_short: Mapped[bool] = mapped_column(default=False, server_default=text("false"), info=SECRET)
+    """Whether the password may only stand beside a second factor."""
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
@@ -136,7 +148,7 @@ class UserToken(Base):
     """A link mailed or handed to a user: only its hash rests here, and it works once."""
 
     __tablename__ = "user_tokens"
-    __table_args__ = (_one_of("purpose", "invite", "password_reset", "sign_in"),)
+    __table_args__ = (_one_of("purpose", "invite", "password_reset", "sign_in"), {"info": SECRET})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -151,22 +163,71 @@ class SignIn(Base):
     """A sign-in session: it ends on the server, whatever cookie a browser keeps."""
 
     __tablename__ = "sessions"
+    __table_args__ = {"info": SECRET}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     address: Mapped[str | None] = mapped_column(String(45))
+    browser: Mapped[str] = mapped_column(String(60), default="", server_default="")
+    """What it was opened with, in words: `Firefox on Windows`."""
+    awaits_code: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """The password was right and the code of the second factor is still missing: it opens nothing yet."""
+    proven_at: Mapped[datetime | None]
+    """When the person last gave their password in this session."""
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 
 
+class SecondFactor(Base):
+    """The authenticator app of a user. Its secret is derived from the salt and the key file, and stored nowhere."""
+
+    __tablename__ = "second_factors"
+    __table_args__ = {"info": SECRET}
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, autoincrement=False)
+    salt: Mapped[str] = mapped_column(String(64))
+    last_counter: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """The time step of the last code that was accepted: neither it nor an earlier one counts again."""
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    """When a first code proved that the app has the secret; until then it is not asked for."""
+
+
+class RecoveryCode(Base):
+    """A code for the day the telephone is lost: only its hash rests here, and it works once."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = {"info": SECRET}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[datetime | None]
+
+
+class UnsentForm(Base):
+    """A form that was sent after the session had ended: its user gets it back after signing in, within the hour."""
+
+    __tablename__ = "unsent_forms"
+    __table_args__ = (UniqueConstraint("user_id", "path"), {"info": SECRET})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    path: Mapped[str] = mapped_column(String(500))
+    """Where it was sent to."""
+    fields: Mapped[dict[str, Any]]
+    """Name -> its values."""
+    kept_at: Mapped[datetime]
+
+
 class Failure(Base):
     """One failed attempt under a throttling key (an account, an address)."""
 
     __tablename__ = "failures"
-    __table_args__ = (Index(None, "key", "failed_at"),)
+    __table_args__ = (Index(None, "key", "failed_at"), {"info": SECRET})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(80))
@@ -474,10 +535,21 @@ class Message(Base):
     __table_args__ = (
         _one_of("status", "queued", "sending", "handing_over", "sent", "failed", "unknown", "skipped"),
         UniqueConstraint("appointment_id", "starts_at", "rule", "channel"),
-        Index(None, "status", "due_at"),
+        Index(None, "status", "starts_at", "due_at"),
+        Index(None, "status", "id"),
         Index(None, "rule", "starts_at"),
+        Index(None, "rule", "id"),
         Index(None, "patient_id", "created_at"),
+        Index(None, "recipient"),
         Index(None, "about"),
+        Index(None, "covered_by"),
+        Index(None, "recipient", "rule", "starts_at"),
+        Index(
+            "ix_messages_with_text",
+            "created_at",
+            sqlite_where=text("body IS NOT NULL"),
+            postgresql_where=text("body IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -519,6 +591,8 @@ class Message(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     answer: Mapped[str | None] = mapped_column(String(500))
     """What the mail server or the gateway answered when it took the message, with its id where it gave one."""
+    unsure_at: Mapped[datetime | None]
+    """When it first happened that nobody knew whether the message had arrived."""
     phoned_at: Mapped[datetime | None]
     """When the desk told the patient by telephone instead."""
     phoned_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
@@ -530,11 +604,11 @@ class MessageLink(Base):
     """What a link in a message lets its holder do without signing in: only the token's hash rests here."""
 
     __tablename__ = "message_links"
-    __table_args__ = (_one_of("purpose", "visit", "contact"),)
+    __table_args__ = (_one_of("purpose", "visit", "offer", "contact"), {"info": SECRET})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     purpose: Mapped[str] = mapped_column(String(20))
-    """`visit`: confirm, cancel, move; `contact`: which messages they want."""
+    """`visit`: confirm, cancel, move; `offer`: take a held time; `contact`: which messages they want."""
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), index=True)
     appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
@@ -610,26 +684,27 @@ class ReportVersion(Base):
 
 
 class Export(Base):
-    """A patient's history as a file; the row is its own ledger."""
+    """A patient's history, or the whole clinic, as a file; the row is its own ledger."""
 
     __tablename__ = "exports"
     __table_args__ = (
-        _one_of("status", "pending", "running", "available", "expired", "failed"),
-        Index(
-            "uq_exports_one_unfinished",
-            "patient_id",
-            unique=True,
-            sqlite_where=text("status IN ('pending', 'running')"),
-            postgresql_where=text("status IN ('pending', 'running')"),
-        ),
+        _one_of("status", "pending", "running", "available", "expired", "failed", "cancelled"),
+        _one_of("format", "csv", "json", "zip"),
+        _one_unfinished("uq_exports_one_unfinished", "patient_id"),
+        # Of the whole clinic: always a zip, so that the format can stand for "one".
+        _one_unfinished("uq_exports_one_unfinished_clinic", "format", " AND patient_id IS NULL"),
         Index(None, "patient_id", "created_at"),
         Index(None, "status", "lease_until"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     """128 random bits, in hexadecimal."""
-    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
+    patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
+    """None: the whole clinic."""
     requested_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    format: Mapped[str] = mapped_column(String(10), default="csv", server_default="csv")
+    with_visits: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    with_messages: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     status: Mapped[str] = mapped_column(String(20), default="pending", server_default="pending")
     rows_done: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     rows_total: Mapped[int] = mapped_column(default=0, server_default=text("0"))
@@ -638,8 +713,15 @@ class Export(Base):
     lease_until: Mapped[datetime]
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    """When the latest attempt began."""
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    """When somebody took the finished file away before its time."""
+    downloads: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """How often it was downloaded from its beginning on."""
+    downloaded_at: Mapped[datetime | None]
 
 
 class JobRun(Base):

@@ -1,7 +1,5 @@
 """Plain Jinja for pages, messages and reports, with escaping always on; how times are written; no Flask."""
 
-import re
-from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -16,28 +14,18 @@ from service.translation import gettext, ngettext
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
-def fill(template: str, language: str, values: Mapping[str, str]) -> tuple[str, str]:
-    """Subject and body of a message: the first line and the rest of templates/messages/<language>/<template>.txt.
-
-    `{name}` becomes the value as it is; a value is never a template itself. KeyError for an unknown name.
-    """
-    text = _message_text(language, template)
-    filled = re.sub(r"\{(\w+)\}", lambda found: values[found[1]], text)
-    subject, _, body = filled.partition("\n")
-    return one_line(subject), body.strip() + "\n"
-
-
-@cache
-def _message_text(language: str, template: str) -> str:
-    return (TEMPLATES / "messages" / language / f"{template}.txt").read_text(encoding="utf-8")
-
-
 @cache
 def environment(zone: ZoneInfo, language: str) -> Environment:
     """A Jinja environment of our templates with our filters; an unknown variable is an error."""
     jinja = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     install(jinja, zone, language)
     return jinja
+
+
+@cache
+def plain_environment() -> Environment:
+    """A Jinja environment of our templates for what has no zone and no language of its own."""
+    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
 
 def install(jinja: Environment, zone: ZoneInfo, language: str) -> None:
@@ -53,6 +41,8 @@ def install(jinja: Environment, zone: ZoneInfo, language: str) -> None:
         clock=words.clock,
         day=words.day,
         long_day=words.long_day,
+        long_date=words.long_date,
+        long_when=words.long_when,
         month=words.month,
         birth_date=words.birth_date,
         iso=words.iso,
@@ -93,21 +83,34 @@ class Wording:
 
     def when(self, at: datetime) -> str:
         """`Mon 23 Nov, 10:30`, with the year when it is not this one."""
-        local = at.astimezone(self._zone)
-        return f"{self.day(local.date())}, {local:%H:%M}"
+        return f"{self.local_day(at)}, {self.clock(at)}"
 
     def clock(self, at: datetime) -> str:
         """`10:30`."""
         return f"{at.astimezone(self._zone):%H:%M}"
 
+    def local_day(self, at: datetime) -> str:
+        """`Mon 23 Nov`: the day of an instant at the clinic."""
+        return self.day(at.astimezone(self._zone).date())
+
     def day(self, on: date) -> str:
         """`Mon 23 Nov`, with the year when it is not this one."""
         this_year = on.year == clock.today(self._zone).year
-        return _written(on, "EEE d MMM" if this_year else "EEE d MMM y", self._language)
+        pattern = "ccc d. MMM" if self._language == "de" else "EEE d MMM"
+        return _written(on, pattern if this_year else f"{pattern} y", self._language)
 
     def long_day(self, on: date) -> str:
         """`Monday 23 November`."""
         return _written(on, "EEEE d MMMM", self._language)
+
+    def long_date(self, on: date) -> str:
+        """`Mon 23 Nov 2026`: for what is read in another year."""
+        return _written(on, "EEE d MMM y", self._language)
+
+    def long_when(self, at: datetime) -> str:
+        """`Mon 23 Nov 2026, 10:30`."""
+        local = at.astimezone(self._zone)
+        return f"{self.long_date(local.date())}, {local:%H:%M}"
 
     def month(self, on: date) -> str:
         """`October 2026`."""

@@ -64,7 +64,7 @@ def serve(settings: Settings, host: str, port: int) -> bool:
     with only_one(settings):
         upgrading.migrate(wiring.database, settings)
         wiring.database.analyse()
-        wiring.tasks.histories()
+        wiring.tasks.exports.close_folder()
         sockets: dict[int, Any] = {}
         server = _listen(wiring, host, port, sockets)
         stopping.listeners = [one.socket for one in sockets.values() if one.accepting]

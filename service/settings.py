@@ -1,10 +1,10 @@
-"""config.toml, the environment and the secrets become one frozen, typed Settings, or one clear message."""
+"""config.toml and the environment become one frozen, typed Settings, or one clear message; secrets are in keys.py."""
 
 import os
-import secrets
+import re
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -32,6 +32,7 @@ class Clinic(Section):
     public_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+$")] = "http://127.0.0.1:8000"
     phone: str = ""
     language: Literal["en"] = "en"
+    message_language: Literal["", "en", "de"] = ""
 
     @field_validator("timezone")
     @classmethod
@@ -46,6 +47,11 @@ class Clinic(Section):
     def zone(self) -> ZoneInfo:
         """The clinic's time zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def tongue(self) -> str:
+        """The language of messages to people who have not chosen one."""
+        return self.message_language or self.language
 
 
 class Server(Section):
@@ -78,6 +84,7 @@ class Jobs(Section):
 class Exports(Section):
     folder: Annotated[str, Field(min_length=1)] = "exports"
     keep_hours: Annotated[int, Field(ge=1, le=24 * 365)] = 24
+    most_waiting: Annotated[int, Field(ge=1, le=10_000)] = 100
 
 
 class Booking(Section):
@@ -89,8 +96,11 @@ class Booking(Section):
 class Messages(Section):
     hold: bool = False
     daily_cap: Annotated[int, Field(ge=1, le=1000)] = 5
+    keep_text_months: Annotated[int, Field(ge=1, le=1200)] = 6
+    keep_rows_months: Annotated[int, Field(ge=1, le=1200)] = 24
     templates: str = ""
-    morning_sheet_to: str = ""
+    morning_sheet_to: Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+)?$")] = ""
+    advance_hours: Literal[0, 24, 48, 72] = 0
 
 
 class Email(Section):
@@ -100,10 +110,50 @@ class Email(Section):
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: str = ""
     sender: str = ""
+    ca_file: str = ""
+    retry_unknown: bool = False
+
+    def missing(self) -> str | None:
+        """What is still to be set before mail can leave, in one sentence, or None."""
+        if not self.enabled:
+            return None
+        if not self.host:
+            return "email.host is empty: name the mail server, or set email.enabled = false."
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(self.sender)[1]):
+            return f"email.sender = {self.sender!r}: expected an address such as Our clinic <desk@clinic.example>."
+        if self.username and self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
+            return "email.security = 'none' would send the password readable: use starttls or tls, or no username."
+        return None
 
 
 class Sms(Section):
     enabled: bool = False
+    url: Annotated[str, Field(pattern=r"^(https?://[^/\s]+(/\S*)?)?$")] = ""
+    method: Literal["POST", "PUT", "GET"] = "POST"
+    headers: dict[str, str] = {}
+    body: str = ""
+    success: list[Annotated[int, Field(ge=200, le=299)]] = [200, 201, 202]
+    id_field: str = ""
+    username: str = ""
+    sender: str = ""
+    countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] = []
+
+    def missing(self) -> str | None:
+        """What is still to be set before an SMS can leave, in one sentence, or None."""
+        if not self.enabled:
+            return None
+        if not self.url:
+            return "sms.url is empty: name the gateway's address, or set sms.enabled = false."
+        said = " ".join([self.url, self.body, *self.headers.values()])
+        for name in ("to", "text"):
+            if f"{{{name}}}" not in said:
+                return f"sms.body has no {{{name}}}: the gateway would not learn it."
+        unknown = set(re.findall(r"\{(\w+)\}", said)) - SMS_NAMES
+        return f"sms: {{{min(unknown)}}} is no name: expected {', '.join(sorted(SMS_NAMES))}." if unknown else None
+
+
+SMS_NAMES = frozenset({"to", "text", "sender", "username", "secret", "basic", "key"})
+"""What `{…}` may stand for in the gateway's address, headers and body."""
 
 
 class Backup(Section):
@@ -115,12 +165,23 @@ class Backup(Section):
 class Security(Section):
     idle_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
     session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
+    patient_idle_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
+    patient_session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
+    require_second_factor: bool = False
+    sign_in_links: bool = False
+
+    def idle_minutes_of(self, role: str) -> int:
+        """After how long without a click somebody of a role is signed out."""
+        return self.patient_idle_minutes if role == "patient" else self.idle_minutes
+
+    def session_hours_of(self, role: str) -> int:
+        """After how long somebody of a role is signed out in any case."""
+        return self.patient_session_hours if role == "patient" else self.session_hours
 
 
 class Privacy(Section):
     emergency_hours: Annotated[int, Field(ge=1, le=72)] = 8
     records_years: Annotated[int, Field(ge=0, le=100)] = 10
-    message_texts_months: Annotated[int, Field(ge=1, le=120)] = 6
     job_runs_days: Annotated[int, Field(ge=31, le=3650)] = 400
 
 
@@ -164,6 +225,16 @@ class Settings(Section):
         return self.base / self.exports.folder / "day"
 
     @property
+    def ways(self) -> tuple[str, ...]:
+        """The channels patients are told by. E-mail is always one: until it is set up the console stands in."""
+        return ("email", "sms") if self.sms.enabled else ("email",)
+
+    @property
+    def message_templates(self) -> Path | None:
+        """The folder of the clinic's own message texts, if it has one."""
+        return self.base / self.messages.templates if self.messages.templates else None
+
+    @property
     def backups(self) -> Path:
         """The folder of backups; with an empty setting only those before an upgrade or a restore go there."""
         return self.base / (self.backup.folder or "backups")
@@ -194,52 +265,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         settings = Settings(**tables, base=file.parent)
     except ValidationError as error:
         raise SettingsError(f"{file.name}: {_first_mistake(error)}") from None
-    return _only_what_works(settings)
-
-
-def secret(variable: str, environ: Mapping[str, str] = os.environ) -> str:
-    """A secret from the environment, or from the file that the same variable with `_FILE` names; empty for none.
-
-    Raises SettingsError for a file that cannot be read.
-    """
-    file = environ.get(f"{variable}_FILE", "")
-    if not file:
-        return environ.get(variable, "")
-    try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{variable}_FILE = {file!r} cannot be read: {error}.") from None
-
-
-def secret_key(settings: Settings) -> bytes:
-    """The key that signs form tokens: made at the first start beside the settings, readable by the owner only.
-
-    Raises SettingsError when it cannot be written or is too short to be safe.
-    """
-    file = settings.base / "secret.key"
-    try:
-        if not file.exists():
-            _make_key(file)
-        key = file.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"The key file {file} cannot be written: {error.strerror}.") from None
-    if len(key) < 32:
-        raise SettingsError(f"The key in {file} is too short to be safe: delete the file, a new one is made.")
-    return key
-
-
-def _make_key(file: Path) -> None:
-    """Write a new key beside, whole and flushed, then give it its name unless another process was faster."""
-    made = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-        handle.write(secrets.token_hex(32).encode())
-        handle.flush()
-        os.fsync(handle.fileno())
-    try:
-        with suppress(FileExistsError):
-            os.link(made, file)
-    finally:
-        made.unlink()
+    return _only_what_works(settings, file.name)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -288,7 +314,7 @@ def _first_mistake(error: ValidationError) -> str:
         kind = "section" if len(mistake["loc"]) == 1 else "key"
         return f"{key}: unknown {kind}."
     expected = {
-        "string_pattern_mismatch": _PATTERNS.get(mistake["loc"][-1], "another form"),
+        "string_pattern_mismatch": _PATTERNS.get(key) or _PATTERNS.get(mistake["loc"][-1], "another form"),
         "model_type": "a table with keys",
     }.get(mistake["type"], mistake["msg"].removeprefix("Value error, expected ").removeprefix("Input should be "))
     return f"{key} = {mistake['input']!r}: expected {expected}."
@@ -299,17 +325,20 @@ _PATTERNS: dict[int | str, str] = {
     "reminders_at": "a time of day such as 08:00",
     "reports_at": "a time of day such as 00:00",
     "at": "a time of day such as 03:00",
+    "morning_sheet_to": "an address such as desk@clinic.example, or none",
     "country": "a country code of two capitals such as DE",
     "public_url": "an address such as https://rounds.example, without a path",
+    "sms.url": "an address such as https://sms.example/send",
     "url": "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
 }
 
 
-def _only_what_works(settings: Settings) -> Settings:
-    """Refuse what a later version brings: better than a setting that silently does nothing."""
+def _only_what_works(settings: Settings, file: str) -> Settings:
+    """Refuse what is incomplete or what a later version brings: better than a setting that silently does nothing."""
+    for incomplete in (settings.email.missing(), settings.sms.missing()):
+        if incomplete:
+            raise SettingsError(f"{file}: {incomplete}")
     missing = {
-        "email.enabled = true": settings.email.enabled,
-        "sms.enabled = true": settings.sms.enabled,
         "jobs.backend = 'celery'": settings.jobs.backend != "local",
         "cache.type = 'RedisCache'": settings.cache.type != "SimpleCache",
     }

@@ -1,16 +1,17 @@
-"""From settings to the parts that work together: engine, channel, tasks, job backend."""
+"""From settings to the parts that work together: engine, channels, tasks, job backend."""
 
 import secrets
 from dataclasses import dataclass
 
-from service import settings as settings_module
+from service import keys, message_texts
 from service.backups import shelf
 from service.database import Database, DatabaseError, check
+from service.domain import message_rules
 from service.jobs.local_backend import LocalBackend
 from service.jobs.queue import JobQueue
 from service.jobs.tasks import Tasks
 from service.notifications import channels
-from service.notifications.message import Channel
+from service.notifications.channels import Channels
 from service.settings import Settings
 
 
@@ -20,7 +21,7 @@ class Wiring:
 
     settings: Settings
     database: Database
-    channel: Channel
+    channels: Channels
     tasks: Tasks
     queue: JobQueue
     secret_key: bytes
@@ -32,19 +33,24 @@ class Wiring:
 
 def connect(settings: Settings, kind: str) -> Wiring:
     """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError, DatabaseError."""
-    database = Database(settings.database_url, pool_size=settings.server.threads + settings.jobs.export_workers + 6)
+    message_texts.use(settings.message_templates, message_rules.variables())
+    database = Database(
+        settings.database_url,
+        pool_size=settings.server.threads + settings.jobs.export_workers + 6,
+        long_readers=settings.jobs.export_workers + 1,
+    )
     _check(database, settings)
-    channel = channels.choose(settings)
-    tasks = Tasks(database, settings, channel, owner=f"{kind}-{secrets.token_hex(8)}")
+    chosen = channels.choose(settings)
+    tasks = Tasks(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}")
     return Wiring(
         settings=settings,
         database=database,
-        channel=channel,
+        channels=chosen,
         tasks=tasks,
         queue=LocalBackend(tasks, settings),
-        secret_key=settings_module.secret_key(settings),
+        secret_key=keys.secret_key(settings),
         setup_code=secrets.token_hex(4),
-        metrics_token=settings_module.secret("ROUNDS_METRICS_TOKEN"),
+        metrics_token=keys.secret("ROUNDS_METRICS_TOKEN"),
     )
 
 

@@ -29,6 +29,9 @@ class Recording:
             self.letters.append(letter)
         self.after(letter)
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     @property
     def recipients(self) -> list[str]:
         """Who got something, in order of time."""

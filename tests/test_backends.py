@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.domain import exports, history_csv
+from service.domain import clinic_zip, exports, history_csv
 from service.domain.actor import SYSTEM
 from service.jobs.queue import JobQueue
 from service.models import Export, JobRun
@@ -99,7 +99,7 @@ def test_what_was_missed_is_caught_up_at_the_start(house: House, queue: JobQueue
 
 
 def test_files_that_no_row_stands_for_are_removed_at_the_start(house: House, queue: JobQueue) -> None:
-    stray = house.wiring.tasks.histories() / f"{'0' * 32}.csv.0a1b.part"
+    stray = house.wiring.tasks.histories() / f"{'0' * 32}.csv.0a1b2c3d.part"
     stray.touch()
     queue.start()
     until(lambda: not stray.exists())
@@ -214,6 +214,51 @@ def test_a_stopped_backend_takes_nothing_more(house: House, queue: JobQueue, pat
     assert house.count(JobRun, JobRun.status == "queued") == 1
 
 
+def test_an_export_reads_over_a_connection_that_no_page_needs(
+    house: House, queue: JobQueue, patient: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = Event(), Event()
+    write = history_csv.write
+
+    def held(session: Any, *args: Any) -> int:
+        history_csv.count(session, patient)
+        began.set()
+        assert go_on.wait(20)
+        return write(session, *args)
+
+    monkeypatch.setattr(history_csv, "write", held)
+    export_id = requested(house, patient)
+    queue.export(export_id)
+    assert began.wait(20)
+    assert house.wiring.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    go_on.set()
+    until(lambda: status(house, export_id) == "available")
+
+
+def test_no_patient_waits_for_the_whole_clinic(
+    house: House, queue: JobQueue, patient: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = Event(), Event()
+
+    def endless(*_args: Any) -> int:
+        began.set()
+        assert go_on.wait(20)
+        return 0
+
+    monkeypatch.setattr(clinic_zip, "write", endless)
+    with house.writing() as session:
+        whole = exports.request_of_clinic(session, house.user("admin", "admin@clinic.example")).id
+    queue.export_clinic(whole)
+    assert began.wait(20)
+    for _turn in range(house.settings.jobs.export_workers + 1):
+        one = house.patient()
+        export_id = requested(house, one)
+        queue.export(export_id)
+        until(lambda export_id=export_id: status(house, export_id) == "available")  # type: ignore[misc]
+    go_on.set()
+    until(lambda: status(house, whole) == "available")
+
+
 def test_an_export_does_not_wait_for_a_long_job(
     house: House, queue: JobQueue, patient: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,3 +272,22 @@ def test_an_export_does_not_wait_for_a_long_job(
     queue.export(export_id)
     until(lambda: status(house, export_id) == "available")
     go_on.set()
+
+
+def test_what_is_posted_while_the_last_message_leaves_is_looked_for_once_more(
+    house: House, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, free, rounds = Event(), Event(), list[int]()
+
+    def deliver() -> None:
+        rounds.append(len(rounds))
+        begun.set()
+        free.wait(20)
+
+    monkeypatch.setattr(house.wiring.tasks, "deliver", deliver)
+    queue.deliver()
+    assert begun.wait(20)
+    for _again in range(3):
+        queue.deliver()
+    free.set()
+    until(lambda: rounds == [0, 1])

@@ -1,5 +1,6 @@
 """Every command from outside: what it prints, its exit code, and that what fails leaves things as they were."""
 
+import json
 import os
 import sqlite3
 from collections import Counter
@@ -7,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 import time_machine
@@ -119,6 +121,15 @@ def test_add_user_takes_a_password_from_standard_input_and_then_prints_no_link(t
     ]
 
 
+def test_a4_add_user_refuses_a_password_that_others_would_try_first(tmp_path: Path) -> None:
+    configure(tmp_path, '[clinic]\nname = "Practice at the Park"\n')
+    who = ("--role", "doctor", "--email", "dora@clinic.example", "--name", "Dr. Dora")
+    done = run(tmp_path, "add-user", *who, "--password-stdin", given="Practice at the Park 2026\n")
+    assert "made of the clinic's name" in sentence(done)
+    assert run(tmp_path, "add-user", *who, "--password-stdin", given="kxjdrtmw\n").returncode == 1
+    assert not (tmp_path / "rounds.db").exists()
+
+
 def test_add_user_refuses_in_one_line_and_adds_nothing(clinic: Path) -> None:
     good = {"--role": "patient", "--email": "new@clinic.example", "--name": "New"}
     bad = [
@@ -140,6 +151,7 @@ def test_run_job_reminders_sends_in_this_process_and_counts_in_json(clinic: Path
     assert outcome["run"]["sent"] == outcome["total"]["sent"] == 9
     assert outcome["run"]["failed"] == outcome["total"]["failed"] == 0
     assert outcome["run"]["skipped"] == outcome["total"]["skipped"] == {"no_address": 1}
+    assert outcome["early"]["date"] == "2026-05-05"
     second = run(clinic, "run-job", "reminders", "--date", "2026-05-04", "--json", at=MORNING)
     assert "To: " not in second.stdout
     again = result(second)
@@ -221,6 +233,30 @@ def test_export_writes_the_same_file_as_the_button(clinic: Path) -> None:
         while (answer := ada.get(f"{export}/file")).status == 409:
             pass
     assert answer.body == written
+
+
+def test_e10_export_writes_other_formats_and_the_whole_clinic(clinic: Path) -> None:
+    lines = [
+        ("--patient", "1", "--output", "eve.json", "--format", "json", "--visits"),
+        ("--patient", "1", "--output", "eve.zip", "--format", "zip", "--messages"),
+        ("--clinic", "--output", "all.zip"),
+    ]
+    for line in lines:
+        done = run(clinic, "export", *line)
+        assert done.returncode == 0, done.stderr
+    history = json.loads((clinic / "eve.json").read_text(encoding="utf-8"))
+    assert [len(history[rows]) for rows in ("treatments", "visits")] == [1, 2]
+    assert "messages" not in history
+    with ZipFile(clinic / "eve.zip") as eve, ZipFile(clinic / "all.zip") as whole:
+        assert [name for name in eve.namelist() if name.endswith("messages.csv")]
+        assert [name for name in whole.namelist() if name.endswith("patients.json")]
+    assert rows(clinic, "SELECT act, patient_id FROM audit WHERE act LIKE 'export.%'") == [
+        *[("export.write", 1)] * 2,
+        ("export.write_clinic", None),
+    ]
+    assert "choose the zip" in refused(clinic, "export", "--patient", "1", "--output", "x.csv", "--visits")
+    for line in ((), ("--patient", "1", "--clinic")):
+        assert run(clinic, "export", *line, "--output", "x.csv").returncode == 2
 
 
 def test_export_refuses_an_existing_file_unless_it_is_forced(clinic: Path) -> None:

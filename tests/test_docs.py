@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from service import cli
+from service.domain import export_columns
 from service.settings import ROOT, Settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,6 +39,16 @@ def test_every_command_of_the_readme_s_make_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"(?:`|^    )make (\w+)", README, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_column_of_an_export_is_described() -> None:
+    text = (ROOT / "docs" / "export.md").read_text(encoding="utf-8").replace("`", "")
+    for table in export_columns.chosen(visits=True, messages=True):
+        assert f"### {table.name}\n\n{table.meaning}\n" in text
+        for column in table.columns:
+            assert f"| {column.title} | {column.key} | {column.meaning} |" in text
+    for column in export_columns.PATIENT:
+        assert f"| {column.key} | {column.meaning} |" in text
 
 
 def test_config_toml_names_every_setting_with_a_comment_each() -> None:

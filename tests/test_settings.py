@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.settings import ROOT, Settings, SettingsError, load, secret_key
+from service.keys import secret_key
+from service.settings import ROOT, Settings, SettingsError, load
 
 
 @pytest.fixture
@@ -59,7 +60,19 @@ MISTAKES = {
     "a password in the file": ('[email]\npassword = "x"', ["email.password", "unknown key"]),
     "the same key twice": ("[server]\nport = 1\nport = 2\nthreads = 1", ["not valid TOML", "line 3"]),
     "a quote left open": ('[clinic]\nname = "Our\ncountry = "DE"', ["not valid TOML", "line 2"]),
-    "what a later version brings": ("[email]\nenabled = true", ["email.enabled", "true", "cannot do that yet"]),
+    "e-mail without a server": ("[email]\nenabled = true", ["email.host", "name the mail server"]),
+    "e-mail without a sender": ('[email]\nenabled = true\nhost = "mail.example"', ["email.sender", "''", "address"]),
+    "a password that anybody could read": (
+        '[email]\nenabled = true\nhost = "mail.example"\nsender = "a@b.example"\nusername = "a"\nsecurity = "none"',
+        ["email.security", "readable"],
+    ),
+    "SMS without a gateway": ("[sms]\nenabled = true", ["sms.url", "gateway"]),
+    "SMS without a text": ('[sms]\nenabled = true\nurl = "https://sms.example/{to}"', ["sms.body", "{text}"]),
+    "SMS with a name that is none": (
+        '[sms]\nenabled = true\nurl = "https://sms.example/{to}"\nbody = "{text}{token}"',
+        ["{token}", "secret"],
+    ),
+    "a gateway that is no address": ('[sms]\nurl = "sms.example"', ["sms.url", "sms.example"]),
     "workers of a later version": ('[jobs]\nbackend = "celery"', ["jobs.backend", "celery", "cannot do that yet"]),
 }
 

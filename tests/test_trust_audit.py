@@ -19,7 +19,7 @@ from service.cli import rounds
 from service.database import MIGRATIONS, Database, migrate
 from service.domain import audit, audit_check
 from service.domain.actor import SYSTEM, Actor, Role
-from service.models import AuditDetail, AuditEntry, Failure
+from service.models import AuditDetail, AuditEntry, AuditHead, Failure
 from tests.house import House, at
 
 DOCTOR = Actor(Role.DOCTOR, "Dr. Doll", address="192.0.2.7")
@@ -237,18 +237,20 @@ def test_l2_the_command_names_the_first_altered_entry_in_one_line(filled: House,
     assert ended.stderr.count("\n") == 1
 
 
-def test_entries_from_before_there_were_seals_are_sealed_by_the_upgrade(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
-    config = Config()
+def test_entries_from_before_there_were_seals_are_sealed_by_the_upgrade(
+    database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    is_sqlite = database_kind == "sqlite"
+    url = f"sqlite:///{tmp_path / 'old.db'}" if is_sqlite else request.getfixturevalue("postgres").empty()
+    database, config = Database(url), Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.connect() as connection, connection.begin():
         config.attributes["connection"] = connection
         command.upgrade(config, "0002")
+        at = "2026-05-04 08:00:00.000001" + ("" if is_sqlite else "+00")
         for number in (1, 2, 5):
-            connection.execute(
-                text("INSERT INTO audit (id, at, role, act) VALUES (:id, '2026-05-04 08:00:00.000001', 'admin', 'x')"),
-                {"id": number},
-            )
+            entry = "INSERT INTO audit (id, at, role, act) VALUES (:id, :at, 'admin', 'x')"
+            connection.execute(text(entry), {"id": number, "at": at})
     migrate(database)
     with database.transaction() as session:
         audit.record(session, SYSTEM, "y")
@@ -256,3 +258,11 @@ def test_entries_from_before_there_were_seals_are_sealed_by_the_upgrade(tmp_path
         whole = audit_check.verify(session)
     database.close()
     assert (whole.entries, whole.last_id) == (4, 6)
+
+
+def test_l2_the_note_where_it_ends_cannot_be_taken_away_unseen(filled: House) -> None:
+    unguarded(filled, lambda session: session.execute(delete(AuditHead)))
+    with pytest.raises(audit_check.Altered, match="where the audit ends was removed"):
+        check(filled)
+    with filled.writing() as session:  # the next test gets this database again
+        session.add(AuditHead(id=1, last_id=0, seal="0" * 64))

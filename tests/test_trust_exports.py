@@ -2,15 +2,17 @@
 
 import csv
 import io
+import json
 import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic, sleep
+from zipfile import ZipFile
 
 import pytest
 from werkzeug.test import TestResponse
 
-from service.models import AuditEntry, Export, Treatment
+from service.models import Appointment, AuditEntry, Export, Treatment
 from tests.house import Browser, at
 from tests.web.clinic import Clinic, email
 from tests.web.clinic import a_clinic as a_clinic
@@ -61,6 +63,21 @@ def test_e1_a_doctor_makes_the_same_file_at_the_desk(clinic: Clinic) -> None:
     assert (
         file_of(clinic.browser("doctor"), clinic.export).data == file_of(clinic.browser("patient"), clinic.export).data
     )
+
+
+def test_e1_a_zip_holds_as_much_as_the_database(clinic: Clinic) -> None:
+    clinic.clock.shift(60)
+    browser = clinic.browser("patient")
+    path = browser.post("/exports", {"format": "zip", "visits": "y", "messages": "y"}).location
+    wait_until_available(browser, path)
+    with ZipFile(io.BytesIO(file_of(browser, path.rpartition("/")[2]).data)) as found:
+        files = {name.partition("/")[2]: found.read(name).decode("utf-8-sig") for name in found.namelist()}
+    history = json.loads(files["history.json"])
+    visits = clinic.house.count(Appointment, Appointment.patient_id == clinic.pia)
+    assert (len(history["treatments"]), len(history["visits"])) == (1, visits)
+    assert len(list(csv.reader(io.StringIO(files["visits.csv"])))) == visits + 1
+    assert all("Hay fever" in files[name] for name in ("history.html", "treatments.csv", "history.json"))
+    assert all("Tinnitus" not in text for text in files.values())
 
 
 def test_e4_a_link_of_somebody_else_answers_like_a_missing_one(clinic: Clinic) -> None:
@@ -179,7 +196,7 @@ def test_e7_no_address_on_the_way_tells_who_it_is_about(clinic: Clinic) -> None:
     answer = clinic.browser("patient").post("/exports", {"patient_id": clinic.pia})
     assert re.fullmatch(r"/exports/[0-9a-f]{32}", answer.location)
     assert sorted(file.name for file in clinic.house.settings.histories.iterdir()) == sorted(
-        f"{export}.csv" for export in (clinic.export, clinic.other_export)
+        [f"{clinic.export}.csv", f"{clinic.other_export}.csv", f"{clinic.clinic_export}.zip"]
     )
 
 
@@ -200,7 +217,7 @@ def test_e8_fifty_clicks_make_one_file(clinic: Clinic) -> None:
         (path,) = set(hands.map(click, range(50)))
     wait_until_available(browser, path)
     assert clinic.house.count(Export, Export.patient_id == clinic.pia) == 2
-    assert len(list(clinic.house.settings.histories.iterdir())) == 3
+    assert len(list(clinic.house.settings.histories.glob("*.csv"))) == 3
 
 
 def test_e8_while_one_is_unfinished_no_second_begins_whoever_asks(clinic: Clinic) -> None:

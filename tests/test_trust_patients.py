@@ -66,6 +66,17 @@ def test_z5_who_stands_in_sees_the_patients_of_the_other_on_those_days_only(clin
     assert seen["2026-05-06 22:01"] == [200, 200, 200]
 
 
+def test_the_doctors_page_says_who_stands_in_on_which_days(clinic: Clinic) -> None:
+    cover(clinic, "2026-05-07", "2026-05-08")
+    dora, doll = clinic.people["other doctor"].doctor_id, clinic.people["doctor"].doctor_id
+    for doctor, sentence in (
+        (dora, "Thu 7 May – Fri 8 May Dr. Doll stands in and sees these patients."),
+        (doll, "Thu 7 May – Fri 8 May Stands in for Dr. Dora and sees their patients."),
+    ):
+        page = parsed(clinic.browser("doctor").get(f"/doctors/{doctor}"))
+        assert sentence in words(one(page, "section[aria-labelledby=covers]"))
+
+
 def test_z5_who_stands_in_reads_but_does_not_write_for_the_other(clinic: Clinic, otto: int) -> None:
     cover(clinic, "2026-05-06", "2026-05-06")
     doctor = clinic.browser("doctor")

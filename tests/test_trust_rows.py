@@ -88,7 +88,7 @@ def test_z4_an_export_refuses_a_field_it_does_not_have(clinic: Clinic) -> None:
         clinic.clock.shift(60)
         answer = clinic.browser("patient").post("/exports", {"patient_id": clinic.pia, field: value})
         assert answer.status_code == 422
-        assert clinic.house.count(Export) == 2
+        assert clinic.house.count(Export) == 3
 
 
 def test_z4_an_invite_refuses_a_field_it_does_not_have(clinic: Clinic) -> None:

@@ -1,16 +1,22 @@
-"""Signing in as the trust checklist promises: no guessing, no enumeration, no default account (A6-A9)."""
+"""Signing in as the trust checklist promises: good passwords, no guessing, no enumeration (A1-A9, A12)."""
 
 import re
 from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from http.client import HTTPConnection
+from pathlib import Path
 from statistics import median
 from time import perf_counter
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
 
 from service.domain.sessions import FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS
-from service.models import SignIn, User
+from service.models import Message, SignIn, User
 from tests.house import PASSWORD, House
+from tests.process import configure, run, serving
 from tests.web.clinic import NOW, minutes
 from tests.web.clinic import a_moved_clock as a_moved_clock
 
@@ -22,6 +28,64 @@ WRONG = "rapid rivers run deep"
 def known(moved: time_machine.Traveller, house: House) -> House:
     house.user("doctor", KNOWN, "Dr. Known")
     return house
+
+
+FIFTEEN = "correct horse b"
+
+
+def registered(house: House, password: str, email: str = "new@clinic.example") -> int:
+    """The status after somebody registers with a password."""
+    form = {"name": "Somebody New", "email": email, "password": password}
+    return house.browser().post("/register", form).status_code
+
+
+@pytest.fixture
+def open_house(make_house: Callable[..., House], moved: time_machine.Traveller) -> House:
+    """A clinic where strangers may register."""
+    return make_house(booking={"self_registration": True})
+
+
+def test_a1_fourteen_characters_are_refused_and_fifteen_accepted(open_house: House) -> None:
+    assert registered(open_house, FIFTEEN[:14]) == 422
+    assert open_house.count(User) == 0
+    assert registered(open_house, FIFTEEN) == 303
+    assert open_house.browser().sign_in("new@clinic.example", FIFTEEN).status_code == 303
+
+
+def test_a2_a_hundred_characters_of_any_script_count_to_the_last(open_house: House) -> None:
+    long = "Zwölf Boxkämpfer jagen Viktor 🚲 quer über den großen Sylter Deich, パスワードは長い方がよいと思います "
+    first, second = f"{long:·<89}a{'z' * 10}", f"{long:·<89}b{'z' * 10}"
+    assert (len(first), first[:89]) == (100, second[:89])
+    assert registered(open_house, first) == 303
+    assert open_house.browser().sign_in("new@clinic.example", second).status_code == 422
+    assert open_house.browser().sign_in("new@clinic.example", first).status_code == 303
+
+
+def test_a3_twenty_small_letters_will_do_and_last_for_years(open_house: House, moved: time_machine.Traveller) -> None:
+    assert registered(open_house, "quietriversrundeeply") == 303
+    moved.shift(timedelta(days=730))
+    assert open_house.browser().sign_in("new@clinic.example", "quietriversrundeeply").location == "/"
+
+
+@pytest.mark.parametrize("password", ["passwordpassword", "Our clinic 2026", "Somebody New 99", "new@clinic.example"])
+def test_a4_what_others_would_try_first_is_refused_with_the_reason(open_house: House, password: str) -> None:
+    form = {"name": "Somebody New", "email": "new@clinic.example", "password": password}
+    answer = open_house.browser().post("/register", form)
+    assert answer.status_code == 422
+    assert "This one is too easy to guess: it" in answer.get_data(as_text=True)
+    setup = open_house.browser().post("/setup", form)
+    assert setup.status_code == 422
+    assert "This one is too easy to guess: it" in setup.get_data(as_text=True)
+
+
+def test_a12_a_reset_asked_for_under_another_name_mails_nothing(known: House) -> None:
+    browser = known.browser()
+    token = browser.token()
+    answer = browser.client.post(
+        "/password-reset", data={"csrf_token": token, "email": KNOWN}, headers={"Host": "evil.example"}
+    )
+    assert answer.status_code == 400
+    assert known.count(Message) == 0
 
 
 def test_a6_guessing_at_one_account_is_throttled_with_the_time_to_wait(known: House) -> None:
@@ -115,25 +179,62 @@ def test_a7_forged_addresses_do_not_help_against_one_account(known: House) -> No
     assert statuses.count(422) == FAILURES_PER_ACCOUNT
 
 
+def test_a6_a7_on_a_running_service_neither_forged_addresses_nor_a_restart_help(tmp_path: Path) -> None:
+    configure(tmp_path)
+    who = ("--role", "doctor", "--email", KNOWN, "--name", "Dr. Known", "--password-stdin")
+    assert run(tmp_path, "add-user", *who, given=f"{PASSWORD}\n").returncode == 0
+    with serving(tmp_path) as service:
+        client = service.client()
+        body = urlencode({"csrf_token": client.token(), "email": KNOWN, "password": WRONG})
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        statuses = []
+        for number in range(50):
+            forged = dict.fromkeys(("X-Forwarded-For", "X-Real-IP", "Forwarded"), f"203.0.113.{number}")
+            form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookies}
+            with closing(HTTPConnection("127.0.0.1", service.port, timeout=20)) as connection:
+                connection.request("POST", "/sign-in", body, {**form, **forged})
+                statuses.append(connection.getresponse().status)
+    assert statuses == [422] * FAILURES_PER_ACCOUNT + [429] * (50 - FAILURES_PER_ACCOUNT)
+    with serving(tmp_path) as service:
+        assert service.client().sign_in(KNOWN).status == 429
+
+
+NEW = {"name": "Somebody New", "password": "slow boats drift home"}
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [("/sign-in", {"password": WRONG}), ("/password-reset", {}), ("/sign-in/link", {}), ("/register", NEW)],
+)
 def test_a8_an_unknown_account_answers_like_a_known_one_and_as_slowly(
-    known: House, moved: time_machine.Traveller
+    make_house: Callable[..., House], moved: time_machine.Traveller, path: str, more: dict[str, str]
 ) -> None:
-    browser = known.browser()
-    token, pages, times = browser.token(), dict[str, set[bytes]](), dict[str, list[float]]()
-    for _sample in range(60):
-        for address in (KNOWN, STRANGER):
-            moved.shift(minutes(6))
-            began = perf_counter()
-            answer = browser.client.post(
-                "/sign-in", data={"csrf_token": token, "email": address, "password": WRONG}, buffered=True
-            )
-            times.setdefault(address, []).append(perf_counter() - began)
-            assert answer.status_code == 422
-            pages.setdefault(address, set()).add(without_token(answer.data).replace(address.encode(), b"ADDRESS"))
-    assert pages[KNOWN] == pages[STRANGER]
-    assert len(pages[KNOWN]) == 1
-    slow, quick = sorted((median(times[KNOWN]), median(times[STRANGER])), reverse=True)
-    assert slow <= 1.2 * quick
+    house = make_house(security={"sign_in_links": True}, booking={"self_registration": True})
+    house.user("patient", KNOWN, "Kim Known")
+    browser = house.browser()
+    token, pages = browser.token(), dict[bool, set[tuple[int, str, bytes]]]()
+
+    def asked(address: str) -> float:
+        moved.shift(minutes(6))
+        form = {"csrf_token": token, "email": address, **more}
+        began = perf_counter()
+        answer = browser.client.post(path, data=form, buffered=True)
+        took = perf_counter() - began
+        page = without_token(answer.data).replace(address.encode(), b"ADDRESS")
+        pages.setdefault(address == KNOWN, set()).add((answer.status_code, answer.location or "", page))
+        return took
+
+    ratios = []
+    for turn in range(3):  # on a busy computer a round may be off; one that tells known from unknown always is
+        strangers = [f"ghost{turn}-{number:02}@clinic.example" for number in range(60)]
+        times = [(asked(KNOWN), asked(stranger)) for stranger in strangers]
+        first, second = (median(column) for column in zip(*times, strict=True))
+        ratios.append(max(first, second) / min(first, second))
+        if ratios[-1] <= 1.2:
+            break
+    assert min(ratios) <= 1.2, ratios
+    assert pages[True] == pages[False]
+    assert len(pages[True]) == 1
 
 
 def without_token(page: bytes) -> bytes:

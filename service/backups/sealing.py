@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from service import settings
+from service import keys
 from service.backups.errors import BackupError
 
 MAGIC = b"ROUNDS SEALED 1\n"
@@ -25,7 +25,7 @@ WRONG = "The passphrase is not the one this backup was sealed with, or the file 
 
 def passphrase() -> str:
     """What backups are sealed with; empty: they are not. Raises BackupError for one that is easily guessed."""
-    said = settings.secret(VARIABLE)
+    said = keys.secret(VARIABLE)
     if said and len(said) < SHORTEST:
         raise BackupError(f"{VARIABLE} is shorter than {SHORTEST} characters: choose a longer one.")
     return said

@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, patients, sessions, users
+from service.domain import audit, patients, second_factors, sessions, user_tokens, users
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden, NotFound
 from service.models import Doctor, Guardian, Patient, SignIn, User, UserToken
@@ -104,7 +104,7 @@ def disable(session: Session, actor: Actor, user_id: int) -> None:
         raise Conflict(_("This is the last admin: make another one first."))
     user.disabled_at = clock.now()
     sessions.end_all(session, user.id)
-    users.revoke_invites(session, user.id)
+    user_tokens.revoke(session, user.id)
     audit.record(session, actor, "user.disable", subject=f"user/{user.id}")
 
 
@@ -114,6 +114,57 @@ def enable(session: Session, actor: Actor, user_id: int) -> None:
     if user.disabled_at is not None:
         user.disabled_at = None
         audit.record(session, actor, "user.enable", subject=f"user/{user.id}")
+
+
+def change_role(session: Session, actor: Actor, user_id: int, role: str) -> None:
+    """Give somebody who works here another role; they sign in anew. Who becomes a doctor gets a calendar.
+
+    Raises Forbidden, NotFound, and Conflict for one's own account, the last admin's, and accounts of patients.
+    """
+    user = _to_change(session, actor, user_id)
+    if role == user.role:
+        return
+    if user.role not in STAFF_ROLES or role not in STAFF_ROLES:
+        raise Conflict(_("An account of a patient stays one: make another account for somebody who works here."))
+    if user.id == actor.user_id:
+        raise Conflict(_("You cannot change your own role."))
+    if user.role == Role.ADMIN and not _other_admin(session, user.id):
+        raise Conflict(_("This is the last admin: make another one first."))
+    before, user.role = user.role, Role(role)
+    if role == Role.DOCTOR:
+        _give_calendar(session, user)
+    sessions.end_all(session, user.id)
+    audit.record(session, actor, "user.role", subject=f"user/{user.id}", changes={"role": [before, role]})
+
+
+def end_sessions(session: Session, actor: Actor, user_id: int) -> None:
+    """Sign somebody out everywhere. Raises Forbidden, NotFound."""
+    user = _to_change(session, actor, user_id)
+    sessions.end_all(session, user.id)
+    audit.record(session, actor, "session.end_all", subject=f"user/{user.id}")
+
+
+def open_sessions(session: Session, actor: Actor, user_id: int) -> Sequence[SignIn]:
+    """Where somebody is signed in now. Raises Forbidden."""
+    _only_admin(actor)
+    return sessions.of_user(session, user_id)
+
+
+def reset_second_factor(session: Session, actor: Actor, user_id: int) -> None:
+    """Take the second factor off somebody's account. Raises Forbidden, NotFound, and Conflict for one's own."""
+    user = _to_change(session, actor, user_id)
+    if user.id == actor.user_id:
+        raise Conflict(_("Turn your own off on the page of your account."))
+    second_factors.reset(session, actor, user)
+
+
+def _give_calendar(session: Session, user: User) -> None:
+    """The doctor behind a user: made, or taken back from the archive."""
+    doctor = session.scalar(select(Doctor).where(Doctor.user_id == user.id))
+    if doctor is None:
+        session.add(Doctor(user_id=user.id, name=user.name, created_at=clock.now()))
+    else:
+        doctor.archived_at = None
 
 
 def _to_change(session: Session, actor: Actor, user_id: int) -> User:

@@ -73,6 +73,12 @@ def changes_of(row: Base) -> dict[str, Any]:
     return found
 
 
+def what_goes(row: Base) -> dict[str, Any]:
+    """What a row holds that is about to be deleted: `{"note": [before, None], …}`."""
+    held = {column.key: getattr(row, column.key) for column in inspect(type(row)).column_attrs}
+    return changed(held, dict.fromkeys(held))
+
+
 def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | bool) else str(value)
 

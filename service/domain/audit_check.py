@@ -54,7 +54,9 @@ def verify(session: Session) -> Whole:
     for entry in emptied:
         if not erased & {entry.patient_id, entry.subject} - {None}:
             raise Altered(_("Entry %(id)s: its details were emptied, but nobody was erased.") % {"id": entry.id})
-    head = session.execute(select(AuditHead)).scalar_one()
+    head = session.scalar(select(AuditHead))
+    if head is None:
+        raise Altered(_("The note where the audit ends was removed; its entries themselves fit."))
     if head.last_id != last:
         raise Altered(_("Entry %(id)s is not the last: entry %(last)s was.") % {"id": last, "last": head.last_id})
     if head.seal != seal:

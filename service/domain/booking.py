@@ -11,11 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import appointments, audit, free_times, patients, texts, visit_types
+from service.domain import announcements, appointments, audit, free_times, patients, texts, visit_types
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.domain.free_times import FreeTime
-from service.models import Appointment, Doctor, Patient
+from service.models import Appointment, Doctor, MoveProposal, Patient
 from service.settings import Booking
 from service.translation import gettext as _
 
@@ -52,8 +52,9 @@ def book(
     reason: str = "",
     visit_type_id: int | None = None,
     overbooking_reason: str = "",
+    announce: bool = True,
 ) -> Appointment:
-    """Book a visit at an instant, with a doctor or (None) any of the department who is free then.
+    """Book a visit at an instant, with a doctor or (None) any of the department who is free then, and confirm it.
 
     The same account, patient, doctor and time again while it is booked is the same booking. With an
     `overbooking_reason` staff book whatever else is there. Raises NotFound, Invalid, Taken.
@@ -71,7 +72,12 @@ def book(
     found = overbooked(session, wish) if over else place(session, actor, wish)
     if actor.role == Role.PATIENT:
         _check_open(session, patient_id, rules)
-    return add(session, actor, wish, found, reason=reason, visit_type_id=visit_type_id, overbooking_reason=over or None)
+    visit = add(
+        session, actor, wish, found, reason=reason, visit_type_id=visit_type_id, overbooking_reason=over or None
+    )
+    if announce:
+        announcements.booked(session, visit)
+    return visit
 
 
 def look(session: Session, *, patient_id: int, doctor_id: int | None, starts_at: datetime, over: bool) -> None:
@@ -116,7 +122,7 @@ def reschedule(
         return _moved_before(session, visit, doctor_ids, starts_at)
     if visit.status != "booked":
         raise Conflict(_("This visit is not booked any more, so it cannot be moved."))
-    check_cutoff(actor, visit, rules)
+    check_cutoff(session, actor, visit, rules)
     if visit.starts_at == starts_at and visit.doctor_id in doctor_ids:
         raise Invalid(_("The visit is at that time already: choose another one."), "starts_at")
     now = clock.now()
@@ -132,7 +138,9 @@ def reschedule(
     places = ({"starts_at": at.starts_at, "doctor_id": at.doctor_id} for at in (visit, found))
     subject, changes = f"appointment/{visit.id}", audit.changed(*places)
     audit.record(session, actor, "appointment.move", patient_id=visit.patient_id, subject=subject, changes=changes)
-    return add(session, actor, wish, found, **kept, rescheduled_from_id=visit.id, overbooking_reason=over or None)
+    new = add(session, actor, wish, found, **kept, rescheduled_from_id=visit.id, overbooking_reason=over or None)
+    announcements.moved(session, new)
+    return new
 
 
 def place(session: Session, actor: Actor, wish: Wish) -> FreeTime:
@@ -241,9 +249,12 @@ def locked_doctors(session: Session, doctor_ids: Sequence[int] | None, departmen
     return found
 
 
-def check_cutoff(actor: Actor, visit: Appointment, rules: Booking) -> None:
-    """Patients move and cancel their own visits until the cut-off. Raises Conflict after it."""
-    if actor.role == Role.PATIENT and is_late(visit, rules):
+def check_cutoff(session: Session, actor: Actor, visit: Appointment, rules: Booking) -> None:
+    """Patients move and cancel their own visits until the cut-off, or when the clinic itself asked them to move.
+
+    Raises Conflict after it.
+    """
+    if actor.role == Role.PATIENT and is_late(visit, rules) and session.get(MoveProposal, visit.id) is None:
         raise Conflict(
             _("It is too late to change this visit here (%(hours)s hours before): please call the clinic.")
             % {"hours": rules.cancel_cutoff_hours}

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -25,10 +26,14 @@ def produce(session: Session, month: str, zone: ZoneInfo) -> dict[str, Any]:
     """The content of the clinic's report. Who came to whom with what stands in the doctors' reports alone."""
     doctors = reports.doctors_of(session, month, zone)
     visits = _visits(session, month, zone)
-    by_doctor: dict[int, list[Any]] = defaultdict(list)
+    by_doctor: dict[int, list[Visit]] = defaultdict(list)
     for visit in visits:
         by_doctor[visit.doctor_id].append(visit)
-    rows = [_of_doctor(session, doctor, by_doctor[doctor.id], month, zone) for doctor in doctors]
+    new = visit_counts.new_by_doctor(session, *clock.month_bounds(month, zone))
+    rows = [
+        {**_of_doctor(session, doctor, by_doctor[doctor.id], month, zone), "new": new.get(doctor.id, 0)}
+        for doctor in doctors
+    ]
     return {
         "figures": {
             **month_figures.of(visits, zone),
@@ -37,14 +42,27 @@ def produce(session: Session, month: str, zone: ZoneInfo) -> dict[str, Any]:
         },
         "compared": month_figures.compared(session, month, zone),
         "doctors": sorted(rows, key=lambda row: (row["name"], row["doctor_id"])),
-        "departments": _by_department(doctors, by_doctor, rows, zone),
+        "departments": _by_department(doctors, by_doctor, rows),
     }
 
 
-def _visits(session: Session, month: str, zone: ZoneInfo) -> Sequence[Any]:
+class Visit(NamedTuple):
+    """A visit of the month, in the order of the columns of _visits()."""
+
+    doctor_id: int
+    patient_id: int
+    starts_at: datetime
+    ends_at: datetime
+    created_at: datetime
+    status: str
+    cancelled_late: bool
+    treatment_id: int | None
+
+
+def _visits(session: Session, month: str, zone: ZoneInfo) -> list[Visit]:
     """All visits of the month, without those that were moved, each with its treatment's id or None."""
     start, end = clock.month_bounds(month, zone)
-    return session.execute(
+    rows = session.execute(
         select(
             Appointment.doctor_id,
             Appointment.patient_id,
@@ -53,29 +71,29 @@ def _visits(session: Session, month: str, zone: ZoneInfo) -> Sequence[Any]:
             Appointment.created_at,
             Appointment.status,
             Appointment.cancelled_late,
-            Treatment.id.label("treatment_id"),
+            Treatment.id,
         )
         .outerjoin(Treatment, Treatment.appointment_id == Appointment.id)
         .where(Appointment.starts_at >= start, Appointment.starts_at < end, visit_counts.STANDS)
         .order_by(Appointment.starts_at, Appointment.id)
-    ).all()
+    )
+    return [Visit._make(row) for row in rows]
 
 
-def _of_doctor(session: Session, doctor: Doctor, visits: Sequence[Any], month: str, zone: ZoneInfo) -> dict[str, Any]:
+def _of_doctor(session: Session, doctor: Doctor, visits: Sequence[Visit], month: str, zone: ZoneInfo) -> dict[str, Any]:
     stay = reports.stay_of(doctor, month, zone, visits[0].starts_at if visits else None)
     return {
         "doctor_id": doctor.id,
         "name": doctor.name,
         "department": doctor.department,
-        **_short(visits, zone),
-        **month_figures.patients(session, month, zone, doctor.id),
+        **month_figures.in_short(visits),
         "open_minutes": reports.open_minutes(session, doctor.id, stay, zone),
-        "unfinished": sum(reports.lacks(visit) is not None for visit in visits),
+        "unfinished": sum(reports.lacks(visit.status, visit.treatment_id) is not None for visit in visits),
     }
 
 
 def _by_department(
-    doctors: Iterable[Doctor], by_doctor: Mapping[int, Sequence[Any]], rows: Iterable[Mapping[str, Any]], zone: ZoneInfo
+    doctors: Iterable[Doctor], by_doctor: Mapping[int, Sequence[Visit]], rows: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     members: dict[str, list[int]] = defaultdict(list)
     for doctor in doctors:
@@ -85,17 +103,11 @@ def _by_department(
         {
             "name": name,
             "doctors": len(ids),
-            **_short([visit for doctor_id in ids for visit in by_doctor[doctor_id]], zone),
+            **month_figures.in_short([visit for doctor_id in ids for visit in by_doctor[doctor_id]]),
             "open_minutes": sum(opened[doctor_id] for doctor_id in ids),
         }
         for name, ids in sorted(members.items())
     ]
-
-
-def _short(visits: Sequence[Any], zone: ZoneInfo) -> dict[str, Any]:
-    """The figures that fit into a line of a table."""
-    figures = month_figures.of(visits, zone)
-    return {key: number for key, number in figures.items() if key not in ("weekdays", "hours")}
 
 
 def store(session: Session, month: str, content: dict[str, Any]) -> bool:

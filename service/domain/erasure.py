@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, undefer
 from sqlalchemy.orm.attributes import flag_modified
 
 from service import clock
-from service.domain import audit, legal_holds, patient_records, sessions, users
+from service.domain import audit, legal_holds, patient_records, sessions, user_tokens
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden
 from service.folding import fold
@@ -29,10 +29,13 @@ from service.models import (
     LegalHold,
     Message,
     Patient,
+    RecoveryCode,
     Report,
+    SecondFactor,
     SignIn,
     Treatment,
     TreatmentVersion,
+    UnsentForm,
     User,
     UserToken,
     WaitingEntry,
@@ -69,7 +72,8 @@ def obstacles(session: Session, actor: Actor, patient_id: int, *, years: int, zo
     until = kept_until(session, patient_id, years=years, zone=zone)
     if until is not None and until > clock.today(zone):
         found.append(_("Treatments are kept until %(day)s, as the law asks.") % {"day": until.isoformat()})
-    unfinished = Export.patient_id == patient_id, Export.status.in_(("pending", "running"))
+    theirs = or_(Export.patient_id == patient_id, Export.patient_id.is_(None))  # the whole clinic's has them too
+    unfinished = theirs, Export.status.in_(("pending", "running"))
     if session.scalar(select(Export.id).where(*unfinished).limit(1)):
         found.append(_("An export is being made: try again in a minute."))
     return Obstacles(found)
@@ -151,7 +155,7 @@ def _erase_texts(session: Session, ids: Sequence[int]) -> None:
     silent = {"recipient": None, "subject": None, "body": None, "last_error": None}
     _do(session, update(Message).where(Message.patient_id.in_(ids)).values(silent))
     _do(session, update(WaitingEntry).where(WaitingEntry.patient_id.in_(ids)).values(note=""))
-    files = (Export.patient_id.in_(ids), Export.status == "available")
+    files = (or_(Export.patient_id.in_(ids), Export.patient_id.is_(None)), Export.status == "available")
     _do(session, update(Export).where(*files).values(status="expired", expires_at=clock.now()))
     _do(session, update(EmergencyAccess).where(EmergencyAccess.patient_id.in_(ids)).values(reason=""))
     _do(session, update(LegalHold).where(LegalHold.patient_id.in_(ids)).values(reason=""))
@@ -190,8 +194,9 @@ def _erase_accounts(session: Session, actor: Actor, ids: Sequence[int]) -> list[
     gone = sorted(users_of - left)
     for user in session.scalars(select(User).where(User.id.in_(gone), User.role == Role.PATIENT).order_by(User.id)):
         sessions.end_all(session, user.id)
-        users.revoke_invites(session, user.id)
-        _do(session, delete(UserToken).where(UserToken.user_id == user.id))
+        user_tokens.revoke(session, user.id)
+        for table in (UserToken, SecondFactor, RecoveryCode, UnsentForm):
+            _do(session, delete(table).where(table.user_id == user.id))
         _do(session, update(SignIn).where(SignIn.user_id == user.id).values(address=None))
         user.name, user.email = _("Erased account"), f"erased-{user.id}@erased.invalid"
         user.password_hash, user.disabled_at = None, user.disabled_at or clock.now()

@@ -1,51 +1,71 @@
-"""Exports of a patient's history: request, claim, produce, settle; the row is its own ledger.
+"""Exports as people have them: ask for one, follow it, call it off, download it, take it away again."""
 
-States: pending -> running -> available -> expired, or failed. A file is whole or not there: it is written as
-NAME.part, flushed to the disk, renamed, and only then does the row say available.
-"""
-
-import os
 import re
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from datetime import datetime, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, history_csv, patients
-from service.domain.actor import SYSTEM, Actor
-from service.domain.errors import Conflict, Gone, NotFound
-from service.models import Appointment, Export, Treatment
+from service.domain import audit, export_files, patients
+from service.domain.actor import Actor, Role
+from service.domain.errors import Conflict, Gone, NotFound, Throttled
+from service.domain.export_files import ONE_TABLE, Contents
+from service.models import Appointment, Export, Message, Treatment
 from service.translation import gettext as _
 
 _id = re.compile(r"[0-9a-f]{32}").fullmatch
-LEASE = timedelta(seconds=30)
 SAME_PRESS = timedelta(seconds=10)
 """Within it another press means the same export, unless the history has changed."""
-ATTEMPTS = 2
-"""An export that a stop cuts off starts again once; the second time it has failed."""
+MOST_WAITING = 100
+RETRY_AFTER = 60
+GUESS_AFTER = timedelta(seconds=2)
+"""Before that nobody can say how long it will take."""
 
 
-def request(session: Session, actor: Actor, patient_id: int) -> Export:
+def request(
+    session: Session,
+    actor: Actor,
+    patient_id: int,
+    contents: Contents = ONE_TABLE,
+    *,
+    most_waiting: int = MOST_WAITING,
+) -> Export:
     """The patient's unfinished export, or the one just finished with nothing new since, or a new pending one.
 
-    So many clicks make one file. Raises NotFound for a patient who is not the actor's.
+    So many clicks make one file. Raises NotFound for a patient who is not the actor's, Invalid for contents that fit
+    no file, Throttled when so many wait in the clinic already.
     """
     patient = patients.fetch_clinical(session, actor, patient_id)
-    present = _unfinished(session, patient.id) or _just_made(session, patient.id)
+    contents.check()
+    return _requested(session, actor, patient.id, contents, most_waiting)
+
+
+def request_of_clinic(session: Session, actor: Actor) -> Export:
+    """The same for all the clinic's data. Raises NotFound for anybody but the admin."""
+    if actor.role != Role.ADMIN:
+        raise NotFound
+    return _requested(session, actor, None, export_files.OF_THE_CLINIC, MOST_WAITING)
+
+
+def _requested(session: Session, actor: Actor, patient_id: int | None, contents: Contents, most_waiting: int) -> Export:
+    present = _present(session, patient_id, contents)
     if present is not None:
         return present
+    waiting = session.scalar(select(func.count()).select_from(Export).where(_unfinished())) or 0
+    if waiting >= most_waiting:
+        raise Throttled(_("Many exports are being made just now: please press again in a minute."), RETRY_AFTER)
     now = clock.now()
     export = Export(
         id=secrets.token_hex(16),
-        patient_id=patient.id,
+        patient_id=patient_id,
         requested_by_id=actor.user_id,
+        format=contents.format,
+        with_visits=contents.visits,
+        with_messages=contents.messages,
         lease_until=now,
         created_at=now,
     )
@@ -53,20 +73,23 @@ def request(session: Session, actor: Actor, patient_id: int) -> Export:
         with session.begin_nested():
             session.add(export)
     except IntegrityError:  # two presses at the same moment on PostgreSQL: the other one won
-        rival = _unfinished(session, patient.id) or _just_made(session, patient.id)
+        rival = _present(session, patient_id, contents)
         if rival is None:
             raise Conflict(_("This export was asked for twice at once: please press again.")) from None
         return rival
-    audit.record(session, actor, "export.request", patient_id=patient.id, subject=f"export/{export.id}")
+    audit.record(session, actor, "export.request", patient_id=patient_id, subject=f"export/{export.id}")
     return export
 
 
 def fetch(session: Session, actor: Actor, export_id: str) -> Export:
-    """The export's row. Raises NotFound when missing or not about a patient of the actor."""
+    """The export's row. Raises NotFound when missing, not about a patient of the actor, or not the admin's."""
     export = session.get(Export, export_id) if _id(export_id) else None  # PostgreSQL takes no NUL in a text
     if export is None:
         raise NotFound
-    patients.fetch_clinical(session, actor, export.patient_id)
+    if export.patient_id is not None:
+        patients.fetch_clinical(session, actor, export.patient_id)
+    elif actor.role != Role.ADMIN:
+        raise NotFound
     return export
 
 
@@ -77,225 +100,128 @@ def state(export: Export) -> str:
     return export.status
 
 
-def download(session: Session, actor: Actor, export_id: str, folder: Path) -> tuple[Path, datetime]:
-    """The finished file and when it was made. Raises NotFound, Conflict (not ready), Gone (expired)."""
+def seconds_left(export: Export) -> int | None:
+    """How long a running export will still take, going by what it took so far; None while nobody can say."""
+    if export.status != "running" or export.started_at is None or not 0 < export.rows_done < export.rows_total:
+        return None
+    took = clock.now() - export.started_at
+    if took < GUESS_AFTER:
+        return None
+    return max(1, round(took.total_seconds() * (export.rows_total - export.rows_done) / export.rows_done))
+
+
+def ahead(session: Session, export: Export) -> int:
+    """How many exports that were asked for before a pending one are not finished yet."""
+    if export.status != "pending":
+        return 0
+    before = or_(
+        Export.created_at < export.created_at, and_(Export.created_at == export.created_at, Export.id < export.id)
+    )
+    return session.scalar(select(func.count()).select_from(Export).where(_unfinished(), before)) or 0
+
+
+def cancel(session: Session, actor: Actor, export_id: str) -> None:
+    """Call off an export that is not finished; whoever writes it stops at the next look. Twice is once.
+
+    Raises NotFound, and Conflict for one that has ended.
+    """
+    export = fetch(session, actor, export_id)
+    if export.status == "cancelled":
+        return
+    values = {"status": "cancelled", "finished_at": clock.now()}
+    if not _changed(session, export, _unfinished(), values):
+        raise Conflict(_("This export has ended already, so there is nothing to stop."))
+    audit.record(session, actor, "export.cancel", patient_id=export.patient_id, subject=f"export/{export.id}")
+
+
+def revoke(session: Session, actor: Actor, export_id: str) -> Export:
+    """Take a finished export away before its time: from now on its link leads nowhere. Twice is once.
+
+    Raises NotFound, and Conflict for one that is not finished. The caller removes the file after the commit.
+    """
+    export = fetch(session, actor, export_id)
+    if state(export) == "expired":
+        return export
+    now = clock.now()
+    values = {"status": "expired", "expires_at": now, "revoked_at": now}
+    if not _changed(session, export, Export.status == "available", values):
+        raise Conflict(_("This export is not ready yet."))
+    audit.record(session, actor, "export.revoke", patient_id=export.patient_id, subject=f"export/{export.id}")
+    return export
+
+
+def _changed(session: Session, export: Export, condition: ColumnElement[bool], values: dict[str, object]) -> bool:
+    """Change the row if it still is in that state; a worker may change it at the same moment."""
+    change = update(Export).where(Export.id == export.id, condition).values(**values).returning(Export.id)
+    return session.execute(change.execution_options(synchronize_session=False)).one_or_none() is not None
+
+
+def download(session: Session, actor: Actor, export_id: str) -> Export:
+    """The export whose finished file may be handed out. Raises NotFound, Conflict (not ready), Gone (expired)."""
     export = fetch(session, actor, export_id)
     if state(export) == "expired":
         raise Gone(_("This export has expired and its file was removed. You can make a new one at any time."))
     if export.status != "available":
         raise Conflict(_("This export is not ready yet."))
-    return file_of(folder, export.id), export.finished_at or export.created_at
+    return export
 
 
-def note_download(session: Session, actor: Actor, export_id: str) -> None:
-    """Put a download on record."""
+def note_download(session: Session, actor: Actor, export_id: str, *, from_start: bool = True) -> None:
+    """Put a download on record; one that only goes on where another broke off is not counted again."""
     export = fetch(session, actor, export_id)
-    audit.record(session, actor, "export.download", patient_id=export.patient_id, subject=f"export/{export.id}")
+    if from_start:
+        change = {"downloads": Export.downloads + 1, "downloaded_at": clock.now()}
+        session.execute(update(Export).where(Export.id == export_id).values(**change))
+    audit.record(session, actor, "export.download", patient_id=export.patient_id, subject=f"export/{export_id}")
 
 
-def latest(session: Session, actor: Actor, patient_id: int) -> Sequence[Export]:
-    """The patient's last three exports."""
-    patients.fetch_clinical(session, actor, patient_id)
-    query = select(Export).where(Export.patient_id == patient_id).order_by(Export.created_at.desc()).limit(3)
-    return session.scalars(query).all()
-
-
-def claimable(session: Session) -> Sequence[str]:
-    """Ids of exports nobody works at: pending ones, and running ones whose worker is gone; oldest first."""
-    query = select(Export.id).where(_free(clock.now())).order_by(Export.created_at).limit(100)
-    return session.scalars(query).all()
-
-
-def unfinished(session: Session) -> tuple[int, bool]:
-    """How many exports are pending or running, and whether one of them has been left alone for five minutes."""
-    query = select(func.count(), func.min(Export.lease_until)).where(Export.status.in_(("pending", "running")))
-    number, oldest = session.execute(query).one()
-    return number, oldest is not None and oldest < clock.now() - timedelta(minutes=5)
-
-
-def claim(session: Session, export_id: str, owner: str) -> int | None:
-    """Take an export to write it; returns its patient's id, or None when somebody else has it or it has failed."""
-    now = clock.now()
-    tired = (Export.status == "running") & (Export.lease_until < now) & (Export.attempts >= ATTEMPTS)
-    row = session.execute(
-        update(Export)
-        .where(Export.id == export_id, _free(now), ~tired)
-        .values(
-            status="running",
-            owner=owner,
-            lease_until=now + LEASE,
-            attempts=Export.attempts + 1,
-            rows_done=0,
-            rows_total=0,
-        )
-        .returning(Export.patient_id)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
-    if row is None:
-        failed = {"status": "failed", "finished_at": now, "last_error": "interrupted twice"}
-        session.execute(update(Export).where(Export.id == export_id, tired).values(**failed))
-    return row.patient_id if row else None
-
-
-def note_progress(session: Session, export_id: str, owner: str, rows: int, total: int) -> bool:
-    """Say how many rows of how many are written and keep the claim; False when the export is no longer ours."""
-    kept = session.execute(
-        update(Export)
-        .where(*_mine(export_id, owner))
-        .values(rows_done=rows, rows_total=total, lease_until=clock.now() + LEASE)
-        .returning(Export.id)
-    )
-    return kept.one_or_none() is not None
-
-
-def produce(
-    session: Session, patient_id: int, file: Path, zone: ZoneInfo, progress: Callable[[int], None] = lambda rows: None
-) -> int:
-    """Write the patient's history to `file`, whole or not at all, from one consistent state; returns the rows."""
-    part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "w", encoding="utf-8", newline="", buffering=1 << 18) as target:
-            rows = history_csv.write(session, patient_id, zone, target, progress)
-            target.flush()
-            os.fsync(target.fileno())
-        os.replace(part, file)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
-    return rows
-
-
-def remove_parts(file: Path) -> None:
-    """Remove what an earlier attempt at this file left when it was killed; for the holder of the claim."""
-    for part in file.parent.glob(f"{file.name}.*.part"):
-        part.unlink(missing_ok=True)
-
-
-def produce_for(session: Session, actor: Actor, patient_id: int, file: Path, zone: ZoneInfo) -> int:
-    """Write a patient's history to a file of the caller's choice. Raises NotFound for an unknown patient."""
-    _known(session, actor, patient_id)
-    return produce(session, patient_id, file, zone)
-
-
-def note_written(session: Session, actor: Actor, patient_id: int) -> None:
-    """Put on record that a history is written outside the service's own folder. Raises NotFound."""
-    _known(session, actor, patient_id)
-    audit.record(session, actor, "export.write", patient_id=patient_id)
-
-
-def _known(session: Session, actor: Actor, patient_id: int) -> None:
-    try:
+def latest(session: Session, actor: Actor, patient_id: int | None) -> Sequence[Export]:
+    """The last three exports of a patient, or of the whole clinic (None)."""
+    if patient_id is not None:
         patients.fetch_clinical(session, actor, patient_id)
-    except NotFound:
-        raise NotFound(_("There is no patient %(id)s.") % {"id": patient_id}) from None
+    elif actor.role != Role.ADMIN:
+        raise NotFound
+    query = select(Export).where(_about(patient_id)).order_by(Export.created_at.desc()).limit(3)
+    return session.scalars(query).all()
 
 
-def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: int) -> bool:
-    """Say that the file is whole and ready; False when the export is no longer ours."""
-    now = clock.now()
-    row = session.execute(
-        update(Export)
-        .where(*_mine(export_id, owner))
-        .values(
-            status="available",
-            rows_done=rows,
-            rows_total=rows,
-            finished_at=now,
-            expires_at=now + timedelta(hours=keep_hours),
-            last_error=None,
-        )
-        .returning(Export.patient_id)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
-    if row is not None:
-        audit.record(session, SYSTEM, "export.available", patient_id=row.patient_id, subject=f"export/{export_id}")
-    return row is not None
+def _present(session: Session, patient_id: int | None, contents: Contents) -> Export | None:
+    """The export that a press leads to instead of making another one."""
+    under_way = session.scalar(select(Export).where(_about(patient_id), _unfinished()))
+    return under_way or _just_made(session, patient_id, contents)
 
 
-def put_back(session: Session, export_id: str, owner: str) -> None:
-    """Return an export that a stop cut off: pending again the first time, failed the second."""
-    now = clock.now()
-    mine = _mine(export_id, owner)
-    session.execute(
-        update(Export).where(*mine, Export.attempts < ATTEMPTS).values(status="pending", owner=None, lease_until=now)
-    )
-    fail(session, export_id, owner, "interrupted twice")
-
-
-def fail(session: Session, export_id: str, owner: str, why: str) -> None:
-    """Say that the export cannot be made; the person may start it again."""
-    values = {"status": "failed", "finished_at": clock.now(), "last_error": why}
-    session.execute(update(Export).where(*_mine(export_id, owner)).values(**values))
-
-
-def expire(session: Session) -> Sequence[str]:
-    """Mark finished exports whose time is over as expired; returns their ids, whose files may go now."""
-    now = clock.now()
-    return session.scalars(
-        update(Export)
-        .where(Export.status == "available", Export.expires_at <= now)
-        .values(status="expired")
-        .returning(Export.id)
-    ).all()
-
-
-def has_claim_on_file(session: Session, name: str) -> bool:
-    """Whether a file in the folder belongs to a row: a finished one, or one that somebody is writing now."""
-    export = session.get(Export, name.split(".")[0])
-    if export is None:
-        return False
-    if export.status in ("pending", "running"):
-        return True  # whoever writes it next removes what a dead writer left
-    return export.status == "available" and not name.endswith(".part")
-
-
-def was_given_up(session: Session, export_id: str) -> bool:
-    """Whether the export has failed, so that nobody writes its file any more."""
-    export = session.get(Export, export_id)
-    return export is not None and export.status == "failed"
-
-
-def file_of(folder: Path, export_id: str) -> Path:
-    """Where an export's finished file lies; the id comes from a row, never from a request."""
-    return folder / f"{export_id}.csv"
-
-
-def release(session: Session, owner_prefix: str) -> None:
-    """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
-    stale = Export.owner.startswith(owner_prefix, autoescape=True)
-    past = clock.now() - timedelta(seconds=1)
-    session.execute(update(Export).where(Export.status == "running", stale).values(lease_until=past))
-
-
-def _unfinished(session: Session, patient_id: int) -> Export | None:
-    unfinished = Export.status.in_(("pending", "running"))
-    return session.scalar(select(Export).where(Export.patient_id == patient_id, unfinished))
-
-
-def _just_made(session: Session, patient_id: int) -> Export | None:
-    """An export of the last few seconds whose history has not changed since."""
+def _just_made(session: Session, patient_id: int | None, contents: Contents) -> Export | None:
+    """An export of the same contents of the last few seconds, if nothing in it has changed since."""
     export = session.scalar(
         select(Export)
-        .where(Export.patient_id == patient_id, Export.status == "available")
+        .where(_about(patient_id), Export.status == "available", Export.format == contents.format)
+        .where(Export.with_visits == contents.visits, Export.with_messages == contents.messages)
         .where(Export.created_at > clock.now() - SAME_PRESS, Export.expires_at > clock.now())
         .order_by(Export.created_at.desc())
         .limit(1)
     )
-    if export is None:
-        return None
-    changed = exists().where(
-        Treatment.appointment_id == Appointment.id,
-        Appointment.patient_id == patient_id,
-        Treatment.updated_at >= export.created_at,
-    )
-    return None if session.scalar(select(changed)) else export
+    if export is None or patient_id is None:
+        return export
+    since, visit, message = export.created_at, Appointment, Message
+    changes = [
+        exists().where(
+            Treatment.appointment_id == visit.id, visit.patient_id == patient_id, Treatment.updated_at >= since
+        )
+    ]
+    if contents.visits:
+        times = (visit.created_at, visit.confirmed_at, visit.arrived_at, visit.ended_at, visit.cancelled_at)
+        late = or_(*(time >= since for time in (*times, visit.rescheduled_at)))
+        changes.append(exists().where(visit.patient_id == patient_id, late))
+    if contents.messages:
+        late = or_(message.created_at >= since, message.sent_at >= since)
+        changes.append(exists().where(message.patient_id == patient_id, late))
+    return None if session.scalar(select(or_(*changes))) else export
 
 
-def _free(now: datetime) -> ColumnElement[bool]:
-    return or_(Export.status == "pending", (Export.status == "running") & (Export.lease_until < now))
+def _unfinished() -> ColumnElement[bool]:
+    return Export.status.in_(("pending", "running"))
 
 
-def _mine(export_id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
-    return Export.id == export_id, Export.owner == owner, Export.status == "running"
+def _about(patient_id: int | None) -> ColumnElement[bool]:
+    return Export.patient_id.is_(None) if patient_id is None else Export.patient_id == patient_id

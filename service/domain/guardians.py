@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, patient_records, patients, users
+from service.domain import audit, outbox, patient_records, patients, users
 from service.domain.actor import Actor, Role
 from service.domain.errors import Forbidden, Invalid, NotFound
 from service.models import Guardian, Patient, User
@@ -33,6 +33,7 @@ def link(session: Session, actor: Actor, patient_id: int, *, email: str, name: s
     is_new = user is None
     if user is None:
         user = users.make(session, role=Role.PATIENT, email=address, name=name.strip() or patient.name)
+        outbox.to_user(session, "invite", user, event="user.add")
         audit.record(session, actor, "user.add", patient_id=patient_id, subject=f"user/{user.id}")
     if user.role != Role.PATIENT:
         raise Invalid(_("This address belongs to somebody who works here: use their private one."), "email")

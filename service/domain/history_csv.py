@@ -1,4 +1,4 @@
-"""The CSV of a patient's history: its columns, its guard against spreadsheet formulas, and its writer.
+"""The CSV of a patient's treatments, its guard against spreadsheet formulas, and CSV of any other rows.
 
 UTF-8 with BOM, CRLF, every field quoted, LF inside fields; newest first, ties by treatment id. Columns are only
 ever added at the end. Rows come from the driver's own cursor: a million of them take seconds and no memory.
@@ -6,7 +6,7 @@ ever added at the end. Rows come from the driver's own cursor: a million of them
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TextIO
@@ -15,21 +15,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, String, bindparam, func, select, type_coerce
 from sqlalchemy.orm import Session
 
+from service.domain import export_columns
+from service.domain.export_columns import Table
 from service.models import Appointment, Doctor, Patient, Treatment
 
-COLUMNS = (
-    "Patient ID",
-    "Patient Name",
-    "Doctor Name",
-    "Appointment Date",
-    "Visit Type",
-    "Symptoms",
-    "Diagnosis",
-    "Treatment",
-    "Prescription",
-    "Notes",
-    "Next Visit",
-)
+COLUMNS = export_columns.TREATMENTS.titles
 BATCH = 1000
 
 # A spreadsheet runs a cell as a formula when it begins so, also behind blanks (OWASP, WSTG-INPV-21).
@@ -58,15 +48,48 @@ def write(
 
     `progress` is told the rows written so far after every thousand; what it raises ends the writing.
     """
-    target.write("\ufeff")
-    writer = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer = begin(target, COLUMNS)
     written = 0
     for batch in _batches(session, patient_id, zone):
         writer.writerows(batch)
         written += len(batch)
         progress(written)
     return written
+
+
+def begin(target: TextIO, titles: Sequence[str]) -> Any:
+    """A csv.writer over `target`, in the one form that all files of an export have, with its header written."""
+    target.write("\ufeff")
+    writer = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(titles)
+    return writer
+
+
+def write_table(
+    table: Table,
+    rows: Iterable[dict[str, Any]],
+    zone: ZoneInfo,
+    target: TextIO,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> int:
+    """Write other rows of a history, given with the keys of their table, the same way; returns their number."""
+    keys = [column.key for column in table.columns if column.title]
+    writer, written = begin(target, table.titles), 0
+    for row in rows:
+        writer.writerow([_field(row[key], zone) for key in keys])
+        written += 1
+        if written % BATCH == 0:
+            progress(written)
+    progress(written)
+    return written
+
+
+def _field(value: Any, zone: ZoneInfo) -> str:
+    if isinstance(value, str):
+        return safe(value)
+    if isinstance(value, datetime):
+        return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+    return "" if value is None else str(value)
 
 
 def _batches(session: Session, patient_id: int, zone: ZoneInfo) -> Iterator[list[list[Any]]]:
@@ -107,13 +130,14 @@ def _query() -> Select[*tuple[Any, ...]]:
 def _fields(row: Sequence[Any], local: "_LocalTimes") -> list[Any]:
     # Nearly every text begins with a letter or a digit and has no CR: it needs no closer look.
     patient, doctor, *texts = [
-        text if not text or (text[0].isalnum() and "\r" not in text) else _safe(text)
+        text if not text or (text[0].isalnum() and "\r" not in text) else safe(text)
         for text in (row[1], row[2], *row[4:10])
     ]
     return [row[0], patient, doctor, local.of(row[3]), *texts, "" if row[10] is None else str(row[10])]
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """The text guarded, and its line breaks made LF."""
     return guarded(text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import appointments, audit, free_times, time_off
+from service.domain import announcements, appointments, audit, free_times, time_off
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, NotFound
 from service.domain.free_times import FreeTime, Span
@@ -124,6 +124,7 @@ def propose(
     written = [{"doctor_id": one.doctor_id, "starts_at": f"{one.starts_at:%Y-%m-%dT%H:%M:%SZ}"} for one in times]
     row.times, row.created_by_id, row.created_at = {"times": written}, actor.user_id, clock.now()
     session.add(row)
+    announcements.proposed(session, visit)
     audit.record(session, actor, "appointment.propose", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
     return times
 
@@ -134,9 +135,16 @@ def withdraw(session: Session, actor: Actor, appointment_id: int) -> None:
     row = session.get(MoveProposal, visit.id)
     if row is not None:
         session.delete(row)
+        announcements.proposal_withdrawn(session, visit)
         audit.record(
             session, actor, "appointment.withdraw", patient_id=visit.patient_id, subject=f"appointment/{visit.id}"
         )
+
+
+def proposed(session: Session, appointment_id: int) -> Sequence[FreeTime]:
+    """The times that were proposed instead of a visit's own and are still ahead; none where nothing was proposed."""
+    row = session.get(MoveProposal, appointment_id)
+    return [] if row is None else _read(row, session.get_one(Appointment, appointment_id))
 
 
 Found = Row[int, datetime, datetime, str, int | None]

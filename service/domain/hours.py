@@ -95,13 +95,16 @@ def end(
     block = session.scalar(select(DoctorHours).where(DoctorHours.id == block_id, DoctorHours.doctor_id == doctor_id))
     if block is None:
         raise NotFound
+    subject = f"doctor/{doctor_id}"
     if last_day is None:
+        audit.record(session, actor, "hours.remove", subject=subject, changes=audit.what_goes(block))
         session.delete(block)
-    elif last_day < max(clock.today(zone), block.valid_from or date.min):
+        return
+    if last_day < max(clock.today(zone), block.valid_from or date.min):
         raise Invalid(_("These hours would be over already."), "last_day")
-    elif block.valid_until is None or last_day < block.valid_until:
+    if block.valid_until is None or last_day < block.valid_until:
         block.valid_until = last_day
-    audit.record(session, actor, "hours.remove", subject=f"doctor/{doctor_id}")
+        audit.record(session, actor, "hours.end", subject=subject, changes=audit.changes_of(block))
 
 
 def outside(session: Session, actor: Actor, doctor_id: int, zone: ZoneInfo) -> Outside:

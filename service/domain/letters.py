@@ -1,41 +1,54 @@
 """How a message is written: its rule's template, filled in for its recipient; done inside the claim."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
-from service import rendering
+from service import message_texts
+from service.domain import letter_facts, letter_links, letter_page, message_rules, visit_calendar
+from service.domain.letter_facts import Facts
 from service.models import Appointment, Message
 from service.notifications.message import Letter
 from service.settings import Clinic
 
 
 def write(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> Letter:
-    """Write subject and body into the row and return the letter; `visits` are those it lists, its own first.
+    """The letter with working links; `visits` are those it lists, its own first. The row's own text is left alone.
 
-    What a message about something else needs (an export, a token for a link) is read or made in `session`.
+    Of a text that somebody wrote beforehand only the links are filled in. What a message about something else needs
+    (an export, a token for a link) is read or made in `session`.
     """
-    message.subject, message.body = _filled(message, visits, clinic)
-    return Letter(message.id, message.recipient or "", message.subject, message.body)
+    visits = letter_facts.with_series(session, message, visits)
+    links = letter_links.make(session, message, visits, clinic)
+    if message.edited_at is None:
+        subject, body = _filled(message, letter_facts.of(session, message, visits, clinic), links, clinic)
+    else:
+        subject = message_texts.fill_links(message.subject or "", links)
+        body = message_texts.fill_links(message.body or "", links)
+    language = letter_facts.language_of(message, clinic)
+    mail = message.channel != "sms"
+    return Letter(
+        id=message.id,
+        recipient=message.recipient or "",
+        subject=subject,
+        body=body,
+        html=letter_page.of(subject, body, links.values(), language) if mail else "",
+        attachments=visit_calendar.entries(session, message, visits, clinic) if mail else (),
+        unsubscribe_url=f"{links['contact_link']}/unsubscribe" if mail and "contact_link" in links else "",
+    )
 
 
-def _filled(message: Message, visits: Sequence[Appointment], clinic: Clinic) -> tuple[str, str]:
+def preview(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> tuple[str, str]:
+    """Subject and body as write() would make them now, with `{manage_link}` unfilled: nothing is written or stored."""
+    visits = letter_facts.with_series(session, message, visits)
+    facts = letter_facts.of(session, message, visits, clinic)
+    return _filled(message, facts, {name: f"{{{name}}}" for name in letter_links.NAMES}, clinic)
+
+
+def _filled(message: Message, facts: Facts, links: Mapping[str, str], clinic: Clinic) -> tuple[str, str]:
     """Subject and body, from the rule's template."""
-    words = rendering.Wording(clinic.zone, clinic.language)
-    first = visits[0]
-    several = len({visit.patient_id for visit in visits}) > 1
-    lines = []
-    for visit in sorted(visits, key=lambda one: one.starts_at):
-        who = f"{rendering.one_line(visit.patient.name)}: " if several else ""
-        lines.append(f"  {who}{words.when(visit.starts_at)}, {rendering.one_line(visit.doctor.name)}")
-    values = {
-        "patient_first_name": rendering.one_line(first.patient.name).split(" ")[0],
-        "doctor": rendering.one_line(first.doctor.name),
-        "date": words.day(first.starts_at.astimezone(clinic.zone).date()),
-        "time": words.clock(first.starts_at),
-        "clinic_name": clinic.name,
-        "clinic_phone": clinic.phone,
-        "by_phone": f" ({clinic.phone})" if clinic.phone else "",
-        "visits": "\n".join(lines),
-    }
-    return rendering.fill(message.rule, clinic.language, values)
+    times = "\n".join(f"  {words}: {links['manage_link']}?time={value}" for words, value in facts.times)
+    short = message.channel == "sms" and "contact_link" in message_rules.of(message.rule).says
+    template = f"{message.rule}.sms" if short else message.rule
+    values = {**facts.values, **links, "times": times}
+    return message_texts.fill(template, letter_facts.language_of(message, clinic), values)

@@ -1,230 +1,192 @@
-"""The outbox: claim one due message, check its visit again, hand it over, settle it.
+"""Messages as the desk handles them: pause all, hold one back, let one go, send one again; and when they are forgotten.
 
-A crash before the hand-over sends the message again; a crash during it leaves `unknown`, which is never sent
-again by itself. So nobody gets two.
+How one leaves the house is in deliveries.py, what is written into the outbox in outbox.py.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, null, or_, select, update
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy import and_, delete, event, func, or_, select, update
+from sqlalchemy.orm import Session, object_session
 
 from service import clock
-from service.domain import letters, message_rules
-from service.models import Appointment, Installation, Message
-from service.notifications.message import Letter
-from service.settings import Clinic
+from service.domain import audit
+from service.domain.actor import Actor, Role
+from service.domain.errors import Conflict, Forbidden, NotFound
+from service.models import Installation, Message, MessageLink, Patient, User
+from service.settings import Messages
+from service.translation import gettext as _
 
-LEASE = timedelta(seconds=60)
-ATTEMPTS = 5
-BACK_OFF = timedelta(minutes=2)
-CLAIMING = 0x6D657373616765
-"""The key of PostgreSQL's lock that one claim at a time holds."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A message taken to be sent: its letter, or the status it ended in instead."""
-
-    id: int
-    letter: Letter | None = None
-    status: str = "sending"
-    skip_reason: str | None = None
-    covered: int = 0
-    """How many other visits of the same address this letter lists."""
+DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
+POSTED = "messages posted"
+AT_ONCE = 1000
+"""Rows that one transaction of purge() touches."""
 
 
-def claim(session: Session, owner: str, clinic: Clinic, scope: ColumnElement[bool]) -> Claim | None:
-    """Take the next due message within `scope`, or None when there is none left.
+def paused_at(session: Session) -> datetime | None:
+    """Since when all messages wait because somebody pressed *Pause*, or None."""
+    return session.get_one(Installation, 1).messages_paused_at
 
-    Its visit is read again here: cancelled, moved or begun, it is skipped with the reason.
+
+def pause(session: Session, actor: Actor) -> None:
+    """Let all messages wait. Pressed again it changes nothing. Raises Forbidden."""
+    _for_the_desk(actor)
+    installation = session.get_one(Installation, 1)
+    if installation.messages_paused_at is None:
+        installation.messages_paused_at = clock.now()
+        audit.record(session, actor, "messages.pause")
+
+
+def resume(session: Session, actor: Actor) -> None:
+    """Let messages go out again: those whose visits are still ahead leave now. Raises Forbidden."""
+    _for_the_desk(actor)
+    installation = session.get_one(Installation, 1)
+    if installation.messages_paused_at is not None:
+        installation.messages_paused_at = None
+        audit.record(session, actor, "messages.resume")
+        session.info[POSTED] = True
+
+
+def release(session: Session, actor: Actor, message_id: int) -> Message:
+    """Let one waiting message go, although all are paused or it was held back. Raises Forbidden, NotFound, Conflict."""
+    message = _waiting(session, actor, message_id)
+    message.released_at, message.held_at = clock.now(), None
+    message.due_at = min(message.due_at, clock.now())
+    _note(session, actor, "message.release", message)
+    return message
+
+
+def release_all(session: Session, actor: Actor) -> int:
+    """Let all that are due now go, although all are paused, but none that was held back; returns how many.
+
+    Raises Forbidden.
     """
-    now = clock.now()
-    if session.get_bind().dialect.name == "postgresql":
-        # One claim at a time, as on SQLite: two at once would each write to a family that shares an address.
-        session.execute(select(func.pg_advisory_xact_lock(CLAIMING)))
-    chosen = (
-        select(Message.id)
-        .where(scope, Message.due_at <= now, _free(now))
-        .order_by(Message.starts_at, Message.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    taken = session.execute(
-        update(Message)
-        .where(Message.id == chosen.scalar_subquery())
-        .values(status="sending", owner=owner, lease_until=now + LEASE, attempts=Message.attempts + 1)
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
-    ).scalar_one_or_none()
-    if taken is None:
-        return None
-    message = session.get_one(Message, taken, populate_existing=True)
-    visits = _visits(session, message)
-    reason = _why_not(message, visits[0], now) if visits else None
-    if reason is not None:
-        message.status, message.skip_reason = "skipped", reason
-        _uncover(session, message, now)
-        return Claim(message.id, status="skipped", skip_reason=reason)
-    others = _absorb(session, message, clinic, now) if message_rules.of(message.rule).family else []
-    try:
-        letter = letters.write(session, message, [*visits, *others], clinic)
-    except Exception as error:  # one message that cannot be written never stops the others
-        message.status, message.last_error = "failed", f"{type(error).__name__}: {error}"[:500]
-        return Claim(message.id, status="failed", covered=len(others))
-    return Claim(message.id, letter, covered=len(others))
+    _for_the_desk(actor)
+    waiting = and_(Message.status == "queued", Message.due_at <= clock.now(), Message.held_at.is_(None))
+    let = update(Message).where(waiting, Message.released_at.is_(None)).values(released_at=clock.now())
+    released = session.scalars(let.returning(Message.id).execution_options(synchronize_session=False)).all()
+    if released:
+        audit.record(session, actor, "messages.release")
+        session.info[POSTED] = True
+    return len(released)
 
 
-def hand_over(session: Session, message_id: int, owner: str) -> bool:
-    """Note that the content leaves now; False when the message is no longer ours."""
-    return _move(session, message_id, owner, "sending", "handing_over")
+def hold_back(session: Session, actor: Actor, message_id: int) -> Message:
+    """Let one waiting message wait until somebody lets it go. Raises Forbidden, NotFound, Conflict."""
+    message = _waiting(session, actor, message_id)
+    if message.held_at is None:
+        message.held_at, message.released_at = clock.now(), None
+        _note(session, actor, "message.hold_back", message)
+    return message
 
 
-def sent(session: Session, message_id: int, owner: str) -> bool:
-    """The channel accepted the message (which is sent, not delivered)."""
-    return _move(session, message_id, owner, "handing_over", "sent", sent_at=clock.now(), last_error=None)
+def hold_no_longer(session: Session, actor: Actor, message_id: int) -> Message:
+    """Take back hold_back(): the message goes when its time comes. Raises Forbidden, NotFound, Conflict."""
+    message = _waiting(session, actor, message_id)
+    if message.held_at is not None:
+        message.held_at = None
+        _note(session, actor, "message.hold_no_longer", message)
+    return message
 
 
-def refused(session: Session, message_id: int, owner: str, why: str, *, permanent: bool) -> str:
-    """The channel said no: failed, or queued again with a growing pause; returns the new status."""
-    message = session.get_one(Message, message_id)
-    status = "failed" if permanent or message.attempts >= ATTEMPTS else "queued"
-    due_at = clock.now() + BACK_OFF * 2 ** (message.attempts - 1)
-    for present in ("sending", "handing_over"):
-        _move(session, message_id, owner, present, status, last_error=why[:500], due_at=due_at)
-    return status
+def send_again(session: Session, actor: Actor, message_id: int) -> Message:
+    """Queue a message that failed, or of which nobody knows, once more, to the address as it is now.
+
+    Pressed twice it is sent once. Raises Forbidden, NotFound; Conflict when it is in another state, its visit has
+    begun, or there is no address.
+    """
+    message = _of(session, actor, message_id)
+    if message.status == "queued" and message.released_at is not None:
+        return message
+    if message.status not in ("failed", "unknown"):
+        raise Conflict(_("Only a message that failed, or that may not have arrived, can be sent again."))
+    if message.starts_at is not None and message.starts_at <= clock.now():
+        raise Conflict(_("The visit has begun: call the patient instead."))
+    message.recipient = _address_now(session, message)
+    if message.recipient is None:
+        raise Conflict(_("There is no address to send this to."))
+    message.status, message.due_at, message.released_at = "queued", clock.now(), clock.now()
+    message.held_at = None
+    _note(session, actor, "message.send_again", message)
+    return message
 
 
-def broken(session: Session, message_id: int, owner: str, why: str) -> str:
-    """The channel itself failed: unknown when the content may have left already, else as refused for now."""
-    if _move(session, message_id, owner, "handing_over", "unknown", last_error=why[:500]):
-        return "unknown"
-    return refused(session, message_id, owner, why, permanent=False)
-
-
-def unsure(session: Session) -> int:
-    """Mark messages whose sender died while handing over as unknown: they may or may not have arrived."""
-    dead = and_(Message.status == "handing_over", Message.lease_until < clock.now())
-    marked = session.scalars(update(Message).where(dead).values(status="unknown").returning(Message.id))
-    return len(marked.all())
-
-
-def overdue(session: Session) -> bool:
-    """Whether messages wait that nobody is sending: left by a crash, a pause or an error."""
-    now = clock.now()
-    forgotten = and_(Message.status == "queued", Message.due_at <= now - LEASE)
-    dead = and_(Message.status.in_(("sending", "handing_over")), Message.lease_until < now)
-    return session.scalar(select(Message.id).where(or_(forgotten, dead)).limit(1)) is not None
-
-
-def oldest_due(session: Session) -> datetime | None:
-    """Since when the message that waits longest should have left; one that is held or paused waits on purpose."""
-    paused = exists().where(Installation.messages_paused_at.is_not(None))
-    waits = and_(Message.status.in_(("queued", "sending")), Message.held_at.is_(None), ~paused)
-    ahead = or_(Message.starts_at.is_(None), Message.starts_at > clock.now())
-    return session.scalar(select(func.min(Message.due_at)).where(waits, ahead, Message.due_at <= clock.now()))
-
-
-def begun(session: Session) -> bool:
-    """Whether messages still wait whose visit has begun meanwhile."""
-    return session.scalar(select(Message.id).where(_begun()).limit(1)) is not None
-
-
-def give_up_begun(session: Session) -> None:
-    """Skip messages whose visit has begun while they waited, also while all are held."""
-    session.execute(update(Message).where(_begun()).values(status="skipped", skip_reason="too_late"))
-
-
-def _begun() -> ColumnElement[bool]:
-    return and_(Message.status == "queued", Message.starts_at <= clock.now())
+def was_posted(session: Session) -> bool:
+    """Whether this transaction has queued a message, so that somebody should look at the outbox soon."""
+    return POSTED in session.info
 
 
 def waiting_and_unsure(session: Session) -> tuple[int, int]:
-    """How many messages of visits still ahead wait to be sent, and how many may or may not have arrived."""
+    """How many messages wait to be sent, and how many of visits still ahead may or may not have arrived."""
+    ahead = func.coalesce(Message.starts_at > clock.now(), True)
     query = (
         select(Message.status, func.count())
-        .where(Message.status.in_(("queued", "unknown")), Message.starts_at > clock.now())
+        .where(Message.status.in_(("queued", "unknown")), ahead)
         .group_by(Message.status)
     )
     counts: dict[str, int] = dict(session.execute(query).all())
     return counts.get("queued", 0), counts.get("unknown", 0)
 
 
-def release(session: Session, owner_prefix: str) -> None:
-    """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
-    stale = Message.owner.startswith(owner_prefix, autoescape=True)
-    past = clock.now() - timedelta(seconds=1)
-    held = Message.status.in_(("sending", "handing_over"))
-    session.execute(update(Message).where(held, stale).values(lease_until=past))
-
-
-def _free(now: datetime) -> ColumnElement[bool]:
-    return or_(Message.status == "queued", and_(Message.status == "sending", Message.lease_until < now))
-
-
-def _visits(session: Session, message: Message) -> list[Appointment]:
-    """The visit a message is about, with its people; none for a message about something else."""
-    query = (
-        select(Appointment)
-        .join(Appointment.doctor)
-        .join(Appointment.patient)
-        .options(contains_eager(Appointment.doctor), contains_eager(Appointment.patient))
-        .where(Appointment.id == message.appointment_id)
+def purge(session: Session, settings: Messages) -> bool:
+    """Empty texts and addresses, then remove rows, once their months are over; returns whether there may be more."""
+    now = clock.now()
+    text_until, rows_until = (
+        now - timedelta(days=30.44 * months) for months in (settings.keep_text_months, settings.keep_rows_months)
     )
-    return list(session.scalars(query))
-
-
-def _why_not(message: Message, visit: Appointment, now: datetime) -> str | None:
-    """The reason not to send about a visit any more, or None."""
-    still = message_rules.of(message.rule).still
-    if visit.starts_at != message.starts_at or (visit.status in ("cancelled", "no_show") and visit.status not in still):
-        return "cancelled"
-    return "too_late" if visit.starts_at <= now or visit.status not in still else None
-
-
-def _absorb(session: Session, message: Message, clinic: Clinic, now: datetime) -> list[Appointment]:
-    """The other visits of the same address that day: their messages are covered by this one."""
-    assert message.starts_at is not None
-    start, end = clock.day_bounds(message.starts_at.astimezone(clinic.zone).date(), clinic.zone)
-    siblings = session.scalars(
-        select(Message)
-        .where(
-            Message.rule == message.rule,
-            Message.channel == message.channel,
-            Message.recipient == message.recipient,
-            Message.starts_at >= start,
-            Message.starts_at < end,
-            Message.id != message.id,
-            or_(Message.status == "queued", Message.covered_by == message.id),
-        )
-        .order_by(Message.starts_at, Message.id)
-        .with_for_update(skip_locked=True)
+    telling = or_(Message.body.is_not(None), Message.recipient.is_not(None))
+    with_text = select(Message.id).where(telling, Message.created_at < text_until).limit(AT_ONCE)
+    silent: dict[str, Any] = {"recipient": None, "subject": None, "body": None, "last_error": None}
+    emptied = session.scalars(
+        update(Message).where(Message.id.in_(with_text)).values(silent).returning(Message.id)
     ).all()
-    covered = []
-    for sibling in siblings:
-        (visit,) = _visits(session, sibling)
-        if _why_not(sibling, visit, now) is None:
-            sibling.status, sibling.skip_reason, sibling.covered_by = "skipped", "duplicate", message.id
-            covered.append(visit)
-    return covered
+    oldest = select(Message.id, Message.created_at).order_by(Message.id).limit(AT_ONCE)
+    old = [row.id for row in session.execute(oldest) if row.created_at < rows_until]
+    session.execute(delete(MessageLink).where(MessageLink.message_id.in_(old)))
+    session.execute(update(Message).where(Message.covered_by.in_(old)).values(covered_by=None))
+    session.execute(delete(Message).where(Message.id.in_(old)))
+    return len(emptied) == AT_ONCE or len(old) == AT_ONCE
 
 
-def _uncover(session: Session, message: Message, now: datetime) -> None:
-    """Queue again what a letter that will not be sent was to list."""
-    covered = and_(Message.covered_by == message.id, Message.status == "skipped", Message.skip_reason == "duplicate")
-    values = {"status": "queued", "skip_reason": null(), "covered_by": null(), "due_at": now}
-    session.execute(update(Message).where(covered).values(**values).execution_options(synchronize_session=False))
+@event.listens_for(Message, "after_insert")
+@event.listens_for(Message, "after_update")
+def _notice(_mapper: Any, _connection: Any, message: Message) -> None:
+    """Remember that this transaction queued something."""
+    session = object_session(message)
+    if session is not None and message.status == "queued":
+        session.info[POSTED] = True
 
 
-def _move(session: Session, message_id: int, owner: str, present: str, status: str, **values: object) -> bool:
-    """Compare and set: only the owner moves a message on."""
-    mine = and_(Message.id == message_id, Message.owner == owner, Message.status == present)
-    moved = session.execute(
-        update(Message)
-        .where(mine)
-        .values(status=status, lease_until=clock.now() + LEASE, **values)
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
-    )
-    return moved.scalar_one_or_none() is not None
+def _for_the_desk(actor: Actor) -> None:
+    if actor.role not in DESK:
+        raise Forbidden(_("Messages are the desk's."))
+
+
+def _of(session: Session, actor: Actor, message_id: int) -> Message:
+    """A message, for whoever may handle it. Raises Forbidden, NotFound."""
+    _for_the_desk(actor)
+    message = session.get(Message, message_id, with_for_update=True)
+    if message is None:
+        raise NotFound
+    return message
+
+
+def _waiting(session: Session, actor: Actor, message_id: int) -> Message:
+    message = _of(session, actor, message_id)
+    if message.status != "queued":
+        raise Conflict(_("This message no longer waits."))
+    return message
+
+
+def _address_now(session: Session, message: Message) -> str | None:
+    """Where a message goes by now: an address may have been mended since."""
+    if message.patient_id is not None:
+        patient = session.get_one(Patient, message.patient_id)
+        return patient.phone if message.channel == "sms" else patient.email
+    if message.user_id is not None:
+        return session.get_one(User, message.user_id).email
+    return message.recipient
+
+
+def _note(session: Session, actor: Actor, act: str, message: Message) -> None:
+    audit.record(session, actor, act, patient_id=message.patient_id, subject=f"message/{message.id}")

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -13,27 +14,53 @@ from service.domain import capacity, visit_counts
 from service.domain.visit_counts import Outcomes
 
 
-def of(visits: Sequence[Any], zone: ZoneInfo) -> dict[str, Any]:
-    """Outcomes, patients, hours booked, the busiest times and the lead time of visits, as plain values.
+class Visit(Protocol):
+    """What of a visit the figures are counted from; a plain tuple with names, for a clinic has many of them."""
 
-    Hours and times of day count all but the cancelled visits, for a missed one took its time too. The lead time is
-    the median of days between booking and visit; one that was written down after it had begun has none.
+    @property
+    def patient_id(self) -> int: ...
+    @property
+    def starts_at(self) -> datetime: ...
+    @property
+    def ends_at(self) -> datetime: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def cancelled_late(self) -> bool: ...
+
+
+def of(visits: Sequence[Visit], zone: ZoneInfo) -> dict[str, Any]:
+    """All figures of some visits of a month as plain values, with their weekdays and hours on the clinic's wall clock.
+
+    Hours and times of day count all but the cancelled visits, for a missed one took its time too.
     """
-    kept = [visit for visit in visits if visit.status != "cancelled"]
-    local = [visit.starts_at.astimezone(zone) for visit in kept]
+    local = [visit.starts_at.astimezone(zone) for visit in visits if visit.status != "cancelled"]
     weekdays, hours = Counter(at.weekday() for at in local), Counter(at.hour for at in local)
-    leads = [
-        (visit.starts_at - visit.created_at).total_seconds() / 86400
-        for visit in kept
-        if visit.created_at <= visit.starts_at
-    ]
     return {
-        **as_dict(visit_counts.tally((visit.status, visit.cancelled_late, 1) for visit in visits)),
-        "patients_seen": len({visit.patient_id for visit in visits if visit.status == "completed"}),
-        "booked_minutes": capacity.minutes((visit.starts_at, visit.ends_at) for visit in kept),
+        **in_short(visits),
         "weekdays": [weekdays[day] for day in range(7)],
         "hours": [hours[hour] for hour in range(24)],
-        "lead_days": round(median(leads), 1) if leads else None,
+    }
+
+
+def in_short(visits: Sequence[Visit]) -> dict[str, Any]:
+    """The figures that fit into a line of a table: outcomes, patients, minutes booked, lead time.
+
+    The lead time is the median of days between booking and visit; one that was written down after it had begun has
+    none.
+    """
+    kept = [visit for visit in visits if visit.status != "cancelled"]
+    counts = Counter((visit.status, bool(visit.cancelled_late)) for visit in visits)
+    leads = [
+        (visit.starts_at - visit.created_at).total_seconds() for visit in kept if visit.created_at <= visit.starts_at
+    ]
+    return {
+        **as_dict(visit_counts.tally((*stand, number) for stand, number in counts.items())),
+        "patients_seen": len({visit.patient_id for visit in visits if visit.status == "completed"}),
+        "booked_minutes": capacity.minutes((visit.starts_at, visit.ends_at) for visit in kept),
+        "lead_days": round(median(leads) / 86400, 1) if leads else None,
     }
 
 

@@ -9,13 +9,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
-from service.domain import audit, booking, free_times, patients, waiting_list
+from service.domain import announcements, audit, booking, free_times, patients, waiting_list
 from service.domain.actor import Actor, Role
 from service.domain.booking import Wish
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.free_times import FreeTime
 from service.domain.holds import HELD_FOR
-from service.models import Appointment, Doctor, Offer, Patient, WaitingEntry
+from service.models import Appointment, Doctor, Message, Offer, Patient, WaitingEntry
 from service.settings import Booking
 from service.translation import gettext as _
 
@@ -31,6 +31,17 @@ class Held(NamedTuple):
     ends_at: datetime
     expires_at: datetime
     patient_name: str
+
+
+class Told(NamedTuple):
+    """An offer as its patient sees it."""
+
+    starts_at: datetime
+    expires_at: datetime
+    doctor_name: str
+    state: str
+    """`open`, `booked` (they took it) or `over`."""
+    held: bool
 
 
 def make(
@@ -69,6 +80,7 @@ def make(
     )
     session.add(offer)
     session.flush()
+    announcements.offered(session, offer, entry)
     audit.record(session, actor, "offer.make", patient_id=entry.patient_id, subject=f"offer/{offer.id}")
     return offer
 
@@ -87,9 +99,11 @@ def accept(session: Session, actor: Actor, offer_id: int, *, rules: Booking, zon
         return made
     if entry.closed_at is not None:
         raise Conflict(_("This patient does not wait any more."))
+    # The desk has chosen the time, so no limit for patients who choose for themselves stands against it.
+    booker = actor if actor.is_staff else Actor(Role.SYSTEM, address=actor.address)
     visit = booking.book(
         session,
-        actor,
+        booker,
         patient_id=entry.patient_id,
         doctor_id=offer.doctor_id,
         starts_at=offer.starts_at,
@@ -101,6 +115,32 @@ def accept(session: Session, actor: Actor, offer_id: int, *, rules: Booking, zon
     entry.appointment_id = visit.id
     audit.record(session, actor, "offer.accept", patient_id=entry.patient_id, subject=f"offer/{offer.id}")
     return visit
+
+
+def of_message(session: Session, message_id: int) -> int:
+    """The id of the offer a message is about. Raises NotFound."""
+    kind, _slash, key = (session.get_one(Message, message_id).about or "").partition("/")
+    if kind != "offer":
+        raise NotFound
+    return int(key)
+
+
+def told(session: Session, actor: Actor, offer_id: int) -> Told:
+    """An offer as the patient it was made to sees it. Raises NotFound for anybody else's."""
+    row = session.execute(
+        select(Offer, WaitingEntry, Doctor.name)
+        .join(WaitingEntry, WaitingEntry.id == Offer.waiting_id)
+        .join(Doctor, Doctor.id == Offer.doctor_id)
+        .join(WaitingEntry.patient)
+        .where(Offer.id == offer_id, patients.visible(actor))
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    offer, entry, doctor_name = row
+    visit = _visit_of(session, offer, entry)
+    open_still = offer.closed_at is None and entry.closed_at is None and offer.starts_at > clock.now()
+    state = "booked" if visit else "open" if open_still else "over"
+    return Told(offer.starts_at, offer.expires_at, doctor_name, state, offer.expires_at > clock.now())
 
 
 def decline(session: Session, actor: Actor, offer_id: int) -> None:
@@ -172,8 +212,9 @@ def free_stretch(session: Session, zone: ZoneInfo, doctor_id: int, starts_at: da
 
 
 def _to_settle(session: Session, actor: Actor, offer_id: int) -> tuple[Offer, WaitingEntry]:
-    """The offer and its entry, both locked. Raises NotFound, Forbidden."""
-    _check_desk(actor)
+    """The offer and its entry, both locked, for the desk or the patient it was made to. Raises NotFound, Forbidden."""
+    if actor.role != Role.PATIENT:
+        _check_desk(actor)
     waiting_id = session.scalar(select(Offer.waiting_id).where(Offer.id == offer_id))
     if waiting_id is None:
         raise NotFound

@@ -3,6 +3,7 @@
 Nothing is written out or sent here; that is done when the message is claimed (messages.py).
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 
@@ -13,24 +14,27 @@ from service import clock
 from service.models import Appointment, Message, Patient, User
 
 Channel = Literal["email", "sms"]
+CHANNELS: tuple[Channel, ...] = ("email", "sms")
 
 
-def reach(patient: Patient) -> tuple[Channel, str | None, str | None]:
+def reach(patient: Patient, ways: Collection[str] = CHANNELS) -> tuple[Channel, str | None, str | None]:
     """How a patient is told: channel, address and, where there is no way, the reason to skip.
 
-    The channel they prefer comes first, the other one stands in where that one has no address or is not wanted.
+    Of the channels the clinic has (`ways`) the one they prefer comes first; the other stands in where that one has no
+    address or is not wanted. reminders.py says the same in SQL.
     """
-    ways: list[tuple[Channel, str | None, bool]] = [
+    all_ways: list[tuple[Channel, str | None, bool]] = [
         ("email", patient.email, patient.email_allowed),
         ("sms", patient.phone, patient.sms_allowed),
     ]
+    open_ways = [way for way in all_ways if way[0] in ways]
     if patient.preferred_channel == "sms":
-        ways.reverse()
-    for channel, address, allowed in ways:
+        open_ways.reverse()
+    for channel, address, allowed in open_ways:
         if address and allowed:
             return channel, address, None
-    unwanted = any(address for _channel, address, _allowed in ways)
-    return ways[0][0], None, "opted_out" if unwanted else "no_address"
+    unwanted = any(address for _channel, address, _allowed in open_ways)
+    return open_ways[0][0], None, "opted_out" if unwanted else "no_address"
 
 
 def to_patient(
@@ -42,11 +46,12 @@ def to_patient(
     visit: Appointment | None = None,
     about: str | None = None,
     due_at: datetime | None = None,
+    again: bool = False,
 ) -> Message:
     """Write a message to a patient, about a visit or (`about`) another row; due now unless said otherwise.
 
     Where there is no way to reach them the row says so: skipped, with the reason. The same rule about the same visit
-    at the same start again gives back the row that is there, queued anew if its cause had been taken back.
+    at the same start again is the same row, queued anew if its cause had been taken back or it is to be told `again`.
     """
     patient = session.get_one(Patient, patient_id)
     channel, recipient, skip_reason = reach(patient)
@@ -74,22 +79,47 @@ def to_patient(
         )
         session.add(found)
         session.flush()
-    elif found.status == "skipped":
-        for name, value in values.items():
+    elif found.status in ("queued", "skipped") or (again and found.status in ("sent", "failed", "unknown")):
+        anew = {
+            "created_at": now,
+            "sent_at": None,
+            "attempts": 0,
+            "last_error": None,
+            "answer": None,
+            "covered_by": None,
+        }
+        for name, value in (values | anew).items():
             setattr(found, name, value)
     return found
 
 
+def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
+    """Do not send a message about a visit whose cause was taken back; False when it may have left already."""
+    found = _about_visit(session, rule, visit)
+    if found is None or found.status == "skipped":
+        return True
+    if found.status == "queued":
+        found.status, found.skip_reason = "skipped", "cancelled"
+    return found.status == "skipped"
+
+
 def to_user(session: Session, rule: str, user: User, *, event: str, about: str | None = None) -> Message:
     """Write a message to somebody who signs in, to the e-mail address of the account."""
+    message = to_address(session, rule, user.email, event=event, about=about)
+    message.user_id = user.id
+    session.flush()
+    return message
+
+
+def to_address(session: Session, rule: str, address: str, *, event: str, about: str | None = None) -> Message:
+    """Write a message to an e-mail address of the clinic's own choice."""
     now = clock.now()
     message = Message(
         rule=rule,
         event=event,
-        user_id=user.id,
         about=about,
         channel="email",
-        recipient=user.email,
+        recipient=address,
         language="",
         due_at=now,
         lease_until=now,

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import appointments, audit, booking
+from service.domain import announcements, appointments, audit, booking
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden
 from service.models import Appointment, Treatment
@@ -17,13 +17,15 @@ from service.settings import Booking
 from service.translation import gettext as _
 
 OPEN = ("booked", "arrived")
+UNDO_FOR = timedelta(minutes=10)
+"""So long patients may take their cancellation back; it is told them when that is over."""
 TO_COMPLETE_DAYS = 90
 TO_COMPLETE_LIMIT = 100
 
 
 def confirm(session: Session, actor: Actor, appointment_id: int) -> None:
-    """The patient said that they come. Raises Conflict unless the visit is booked and ahead."""
-    visit = _of_staff(session, actor, appointment_id)
+    """The patient says that they come. Raises Conflict unless the visit is booked and ahead."""
+    visit = appointments.to_change(session, actor, appointment_id)
     if visit.status != "booked" or visit.starts_at <= clock.now():
         raise Conflict(_("Only a booked visit that is still ahead can be confirmed."))
     if visit.confirmed_at is None:
@@ -78,24 +80,29 @@ def cancel(session: Session, actor: Actor, appointment_id: int, *, reason: str, 
         raise Conflict(_("This visit is over or was moved, so it cannot be cancelled."))
     if actor.role == Role.PATIENT and visit.status == "arrived":
         raise Conflict(_("You have arrived for this visit: please tell the desk."))
-    booking.check_cutoff(actor, visit, rules)
+    booking.check_cutoff(session, actor, visit, rules)
     visit.cancellation_reason = booking.checked_reason(reason) or None
     visit.status, visit.cancelled_at = "cancelled", clock.now()
     visit.cancelled_by = "patient" if actor.role == Role.PATIENT else "clinic"
     visit.cancelled_late = booking.is_late(visit, rules)
     _note(session, actor, visit, "cancel")
+    announcements.cancelled(session, visit, clock.now() + UNDO_FOR if actor.role == Role.PATIENT else None)
 
 
 def undo(session: Session, actor: Actor, appointment_id: int) -> None:
     """Take back what was last said about a visit: on record, by the desk or the visit's doctor.
 
-    Raises Conflict when there is nothing to undo, a treatment is recorded, or somebody has its time now.
+    Patients take back their own cancellation, within ten minutes. Raises Conflict when there is nothing to undo, a
+    treatment is recorded, or somebody has its time now.
     """
-    visit = _of_staff(session, actor, appointment_id)
+    visit = appointments.to_change(session, actor, appointment_id)
+    if actor.role == Role.PATIENT and not may_take_back(visit):
+        raise Conflict(_("This cannot be taken back here any more: please call the clinic."))
     if visit.status == "booked" or visit.rescheduled_at is not None:
         raise Conflict(_("There is nothing to undo."))
     if visit.status == "completed" and session.scalar(select(Treatment.id).where(Treatment.appointment_id == visit.id)):
         raise Conflict(_("Its treatment is recorded, so this visit was completed."))
+    was_cancelled = visit.status == "cancelled"
     if visit.status == "arrived":
         visit.status, visit.arrived_at = "booked", None
     else:
@@ -107,6 +114,20 @@ def undo(session: Session, actor: Actor, appointment_id: int) -> None:
         session.flush()
     except IntegrityError:
         raise Conflict(_("Somebody else has this time now: book a new one.")) from None
+    if was_cancelled:
+        announcements.restored(session, visit)
+
+
+def may_take_back(visit: Appointment) -> bool:
+    """Whether the patient's own cancellation is so fresh that they may still take it back."""
+    return (
+        visit.status == "cancelled"
+        and visit.rescheduled_at is None
+        and visit.cancelled_by == "patient"
+        and visit.cancelled_at is not None
+        and visit.cancelled_at > clock.now() - UNDO_FOR
+        and visit.starts_at > clock.now()
+    )
 
 
 def to_complete(session: Session, actor: Actor) -> Sequence[Appointment]:

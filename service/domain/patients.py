@@ -97,3 +97,9 @@ def note_record_opened(session: Session, actor: Actor, patient_id: int) -> None:
     """Put on record that somebody at the clinic opened a patient's record, or somebody read their own history."""
     act = "patient.view" if actor.is_staff else "patient.history"
     audit.record(session, actor, act, patient_id=patient_id)
+
+
+def note_record_printed(session: Session, actor: Actor, patient_id: int) -> None:
+    """Put on record that a doctor printed a record. Raises NotFound."""
+    fetch_clinical(session, actor, patient_id)
+    audit.record(session, actor, "patient.print", patient_id=patient_id)

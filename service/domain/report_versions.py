@@ -27,7 +27,7 @@ def store(session: Session, table: type[Report] | type[ClinicReport], kind: str,
     statement = insert(table).values(created_at=clock.now(), **values).on_conflict_do_nothing().returning(table.id)
     report_id: int | None = session.execute(statement).scalar_one_or_none()
     if report_id is not None:
-        audit.record(session, SYSTEM, "report.make", subject=f"{kind}/{report_id}")
+        audit.record(session, SYSTEM, f"{kind}.make", subject=f"{kind}/{report_id}")
     return report_id
 
 
@@ -69,7 +69,7 @@ def replace(
     )
     report.content, report.visits, report.created_at = content, visits, clock.now()
     kind = "report" if isinstance(report, Report) else "clinic-report"
-    audit.record(session, actor, "report.remake", subject=f"{kind}/{report.id}")
+    audit.record(session, actor, f"{kind}.remake", subject=f"{kind}/{report.id}")
 
 
 def _locked(session: Session, report: Report | ClinicReport) -> Report | ClinicReport:

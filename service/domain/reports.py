@@ -9,11 +9,11 @@ from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session, contains_eager, undefer
 
 from service import clock
-from service.domain import audit, capacity, month_figures, report_versions, visit_counts
+from service.domain import audit, capacity, month_figures, outbox, report_versions, visit_counts
 from service.domain.actor import Actor, Role
 from service.domain.appointments import read_key
 from service.domain.errors import Invalid, NotFound
-from service.models import Appointment, Doctor, Patient, Report, Treatment, VisitType
+from service.models import Appointment, Doctor, Patient, Report, Treatment, User, VisitType
 from service.translation import gettext as _
 
 PAGE = 36
@@ -78,7 +78,7 @@ def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> dic
             "open_minutes": open_minutes(session, doctor_id, stay, zone),
         },
         "compared": month_figures.compared(session, month, zone, doctor_id),
-        "unfinished": [_unfinished(visit) for visit in visits if lacks(visit)],
+        "unfinished": [_unfinished(visit) for visit in visits if lacks(visit.status, visit.treatment_id)],
         "visits": [
             {
                 **_about(visit),
@@ -102,10 +102,29 @@ def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> dic
     }
 
 
-def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> Sequence[Any]:
+class Visit(NamedTuple):
+    """A visit of the month, in the order of the columns of _visits()."""
+
+    id: int
+    starts_at: datetime
+    ends_at: datetime
+    created_at: datetime
+    status: str
+    cancelled_late: bool
+    reason: str
+    patient_id: int
+    name: str
+    booked_type: str | None
+    visit_type: str | None
+    diagnosis: str | None
+    treatment: str | None
+    treatment_id: int | None
+
+
+def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> list[Visit]:
     """The doctor's visits of a month with what was found and done, in order; without those that were moved."""
     start, end = clock.month_bounds(month, zone)
-    return session.execute(
+    rows = session.execute(
         select(
             Appointment.id,
             Appointment.starts_at,
@@ -114,13 +133,13 @@ def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> Seq
             Appointment.status,
             Appointment.cancelled_late,
             Appointment.reason,
-            Patient.id.label("patient_id"),
+            Patient.id,
             Patient.name,
-            VisitType.name.label("booked_type"),
+            VisitType.name,
             Treatment.visit_type,
             Treatment.diagnosis,
             Treatment.treatment,
-            Treatment.id.label("treatment_id"),
+            Treatment.id,
         )
         .join(Patient, Patient.id == Appointment.patient_id)
         .outerjoin(VisitType, VisitType.id == Appointment.visit_type_id)
@@ -128,10 +147,11 @@ def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> Seq
         .where(Appointment.doctor_id == doctor_id, Appointment.starts_at >= start, Appointment.starts_at < end)
         .where(visit_counts.STANDS)
         .order_by(Appointment.starts_at, Appointment.id)
-    ).all()
+    )
+    return [Visit._make(row) for row in rows]
 
 
-def _about(visit: Any) -> dict[str, Any]:
+def _about(visit: Visit) -> dict[str, Any]:
     """Which visit it is."""
     return {
         "appointment_id": visit.id,
@@ -141,15 +161,15 @@ def _about(visit: Any) -> dict[str, Any]:
     }
 
 
-def _unfinished(visit: Any) -> dict[str, Any]:
-    return {**_about(visit), "lacks": lacks(visit)}
+def _unfinished(visit: Visit) -> dict[str, Any]:
+    return {**_about(visit), "lacks": lacks(visit.status, visit.treatment_id)}
 
 
-def lacks(visit: Any) -> str | None:
+def lacks(status: str, treatment_id: int | None) -> str | None:
     """What a visit of a month that is over still waits for: its `outcome`, or the `note` of what was done."""
-    if visit.status in ("booked", "arrived"):
+    if status in ("booked", "arrived"):
         return "outcome"
-    return "note" if visit.status == "completed" and visit.treatment_id is None else None
+    return "note" if status == "completed" and treatment_id is None else None
 
 
 class Stay(NamedTuple):
@@ -185,7 +205,18 @@ def open_minutes(session: Session, doctor_id: int, stay: Stay, zone: ZoneInfo) -
 def store(session: Session, doctor_id: int, month: str, content: dict[str, Any]) -> bool:
     """Keep a report; False when another run was faster, whose report stays."""
     values = {"doctor_id": doctor_id, "visits": len(content["visits"])}
-    return report_versions.store(session, Report, "report", month=month, content=content, **values) is not None
+    report_id = report_versions.store(session, Report, "report", month=month, content=content, **values)
+    if report_id is not None:
+        _tell(session, doctor_id, report_id)
+    return report_id is not None
+
+
+def _tell(session: Session, doctor_id: int, report_id: int) -> None:
+    """Write to the doctor that the report is there, which is all that the message says."""
+    active = Doctor.id == doctor_id, User.disabled_at.is_(None)
+    user = session.scalar(select(User).join(Doctor, Doctor.user_id == User.id).where(*active))
+    if user is not None:
+        outbox.to_user(session, "report_ready", user, event="report.make", about=f"report/{report_id}")
 
 
 def fetch(session: Session, actor: Actor, report_id: int) -> Report:
@@ -203,7 +234,7 @@ def fetch(session: Session, actor: Actor, report_id: int) -> Report:
 
 
 def note_opened(session: Session, actor: Actor, subject: str, act: str) -> None:
-    """Put on record that somebody read (`report.view`) or took away (`report.download`) a report."""
+    """Put on record that somebody read (`report.view`) or took away (`report.download`) a report, or the clinic's."""
     audit.record(session, actor, act, subject=subject)
 
 

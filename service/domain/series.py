@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from service.domain import booking, free_times
+from service.domain import announcements, booking, free_times
 from service.domain.actor import Actor, Role
 from service.domain.booking import Taken
 from service.domain.errors import Forbidden, Invalid
@@ -33,7 +33,7 @@ def book(
     for turn in range(count):
         at = _same_time(starts_at, turn * every_days, zone)
         try:
-            visit = booking.book(session, actor, starts_at=at, zone=zone, **wish)
+            visit = booking.book(session, actor, starts_at=at, zone=zone, announce=False, **wish)
         except Taken as error:
             raise Taken(_on_day(error, at, zone)) from None
         except Invalid as error:
@@ -43,6 +43,7 @@ def book(
     if count > 1:
         for visit in visits:
             visit.series_id = visits[0].id
+    announcements.booked(session, visits[0])
     return visits
 
 

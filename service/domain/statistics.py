@@ -96,7 +96,7 @@ def _thirty_days(session: Session, today: date, zone: ZoneInfo, doctor_id: int |
 
 def _reminders(session: Session, today: date, zone: ZoneInfo) -> dict[str, int | None]:
     """How this morning's reminders went; None while there are none."""
-    tally = reminders.total(session, today, zone)
+    tally = reminders.total(session, reminders.of_day(today, zone))
     nothing = not (tally.sent or tally.failed or tally.unknown or tally.skipped.total())
     return {
         "reminders_sent": None if nothing else tally.sent,

@@ -36,9 +36,14 @@ def attempt(session: Session, limits: dict[str, int]) -> None:
 
 def succeeded(session: Session, account: str, address: str) -> None:
     """Forget the account's failures and the address's latest one: it was no failure."""
-    session.execute(delete(Failure).where(Failure.key == account))
+    forget(session, account)
     latest = select(func.max(Failure.id)).where(Failure.key == address).scalar_subquery()
     session.execute(delete(Failure).where(Failure.id == latest))
+
+
+def forget(session: Session, key: str) -> None:
+    """Forget all failures under a key."""
+    session.execute(delete(Failure).where(Failure.key == key))
 
 
 def prune(session: Session) -> None:

@@ -115,8 +115,8 @@ def remove(session: Session, actor: Actor, exception_id: int) -> None:
     """Take one back: the week holds again. Raises NotFound, and Forbidden for a doctor and the clinic's own."""
     row = fetch(session, actor, exception_id)
     _lock(session, actor, row.doctor_id)
+    audit.record(session, actor, "time_off.remove", subject=f"time_off/{row.id}", changes=audit.what_goes(row))
     session.delete(row)
-    audit.record(session, actor, "time_off.remove", subject=f"time_off/{row.id}")
 
 
 def may_edit(actor: Actor, row: HoursException) -> bool:

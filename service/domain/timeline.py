@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.domain import message_rules
 from service.models import Appointment, AuditEntry, Message, User
 
 ACTS = ("book", "overbook", "confirm", "arrive", "complete", "no_show", "cancel", "undo", "move", "propose")
@@ -21,6 +22,8 @@ class Event:
     """One of ACTS, `record`, `correct`, `message`."""
     who: str = ""
     role: str = ""
+    title: str = ""
+    """Of a message: what kind it is."""
     message_status: str = ""
     skip_reason: str = ""
     channel: str = ""
@@ -66,6 +69,7 @@ def _told(session: Session, visit: Appointment) -> Iterator[Event]:
         yield Event(
             row.sent_at or row.created_at,
             "message",
+            title=message_rules.of(row.rule).title,
             message_status=row.status,
             skip_reason=row.skip_reason or "",
             channel=row.channel,

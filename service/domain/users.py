@@ -5,18 +5,25 @@ import unicodedata
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, sessions
+from service.domain import audit, outbox, sessions, user_tokens
 from service.domain.actor import SYSTEM, Actor, Role
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from service.domain.passwords import NewPassword
 from service.models import Doctor, Guardian, Installation, Patient, User, UserToken
 from service.translation import gettext as _
 
 INVITE_DAYS = 7
+LASTING = {
+    "invite": timedelta(days=INVITE_DAYS),
+    "password_reset": timedelta(hours=1),
+    "sign_in": timedelta(minutes=15),
+}
+"""How long a link of each purpose works."""
 OLDEST = 130
 """Years."""
 
@@ -50,6 +57,8 @@ def add(
     elif role == Role.PATIENT:
         number, born = checked_phone(phone, country), checked_birth_date(birth_date, zone)
         give_record(session, user, birth_date=born, phone=number)
+    if password_hash is None and actor.role != Role.SYSTEM:  # a command prints the link
+        outbox.to_user(session, "invite", user, event="user.add")
     audit.record(session, actor, "user.add", subject=f"user/{user.id}")
     return user
 
@@ -106,54 +115,48 @@ def add_first_admin(session: Session, *, email: str, name: str, password_hash: s
 
 def invite(session: Session, user: User) -> str:
     """A one-use token for a link that lets the user choose a password within seven days; earlier links die."""
+    user_tokens.revoke(session, user.id)
+    return issue(session, user.id, "invite")
+
+
+def issue(session: Session, user_id: int, purpose: str) -> str:
+    """A one-use token for a user: `invite`, `password_reset` or `sign_in`. Only its hash is stored."""
     token, now = secrets.token_urlsafe(32), clock.now()
-    revoke_invites(session, user.id)
     session.add(
         UserToken(
-            user_id=user.id,
-            purpose="invite",
+            user_id=user_id,
+            purpose=purpose,
             token_hash=sessions.digest(token),
             created_at=now,
-            expires_at=now + timedelta(days=INVITE_DAYS),
+            expires_at=now + LASTING[purpose],
         )
     )
     return token
 
 
-def revoke_invites(session: Session, user_id: int) -> None:
-    """Make a user's links worthless."""
-    unused = (UserToken.user_id == user_id, UserToken.used_at.is_(None), UserToken.expires_at > clock.now())
-    session.execute(update(UserToken).where(*unused).values(expires_at=clock.now()))
-
-
 def invited(session: Session, token: str) -> User | None:
     """Whom a usable invite is for; None once it was used or is too old."""
-    return session.scalar(
-        select(User).join(UserToken, UserToken.user_id == User.id).where(*_usable(token, clock.now()))
-    )
+    return user_tokens.user_of(session, token, "invite")
 
 
-def accept_invite(session: Session, token: str, password_hash: str) -> User:
+def accept_invite(session: Session, token: str, password: NewPassword) -> User:
     """Set the password an invited user chose; the link is used up. Raises Conflict for a dead link."""
-    now = clock.now()
-    row = session.scalar(select(UserToken).where(*_usable(token, now)).with_for_update())
-    if row is None:
-        raise Conflict(_("This link was used already or is too old: ask the clinic for a new one."))
-    row.used_at = now
-    user = session.get_one(User, row.user_id)
-    user.password_hash = password_hash
-    sessions.end_all(session, user.id)
+    user = user_tokens.use_up(session, token, "invite")
+    set_password(session, user, password)
     audit.record(session, SYSTEM, "user.invite_accepted", subject=f"user/{user.id}")
     return user
 
 
-def _usable(token: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (
-        UserToken.token_hash == sessions.digest(token),
-        UserToken.purpose == "invite",
-        UserToken.used_at.is_(None),
-        UserToken.expires_at > now,
-    )
+def set_password(session: Session, user: User, password: NewPassword) -> None:
+    """Put a new password in the place of the old one: every session and every link of the user ends.
+
+    Raises Conflict for a short one when the second factor it was chosen for is gone.
+    """
+    if password.is_short and not session.scalar(select(sessions.has_second_factor(user.id))):
+        raise Conflict(_("Without a second factor a longer password is needed: choose another one."))
+    user.password_hash, user.password_is_short = password.hash, password.is_short
+    sessions.end_all(session, user.id)
+    user_tokens.revoke(session, user.id)
 
 
 def checked_email(text: str) -> str:

@@ -115,6 +115,26 @@ def new_and_returning(
     return everyone - (known or 0), known or 0
 
 
+def new_by_doctor(session: Session, start: datetime, end: datetime) -> dict[int, int]:
+    """How many patients came to each doctor for the first time in a span; doctors without any are left out."""
+    came = (
+        select(Appointment.patient_id, Appointment.doctor_id)
+        .distinct()
+        .where(_within(start, end, None), func.coalesce(Appointment.status, "") == "completed")
+        .order_by(Appointment.patient_id)
+        .subquery()
+    )
+    earlier = aliased(Appointment)
+    known = exists().where(
+        earlier.patient_id == came.c.patient_id,
+        func.coalesce(earlier.doctor_id, 0) == came.c.doctor_id,
+        earlier.starts_at < start,
+        func.coalesce(earlier.status, "") == "completed",
+    )
+    rows = session.execute(select(came.c.doctor_id, func.count()).where(~known).group_by(came.c.doctor_id))
+    return dict(rows.all())
+
+
 def by_hour(
     session: Session, start: datetime, end: datetime, zone: ZoneInfo, doctor_id: int | None = None
 ) -> list[list[int]]:

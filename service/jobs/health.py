@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import exports, job_runs, messages
+from service.domain import deliveries, export_ledger, job_runs, message_log, messages
 from service.jobs import last_backup, schedule
 from service.models import JobRun
 from service.settings import Settings
@@ -43,19 +43,26 @@ class Check:
     words: str
 
 
-def checks(session: Session, jobs: list[JobState]) -> list[Check]:
+def checks(session: Session, jobs: list[JobState], settings: Settings) -> list[Check]:
     """The jobs, the outbox and the exports, each ok, late, down or never; the backup is one of the jobs."""
     lines = [Check(job.title, job.state, job.state_words) for job in jobs]
     if not any(job.name == schedule.BACKUP for job in jobs):
         lines.append(Check(_("Backup"), "never", _("not set up")))
-    return [*lines, _outbox(session), _exports(session)]
+    return [*lines, _outbox(session, settings), _exports(session)]
 
 
-def _outbox(session: Session) -> Check:
+def _outbox(session: Session, settings: Settings) -> Check:
     title = _("Messages")
     waiting, unsure = messages.waiting_and_unsure(session)
-    if waiting and messages.overdue(session):
+    if waiting and (settings.messages.hold or messages.paused_at(session) is not None):
+        words = ngettext("paused: %(num)s waits", "paused: %(num)s wait", waiting)
+        return Check(title, "late", words % {"num": waiting})
+    if waiting and deliveries.waiting(session, settings, deliveries.LEASE):
         return Check(title, "late", ngettext("%(num)s waits", "%(num)s wait", waiting) % {"num": waiting})
+    to_do = message_log.to_do(session)
+    if to_do > unsure:
+        words = ngettext("%(num)s waits for the desk", "%(num)s wait for the desk", to_do)
+        return Check(title, "late", words % {"num": to_do})
     if unsure:
         words = ngettext("%(num)s may not have arrived", "%(num)s may not have arrived", unsure)
         return Check(title, "late", words % {"num": unsure})
@@ -63,7 +70,7 @@ def _outbox(session: Session) -> Check:
 
 
 def _exports(session: Session) -> Check:
-    unfinished, forgotten = exports.unfinished(session)
+    unfinished, forgotten = export_ledger.unfinished(session)
     words = ngettext("%(num)s being written", "%(num)s being written", unfinished) % {"num": unfinished}
     return Check(_("Exports"), "late" if forgotten else "ok", words if unfinished else _("none waits"))
 

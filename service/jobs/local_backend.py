@@ -32,8 +32,11 @@ class LocalBackend:
         self._tasks = tasks
         self._settings = settings
         self._runs = ThreadPoolExecutor(2, "job")
+        self._post = ThreadPoolExecutor(1, "post")  # of its own: a mail server that hangs holds up nothing else
         self._exports = ThreadPoolExecutor(settings.jobs.export_workers, "export")
+        self._clinic_exports = ThreadPoolExecutor(1, "clinic export")
         self._under_way: dict[str, Future[None]] = {}
+        self._once_more: set[str] = set()
         self._lock = Lock()
         self._halt = Event()
         self._heart = Thread(target=self._beat, name="heart", daemon=True)
@@ -47,12 +50,21 @@ class LocalBackend:
         self._submit(self._runs, f"run {run_id}", lambda: self._tasks.execute(run_id))
 
     def export(self, export_id: str) -> None:
-        """Write an export in the pool made for them."""
+        """Write an export in the pool made for them; a pool begins in the order in which it was asked."""
         self._submit(self._exports, f"export {export_id}", lambda: self._tasks.export(export_id))
 
+    def export_clinic(self, export_id: str) -> None:
+        """Write the whole clinic in a thread of its own."""
+        self._submit(self._clinic_exports, f"export {export_id}", lambda: self._tasks.export(export_id))
+
     def deliver(self) -> None:
-        """Send waiting messages in a thread."""
-        self._submit(self._runs, "deliver", self._tasks.deliver)
+        """Send waiting messages in a thread; if it is at it already, it looks again before it ends."""
+        self._submit(self._post, "deliver", self._tasks.deliver, once_more=True)
+
+    def posted(self) -> None:
+        """Send in a thread what was just written, once the service has started."""
+        if self._heart.is_alive():
+            self.deliver()
 
     def start(self) -> None:
         """Register the schedule and begin to tick, at once for whatever was missed."""
@@ -67,9 +79,11 @@ class LocalBackend:
         self._halt.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        for pool in (self._runs, self._exports):
+        for pool in (self._runs, self._post, self._exports, self._clinic_exports):
             pool.shutdown(wait=False, cancel_futures=True)
         wait(self._futures(), timeout=max(0.0, deadline - monotonic()))
+        if self._heart.is_alive():
+            self._heart.join(1.0)
         self._tasks.stopping.set()
         return not wait(self._futures(), timeout=1.5).not_done
 
@@ -77,17 +91,25 @@ class LocalBackend:
         with self._lock:
             return [future for future in self._under_way.values() if not future.cancelled()]
 
-    def _submit(self, pool: ThreadPoolExecutor, name: str, work: Callable[[], object]) -> None:
-        """Hand work to a pool once; the next tick finds what a stopped pool refuses."""
+    def _submit(
+        self, pool: ThreadPoolExecutor, name: str, work: Callable[[], object], *, once_more: bool = False
+    ) -> None:
+        """Hand work to a pool once; the next tick finds what a stopped pool refuses.
+
+        What is under way already is done `once_more` after it, where it may have looked too early.
+        """
         with self._lock:
-            if name in self._under_way or self._tasks.stopping.is_set():
+            if self._tasks.stopping.is_set():
+                return
+            if name in self._under_way:
+                self._once_more |= {name} if once_more else set()
                 return
             try:
-                self._under_way[name] = pool.submit(self._guarded, name, work)
+                self._under_way[name] = pool.submit(self._guarded, pool, name, work)
             except RuntimeError:
                 log.info("not started: stopping", work=name)
 
-    def _guarded(self, name: str, work: Callable[[], object]) -> None:
+    def _guarded(self, pool: ThreadPoolExecutor, name: str, work: Callable[[], object]) -> None:
         try:
             work()
         except Exception:
@@ -95,6 +117,10 @@ class LocalBackend:
         finally:
             with self._lock:
                 self._under_way.pop(name, None)
+                again = name in self._once_more
+                self._once_more.discard(name)
+            if again:
+                self._submit(pool, name, work)
 
     def _beat(self) -> None:
         """Tick every 30 seconds of real time, at once first.

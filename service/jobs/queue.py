@@ -10,10 +10,16 @@ class JobQueue(Protocol):
         """Execute a run of the ledger soon."""
 
     def export(self, export_id: str) -> None:
-        """Write an export soon."""
+        """Write a patient's export soon; who asked first comes first."""
+
+    def export_clinic(self, export_id: str) -> None:
+        """Write the export of the whole clinic soon, beside those of patients: none of them waits for it."""
 
     def deliver(self) -> None:
         """Send messages that wait, soon."""
+
+    def posted(self) -> None:
+        """The outbox has something new: send it soon, if this process sends at all."""
 
     def start(self) -> None:
         """Begin to tick."""

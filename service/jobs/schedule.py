@@ -4,7 +4,7 @@ No cron arithmetic: a slot is due once the wall clock has passed its time, howev
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -60,17 +60,14 @@ def table(settings: Settings) -> tuple[Row, ...]:
     """The schedule, as the settings have it."""
     jobs, backup = settings.jobs, settings.backup
     backups = Row(BACKUP, _("Backup"), Every.DAY, time.fromisoformat(backup.at), only_today=True)
+    at = time.fromisoformat(jobs.reminders_at)
+    today = Row("send_daily_reminders", _("Daily reminders"), Every.DAY, at, only_today=True, writes_to_people=True)
+    ahead = replace(today, job="send_advance_reminders", title=_("Reminders some days ahead"))
     return (
         *((backups,) if backup.folder else ()),
         Row("write_day_sheets", _("Day sheets"), Every.DAY, time.fromisoformat(jobs.sheets_at), only_today=True),
-        Row(
-            "send_daily_reminders",
-            _("Daily reminders"),
-            Every.DAY,
-            time.fromisoformat(jobs.reminders_at),
-            only_today=True,
-            writes_to_people=True,
-        ),
+        today,
+        *([ahead] if settings.messages.advance_hours else []),
         Row(
             "generate_monthly_report",
             _("Monthly reports"),

@@ -4,70 +4,68 @@ The ledger decides what is done; a task that runs twice, late or never does no h
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date
-from functools import partial
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, true
+from sqlalchemy import true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service import clock, database
 from service.backups import making
-from service.backups.errors import BackupError
 from service.database import Database
 from service.domain import (
     clinic_reports,
-    exports,
-    history_csv,
+    deliveries,
+    export_ledger,
     import_files,
     installation,
     job_runs,
+    message_links,
     messages,
+    morning_sheets,
     reminders,
     reports,
-    retention,
     sessions,
     throttle,
+    unsent_forms,
 )
 from service.domain.reminders import Tally
 from service.jobs import day_sheet_files, schedule
+from service.jobs.delivery import Delivery
+from service.jobs.export_tasks import ExportTasks
+from service.jobs.failing import Stopped, Unfinished, why
 from service.jobs.queue import JobQueue
-from service.notifications.message import Channel, DeliveryError
+from service.models import Message
+from service.notifications.channels import Channels
 from service.settings import Settings
 
 log = structlog.get_logger()
 RENEW_AFTER = 15.0
-PROGRESS_AFTER = 0.5
-
-
-class Stopped(Exception):
-    """The service stops, or the claim was lost: put the work back."""
-
-
-class Unfinished(Exception):
-    """Some of a job's parts failed; those left are tried again."""
 
 
 class Tasks:
     """All background work of one process; `owner` is its name in leases."""
 
-    def __init__(self, db: Database, settings: Settings, channel: Channel, owner: str) -> None:
+    def __init__(self, db: Database, settings: Settings, channels: Channels, owner: str) -> None:
         self.owner = owner
         self.stopping = Event()
+        self.exports = ExportTasks(db, settings, owner, self.stopping)
         self._db = db
         self._settings = settings
-        self._channel = channel
+        self._channels = channels
+        self._delivery = Delivery(db, settings, channels, owner)
         self._zone = settings.clinic.zone
         self._table = schedule.table(settings)
         self._jobs = {
             schedule.BACKUP: self._back_up,
             "write_day_sheets": self._write_sheets,
             "send_daily_reminders": self._remind,
+            "send_advance_reminders": self._remind_ahead,
             "generate_monthly_report": self._report,
         }
 
@@ -76,8 +74,8 @@ class Tasks:
     def release_dead(self, owner_prefix: str) -> None:
         """At the start of the only process of a kind: what dead ones of it held is free at once."""
         with self._db.transaction() as session:
-            for ledger in (job_runs, messages, exports):
-                ledger.release(session, owner_prefix)
+            for let_go in (job_runs.release, deliveries.free, export_ledger.release):
+                let_go(session, owner_prefix)
 
     def tick(self, queue: JobQueue) -> None:
         """Open the slots that are due, then queue all work that nobody does."""
@@ -91,18 +89,18 @@ class Tasks:
                     trigger = schedule.trigger_of(slot, now)
                     job_runs.open_slot(session, row.job, slot.name, due_at=slot.due_at, trigger=trigger, skip=skip)
         with self._db.reading() as session:
-            begun = messages.begun(session)
+            begun = deliveries.begun(session)
         if begun:
             with self._db.transaction() as session:
-                messages.give_up_begun(session)
+                deliveries.give_up_begun(session)
         with self._db.reading() as session:
-            runs, waiting = job_runs.claimable(session), exports.claimable(session)
-            overdue = messages.overdue(session)
+            runs, waiting = job_runs.claimable(session), export_ledger.claimable(session)
+            posted = deliveries.waiting(session, self._settings)
         for run_id in runs:
             queue.run(run_id)
-        for export_id in waiting:
-            queue.export(export_id)
-        if overdue and not self._settings.messages.hold:
+        for export in waiting:
+            (queue.export_clinic if export.is_of_clinic else queue.export)(export.id)
+        if posted:
             queue.deliver()
         self._beat()
 
@@ -159,7 +157,7 @@ class Tasks:
         except Exception as error:
             log.exception("job failed", job=job, slot=slot)
             with self._db.transaction() as session:
-                job_runs.put_back(session, run_id, self.owner, _why(error))
+                job_runs.put_back(session, run_id, self.owner, why(error))
         else:
             log.info("job done", job=job, slot=slot)
             return outcome
@@ -197,17 +195,44 @@ class Tasks:
         return {"date": slot, "sheets": sheets, "visits": visits}
 
     def _remind(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
-        """Plan the reminders of a day and send them: `run` is what this call changed, `total` the day so far."""
+        """Remind of a day's visits, and of the next day's early ones."""
         day = date.fromisoformat(slot)
         if day < clock.today(self._zone):
             return {"date": slot, "reason": "day_is_over"}
+        outcome = self._tell(reminders.of_day(day, self._zone), keep)
+        early = self._tell(reminders.early(day, self._zone), keep)
+        if day == clock.today(self._zone):
+            self._post_sheet(day, keep)
+        next_day = (day + timedelta(days=1)).isoformat()
+        return {"date": slot, **outcome, "early": {"date": next_day, **early}}
+
+    def _post_sheet(self, day: date, keep: Callable[[], None]) -> None:
+        """Send the morning sheet to the clinic's own address, where it has named one."""
+        recipient = self._settings.messages.morning_sheet_to
+        if not recipient:
+            return
         with self._db.transaction() as session:
-            run = reminders.plan(session, day, self._zone, self._channel.name)
-        self._deliver(reminders.scope(day, self._zone), keep, run)
+            sheet = morning_sheets.post(session, day, recipient).id
+        self._delivery.round(Message.id == sheet, keep, Tally())
+
+    def _remind_ahead(self, slot: str, keep: Callable[[], None]) -> dict[str, Any]:
+        """Remind of the visits so many hours ahead as the clinic has chosen."""
+        day = date.fromisoformat(slot)
+        if day < clock.today(self._zone):
+            return {"date": slot, "reason": "day_is_over"}
+        spans = reminders.ahead(day, self._zone, self._settings.messages.advance_hours)
+        days = [self._tell(span, keep) for span in spans]
+        return {"date": slot, "run": _sum(days, "run"), "total": _sum(days, "total")}
+
+    def _tell(self, span: reminders.Span, keep: Callable[[], None]) -> dict[str, Any]:
+        """Plan the reminders of a span and send them: `run` is what this call changed, `total` the span so far."""
+        with self._db.transaction() as session:
+            run = reminders.plan(session, span, self._settings.ways)
+        self._delivery.round(span.scope, keep, run)
         with self._db.reading() as session:
-            total = reminders.total(session, day, self._zone)
+            total = reminders.total(session, span)
         run.queued = total.queued
-        return {"date": slot, "run": run.as_dict(), "total": total.as_dict()}
+        return {"run": run.as_dict(), "total": total.as_dict()}
 
     def _report(self, month: str, keep: Callable[[], None]) -> dict[str, Any]:
         """Make the month's report for each doctor who has none, then the clinic's; one that fails stops no other."""
@@ -241,128 +266,36 @@ class Tasks:
     # Messages
 
     def deliver(self) -> None:
-        """Send whatever waits in the outbox: after a crash, a pause, an error."""
+        """Send whatever is due in the outbox."""
 
         def keep() -> None:
             if self.stopping.is_set():
                 raise Stopped
 
         try:
-            self._deliver(true(), keep, Tally())
+            self._delivery.round(true(), keep, Tally())
         except Stopped:
             log.info("delivery stopped")
-
-    def _deliver(self, scope: ColumnElement[bool], keep: Callable[[], None], tally: Tally) -> None:
-        with self._db.transaction() as session:
-            messages.unsure(session)
-        while not self._settings.messages.hold:
-            keep()
-            with self._db.transaction() as session:
-                claim = messages.claim(session, self.owner, self._settings.clinic, scope)
-            if claim is None:
-                return
-            tally.skipped["duplicate"] += claim.covered
-            if claim.letter is None:
-                tally.count(claim.status, claim.skip_reason)
-            else:
-                tally.count(self._send(claim))
-
-    def _send(self, claim: messages.Claim) -> str:
-        """Hand one message to its channel, outside any transaction, and settle it; returns its new status."""
-
-        def before_data() -> None:
-            with self._db.transaction() as session:
-                if not messages.hand_over(session, claim.id, self.owner):
-                    raise Stopped
-
-        assert claim.letter is not None
-        try:
-            self._channel.send(claim.letter, before_data)
-        except DeliveryError as error:
-            with self._db.transaction() as session:
-                return messages.refused(session, claim.id, self.owner, str(error), permanent=error.permanent)
-        except Stopped:
-            raise
-        except Exception as error:  # what the channel did not foresee stops this message only
-            log.error("channel failed", message=claim.id, error=type(error).__name__)
-            with self._db.transaction() as session:
-                return messages.broken(session, claim.id, self.owner, _why(error))
-        with self._db.transaction() as session:
-            messages.sent(session, claim.id, self.owner)
-        return "sent"
 
     # Exports
 
     def export(self, export_id: str) -> None:
         """Write one export's file, whole or not at all, and say so in its row."""
-        with self._db.transaction() as session:
-            patient_id = exports.claim(session, export_id, self.owner)
-        if patient_id is None:
-            with self._db.reading() as session:
-                given_up = exports.was_given_up(session, export_id)
-            if given_up:  # what the last attempt left when it was killed
-                exports.remove_parts(exports.file_of(self.histories(), export_id))
-            return
-        try:
-            file = exports.file_of(self.histories(), export_id)
-            exports.remove_parts(file)
-            with self._db.reading() as session:
-                progress = self._progress(export_id, partial(history_csv.count, session, patient_id))
-                rows = exports.produce(session, patient_id, file, self._zone, progress)
-            with self._db.transaction() as session:
-                exports.settle(session, export_id, self.owner, rows, self._settings.exports.keep_hours)
-        except Stopped:
-            log.info("export stopped", export=export_id)
-            with self._db.transaction() as session:
-                exports.put_back(session, export_id, self.owner)
-        except Exception as error:
-            log.exception("export failed", export=export_id)
-            busy = isinstance(error, DBAPIError) and database.is_busy(error)
-            with self._db.transaction() as session:
-                if busy:  # it may go well in a moment
-                    exports.put_back(session, export_id, self.owner)
-                else:
-                    exports.fail(session, export_id, self.owner, _why(error))
-
-    def _progress(self, export_id: str, count: Callable[[], int]) -> Callable[[int], None]:
-        """What an export tells of its rows, noted every half second; they are counted once there is a need to know."""
-        noted, total = monotonic(), None
-
-        def progress(rows: int) -> None:
-            nonlocal noted, total
-            if self.stopping.is_set():
-                raise Stopped
-            if monotonic() - noted < PROGRESS_AFTER:
-                return
-            total = count() if total is None else total
-            noted = monotonic()
-            try:
-                with self._db.transaction(wait=False) as session:
-                    if not exports.note_progress(session, export_id, self.owner, rows, total):
-                        raise Stopped
-            except DBAPIError as error:
-                if not database.is_busy(error):
-                    raise
-                log.info("progress not noted", export=export_id)  # it is only for show
-
-        return progress
+        self.exports.write(export_id)
 
     def histories(self) -> Path:
-        """The folder of finished exports, made when it is missing, closed to other users of the computer."""
-        folder = self._settings.histories
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return folder
+        """The folder of finished exports, made when it is missing."""
+        return self.exports.folder()
 
     def clean_up(self) -> None:
-        """Expire exports, remove files no row stands for, old day sheets and uploads, forget what no longer counts."""
-        files = [file for file in self.histories().iterdir() if file.is_file()]  # first: a file made later has a row
+        """Expire exports, remove files no row stands for, old day sheets and uploads; forget what no longer counts."""
         with self._db.transaction() as session:
-            exports.expire(session)
             throttle.prune(session)
             job_runs.prune(session, self._settings.privacy.job_runs_days)
-            retention.apply(session, self._settings.privacy)
             sessions.prune(session)
-            stray = [file for file in files if not exports.has_claim_on_file(session, file.name)]
+            unsent_forms.prune(session)
+            message_links.prune(session)
+        stray = self.exports.stray_files()
         stray += day_sheet_files.old(day_sheet_files.folder_of(self._settings), clock.today(self._zone))
         stray += import_files.old(self._settings.imports)
         for file in stray:
@@ -372,9 +305,22 @@ class Tasks:
                 log.exception("file not removed", file=file.name)
         if stray:
             log.info("files removed", count=len(stray))
+        more = True
+        while more and not self.stopping.is_set():
+            with self._db.transaction() as session:
+                more = messages.purge(session, self._settings.messages)
 
     def forget_files(self, days: Sequence[date]) -> None:
-        """After an erasure: the exports that no row stands for, the day sheets of these days, the database's log."""
+        """After an erasure: the exports that no row stands for, the day sheets of these days, the database's log.
+
+        What fails is logged: the erasure itself is done, and the hourly round and the sheets' 14 days see to the rest.
+        """
+        try:
+            self._forget_files(days)
+        except (DBAPIError, OSError):
+            log.exception("files not removed after an erasure")
+
+    def _forget_files(self, days: Sequence[date]) -> None:
         self.clean_up()
         today = clock.today(self._zone)
         for file in day_sheet_files.of_days(day_sheet_files.folder_of(self._settings), days):
@@ -385,13 +331,12 @@ class Tasks:
         self._db.forget()
 
 
-def _why(error: Exception) -> str:
-    """An error as the jobs page may show it: never a statement or its values, which may be a patient's."""
-    if isinstance(error, DBAPIError):
-        return database.explain(error)
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return str(error) if isinstance(error, Unfinished | BackupError) else type(error).__name__
+def _sum(days: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    """The tallies of several days as one."""
+    tally = Tally()
+    for day in days:
+        tally.add(day[key])
+    return tally.as_dict()
 
 
 def _after(month: str) -> date:

@@ -1,10 +1,62 @@
-"""Which channel a clinic's messages take, by its settings."""
+"""Which channels a clinic has, by its settings."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from service import keys
 from service.notifications.console import Console
+from service.notifications.email import Email
 from service.notifications.message import Channel
-from service.settings import Settings
+from service.notifications.sms import Sms
+from service.settings import Settings, SettingsError
 
 
-def choose(settings: Settings) -> Channel:
-    """The channel for e-mail addresses: the console until e-mail is set up."""
-    return Console()
+@dataclass(frozen=True)
+class Channels:
+    """What takes messages to e-mail addresses and to telephone numbers."""
+
+    email: Channel
+    sms: Channel | None = None
+    """None: the clinic sends no SMS."""
+
+    def of(self, name: str) -> Channel:
+        """The channel of a claimed message."""
+        return self.sms if name == "sms" and self.sms is not None else self.email
+
+    def close(self) -> None:
+        """There is nothing more to send for now."""
+        for channel in self:
+            channel.close()
+
+    def __iter__(self) -> Iterator[Channel]:
+        yield self.email
+        if self.sms is not None:
+            yield self.sms
+
+
+def choose(settings: Settings) -> Channels:
+    """The console stands in for e-mail until that is set up. Raises SettingsError when a secret is missing."""
+    clinic = settings.clinic
+    return Channels(
+        email=Email(settings.email, _password(settings), clinic) if settings.email.enabled else Console(),
+        sms=Sms(settings.sms, _secret(settings), clinic) if settings.sms.enabled else None,
+    )
+
+
+def _password(settings: Settings) -> str:
+    found = keys.secret("ROUNDS_EMAIL_PASSWORD")
+    if settings.email.username and not found:
+        raise SettingsError(_missing("email.username is set", "ROUNDS_EMAIL_PASSWORD"))
+    return found
+
+
+def _secret(settings: Settings) -> str:
+    found = keys.secret("ROUNDS_SMS_SECRET")
+    said = " ".join([settings.sms.url, settings.sms.body, *settings.sms.headers.values()])
+    if not found and ("{secret}" in said or "{basic}" in said):
+        raise SettingsError(_missing("[sms] needs the gateway's secret", "ROUNDS_SMS_SECRET"))
+    return found
+
+
+def _missing(why: str, name: str) -> str:
+    return f"{why}: put it into the environment as {name}, or into a file that {name}_FILE names."

@@ -24,4 +24,7 @@ class Console:
                 sys.stdout.write(text)
                 sys.stdout.flush()
         except (OSError, ValueError) as error:
-            raise DeliveryError(f"standard output: {error}", permanent=False) from None
+            raise DeliveryError(f"standard output: {error}", permanent=False, connection=True) from None
+
+    def close(self) -> None:
+        """Nothing is kept open."""

@@ -2,25 +2,63 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A part beside the text, such as a calendar entry."""
+
+    name: str
+    content_type: str
+    """With its parameters: `text/calendar; method=REQUEST; charset=utf-8`."""
+    content: bytes
 
 
 @dataclass(frozen=True)
 class Letter:
-    """One message to one recipient."""
+    """One message to one recipient, with everything in it, links too; it is never stored."""
 
     id: int
     recipient: str
     subject: str
     body: str
+    """The whole message as plain text."""
+    html: str = ""
+    """The same as a page, where there is one; only e-mail uses it."""
+    attachments: tuple[Attachment, ...] = ()
+    unsubscribe_url: str = ""
+    """Where a mail program may say, without signing in, that no more are wanted."""
+    message_id: str = ""
+    """The same at every attempt, so that what arrives twice is seen as one; also the gateway's idempotency key."""
+
+
+def message_id(row_id: int, created_at: datetime, public_url: str) -> str:
+    """What identifies a message on its way for ever: `<7.1778220000000000@rounds.example>`."""
+    microseconds = round(created_at.timestamp() * 1_000_000)
+    return f"<{row_id}.{microseconds}@{urlsplit(public_url).hostname or 'localhost'}>"
 
 
 class DeliveryError(Exception):
-    """The channel could not deliver; `permanent` says that trying again is of no use."""
+    """The channel could not deliver.
 
-    def __init__(self, why: str, *, permanent: bool) -> None:
+    `permanent`: trying again is of no use. `retry_after`: how many seconds to wait at least, where the other side said
+    so. `connection`: nobody can be reached at present, so the others need not be tried either.
+    """
+
+    def __init__(
+        self, why: str, *, permanent: bool, retry_after: float | None = None, connection: bool = False
+    ) -> None:
         super().__init__(why)
         self.permanent = permanent
+        self.retry_after = retry_after
+        self.connection = connection
+
+
+class Unsure(Exception):
+    """The line broke while the content was leaving: the message may have arrived."""
 
 
 class Channel(Protocol):
@@ -28,5 +66,11 @@ class Channel(Protocol):
 
     name: str
 
-    def send(self, letter: Letter, before_data: Callable[[], None]) -> None:
-        """Deliver, calling `before_data` once just before the content leaves. Raises DeliveryError."""
+    def send(self, letter: Letter, before_data: Callable[[], None]) -> str | None:
+        """Deliver, calling `before_data` once just before the content leaves; returns the other side's answer.
+
+        Raises DeliveryError, or Unsure when nobody can know.
+        """
+
+    def close(self) -> None:
+        """There is nothing more to send for now: give back what was kept open."""

@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock, context
-from service.domain import appointments, timeline, treatments
+from service.domain import appointments, decisions, timeline, treatments
 from service.domain.actor import Role
 from service.web import notices
 from service.web.visits import visit, visits
@@ -49,6 +49,8 @@ def show(appointment_id: int) -> ResponseReturnValue:
         may_see_clinical=actor.role in (Role.DOCTOR, Role.PATIENT),
         may_record=appointments.may_record(actor, row),
         record_url=record,
+        decisions=decisions.of_visit(session, row, context.wiring().settings) if actor.is_staff else [],
+        may_see_addresses=actor.role in (Role.ADMIN, Role.RECEPTIONIST),
         events=timeline.of_visit(session, row),
         treatment_saved=notices.shown("treatment_saved"),
         too_late=actor.role == Role.PATIENT and row.status == "booked" and row.starts_at > clock.now(),

@@ -14,13 +14,13 @@ blueprint = Blueprint("clinic_reports", __name__)
 @blueprint.get("/clinic-reports/<row_id:report_id>")
 def show(report_id: int) -> ResponseReturnValue:
     """The clinic's report of a month."""
-    return report_pages.page(_opened(report_id, "report.view"))
+    return report_pages.page(_opened(report_id, "clinic-report.view"))
 
 
 @blueprint.get("/clinic-reports/<row_id:report_id>/file")
 def file(report_id: int) -> Response:
     """The same as a file that stands alone."""
-    return report_pages.attachment(_opened(report_id, "report.download"))
+    return report_pages.attachment(_opened(report_id, "clinic-report.download"))
 
 
 @blueprint.post("/clinic-reports/<row_id:report_id>/remake")

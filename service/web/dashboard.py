@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from service import cache, context
 from service.jobs import health
 from service.web import figure_views, jobs, notices
+from service.web.messages import sending
 
 blueprint = Blueprint("dashboard", __name__)
 
@@ -22,7 +23,8 @@ def dashboard() -> ResponseReturnValue:
         doctors=figure_views.doctors(stats["next_by_doctor"]),
         heat=figure_views.heat(stats["busy_hours"]),
         jobs=jobs.table(states),
-        health=health.checks(context.reading(), states),
+        sending=sending(),
+        health=health.checks(context.reading(), states, context.wiring().settings),
     )
 
 

@@ -1,7 +1,9 @@
 """Doctors and their hours: who works here, when, and the forms that change it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -12,7 +14,7 @@ from service import clock, context
 from service.domain import covers, doctors, hours, time_off
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Invalid
-from service.models import Doctor
+from service.models import Cover, Doctor
 from service.translation import gettext as _
 from service.web import notices, week
 from service.web.day_fields import DayField, TimeField
@@ -232,10 +234,22 @@ def _page(
         hours_form=hours_form or HoursForm(slot_minutes=USUAL_SLOT),
         refused=dict(zip(("block_id", "sentence", "typed"), refused, strict=True)) if refused else None,
         conflict=conflict,
-        covers=covers.around(session, doctor_id),
+        covers=[_cover(row, zone) for row in covers.around(session, doctor_id)],
         cover_form=cover_form or _cover_form(doctor_id),
         may_cover=actor.role in (Role.ADMIN, Role.RECEPTIONIST),
     )
+
+
+def _cover(row: Cover, zone: ZoneInfo) -> dict[str, Any]:
+    last = row.ends_at - timedelta(seconds=1)  # it ends with the day
+    return {
+        "id": row.id,
+        "covered_id": row.covered_id,
+        "doctor_name": row.doctor.name,
+        "covered_name": row.covered.name,
+        "first_day": row.starts_at.astimezone(zone).date(),
+        "last_day": last.astimezone(zone).date(),
+    }
 
 
 def _shown(doctor: Doctor) -> dict[str, Any]:

@@ -1,22 +1,41 @@
-"""Exports: press, follow, download."""
+"""Exports of a patient's history: press or choose, follow, stop, download, take away."""
 
 import wtforms
-from flask import Blueprint, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms.validators import NumberRange, Optional
+from wtforms.validators import AnyOf, NumberRange, Optional
 
 from service import context
 from service.domain import exports, patients
-from service.domain.errors import Gone, Invalid
-from service.models import Export
+from service.domain.errors import Invalid, NotFound
+from service.domain.export_files import Contents, Format
+from service.models import Patient
 from service.translation import gettext as _
+from service.web import export_pages, notices
 from service.web.forms import Form
+from service.web.patients import asked_id
 
 blueprint = Blueprint("exports", __name__)
 
 
 class ExportForm(Form):
     patient_id = wtforms.IntegerField(validators=[Optional(), NumberRange(1, 2**63 - 1)])
+    format = wtforms.StringField(
+        validators=[Optional(), AnyOf(tuple(Format), _("Choose one of these."))], default=Format.CSV
+    )
+    visits = wtforms.BooleanField(_("My visits"))
+    messages = wtforms.BooleanField(_("Messages from the clinic"))
+
+    def contents(self) -> Contents:
+        """What was chosen; without a choice the table of treatments."""
+        return Contents(Format(self.format.data or Format.CSV), self.visits.data, self.messages.data)
+
+
+@blueprint.get("/exports/new")
+def new() -> ResponseReturnValue:
+    """What to take along, and how: for those to whom the plain table is not enough."""
+    patient = patients.fetch_clinical(context.reading(), context.actor(), asked_id("patient_id") or _only_patient())
+    return _form(ExportForm(data={"format": Format.ZIP, "visits": True, "messages": True}), patient)
 
 
 @blueprint.post("/exports")
@@ -24,16 +43,19 @@ def create() -> ResponseReturnValue:
     """Start the export of a patient's full history, or go to the one that is under way."""
     actor, form = context.actor(), ExportForm(request.form)
     if not form.validate():
-        raise Invalid(_("Choose the patient whose history you want."))
-    patient_id = form.patient_id.data
-    if patient_id is None:
-        if len(actor.patient_ids) != 1:
-            raise Invalid(_("Choose the patient whose history you want."))
-        patient_id = next(iter(actor.patient_ids))
-    with context.transaction() as session:
-        export_id = exports.request(session, actor, patient_id).id
-    context.wiring().queue.export(export_id)
-    return redirect(url_for("exports.show", export_id=export_id), 303)
+        raise Invalid(_("Choose the patient whose history you want, and one of the forms it comes in."))
+    patient_id = form.patient_id.data or _only_patient()
+    most = context.wiring().settings.exports.most_waiting
+    try:
+        with context.transaction() as session:
+            export = exports.request(session, actor, patient_id, form.contents(), most_waiting=most)
+    except Invalid as error:
+        form.refuse(error)
+        return _form(form, patients.fetch_clinical(context.reading(), actor, patient_id)), 422
+    context.wiring().queue.export(export.id)
+    if export_pages.contents_of(export) != form.contents():
+        notices.say("export_under_way")
+    return redirect(url_for("exports.show", export_id=export.id), 303)
 
 
 @blueprint.get("/exports/<export_id:export_id>")
@@ -41,40 +63,40 @@ def show(export_id: str) -> ResponseReturnValue:
     """How far the export is; refreshes itself until it is done."""
     actor, session = context.actor(), context.reading()
     export = exports.fetch(session, actor, export_id)
+    if export.patient_id is None:
+        raise NotFound
     patient = patients.fetch_clinical(session, actor, export.patient_id)
-    return render_template("exports/show.html", export=_shown(export, patient.name))
+    return render_template("exports/show.html", export=export_pages.shown(export), patient=patient)
 
 
 @blueprint.get("/exports/<export_id:export_id>/file")
 def file(export_id: str) -> ResponseReturnValue:
     """The finished file, as an attachment whose name tells nothing about the patient."""
-    wiring, actor = context.wiring(), context.actor()
-    path, finished_at = exports.download(context.reading(), actor, export_id, wiring.settings.histories)
-    with context.transaction_if_possible("export.download") as session:
-        exports.note_download(session, actor, export_id)
-    day = finished_at.astimezone(wiring.settings.clinic.zone).date()
-    try:
-        return send_file(
-            path,
-            mimetype="text/csv",
-            as_attachment=True,
-            download_name=f"history-{day.isoformat()}.csv",
-            max_age=0,
-        )
-    except FileNotFoundError:
-        raise Gone(_("The file of this export is not there any more. You can make a new one at any time.")) from None
+    return export_pages.send(export_id)
 
 
-def _shown(export: Export, patient_name: str) -> dict[str, object]:
-    percent = 100 * export.rows_done // export.rows_total if export.rows_total else 0
-    return {
-        "id": export.id,
-        "status": exports.state(export),
-        "rows_done": export.rows_done,
-        "rows_total": export.rows_total,
-        "percent": percent,
-        "created_at": export.created_at,
-        "expires_at": export.expires_at,
-        "patient_id": export.patient_id,
-        "patient_name": patient_name,
-    }
+@blueprint.post("/exports/<export_id:export_id>/cancellation")
+def cancel(export_id: str) -> ResponseReturnValue:
+    """Stop an export that is not finished."""
+    with context.transaction() as session:
+        exports.cancel(session, context.actor(), export_id)
+    return redirect(url_for("exports.show", export_id=export_id), 303)
+
+
+@blueprint.post("/exports/<export_id:export_id>/removal")
+def revoke(export_id: str) -> ResponseReturnValue:
+    """Take the finished file away before its time."""
+    export_pages.take_away(export_id)
+    return redirect(url_for("exports.show", export_id=export_id), 303)
+
+
+def _only_patient() -> int:
+    """The one patient this user looks after. Raises Invalid when there are several, or none."""
+    own = context.actor().patient_ids
+    if len(own) != 1:
+        raise Invalid(_("Choose the patient whose history you want."))
+    return next(iter(own))
+
+
+def _form(form: ExportForm, patient: Patient) -> str:
+    return render_template("exports/new.html", form=form, patient=patient)

@@ -6,12 +6,13 @@ from typing import Any
 from flask import request, url_for
 
 from service import context
-from service.domain import emergencies, outcomes, waiting_list
+from service.domain import emergencies, message_log, outcomes, waiting_list
 from service.domain.actor import Actor, Role
 from service.translation import gettext as _
 
 ROOMS = {
     "clinic_reports": "reports",
+    "clinic_exports": "jobs",
     "day_sheet": "today",
     "emergencies": "patients",
     "erasures": "patients",
@@ -20,6 +21,8 @@ ROOMS = {
     "imports": "patients",
     "looks": "treatments",
     "merging": "patients",
+    "morning_sheet": "messages",
+    "next_run": "messages",
     "offers": "waiting_list",
     "patient_forms": "patients",
     "record_changes": "patients",
@@ -48,23 +51,25 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
         visits = _entry(_("Visits"), "appointments.index", "calendar3")
         book = _entry(_("Book"), "booking.new", "calendar-plus")
         history = _entry(_("History"), "treatments.history", "journal-medical")
-        return [{"title": None, "entries": [visits, book, history]}]
+        contact = _entry(_("Messages"), "consent.mine", "envelope")
+        return [{"title": None, "entries": [visits, book, history, contact]}]
     today = _entry(_("Today"), "today.board", "calendar-event")
     calendar = _entry(_("Calendar"), "calendar.show", "calendar3")
     people = _entry(_("Patients"), "patients.index", "people")
+    session = context.reading()
     if actor.role == Role.ADMIN:
         dashboard = _entry(_("Dashboard"), "dashboard.dashboard", "speedometer2")
         reports = _entry(_("Reports"), "reports.index", "file-earmark-text")
         doctors = _entry(_("Doctors"), "doctors.index", "heart-pulse")
+        told = _entry(_("Messages"), "messages.index", "envelope", message_log.to_do(session))
         users = _entry(_("Users"), "users.index", "person-gear")
         running = _entry(_("Jobs"), "jobs.index", "clock-history")
         unseen = emergencies.count_unseen(context.reading())
         watched = _entry(_("Audit"), "audit.index", "shield-lock", unseen)
         return [
-            {"title": None, "entries": [dashboard, today, calendar, people, reports]},
+            {"title": None, "entries": [dashboard, today, calendar, people, told, reports]},
             {"title": _("Running it"), "entries": [doctors, users, running, watched]},
         ]
-    session = context.reading()
     open_visits = outcomes.count_to_complete(session, actor)
     away = _entry(_("Time off"), "time_off.index", "calendar-x")
     if actor.role == Role.DOCTOR:
@@ -74,10 +79,11 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
         return [{"title": None, "entries": [today, calendar, people, close, away, mine, figures]}]
     waiting = _entry(_("Waiting list"), "waiting_list.index", "hourglass-split", waiting_list.count(session, actor))
     complete = _entry(_("To complete"), "outcomes.to_complete", "check-circle", open_visits)
+    told = _entry(_("Messages"), "messages.index", "envelope", message_log.to_do(session))
     hours = _entry(_("Doctors' hours"), "doctors.index", "clock-history")
     figures = _entry(_("The day in figures"), "figures.show", "speedometer2")
     return [
-        {"title": None, "entries": [today, calendar, people, waiting, complete]},
+        {"title": None, "entries": [today, calendar, people, told, waiting, complete]},
         {"title": _("Clinic"), "entries": [hours, away, figures]},
     ]
 

@@ -6,11 +6,21 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import context
-from service.domain import appointments, emergencies, guardians, patient_records, patient_search, patients, treatments
+from service.domain import (
+    appointments,
+    consent,
+    emergencies,
+    guardians,
+    patient_records,
+    patient_search,
+    patients,
+    treatments,
+)
 from service.domain.actor import Role
 from service.domain.errors import NotFound
 from service.models import Patient
 from service.web import notices
+from service.web.consent import form_of
 from service.web.treatments import entries
 from service.web.visits import visits
 
@@ -88,6 +98,14 @@ def confirm(patient_id: int) -> ResponseReturnValue:
     return _back(patient_id, "patient_confirmed")
 
 
+@blueprint.post("/patients/<row_id:patient_id>/prints")
+def note_print(patient_id: int) -> ResponseReturnValue:
+    """The browser says that the record is being printed; nothing else can know."""
+    with context.transaction() as session:
+        patients.note_record_printed(session, context.actor(), patient_id)
+    return "", 204
+
+
 def _back(patient_id: int, notice: str) -> ResponseReturnValue:
     notices.say(notice)
     return redirect(url_for("patients.record", patient_id=patient_id), 303)
@@ -133,4 +151,6 @@ def _desk(patient: Patient) -> str:
         older_url=url_for("patients.record", patient_id=patient.id, before=page.older) if page.older else None,
         guardians=guardians.of_patient(session, actor, patient.id),
         likely=likely,
+        consent_form=form_of(patient),
+        consent_changes=consent.history(session, actor, patient.id),
     )

@@ -42,7 +42,8 @@ def register() -> ResponseReturnValue:
 def _register(form: RegistrationForm) -> None:
     """Make account and record. The slow hash runs outside any transaction, and for known addresses too."""
     details, here = form.details(), context.address()
-    password = passwords.check(form.password.data or "")
+    about = (context.wiring().settings.clinic.name, details.name, details.email or "")
+    password = passwords.check(form.password.data or "", about=about)
     with context.transaction() as session:
         registration.attempt(session, here)
     hashed = passwords.hashed(password)

@@ -36,6 +36,7 @@ class Kind(NamedTuple):
     blueprint: str
 
     def url(self, page: str, report: Report | ClinicReport, **more: Any) -> str:
+        """The address of one of its pages."""
         return url_for(f"{self.blueprint}.{page}", report_id=report.id, **more)
 
 

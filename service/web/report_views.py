@@ -29,13 +29,13 @@ def of_doctor(report: Report, content: Mapping[str, Any], clinic: Clinic) -> dic
         "here_until": _day(content.get("here_until")),
         "figures": _figures(report.month, content, clinic.language),
         "unfinished": [
-            (row["appointment_id"], *moment(row["starts_at"]), one_line(row["patient_name"]), lacking[row["lacks"]])
+            (row["appointment_id"], moment(row["starts_at"]), one_line(row["patient_name"]), lacking[row["lacks"]])
             for row in content.get("unfinished", ())
         ],
         "outcomes": [(kinds[key], number) for key, number in content["outcomes"].items()],
         "visits": [
             (
-                *moment(row["starts_at"]),
+                moment(row["starts_at"]),
                 one_line(row["patient_name"]),
                 row.get("visit_type", ""),
                 one_line(row["reason"] or ""),
@@ -45,7 +45,7 @@ def of_doctor(report: Report, content: Mapping[str, Any], clinic: Clinic) -> dic
         ],
         "treatments": [
             (
-                *moment(row["starts_at"]),
+                moment(row["starts_at"]),
                 one_line(row["patient_name"]),
                 row["visit_type"],
                 row["diagnosis"],
@@ -78,16 +78,16 @@ def _states() -> dict[str, str]:
     }
 
 
-def _moments(zone: ZoneInfo, language: str) -> Callable[[str], tuple[str, str]]:
-    """Writes a stored instant for `<time>`, and for people: `Mon 23 Nov, 10:30`; the title says the year."""
+def _moments(zone: ZoneInfo, language: str) -> Callable[[str], str]:
+    """Writes a stored instant: `Mon 23 Nov, 10:30`; the title says the year."""
     days: dict[date, str] = {}
 
-    def moment(stored: str) -> tuple[str, str]:
+    def moment(stored: str) -> str:
         local = datetime.fromisoformat(stored).astimezone(zone)
         day = local.date()
         if day not in days:
             days[day] = format_date(day, "EEE d MMM", locale=language)
-        return local.isoformat(timespec="seconds"), f"{days[day]}, {local.hour:02}:{local.minute:02}"
+        return f"{days[day]}, {local.hour:02}:{local.minute:02}"
 
     return moment
 

@@ -39,7 +39,8 @@ def setup() -> ResponseReturnValue:
     form = SetupForm(request.form if request.method == "POST" else None)
     if request.method == "POST" and form.validate() and _knows_code(form):
         try:
-            hashed = passwords.hashed(passwords.check(form.password.data or ""))
+            about = (context.wiring().settings.clinic.name, form.name.data or "", form.email.data or "")
+            hashed = passwords.chosen(form.password.data or "", about=about).hash
             with context.transaction() as session:
                 users.add_first_admin(
                     session,
@@ -62,7 +63,7 @@ def fill_demo() -> ResponseReturnValue:
     form = DemoForm(request.form)
     if form.validate() and _knows_code(form):
         try:
-            hashed = passwords.hashed(passwords.check(form.password.data or ""))
+            hashed = passwords.chosen(form.password.data or "").hash
             with context.transaction() as session:
                 zone = context.wiring().settings.clinic.zone
                 demo.fill(session, zone, demo.Size(), seed=1, password_hash=hashed)

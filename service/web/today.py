@@ -9,13 +9,14 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock, context
-from service.domain import appointments, job_runs, reminders, waiting_list
+from service.domain import appointments, job_runs, morning_sheets, reminders, waiting_list
 from service.domain.actor import Actor, Role
 from service.domain.errors import NotFound
 from service.domain.free_times import FreeTime
 from service.models import Appointment
 from service.translation import gettext as _
 from service.web.local_times import asked_day, row_id_of, written
+from service.web.messages import sending
 from service.web.visits import COLOURS, Visit, visits
 
 blueprint = Blueprint("today", __name__)
@@ -37,12 +38,21 @@ class Column:
 
 @blueprint.get("/today")
 def board() -> ResponseReturnValue:
-    """The board of a day (`?date=`), of all doctors or one (`?doctor_id=`); a doctor sees their own."""
-    actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
+    """The board of a day (`?date=`), of all doctors or one (`?doctor_id=`); a doctor sees their own.
+
+    Left alone for too long it goes on refreshing without telephone numbers, notes and buttons, until the password.
+    """
+    watcher = context.watcher()
+    actor, session, zone = watcher or context.actor(), context.reading(), context.wiring().settings.clinic.zone
     today = clock.today(zone)
-    day, chosen = asked_day(request.args.get("date"), None) or today, _doctor(actor)
+    day, chosen = today, _doctor(actor)
+    if watcher is None:  # nobody leafs through a locked board
+        day = asked_day(request.args.get("date"), None) or today
     rows = appointments.day(session, actor, day, zone, chosen)
     columns = _columns(rows, actor)
+    if watcher is not None:
+        here = request.full_path.rstrip("?")
+        return render_template("today/locked.html", day=day, columns=columns, name=actor.name, here=here)
     others = [] if actor.role == Role.DOCTOR else appointments.doctors(session)
     now = clock.now()
     return render_template(
@@ -64,6 +74,7 @@ def board() -> ResponseReturnValue:
             "doctor_count": len({one.doctor_id for one in rows}),
             "next_visit": next((one for one in rows if one.status == "booked" and one.starts_at > now), None),
         },
+        sending=None if actor.role == Role.DOCTOR else sending(),
         reminders=None if actor.role == Role.DOCTOR else _reminders(day),  # the desk calls, not the doctor
     )
 
@@ -84,16 +95,16 @@ def _fits(shown: list[Visit]) -> dict[int, dict[str, Any]]:
 
 
 def _columns(rows: Sequence[Appointment], actor: Actor) -> list[Column]:
-    """The day by state; of a long one the next who are booked, and the latest of what is settled, which come first."""
+    """The day by state; of a long one the next who are booked, and the latest of what is settled."""
     by_state: dict[str, list[Appointment]] = {key: [] for key in ("booked", "arrived", "completed", "not_coming")}
     for row in rows:
         by_state[row.status if row.status in by_state else "not_coming"].append(row)
     limits = {} if "all" in request.args else {"booked": NEXT, "completed": LATEST, "not_coming": LATEST}
     columns = []
     for key, found in by_state.items():
-        if key in ("completed", "not_coming"):
-            found.reverse()
-        shown = found[: limits.get(key)]
+        if key == "completed":
+            found.reverse()  # what was done last is asked for most
+        shown = found[-limits.get(key, 0) :] if key == "not_coming" else found[: limits.get(key)]
         columns.append(Column(key, _title(key), visits(shown, actor), left_out=len(found) - len(shown)))
     return columns
 
@@ -121,12 +132,13 @@ def _reminders(day: date) -> dict[str, Any] | None:
     """How the reminders of this day went, from the ledger and the outbox; None when there were none."""
     session, zone = context.reading(), context.wiring().settings.clinic.zone
     run = job_runs.of_slot(session, "send_daily_reminders", day.isoformat())
-    tally = reminders.total(session, day, zone)
+    tally = reminders.total(session, reminders.of_day(day, zone))
     empty = not (tally.sent or tally.failed or tally.unknown or tally.queued or tally.skipped)
     if empty and (run is None or run.status == "skipped"):
         return None
     return {
         **tally.as_dict(),
+        "to_call": morning_sheets.count_to_call(session, day, zone),
         "status": run.status if run else None,
         "started_at": run.started_at if run else None,
         "late": bool(run and run.trigger == "catchup"),

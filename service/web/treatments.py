@@ -84,7 +84,12 @@ def history() -> ResponseReturnValue:
         treatments=entries(page.treatments),
         older_url=older,
         exports=[
-            {"id": row.id, "status": exports.state(row), "created_at": row.created_at}
+            {
+                "id": row.id,
+                "status": exports.state(row),
+                "revoked_at": row.revoked_at,
+                "created_at": row.created_at,
+            }
             for row in exports.latest(session, actor, chosen)
         ],
     )

@@ -8,12 +8,13 @@ from flask.typing import ResponseReturnValue
 from wtforms.validators import AnyOf
 
 from service import context
-from service.domain import accounts, passwords, users
+from service.domain import accounts, second_factors, users
 from service.domain.actor import Role
 from service.domain.errors import Conflict, Invalid
 from service.translation import gettext as _
 from service.web import notices
 from service.web.forms import Form, at_most, required
+from service.web.new_passwords import chosen_by, shortest_for
 from service.web.patients import asked_id
 from service.web.slips import link_of, qr_code
 
@@ -35,6 +36,10 @@ class UserForm(Form):
     department = wtforms.StringField(_("Department"), [at_most(100)])
 
 
+class RoleForm(Form):
+    role = wtforms.StringField(_("Role"), [AnyOf(ROLES, _("Choose one of the roles."))])
+
+
 @blueprint.route("/invite/<token>", methods=["GET", "POST"])
 def invite(token: str) -> ResponseReturnValue:
     """GET only shows; POST sets the password and uses the link up. A dead link says so."""
@@ -44,16 +49,18 @@ def invite(token: str) -> ResponseReturnValue:
     status = 410 if user is None else 422 if request.method == "POST" else 200
     if user and request.method == "POST" and form.validate():
         try:
-            hashed = passwords.hashed(passwords.check(form.password.data or ""))
+            password = chosen_by(user, form.password.data or "")
             with context.transaction() as session:
-                users.accept_invite(session, token, hashed)
+                users.accept_invite(session, token, password)
             notices.say("password_set")
             return redirect(url_for("sessions.sign_in"), 303)
         except Invalid as error:
             form.refuse(error)
         except Conflict:
             name, status = None, 410
-    return render_template("users/invite.html", form=form, name=name, usable=name is not None), status
+    shortest = shortest_for(user) if user else 0
+    page = render_template("users/invite.html", form=form, name=name, usable=name is not None, shortest=shortest)
+    return page, status
 
 
 @blueprint.get("/users")
@@ -112,6 +119,9 @@ def show(user_id: int) -> ResponseReturnValue:
         department=accounts.department(session, user_id),
         patients=accounts.looked_after(session, actor, user_id),
         is_me=user_id == actor.user_id,
+        roles=ROLES if account.user.role in ROLES else (),
+        sessions=accounts.open_sessions(session, actor, user_id),
+        has_second_factor=second_factors.is_on(session, user_id),
     )
 
 
@@ -147,4 +157,34 @@ def enable(user_id: int) -> ResponseReturnValue:
     with context.transaction() as session:
         accounts.enable(session, context.actor(), user_id)
     notices.say("user_enabled")
+    return redirect(url_for("users.show", user_id=user_id), 303)
+
+
+@blueprint.post("/users/<row_id:user_id>/role")
+def change_role(user_id: int) -> ResponseReturnValue:
+    """Give somebody who works here another role; they sign in anew."""
+    form = RoleForm(request.form)
+    if not form.validate():
+        raise Invalid(_("Choose one of the roles."))
+    with context.transaction() as session:
+        accounts.change_role(session, context.actor(), user_id, form.role.data or "")
+    notices.say("role_changed")
+    return redirect(url_for("users.show", user_id=user_id), 303)
+
+
+@blueprint.post("/users/<row_id:user_id>/sessions/removal")
+def end_sessions(user_id: int) -> ResponseReturnValue:
+    """Sign somebody out everywhere."""
+    with context.transaction() as session:
+        accounts.end_sessions(session, context.actor(), user_id)
+    notices.say("sessions_ended")
+    return redirect(url_for("users.show", user_id=user_id), 303)
+
+
+@blueprint.post("/users/<row_id:user_id>/second-factor/removal")
+def reset_second_factor(user_id: int) -> ResponseReturnValue:
+    """Take the second factor off somebody whose telephone is lost."""
+    with context.transaction() as session:
+        accounts.reset_second_factor(session, context.actor(), user_id)
+    notices.say("second_factor_reset")
     return redirect(url_for("users.show", user_id=user_id), 303)

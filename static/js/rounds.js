@@ -16,6 +16,13 @@
     button.addEventListener("click", () => print());
   }
 
+  // Printing a record is on record, whether by our button or the browser's own menu.
+  const printed = document.querySelector("[data-printed]");
+  if (printed) addEventListener("beforeprint", () => {
+    const body = new URLSearchParams({ csrf_token: document.querySelector("input[name=csrf_token]").value });
+    fetch(printed.dataset.printed, { method: "POST", body, keepalive: true }).catch(() => {});
+  });
+
   // What is typed into a long form stays in this tab until it is saved: over a lost connection, a session that ended.
   // Session storage ends with the tab, and signing out empties it.
   const done = document.querySelector("[data-draft-done]");

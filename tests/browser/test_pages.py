@@ -12,11 +12,26 @@ from tests.process import configure, serving
 pytestmark = pytest.mark.browser
 
 HOMES = {
-    "admin": ("/dashboard", {"/dashboard", "/today", "/reports", "/reports/N", "/jobs", "/appointments/N"}),
-    "reception": ("/today", {"/today", "/appointments/N"}),
+    "admin": (
+        "/dashboard",
+        {"/dashboard", "/today", "/reports", "/reports/N", "/clinic-reports/N", "/jobs", "/appointments/N"},
+    ),
+    "reception": (
+        "/today",
+        {
+            "/today",
+            "/appointments/N",
+            "/figures",
+            "/messages",
+            "/messages/N",
+            "/messages/morning",
+            "/messages/tomorrow",
+            "/messages/tomorrow/N/daily_reminder",
+        },
+    ),
     "doctor1": (
         "/today",
-        {"/today", "/reports", "/reports/N", "/appointments/N", "/appointments/N/treatment", "/patients/N"},
+        {"/today", "/reports", "/reports/N", "/figures", "/appointments/N", "/appointments/N/treatment", "/patients/N"},
     ),
     "patient1": ("/appointments", {"/appointments", "/treatments", "/appointments/N"}),
 }

@@ -100,7 +100,7 @@ class Visitor:
 
 def kind(path: str) -> str:
     """Pages that differ only in their row or their parameters are of one kind."""
-    return re.sub(r"/([0-9]+|[0-9a-f]{32})(?=/|$)", "/N", path.partition("?")[0])
+    return re.sub(r"/([0-9]+|[0-9a-f]{32}|[\w-]{43})(?=/|$)", "/N", path.partition("?")[0])
 
 
 def name_of(path: str) -> str:

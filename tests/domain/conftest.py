@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 import time_machine
 
+from service.domain import letters
+from service.models import Message
+from service.notifications.message import Letter
 from tests.house import at
 
 
@@ -20,3 +23,13 @@ def clock() -> Iterator[time_machine.Traveller]:
     """Stands at 8 o'clock in Berlin on Monday 4 May 2026; `shift` moves it on."""
     with time_machine.travel(at("2026-05-04 06:00"), tick=False) as traveller:
         yield traveller
+
+
+@pytest.fixture
+def plain_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Letters about whatever say the same: how they are written is another test's."""
+
+    def write(_session: object, row: Message, *_more: object) -> Letter:
+        return Letter(row.id, row.recipient or "", "News", "Hello, see https://rounds.example/x/abc today.\n")
+
+    monkeypatch.setattr(letters, "write", write)

@@ -1,6 +1,6 @@
 """Exports as their tests handle them: ask for one, take it, settle it, look at its row."""
 
-from service.domain import exports
+from service.domain import export_ledger, exports
 from service.domain.actor import Actor
 from service.models import Export
 from tests.house import House
@@ -17,18 +17,20 @@ def request(house: House, actor: Actor, patient_id: int | None = None) -> str:
 
 
 def claim(house: House, export_id: str, owner: str = "one") -> int | None:
+    """Take an export; returns its patient's id."""
     with house.writing() as session:
-        return exports.claim(session, export_id, owner)
+        claim = export_ledger.claim(session, export_id, owner)
+    return claim.patient_id if claim else None
 
 
 def put_back(house: House, export_id: str, owner: str = "one") -> None:
     with house.writing() as session:
-        exports.put_back(session, export_id, owner)
+        export_ledger.put_back(session, export_id, owner)
 
 
 def settle(house: House, export_id: str, owner: str = "one", rows: int = 3) -> bool:
     with house.writing() as session:
-        return exports.settle(session, export_id, owner, rows, keep_hours=24)
+        return export_ledger.settle(session, export_id, owner, rows, keep_hours=24)
 
 
 def row(house: House, export_id: str) -> Export:
@@ -45,4 +47,4 @@ def finished(house: House, actor: Actor) -> str:
 
 def waiting(house: House) -> list[str]:
     with house.reading() as session:
-        return list(exports.claimable(session))
+        return [waiting.id for waiting in export_ledger.claimable(session)]

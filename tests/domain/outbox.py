@@ -4,11 +4,13 @@ from typing import Any
 
 from sqlalchemy import true, update
 
-from service.domain import messages, reminders
-from service.domain.messages import Claim
-from service.models import Appointment, Message
-from service.notifications.message import Letter
-from service.settings import Clinic
+from service.domain import deliveries, outbox, reminders
+from service.domain.actor import Actor
+from service.domain.deliveries import Claim
+from service.domain.outbox import CHANNELS
+from service.models import Appointment, Message, User
+from service.notifications.message import DeliveryError, Letter
+from service.settings import Clinic, Settings
 from tests.house import House, day
 
 CLINIC = Clinic(name="Practice at the Park", phone="+49 30 1234567")
@@ -16,12 +18,19 @@ CLINIC = Clinic(name="Practice at the Park", phone="+49 30 1234567")
 
 def planned(house: House) -> None:
     with house.writing() as session:
-        reminders.plan(session, day("2026-05-04"), CLINIC.zone, "console")
+        reminders.plan(session, reminders.of_day(day("2026-05-04"), CLINIC.zone), CHANNELS)
 
 
-def claim(house: House, owner: str = "one", clinic: Clinic = CLINIC) -> Claim | None:
+def posted(house: House, to: Actor, rule: str = "account_changed") -> int:
+    """A message to somebody who signs in, about no visit; returns its id."""
     with house.writing() as session:
-        return messages.claim(session, owner, clinic, true())
+        return outbox.to_user(session, rule, session.get_one(User, to.user_id), event="test").id
+
+
+def claim(house: House, owner: str = "one", clinic: Clinic = CLINIC, **sections: Any) -> Claim | None:
+    settings = Settings(**{"clinic": clinic, "messages": house.settings.messages, **sections})
+    with house.writing() as session:
+        return deliveries.claim(session, owner, settings, true())
 
 
 def letter(house: House, clinic: Clinic = CLINIC) -> Letter:
@@ -40,3 +49,27 @@ def row(house: House, message_id: int) -> Message:
 def change(house: House, visit: int, **values: Any) -> None:
     with house.writing() as session:
         session.execute(update(Appointment).where(Appointment.id == visit).values(**values))
+
+
+def taken(house: House, owner: str = "one") -> Claim:
+    """The one message that is due, claimed."""
+    found = claim(house, owner)
+    assert found is not None
+    assert found.letter is not None
+    return found
+
+
+def hand_over(house: House, claimed: Claim) -> bool:
+    with house.writing() as session:
+        return deliveries.hand_over(session, claimed)
+
+
+def sent(house: House, claimed: Claim) -> bool:
+    with house.writing() as session:
+        return deliveries.sent(session, claimed, "250 queued as 7")
+
+
+def refused(house: House, claimed: Claim, *, permanent: bool, retry_after: float | None = None) -> str:
+    with house.writing() as session:
+        error = DeliveryError("550 no such user", permanent=permanent, retry_after=retry_after)
+        return deliveries.refused(session, claimed, error)

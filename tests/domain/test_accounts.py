@@ -10,6 +10,7 @@ from service.domain.actor import Actor
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound, Throttled
 from service.domain.patient_records import Details
 from service.models import AuditEntry, Guardian, Patient, SignIn, User
+from service.settings import Security
 from tests.crowd import together
 from tests.house import HASH, House, at
 
@@ -122,12 +123,12 @@ def test_z2_reception_invites_patients_and_finds_nobody_else(house: House, desk:
 def test_s4_closing_an_account_ends_its_sessions_and_links(house: House, admin: Actor) -> None:
     user_id = number_of(house.user("receptionist", "rita@clinic.example"))
     with house.writing() as session:
-        cookie = sessions.begin(session, user_id, "192.0.2.1", 12, replaces="")
+        cookie = sessions.begin(session, user_id, "192.0.2.1", Security(), replaces="").token
         token = accounts.invite(session, admin, user_id)[1]
     with house.writing() as session:
         accounts.disable(session, admin, user_id)
     with house.reading() as session:
-        assert sessions.find(session, cookie, 15, "192.0.2.1") == (None, False)
+        assert sessions.find(session, cookie, Security(), "192.0.2.1") is None
         assert users.invited(session, token) is None
     assert house.count(SignIn, SignIn.user_id == user_id, SignIn.ended_at.is_(None)) == 0
     with pytest.raises(Conflict, match="closed"), house.writing() as session:
@@ -173,7 +174,7 @@ def test_the_list_shows_staff_or_patients_by_name_and_when_they_signed_in(house:
     house.user("patient", "pia@mail.example", "Pia Ahorn")
     rita = house.user("receptionist", "rita@clinic.example", "Rita Tresen")
     with house.writing() as session:
-        sessions.begin(session, number_of(rita), "192.0.2.1", 12, replaces="")
+        sessions.begin(session, number_of(rita), "192.0.2.1", Security(), replaces="")
     with house.reading() as session:
         staff = accounts.listing(session, admin, of_patients=False).accounts
         assert [(one.user.name, one.last_sign_in) for one in staff] == [

@@ -5,14 +5,17 @@ import stat
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import time_machine
+from sqlalchemy.orm import Session
 
-from service.domain import exports
+from service.domain import export_files, export_ledger, exports
 from service.domain.actor import SYSTEM, Actor
 from service.domain.errors import NotFound
+from service.domain.export_files import Contents, Format
 from service.models import AuditEntry, Export
 from tests.domain.desk import claim, finished, only, request, row
 from tests.house import House, at
@@ -28,12 +31,12 @@ def patient(house: House) -> Actor:
 
 def produce(house: House, patient_id: int, file: Path, progress: Callable[[int], None] = lambda _rows: None) -> int:
     with house.reading() as session:
-        return exports.produce(session, patient_id, file, house.settings.clinic.zone, progress)
+        return export_files.produce(session, patient_id, Contents(), file, house.settings.clinic, progress)
 
 
 def test_e5_the_file_is_for_its_owner_only_and_so_is_its_folder(house: House, patient: Actor, tmp_path: Path) -> None:
     folder = house.wiring.tasks.histories()
-    file = exports.file_of(folder, "ab" * 16)
+    file = export_files.file_of(folder, "ab" * 16, "csv")
     produce(house, only(patient), file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -80,7 +83,7 @@ def test_a_file_is_one_consistent_state_while_others_write(house: House, patient
     with house.reading() as session:
         assert session.query(Export).count() == 0  # the state is the one of the first look
         house.treated(doctor, only(patient), at("2026-04-02 10:00"))
-        assert exports.produce(session, only(patient), tmp_path / "a.csv", house.settings.clinic.zone) == 1
+        assert export_files.produce(session, only(patient), Contents(), tmp_path / "a.csv", house.settings.clinic) == 1
     assert produce(house, only(patient), tmp_path / "b.csv") == 2
 
 
@@ -97,9 +100,9 @@ def test_e5_expired_files_and_strays_are_removed_and_the_others_stay(
     failed = request(house, house.user("patient", "other@mail.example"))
     claim(house, failed)
     with house.writing() as session:
-        exports.fail(session, failed, "one", "no")
-    keep = [f"{fresh}.csv", f"{writing}.csv.0a1b.part", f"{writing}.csv"]
-    go = [f"{old}.csv", f"{fresh}.csv.0a1b.part", f"{failed}.csv.0a1b.part", f"{'0' * 32}.csv", "notes.txt"]
+        export_ledger.fail(session, failed, "one", "no")
+    keep = [f"{fresh}.csv", f"{writing}.csv.0a1b2c3d.part", f"{writing}.csv"]
+    go = [f"{old}.csv", f"{fresh}.csv.0a1b2c3d.part", f"{failed}.csv.0a1b2c3d.part", f"{'0' * 32}.csv", "notes.txt"]
     for name in (*keep, *go):
         (folder / name).touch()
     house.wiring.tasks.clean_up()
@@ -114,23 +117,68 @@ def test_f3_the_part_of_a_dead_worker_is_removed_by_whoever_writes_next(
 ) -> None:
     export_id = request(house, patient)
     claim(house, export_id)
-    part = house.wiring.tasks.histories() / f"{export_id}.csv.0a1b.part"
+    part = house.wiring.tasks.histories() / f"{export_id}.csv.0a1b2c3d.part"
     part.touch()
-    clock.shift(exports.LEASE + timedelta(seconds=1))
+    clock.shift(export_ledger.LEASE + timedelta(seconds=1))
     house.wiring.tasks.export(export_id)
     assert row(house, export_id).status == "available"
     assert list(house.settings.histories.iterdir()) == [house.settings.histories / f"{export_id}.csv"]
 
 
-def test_a_history_written_elsewhere_is_put_on_record(house: House, patient: Actor, tmp_path: Path) -> None:
+def test_e5_a_folder_that_somebody_opened_to_others_is_closed_again(house: House) -> None:
+    folder = house.wiring.tasks.histories()
+    folder.chmod(0o755)
+    house.wiring.tasks.exports.close_folder()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_f7_an_export_does_not_begin_where_the_disk_has_no_room_for_it(
+    house: House, patient: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doctor, admin = house.user("doctor", "doctor@clinic.example"), house.user("admin", "admin@clinic.example")
+    house.treated(doctor.doctor_id, only(patient), at("2026-04-01 10:00"), notes="ä" * 10_000)
     with house.writing() as session:
-        zone = house.settings.clinic.zone
-        assert exports.produce_for(session, SYSTEM, only(patient), tmp_path / "a.csv", zone) == 0
-        exports.note_written(session, SYSTEM, only(patient))
+        asked = [request_of(session, patient), exports.request_of_clinic(session, admin).id]
+    with monkeypatch.context() as disk:
+        disk.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=15_000))
+        for export_id in asked:
+            house.wiring.tasks.export(export_id)
+    for export_id in asked:
+        found = row(house, export_id)
+        assert (found.status, found.last_error) == ("failed", "there is not enough room on the disk")
+    assert list(house.settings.histories.iterdir()) == []
+
+
+def request_of(session: Session, patient: Actor) -> str:
+    return exports.request(session, patient, only(patient), Contents(Format.ZIP)).id
+
+
+def test_an_export_that_was_stopped_at_its_last_row_leaves_no_file(
+    house: House, patient: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_id = request(house, patient)
+    produce = export_files.produce
+
+    def stopped_meanwhile(*args: Any) -> int:
+        rows = produce(*args)
+        with house.writing() as session:
+            exports.cancel(session, patient, export_id)
+        return rows
+
+    monkeypatch.setattr(export_files, "produce", stopped_meanwhile)
+    house.wiring.tasks.export(export_id)
+    assert row(house, export_id).status == "cancelled"
+    assert list(house.settings.histories.iterdir()) == []
+
+
+def test_a_history_written_elsewhere_is_put_on_record(house: House, patient: Actor) -> None:
+    with house.writing() as session:
+        export_files.note_written(session, SYSTEM, only(patient))
+        export_files.note_written(session, SYSTEM, None)
         with pytest.raises(NotFound, match="There is no patient 4711"):
-            exports.produce_for(session, SYSTEM, 4711, tmp_path / "b.csv", zone)
+            export_files.note_written(session, SYSTEM, 4711)
     assert house.count(AuditEntry, AuditEntry.act == "export.write", AuditEntry.patient_id == only(patient)) == 1
-    assert not (tmp_path / "b.csv").exists()
+    assert house.count(AuditEntry, AuditEntry.act == "export.write_clinic") == 1
 
 
 def test_the_whole_task_writes_the_file_and_says_so(house: House, patient: Actor) -> None:

@@ -1,271 +1,218 @@
-"""The outbox: what is claimed, what is skipped at the last moment, and how a message ends."""
+"""What the desk does with messages: pause all, hold one, let one go, send one again; and when they are forgotten."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from service import clock as clinic_clock
 from service.domain import messages
-from service.models import Message
-from tests.crowd import together
-from tests.domain.outbox import change, claim, letter, planned, row
+from service.domain.actor import Actor
+from service.domain.errors import Conflict, Forbidden, NotFound
+from service.models import AuditEntry, Message, MessageLink, Patient
+from service.settings import Messages
+from tests.domain.outbox import claim, planned, row
 from tests.house import House, at
 
 pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
-def doctor(house: House) -> int:
-    """The clinic's doctor."""
-    found = house.user("doctor", "doctor@clinic.example", "Dr. Ada Berg").doctor_id
-    assert found is not None
-    return found
+def desk(house: House) -> Actor:
+    """Somebody at the desk."""
+    return house.user("receptionist", "desk@clinic.example")
 
 
 @pytest.fixture
-def visit(house: House, doctor: int) -> int:
-    """A visit of today at 14:00, with its reminder planned."""
-    made = house.visit(doctor, house.patient("Lena Vogt", email="lena@mail.example"), at("2026-05-04 12:00"))
+def waiting(house: House) -> list[int]:
+    """Two reminders of today, planned; their ids."""
+    doctor = house.user("doctor", "doctor@clinic.example", "Dr. Ada Berg").doctor_id
+    for number in range(2):
+        patient = house.patient(f"Patient {number}", email=f"p{number}@mail.example")
+        house.visit(doctor, patient, at("2026-05-04 12:00"), overbooked=True)
     planned(house)
-    return made
-
-
-# What is claimed
-
-
-def test_f11_of_many_that_claim_at_once_each_gets_another_message(house: House, doctor: int) -> None:
-    for number in range(8):
-        house.visit(doctor, house.patient(email=f"p{number}@mail.example"), at("2026-05-04 12:00"))
-    planned(house)
-    claims = together(8, lambda number: claim(house, f"owner-{number}"))
-    got = [one.letter.recipient for one in claims if one and one.letter]
-    assert len(got) == len(set(got))
-    while (more := claim(house)) is not None and more.letter:
-        got.append(more.letter.recipient)
-    assert sorted(got) == [f"p{number}@mail.example" for number in range(8)]
-
-
-def test_f11_a_family_gets_one_letter_however_many_claim_at_once(house: House, doctor: int) -> None:
-    for family in range(4):
-        for time in ("12:00", "12:15", "12:30"):
-            house.visit(doctor, house.patient(email=f"family{family}@mail.example"), at(f"2026-05-04 {time}"))
-    planned(house)
-    claims = [one for _round in range(2) for one in together(8, lambda number: claim(house, f"owner-{number}"))]
-    got = sorted(one.letter.recipient for one in claims if one and one.letter)
-    assert got == [f"family{family}@mail.example" for family in range(4)]
-
-
-def test_nothing_is_claimed_before_its_time_or_twice(house: House, visit: int) -> None:
-    with house.writing() as session:
-        session.execute(update(Message).values(due_at=at("2026-05-04 06:01")))
-    assert claim(house) is None
-    with time_machine.travel(at("2026-05-04 06:01"), tick=False):
-        assert claim(house) is not None
-        assert claim(house) is None
-
-
-@pytest.mark.parametrize(
-    ("values", "reason"),
-    [
-        ({"status": "cancelled", "cancelled_by": "patient"}, "cancelled"),
-        ({"status": "no_show"}, "cancelled"),
-        ({"starts_at": at("2026-05-04 15:00"), "ends_at": at("2026-05-04 15:15")}, "cancelled"),
-        ({"status": "arrived"}, "too_late"),
-        ({"status": "completed"}, "too_late"),
-    ],
-)
-def test_r2_what_changed_between_plan_and_claim_is_not_sent(
-    house: House, visit: int, values: dict[str, Any], reason: str
-) -> None:
-    change(house, visit, **values)
-    claimed = claim(house)
-    assert claimed is not None
-    assert (claimed.letter, claimed.status, claimed.skip_reason) == (None, "skipped", reason)
-    assert (row(house, claimed.id).status, row(house, claimed.id).skip_reason) == ("skipped", reason)
-    assert claim(house) is None
-
-
-def test_r3_a_visit_that_has_begun_is_not_announced(house: House, visit: int, clock: time_machine.Traveller) -> None:
-    clock.shift(timedelta(hours=6))
-    claimed = claim(house)
-    assert claimed is not None
-    assert claimed.skip_reason == "too_late"
-
-
-def test_a_relatives_visit_that_was_called_off_is_not_listed(house: House, doctor: int) -> None:
-    patients = [house.patient(name, email="vogt@mail.example") for name in ("Lena Vogt", "Mia Vogt")]
-    house.visit(doctor, patients[0], at("2026-05-04 12:00"))
-    off = house.visit(doctor, patients[1], at("2026-05-04 13:00"))
-    planned(house)
-    change(house, off, status="cancelled")
-    assert "Mia" not in letter(house).body
-    rest = claim(house)
-    assert rest is not None
-    assert rest.skip_reason == "cancelled"
-
-
-def test_the_relatives_are_told_when_the_visit_their_letter_was_about_falls_away(
-    house: House, doctor: int, clock: time_machine.Traveller
-) -> None:
-    patients = [house.patient(name, email="vogt@mail.example") for name in ("Lena Vogt", "Mia Vogt")]
-    first = house.visit(doctor, patients[0], at("2026-05-04 12:00"))
-    house.visit(doctor, patients[1], at("2026-05-04 13:00"))
-    planned(house)
-    refused(house, letter(house).id, permanent=False)
-    change(house, first, status="cancelled")
-    clock.shift(messages.BACK_OFF)
-    gone = claim(house)
-    assert gone is not None
-    assert gone.skip_reason == "cancelled"
-    rest = letter(house)
-    assert "Hello Mia,\n" in rest.body
-    assert "  Mon 4 May, 15:00, Dr. Ada Berg\n" in rest.body
-    assert house.count(Message, Message.skip_reason == "duplicate") == 0
-
-
-# How a message ends
-
-
-def hand_over(house: House, message_id: int, owner: str = "one") -> bool:
-    with house.writing() as session:
-        return messages.hand_over(session, message_id, owner)
-
-
-def refused(house: House, message_id: int, *, permanent: bool) -> str:
-    with house.writing() as session:
-        return messages.refused(session, message_id, "one", "550 no such user", permanent=permanent)
-
-
-def unsure(house: House) -> int:
-    with house.writing() as session:
-        return messages.unsure(session)
-
-
-def overdue(house: House) -> bool:
     with house.reading() as session:
-        return messages.overdue(session)
+        return list(session.scalars(select(Message.id).order_by(Message.id)))
 
 
-def test_a_message_is_sent_when_the_channel_has_taken_it(house: House, visit: int) -> None:
-    found = letter(house)
-    assert hand_over(house, found.id)
-    assert row(house, found.id).status == "handing_over"
+def act(house: House, function: Any, *args: Any) -> Any:
     with house.writing() as session:
-        assert messages.sent(session, found.id, "one")
-    assert (row(house, found.id).status, row(house, found.id).sent_at) == ("sent", at("2026-05-04 06:00"))
+        return function(session, *args)
 
 
-def test_only_the_owner_moves_a_message_on(house: House, visit: int) -> None:
-    found = letter(house)
-    assert not hand_over(house, found.id, "two")
-    assert hand_over(house, found.id)
+def set_all(house: House, **values: Any) -> None:
     with house.writing() as session:
-        assert not messages.sent(session, found.id, "two")
+        session.execute(update(Message).values(**values))
 
 
-def test_r10_a_permanent_refusal_is_kept_with_its_reason_and_not_repeated(
-    house: House, visit: int, clock: time_machine.Traveller
-) -> None:
-    found = letter(house)
-    assert refused(house, found.id, permanent=True) == "failed"
-    assert (row(house, found.id).status, row(house, found.id).last_error) == ("failed", "550 no such user")
-    clock.shift(timedelta(hours=5))
-    assert claim(house) is None
-    assert not overdue(house)
-
-
-def test_r10_a_passing_refusal_is_repeated_with_growing_pauses_until_it_is_enough(
-    house: House, visit: int, clock: time_machine.Traveller
-) -> None:
-    pauses: list[timedelta] = []
-    for _attempt in range(messages.ATTEMPTS - 1):
-        found = letter(house)
-        assert hand_over(house, found.id)
-        assert refused(house, found.id, permanent=False) == "queued"
-        pauses.append(row(house, found.id).due_at - at("2026-05-04 06:00") - sum(pauses, timedelta()))
-        clock.shift(pauses[-1] - timedelta(seconds=1))
-        assert claim(house) is None
-        clock.shift(1)
-    assert [pause.total_seconds() / 60 for pause in pauses] == [2, 4, 8, 16]
-    assert refused(house, letter(house).id, permanent=False) == "failed"
-
-
-def test_f2_a_crash_before_the_hand_over_is_sent_again_once_the_lease_is_over(
-    house: House, visit: int, clock: time_machine.Traveller
-) -> None:
-    found = letter(house)
-    clock.shift(messages.LEASE)
-    assert not overdue(house)
-    assert claim(house, "two") is None
-    clock.shift(1)
-    assert overdue(house)
-    again = claim(house, "two")
-    assert again is not None
-    assert again.letter is not None
-    assert again.letter.id == found.id
-    assert not hand_over(house, found.id, "one"), "whoever held it first has lost it"
-
-
-def test_f2_a_crash_during_the_hand_over_is_unknown_and_never_sent_again(
-    house: House, visit: int, clock: time_machine.Traveller
-) -> None:
-    found = letter(house)
-    hand_over(house, found.id)
-    assert unsure(house) == 0
-    clock.shift(messages.LEASE + timedelta(seconds=1))
-    assert overdue(house)
-    assert claim(house, "two") is None
-    assert unsure(house) == 1
-    assert row(house, found.id).status == "unknown"
-    clock.shift(timedelta(hours=1))
-    assert claim(house, "two") is None
-    assert not overdue(house)
-
-
-def test_a_message_left_waiting_is_overdue_after_a_minute(
-    house: House, visit: int, clock: time_machine.Traveller
-) -> None:
-    assert not overdue(house)
-    clock.shift(messages.LEASE)
-    assert overdue(house)
-
-
-def test_a_message_that_waits_until_its_visit_has_begun_is_given_up(
-    house: House, visit: int, clock: time_machine.Traveller
-) -> None:
+def acts(house: House) -> list[tuple[str, str | None]]:
     with house.reading() as session:
-        assert not messages.begun(session)
-    clock.shift(timedelta(hours=6))
-    with house.writing() as session:
-        assert messages.begun(session)
-        messages.give_up_begun(session)
-        assert not messages.begun(session)
-    assert house.count(Message, Message.status == "skipped", Message.skip_reason == "too_late") == 1
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.act.like("message%")).order_by(AuditEntry.id))
+        return [(entry.act, entry.subject) for entry in entries]
 
 
-def test_at_a_start_what_dead_processes_of_the_kind_held_is_free_at_once(house: House, doctor: int) -> None:
-    for number in range(3):
-        house.visit(doctor, house.patient(email=f"p{number}@mail.example"), at("2026-05-04 12:00"))
-    planned(house)
-    claims = [claim(house, owner) for owner in ("serve-dead", "serve-dead", "command-alive")]
-    held = [one.id for one in claims if one]
-    assert hand_over(house, held[1], "serve-dead")
-    with house.writing() as session:
-        messages.release(session, "serve-")
-    assert unsure(house) == 1
-    assert row(house, held[1]).status == "unknown"
-    again = claim(house, "serve-new")
-    assert again is not None
-    assert again.id == held[0]
-    assert claim(house, "serve-new") is None
+# Pause, hold, let go
 
 
-def test_one_message_that_cannot_be_written_fails_alone(house: House, visit: int) -> None:
-    with house.writing() as session:
-        session.execute(update(Message).values(rule="no_such_text"))
+def test_while_all_are_paused_only_what_is_let_go_leaves(house: House, desk: Actor, waiting: list[int]) -> None:
+    act(house, messages.pause, desk)
+    act(house, messages.pause, desk)
+    assert claim(house) is None
+    with house.reading() as session:
+        assert messages.paused_at(session) == at("2026-05-04 06:00")
+    act(house, messages.release, desk, waiting[1])
     claimed = claim(house)
     assert claimed is not None
-    assert (claimed.letter, claimed.status) == (None, "failed")
-    assert "no_such_text" in str(row(house, claimed.id).last_error)
+    assert claimed.id == waiting[1]
+    assert claim(house) is None
+    act(house, messages.resume, desk)
+    claimed = claim(house)
+    assert claimed is not None
+    assert claimed.id == waiting[0]
+    assert acts(house) == [
+        ("messages.pause", None),
+        ("message.release", f"message/{waiting[1]}"),
+        ("messages.resume", None),
+    ]
+
+
+def test_the_settings_pause_all_as_well(house: House, desk: Actor, waiting: list[int]) -> None:
+    assert claim(house, messages=Messages(hold=True)) is None
+    act(house, messages.release, desk, waiting[0])
+    assert claim(house, messages=Messages(hold=True)) is not None
+
+
+def test_one_that_is_held_back_waits_alone_until_it_is_let_go(house: House, desk: Actor, waiting: list[int]) -> None:
+    act(house, messages.hold_back, desk, waiting[0])
+    claimed = claim(house)
+    assert claimed is not None
+    assert claimed.id == waiting[1]
+    assert claim(house) is None
+    act(house, messages.hold_no_longer, desk, waiting[0])
+    assert claim(house) is not None
+
+
+def test_what_no_longer_waits_cannot_be_held_or_let_go(house: House, desk: Actor, waiting: list[int]) -> None:
+    claim(house)
+    for function in (messages.hold_back, messages.hold_no_longer, messages.release):
+        with pytest.raises(Conflict):
+            act(house, function, desk, waiting[0])
+
+
+@pytest.mark.parametrize("role", ["doctor", "patient"])
+def test_z1_messages_are_the_desks(house: House, waiting: list[int], role: str) -> None:
+    stranger = house.user(role, "stranger@clinic.example")
+    for function in (messages.pause, messages.resume):
+        with pytest.raises(Forbidden):
+            act(house, function, stranger)
+    for change in (messages.hold_back, messages.hold_no_longer, messages.release, messages.send_again):
+        with pytest.raises(Forbidden):
+            act(house, change, stranger, waiting[0])
+
+
+def test_a_message_that_is_not_there_is_not_found(house: House, desk: Actor) -> None:
+    for function in (messages.hold_back, messages.release, messages.send_again):
+        with pytest.raises(NotFound):
+            act(house, function, desk, 404)
+
+
+# Send again
+
+
+@pytest.mark.parametrize("status", ["failed", "unknown"])
+def test_r10_one_that_failed_or_is_unsure_is_sent_again_to_the_address_of_now(
+    house: House, desk: Actor, waiting: list[int], status: str
+) -> None:
+    set_all(house, status=status, attempts=3)
+    with house.writing() as session:
+        session.execute(update(Patient).where(Patient.email == "p0@mail.example").values(email="new@mail.example"))
+    for _press in range(2):
+        act(house, messages.send_again, desk, waiting[0])
+    claimed = claim(house)
+    assert claimed is not None
+    assert claimed.letter is not None
+    assert claimed.letter.recipient == "new@mail.example"
+    assert acts(house) == [("message.send_again", f"message/{waiting[0]}")]
+
+
+@pytest.mark.parametrize("status", ["sent", "skipped", "sending"])
+def test_what_was_sent_is_not_sent_again(house: House, desk: Actor, waiting: list[int], status: str) -> None:
+    set_all(house, status=status)
+    with pytest.raises(Conflict):
+        act(house, messages.send_again, desk, waiting[0])
+
+
+def test_nothing_is_sent_again_once_the_visit_has_begun_or_without_an_address(
+    house: House, desk: Actor, waiting: list[int], clock: time_machine.Traveller
+) -> None:
+    set_all(house, status="failed")
+    with house.writing() as session:
+        session.execute(update(Patient).values(email=None))
+    with pytest.raises(Conflict, match="no address"):
+        act(house, messages.send_again, desk, waiting[0])
+    clock.shift(timedelta(hours=6))
+    with pytest.raises(Conflict, match="begun"):
+        act(house, messages.send_again, desk, waiting[0])
+
+
+def test_a_transaction_knows_whether_it_has_posted_something(house: House, desk: Actor, waiting: list[int]) -> None:
+    set_all(house, status="failed")
+    with house.writing() as session:
+        assert not messages.was_posted(session)
+        messages.send_again(session, desk, waiting[0])
+        session.flush()
+        assert messages.was_posted(session)
+    with house.writing() as session:
+        messages.pause(session, desk)
+        session.flush()
+        assert not messages.was_posted(session)
+
+
+# Retention
+
+
+def test_texts_go_after_months_and_rows_after_years(
+    house: House, waiting: list[int], clock: time_machine.Traveller
+) -> None:
+    set_all(house, status="sent", subject="Your visit", body="Hello")
+    with house.writing() as session:
+        session.execute(update(Message).where(Message.id == waiting[1]).values(covered_by=waiting[0]))
+        now, later = clinic_clock.now(), clinic_clock.now() + timedelta(days=1)
+        link = {"message_id": waiting[0], "patient_id": 1, "created_at": now, "expires_at": later}
+        session.add(MessageLink(purpose="visit", token_hash="0" * 64, **link))
+
+    def left() -> list[tuple[str | None, str | None]]:
+        with house.writing() as session:
+            assert not messages.purge(session, Messages(keep_text_months=6, keep_rows_months=24))
+            return [(one.subject, one.body) for one in session.scalars(select(Message))]
+
+    clock.shift(timedelta(days=180))
+    assert left() == [("Your visit", "Hello")] * 2
+    clock.shift(timedelta(days=4))
+    assert left() == [(None, None)] * 2
+    clock.shift(timedelta(days=365 * 2 - 184))
+    assert len(left()) == 2
+    clock.shift(timedelta(days=2))
+    assert left() == []
+
+
+def test_many_are_forgotten_some_at_a_time(
+    house: House, waiting: list[int], clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "AT_ONCE", 1)
+    clock.shift(timedelta(days=800))
+    turns = 1
+    while act(house, messages.purge, Messages()):
+        turns += 1
+    assert turns == 3
+    assert house.count(Message) == 0
+
+
+def test_it_says_how_many_wait_and_how_many_are_unsure(house: House, waiting: list[int]) -> None:
+    with house.writing() as session:
+        session.get_one(Message, waiting[0]).status = "unknown"
+    with house.reading() as session:
+        assert messages.waiting_and_unsure(session) == (1, 1)
+    assert row(house, waiting[1]).status == "queued"

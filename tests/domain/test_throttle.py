@@ -9,6 +9,7 @@ from service.database import Database
 from service.domain import sessions, throttle
 from service.domain.errors import Throttled
 from service.models import Failure
+from service.settings import Security
 from tests.crowd import together
 from tests.house import House, at
 
@@ -81,7 +82,7 @@ def test_a_good_try_takes_back_the_accounts_failures_and_its_own_of_the_address(
     fail(house, 3, "other@mail.example")
     attempt(house.wiring.database)
     with house.writing() as session:
-        sessions.begin(session, user.user_id, "192.0.2.1", 12, replaces="")
+        sessions.begin(session, user.user_id, "192.0.2.1", Security(), replaces="")
     assert house.count(Failure, Failure.key.startswith("account:")) == 3
     assert house.count(Failure, Failure.key == "address:192.0.2.1") == 7
     fail(house, 5)

@@ -9,7 +9,9 @@ import time_machine
 from service.domain import passwords, sessions, users
 from service.domain.actor import SYSTEM, Actor, Role
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
+from service.domain.passwords import NewPassword
 from service.models import AuditEntry, Doctor, Guardian, Patient, SignIn, User, UserToken
+from service.settings import Security
 from tests.crowd import together
 from tests.house import HASH, House
 
@@ -199,7 +201,7 @@ def invite(house: House, user: User) -> str:
 
 def accept(house: House, token: str) -> User:
     with house.writing() as session:
-        return users.accept_invite(session, token, HASH)
+        return users.accept_invite(session, token, NewPassword(HASH, is_short=False))
 
 
 def invited(house: House, token: str) -> str | None:
@@ -265,10 +267,10 @@ def test_s4_choosing_a_password_ends_the_users_sessions(house: House) -> None:
     user = add(house, password_hash=HASH)
     token = invite(house, user)
     with house.writing() as session:
-        cookie = sessions.begin(session, user.id, "192.0.2.1", 12, replaces="")
+        cookie = sessions.begin(session, user.id, "192.0.2.1", Security(), replaces="").token
     accept(house, token)
     with house.reading() as session:
-        assert sessions.find(session, cookie, 15, "192.0.2.1") == (None, False)
+        assert sessions.find(session, cookie, Security(), "192.0.2.1") is None
     assert house.count(SignIn, SignIn.ended_at.is_(None)) == 0
 
 
@@ -276,7 +278,7 @@ def test_sessions_and_links_long_over_are_forgotten(house: House, clock: time_ma
     user = add(house)
     invite(house, user)
     with house.writing() as session:
-        sessions.begin(session, user.id, "192.0.2.1", 12, replaces="")
+        sessions.begin(session, user.id, "192.0.2.1", Security(), replaces="")
     clock.shift(timedelta(days=38))
     fresh = invite(house, user)
     with house.writing() as session:

@@ -1,6 +1,6 @@
 """kill -9 at any moment: what was acknowledged is there, nothing is doubled or half done, a restart mends the rest."""
 
-from collections import Counter
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -16,7 +16,8 @@ import time_machine
 
 from tests.faults.clinic import begun_visits, big_history, booked_morning, part_files, wall
 from tests.house import House
-from tests.process import Client, Service, change, configure, printed_everywhere, rows, start, until
+from tests.mail_server import MailServer, running
+from tests.process import Client, Service, change, configure, rows, start, until
 
 ROUNDS = pytest.mark.parametrize(
     "rounds",
@@ -46,6 +47,14 @@ def moment() -> Random:
 
 
 @pytest.fixture
+def server() -> Iterator[MailServer]:
+    """A mail server that takes everything and counts."""
+    made = MailServer()
+    with running(made):
+        yield made
+
+
+@pytest.fixture
 def services() -> Iterator[list[Service]]:
     """The services a test has started; what still runs at its end is killed."""
     started: list[Service] = []
@@ -71,7 +80,8 @@ def assert_sound(folder: Path) -> None:
     assert rows(folder, "PRAGMA foreign_key_check") == []
     assert part_files(folder) == []
     histories = folder / "exports" / "histories"
-    finished = {f"{row[0]}.csv" for row in rows(folder, "SELECT id FROM exports WHERE status = 'available'")}
+    query = "SELECT id || '.' || format FROM exports WHERE status = 'available'"
+    finished = {name for (name,) in rows(folder, query)}
     assert {file.name for file in histories.iterdir()} == finished
 
 
@@ -83,8 +93,9 @@ def test_f3_an_export_survives_kills(
     big_history(house, "eve@clinic.example", TREATMENTS)
     services.append(start(tmp_path))
     asked = []
-    for _round in range(rounds):
-        export = services[-1].client("eve@clinic.example").post("/exports")
+    for turn in range(rounds):
+        form = ("csv", "json")[turn % 2]
+        export = services[-1].client("eve@clinic.example").post("/exports", {"format": form})
         assert export.status == 303
         asked.append(export.location.removeprefix("/exports/"))
         reaches(lambda: SIZE if ended(tmp_path) else written(tmp_path), moment.randrange(SIZE))
@@ -94,9 +105,12 @@ def test_f3_an_export_survives_kills(
         assert_sound(tmp_path)
         change(tmp_path, "UPDATE treatments SET updated_at = '2999-01-01 00:00:00.000000' WHERE id = 1")
     assert sorted(asked) == sorted(row[0] for row in rows(tmp_path, "SELECT id FROM exports"))
-    for (export_id,) in rows(tmp_path, "SELECT id FROM exports WHERE status = 'available'"):
-        with (tmp_path / "exports" / "histories" / f"{export_id}.csv").open("rb") as file:
-            assert sum(1 for _line in file) == TREATMENTS + 1
+    for export_id, form in rows(tmp_path, "SELECT id, format FROM exports WHERE status = 'available'"):
+        with (tmp_path / "exports" / "histories" / f"{export_id}.{form}").open("rb") as file:
+            if form == "json":
+                assert len(json.load(file)["treatments"]) == TREATMENTS
+            else:
+                assert sum(1 for _line in file) == TREATMENTS + 1
 
 
 def under_way(folder: Path, attempt: int) -> bool:
@@ -145,9 +159,9 @@ def test_f3_an_export_that_was_killed_twice_has_failed_and_is_made_when_asked_ag
 
 @SLOTS
 def test_f2_reminders_survive_kills_and_nobody_is_written_to_twice(
-    house: House, tmp_path: Path, slots: int, kills: int, moment: Random, services: list[Service]
+    house: House, tmp_path: Path, slots: int, kills: int, moment: Random, services: list[Service], server: MailServer
 ) -> None:
-    configure(tmp_path)
+    configure(tmp_path, server.toml())
     patients, days = 300, [f"2026-05-{4 + slot:02}" for slot in range(slots)]
     with time_machine.travel(wall("2026-04-10 12:00")):
         for day in days:
@@ -162,8 +176,7 @@ def test_f2_reminders_survive_kills_and_nobody_is_written_to_twice(
         reaches(lambda: settled_messages(tmp_path), patients * (slot + 1))
         until(partial(rows, tmp_path, f"SELECT 1 FROM job_runs WHERE slot = '{day}' AND status = 'done'"))
         assert services[-1].stop() == 0
-    lines = [line for line in printed_everywhere(tmp_path).splitlines() if line.startswith("To: ")]
-    told = Counter(line.removeprefix("To: ") for line in lines)
+    told = server.told
     by_row = dict(rows(tmp_path, "SELECT recipient, status FROM messages"))
     assert len(by_row) == patients * slots
     assert {who: told[who] for who, status in by_row.items() if status == "sent"} == {
@@ -204,6 +217,7 @@ def test_reports_survive_kills_and_each_doctor_has_one(
         assert number(tmp_path, f"SELECT count(DISTINCT doctor_id) FROM reports WHERE month = '{month}'") == doctors
         assert number(tmp_path, "SELECT count(*) FROM reports") == doctors * (slot + 1)
         assert number(tmp_path, "SELECT count(*) FROM audit WHERE act = 'report.make'") == doctors * (slot + 1)
+        assert number(tmp_path, "SELECT count(*) FROM clinic_reports") == slot + 1
         assert services[-1].stop() == 0
     assert_sound(tmp_path)
 

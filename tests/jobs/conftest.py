@@ -22,6 +22,7 @@ class Desk:
 
     runs: list[int] = field(default_factory=list)
     exports: list[str] = field(default_factory=list)
+    clinic_exports: list[str] = field(default_factory=list)
     deliveries: int = 0
 
     def run(self, run_id: int) -> None:
@@ -32,8 +33,16 @@ class Desk:
         """Note an export."""
         self.exports.append(export_id)
 
+    def export_clinic(self, export_id: str) -> None:
+        """Note an export of the whole clinic."""
+        self.clinic_exports.append(export_id)
+
     def deliver(self) -> None:
         """Note that messages wait."""
+        self.deliveries += 1
+
+    def posted(self) -> None:
+        """Note that something was written."""
         self.deliveries += 1
 
     def start(self) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from service.domain import reports
 from service.jobs.tasks import Tasks
 from service.models import ClinicReport, Doctor, JobRun, Report
+from service.notifications.channels import Channels
 from tests.by_hand import opened
 from tests.crowd import together
 from tests.house import House, at
@@ -28,7 +29,7 @@ def doctors(house: House) -> list[int]:
 
 
 def tasks(house: House, owner: str = "serve-one") -> Tasks:
-    return Tasks(house.wiring.database, house.settings, Recording(), owner)
+    return Tasks(house.wiring.database, house.settings, Channels(Recording()), owner)
 
 
 def run(house: House, month: str | None = None, owner: str = "serve-one") -> dict[str, Any] | None:

@@ -8,8 +8,11 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
+from service.domain import deliveries
+from service.jobs import schedule
 from service.jobs.tasks import Tasks
 from service.models import Appointment, JobRun, Message, Patient
+from service.notifications.channels import Channels
 from service.notifications.message import DeliveryError, Letter
 from tests.by_hand import opened
 from tests.crowd import together
@@ -17,6 +20,7 @@ from tests.house import House, at
 from tests.recording import Crash, Recording
 
 JOB = "send_daily_reminders"
+NOBODY: dict[str, Any] = {"sent": 0, "failed": 0, "unknown": 0, "queued": 0, "skipped": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +68,7 @@ def visits(house: House, doctor: int, count: int, time: str = "12:00") -> list[s
 
 
 def tasks(house: House, channel: Recording, owner: str = "serve-one") -> Tasks:
-    return Tasks(house.wiring.database, house.settings, channel, owner)
+    return Tasks(house.wiring.database, house.settings, Channels(channel), owner)
 
 
 def run(house: House, channel: Recording, owner: str = "serve-one") -> dict[str, Any] | None:
@@ -86,6 +90,7 @@ def test_everybody_with_a_visit_today_is_told_once(house: House, doctor: int, ch
         "date": "2026-05-04",
         "run": {"sent": 5, "failed": 0, "unknown": 0, "queued": 0, "skipped": {"no_address": 1}},
         "total": {"sent": 5, "failed": 0, "unknown": 0, "queued": 0, "skipped": {"no_address": 1}},
+        "early": {"date": "2026-05-05", "run": NOBODY, "total": NOBODY},
     }
     assert sorted(channel.recipients) == everybody
 
@@ -204,7 +209,7 @@ def test_f2_a_process_that_dies_during_the_hand_over_leaves_an_unknown_that_nobo
     with pytest.raises(Crash):
         run(house, channel)
     channel.after = lambda _letter: None
-    clock.shift(61)
+    clock.shift(deliveries.LAST_LEASE + timedelta(seconds=1))
     outcome = run(house, channel, "serve-two")
     assert outcome is not None
     assert outcome["total"] == {"sent": 2, "failed": 0, "unknown": 1, "queued": 0, "skipped": {}}
@@ -301,3 +306,35 @@ def test_a_reminder_of_another_day_by_hand_is_sent_now_and_not_again_that_mornin
     clock.shift(timedelta(days=1))
     assert run(house, channel) is not None
     assert channel.recipients == ["a@mail.example"]
+
+
+def test_the_early_visits_of_tomorrow_are_told_today_and_counted_beside_todays(
+    house: House, doctor: int, channel: Recording, clock: time_machine.Traveller
+) -> None:
+    visits(house, doctor, 1)
+    house.visit(doctor, house.patient(email="early@mail.example"), at("2026-05-05 05:30"))
+    house.visit(doctor, house.patient(email="later@mail.example"), at("2026-05-05 12:00"))
+    outcome = run(house, channel)
+    assert outcome is not None
+    told = {**NOBODY, "sent": 1}
+    assert (outcome["run"], outcome["total"]) == (told, told)
+    assert outcome["early"] == {"date": "2026-05-05", "run": told, "total": told}
+    assert channel.recipients == ["p0@mail.example", "early@mail.example"]
+    clock.shift(timedelta(days=1))
+    outcome = run(house, channel)
+    assert outcome is not None
+    assert outcome["total"]["sent"] == 2
+    assert channel.recipients[2:] == ["later@mail.example"]
+
+
+def test_the_advance_reminder_is_a_job_of_its_own_where_the_clinic_wants_it(
+    house: House, make_house: Any, doctor: int, channel: Recording
+) -> None:
+    house.visit(doctor, house.patient(email="soon@mail.example"), at("2026-05-05 12:00"))
+    house.visit(doctor, house.patient(email="late@mail.example"), at("2026-05-06 12:00"))
+    wanting = make_house(messages={"advance_hours": 24})
+    outcome = tasks(wanting, channel).execute(opened(wanting, "send_advance_reminders"))
+    told = {**NOBODY, "sent": 1}
+    assert outcome == {"date": "2026-05-04", "run": told, "total": told}
+    assert channel.recipients == ["soon@mail.example"]
+    assert "send_advance_reminders" not in {row.job for row in schedule.table(house.settings)}

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
-from service.domain import exports, job_runs
+from service.domain import export_ledger, exports, job_runs
 from service.domain.actor import SYSTEM
 from service.jobs import health, schedule
 from service.models import Installation, JobRun
@@ -44,6 +44,16 @@ def test_at_eight_the_days_reminders_are_queued_once(house: House, tick: Tick) -
         assert ledger(house, DAILY)[-1] == ("2026-05-04", "queued", "schedule", None)
         assert tick().runs == [backup, sheets, month, run_id], "queued again until taken, never opened again"
         assert len(ledger(house, DAILY)) == 2
+
+
+def test_the_advance_reminder_has_a_slot_each_day_where_the_clinic_wants_it(
+    make_house: Callable[..., House],
+) -> None:
+    wanting = make_house(messages={"advance_hours": 48})
+    with time_machine.travel(at("2026-05-04 06:00"), tick=False):
+        wanting.wiring.tasks.tick(Desk())
+        assert ledger(wanting, "send_advance_reminders") == [("2026-05-04", "queued", "schedule", None)]
+        assert state(wanting, "send_advance_reminders")[0] == "ok"
 
 
 def test_ticks_at_the_same_moment_open_a_slot_once(house: House) -> None:
@@ -134,7 +144,7 @@ def test_at_the_start_the_work_of_a_dead_service_is_free_at_once(house: House, t
         with house.writing() as session:
             export_id = exports.request(session, SYSTEM, patient).id
             job_runs.claim(session, run_id, "serve-dead")
-            exports.claim(session, export_id, "serve-dead")
+            export_ledger.claim(session, export_id, "serve-dead")
         assert (run_id in tick().runs, tick().exports) == (False, [])
         house.wiring.tasks.release_dead("serve-")
         desk = tick()

@@ -16,7 +16,7 @@ LETTER = Letter(7, "lena@mail.example", "Your visit at Our clinic", "Hello Lena,
 
 
 def test_until_e_mail_is_set_up_the_console_stands_in() -> None:
-    channel = channels.choose(Settings())
+    channel = channels.choose(Settings()).email
     assert isinstance(channel, Console)
     assert channel.name == "console"
 

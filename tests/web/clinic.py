@@ -14,10 +14,23 @@ import structlog
 import time_machine
 from sqlalchemy import select
 
-from service import logs
-from service.domain import clinic_reports, exports, imports, reports, users
+from service import clock, logs
+from service.domain import clinic_reports, exports, imports, message_links, reports, sessions, users
 from service.domain.actor import Actor
-from service.models import ClinicReport, DoctorHours, HoursException, Report, Treatment, User
+from service.models import (
+    Appointment,
+    ClinicReport,
+    DoctorHours,
+    HoursException,
+    Message,
+    Offer,
+    Report,
+    SignIn,
+    Treatment,
+    User,
+    UserToken,
+    WaitingEntry,
+)
 from tests import trust, waiting
 from tests.house import Browser, House, at, build
 
@@ -43,10 +56,12 @@ class Clinic:
     other_visit: int
     export: str
     other_export: str
+    clinic_export: str
     report: int
     other_report: int
     clinic_report: int
     invite: str
+    reset: str
     upload: str
     block: int
     time_off: int
@@ -57,6 +72,10 @@ class Clinic:
     cover: int
     emergency: int
     hold: int
+    message: int
+    tomorrow: int
+    links: dict[str, object]
+    """Tokens of links to the visit ahead, to what Pia wants to be told, and to Otto's offer."""
     tokens: dict[str, str] = field(default_factory=dict)
     """Visitor -> the cookie of a session that is open already."""
 
@@ -78,6 +97,12 @@ class Clinic:
         browser.client.set_cookie("rounds", self.tokens.pop(visitor))
         return browser
 
+    def session(self, visitor: str) -> int:
+        """The id of a person's first session; 0 without one."""
+        with self.house.reading() as session:
+            theirs = select(SignIn.id).where(SignIn.user_id == self.people[visitor].user_id).order_by(SignIn.id)
+            return session.scalars(theirs.limit(1)).first() or 0
+
     def ids(self) -> dict[str, object]:
         """What the paths of rows.py are filled with for a row of Pia's and Dr Doll's."""
         return {
@@ -89,9 +114,12 @@ class Clinic:
             "account": self.people["patient"].user_id,
             "guest": self.guest,
             "export": self.export,
+            "clinic_export": self.clinic_export,
             "report": self.report,
             "clinic_report": self.clinic_report,
             "invite": self.invite,
+            "reset": self.reset,
+            "session": self.session("patient"),
             "upload": self.upload,
             "block": self.block,
             "time_off": self.time_off,
@@ -101,7 +129,10 @@ class Clinic:
             "cover": self.cover,
             "emergency": self.emergency,
             "hold": self.hold,
+            "message": self.message,
+            "tomorrow": self.tomorrow,
             "job": "send_daily_reminders",
+            **self.links,
         }
 
     def other_ids(self) -> dict[str, object]:
@@ -127,9 +158,12 @@ MISSING: dict[str, object] = {
     "account": 999_999,
     "guest": 999_999,
     "export": "0" * 32,
+    "clinic_export": "0" * 32,
     "report": 999_999,
     "clinic_report": 999_999,
     "invite": "A" * 43,
+    "reset": "A" * 43,
+    "session": 999_999,
     "upload": "0" * 32,
     "block": 999_999,
     "time_off": 999_999,
@@ -139,7 +173,12 @@ MISSING: dict[str, object] = {
     "cover": 999_999,
     "emergency": 999_999,
     "hold": 999_999,
+    "message": 999_999,
+    "tomorrow": 999_999,
     "job": "send_daily_letters",
+    "visit_token": "A" * 43,
+    "offer_token": "A" * 43,
+    "contact_token": "A" * 43,
 }
 
 
@@ -154,7 +193,27 @@ def own_patient(actor: Actor) -> int:
     return patient
 
 
-def settle(house: House, clock: time_machine.Traveller) -> Clinic:
+def linked(house: House, visit_id: int, patient: int, offer_id: int) -> dict[str, object]:
+    """Tokens of links to a visit and to what its patient wants to be told, and to an offer, as the clinic's ids."""
+    values = {"channel": "email", "status": "sent", "due_at": NOW, "lease_until": NOW, "created_at": NOW}
+    until = at("2026-06-15 07:15")
+    with house.writing() as session:
+        starts_at = session.get_one(Appointment, visit_id).starts_at
+        visit = Message(rule="visit_moved", appointment_id=visit_id, patient_id=patient, starts_at=starts_at, **values)
+        offer = Message(rule="waiting_list_offer", about=f"offer/{offer_id}", **values)
+        session.add_all([visit, offer])
+        session.flush()
+        waiting_id = session.get_one(Offer, offer_id).waiting_id
+        other = session.get_one(WaitingEntry, waiting_id).patient_id
+        make = message_links.make
+        return {
+            "visit_token": make(session, visit, "visit", patient_id=patient, appointment_id=visit_id, expires_at=until),
+            "contact_token": make(session, visit, "contact", patient_id=patient, expires_at=until),
+            "offer_token": make(session, offer, "offer", patient_id=other, expires_at=until),
+        }
+
+
+def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
     """Fill an empty house."""
     people = {
         "patient": house.user("patient", email("patient"), "Pia Ahorn", phone="030 1234567"),
@@ -183,32 +242,39 @@ def settle(house: House, clock: time_machine.Traveller) -> Clinic:
     house.treated(dora, otto, at("2026-04-16 07:00"), visit_type="First visit", diagnosis="Tinnitus")
     with house.reading() as session:
         past = session.get_one(Treatment, treatment).appointment_id
+    ahead = house.visit(doll, pia, at("2026-06-15 07:00"), reason="After the summer")
+    offer = waiting.offer(house, waiting.entry(house, otto, days_ago=3), doll, at("2026-06-02 07:00"))
     return Clinic(
         house=house,
-        clock=clock,
+        clock=traveller,
         people=people,
         begun=house.visit(doll, pia, at("2026-05-06 07:30"), reason="Control of the eyes"),
         later=house.visit(doll, pia, at("2026-05-06 12:00"), reason="New glasses"),
-        ahead=house.visit(doll, pia, at("2026-06-15 07:00"), reason="After the summer"),
+        ahead=ahead,
         past=past,
         treatment=treatment,
         other_visit=house.visit(dora, otto, at("2026-05-06 07:30"), reason="Ringing"),
         export=exported(house, people["patient"], pia),
         other_export=exported(house, people["other patient"], otto),
+        clinic_export=clinic_exported(house, people["admin"]),
         report=reported(house, doll, "2026-04"),
         other_report=reported(house, dora, "2026-04"),
         clinic_report=clinic_reported(house, "2026-04"),
         invite=invited(house),
+        reset=mailed(house, email("receptionist"), "password_reset"),
         upload=uploaded(house, people["admin"]),
         block=first_block(house, doll),
         time_off=away(house, doll),
         visit_type=waiting.visit_type(house, "Old check", 20, archived_at=NOW),
         waiting=waiting.entry(house, pia, doctor_id=doll, note="Lives next door"),
-        offer=waiting.offer(house, waiting.entry(house, otto, days_ago=3), doll, at("2026-06-02 07:00")),
+        offer=offer,
         guest=house.patient("Gus Gast", birth_date=date(1970, 1, 2)),
         cover=trust.covered(house, doll, dora, at("2026-12-23 23:00"), at("2026-12-26 23:00")),
         hold=trust.held(house, pia, "A claim in court", at("2026-04-20 07:00")),
         emergency=trust.opened(house, dora, pia, "Fainted in the hall", at("2026-04-01 07:00")),
+        message=told(house, pia, "failed", last_error="550 no such user"),
+        tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-08 05:30")),
+        links=linked(house, ahead, pia, offer),
     )
 
 
@@ -216,6 +282,14 @@ def exported(house: House, actor: Actor, patient: int) -> str:
     """A finished export; returns its id."""
     with house.writing() as session:
         export_id = exports.request(session, actor, patient).id
+    house.wiring.tasks.export(export_id)
+    return export_id
+
+
+def clinic_exported(house: House, admin: Actor) -> str:
+    """A finished export of all data; returns its id."""
+    with house.writing() as session:
+        export_id = exports.request_of_clinic(session, admin).id
     house.wiring.tasks.export(export_id)
     return export_id
 
@@ -252,6 +326,16 @@ def invited(house: House, address: str = "nina@clinic.example") -> str:
         return users.invite(session, user)
 
 
+def mailed(house: House, address: str, purpose: str, lasts: timedelta = timedelta(hours=1)) -> str:
+    """The token of a link that was mailed to a user."""
+    token = sessions.new_token()
+    with house.writing() as session:
+        user_id = session.scalars(select(User.id).where(User.email == address)).one()
+        values = {"user_id": user_id, "token_hash": sessions.digest(token), "created_at": clock.now()}
+        session.add(UserToken(purpose=purpose, expires_at=clock.now() + lasts, **values))
+    return token
+
+
 def uploaded(house: House, admin: Actor) -> str:
     """A file of doctors that waits to be imported; returns the upload's id."""
     data = b"Name,Department\nDr. Nora Neu,Eyes\n"
@@ -270,6 +354,32 @@ def away(house: House, doctor: int | None, first: str = "2026-12-24", last: str 
     days = {"first_day": date.fromisoformat(first), "last_day": date.fromisoformat(last)}
     with house.writing() as session:
         row = HoursException(doctor_id=doctor, **{"kind": "off", "created_at": NOW, **days, **more})
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def told(house: House, patient: int, status: str, **more: Any) -> int:
+    """A confirmation of a patient's visit that is furthest ahead; returns the message's id."""
+    with house.writing() as session:
+        visit = session.scalars(
+            select(Appointment).where(Appointment.patient_id == patient).order_by(Appointment.starts_at.desc())
+        ).first()
+        assert visit is not None
+        values = {"rule": "booking_confirmation", "event": "appointment.book", "channel": "email", **more}
+        row = Message(
+            appointment_id=visit.id,
+            patient_id=patient,
+            starts_at=visit.starts_at,
+            recipient="patient@clinic.example",
+            status=status,
+            subject="Your visit",
+            body="Hello Pia",
+            due_at=NOW,
+            lease_until=NOW,
+            created_at=NOW,
+            **values,
+        )
         session.add(row)
         session.flush()
         return row.id

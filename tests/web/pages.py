@@ -2,13 +2,25 @@
 
 from tests.web.clinic import NOBODY, Clinic, minutes
 
+ACCOUNT = ["/account", "/account/email", "/account/password", "/account/proof", "/account/second-factor"]
 PAPER = ["/calendar", "/calendar?view=week", "/calendar?date=2030-01-01", "/today/sheet", "/waiting-list"]
 
 
 def pages_of(clinic: Clinic, visitor: str) -> list[str]:
     """Paths that answer this visitor with HTML, whatever their status."""
     own = {
-        NOBODY: ["/sign-in", f"/invite/{clinic.invite}", "/invite/used-up"],
+        NOBODY: [
+            "/sign-in",
+            f"/invite/{clinic.invite}",
+            "/invite/used-up",
+            f"/visit/{clinic.links['visit_token']}",
+            f"/visit/{clinic.links['visit_token']}/reschedule?appointment_id={clinic.ahead}",
+            f"/offer/{clinic.links['offer_token']}",
+            f"/contact/{clinic.links['contact_token']}",
+            "/password-reset",
+            f"/password-reset/{clinic.reset}",
+            "/password-reset/used-up",
+        ],
         "patient": _patient(clinic.pia, [clinic.begun, clinic.later, clinic.past], clinic.export),
         "other patient": _patient(clinic.otto, [clinic.other_visit], clinic.other_export),
         "doctor": _doctor(clinic.pia, [clinic.begun, clinic.later, clinic.past], clinic.export, clinic.report),
@@ -20,7 +32,9 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             "/appointments/new?walk_in=1&doctor_id=any",
             f"/appointments/{clinic.ahead}/reschedule",
             "/to-complete",
+            *_messages(clinic),
             *_people(clinic),
+            *ACCOUNT,
             "/dashboard",
             "/figures",
         ],
@@ -30,6 +44,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             "/dashboard",
             "/users",
             "/users?of=patients&q=pia",
+            "/account",
             "/users?q=zzz",
             "/users/new",
             f"/users/{clinic.people['patient'].user_id}",
@@ -47,6 +62,9 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             f"/doctors/{clinic.people['doctor'].doctor_id}",
             "/jobs",
             "/system",
+            *_messages(clinic),
+            "/clinic-exports",
+            f"/clinic-exports/{clinic.clinic_export}",
             "/reports",
             f"/reports/{clinic.report}",
             f"/reports/{clinic.other_report}",
@@ -66,9 +84,13 @@ def _patient(patient: int, visits: list[int], export: str) -> list[str]:
         "/appointments/new",
         "/appointments/new?doctor_id=any",
         "/treatments",
+        "/contact",
         f"/treatments?patient_id={patient}",
         "/who-looked",
         f"/exports/{export}",
+        *ACCOUNT,
+        "/account/phone",
+        f"/exports/new?patient_id={patient}",
         "/today",
     ]
 
@@ -90,6 +112,7 @@ def _doctor(patient: int, visits: list[int], export: str, report: int) -> list[s
         "/emergency",
         f"/patients/{patient}/changes",
         f"/exports/{export}",
+        f"/exports/new?patient_id={patient}",
         "/reports",
         f"/reports/{report}",
         "/figures",
@@ -101,6 +124,19 @@ def _doctor(patient: int, visits: list[int], export: str, report: int) -> list[s
         "/doctors/2",
         "/time-off",
         "/waiting-list/fits?doctor_id=1&starts_at=2026-06-01T09:00",
+    ]
+
+
+def _messages(clinic: Clinic) -> list[str]:
+    return [
+        "/messages",
+        *(f"/messages?state={state}" for state in ("to_do", "queued", "sent", "failed", "unknown", "skipped")),
+        "/messages?q=zzz&rule=daily_reminder",
+        f"/messages/{clinic.message}",
+        "/messages/morning",
+        "/messages/morning?date=2026-05-05",
+        "/messages/tomorrow",
+        f"/messages/tomorrow/{clinic.tomorrow}/daily_reminder",
     ]
 
 

@@ -55,6 +55,47 @@ ROUTES: dict[str, Expected] = {
         "/sign-in", ANYONE, {"GET": 200, "POST": 422}, {"email": "who@clinic.example", "password": "wrong"}
     ),
     "sessions.sign_out": Expected("/sign-out", SIGNED_IN, {"POST": 303}),
+    "sessions.unlock": Expected("/unlock", ANYONE, {"POST": 303}, {"password": "wrong"}),  # nothing is locked
+    "sign_in_links.ask": Expected("/sign-in/link", ANYONE, {"GET": 404, "POST": 404}),  # not by default
+    "sign_in_links.use": Expected("/sign-in/{reset}", ANYONE, {"GET": 404, "POST": 404}),
+    "password_reset.ask": Expected(
+        "/password-reset", ANYONE, {"GET": 200, "POST": 303}, {"email": "who@clinic.example"}
+    ),
+    "password_reset.choose": Expected(
+        "/password-reset/{reset}",
+        ANYONE,
+        {"GET": 200, "POST": 303},
+        {"password": PASSWORD},
+        sees=ANYONE,
+        missing=410,
+        once=True,
+    ),
+    "own_account.show": Expected("/account", SIGNED_IN, GET),
+    "own_account.change_name": Expected("/account/name", SIGNED_IN, {"POST": 303}, {"name": "Somebody Else"}),
+    "own_account.change_email": Expected("/account/email", SIGNED_IN, {"GET": 200, "POST": 422}, {"email": "none"}),
+    "own_account.change_phone": Expected(
+        "/account/phone", PATIENTS, {"GET": 200, "POST": 303}, {"phone": "030 7654321"}
+    ),
+    "own_account.change_password": Expected(
+        "/account/password",
+        SIGNED_IN,
+        {"GET": 200, "POST": 422},
+        {"current_password": "wrong", "password": PASSWORD},
+    ),
+    "own_account.prove": Expected("/account/proof", SIGNED_IN, {"GET": 200, "POST": 422}, {"password": "wrong"}),
+    "own_account.end_session": Expected(
+        "/account/sessions/{session}/removal", SIGNED_IN, {"POST": 303}, sees=frozenset({"patient"})
+    ),
+    "own_account.end_other_sessions": Expected("/account/sessions/removal", SIGNED_IN, {"POST": 303}),
+    "second_factors.show": Expected("/account/second-factor", SIGNED_IN, GET),
+    "second_factors.begin": Expected("/account/second-factor", SIGNED_IN, {"POST": 303}),
+    "second_factors.confirm": Expected(
+        "/account/second-factor/confirmation", SIGNED_IN, {"POST": 409}, {"code": "123456"}
+    ),  # nothing was begun
+    "second_factors.renew_codes": Expected("/account/second-factor/codes", SIGNED_IN, {"POST": 409}),
+    "second_factors.turn_off": Expected("/account/second-factor/removal", SIGNED_IN, {"POST": 303}),
+    "unsent_forms.show": Expected("/unsent-forms", SIGNED_IN, {"GET": 303}),
+    "unsent_forms.discard": Expected("/unsent-forms/1/removal", SIGNED_IN, {"POST": 303}),
     "users.invite": Expected(
         "/invite/{invite}",
         ANYONE,
@@ -75,6 +116,11 @@ ROUTES: dict[str, Expected] = {
     "users.make_slip": Expected("/users/{account}/invite", DESK | ADMIN, {"POST": 200}, sees=DESK | ADMIN),
     "users.disable": Expected("/users/{account}/disabling", ADMIN, {"POST": 303}, sees=ADMIN),
     "users.enable": Expected("/users/{account}/enabling", ADMIN, {"POST": 303}, sees=ADMIN),
+    "users.change_role": Expected(
+        "/users/{account}/role", ADMIN, {"POST": 409}, {"role": "receptionist"}, sees=ADMIN
+    ),  # a patient's
+    "users.end_sessions": Expected("/users/{account}/sessions/removal", ADMIN, {"POST": 303}, sees=ADMIN),
+    "users.reset_second_factor": Expected("/users/{account}/second-factor/removal", ADMIN, {"POST": 404}, sees=ADMIN),
     "registration.register": Expected("/register", ANYONE, {"GET": 404, "POST": 404}),  # not by default
     "appointments.index": Expected("/appointments", SIGNED_IN, GET),
     "appointments.show": Expected(
@@ -145,8 +191,58 @@ ROUTES: dict[str, Expected] = {
         {"patient_id": "{patient}"},
         sees=frozenset({"patient", "doctor"}),
     ),
+    "exports.new": Expected(
+        "/exports/new?patient_id={patient}", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})
+    ),
     "exports.show": Expected("/exports/{export}", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})),
     "exports.file": Expected("/exports/{export}/file", PATIENTS | DOCTORS, GET, sees=frozenset({"patient", "doctor"})),
+    **{
+        f"{name}_links.{act}": Expected(
+            f"/{name}/{{{name}_token}}{path}", ANYONE, answers, form, sees=ANYONE, once=once
+        )
+        for name, act, path, answers, form, once in (
+            ("visit", "show", "", GET, {}, False),
+            ("visit", "confirm", "/confirmation", {"POST": 303}, {"appointment_id": "{ahead}"}, False),
+            ("visit", "cancel", "/cancellation", {"POST": 303}, {"appointment_id": "{ahead}"}, False),
+            ("visit", "undo", "/undo", {"POST": 409}, {"appointment_id": "{ahead}"}, False),
+            ("visit", "times", "/reschedule", GET, {}, False),
+            (
+                "visit",
+                "reschedule",
+                "/reschedule",
+                {"POST": 303},
+                {"appointment_id": "{ahead}", "starts_at": "2026-06-18T10:00"},
+                True,
+            ),
+            ("offer", "show", "", GET, {}, False),
+            ("offer", "accept", "/acceptance", {"POST": 303}, {}, True),
+            ("offer", "decline", "/decline", {"POST": 303}, {}, True),
+            ("contact", "show", "", GET, {}, False),
+            ("contact", "save", "", {"POST": 303}, {"email": "y", "preferred": "email", "language": ""}, False),
+            ("contact", "unsubscribed", "/unsubscribe", {"GET": 303}, {}, False),
+            ("contact", "unsubscribe", "/unsubscribe", {"POST": 200}, {}, False),
+        )
+    },
+    "consent.mine": Expected("/contact", PATIENTS, GET),
+    "consent.save": Expected(
+        "/patients/{patient}/consent",
+        PATIENTS | DESK | ADMIN,
+        {"POST": 303},
+        {"email": "y", "sms": "y", "preferred": "email", "language": ""},
+        sees=frozenset({"patient"}) | DESK | ADMIN,
+    ),
+    "exports.cancel": Expected(
+        "/exports/{export}/cancellation", PATIENTS | DOCTORS, {"POST": 409}, sees=frozenset({"patient", "doctor"})
+    ),
+    "exports.revoke": Expected(
+        "/exports/{export}/removal", PATIENTS | DOCTORS, {"POST": 303}, sees=frozenset({"patient", "doctor"})
+    ),
+    "clinic_exports.index": Expected("/clinic-exports", ADMIN, GET),
+    "clinic_exports.create": Expected("/clinic-exports", ADMIN, {"POST": 303}),
+    "clinic_exports.show": Expected("/clinic-exports/{clinic_export}", ADMIN, GET, sees=ADMIN),
+    "clinic_exports.file": Expected("/clinic-exports/{clinic_export}/file", ADMIN, GET, sees=ADMIN),
+    "clinic_exports.cancel": Expected("/clinic-exports/{clinic_export}/cancellation", ADMIN, {"POST": 409}, sees=ADMIN),
+    "clinic_exports.revoke": Expected("/clinic-exports/{clinic_export}/removal", ADMIN, {"POST": 303}, sees=ADMIN),
     "patients.index": Expected("/patients?q=Pia", DOCTORS | DESK | ADMIN, GET),
     "patients.record": Expected(
         "/patients/{patient}", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
@@ -180,6 +276,48 @@ ROUTES: dict[str, Expected] = {
     "merging.merge": Expected(
         "/patients/{patient}/merge", DESK | ADMIN, {"POST": 303}, {"other_id": "{guest}"}, sees=DESK | ADMIN, once=True
     ),
+    "messages.index": Expected("/messages?q=pia", DESK | ADMIN, GET),
+    "messages.show": Expected("/messages/{message}", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    **{
+        f"messages.{act}": Expected(
+            f"/messages/{{message}}/{word}", DESK | ADMIN, {"POST": status}, sees=DESK | ADMIN, once=True
+        )
+        for act, word, status in (
+            ("retry", "retry", 303),
+            ("hold", "holding", 409),  # it does not wait
+            ("let_go", "holding/removal", 409),
+            ("mark_phoned", "call", 303),
+            ("unmark_phoned", "call/removal", 303),
+        )
+    },
+    **{
+        f"messages.{act}": Expected(f"/messages/{word}", DESK | ADMIN, {"POST": 303})
+        for act, word in (("pause", "pause"), ("resume", "pause/removal"), ("release", "release"))
+    },
+    "morning_sheet.show": Expected("/messages/morning?date=2026-05-05", DESK | ADMIN, GET),
+    "next_run.index": Expected("/messages/tomorrow", DESK | ADMIN, GET),
+    "next_run.edit": Expected("/messages/tomorrow/{tomorrow}/daily_reminder", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    "next_run.save": Expected(
+        "/messages/tomorrow/{tomorrow}/daily_reminder",
+        DESK | ADMIN,
+        {"POST": 303},
+        {"subject": "Tomorrow", "body": "Please come by the back door."},
+        sees=DESK | ADMIN,
+    ),
+    **{
+        f"next_run.{act}": Expected(
+            f"/messages/tomorrow/{{tomorrow}}/daily_reminder/{word}",
+            DESK | ADMIN,
+            {"POST": status},
+            sees=DESK | ADMIN,
+        )
+        for act, word, status in (
+            ("restore", "text/removal", 303),
+            ("hold", "holding", 303),
+            ("let_go", "holding/removal", 303),
+            ("mark_phoned", "call", 409),  # a message reaches him
+        )
+    },
     "guardians.index": Expected("/patients/{patient}/guardians", DESK | ADMIN, GET, sees=DESK | ADMIN),
     "guardians.link": Expected(
         "/patients/{patient}/guardians", DESK | ADMIN, {"POST": 303}, {"email": "aunt@mail.example"}, sees=DESK | ADMIN
@@ -318,6 +456,7 @@ ROUTES: dict[str, Expected] = {
     "record_changes.index": Expected(
         "/patients/{patient}/changes", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
     ),
+    "patients.note_print": Expected("/patients/{patient}/prints", DOCTORS, {"POST": 204}, sees=frozenset({"doctor"})),
     "audit.index": Expected("/audit", ADMIN, GET),
     "audit.file": Expected("/audit/file", ADMIN, GET),
     "looks.index": Expected("/who-looked?patient_id={patient}", PATIENTS, GET, sees=frozenset({"patient"})),

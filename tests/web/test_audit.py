@@ -140,6 +140,19 @@ def test_a_change_keeps_before_and_after(clinic: Clinic) -> None:
     assert "+49309999999" in text
 
 
+def test_what_was_deleted_is_kept_too(clinic: Clinic) -> None:
+    doll = clinic.people["doctor"].doctor_id
+    desk = clinic.browser("receptionist")
+    assert desk.post(f"/doctors/{doll}/hours/{clinic.block}/removal").status_code == 303
+    assert desk.post(f"/time-off/{clinic.time_off}/removal").status_code == 303
+    with clinic.house.reading() as session:
+        acts = ("hours.remove", "time_off.remove")
+        entries = session.scalars(select(AuditEntry.id).where(AuditEntry.act.in_(acts)).order_by(AuditEntry.id)).all()
+        hours, time_off = (session.get_one(AuditDetail, entry).changes or {} for entry in entries)
+    assert hours["starts"] == ["07:00:00", None]
+    assert time_off["first_day"] == ["2026-12-24", None]
+
+
 def test_the_admin_sees_that_a_clinical_text_changed_but_not_what_it_says(clinic: Clinic) -> None:
     doctor = clinic.browser("doctor")
     version = one(parsed(doctor.get(f"/patients/{clinic.pia}/edit")), "input[name=version]")["value"]

@@ -58,21 +58,23 @@ def test_figures_equal_the_database(clinic: Clinic) -> None:
     missed, came = Appointment.status == "no_show", Appointment.status == "completed"
     shown = figures(clinic.browser("admin"))
     no_shows = house.count(Appointment, *recent, missed)
+    reminder = Message.rule == "daily_reminder"
     counted = {
         "appointments_today": house.count(Appointment, *today),
         "completed_today": house.count(Appointment, *today, came),
         "booked_today": house.count(Appointment, *today, Appointment.status == "booked"),
         "cancelled_today": house.count(Appointment, *today, Appointment.status == "cancelled"),
         "no_show_today": house.count(Appointment, *today, missed),
+        "not_coming_today": house.count(Appointment, *today, Appointment.status.in_(("cancelled", "no_show"))),
         "arrived_today": house.count(Appointment, *today, Appointment.status == "arrived"),
         "to_complete": house.count(
             Appointment, Appointment.status.in_(("booked", "arrived")), Appointment.ends_at <= NOW
         ),
         "visits_30_days": house.count(Appointment, *recent, kept),
         "visits_30_before": house.count(Appointment, *before, kept),
-        "reminders_sent": house.count(Message, Message.status == "sent"),
-        "reminders_failed": house.count(Message, Message.status.in_(("failed", "unknown"))),
-        "reminders_skipped": house.count(Message, Message.status == "skipped"),
+        "reminders_sent": house.count(Message, reminder, Message.status == "sent"),
+        "reminders_failed": house.count(Message, reminder, Message.status.in_(("failed", "unknown"))),
+        "reminders_skipped": house.count(Message, reminder, Message.status == "skipped"),
     }
     assert {name: int(shown[name]) for name in counted} == counted
     assert counted["appointments_today"] == 6
@@ -89,9 +91,9 @@ def test_the_next_seven_days_are_a_table_whose_cells_hold_bars(clinic: Clinic) -
     assert days == ["Wed 6 May", "Thu 7 May", "Fri 8 May", "Sat 9 May", "Sun 10 May", "Mon 11 May", "Tue 12 May"]
     lines = {words(row.find("th")): [words(cell) for cell in row.find_all("td")] for row in table.select("tbody tr")}
     assert lines == {
-        "Hours booked": ["1.2", "0.5", "0", "0.2", "0", "0", "0.2"],
+        "Hours booked": ["1.2", "0.5", "0.2", "0.2", "0", "0", "0.2"],
         "Hours open": ["22"] * 7,
-        "Visits": ["5", "2", "0", "1", "0", "0", "1"],
+        "Visits": ["5", "2", "1", "1", "0", "0", "1"],
     }
     assert len(table.select("svg[aria-hidden=true]")) == 7
 
@@ -105,7 +107,7 @@ def test_each_doctors_week_is_a_line_of_a_table(clinic: Clinic) -> None:
     }
     assert lines == {
         "Dr. Doll": ["8", "2", "77", "3 %"],
-        "Dr. Dora": ["1", "0.2", "77", "0 %"],
+        "Dr. Dora": ["2", "0.5", "77", "1 %"],
     }
 
 

@@ -26,6 +26,9 @@ FIELDS = [
     "name", "email", "password", "setup_code", "next", "patient_id", "doctor_id", "visit_type", "symptoms",
     "diagnosis", "treatment", "prescription", "notes", "next_visit", "version", "csrf_token", "role", "before",
     "date", "q", "after", "of", "other_id", "phone", "birth_date", "confirm", "allergies", "alerts", "department",
+    "from", "until", "person", "patient", "sort", "order", "page", "reason", "sure", "cover_doctor_id",
+    "cover_first_day", "cover_last_day",
+    "code", "current_password",
 ]  # fmt: skip
 TRICKY = [
     "", " ", "0", "-1", "1", "2", "99999999999999999999", str(2**63), "9" * 5000, "1e5", "٣", "²", "\0", "a\0b", "\r\n",

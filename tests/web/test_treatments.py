@@ -197,6 +197,8 @@ def test_a_family_chooses_whose_history_it_reads(clinic: Clinic) -> None:
     assert {link for link in links(page) if "patient_id" in link} == {
         f"?patient_id={child}",
         f"?patient_id={clinic.pia}",
+        f"/who-looked?patient_id={child}",
+        f"/exports/new?patient_id={child}",
     }
     assert browser.get(f"/treatments?patient_id={clinic.otto}").status_code == 404
 

@@ -46,10 +46,28 @@ def _messages() -> None:
         batch_op.add_column(sa.Column("held_at", WHEN, nullable=True))
         batch_op.add_column(sa.Column("released_at", WHEN, nullable=True))
         batch_op.add_column(sa.Column("answer", sa.String(length=500), nullable=True))
+        batch_op.add_column(sa.Column("unsure_at", WHEN, nullable=True))
         batch_op.add_column(sa.Column("phoned_at", WHEN, nullable=True))
         batch_op.add_column(sa.Column("phoned_by_id", ID, nullable=True))
         batch_op.create_foreign_key(batch_op.f("fk_messages_user_id"), "users", ["user_id"], ["id"])
         batch_op.create_foreign_key(batch_op.f("fk_messages_phoned_by_id"), "users", ["phoned_by_id"], ["id"])
+        batch_op.drop_index(batch_op.f("ix_messages_status_due_at"))
+        batch_op.create_index(
+            batch_op.f("ix_messages_status_starts_at_due_at"), ["status", "starts_at", "due_at"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_messages_status_id"), ["status", "id"])
+        batch_op.create_index(batch_op.f("ix_messages_rule_id"), ["rule", "id"])
+        batch_op.create_index(batch_op.f("ix_messages_recipient"), ["recipient"])
+        batch_op.create_index(batch_op.f("ix_messages_covered_by"), ["covered_by"])
+        batch_op.create_index(
+            batch_op.f("ix_messages_recipient_rule_starts_at"), ["recipient", "rule", "starts_at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_messages_with_text",
+            ["created_at"],
+            sqlite_where=sa.text("body IS NOT NULL"),
+            postgresql_where=sa.text("body IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_messages_patient_id_created_at"), ["patient_id", "created_at"])
         batch_op.create_index(batch_op.f("ix_messages_about"), ["about"])
 
@@ -65,7 +83,7 @@ def _new_tables() -> None:
         sa.Column("patient_id", ID, nullable=False),
         sa.Column("created_at", WHEN, nullable=False),
         sa.Column("expires_at", WHEN, nullable=False),
-        sa.CheckConstraint("purpose IN ('visit', 'contact')", name=op.f("ck_message_links_purpose")),
+        sa.CheckConstraint("purpose IN ('visit', 'offer', 'contact')", name=op.f("ck_message_links_purpose")),
         sa.ForeignKeyConstraint(["appointment_id"], ["appointments.id"], name=op.f("fk_message_links_appointment_id")),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name=op.f("fk_message_links_message_id")),
         sa.ForeignKeyConstraint(["patient_id"], ["patients.id"], name=op.f("fk_message_links_patient_id")),

@@ -7,7 +7,7 @@ from service.domain import audit_chain
 from service.models import UtcDateTime
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

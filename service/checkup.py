@@ -1,0 +1,128 @@
+"""`run.py check`: tries settings, database, folders, clock, mail and SMS; each is well, or it says what to do."""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from time import time_ns
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+
+from service import clock, database
+from service.database import DatabaseError
+from service.models import AuditEntry, Installation
+from service.notifications.channels import Channels
+from service.notifications.email import Email
+from service.notifications.message import DeliveryError, Letter, Unsure, message_id
+from service.notifications.sms import Sms
+from service.settings import Settings
+from service.wiring import Wiring
+
+
+class Trouble(Exception):
+    """What is wrong, and what to do about it."""
+
+
+def of_all(wiring: Wiring) -> Iterator[tuple[bool, str]]:
+    """Each part in turn: whether it is well, and a line about it."""
+    settings, channels = wiring.settings, wiring.channels
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("settings", lambda: f"read; links begin with {settings.clinic.public_url}"),
+        ("database", lambda: _database(wiring)),
+        ("folders", lambda: _folders(settings)),
+        ("clock", lambda: _clock(wiring)),
+        ("mail", lambda: _mail(channels, settings)),
+        ("sms", lambda: _sms(channels, settings)),
+    )
+    for title, check in checks:
+        yield _line(title, check)
+
+
+def send(channels: Channels, settings: Settings, to: str) -> tuple[bool, str]:
+    """Send a test message to an e-mail address or a telephone number."""
+    name = "email" if "@" in to else "sms"
+
+    def deliver() -> str:
+        if name == "sms" and channels.sms is None:
+            raise Trouble("SMS is off: set [sms] in config.toml, or name an e-mail address")
+        number = time_ns() // 1000
+        text = f"A test message of {settings.clinic.name}. Whoever reads this: messages arrive.\n"
+        identity = message_id(number, clock.now(), settings.clinic.public_url)
+        letter = Letter(number, to, f"Test message of {settings.clinic.name}", text, message_id=identity)
+        channel = channels.of(name)
+        try:
+            answer = channel.send(letter, lambda: None)
+        finally:
+            channel.close()
+        return f"taken by {channel.name}: {answer or 'written above'}"
+
+    return _line(f"test message to {to}", deliver)
+
+
+def _line(title: str, check: Callable[[], str]) -> tuple[bool, str]:
+    try:
+        return True, f"ok {title}: {check()}"
+    except (Trouble, DeliveryError, Unsure, DatabaseError) as error:
+        return False, f"{title}: {error}"
+    except DBAPIError as error:
+        return False, f"{title}: {database.explain(error)}"
+    except OSError as error:
+        return False, f"{title}: {error.filename or 'the system'}: {error.strerror or error}"
+
+
+def _database(wiring: Wiring) -> str:
+    kind, present, newest = wiring.database.engine.dialect.name, _revision(wiring), database.newest_revision()
+    if present is None:
+        return f"{kind}, empty: the first start makes its tables"
+    if present != newest:
+        return f"{kind} at revision {present}: the next start brings it to {newest}"
+    with wiring.database.transaction() as session:  # takes the right to write, and writes nothing
+        session.execute(select(Installation.id))
+    return f"{kind} at revision {present}, can be written"
+
+
+def _revision(wiring: Wiring) -> str | None:
+    """The revision the database stands at; asking must not make an SQLite file."""
+    file = wiring.database.engine.url.database or ""
+    if wiring.database.is_sqlite and not Path(file).exists():
+        return None
+    return database.present_revision(wiring.database)
+
+
+def _folders(settings: Settings) -> str:
+    for folder in (settings.histories, settings.day_sheets, settings.imports):
+        there = next(one for one in (folder, *folder.parents) if one.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise Trouble(f"{there} cannot be written: check who owns it, or set [exports] folder")
+    return f"{Path(settings.base / settings.exports.folder)} can be written"
+
+
+def _clock(wiring: Wiring) -> str:
+    now = clock.now()
+    if _revision(wiring) == database.newest_revision():
+        with wiring.database.reading() as session:
+            latest = session.scalar(select(func.max(AuditEntry.at)))
+        if latest is not None and latest > now:
+            raise Trouble(
+                f"it shows {_wall(wiring, now)}, but something was done at {_wall(wiring, latest)}: set it right"
+            )
+    return f"{_wall(wiring, now)} in {wiring.settings.clinic.timezone}"
+
+
+def _wall(wiring: Wiring, at: datetime) -> str:
+    return f"{at.astimezone(wiring.settings.clinic.zone):%Y-%m-%d %H:%M}"
+
+
+def _mail(channels: Channels, settings: Settings) -> str:
+    if not isinstance(channels.email, Email):
+        return "off; messages are written to the console"
+    channels.email.try_out()
+    return f"{settings.email.host}:{settings.email.port} answers, {settings.email.security}"
+
+
+def _sms(channels: Channels, settings: Settings) -> str:
+    if not isinstance(channels.sms, Sms):
+        return "off"
+    channels.sms.try_out()
+    return "the gateway can be reached"

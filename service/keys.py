@@ -1,0 +1,57 @@
+"""Secrets: the key made at the first start, and passwords from the environment or a file; never part of Settings."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from service.settings import Settings, SettingsError
+
+
+def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The secret in the variable `name`, or in the file that `name`_FILE names; empty when there is neither.
+
+    Raises SettingsError when the file cannot be read.
+    """
+    if name in environ:
+        return environ[name]
+    file = environ.get(f"{name}_FILE")
+    if not file:
+        return ""
+    try:
+        return Path(file).read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsError(f"{name}_FILE: {file} cannot be read: {why}.") from None
+
+
+def secret_key(settings: Settings) -> bytes:
+    """The key that signs form tokens: made at the first start beside the settings, readable by the owner only.
+
+    Raises SettingsError when it cannot be written or is too short to be safe.
+    """
+    file = settings.base / "secret.key"
+    try:
+        if not file.exists():
+            _make_key(file)
+        key = file.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"The key file {file} cannot be written: {error.strerror}.") from None
+    if len(key) < 32:
+        raise SettingsError(f"The key in {file} is too short to be safe: delete the file, a new one is made.")
+    return key
+
+
+def _make_key(file: Path) -> None:
+    """Write a new key beside, whole and flushed, then give it its name unless another process was faster."""
+    made = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+        handle.write(secrets.token_hex(32).encode())
+        handle.flush()
+        os.fsync(handle.fileno())
+    try:
+        with suppress(FileExistsError):
+            os.link(made, file)
+    finally:
+        made.unlink()

@@ -1,0 +1,76 @@
+"""How a letter becomes an e-mail: one recipient, text and page, parts, and nothing that a name could smuggle in."""
+
+import re
+from email.errors import MessageError
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage
+from email.policy import SMTP, EmailPolicy
+from email.utils import format_datetime, parseaddr
+
+from service import clock
+from service.notifications.message import DeliveryError, Letter
+
+
+class _Whole(UnstructuredHeader):
+    """A header that is never folded: a long address in it would be encoded and no mail program would know it."""
+
+    name: str
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+def _headers() -> HeaderRegistry:
+    registry = HeaderRegistry()
+    registry.map_to_type("list-unsubscribe", _Whole)  # type: ignore[arg-type]
+    return registry
+
+
+POLICY = SMTP.clone(header_factory=_headers())
+
+
+def sender_of(words: str, clinic_name: str) -> Address:
+    """The sender `Name <address>` of the settings; without a name it is the clinic's."""
+    name, address = parseaddr(words)
+    return Address(display_name=" ".join((name or clinic_name).split()), addr_spec=address)
+
+
+def recipient_of(letter: Letter) -> Address:
+    """The one address a letter goes to. Raises DeliveryError when it is none."""
+    try:
+        found = Address(addr_spec=re.sub(r"[^\x00-\x7f]", "x", letter.recipient))  # knows the rules of ASCII only
+        if not found.username or not found.domain or found.addr_spec.count("@") != 1:
+            raise ValueError
+        name, _, domain = letter.recipient.rpartition("@")
+        return Address(username=name, domain=domain.encode("idna").decode("ascii"))
+    except (ValueError, IndexError, MessageError):
+        raise DeliveryError("the address is no e-mail address", permanent=True) from None
+
+
+def compose(letter: Letter, sender: Address, recipient: Address) -> EmailMessage:
+    """The whole mail. Raises DeliveryError when a part of it cannot be sent."""
+    mail = EmailMessage(policy=POLICY)
+    try:
+        mail["From"], mail["To"], mail["Subject"] = sender, recipient, letter.subject
+        mail["Date"] = format_datetime(clock.now())
+        mail["Message-ID"] = letter.message_id
+        mail["Auto-Submitted"] = "auto-generated"
+        if letter.unsubscribe_url:
+            mail["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    except (ValueError, IndexError, MessageError):
+        raise DeliveryError("subject, sender or address cannot stand in a mail", permanent=True) from None
+    mail.set_content(letter.body)
+    if letter.html:
+        mail.add_alternative(letter.html, subtype="html")
+    for part in letter.attachments:
+        kind = EmailMessage(policy=POLICY)
+        kind["Content-Type"] = part.content_type
+        mail.add_attachment(
+            part.content,
+            maintype=kind.get_content_maintype(),
+            subtype=kind.get_content_subtype(),
+            filename=part.name,
+            params=dict(kind["Content-Type"].params),
+        )
+    return mail

@@ -1,0 +1,16 @@
+"""Tokens in the addresses of pages: what each is for, with guessing slowed down."""
+
+from service import context
+from service.domain import message_links
+from service.domain.errors import NotFound
+from service.models import MessageLink
+
+
+def found(token: str, *purposes: str) -> MessageLink:
+    """What a link in a message is for. Raises NotFound, Gone, and Throttled for somebody who seems to guess."""
+    try:
+        return message_links.find(context.reading(), token, *purposes)
+    except NotFound:
+        with context.transaction_if_possible("link.guess") as session:
+            message_links.guessed(session, context.address())
+        raise
