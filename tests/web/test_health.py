@@ -55,6 +55,13 @@ def test_o4_a_scheduler_that_stands_still_is_not_ready(clinic: Clinic) -> None:
     assert asked(clinic.house)[0] == 200
 
 
+@pytest.fixture(autouse=True)
+def nothing_waits(clinic: Clinic) -> None:
+    """All messages of the clinic have left."""
+    with clinic.house.writing() as session:
+        session.execute(update(Message).values(status="sent"))
+
+
 def waiting(clinic: Clinic, **values: object) -> None:
     with clinic.house.writing() as session:
         session.add(
