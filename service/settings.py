@@ -236,7 +236,7 @@ class Settings(Section):
 
     @property
     def backups(self) -> Path:
-        """The folder of backups; with an empty setting only those before an upgrade or a restore go there."""
+        """The folder of backups; with an empty setting only those before a restore go there."""
         return self.base / (self.backup.folder or "backups")
 
     @property

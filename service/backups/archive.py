@@ -4,6 +4,7 @@ import filecmp
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -56,7 +57,7 @@ def unpack(source: IO[bytes], folder: Path, keep: Keep) -> tuple[About, Path]:
             file = folder / about.content
             with packed.open(about.content) as entry, file.open("wb") as target:
                 _copy(entry, target, keep)
-    except (zipfile.BadZipFile, KeyError, EOFError, ValueError, TypeError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError, TypeError, NotImplementedError):
         raise BackupError("This file is no backup of Rounds, or it is damaged: use another one.") from None
     return about, file
 

@@ -123,9 +123,13 @@ def taken_out(file: Path, words: str, room: Path, keep: Keep) -> tuple[About, Pa
 
 
 def _others(settings: Settings) -> Mapping[str, Path]:
-    """What else is worth keeping: the settings. Exports and day sheets are made again from the database."""
-    file = settings.base / "config.toml"
-    return {file.name: file} if file.is_file() else {}
+    """What else is worth keeping: the settings and own message texts. Exports and day sheets are made again."""
+    file, texts = settings.base / "config.toml", settings.message_templates
+    named = {file.name: file} if file.is_file() else {}
+    if texts is not None and texts.is_dir():
+        found = sorted(file for file in texts.rglob("*.txt") if file.is_file())
+        named |= {f"message-templates/{file.relative_to(texts).as_posix()}": file for file in found}
+    return named
 
 
 def _second(settings: Settings, file: Path) -> str | None:

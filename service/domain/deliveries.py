@@ -9,12 +9,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain import letters, message_checks, message_rules, messages
-from service.models import Message
+from service.models import Installation, Message
 from service.notifications.message import DeliveryError, Letter, message_id
 from service.settings import Settings
 
@@ -144,6 +144,14 @@ def waiting(session: Session, settings: Settings, since: timedelta = timedelta()
     dead = select(Message.id).where(Message.status == "handing_over", Message.lease_until < now)
     found = [dead, *_claimable(session, settings, now, Message.due_at <= now - since, ())]
     return any(session.scalar(query.limit(1)) is not None for query in found)
+
+
+def oldest_due(session: Session) -> datetime | None:
+    """Since when the message that waits longest should have left; one that is held or paused waits on purpose."""
+    paused = exists().where(Installation.messages_paused_at.is_not(None))
+    waits = and_(Message.status.in_(("queued", "sending")), Message.held_at.is_(None), ~paused)
+    ahead = or_(Message.starts_at.is_(None), Message.starts_at > clock.now())
+    return session.scalar(select(func.min(Message.due_at)).where(waits, ahead, Message.due_at <= clock.now()))
 
 
 def begun(session: Session) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from service.domain import installation, messages
+from service.domain import deliveries, installation
 from service.models import Export, JobRun, Message
 
 
@@ -31,7 +31,7 @@ def read(session: Session) -> Gauges:
         exports=_by(session, Export.status),
         runs=_by(session, JobRun.status),
         done_at={job: at for job, at in session.execute(done) if at is not None},
-        oldest_due_at=messages.oldest_due(session),
+        oldest_due_at=deliveries.oldest_due(session),
         ticked_at=installation.ticked_at(session),
     )
 

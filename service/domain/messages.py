@@ -6,7 +6,7 @@ How one leaves the house is in deliveries.py, what is written into the outbox in
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, event, exists, func, or_, select, update
+from sqlalchemy import and_, delete, event, func, or_, select, update
 from sqlalchemy.orm import Session, object_session
 
 from service import clock
@@ -126,14 +126,6 @@ def waiting_and_unsure(session: Session) -> tuple[int, int]:
     )
     counts: dict[str, int] = dict(session.execute(query).all())
     return counts.get("queued", 0), counts.get("unknown", 0)
-
-
-def oldest_due(session: Session) -> datetime | None:
-    """Since when the message that waits longest should have left; one that is held or paused waits on purpose."""
-    paused = exists().where(Installation.messages_paused_at.is_not(None))
-    waits = and_(Message.status.in_(("queued", "sending")), Message.held_at.is_(None), ~paused)
-    ahead = or_(Message.starts_at.is_(None), Message.starts_at > clock.now())
-    return session.scalar(select(func.min(Message.due_at)).where(waits, ahead, Message.due_at <= clock.now()))
 
 
 def purge(session: Session, settings: Messages) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service import clock, database
 from service.database import Database
-from service.domain import installation, job_runs, messages
+from service.domain import deliveries, installation, job_runs
 from service.jobs import last_backup, schedule
 from service.jobs.health import Check
 from service.settings import Settings
@@ -78,7 +78,7 @@ def _scheduler(session: Session) -> Check:
 
 
 def _messages(session: Session, settings: Settings) -> Check:
-    title, oldest = _("Messages"), messages.oldest_due(session)
+    title, oldest = _("Messages"), deliveries.oldest_due(session)
     if oldest is None or settings.messages.hold:
         return Check(title, "ok", _("none waits that should have left"))
     minutes = int((clock.now() - oldest).total_seconds() // 60)

@@ -17,20 +17,8 @@ from service.jobs import readiness
 from service.models import Installation, Message, Patient
 from tests.faults.disks import disk, fill
 from tests.house import House, build
+from tests.jobs.conftest import Desk
 from tests.web.clinic import NOW, PEOPLE, Clinic, minutes, opened
-
-
-class Idle:
-    """A queue that takes nothing."""
-
-    def run(self, run_id: int) -> None: ...
-    def export(self, export_id: str) -> None: ...
-    def export_clinic(self, export_id: str) -> None: ...
-    def deliver(self) -> None: ...
-    def posted(self) -> None: ...
-    def start(self) -> None: ...
-    def stop(self, seconds: float) -> bool:
-        return True
 
 
 def asked(house: House, path: str = "/readyz", **more: Any) -> tuple[int, str]:
@@ -40,7 +28,7 @@ def asked(house: House, path: str = "/readyz", **more: Any) -> tuple[int, str]:
 
 def test_o4_a_service_that_works_is_ready_and_says_why(clinic: Clinic) -> None:
     clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
-    clinic.house.wiring.tasks.tick(Idle())
+    clinic.house.wiring.tasks.tick(Desk())
     status, text = asked(clinic.house)
     assert status == 200
     assert text.splitlines()[0] == "ready"
@@ -56,15 +44,22 @@ def test_o4_a_service_that_works_is_ready_and_says_why(clinic: Clinic) -> None:
 
 
 def test_o4_a_scheduler_that_stands_still_is_not_ready(clinic: Clinic) -> None:
-    clinic.house.wiring.tasks.tick(Idle())
+    clinic.house.wiring.tasks.tick(Desk())
     clinic.clock.shift(110)
     assert asked(clinic.house)[0] == 200
     clinic.clock.shift(15)
     status, text = asked(clinic.house)
     assert (status, text.splitlines()[0]) == (503, "not ready")
     assert "down: Scheduler: has stopped ticking" in text
-    clinic.house.wiring.tasks.tick(Idle())
+    clinic.house.wiring.tasks.tick(Desk())
     assert asked(clinic.house)[0] == 200
+
+
+@pytest.fixture(autouse=True)
+def nothing_waits(clinic: Clinic) -> None:
+    """All messages of the clinic have left."""
+    with clinic.house.writing() as session:
+        session.execute(update(Message).values(status="sent"))
 
 
 def waiting(clinic: Clinic, **values: object) -> None:
@@ -91,7 +86,7 @@ def test_o4_a_message_that_should_have_left_a_quarter_of_an_hour_ago_is_not_read
 ) -> None:
     waiting(clinic)
     clinic.clock.shift(minutes(late))
-    clinic.house.wiring.tasks.tick(Idle())
+    clinic.house.wiring.tasks.tick(Desk())
     found, text = asked(clinic.house)
     assert (found, f"{late} minutes ago" in text) == (status, True)
 
@@ -99,7 +94,7 @@ def test_o4_a_message_that_should_have_left_a_quarter_of_an_hour_ago_is_not_read
 def test_o4_messages_that_are_held_or_paused_wait_on_purpose(clinic: Clinic) -> None:
     waiting(clinic, held_at=NOW)
     clinic.clock.shift(minutes(30))
-    clinic.house.wiring.tasks.tick(Idle())
+    clinic.house.wiring.tasks.tick(Desk())
     assert asked(clinic.house)[0] == 200
     with clinic.house.writing() as session:
         session.execute(update(Message).values(held_at=None))
@@ -108,15 +103,15 @@ def test_o4_messages_that_are_held_or_paused_wait_on_purpose(clinic: Clinic) -> 
 
 
 def test_o4_three_days_without_a_backup_are_not_ready(clinic: Clinic) -> None:
-    clinic.house.wiring.tasks.tick(Idle())
+    clinic.house.wiring.tasks.tick(Desk())
     assert "late: Backup: none was made yet" in asked(clinic.house)[1]
     clinic.clock.shift(timedelta(days=3, minutes=1))
-    clinic.house.wiring.tasks.tick(Idle())
+    clinic.house.wiring.tasks.tick(Desk())
     assert "down: Backup: none was made yet" in asked(clinic.house)[1]
     clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
     assert asked(clinic.house)[0] == 200
     clinic.clock.shift(timedelta(days=3, minutes=1))
-    clinic.house.wiring.tasks.tick(Idle())
+    clinic.house.wiring.tasks.tick(Desk())
     assert "down: Backup: last Sat 9 May, 10:01" in asked(clinic.house)[1]
 
 
@@ -174,7 +169,7 @@ def test_o4_metrics_count_by_route_and_state_and_name_nobody(clinic: Clinic) -> 
     browser = clinic.browser("receptionist")
     assert browser.get(f"/patients/{clinic.pia}").status_code == 200
     waiting(clinic)
-    clinic.house.wiring.tasks.tick(Idle())
+    clinic.house.wiring.tasks.tick(Desk())
     clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
     status, text = asked(clinic.house, "/metrics")
     assert status == 200
@@ -196,7 +191,7 @@ def test_o4_metrics_count_by_route_and_state_and_name_nobody(clinic: Clinic) -> 
 def test_the_heartbeat_is_noted_by_each_tick(house: House) -> None:
     with house.reading() as session:
         assert installation.ticked_at(session) is None
-    house.wiring.tasks.tick(Idle())
+    house.wiring.tasks.tick(Desk())
     with house.reading() as session:
         assert installation.ticked_at(session) is not None
     assert readiness.is_ready(readiness.checks(house.wiring.database, house.settings))
