@@ -122,13 +122,13 @@ def day(size: Size, rng: Random, offset: int, count: int, fixed: Sequence[Visit]
     """The visits of a day in order: the arranged ones and `count` more."""
     visits = list(fixed)
     seen, taken = {visit.patient for visit in fixed}, {(visit.slot, visit.patient) for visit in fixed}
-    lead = fixed[0].doctor if fixed else offset % size.doctors
+    lead, barred = fixed[0].doctor if fixed else offset % size.doctors, _barred(offset)
     for place in range(size.rooms):
         doctor = (lead + place) % size.doctors
         occupied = {visit.slot for visit in fixed if visit.doctor == doctor}
         free = [slot for slot in range(SLOTS) if slot not in occupied]
         for slot in _slots(rng, free, (count + place) // size.rooms):
-            patient = _patient(size, rng, doctor, slot, seen, taken)
+            patient = _patient(size, rng, doctor, slot, seen, taken, barred)
             seen.add(patient)
             taken.add((slot, patient))
             visits.append(Visit(slot, doctor, patient))
@@ -142,14 +142,27 @@ def _slots(rng: Random, free: Sequence[int], count: int) -> Iterator[int]:
         yield free[start + int(rng.random() * (end - start))]
 
 
-def _patient(size: Size, rng: Random, doctor: int, slot: int, seen: set[int], taken: set[tuple[int, int]]) -> int:
+def _barred(offset: int) -> frozenset[int]:
+    """Patients with an account have at most one of the days ahead, so that they may book more themselves."""
+    return frozenset(who for who in range(demo_people.ACCOUNTS) if offset > 0 and who % AHEAD != offset - 1)
+
+
+def _patient(
+    size: Size,
+    rng: Random,
+    doctor: int,
+    slot: int,
+    seen: set[int],
+    taken: set[tuple[int, int]],
+    barred: frozenset[int],
+) -> int:
     """Mostly one of the doctor's own patients (every so-many-th is), not twice a day, never twice at a time."""
     own = -(-(size.patients - doctor) // size.doctors)
     loyalty = 1.0 if demo_people.is_for_children(doctor) else 0.8
     for _attempt in range(8):
         is_own = rng.random() < loyalty and own > 0
         patient = doctor + size.doctors * int(rng.random() * own) if is_own else int(rng.random() * size.patients)
-        if patient not in seen:
+        if patient not in seen and patient not in barred:
             return patient
     patient = int(rng.random() * size.patients)
     while (slot, patient) in taken:

@@ -547,8 +547,8 @@ class Message(Base):
         Index(
             "ix_messages_with_text",
             "created_at",
-            sqlite_where=text("body IS NOT NULL"),
-            postgresql_where=text("body IS NOT NULL"),
+            sqlite_where=text("body IS NOT NULL OR recipient IS NOT NULL"),
+            postgresql_where=text("body IS NOT NULL OR recipient IS NOT NULL"),
         ),
         {"sqlite_autoincrement": True},
     )
@@ -614,7 +614,7 @@ class MessageLink(Base):
     appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
     patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
     created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class ConsentChange(Base):

@@ -70,7 +70,7 @@ def claim(
         way, reason = message_checks.find_way(session, message, settings)
     if reason is not None:
         message.status, message.skip_reason = "skipped", reason
-        message_checks.uncover(session, message, now)
+        message_checks.uncover_those_of(session, [message.id], now)
         return Claim(message.id, status="skipped", skip_reason=reason)
     later = message_checks.not_before(session, message, settings, now)
     if later is not None:
@@ -86,7 +86,7 @@ def claim(
         return Claim(message.id, status="failed", covered=len(others))
     edited = message.edited_at is not None
     if not edited:
-        message.subject, message.body = letter.subject, without_links(letter.body)
+        message.subject, message.body = without_links(letter.subject), without_links(letter.body)
     letter = replace(letter, message_id=message_id(message.id, message.created_at, settings.clinic.public_url))
     return Claim(message.id, owner, message.attempts, way, letter, covered=len(others), edited=edited)
 
@@ -104,7 +104,7 @@ def hand_over(session: Session, claimed: Claim) -> bool:
 def sent(session: Session, claimed: Claim, answer: str | None = None) -> bool:
     """The channel accepted the message (which is sent, not delivered); also when we had given up waiting for it."""
     values = {"sent_at": clock.now(), "last_error": None, "answer": answer and answer[:500]}
-    if not _move(session, claimed, ("handing_over", "unknown"), "sent", **values):
+    if not _move(session, claimed, ("handing_over", "unknown", "queued"), "sent", **values):
         return False
     if claimed.edited:
         message = session.get_one(Message, claimed.id)
@@ -160,7 +160,8 @@ def begun(session: Session) -> bool:
 
 
 def give_up_begun(session: Session) -> None:
-    """Skip messages whose visit has begun while they waited, also while all are held."""
+    """Skip messages whose visit has begun while they waited, also while all are held; others they were to list wait."""
+    message_checks.uncover_those_of(session, select(Message.id).where(_begun()), clock.now())
     session.execute(update(Message).where(_begun()).values(status="skipped", skip_reason="too_late"))
 
 

@@ -1,9 +1,10 @@
 """What is looked at once more before a message leaves: its visit, its way, the day's cap, the rest of the family."""
 
+from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, func, null, or_, select, update
+from sqlalchemy import Select, and_, func, null, or_, select, update
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
@@ -99,7 +100,7 @@ def _take_name(session: Session, message: Message, channel: str) -> str | None:
 def not_before(session: Session, message: Message, settings: Settings, now: datetime) -> datetime | None:
     """When a patient who has had enough messages today may get the next one; None: now.
 
-    What an account needs, and what somebody let go by hand, is not counted out.
+    What an account needs, what somebody let go by hand, and what would come too late tomorrow is not counted out.
     """
     if message.patient_id is None or message.released_at is not None or not message_rules.of(message.rule).wanted:
         return None
@@ -110,7 +111,9 @@ def not_before(session: Session, message: Message, settings: Settings, now: date
     had = session.scalar(select(func.count()).where(Message.patient_id == message.patient_id, left, this_day)) or 0
     if had < settings.messages.daily_cap:
         return None
-    return clock.instant(today + timedelta(days=1), time.fromisoformat(settings.jobs.reminders_at), zone)
+    later = clock.instant(today + timedelta(days=1), time.fromisoformat(settings.jobs.reminders_at), zone)
+    too_late = message.starts_at is not None and message.starts_at <= later
+    return None if too_late else later
 
 
 def absorb(session: Session, message: Message, zone: ZoneInfo, now: datetime) -> list[Appointment]:
@@ -136,14 +139,24 @@ def absorb(session: Session, message: Message, zone: ZoneInfo, now: datetime) ->
     covered = []
     for sibling in siblings:
         (visit,) = visits_of(session, sibling)
-        if why_not(sibling, visit, now) is None:
+        if not _lives_at(visit.patient, message):
+            if sibling.covered_by == message.id:
+                sibling.status, sibling.skip_reason, sibling.covered_by = "queued", None, None
+        elif why_not(sibling, visit, now) is None:
             sibling.status, sibling.skip_reason, sibling.covered_by = "skipped", "duplicate", message.id
             covered.append(visit)
     return covered
 
 
-def uncover(session: Session, message: Message, now: datetime) -> None:
-    """Queue again what a letter that will not be sent was to list."""
-    covered = and_(Message.covered_by == message.id, Message.status == "skipped", Message.skip_reason == "duplicate")
+def _lives_at(patient: Patient, message: Message) -> bool:
+    """Whether the patient is still reached, and wants to be, where the message goes."""
+    by_sms = message.channel == "sms"
+    address, allowed = (patient.phone, patient.sms_allowed) if by_sms else (patient.email, patient.email_allowed)
+    return allowed and address == message.recipient
+
+
+def uncover_those_of(session: Session, messages: Collection[int] | Select[int], now: datetime) -> None:
+    """Queue again what letters that will not be sent were to list."""
+    covered = and_(Message.covered_by.in_(messages), Message.status == "skipped", Message.skip_reason == "duplicate")
     values = {"status": "queued", "skip_reason": null(), "covered_by": null(), "due_at": now}
     session.execute(update(Message).where(covered).values(**values).execution_options(synchronize_session=False))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from service import clock
 from service.domain import audit, message_rules, patient_search
@@ -178,9 +178,16 @@ def _to_do() -> ColumnElement[bool]:
         or_(
             Message.status != "skipped",
             and_(Message.skip_reason == "no_address", Message.rule.in_(sorted(CALLED))),
+            and_(Message.skip_reason == "duplicate", _was_not_told_with_another()),
         ),
         or_(Message.appointment_id.is_(None), _holds()),
     )
+
+
+def _was_not_told_with_another() -> ColumnElement[bool]:
+    """Whether the message that was to list this visit too did not arrive, or may not have."""
+    other = aliased(Message)
+    return exists().where(other.id == Message.covered_by, other.status.in_(("failed", "unknown")))
 
 
 def _holds() -> ColumnElement[bool]:

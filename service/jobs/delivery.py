@@ -35,6 +35,7 @@ class _Rest:
     """A channel that cannot be reached is left alone for a while."""
 
     length: timedelta
+    since: datetime
     until: datetime
 
 
@@ -117,11 +118,12 @@ class Delivery:
         before = self._rests.get(channel)
         grown = min(before.length * 2, LONGEST_REST) if before else SHORTEST_REST
         length = max(grown, timedelta(seconds=min(at_least or 0.0, 86400.0)))
-        self._rests[channel] = _Rest(grown, clock.now() + length)
+        now = clock.now()
+        self._rests[channel] = _Rest(grown, now, now + length)
         log.warning("channel rests", channel=channel, seconds=round(length.total_seconds()))
 
     def _resting(self) -> tuple[str, ...]:
         """The names of messages' channels that are left alone now; the two of an e-mail address share one fate."""
         now = clock.now()
-        names = [name for name, rest in self._rests.items() if now < rest.until]
+        names = [name for name, rest in self._rests.items() if rest.since <= now < rest.until]  # no clock ahead counts
         return tuple({one for name in names for one in (("email", "console") if name != "sms" else ("sms",))})

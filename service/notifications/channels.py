@@ -18,10 +18,13 @@ class Channels:
     email: Channel
     sms: Channel | None = None
     """None: the clinic sends no SMS."""
+    console: Channel | None = None
+    """Beside e-mail that is set up, for what may not leave the house: the demo clinic's."""
 
     def of(self, name: str) -> Channel:
         """The channel of a claimed message."""
-        return self.sms if name == "sms" and self.sms is not None else self.email
+        named = {"sms": self.sms, "console": self.console}.get(name)
+        return self.email if named is None else named
 
     def close(self) -> None:
         """There is nothing more to send for now."""
@@ -29,9 +32,7 @@ class Channels:
             channel.close()
 
     def __iter__(self) -> Iterator[Channel]:
-        yield self.email
-        if self.sms is not None:
-            yield self.sms
+        yield from (channel for channel in (self.email, self.sms, self.console) if channel is not None)
 
 
 def choose(settings: Settings) -> Channels:
@@ -40,6 +41,7 @@ def choose(settings: Settings) -> Channels:
     return Channels(
         email=Email(settings.email, _password(settings), clinic) if settings.email.enabled else Console(),
         sms=Sms(settings.sms, _secret(settings), clinic) if settings.sms.enabled else None,
+        console=Console() if settings.email.enabled else None,
     )
 
 

@@ -8,9 +8,11 @@ import time_machine
 from sqlalchemy import update
 
 from service.clock import now
-from service.domain import deliveries
+from service.domain import deliveries, message_log
 from service.models import Installation, Message, Patient
-from service.settings import Email, Messages, Sms
+from service.notifications import channels
+from service.notifications.console import Console
+from service.settings import Email, Messages, Settings, Sms
 from tests.domain.outbox import claim, hand_over, planned, posted, refused, row, sent, taken
 from tests.house import House, at
 
@@ -118,7 +120,7 @@ def test_while_the_demo_mark_stands_nothing_leaves_the_house(house: House, visit
         session.get_one(Installation, 1).demo_at = now()
     claimed = claim(house, email=EMAIL)
     assert claimed is not None
-    assert claimed.channel == "console"
+    assert isinstance(channels.choose(Settings(email=EMAIL)).of(claimed.channel), Console)
 
 
 # How many a day
@@ -188,3 +190,65 @@ def test_a_letter_bears_the_same_name_at_every_attempt(house: House, visit: int,
     assert second.letter is not None
     assert first.letter.message_id == second.letter.message_id
     assert first.letter.message_id == f"<{first.id}.1777874400000000@127.0.0.1>"
+
+
+def test_r9_what_would_come_too_late_tomorrow_is_sent_today(house: House, visit: int) -> None:
+    with house.writing() as session:
+        patient = session.query(Patient.id).filter(Patient.name == "Lena Vogt").scalar()
+        times = {"due_at": now(), "lease_until": now(), "created_at": now(), "sent_at": now()}
+        for number in range(9):
+            session.add(Message(patient_id=patient, rule=f"news_{number}", channel="email", status="sent", **times))
+    assert taken(house).letter is not None
+
+
+# A family that shares an address
+
+
+@pytest.fixture
+def family(house: House, doctor: int) -> tuple[int, int]:
+    """Two patients of one address with visits at 14:00 and 17:00 today, their reminders planned."""
+    ids = []
+    for name, time in (("Lena Vogt", "12:00"), ("Mia Vogt", "15:00")):
+        ids.append(house.visit(doctor, house.patient(name, email="vogt@mail.example"), at(f"2026-05-04 {time}")))
+    planned(house)
+    return ids[0], ids[1]
+
+
+def test_who_was_to_be_told_with_another_is_told_alone_when_that_comes_too_late(
+    house: House, family: tuple[int, int], clock: time_machine.Traveller
+) -> None:
+    assert refused(house, taken(house), permanent=False) == "queued"
+    clock.move_to(at("2026-05-04 12:30"))
+    with house.writing() as session:
+        deliveries.give_up_begun(session)
+    left = taken(house)
+    assert row(house, left.id).appointment_id == family[1]
+
+
+def test_everybody_of_a_family_whose_message_failed_is_to_be_called(
+    house: House, family: tuple[int, int], clock: time_machine.Traveller
+) -> None:
+    assert refused(house, taken(house), permanent=True) == "failed"
+    for time, visits in (("08:00", list(family)), ("13:00", [family[1]])):
+        clock.move_to(at(f"2026-05-04 {time}"))
+        with house.reading() as session:
+            calls = message_log.to_call(session, Message.rule == "daily_reminder")
+        assert [entry.message.appointment_id for entry in calls] == visits
+
+
+@pytest.mark.parametrize("change", [{"email": "mia@mail.example"}, {"email_allowed": False}])
+def test_who_has_left_the_shared_address_is_not_named_there(
+    house: House, family: tuple[int, int], change: dict[str, Any]
+) -> None:
+    with house.writing() as session:
+        session.execute(update(Patient).where(Patient.name == "Mia Vogt").values(name="Mia Vogt", **change))
+    first = taken(house)
+    assert first.letter is not None
+    assert "Mia" not in first.letter.body
+    second = claim(house)
+    assert second is not None
+    if "email" in change:
+        assert second.letter is not None
+        assert second.letter.recipient == "mia@mail.example"
+    else:
+        assert second.skip_reason == "opted_out"

@@ -65,8 +65,8 @@ def _messages() -> None:
         batch_op.create_index(
             "ix_messages_with_text",
             ["created_at"],
-            sqlite_where=sa.text("body IS NOT NULL"),
-            postgresql_where=sa.text("body IS NOT NULL"),
+            sqlite_where=sa.text("body IS NOT NULL OR recipient IS NOT NULL"),
+            postgresql_where=sa.text("body IS NOT NULL OR recipient IS NOT NULL"),
         )
         batch_op.create_index(batch_op.f("ix_messages_patient_id_created_at"), ["patient_id", "created_at"])
         batch_op.create_index(batch_op.f("ix_messages_about"), ["about"])
@@ -91,6 +91,7 @@ def _new_tables() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_message_links_token_hash")),
     )
     op.create_index(op.f("ix_message_links_message_id"), "message_links", ["message_id"], unique=False)
+    op.create_index(op.f("ix_message_links_expires_at"), "message_links", ["expires_at"], unique=False)
     op.create_table(
         "consent_changes",
         sa.Column("id", ID, nullable=False),
