@@ -252,7 +252,9 @@ def _guard() -> ResponseReturnValue | None:
 def _watches(roles: frozenset[Role]) -> bool:
     """Whether this is a board on the wall that refreshes itself: it goes on, with less on it."""
     watcher = context.watcher()
-    return watcher is not None and watcher.role in roles and request.endpoint in WATCHED and context.is_poll()
+    if watcher is None or _needs_second_factor():
+        return False
+    return watcher.role in roles and request.endpoint in WATCHED and context.is_poll()
 
 
 def _to_sign_in() -> ResponseReturnValue:

@@ -6,6 +6,7 @@ import pytest
 from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
+from service.domain import users
 from service.models import AuditEntry, Message, Patient, SignIn
 from tests.house import PASSWORD, Browser, House
 from tests.web.clinic import Clinic, email, minutes
@@ -405,3 +406,19 @@ def test_s5_the_notice_after_an_act_is_closed_to_scripts_and_holds_no_text(clini
     assert {"httponly", "samesite=lax"} <= flags(answer, "rounds_notice")
     (header,) = [value for value in answer.headers.getlist("Set-Cookie") if value.startswith("rounds_notice=")]
     assert parse_cookie(header)["rounds_notice"] == "refreshed"
+
+
+def test_s7_links_in_the_old_mailbox_die_with_the_old_address(clinic: Clinic) -> None:
+    with clinic.house.writing() as session:
+        token = users.issue(session, clinic.people["patient"].user_id or 0, "password_reset")
+    assert clinic.browser("patient").post("/account/email", {"email": "pia.new@mail.example"}).status_code == 303
+    assert clinic.browser("nobody").get(f"/password-reset/{token}").status_code == 410
+
+
+def test_a10_a_board_watches_nothing_for_somebody_who_still_owes_a_second_factor(
+    make_house: Callable[..., House], clinic: Clinic
+) -> None:
+    strict = make_house(security={"require_second_factor": True})
+    browser = strict.browser(email("receptionist"))
+    clinic.clock.shift(minutes(16))
+    assert browser.get("/today", headers=POLL).status_code == 303

@@ -76,8 +76,8 @@ def department(session: Session, user_id: int) -> str:
 def invite(session: Session, actor: Actor, user_id: int) -> tuple[User, str, datetime]:
     """A new link for a user to choose a password by: the user, its token, and until when it works.
 
-    The admin invites everybody, reception patients; for it others are not there. Raises NotFound, Forbidden, and
-    Conflict for a closed account.
+    The admin invites everybody, reception patients who have no password yet: whoever holds the link reads what they
+    read. Raises NotFound (for reception also staff), Forbidden, and Conflict.
     """
     if actor.role not in patients.DESK:
         raise Forbidden(_("Only the desk invites people."))
@@ -86,6 +86,8 @@ def invite(session: Session, actor: Actor, user_id: int) -> tuple[User, str, dat
         raise NotFound
     if user.disabled_at is not None:
         raise Conflict(_("This account is closed: the admin can open it again."))
+    if actor.role != Role.ADMIN and user.password_hash is not None:
+        raise Conflict(_("They have a password already. A new one: on the sign-in page, or by a slip from the admin."))
     token = users.invite(session, user)
     audit.record(session, actor, "user.invite", subject=f"user/{user.id}")
     return user, token, clock.now() + timedelta(days=users.INVITE_DAYS)

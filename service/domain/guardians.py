@@ -38,6 +38,8 @@ def link(session: Session, actor: Actor, patient_id: int, *, email: str, name: s
     if user.role != Role.PATIENT:
         raise Invalid(_("This address belongs to somebody who works here: use their private one."), "email")
     if session.get(Guardian, (user.id, patient_id)) is None:
+        for other in of_patient(session, actor, patient_id):  # who reads this record already hears of it
+            outbox.to_user(session, "account_changed", other, event="guardian.add")
         session.add(Guardian(user_id=user.id, patient_id=patient_id, created_at=clock.now()))
         audit.record(session, actor, "guardian.add", patient_id=patient_id, subject=f"user/{user.id}")
     return user, is_new

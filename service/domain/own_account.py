@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.domain import audit, outbox, sessions, throttle, users
+from service.domain import audit, outbox, sessions, throttle, user_tokens, users
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, NotFound
 from service.domain.passwords import NewPassword
@@ -51,6 +51,7 @@ def change_email(session: Session, actor: Actor, email: str) -> None:
         session.flush()
     except IntegrityError:
         raise Conflict(_("This e-mail address is already used by another account.")) from None
+    user_tokens.revoke(session, user.id)  # links that lie in the old mailbox
     if record is not None:
         record.email = address
         audit.record(session, actor, "patient.change", patient_id=record.id, changes=audit.changes_of(record))

@@ -24,7 +24,8 @@ def keep(session: Session, token_hash: str, path: str, fields: dict[str, list[st
     user_id = session.scalar(
         select(SignIn.user_id)
         .join(User, User.id == SignIn.user_id)
-        .where(SignIn.token_hash == token_hash, SignIn.awaits_code.is_(False), User.disabled_at.is_(None))
+        .where(SignIn.token_hash == token_hash, SignIn.ended_at.is_(None))  # over by time, not ended by somebody
+        .where(SignIn.awaits_code.is_(False), User.disabled_at.is_(None))
         .with_for_update(of=SignIn)
     )
     if user_id is None:

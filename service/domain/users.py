@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain import audit, outbox, sessions, user_tokens
-from service.domain.actor import SYSTEM, Actor, Role
+from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.passwords import NewPassword
 from service.models import Doctor, Guardian, Installation, Patient, User, UserToken
@@ -139,11 +139,18 @@ def invited(session: Session, token: str) -> User | None:
     return user_tokens.user_of(session, token, "invite")
 
 
-def accept_invite(session: Session, token: str, password: NewPassword) -> User:
-    """Set the password an invited user chose; the link is used up. Raises Conflict for a dead link."""
+def accept_invite(session: Session, token: str, password: NewPassword, address: str) -> User:
+    """Set the password an invited user chose; the link is used up. Whoever had one already is told by mail.
+
+    `address` is where it came from. Raises Conflict for a dead link.
+    """
     user = user_tokens.use_up(session, token, "invite")
+    had_one = user.password_hash is not None
     set_password(session, user, password)
-    audit.record(session, SYSTEM, "user.invite_accepted", subject=f"user/{user.id}")
+    actor = Actor(Role(user.role), user.name, user.id, address=address)
+    audit.record(session, actor, "user.invite_accepted", subject=f"user/{user.id}")
+    if had_one:
+        outbox.to_user(session, "account_changed", user, event="user.invite_accepted")
     return user
 
 

@@ -99,13 +99,13 @@ def to_change(session: Session, actor: Actor, entry_id: int) -> WaitingEntry:
     return entry
 
 
-def who_fits(session: Session, zone: ZoneInfo, time: FreeTime) -> Sequence[WaitingEntry]:
+def who_fits(session: Session, actor: Actor, zone: ZoneInfo, time: FreeTime) -> Sequence[WaitingEntry]:
     """Whom a free time suits: the urgent first, then whoever waits longest; at most 50.
 
     Its doctor or any, its day, its part of the day, long enough for their kind of visit, no visit of their own
     then, and nothing else offered to them at the moment.
     """
-    return session.scalars(_in_order(_with_people().where(_suits(time, zone))).limit(FITS_LIMIT)).all()
+    return session.scalars(_in_order(_with_people().where(_suits(time, zone), _visible(actor))).limit(FITS_LIMIT)).all()
 
 
 def count_fits(session: Session, zone: ZoneInfo, times: Sequence[FreeTime]) -> dict[FreeTime, int]:

@@ -51,7 +51,7 @@ def invite(token: str) -> ResponseReturnValue:
         try:
             password = chosen_by(user, form.password.data or "")
             with context.transaction() as session:
-                users.accept_invite(session, token, password)
+                users.accept_invite(session, token, password, context.address())
             notices.say("password_set")
             return redirect(url_for("sessions.sign_in"), 303)
         except Invalid as error:

@@ -201,7 +201,7 @@ def invite(house: House, user: User) -> str:
 
 def accept(house: House, token: str) -> User:
     with house.writing() as session:
-        return users.accept_invite(session, token, NewPassword(HASH, is_short=False))
+        return users.accept_invite(session, token, NewPassword(HASH, is_short=False), "192.0.2.7")
 
 
 def invited(house: House, token: str) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from service.domain import booking, free_times, holds, offers, waiting_list
-from service.domain.actor import Actor
+from service.domain.actor import SYSTEM, Actor
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.free_times import FreeTime
 from service.models import Appointment, AuditEntry, Offer, Patient, WaitingEntry
@@ -43,7 +43,7 @@ def slot(doctor: int, starts_at: datetime = NINE, minutes: int = 15) -> FreeTime
 
 def fits(house: House, time: FreeTime) -> list[int]:
     with house.reading() as session:
-        return [one.id for one in waiting_list.who_fits(session, ZONE, time)]
+        return [one.id for one in waiting_list.who_fits(session, SYSTEM, ZONE, time)]
 
 
 def counted(house: House, *times: FreeTime) -> dict[FreeTime, int]:

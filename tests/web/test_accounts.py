@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import inspect, text
 
-from service.models import AuditEntry, Patient, User
+from service.models import AuditEntry, Message, Patient, User
 from tests.house import PASSWORD, House
 from tests.web.clinic import NOBODY, Clinic, email
 from tests.web.clinic import the_log as the_log
@@ -74,8 +74,28 @@ def test_z4_a_bad_form_makes_nobody(clinic: Clinic, change: dict[str, str]) -> N
 # The slip
 
 
+def test_z3_reception_makes_no_way_into_an_account_that_has_a_password(clinic: Clinic) -> None:
+    answer = clinic.browser("receptionist").post(f"/users/{user_id(clinic, 'patient')}/invite")
+    assert answer.status_code == 409
+    assert "/invite/" not in answer.get_data(as_text=True)
+    assert clinic.browser(NOBODY).sign_in(email("patient"), PASSWORD).status_code == 303
+
+
+def test_l1_a_slip_for_somebody_with_a_password_is_told_to_them_and_on_record(clinic: Clinic) -> None:
+    number = user_id(clinic, "patient")
+    page = clinic.browser("admin").post(f"/users/{number}/invite").get_data(as_text=True)
+    path = link_on(page).removeprefix("http://127.0.0.1:8000")
+    assert clinic.browser(NOBODY).post(path, {"password": "slow boats drift home"}).status_code == 303
+    assert clinic.house.count(Message, Message.rule == "account_changed", Message.user_id == number) == 1
+    accepted = (AuditEntry.act == "user.invite_accepted", AuditEntry.user_id == number)
+    assert clinic.house.count(AuditEntry, *accepted, AuditEntry.address == "127.0.0.1") == 1
+
+
 @pytest.mark.parametrize("visitor", ["admin", "receptionist"])
 def test_a11_the_slip_carries_a_link_that_works_once(clinic: Clinic, visitor: str) -> None:
+    if visitor == "receptionist":  # it helps only those who have no password yet
+        with clinic.house.writing() as session:
+            session.get_one(User, user_id(clinic, "patient")).password_hash = None
     answer = clinic.browser(visitor).post(f"/users/{user_id(clinic, 'patient')}/invite")
     page = answer.get_data(as_text=True)
     assert answer.headers["Cache-Control"] == "no-store"

@@ -246,3 +246,9 @@ def test_a_time_that_was_taken_meanwhile_is_refused_with_the_page_kept(clinic: C
     assert answer.status_code == 409
     assert "taken" in words(one(parsed(answer), "[role=alert]"))
     assert clinic.house.count(Appointment, Appointment.starts_at == at("2026-06-01 07:00")) == 1
+
+
+def test_z5_a_doctor_sees_only_their_own_of_those_a_free_time_suits(clinic: Clinic) -> None:
+    path = f"/waiting-list/fits?doctor_id={doll(clinic)}&starts_at={FREE}"
+    assert "Pia Ahorn" in words(one(parsed(clinic.browser("receptionist").get(path)), "main"))
+    assert "Pia Ahorn" not in words(one(parsed(clinic.browser("other doctor").get(path)), "main"))
