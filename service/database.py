@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
@@ -113,6 +113,7 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin below, not inside the driver
+        _close_to_others(Path(engine.url.database or ""))
         _use_wal(connection)
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
@@ -130,6 +131,13 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
     return engine
+
+
+def _close_to_others(file: Path) -> None:
+    """A new database is for the service's own account only; its log files take after it."""
+    with suppress(OSError):
+        if file.stat().st_size == 0:
+            file.chmod(0o600)
 
 
 def _use_wal(connection: Any) -> None:

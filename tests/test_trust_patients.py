@@ -153,7 +153,7 @@ def test_z5_it_opens_for_that_doctor_alone(clinic: Clinic, otto: int) -> None:
 
 def test_z5_the_admin_is_told_until_somebody_has_looked(clinic: Clinic, otto: int) -> None:
     admin = clinic.browser("admin")
-    count = "nav .side-link[href='/audit'] .side-count"
+    count = "nav .side-link[href='/jobs'] .side-count"
     assert words(one(parsed(admin.get("/jobs")), count)) == "1"  # from the week before
     clinic.browser("doctor").post("/emergency", DOOR)
     assert words(one(parsed(admin.get("/jobs")), count)) == "2"

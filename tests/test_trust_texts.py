@@ -32,7 +32,7 @@ POISONS = [
 ]
 
 
-GROWING = ("/audit", "/who-looked")
+GROWING = ("/audit", "/who-looked", "/messages")
 """Pages that have more to tell each time that somebody looks."""
 FORGED = frozenset({"b", "i", "u", "img", "iframe", "object", "embed"})
 """Elements that our pages do not have."""

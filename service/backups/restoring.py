@@ -89,6 +89,7 @@ def _keep_present(present: Path, settings: Settings) -> Path | None:
     """The present state as a backup of its own, or as bare files when it is too damaged for one."""
     if not present.exists():
         return None
+    sealing.passphrase()  # one that is too short is refused, not taken for damage
     now = Database(f"sqlite:///{present}")
     try:
         return making.make(now, settings, kind=shelf.BEFORE_RESTORE).file

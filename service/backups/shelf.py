@@ -19,6 +19,8 @@ BEFORE_UPGRADE = "before-upgrade"
 BEFORE_RESTORE = "before-restore"
 SPECIAL_KEPT = 3
 """How many of those before an upgrade, and of those before a restore, are kept besides."""
+RECENT = timedelta(days=2)
+"""So young ones all stay: trying several out, or saving before each risky step, must push none of them out."""
 PERIODS = (("%Y-%m-%d", 7), ("%G-%V", 4), ("%Y-%m", 12))
 """Days, weeks, months: so many of each that have a backup keep their latest."""
 
@@ -108,6 +110,7 @@ def outdated(backups: Sequence[Kept], zone: ZoneInfo) -> Iterable[Kept]:
     keep: set[Path] = set()
     for kind in (BEFORE_UPGRADE, BEFORE_RESTORE):
         keep.update(one.file for one in [one for one in true_ones if one.kind == kind][:SPECIAL_KEPT])
+    keep.update(one.file for one in true_ones if one.made_at > clock.now() - RECENT)
     for number, (period, most) in enumerate(PERIODS):
         groups: dict[str, list[Path]] = {}
         for one in true_ones:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Update, delete, or_, update
+from sqlalchemy import ColumnElement, Update, delete, or_, update
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -33,7 +33,7 @@ def settle(session: Session, zone: ZoneInfo, made_at: datetime) -> Settled:
     _start, tomorrow = clock.day_bounds(clock.today(zone), zone)
     session.execute(update(Message).where(Message.status == "handing_over").values(status="unknown"))
     waiting = Message.status.in_(("queued", "sending"))
-    past = or_(Message.starts_at.is_(None), Message.starts_at < tomorrow)
+    past = or_(Message.due_at <= clock.now(), Message.starts_at.is_(None), Message.starts_at < tomorrow)
     left = _ids(session, update(Message).where(waiting, past).values(status="skipped", skip_reason="too_late"))
     kept = _ids(session, update(Message).where(waiting).values(status="queued", owner=None))
     unfinished = Export.status.in_(("pending", "running"))
@@ -42,6 +42,11 @@ def settle(session: Session, zone: ZoneInfo, made_at: datetime) -> Settled:
     session.execute(delete(SignIn))
     audit.record(session, SYSTEM, "backup.restore", subject=f"backup/{made_at:%Y-%m-%dT%H:%M:%SZ}")
     return Settled(len(left), len(kept))
+
+
+def in_doubt(session: Session, scope: ColumnElement[bool]) -> None:
+    """Nobody knows whether these reminders went out after the backup was made: the desk decides."""
+    session.execute(update(Message).where(scope, Message.status == "queued").values(status="unknown"))
 
 
 def _ids(session: Session, statement: Update) -> Sequence[int]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import job_runs, restored
+from service.domain import job_runs, reminders, restored
 from service.domain.restored import Settled
 from service.jobs import schedule
 from service.settings import Settings
@@ -17,6 +17,15 @@ def settle(session: Session, settings: Settings, made_at: datetime) -> Settled:
     for row in schedule.table(settings):
         day = schedule.due_day(row, now, zone)
         due = schedule.slot(row, day, zone)
-        if row.writes_to_people and day == clock.today(zone):
+        if not row.writes_to_people:
+            continue
+        hours = settings.messages.advance_hours
+        ahead = (
+            reminders.ahead(day, zone, hours) if row.job == "send_advance_reminders" else [reminders.early(day, zone)]
+        )
+        for span in ahead:  # visits of later days which that run has told already
+            reminders.plan(session, span, settings.ways)
+            restored.in_doubt(session, span.scope)
+        if day == clock.today(zone):
             job_runs.leave_out(session, row.job, due.name, due_at=due.due_at, why="restored")
     return restored.settle(session, zone, made_at)

@@ -55,7 +55,7 @@ def run_now(job: str) -> ResponseReturnValue:
         audit.record(session, context.actor(), "job.run", subject=f"run/{run_id}")
     wiring.queue.run(run_id)
     notices.say("run_started")
-    return redirect(url_for("jobs.index"), 303)
+    return redirect(url_for("system.show" if job == schedule.BACKUP else "jobs.index"), 303)
 
 
 def table(states: list[health.JobState] | None = None) -> list[dict[str, Any]]:

@@ -177,7 +177,7 @@ def test_f2_reminders_survive_kills_and_nobody_is_written_to_twice(
         until(partial(rows, tmp_path, f"SELECT 1 FROM job_runs WHERE slot = '{day}' AND status = 'done'"))
         assert services[-1].stop() == 0
     told = server.told
-    by_row = dict(rows(tmp_path, "SELECT recipient, status FROM messages"))
+    by_row = dict(rows(tmp_path, "SELECT recipient, status FROM messages WHERE rule = 'daily_reminder'"))
     assert len(by_row) == patients * slots
     assert {who: told[who] for who, status in by_row.items() if status == "sent"} == {
         who: 1 for who, status in by_row.items() if status == "sent"
@@ -189,8 +189,10 @@ def test_f2_reminders_survive_kills_and_nobody_is_written_to_twice(
 
 
 def settled_messages(folder: Path) -> int:
-    """How many messages have come to an end."""
-    return number(folder, "SELECT count(*) FROM messages WHERE status IN ('sent', 'unknown')")
+    """How many reminders have come to an end."""
+    return number(
+        folder, "SELECT count(*) FROM messages WHERE rule = 'daily_reminder' AND status IN ('sent', 'unknown')"
+    )
 
 
 @SLOTS
