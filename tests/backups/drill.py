@@ -53,7 +53,9 @@ def names(folder: Path) -> list[str]:
     return [name for (name,) in rows(folder, "SELECT name FROM patients ORDER BY id")]
 
 
-def message(house: House, visit: int, starts_at: Any, status: str, rule: str = "daily_reminder") -> int:
+def message(
+    house: House, visit: int, starts_at: Any, status: str, rule: str = "daily_reminder", due_at: Any = FIRST
+) -> int:
     """A message of the outbox about Lena's visit."""
     made = Message(
         appointment_id=visit,
@@ -62,7 +64,7 @@ def message(house: House, visit: int, starts_at: Any, status: str, rule: str = "
         channel="console",
         recipient="lena@clinic.example",
         status=status,
-        due_at=FIRST,
+        due_at=due_at,
         lease_until=FIRST,
         created_at=FIRST,
     )

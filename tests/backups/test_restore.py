@@ -131,7 +131,7 @@ def test_o3_a_message_for_a_later_day_still_waits_and_everybody_signs_in_again(h
     doctor, lena = small_clinic(house)
     with time_machine.travel(FIRST, tick=False):
         tomorrow = TODAY + timedelta(days=1)
-        message(house, house.visit(doctor, lena, tomorrow), tomorrow, "sending")
+        message(house, house.visit(doctor, lena, tomorrow), tomorrow, "sending", due_at=EIGHT + timedelta(hours=1))
         assert house.browser("ada@clinic.example").get("/today").status_code == 200
         with house.writing() as session:
             for number, status in enumerate(("running", "available")):

@@ -55,9 +55,15 @@ def test_a_computer_that_was_off_for_months_loses_nothing() -> None:
     assert kept([nights(1)[0], *old])[:7] == [nights(1)[0].file.name, *(one.file.name for one in old[:6])]
 
 
-def test_pressing_the_button_all_day_leaves_the_nights_backup_and_the_last() -> None:
-    presses = nights(20, NOW + timedelta(hours=20), timedelta(hours=1))
+def test_pressing_the_button_all_day_leaves_the_nights_backup_and_the_last_once_two_days_have_passed() -> None:
+    presses = nights(20, NOW - timedelta(days=3) + timedelta(hours=20), timedelta(hours=1))
     assert kept(presses) == [presses[0].file.name, presses[-1].file.name]
+
+
+def test_what_was_saved_in_the_last_two_days_all_stays() -> None:
+    presses = nights(20, NOW, timedelta(hours=1))
+    tries = [Kept(Path(f"try{number}"), NOW - timedelta(minutes=number), shelf.BEFORE_RESTORE) for number in range(9)]
+    assert len(kept([*tries, *presses])) == 29
 
 
 def test_backups_from_a_clock_that_was_ahead_push_nothing_out() -> None:

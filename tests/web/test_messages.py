@@ -6,8 +6,9 @@ import pytest
 from bs4 import Tag
 from sqlalchemy import delete, update
 
-from service.models import Appointment, AuditEntry, Message, MessageLink
+from service.models import Appointment, AuditEntry, JobRun, Message, MessageLink
 from tests.house import Browser, at
+from tests.process import until
 from tests.web.clinic import NOW, Clinic, opened, told
 from tests.web.reading import attribute, links, one, parsed, words
 
@@ -204,6 +205,7 @@ def test_the_morning_sheet_says_whom_to_call_with_a_number_to_tap(clinic: Clinic
 def test_a_late_run_says_that_the_computer_was_off(clinic: Clinic) -> None:
     clinic.clock.shift(timedelta(minutes=17))
     clinic.house.wiring.tasks.tick(clinic.house.wiring.queue)
+    until(lambda: clinic.house.count(JobRun, JobRun.job == "send_daily_reminders", JobRun.status == "done"))
     clinic.house.wiring.queue.stop(5)
     page = parsed(clinic.house.browser("receptionist@clinic.example").get("/messages/morning"))
     assert words(page.find(id="lead")) == "08:00 run, started 10:17 , the computer was off"
