@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,14 @@ class House:
     """A clinic in a folder of its own."""
 
     wiring: Wiring
-    app: Flask = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.app = create_app(self.wiring)
-        self.app.testing = False
-        self.app.jinja_env.bytecode_cache = COMPILED
+    @cached_property
+    def app(self) -> Flask:
+        """Its pages, made when a test opens one."""
+        app = create_app(self.wiring)
+        app.testing = False
+        app.jinja_env.bytecode_cache = COMPILED
+        return app
 
     @property
     def settings(self) -> Settings:

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
+from service import access
 from service.models import Export, JobRun, Treatment, User
 from tests.house import PASSWORD, Browser, House
 from tests.web.clinic import NOBODY, VISITORS, Clinic, email
@@ -97,7 +98,9 @@ def test_w8_an_id_that_no_row_can_have_is_no_page(clinic: Clinic, path: str) -> 
         assert browser.get(path.format(value)).status_code == 404, value[:50]
 
 
-CHANGES = sorted(name for name, expected in ROUTES.items() if "POST" in expected.answers)
+CHANGES = sorted(
+    name for name, expected in ROUTES.items() if "POST" in expected.answers and name not in access.TOKEN_IN_ADDRESS
+)
 
 
 def who_may(endpoint: str) -> str:

@@ -99,6 +99,8 @@ def test_the_page_of_a_cancelled_visit_is_well_made(
     window.page.get_by_role("button", name="Take it back").wait_for()
     assert window.violations() == []
     window.picture("link-cancelled")
+    window.page.get_by_role("button", name="Take it back").click()
+    window.page.get_by_role("button", name="Cancel the visit").wait_for()
 
 
 def test_what_patients_want_to_be_told_is_set_on_a_well_made_page(

@@ -108,8 +108,11 @@ def test_a_new_link_makes_the_earlier_ones_worthless(house: House, admin: Actor)
 
 def test_z2_reception_invites_patients_and_finds_nobody_else(house: House, desk: Actor, admin: Actor) -> None:
     patient = house.user("patient", "pia@mail.example")
+    with pytest.raises(Conflict), house.writing() as session:  # who has a password needs no slip from the desk
+        accounts.invite(session, desk, number_of(patient))
+    newcomer = house.user("patient", "new@mail.example", password_hash=None)
     with house.writing() as session:
-        assert accounts.invite(session, desk, number_of(patient))[0].email == "pia@mail.example"
+        assert accounts.invite(session, desk, number_of(newcomer))[0].email == "new@mail.example"
     for user_id in (number_of(admin), number_of(desk), 4711, 2**62):
         with pytest.raises(NotFound), house.writing() as session:
             accounts.invite(session, desk, user_id)

@@ -29,6 +29,8 @@ class Expected:
     """Who sees the row and still may not do this: 403."""
     once: bool = False
     """Whether it works once, so that only the admin tries it."""
+    otherwise: Mapping[str, int] = field(default_factory=dict)
+    """Visitor -> status, for those who see the row and are answered in another way."""
 
     def at(self, ids: Mapping[str, object]) -> str:
         """The path with ids filled in."""
@@ -113,7 +115,9 @@ ROUTES: dict[str, Expected] = {
         {"role": "receptionist", "name": "Rolf Neu", "email": "rolf@clinic.example"},
     ),
     "users.show": Expected("/users/{account}", ADMIN, GET, sees=ADMIN),
-    "users.make_slip": Expected("/users/{account}/invite", DESK | ADMIN, {"POST": 200}, sees=DESK | ADMIN),
+    "users.make_slip": Expected(
+        "/users/{account}/invite", DESK | ADMIN, {"POST": 200}, sees=DESK | ADMIN, otherwise={"receptionist": 409}
+    ),  # that of somebody who has a password
     "users.disable": Expected("/users/{account}/disabling", ADMIN, {"POST": 303}, sees=ADMIN),
     "users.enable": Expected("/users/{account}/enabling", ADMIN, {"POST": 303}, sees=ADMIN),
     "users.change_role": Expected(
