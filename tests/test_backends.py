@@ -99,7 +99,7 @@ def test_what_was_missed_is_caught_up_at_the_start(house: House, queue: JobQueue
 
 
 def test_files_that_no_row_stands_for_are_removed_at_the_start(house: House, queue: JobQueue) -> None:
-    stray = house.wiring.tasks.histories() / f"{'0' * 32}.csv.0a1b2c3d.part"
+    stray = house.wiring.tasks.exports.folder() / f"{'0' * 32}.csv.0a1b2c3d.part"
     stray.touch()
     queue.start()
     until(lambda: not stray.exists())

@@ -5,7 +5,6 @@ The ledger decides what is done; a task that runs twice, late or never does no h
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -282,10 +281,6 @@ class Tasks:
     def export(self, export_id: str) -> None:
         """Write one export's file, whole or not at all, and say so in its row."""
         self.exports.write(export_id)
-
-    def histories(self) -> Path:
-        """The folder of finished exports, made when it is missing."""
-        return self.exports.folder()
 
     def clean_up(self) -> None:
         """Expire exports, remove files no row stands for, old day sheets and uploads; forget what no longer counts."""

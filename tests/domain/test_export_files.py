@@ -35,7 +35,7 @@ def produce(house: House, patient_id: int, file: Path, progress: Callable[[int],
 
 
 def test_e5_the_file_is_for_its_owner_only_and_so_is_its_folder(house: House, patient: Actor, tmp_path: Path) -> None:
-    folder = house.wiring.tasks.histories()
+    folder = house.wiring.tasks.exports.folder()
     file = export_files.file_of(folder, "ab" * 16, "csv")
     produce(house, only(patient), file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -90,7 +90,7 @@ def test_a_file_is_one_consistent_state_while_others_write(house: House, patient
 def test_e5_expired_files_and_strays_are_removed_and_the_others_stay(
     house: House, patient: Actor, clock: time_machine.Traveller
 ) -> None:
-    folder = house.wiring.tasks.histories()
+    folder = house.wiring.tasks.exports.folder()
     old = finished(house, patient)
     clock.shift(timedelta(hours=23))
     fresh = finished(house, patient)
@@ -117,7 +117,7 @@ def test_f3_the_part_of_a_dead_worker_is_removed_by_whoever_writes_next(
 ) -> None:
     export_id = request(house, patient)
     claim(house, export_id)
-    part = house.wiring.tasks.histories() / f"{export_id}.csv.0a1b2c3d.part"
+    part = house.wiring.tasks.exports.folder() / f"{export_id}.csv.0a1b2c3d.part"
     part.touch()
     clock.shift(export_ledger.LEASE + timedelta(seconds=1))
     house.wiring.tasks.export(export_id)
@@ -126,7 +126,7 @@ def test_f3_the_part_of_a_dead_worker_is_removed_by_whoever_writes_next(
 
 
 def test_e5_a_folder_that_somebody_opened_to_others_is_closed_again(house: House) -> None:
-    folder = house.wiring.tasks.histories()
+    folder = house.wiring.tasks.exports.folder()
     folder.chmod(0o755)
     house.wiring.tasks.exports.close_folder()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -200,7 +200,7 @@ def test_sheets_are_kept_for_14_days_and_nothing_else_is_touched(house: House, f
         assert names(folder) == sorted(kept)
         house.wiring.tasks.clean_up()
     assert names(folder) == sorted(kept)
-    assert names(house.wiring.tasks.histories()) == [f"{export_id}.csv"]
+    assert names(house.wiring.tasks.exports.folder()) == [f"{export_id}.csv"]
 
 
 def test_a_clinic_without_visits_gets_a_file_that_says_so(house: House) -> None:
