@@ -10,10 +10,18 @@ from service.domain import installation
 from service.settings import Settings
 
 
+class AlreadyRunning(DatabaseError):
+    """Another process serves this database, at `address`."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"Rounds is already running on {address} with this database.")
+        self.address = address
+
+
 def only_one(settings: Settings) -> AbstractContextManager[object]:
     """Held while the service runs. PostgreSQL may have several.
 
-    Raises DatabaseError naming the address of the one that runs, or when the folder cannot be written.
+    Raises AlreadyRunning naming the address of the one that runs, or DatabaseError when the folder cannot be written.
     """
     if not settings.database_url.startswith("sqlite:"):
         return nullcontext()
@@ -26,6 +34,6 @@ def only_one(settings: Settings) -> AbstractContextManager[object]:
         with database.reading() as session:
             address = installation.served_at(session)
         database.close()
-        raise DatabaseError(f"Rounds is already running on {address} with this database.") from None
+        raise AlreadyRunning(address) from None
     except OSError as error:
         raise DatabaseError(f"The folder {file.parent} cannot be written: {error.strerror}.") from None

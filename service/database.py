@@ -97,6 +97,10 @@ class Database:
 def _server_engine(url: str, pool_size: int) -> Engine:
     try:
         return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+    except ModuleNotFoundError:
+        raise DatabaseError(
+            "This program only knows SQLite: set [database] url to sqlite:///rounds.db, or start Rounds from source."
+        ) from None
     except (ValueError, ArgumentError):
         raise DatabaseError("[database] url is not an address like postgresql+psycopg://user@host/name.") from None
 

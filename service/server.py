@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from socket import socket
 from time import monotonic
@@ -39,8 +40,9 @@ class Stopping:
 
     def install(self) -> None:
         """SIGTERM and Ctrl-C leave waitress's loop, which then lets running requests finish."""
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
+        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # the last is Windows' way to end a program of the background
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._stop)
 
     def left(self) -> float:
         """Seconds until exports are cut off."""
@@ -54,8 +56,11 @@ class Stopping:
             raise SystemExit(0)
 
 
-def serve(settings: Settings, host: str, port: int) -> bool:
-    """Run until told to stop; False when a thread would not end in time. Raises SettingsError, DatabaseError."""
+def serve(settings: Settings, host: str, port: int, when_ready: Callable[[str], object] | None = None) -> bool:
+    """Run until told to stop; False when a thread would not end in time. `when_ready` is handed the address.
+
+    Raises SettingsError, DatabaseError, AlreadyRunning.
+    """
     stopping = Stopping()
     stopping.install()
     _check_exports(settings)
@@ -83,8 +88,11 @@ def serve(settings: Settings, host: str, port: int) -> bool:
                     f"No user exists yet: open {url}/setup (setup code from another computer: {wiring.setup_code})"
                 )
             gc.freeze()  # what is loaded by now stays: collecting it again and again would stall pages
+            click.echo(f"Everything is kept in {settings.base}")
             click.echo(f"Rounds is ready on {url}")
             sys.stdout.flush()
+            if when_ready is not None:
+                when_ready(url)
             server.run()
         except SystemExit:
             pass

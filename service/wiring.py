@@ -62,4 +62,5 @@ def _check(database: Database, settings: Settings) -> None:
         backups = shelf.kept(settings.backups)
         if "damaged" not in str(error) or not backups:
             raise
-        raise DatabaseError(f"{error} The newest backup: restore {backups[0].file}") from None
+        command = settings.command(f'restore "{backups[0].file}"')
+        raise DatabaseError(f"{error} The newest backup is put back by: {command}") from None

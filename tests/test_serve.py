@@ -64,9 +64,10 @@ def test_serve_needs_no_command_and_takes_its_options_without_one(tmp_path: Path
 def test_a9_the_first_start_prints_the_setup_code_and_setup_makes_an_admin_who_can_sign_in(tmp_path: Path) -> None:
     configure(tmp_path)
     with serving(tmp_path) as service:
-        setup_line, ready = service.printed.splitlines()
+        setup_line, folder, ready = service.printed.splitlines()
         assert f"{service.url}/setup" in setup_line
         assert "setup code" in setup_line
+        assert folder == f"Everything is kept in {tmp_path}"
         assert ready == f"Rounds is ready on {service.url}"
         visitor = service.client()
         assert visitor.get("/").location == "/setup"

@@ -203,7 +203,7 @@ def test_f28_a_damaged_database_is_kept_as_it_is_and_replaced(house: House, tmp_
     damaged = (tmp_path / "rounds.db").read_bytes()
     said = sentence(run(tmp_path, "serve"))
     assert "damaged" in said
-    assert said.endswith(f"The newest backup: restore {file}\n")
+    assert f'restore "{file}" --config "{tmp_path / "config.toml"}"' in said
     assert (tmp_path / "rounds.db").read_bytes() == damaged, "nothing is changed by itself"
     restored(tmp_path, file)
     assert names(tmp_path) == ["Lena", "Otto"]
