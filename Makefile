@@ -33,7 +33,7 @@ dist: install-dev
 	$(BIN)/pyinstaller --noconfirm --log-level ERROR --distpath dist --workpath build packaging/rounds.spec
 
 dist-test: install-dev
-	$(BIN)/python -m pytest -m dist tests/dist
+	$(BIN)/python -m pytest -m dist -n 2 tests/dist
 
 audit: install-dev
 	$(BIN)/python -m tests.audit_dependencies
