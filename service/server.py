@@ -39,10 +39,15 @@ class Stopping:
         """Closed with the signal, so that a new request is refused at once instead of waiting in vain."""
 
     def install(self) -> None:
-        """SIGTERM and Ctrl-C leave waitress's loop, which then lets running requests finish."""
-        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):  # the last is Windows' way to end a program of the background
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._stop)
+        """SIGTERM and Ctrl-C leave waitress's loop, which then lets running requests finish; so do their kin:
+        Ctrl-Break on Windows, and a terminal that is closed unless `nohup` says not to mind.
+        """
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        for name in ("SIGBREAK", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._stop)
 
     def left(self) -> float:
         """Seconds until exports are cut off."""

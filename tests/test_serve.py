@@ -138,6 +138,21 @@ def refuses(port: int) -> bool:
     return False
 
 
+def test_o5_a_terminal_that_is_closed_stops_it_unless_nohup_stood_in_front(tmp_path: Path) -> None:
+    configure(tmp_path)
+    with serving(tmp_path) as service:
+        service.process.send_signal(signal.SIGHUP)
+        assert service.ended() == 0
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does for what it starts
+    try:
+        with serving(tmp_path) as service:
+            service.process.send_signal(signal.SIGHUP)
+            assert service.client().get("/livez").status == 200
+            assert service.stop() == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @SIGNALS
 def test_o5_a_signal_during_an_export_leaves_it_whole(house: House, tmp_path: Path, number: Signal) -> None:
     configure(tmp_path)
