@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from os import kill
 from pathlib import Path
 
+import pytest
+
 from service.settings import ROOT
 from tests.process import READY, Service, until
 
@@ -74,6 +76,8 @@ def worker_of(service: Service) -> int:
 
 def computer(folder: Path) -> Computer:
     """A fresh one with the executable that was built last."""
+    if not BUILT.exists():
+        pytest.fail("there is no dist/rounds to try out: make dist")
     clinic, temporary, nothing = (folder / name for name in ("clinic", "temporary", "path"))
     for one in (clinic, temporary, nothing):
         one.mkdir()
