@@ -49,6 +49,7 @@ def _unit(settings: Settings, account: str) -> str:
         clinic=" ".join(settings.clinic.name.replace("%", "%%").split()),
         folder=_escaped(settings.base),
         home="read-only" if _is_in_a_home(settings.base, Path(sys.executable).resolve()) else "yes",
+        program=" ".join(f'"{_escaped(part)}"' for part in _program()),
         secrets=_escaped(settings.base / "rounds.env"),
         start=" ".join(f'"{_escaped(word)}"' for word in _command(settings)).replace("$", "$$"),
         writable=" ".join(_writable(settings)),
@@ -82,6 +83,11 @@ def _command(settings: Settings) -> list[str]:
     program = [sys.executable] if FROZEN else [sys.executable, str(ROOT / "run.py")]
     named = [] if settings.base == HOME else ["--config", str(settings.base / "config.toml")]
     return [*program, "serve", *named]
+
+
+def _program() -> list[Path]:
+    """What Rounds is made of."""
+    return [Path(sys.executable)] if FROZEN else [ROOT / "run.py", ROOT / "service", ROOT / "static", Path(sys.prefix)]
 
 
 def _writable(settings: Settings) -> list[str]:

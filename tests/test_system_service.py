@@ -28,6 +28,7 @@ def test_the_unit_starts_this_program_for_this_clinic_and_lets_it_write_there_al
     assert shlex.split(unit["ExecStart"]) == line
     assert unit["User"] == "rounds"
     assert unit["ReadWritePaths"] == f'"{tmp_path}"'
+    assert f'"{ROOT / "service"}"' in unit["ReadOnlyPaths"]
     assert (unit["ProtectSystem"], unit["PrivateTmp"], unit["KillMode"]) == ("strict", "yes", "mixed")
     assert unit["CapabilityBoundingSet"] == unit["AmbientCapabilities"] == ""
 

@@ -172,4 +172,4 @@ def test_when_only_what_unpacked_it_is_killed_it_serves_on_and_is_found(bare: Co
 def test_install_service_lets_the_computer_start_the_executable(bare: Computer) -> None:
     shown = bare.run("install-service", "--print")
     assert f'\nExecStart="{bare.program}" "serve"\n' in shown.stdout
-    assert f'\nReadWritePaths="{bare.folder}"\n' in shown.stdout
+    assert f'\nReadWritePaths="{bare.folder}"\nReadOnlyPaths="{bare.program}"\n' in shown.stdout
