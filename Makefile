@@ -31,6 +31,7 @@ lint: install-dev
 
 dist: install-dev
 	$(BIN)/pyinstaller --noconfirm --log-level ERROR --distpath dist --workpath build packaging/rounds.spec
+	cp config.toml dist/
 
 dist-test: install-dev
 	$(BIN)/python -m pytest -m dist -n 2 tests/dist

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import DBAPIError
 
 from service.database import Database, DatabaseError
 from service.domain import installation
@@ -11,10 +12,10 @@ from service.settings import Settings
 
 
 class AlreadyRunning(DatabaseError):
-    """Another process serves this database, at `address`."""
+    """Another process serves this database at `address`, or is about to and has none yet."""
 
-    def __init__(self, address: str) -> None:
-        super().__init__(f"Rounds is already running on {address} with this database.")
+    def __init__(self, address: str | None) -> None:
+        super().__init__(f"Rounds is already running on {address or 'an unknown address'} with this database.")
         self.address = address
 
 
@@ -30,10 +31,20 @@ def only_one(settings: Settings) -> AbstractContextManager[object]:
     try:
         return lock.acquire()
     except Timeout:
-        database = Database(settings.database_url)
-        with database.reading() as session:
-            address = installation.served_at(session)
-        database.close()
-        raise AlreadyRunning(address) from None
+        raise AlreadyRunning(_address(file)) from None
     except OSError as error:
         raise DatabaseError(f"The folder {file.parent} cannot be written: {error.strerror}.") from None
+
+
+def _address(file: Path) -> str | None:
+    """Where the first one runs; None while it is making the database."""
+    if not file.exists():
+        return None
+    database = Database(f"sqlite:///{file}")
+    try:
+        with database.reading() as session:
+            return installation.served_at(session)
+    except DBAPIError:
+        return None
+    finally:
+        database.close()

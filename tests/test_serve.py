@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Literal
 
 import pytest
+from filelock import FileLock
 
 from service import clock
 from tests.faults.clinic import big_history, part_files
@@ -186,6 +187,16 @@ def test_o5_an_export_that_cannot_end_in_time_is_cut_off_and_made_after_the_next
     with serving(tmp_path) as service:
         until(lambda: rows(tmp_path, "SELECT 1 FROM exports WHERE status = 'available'"), 120)
         assert service.client("eve@clinic.example").get(export).status == 200
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_second_serve_while_the_first_is_about_to_make_its_tables_leaves_as_well(tmp_path: Path, made: bool) -> None:
+    configure(tmp_path)
+    if made:
+        (tmp_path / "rounds.db").touch()
+    with FileLock(tmp_path / "rounds.db.lock"):
+        assert "already running on an unknown address" in refused(tmp_path)
+    assert (tmp_path / "rounds.db").exists() is made
 
 
 def test_a_second_serve_on_the_same_database_leaves_and_names_the_first(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     except AlreadyRunning as other:
         if not clicked:
             raise
-        desktop.show(other.address).join(BROWSER_SECONDS)
+        if other.address is not None:  # else the first one is about to open the browser itself
+            desktop.show(other.address).join(BROWSER_SECONDS)
         return
     if not ended:
         # a thread hangs in something that cannot be asked to stop: what it did is picked up at the next start

@@ -44,6 +44,6 @@ def ticked_at(session: Session) -> datetime | None:
     return session.scalar(select(Installation.ticked_at))
 
 
-def served_at(session: Session) -> str:
+def served_at(session: Session) -> str | None:
     """The address the service was last started at."""
-    return session.scalar(select(Installation.served_at)) or "an unknown address"
+    return session.scalar(select(Installation.served_at))
