@@ -155,10 +155,13 @@ class Tasks:
         """Write a backup that a command has made into the ledger, where pages look for the last one."""
         if not self._settings.backup.folder or database.present_revision(self._db) != database.newest_revision():
             return
-        with self._db.transaction() as session:
-            run_id = self.open_manual(session, schedule.BACKUP)
-            if job_runs.claim(session, run_id, self.owner):
-                job_runs.finish(session, run_id, self.owner, made.as_outcome())
+        try:
+            with self._db.transaction() as session:
+                run_id = self.open_manual(session, schedule.BACKUP)
+                if job_runs.claim(session, run_id, self.owner):
+                    job_runs.finish(session, run_id, self.owner, made.as_outcome())
+        except DBAPIError as error:  # of a database that can only be read a backup is worth most
+            log.warning("backup not noted", why=database.explain(error))
 
     def _perform(self, run_id: int, job: str, slot: str) -> dict[str, Any] | None:
         try:
