@@ -88,7 +88,7 @@ def test_f18_a_clock_that_is_years_off_is_said_and_the_admin_may_confirm_it(clin
     assert "late: Scheduler: waits for the clock" in text
     desk, admin = clinic.house.browser(email("receptionist")), clinic.house.browser(email("admin"))
     assert "Please tell the admin" in words(one(parsed(desk.get("/messages")), "[role=alert]"))
-    for path in ("/dashboard", "/system", "/messages"):
+    for path in ("/dashboard", "/system", "/jobs", "/messages"):
         assert "Rounds ran last on Wed 6 May 2026" in words(one(parsed(admin.get(path)), "[role=alert]")), path
     assert desk.post("/system/clock").status_code == 403
     assert admin.post("/system/clock").status_code == 303
