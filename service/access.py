@@ -183,6 +183,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "jobs.index": frozenset({A}),
     "jobs.run_now": frozenset({A}),
     "system.show": frozenset({A}),
+    "system.confirm_clock": frozenset({A}),
     "system.problem": frozenset({A}),
     "erasures.index": frozenset({A}),
     "erasures.show": frozenset({A}),

@@ -254,7 +254,10 @@ def explain(error: DBAPIError) -> str:
         (r"locked|busy", "Another program holds the database: close it, then try again."),
         (r"full", "The disk is full: free some space, then try again."),
         (r"readonly|read-only", "The database may not be written: check who owns its file and folder."),
-        (r"unable to open", "The database file cannot be opened or made: check that its folder exists and is ours."),
+        (
+            r"unable to open",
+            "The database file cannot be opened or made: check that its folder exists, and who owns them.",
+        ),
         (r"malformed|not a database", "The database file is damaged: put the newest backup in its place."),
         (r"I/O error", "The disk reports an error: check it, then try again."),
         (r"connect|server closed|terminat", "The database server does not answer: check that it runs."),

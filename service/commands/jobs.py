@@ -54,7 +54,8 @@ def _previewed(session: Session, settings: Settings, span: reminders.Span) -> di
 def _in_words(title: str, run: dict[str, Any], dry_run: bool) -> str:
     would, skipped = "would be " if dry_run else "", sum(run["skipped"].values())
     told = run["queued"] if dry_run else run["sent"]
-    return f"{title}: {told} {would}sent, {run['failed']} failed, {skipped} {would}skipped."
+    wait = f", {run['queued']} wait" if run["queued"] and not dry_run else ""
+    return f"{title}: {told} {would}sent, {run['failed']} failed, {skipped} {would}skipped{wait}."
 
 
 @subcommand(run_job, "reports")

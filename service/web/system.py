@@ -2,13 +2,16 @@
 
 import io
 
-from flask import Blueprint, render_template, send_file
+from flask import Blueprint, redirect, render_template, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock, context
+from service.domain import installation
 from service.jobs import last_backup, readiness, system
 from service.jobs.health import Check
 from service.translation import gettext as _
+from service.web import notices
+from service.web.messages import sending
 
 blueprint = Blueprint("system", __name__)
 
@@ -23,6 +26,7 @@ def show() -> ResponseReturnValue:
         checks=checks,
         system=system.describe(context.reading(), settings),
         size=last_backup.size,
+        sending=sending(),
         backup_on=bool(settings.backup.folder),
         folder=settings.backups,
         kinds={
@@ -31,6 +35,15 @@ def show() -> ResponseReturnValue:
             "before-restore": _("before a restore"),
         },
     )
+
+
+@blueprint.post("/system/clock")
+def confirm_clock() -> ResponseReturnValue:
+    """The clock was in doubt, and is right."""
+    with context.transaction() as session:
+        installation.confirm_clock(session, context.actor())
+    notices.say("clock_confirmed")
+    return redirect(url_for("system.show"), 303)
 
 
 @blueprint.get("/system/problem.txt")

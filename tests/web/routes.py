@@ -484,6 +484,7 @@ ROUTES: dict[str, Expected] = {
     ),
     "jobs.index": Expected("/jobs", ADMIN, GET),
     "system.show": Expected("/system", ADMIN, GET),
+    "system.confirm_clock": Expected("/system/clock", ADMIN, {"POST": 303}),
     "system.problem": Expected("/system/problem.txt", ADMIN, GET),
     "jobs.run_now": Expected("/jobs/{job}/runs", ADMIN, {"POST": 303}, sees=ADMIN),
 }
