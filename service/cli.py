@@ -124,7 +124,7 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     """Start the service (the default command)."""
     from service import server
 
-    ended = server.serve(settings, host or settings.server.host, settings.server.port if port is None else port)
+    ended = server.serve(settings, host, port)
     if (
         not ended
     ):  # a thread hangs in something that cannot be asked to stop: what it did is picked up at the next start

@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from socket import socket
 from time import monotonic
 from types import FrameType
@@ -18,13 +18,19 @@ from waitress.server import create_server
 from service.alone import only_one
 from service.app import LARGEST_BODY, create_app
 from service.backups import upgrading
+from service.database import DatabaseError
 from service.domain import installation, users
-from service.settings import Settings, SettingsError
+from service.domain.errors import DomainError
+from service.jobs import demo_wiping
+from service.listening import Listening
+from service.restart import Restart
+from service.settings import Settings, SettingsError, again
 from service.wiring import Wiring, connect
 
 log = structlog.get_logger()
 DOWNLOADS_GET_SECONDS = 6.0
 EXPORTS_GET_SECONDS = 8.0
+ANSWERS_GET_SECONDS = 5.0
 """From the signal on; waitress has used up to five of them for requests under way."""
 
 
@@ -32,6 +38,8 @@ class Stopping:
     """When the signal came, so that everything after it shares one deadline."""
 
     at: float | None = None
+    is_awaited = False
+    """Whether the signal is looked at later: while a restart gives things back it must not be cut short."""
 
     def __init__(self) -> None:
         self.listeners: list[socket] = []
@@ -51,26 +59,70 @@ class Stopping:
             self.at = monotonic()
             for listener in self.listeners:
                 listener.close()
-            raise SystemExit(0)
+            if not self.is_awaited:
+                raise SystemExit(0)
 
 
-def serve(settings: Settings, host: str, port: int) -> bool:
-    """Run until told to stop; False when a thread would not end in time. Raises SettingsError, DatabaseError."""
-    stopping = Stopping()
+def serve(settings: Settings, host: str | None = None, port: int | None = None) -> bool:
+    """Run until told to stop, in as many rounds as pages ask for; False when a thread would not end in time.
+
+    `host` and `port` win over the settings. Raises SettingsError, DatabaseError.
+    """
+    stopping, restart, listening = Stopping(), Restart(), Listening()
     stopping.install()
+    all_ended, upcoming = True, _with_fixed(settings, host, port)
+    try:
+        while stopping.at is None:
+            settings = upcoming
+            try:
+                ended = _round(settings, listening, stopping, restart)
+            except (SettingsError, DatabaseError) as error:
+                if not restart.take_back(str(error)):
+                    raise
+                log.warning("the new settings cannot be served: the former ones are back", why=str(error))
+                upcoming = _with_fixed(again(settings), host, port)
+                continue
+            all_ended = ended and all_ended
+            if restart.is_asked and stopping.at is None:
+                upcoming = _upcoming(settings, restart, host, port)
+    finally:
+        listening.close()
+    log.info("stopped", all_ended=all_ended)
+    return all_ended
+
+
+def _with_fixed(settings: Settings, host: str | None, port: int | None) -> Settings:
+    """The settings with what the command line says instead."""
+    said = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    server = settings.server.model_copy(update=said)
+    fixed = settings.fixed | {f"server.{key}" for key in said}
+    return settings.model_copy(update={"server": server, "fixed": fixed})
+
+
+def _upcoming(settings: Settings, restart: Restart, host: str | None, port: int | None) -> Settings:
+    """The settings as they stand by now; the present ones when those cannot be read."""
+    try:
+        return _with_fixed(again(settings), host, port)
+    except SettingsError as error:
+        if not restart.take_back(str(error)):
+            restart.trouble = str(error)
+        return settings
+
+
+def _round(settings: Settings, listening: Listening, stopping: Stopping, restart: Restart) -> bool:
+    """Serve until a signal comes or a page asks for a restart; whether every thread ended in time."""
+    stopping.is_awaited = False
     _check_exports(settings)
-    settings = settings.model_copy(update={"server": settings.server.model_copy(update={"host": host})})
-    wiring = connect(settings, "serve")
-    with only_one(settings):
+    wiring = connect(settings, "serve", restart)
+    with only_one(settings), closing(wiring.database):
         upgrading.migrate(wiring.database, settings)
         wiring.database.analyse()
         wiring.tasks.exports.close_folder()
+        listening.open(settings.server.host, settings.server.port)
         sockets: dict[int, Any] = {}
-        server = _listen(wiring, host, port, sockets)
-        stopping.listeners = [one.socket for one in sockets.values() if one.accepting]
-        url = _address(
-            host, server.effective_listen[0][1] if hasattr(server, "effective_listen") else server.effective_port
-        )
+        server = _server(wiring, listening, sockets)
+        stopping.listeners = [*listening.sockets, *(one.socket for one in sockets.values() if one.accepting)]
+        url = _address(settings.server.host, listening.port)
         with wiring.database.transaction() as session:
             installation.note_served_at(session, url)
             first = users.none_exist(session)
@@ -85,17 +137,50 @@ def serve(settings: Settings, host: str, port: int) -> bool:
             gc.freeze()  # what is loaded by now stays: collecting it again and again would stall pages
             click.echo(f"Rounds is ready on {url}")
             sys.stdout.flush()
-            server.run()
+            restart.done()
+            _answer(server, sockets, restart)
         except SystemExit:
             pass
         finally:
+            stopping.is_awaited = True
             _finish_downloads(sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
             with suppress(OSError):
                 server.close()
+            wasyncore.close_all(sockets, ignore_all=True)
             ended = wiring.queue.stop(stopping.left())
-        wiring.database.close()
-    log.info("stopped", all_ended=ended)
+        if restart.wipes_demo and stopping.at is None:
+            _wipe_demo(wiring, restart)
     return ended
+
+
+def _answer(server: Any, sockets: dict[int, Any], restart: Restart) -> None:
+    """Answer until the signal, or until somebody who asked for a restart has the answer to that.
+
+    From then on newcomers wait at the door: the sockets they knock at stay open.
+    """
+    try:
+        while not restart.is_asked:
+            wasyncore.loop(timeout=1, use_poll=True, map=sockets, count=1)
+        for number in [number for number, one in sockets.items() if one.accepting]:
+            del sockets[number]
+        deadline = monotonic() + ANSWERS_GET_SECONDS
+        while monotonic() < deadline and any(_is_answering(one) for one in sockets.values()):
+            wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
+    finally:
+        server.task_dispatcher.shutdown()
+
+
+def _is_answering(one: Any) -> bool:
+    return bool(getattr(one, "requests", None) or getattr(one, "total_outbufs_len", 0))
+
+
+def _wipe_demo(wiring: Wiring, restart: Restart) -> None:
+    """Empty a demo clinic that nobody has entered anything into: nothing else runs at this moment."""
+    try:
+        demo_wiping.wipe(wiring.database, wiring.settings)
+    except (DatabaseError, DomainError, OSError) as error:
+        log.warning("the demo clinic was not wiped", why=str(error))
+        restart.trouble = str(error)
 
 
 def _check_exports(settings: Settings) -> None:
@@ -107,7 +192,7 @@ def _check_exports(settings: Settings) -> None:
         raise SettingsError(f"The folder {folder} cannot be written: set [exports] folder to another one.")
 
 
-def _listen(wiring: Wiring, host: str, port: int, sockets: dict[int, Any]) -> Any:
+def _server(wiring: Wiring, listening: Listening, sockets: dict[int, Any]) -> Any:
     server = wiring.settings.server
     proxy: dict[str, Any] = (
         {
@@ -118,28 +203,18 @@ def _listen(wiring: Wiring, host: str, port: int, sockets: dict[int, Any]) -> An
         if server.trusted_proxy
         else {}
     )
-    try:
-        return create_server(
-            create_app(wiring),
-            host=host,
-            port=port,
-            threads=server.threads,
-            connection_limit=500,
-            channel_timeout=60,
-            asyncore_use_poll=True,
-            max_request_body_size=16 * LARGEST_BODY,  # an upload's; up to there our own page says that it is too much
-            map=sockets,
-            ident=None,
-            **proxy,
-        )
-    except OSError as error:
-        raise SettingsError(
-            f"Port {port} on {host} cannot be used ({error.strerror}): set [server] port, or --port, to another one."
-        ) from None
-    except ValueError:
-        raise SettingsError(f"{host} is not an address of this computer: set [server] host, or --host.") from None
-    except OverflowError:
-        raise SettingsError(f"server.port = {port}: expected a number from 0 to 65535.") from None
+    return create_server(
+        create_app(wiring),
+        sockets=listening.copies(),
+        threads=server.threads,
+        connection_limit=500,
+        channel_timeout=60,
+        asyncore_use_poll=True,
+        max_request_body_size=16 * LARGEST_BODY,  # an upload's; up to there our own page says that it is too much
+        map=sockets,
+        ident=None,
+        **proxy,
+    )
 
 
 def _finish_downloads(sockets: dict[int, Any], seconds: float) -> None:

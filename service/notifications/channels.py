@@ -46,7 +46,7 @@ def choose(settings: Settings) -> Channels:
 
 
 def _password(settings: Settings) -> str:
-    found = keys.secret("ROUNDS_EMAIL_PASSWORD")
+    found = keys.email_password(settings)
     if settings.email.username and not found:
         raise SettingsError(_missing("email.username is set", "ROUNDS_EMAIL_PASSWORD"))
     return found

@@ -29,6 +29,7 @@ def show() -> ResponseReturnValue:
             "nightly": _("by night or by the button"),
             "before-upgrade": _("before an upgrade"),
             "before-restore": _("before a restore"),
+            "before-wipe": _("before the demo clinic was wiped"),
         },
     )
 

@@ -1,0 +1,85 @@
+"""The sockets the service listens at. They stay open over a restart: who comes meanwhile waits instead of failing."""
+
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from service.settings import SettingsError
+
+BACKLOG = 1024
+Address = tuple[socket.AddressFamily, tuple[Any, ...]]
+
+
+class Listening:
+    """Open at one host and port at a time."""
+
+    def __init__(self) -> None:
+        self._host = ""
+        self._wanted = 0
+        self.port = 0
+        """The port it is open at; 0 when it is not."""
+        self.sockets: list[socket.socket] = []
+
+    def open(self, host: str, port: int) -> None:
+        """Listen there from now on, and nowhere else. Raises SettingsError, listening nowhere, when that cannot be."""
+        if self.sockets and host == self._host and port in (self._wanted, self.port):
+            return
+        self.close()
+        try:
+            for family, address in _addresses(host, port):
+                made = _bound(family, (address[0], self.port or address[1], *address[2:]))
+                self.sockets.append(made)
+                self.port = made.getsockname()[1]
+        except OSError as error:
+            self.close()
+            raise SettingsError(cannot_use(host, port, error)) from None
+        self._host, self._wanted = host, port
+
+    def copies(self) -> list[socket.socket]:
+        """The same sockets once more, for a server that closes what it was given."""
+        return [one.dup() for one in self.sockets]
+
+    def close(self) -> None:
+        """Listen nowhere."""
+        for one in self.sockets:
+            with suppress(OSError):
+                one.close()
+        self.sockets, self.port = [], 0
+
+
+def try_out(host: str, port: int) -> None:
+    """Raise SettingsError when nobody can listen there now: taken, forbidden, or no address of this computer."""
+    trial = Listening()
+    trial.open(host, port)
+    trial.close()
+
+
+def cannot_use(host: str, port: int, error: OSError) -> str:
+    """Why a port cannot be listened at, and what to do."""
+    return f"Port {port} on {host} cannot be used ({error.strerror}): set [server] port, or --port, to another one."
+
+
+def _addresses(host: str, port: int) -> Sequence[Address]:
+    try:
+        named = None if host == "*" else host
+        found = socket.getaddrinfo(named, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, ValueError):
+        raise SettingsError(f"{host} is not an address of this computer: set [server] host, or --host.") from None
+    return list(dict.fromkeys((family, address) for family, _type, _proto, _name, address in found))
+
+
+def _bound(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":  # elsewhere it would let two programs share the port
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+        made.listen(BACKLOG)
+    except BaseException:
+        made.close()
+        raise
+    return made
