@@ -56,6 +56,27 @@ def try_out(host: str, port: int) -> None:
     trial.close()
 
 
+def network_address() -> str:
+    """This computer's address in the network it stands in; empty when it is in none. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # an address of nobody (RFC 5737): only the way there is looked up
+        found = str(probe.getsockname()[0])
+        return "" if found.startswith("127.") else found
+    return ""
+
+
+def is_ours(name: str) -> bool:
+    """Whether an address, or what a name stands for, belongs to this computer."""
+    try:
+        found = socket.getaddrinfo(name, 0, type=socket.SOCK_DGRAM)
+        for family, kind, _proto, _name, address in found:
+            with socket.socket(family, kind) as probe:
+                probe.bind(address)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def cannot_use(host: str, port: int, error: OSError) -> str:
     """Why a port cannot be listened at, and what to do."""
     return f"Port {port} on {host} cannot be used ({error.strerror}): set [server] port, or --port, to another one."

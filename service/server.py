@@ -4,7 +4,10 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import replace
+from functools import partial
 from socket import socket
 from time import monotonic
 from types import FrameType
@@ -70,21 +73,19 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
     """
     stopping, restart, listening = Stopping(), Restart(), Listening()
     stopping.install()
-    all_ended, upcoming = True, _with_fixed(settings, host, port)
+    all_ended = True
     try:
         while stopping.at is None:
-            settings = upcoming
+            anew = partial(_anew, settings, listening, restart, host, port)
             try:
-                ended = _round(settings, listening, stopping, restart)
+                ended, upcoming = _round(_with_fixed(settings, host, port), listening, stopping, restart, anew)
             except (SettingsError, DatabaseError) as error:
                 if not restart.take_back(str(error)):
                     raise
                 log.warning("the new settings cannot be served: the former ones are back", why=str(error))
-                upcoming = _with_fixed(again(settings), host, port)
+                settings = again(settings)
                 continue
-            all_ended = ended and all_ended
-            if restart.is_asked and stopping.at is None:
-                upcoming = _upcoming(settings, restart, host, port)
+            settings, all_ended = upcoming, ended and all_ended
     finally:
         listening.close()
     log.info("stopped", all_ended=all_ended)
@@ -99,18 +100,28 @@ def _with_fixed(settings: Settings, host: str | None, port: int | None) -> Setti
     return settings.model_copy(update={"server": server, "fixed": fixed})
 
 
-def _upcoming(settings: Settings, restart: Restart, host: str | None, port: int | None) -> Settings:
-    """The settings as they stand by now; the present ones when those cannot be read."""
+def _anew(settings: Settings, listening: Listening, restart: Restart, host: str | None, port: int | None) -> Settings:
+    """The settings as they stand by now, listened at already; the present ones when those cannot be."""
     try:
-        return _with_fixed(again(settings), host, port)
+        upcoming = again(settings)
+        server = _with_fixed(upcoming, host, port).server
+        listening.open(server.host, server.port)
     except SettingsError as error:
+        log.warning("the new settings cannot be served: the former ones stay", why=str(error))
         if not restart.take_back(str(error)):
             restart.trouble = str(error)
         return settings
+    return upcoming
 
 
-def _round(settings: Settings, listening: Listening, stopping: Stopping, restart: Restart) -> bool:
-    """Serve until a signal comes or a page asks for a restart; whether every thread ended in time."""
+def _round(
+    settings: Settings, listening: Listening, stopping: Stopping, restart: Restart, anew: Callable[[], Settings]
+) -> tuple[bool, Settings]:
+    """Serve until a signal comes or a page asks for a restart.
+
+    Returns whether every thread ended in time, and the settings to go on with: what `anew` answers.
+    """
+    upcoming = settings
     stopping.is_awaited = False
     _check_exports(settings)
     wiring = connect(settings, "serve", restart)
@@ -120,7 +131,7 @@ def _round(settings: Settings, listening: Listening, stopping: Stopping, restart
         wiring.tasks.exports.close_folder()
         listening.open(settings.server.host, settings.server.port)
         sockets: dict[int, Any] = {}
-        server = _server(wiring, listening, sockets)
+        server = _server(_at_port(wiring, listening.port), listening, sockets)
         stopping.listeners = [*listening.sockets, *(one.socket for one in sockets.values() if one.accepting)]
         url = _address(settings.server.host, listening.port)
         with wiring.database.transaction() as session:
@@ -139,6 +150,7 @@ def _round(settings: Settings, listening: Listening, stopping: Stopping, restart
             sys.stdout.flush()
             restart.done()
             _answer(server, sockets, restart)
+            upcoming = anew()
         except SystemExit:
             pass
         finally:
@@ -150,19 +162,26 @@ def _round(settings: Settings, listening: Listening, stopping: Stopping, restart
             ended = wiring.queue.stop(stopping.left())
         if restart.wipes_demo and stopping.at is None:
             _wipe_demo(wiring, restart)
-    return ended
+    return ended, upcoming
+
+
+def _at_port(wiring: Wiring, port: int) -> Wiring:
+    """For the pages: with the port that was found where the settings leave it open."""
+    settings = wiring.settings
+    server = settings.server.model_copy(update={"port": port})
+    return replace(wiring, settings=settings.model_copy(update={"server": server}))
 
 
 def _answer(server: Any, sockets: dict[int, Any], restart: Restart) -> None:
     """Answer until the signal, or until somebody who asked for a restart has the answer to that.
 
-    From then on newcomers wait at the door: the sockets they knock at stay open.
+    From then on newcomers wait: of the sockets they knock at only the server's copies are closed.
     """
     try:
         while not restart.is_asked:
             wasyncore.loop(timeout=1, use_poll=True, map=sockets, count=1)
         for number in [number for number, one in sockets.items() if one.accepting]:
-            del sockets[number]
+            sockets.pop(number).socket.close()
         deadline = monotonic() + ANSWERS_GET_SECONDS
         while monotonic() < deadline and any(_is_answering(one) for one in sockets.values()):
             wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
