@@ -23,17 +23,18 @@ class Listening:
         self.sockets: list[socket.socket] = []
 
     def open(self, host: str, port: int) -> None:
-        """Listen there from now on, and nowhere else. Raises SettingsError, listening nowhere, when that cannot be."""
+        """Listen there and nowhere else. Raises SettingsError, listening as before, when that cannot be."""
         if self.sockets and host == self._host and port in (self._wanted, self.port):
             return
+        addresses = _addresses(host, port)
+        former = (self._host, self._wanted, self.port)
         self.close()
         try:
-            for family, address in _addresses(host, port):
-                made = _bound(family, (address[0], self.port or address[1], *address[2:]))
-                self.sockets.append(made)
-                self.port = made.getsockname()[1]
+            self._open(addresses)
         except OSError as error:
             self.close()
+            if former[2]:
+                self._open(_addresses(former[0], former[2]))
             raise SettingsError(cannot_use(host, port, error)) from None
         self._host, self._wanted = host, port
 
@@ -47,6 +48,12 @@ class Listening:
             with suppress(OSError):
                 one.close()
         self.sockets, self.port = [], 0
+
+    def _open(self, addresses: Sequence[Address]) -> None:
+        for family, address in addresses:
+            made = _bound(family, (address[0], self.port or address[1], *address[2:]))
+            self.sockets.append(made)
+            self.port = made.getsockname()[1]
 
 
 def try_out(host: str, port: int) -> None:

@@ -1,5 +1,6 @@
 """How a page asks the running service to begin anew, and what became of it."""
 
+from collections.abc import Callable
 from threading import Event, Lock
 
 from service.settings_file import Change
@@ -12,6 +13,8 @@ class Restart:
         self._asked = Event()
         self._lock = Lock()
         self._change: Change | None = None
+        self.let_nobody_in: Callable[[], None] = lambda: None
+        """What the server does at once when it is asked for, so that whoever comes now is answered afterwards."""
         self.wipes_demo = False
         """Whether the demo clinic is to be gone before the service begins again."""
         self.trouble = ""
@@ -23,6 +26,7 @@ class Restart:
             self._change = change
             self.wipes_demo = self.wipes_demo or wipe_demo
             self.trouble = ""
+            self.let_nobody_in()
             self._asked.set()
 
     @property

@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -16,6 +16,7 @@ from typing import Any
 import click
 import structlog
 from waitress import wasyncore
+from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
 from service.alone import only_one
@@ -132,7 +133,9 @@ def _round(
         listening.open(settings.server.host, settings.server.port)
         sockets: dict[int, Any] = {}
         server = _server(_at_port(wiring, listening.port), listening, sockets)
-        stopping.listeners = [*listening.sockets, *(one.socket for one in sockets.values() if one.accepting)]
+        listeners = [one for one in sockets.values() if one.accepting]
+        stopping.listeners = [*listening.sockets, *(one.socket for one in listeners)]
+        restart.let_nobody_in = partial(_let_nobody_in, listeners)
         url = _address(settings.server.host, listening.port)
         with wiring.database.transaction() as session:
             installation.note_served_at(session, url)
@@ -149,12 +152,13 @@ def _round(
             click.echo(f"Rounds is ready on {url}")
             sys.stdout.flush()
             restart.done()
-            _answer(server, sockets, restart)
+            _answer(server, sockets, listeners, restart)
             upcoming = anew()
         except SystemExit:
             pass
         finally:
             stopping.is_awaited = True
+            _forget(sockets, listeners)
             _finish_downloads(sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
             with suppress(OSError):
                 server.close()
@@ -172,25 +176,42 @@ def _at_port(wiring: Wiring, port: int) -> Wiring:
     return replace(wiring, settings=settings.model_copy(update={"server": server}))
 
 
-def _answer(server: Any, sockets: dict[int, Any], restart: Restart) -> None:
-    """Answer until the signal, or until somebody who asked for a restart has the answer to that.
+def _let_nobody_in(listeners: Sequence[Any]) -> None:
+    """Newcomers wait from now on: the server looks at its listeners no more, and the sockets behind them stay open."""
+    for one in listeners:
+        one.accepting = False
 
-    From then on newcomers wait: of the sockets they knock at only the server's copies are closed.
-    """
+
+def _forget(sockets: dict[int, Any], listeners: Sequence[Any]) -> None:
+    """Take the listeners out of the server's loop."""
+    for number in [number for number, one in sockets.items() if one in listeners]:
+        del sockets[number]
+
+
+def _answer(server: Any, sockets: dict[int, Any], listeners: Sequence[Any], restart: Restart) -> None:
+    """Answer until the signal, or until a restart is asked for and what came before it has its answers."""
     try:
         while not restart.is_asked:
             wasyncore.loop(timeout=1, use_poll=True, map=sockets, count=1)
-        for number in [number for number, one in sockets.items() if one.accepting]:
-            sockets.pop(number).socket.close()
+        _forget(sockets, listeners)
+        for one in listeners:
+            one.socket.close()  # the server's copy: somebody else may want the port once the other is closed too
         deadline = monotonic() + ANSWERS_GET_SECONDS
-        while monotonic() < deadline and any(_is_answering(one) for one in sockets.values()):
+        while monotonic() < deadline and _still_answering(sockets):
             wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
     finally:
         server.task_dispatcher.shutdown()
 
 
-def _is_answering(one: Any) -> bool:
-    return bool(getattr(one, "requests", None) or getattr(one, "total_outbufs_len", 0))
+def _still_answering(sockets: dict[int, Any]) -> bool:
+    """Whether anybody waits for an answer; who has theirs is hung up on, and comes back by another connection."""
+    answering = False
+    for one in [one for one in sockets.values() if isinstance(one, HTTPChannel)]:
+        if one.requests or one.total_outbufs_len:
+            answering = True
+        else:
+            one.handle_close()
+    return answering
 
 
 def _wipe_demo(wiring: Wiring, restart: Restart) -> None:
@@ -239,8 +260,6 @@ def _server(wiring: Wiring, listening: Listening, sockets: dict[int, Any]) -> An
 def _finish_downloads(sockets: dict[int, Any], seconds: float) -> None:
     """Go on sending what is already on its way: waitress's own loop ends at once with the signal."""
     deadline = monotonic() + seconds
-    for number in [number for number, one in sockets.items() if one.accepting]:
-        del sockets[number]  # closed with the signal
     while monotonic() < deadline and any(getattr(one, "total_outbufs_len", 0) for one in sockets.values()):
         wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
 
