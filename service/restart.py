@@ -14,7 +14,7 @@ class Restart:
         self._lock = Lock()
         self._change: Change | None = None
         self.let_nobody_in: Callable[[], None] = lambda: None
-        """What the server does at once when it is asked for, so that whoever comes now is answered afterwards."""
+        """Returns once the server reads nothing new: whoever comes then is answered when it has begun anew."""
         self.wipes_demo = False
         """Whether the demo clinic is to be gone before the service begins again."""
         self.trouble = ""
@@ -26,8 +26,8 @@ class Restart:
             self._change = change
             self.wipes_demo = self.wipes_demo or wipe_demo
             self.trouble = ""
-            self.let_nobody_in()
             self._asked.set()
+        self.let_nobody_in()
 
     @property
     def is_asked(self) -> bool:

@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from socket import socket
+from threading import Event
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -135,7 +136,8 @@ def _round(
         server = _server(_at_port(wiring, listening.port), listening, sockets)
         listeners = [one for one in sockets.values() if one.accepting]
         stopping.listeners = [*listening.sockets, *(one.socket for one in listeners)]
-        restart.let_nobody_in = partial(_let_nobody_in, listeners)
+        closed = Event()
+        restart.let_nobody_in = partial(_let_nobody_in, listeners, closed)
         url = _address(settings.server.host, listening.port)
         with wiring.database.transaction() as session:
             installation.note_served_at(session, url)
@@ -152,7 +154,7 @@ def _round(
             click.echo(f"Rounds is ready on {url}")
             sys.stdout.flush()
             restart.done()
-            _answer(server, sockets, listeners, restart)
+            _answer(server, sockets, listeners, restart, closed)
             upcoming = anew()
         except SystemExit:
             pass
@@ -176,10 +178,11 @@ def _at_port(wiring: Wiring, port: int) -> Wiring:
     return replace(wiring, settings=settings.model_copy(update={"server": server}))
 
 
-def _let_nobody_in(listeners: Sequence[Any]) -> None:
-    """Newcomers wait from now on: the server looks at its listeners no more, and the sockets behind them stay open."""
+def _let_nobody_in(listeners: Sequence[Any], closed: Event) -> None:
+    """Wake the server's loop up and wait until it is closed to newcomers: they knock at sockets that stay open."""
     for one in listeners:
-        one.accepting = False
+        one.pull_trigger()
+    closed.wait(ANSWERS_GET_SECONDS)
 
 
 def _forget(sockets: dict[int, Any], listeners: Sequence[Any]) -> None:
@@ -188,7 +191,7 @@ def _forget(sockets: dict[int, Any], listeners: Sequence[Any]) -> None:
         del sockets[number]
 
 
-def _answer(server: Any, sockets: dict[int, Any], listeners: Sequence[Any], restart: Restart) -> None:
+def _answer(server: Any, sockets: dict[int, Any], listeners: Sequence[Any], restart: Restart, closed: Event) -> None:
     """Answer until the signal, or until a restart is asked for and what came before it has its answers."""
     try:
         while not restart.is_asked:
@@ -196,6 +199,8 @@ def _answer(server: Any, sockets: dict[int, Any], listeners: Sequence[Any], rest
         _forget(sockets, listeners)
         for one in listeners:
             one.socket.close()  # the server's copy: somebody else may want the port once the other is closed too
+        _still_answering(sockets)
+        closed.set()
         deadline = monotonic() + ANSWERS_GET_SECONDS
         while monotonic() < deadline and _still_answering(sockets):
             wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
@@ -204,14 +209,19 @@ def _answer(server: Any, sockets: dict[int, Any], listeners: Sequence[Any], rest
 
 
 def _still_answering(sockets: dict[int, Any]) -> bool:
-    """Whether anybody waits for an answer; who has theirs is hung up on, and comes back by another connection."""
+    """Whether anybody waits for an answer; nothing new is read, and who has theirs comes back by another connection."""
     answering = False
     for one in [one for one in sockets.values() if isinstance(one, HTTPChannel)]:
+        setattr(one, "readable", _not_any_more)  # noqa: B010 - mypy would have no method replaced
         if one.requests or one.total_outbufs_len:
             answering = True
         else:
             one.handle_close()
     return answering
+
+
+def _not_any_more() -> bool:
+    return False
 
 
 def _wipe_demo(wiring: Wiring, restart: Restart) -> None:

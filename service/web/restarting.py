@@ -25,21 +25,26 @@ def prepared(answers: Answers, password: str = "") -> Change:
 
 
 def put_in_place(change: Change) -> None:
-    """Write the files, as the last act of a transaction. Raises Invalid with all of them as they were."""
+    """Write the files and ask for the restart, as the last act of a transaction: what it posts is sent afterwards.
+
+    Raises Invalid with everything as it was.
+    """
+    if not change.files:
+        return
     try:
         change.write()
     except SettingsError as error:
         raise Invalid(str(error)) from None
+    context.wiring().restart.ask(change)
 
 
-def begin_anew(change: Change, path: str) -> ResponseReturnValue:
-    """Ask for the restart and lead the visitor to a page of the service as it is then."""
-    wiring = context.wiring()
-    before, after = wiring.settings.server, change.settings.server
-    host = before.host if "server.host" in wiring.settings.fixed else after.host
-    port = before.port if "server.port" in wiring.settings.fixed or after.port == 0 else after.port
-    wiring.restart.ask(change)
-    if (host, port) == (before.host, before.port):
+def lead_to(path: str, change: Change) -> ResponseReturnValue:
+    """To a page of the service as it is after the change, wherever that may be."""
+    settings, after = context.wiring().settings, change.settings.server
+    before = settings.server
+    host = before.host if "server.host" in settings.fixed else after.host
+    port = before.port if "server.port" in settings.fixed or after.port == 0 else after.port
+    if (host, port) == (before.host, before.port) or not change.files:
         return redirect(path, 303)
     return render_template("settings/moved.html", url=f"http://{_name(host)}:{port}{path}")
 

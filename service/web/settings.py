@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import context, keys
@@ -10,7 +10,7 @@ from service.domain import setting_up
 from service.domain.errors import Invalid
 from service.translation import gettext as _
 from service.web import notices, restarting
-from service.web.settings_forms import FORMS, SettingsForm
+from service.web.settings_forms import FORMS, ReachForm, SettingsForm, ways
 
 blueprint = Blueprint("settings", __name__)
 OFF = {"email.enabled": False}
@@ -20,11 +20,10 @@ OFF = {"email.enabled": False}
 def index() -> ResponseReturnValue:
     """What is set, and where it is changed."""
     wiring = context.wiring()
-    reach = FORMS["reach"].over(wiring.settings)
     return render_template(
         "settings/index.html",
         settings=wiring.settings,
-        reach=dict(reach["reach"].choices)[reach["reach"].data],  # type: ignore[attr-defined]
+        reach=ways()[ReachForm.present(wiring.settings)["reach"]],
         fixed=sorted(wiring.settings.fixed),
         trouble=wiring.restart.trouble,
     )
@@ -49,9 +48,6 @@ def save(name: str) -> ResponseReturnValue:
         if name == "mail" and act == "test":
             tried = restarting.send_test(change, form.secret(), form["test_to"].data or "")
             return _page(name, form, tried=tried), 200 if tried[0] else 422
-        if not change.files:
-            notices.say("settings_unchanged")
-            return redirect(url_for("settings.index"), 303)
         changes: dict[str, Any] = dict(change.changes)
         if form.secret() and answers is not OFF:
             changes[keys.OF_EMAIL] = [None, "changed"]
@@ -61,8 +57,8 @@ def save(name: str) -> ResponseReturnValue:
     except Invalid as error:
         form.refuse(error)
         return _page(name, form), 422
-    notices.say("settings_saved")
-    return restarting.begin_anew(change, url_for("settings.index"))
+    notices.say("settings_saved" if change.files else "settings_unchanged")
+    return restarting.lead_to(url_for("settings.index"), change)
 
 
 def _page(name: str, form: SettingsForm, tried: tuple[bool, str] | None = None) -> str:

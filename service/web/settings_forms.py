@@ -1,5 +1,6 @@
 """The forms that answer settings: at the first start, and later on the admin's pages."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -61,9 +62,7 @@ class ClinicForm(SettingsForm):
     name = wtforms.StringField(_("Name of the clinic"), [required(), at_most(100)])
     timezone = wtforms.SelectField(_("Time zone"))
     country = wtforms.SelectField(_("Country"))
-    language = wtforms.SelectField(
-        _("Language of messages to patients"), choices=[("en", "English"), ("de", "Deutsch")]
-    )
+    language = wtforms.SelectField(_("Language of messages to patients"))
     phone = wtforms.StringField(_("Telephone"), [at_most(40)])
 
     KEYS: ClassVar[Mapping[str, str]] = {
@@ -78,10 +77,10 @@ class ClinicForm(SettingsForm):
         super().__init__(*args, **more)
         present = (more.get("data") or {}).get("timezone")
         self.timezone.choices = _zones(present)
-        self.country.choices = sorted(
-            ((code, name) for code, name in Locale("en").territories.items() if len(code) == 2 and code.isalpha()),
-            key=lambda one: one[1],
-        )
+        self.language.choices = [("en", "English"), ("de", "Deutsch")]
+        territories = Locale("en").territories.items()
+        names = sorted((name, code) for code, name in territories if re.fullmatch("[A-Z]{2}", code))
+        self.country.choices = [(code, name) for name, code in names]
 
     @classmethod
     def present(cls, settings: Settings) -> dict[str, Any]:
@@ -99,15 +98,7 @@ class ClinicForm(SettingsForm):
 
 
 class ReachForm(SettingsForm):
-    reach = wtforms.RadioField(
-        _("Who shall reach Rounds?"),
-        choices=[
-            ("computer", _("Only this computer")),
-            ("network", _("The computers of our network")),
-            ("internet", _("Patients at home, by the internet")),
-        ],
-        validate_choice=True,
-    )
+    reach = wtforms.RadioField(_("Who shall reach Rounds?"))
     port = wtforms.IntegerField(
         _("Port"), [NumberRange(1, 65535, message=_("A port is a number from 1 to 65535; 8000 is usual."))]
     )
@@ -116,6 +107,10 @@ class ReachForm(SettingsForm):
     trusted_proxy = wtforms.StringField(_("Address of the proxy"), [at_most(45)])
 
     KEYS: ClassVar[Mapping[str, str]] = {"port": "server.port"}
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.reach.choices = list(ways().items())
 
     @classmethod
     def present(cls, settings: Settings) -> dict[str, Any]:
@@ -169,10 +164,7 @@ class ReachForm(SettingsForm):
 class MailForm(SettingsForm):
     host = wtforms.StringField(_("Mail server"), [required(), at_most(255)])
     port = wtforms.IntegerField(_("Port"), [NumberRange(1, 65535, message=_("A port is a number from 1 to 65535."))])
-    security = wtforms.SelectField(
-        _("Security"),
-        choices=[("starttls", _("STARTTLS (usually port 587)")), ("tls", _("TLS (port 465)")), ("none", _("None"))],
-    )
+    security = wtforms.SelectField(_("Security"))
     username = wtforms.StringField(_("User name"), [at_most(200)])
     password = wtforms.PasswordField(_("Password"), [at_most(500)])
     sender = wtforms.StringField(_("Sender"), [required(), at_most(300)])
@@ -181,6 +173,11 @@ class MailForm(SettingsForm):
     KEYS: ClassVar[Mapping[str, str]] = {
         name: f"email.{name}" for name in ("host", "port", "security", "username", "sender")
     }
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        words = {"starttls": _("STARTTLS (usually port 587)"), "tls": _("TLS (port 465)"), "none": _("None")}
+        self.security.choices = list(words.items())
 
     def answers(self, settings: Settings) -> dict[str, Any]:
         found = super().answers(settings)
@@ -218,15 +215,19 @@ def _present(settings: Settings, key: str) -> Any:
     return getattr(getattr(settings, section), field)
 
 
-def _zones(present: str | None) -> dict[str, list[tuple[str, str]]]:
-    """All zones by region, the present one included whatever its name."""
-    groups: dict[str, list[tuple[str, str]]] = {region: [] for region in REGIONS}
-    for name in sorted(available_timezones()):
-        region, slash, place = name.partition("/")
-        if slash and region in groups:
-            groups[region].append((name, place.replace("_", " ")))
-    others = {"UTC", *([present] if present and present.partition("/")[0] not in groups else [])}
-    return {**groups, _("Others"): [(name, name) for name in sorted(others)]}
+def ways() -> dict[str, str]:
+    """Who may reach the service, in words."""
+    return {
+        "computer": _("Only this computer"),
+        "network": _("The computers of our network"),
+        "internet": _("Patients at home, by the internet"),
+    }
+
+
+def _zones(present: str | None) -> list[tuple[str, str]]:
+    """All zones that are named after a place, and the present one whatever its name."""
+    named = {name for name in available_timezones() if name.partition("/")[0] in REGIONS} | {"UTC"}
+    return [(name, name.replace("_", " ")) for name in sorted(named | ({present} if present else set()))]
 
 
 def _one_line(text: str | None, field: str) -> str:

@@ -64,8 +64,7 @@ def _begin(form: SetupForm) -> ResponseReturnValue:
         restarting.put_in_place(change)
     setup_drafts.forget_all()
     notices.say("password_set")
-    path = url_for("sessions.sign_in")
-    return restarting.begin_anew(change, path) if change.files else redirect(path, 303)
+    return restarting.lead_to(url_for("sessions.sign_in"), change)
 
 
 @blueprint.post("/setup/demo")
