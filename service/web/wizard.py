@@ -1,5 +1,6 @@
 """The four pages before the first account: clinic, who reaches it, first doctor, mail. Each can be skipped."""
 
+from datetime import time
 from typing import Any
 
 import wtforms
@@ -19,6 +20,14 @@ from service.web.settings_forms import FORMS, SettingsForm
 from service.web.setup_drafts import PAGES, Filled
 
 blueprint = Blueprint("wizard", __name__)
+USUAL_WEEK = {
+    "weekdays": [0, 1, 2, 3, 4],
+    "starts": time(8),
+    "ends": time(12),
+    "starts_2": time(13),
+    "ends_2": time(17),
+    "slot_minutes": 15,
+}
 NEVER_KEPT = ("csrf_token", "act", "setup_code", "password")
 
 
@@ -31,7 +40,7 @@ class DoctorForm(Form):
     weekdays = wtforms.SelectMultipleField(_("Days of the week"), coerce=int)
     starts = TimeField(_("From"), [required()])
     ends = TimeField(_("To"), [required()])
-    starts_2 = TimeField(_("And from"), [Optional()])
+    starts_2 = TimeField(_("After a break, from"), [Optional()])
     ends_2 = TimeField(_("To"), [Optional()])
     slot_minutes = wtforms.IntegerField(
         _("Minutes for a visit"), [NumberRange(5, 240, message=_("A visit takes 5 to 240 minutes."))]
@@ -103,7 +112,7 @@ def save(name: str) -> ResponseReturnValue:
 
 def _form(name: str, typed: Any) -> Form:
     if name == "doctor":
-        return DoctorForm(typed, data={"weekdays": [0, 1, 2, 3, 4], "slot_minutes": 15})
+        return DoctorForm(typed, data=USUAL_WEEK)
     form = FORMS[name].over(context.wiring().settings, typed)
     if name == "mail" and setup_drafts.mine().password:
         form.has_password = True
