@@ -81,7 +81,8 @@ def prepare(settings: Settings, answers: Answers, secrets_beside: Mapping[str, s
     path = (settings.file or settings.base / "config.toml").resolve()
     before = _content(path)
     wanted = {key: value for key, value in answers.items() if key not in settings.fixed}
-    text = _laid_over(_decoded(before or b"", path), wanted, path.name)
+    former = _decoded(before or b"", path)
+    text = _laid_over(former, wanted, path.name)
     found = parse(text, path)
     for key, value in wanted.items():
         if _value(found, key) != value:
@@ -89,9 +90,11 @@ def prepare(settings: Settings, answers: Answers, secrets_beside: Mapping[str, s
     changes = {key: [_value(settings, key), value] for key, value in wanted.items() if _value(settings, key) != value}
     beside = [(path.parent / name, content.encode()) for name, content in (secrets_beside or {}).items()]
     files = [File(file, _content(file), content, secret=True) for file, content in beside]
-    files.append(File(path, before, text.encode()))
+    files = [file for file in files if file.before != file.after]
+    if text != former:
+        files.append(File(path, before, text.encode()))
     _check_writable(files)
-    return Change(found, changes, [file for file in files if file.before != file.after])
+    return Change(found, changes, files)
 
 
 def _laid_over(text: str, answers: Answers, name: str) -> str:

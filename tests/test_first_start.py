@@ -7,12 +7,13 @@ import stat
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from tests.house import PASSWORD
 from tests.mail_server import MailServer, running
-from tests.process import Answer, Client, Service, configure, rows, run, serving, until
+from tests.process import Client, Service, configure, rows, run, serving, until
 
 CLINIC = {"name": 'Dr "Ö" & Söhne 🦷 """', "timezone": "Europe/Vienna", "country": "AT", "language": "de", "phone": ""}
 DOCTOR = {"name": "Dr Ada", "department": "Eyes", "email": "ada@clinic.example", "slot_minutes": "20"}
@@ -35,18 +36,6 @@ def said(folder: Path) -> dict[str, dict[str, object]]:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])
-
-
-def on_page(client: Client, path: str, text: str) -> Answer:
-    """The page once it says something: the service may be about to begin anew."""
-    found: list[Answer] = []
-
-    def look() -> bool:
-        found.append(client.get(path))
-        return text in found[-1].text
-
-    until(look, 20)
-    return found[-1]
 
 
 def test_all_pages_take_effect_together_and_the_service_begins_anew_by_itself(service: Service, tmp_path: Path) -> None:
@@ -177,6 +166,16 @@ def test_the_admin_changes_settings_later_and_it_is_on_record(service: Service, 
     assert admin.post("/settings/clinic", {**CLINIC, "name": "Practice at the Park"}).location == "/settings"
     assert "all was so already" in admin.get("/settings").text
     assert service.printed.count("Rounds is ready on") == 2
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.15, 0.4])
+def test_o5_a_signal_while_it_begins_anew_ends_it(service: Service, wait: float) -> None:
+    visitor = service.client()
+    assert visitor.post("/setup/clinic", CLINIC).status == 303
+    assert visitor.post("/setup", ADMIN).status == 303
+    Event().wait(wait)
+    assert service.stop() == 0
+    assert "Traceback" not in service.err.read_text(encoding="utf-8")
 
 
 def test_a_demo_clinic_is_wiped_after_a_backup_and_setup_comes_again(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """config.toml as the pages write it: comments stay, odd texts survive, and nothing is half written."""
 
+import os
 import stat
 import tomllib
 from pathlib import Path
@@ -28,7 +29,18 @@ def settings(file: Path) -> Settings:
 
 @pytest.mark.parametrize(
     "name",
-    ['Dr "Ö" \\ Söhne', '"""', "'''", "🦷 Zähne 🦷", "a\r\nb", "# no comment", "${HOME}", "\u2028", "[clinic]", "x = 1"],
+    [
+        'Dr "Ö" \\ Söhne',
+        '"""',
+        "'''",
+        "🦷 Zähne 🦷",
+        "a\r\nb",
+        "# no comment",
+        "${HOME}",
+        "\u2028",
+        "[clinic]",
+        "x = 1",
+    ],
 )
 def test_any_name_survives_and_all_else_stays(file: Path, name: str) -> None:
     change = prepare(settings(file), {"clinic.name": name})
@@ -94,14 +106,14 @@ def test_mode_stays_and_a_secret_is_for_its_owner_only(file: Path) -> None:
 
 def test_a_failure_takes_everything_back(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change = prepare(settings(file), {"clinic.name": "Park"}, {"email.password": "secret words"})
-    replace, turns = settings_file.os.replace, iter([True, False])
+    replace, turns = os.replace, iter([True, False])
 
     def fail(source: Path, target: Path) -> None:
         if not next(turns, True):
             raise OSError(28, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr(settings_file.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(SettingsError, match="No space left on device"):
         change.write()
     assert file.read_text(encoding="utf-8") == TEXT
