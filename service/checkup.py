@@ -16,7 +16,7 @@ from service.jobs import readiness
 from service.models import AuditEntry, Installation
 from service.notifications.channels import Channels
 from service.notifications.email import Email
-from service.notifications.message import DeliveryError, Letter, Unsure, message_id
+from service.notifications.message import Channel, DeliveryError, Letter, Unsure, message_id
 from service.notifications.sms import Sms
 from service.settings import Settings
 from service.wiring import Wiring
@@ -48,18 +48,22 @@ def send(channels: Channels, settings: Settings, to: str) -> tuple[bool, str]:
     def deliver() -> str:
         if name == "sms" and channels.sms is None:
             raise Trouble("SMS is off: set [sms] in config.toml, or name an e-mail address")
-        number = time_ns() // 1000
-        text = f"A test message of {settings.clinic.name}. Whoever reads this: messages arrive.\n"
-        identity = message_id(number, clock.now(), settings.clinic.public_url)
-        letter = Letter(number, to, f"Test message of {settings.clinic.name}", text, message_id=identity)
-        channel = channels.of(name)
-        try:
-            answer = channel.send(letter, lambda: None)
-        finally:
-            channel.close()
-        return f"taken by {channel.name}: {answer or 'written above'}"
+        return send_test(channels.of(name), settings, to)
 
     return _line(f"test message to {to}", deliver)
+
+
+def send_test(channel: Channel, settings: Settings, to: str) -> str:
+    """Send a test message by a channel; returns who took it, with the answer. Raises DeliveryError, Unsure."""
+    number = time_ns() // 1000
+    text = f"A test message of {settings.clinic.name}. Whoever reads this: messages arrive.\n"
+    identity = message_id(number, clock.now(), settings.clinic.public_url)
+    letter = Letter(number, to, f"Test message of {settings.clinic.name}", text, message_id=identity)
+    try:
+        answer = channel.send(letter, lambda: None)
+    finally:
+        channel.close()
+    return f"taken by {channel.name}: {answer or 'written above'}"
 
 
 def _line(title: str, check: Callable[[], str]) -> tuple[bool, str]:

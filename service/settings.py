@@ -198,7 +198,11 @@ class Logs(Section):
 
 
 class Settings(Section):
-    """Everything that config.toml may say; `base` is the folder that relative paths start from."""
+    """Everything that config.toml may say, and where it was said.
+
+    `base` is the folder that relative paths start from, `file` the settings file (there or not), and `fixed` are the
+    keys, such as `server.port`, that the environment or the command line says instead of the file.
+    """
 
     clinic: Clinic = Clinic()
     server: Server = Server()
@@ -215,6 +219,8 @@ class Settings(Section):
     privacy: Privacy = Privacy()
     logs: Logs = Logs()
     base: Path = Field(default=HOME, exclude=True)
+    file: Path | None = Field(default=None, exclude=True)
+    fixed: frozenset[str] = Field(default=frozenset(), exclude=True)
 
     @property
     def database_url(self) -> str:
@@ -270,29 +276,47 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     file = (path or HOME / "config.toml").absolute()
     if path is not None and not file.is_file():
         raise SettingsError(f"There is no settings file {file}.")
-    tables = _override(_read(file) if file.is_file() else {}, environ)
-    if "base" in tables:
-        raise SettingsError(f"{file.name}: base: unknown section.")
+    return parse(_read(file) if file.is_file() else "", file, environ)
+
+
+def again(settings: Settings) -> Settings:
+    """The settings as their file says by now. Raises SettingsError."""
+    file = settings.file
+    return settings if file is None else parse(_read(file) if file.is_file() else "", file)
+
+
+def parse(text: str, file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the text of a settings file, which need not be written yet. Raises SettingsError."""
     try:
-        settings = Settings(**tables, base=file.parent)
+        tables, fixed = _override(tomllib.loads(text), environ)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file.name} is not valid TOML: {error}.") from None
+    unknown = sorted(ABOUT_THE_FILE & set(tables))
+    if unknown:
+        raise SettingsError(f"{file.name}: {unknown[0]}: unknown section.")
+    try:
+        settings = Settings(**tables, base=file.parent, file=file, fixed=fixed)
     except ValidationError as error:
         raise SettingsError(f"{file.name}: {_first_mistake(error)}") from None
     return _only_what_works(settings, file.name)
 
 
-def _read(file: Path) -> dict[str, Any]:
+ABOUT_THE_FILE = frozenset({"base", "file", "fixed"})
+"""Fields of Settings that are no sections."""
+
+
+def _read(file: Path) -> str:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file.name} is not valid TOML: {error}.") from None
+        return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} cannot be read: {error}.") from None
 
 
-def _override(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Lay `ROUNDS_<SECTION>_<KEY>` over the tables; names of no known section are not ours."""
-    sections = {name for name in Settings.model_fields if name != "base"}
+def _override(tables: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Lay `ROUNDS_<SECTION>_<KEY>` over the tables, and say which keys that fixed; other names are not ours."""
+    sections = set(Settings.model_fields) - ABOUT_THE_FILE
     merged = {name: dict(table) if isinstance(table, dict) else table for name, table in tables.items()}
+    fixed = set()
     for variable, value in sorted(environ.items()):
         section, _, key = variable.removeprefix("ROUNDS_").lower().partition("_")
         if not variable.startswith("ROUNDS_") or section not in sections or not key or _is_secret(key):
@@ -300,7 +324,8 @@ def _override(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, A
         table = merged.setdefault(section, {})
         if isinstance(table, dict):
             table[key] = _value(section, key, value)
-    return merged
+            fixed.add(f"{section}.{key}")
+    return merged, frozenset(fixed)
 
 
 def _is_secret(key: str) -> bool:

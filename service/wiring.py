@@ -1,7 +1,7 @@
 """From settings to the parts that work together: engine, channels, tasks, job backend."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service import keys, message_texts
 from service.backups import restoring
@@ -12,6 +12,7 @@ from service.jobs.queue import JobQueue
 from service.jobs.tasks import Tasks
 from service.notifications import channels
 from service.notifications.channels import Channels
+from service.restart import Restart
 from service.settings import Settings
 
 
@@ -29,9 +30,11 @@ class Wiring:
     """What the setup page asks for unless it is opened on the same computer."""
     metrics_token: str = ""
     """What a monitor on another computer shows; empty: only this computer may ask."""
+    restart: Restart = field(default_factory=Restart)
+    """How pages ask the service to begin anew."""
 
 
-def connect(settings: Settings, kind: str) -> Wiring:
+def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wiring:
     """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError, DatabaseError."""
     message_texts.use(settings.message_templates, message_rules.variables())
     database = Database(
@@ -51,6 +54,7 @@ def connect(settings: Settings, kind: str) -> Wiring:
         secret_key=keys.secret_key(settings),
         setup_code=secrets.token_hex(4),
         metrics_token=keys.secret("ROUNDS_METRICS_TOKEN"),
+        restart=restart or Restart(),
     )
 
 

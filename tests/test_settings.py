@@ -183,7 +183,7 @@ def test_settings_cannot_be_changed_while_running(file: Path) -> None:
 
 
 def test_the_file_we_hand_out_says_exactly_the_defaults() -> None:
-    assert load(ROOT / "config.toml", {}) == Settings(base=ROOT)
+    assert load(ROOT / "config.toml", {}) == Settings(base=ROOT, file=ROOT / "config.toml")
 
 
 def test_the_file_we_hand_out_names_every_key_with_a_comment() -> None:

@@ -23,9 +23,8 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     from service import server
 
     clicked = desktop.double_clicked()
-    where = (host or settings.server.host, settings.server.port if port is None else port)
     try:
-        ended = server.serve(settings, *where, when_ready=desktop.show if clicked else None)
+        ended = server.serve(settings, host, port, when_ready=desktop.show if clicked else None)
     except AlreadyRunning as other:
         if not clicked:
             raise

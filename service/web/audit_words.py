@@ -113,6 +113,7 @@ def _known() -> dict[str, str]:
         "import.patients": _("imported patients"),
         "import.doctors": _("imported doctors"),
         "import.visits": _("imported visits"),
+        "settings.change": _("changed settings of the clinic"),
         "job.run": _("ran a job"),
         "audit.download": _("downloaded the audit"),
         "backup.restore": _("put a backup in place"),

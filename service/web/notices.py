@@ -95,6 +95,8 @@ def sentences() -> dict[str, str]:
         "messages_paused": _("Nothing is sent now. Messages wait, and nobody is told until you let them go on."),
         "messages_resumed": _("Messages go on: those that waited are being sent."),
         "messages_released": _("The messages that waited are being sent; new ones wait again."),
+        "settings_saved": _("Rounds has begun anew with what config.toml says now."),
+        "settings_unchanged": _("Nothing was changed: all was so already."),
         "refreshed": _("The figures were counted anew."),
     }
 
