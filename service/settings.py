@@ -260,7 +260,8 @@ class Settings(Section):
 
     def command(self, words: str) -> str:
         """A command for this clinic as somebody types it, for example `rounds restore FILE`."""
-        return f"{PROGRAM} {words}" + ("" if self.base == HOME else f' --config "{self.base / "config.toml"}"')
+        by_default = self.file in (None, HOME / "config.toml") and self.base == HOME
+        return f"{PROGRAM} {words}" + ("" if by_default else f' --config "{self.file or self.base / "config.toml"}"')
 
     @property
     def imports(self) -> Path:
