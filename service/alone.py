@@ -1,6 +1,6 @@
 """One service a SQLite database: a second one, or a restore, is told where the first one runs."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -29,3 +29,24 @@ def only_one(settings: Settings) -> AbstractContextManager[object]:
         raise DatabaseError(f"Rounds is already running on {address} with this database.") from None
     except OSError as error:
         raise DatabaseError(f"The folder {file.parent} cannot be written: {error.strerror}.") from None
+
+
+class Claim:
+    """Being the only one, over all rounds of a service: while it begins anew nobody else gets in between."""
+
+    def __init__(self) -> None:
+        self._held = ExitStack()
+        self._url = ""
+
+    def hold(self, settings: Settings) -> None:
+        """Claim this database, and no other any more. Raises DatabaseError."""
+        if settings.database_url == self._url:
+            return
+        self.release()
+        self._held.enter_context(only_one(settings))
+        self._url = settings.database_url
+
+    def release(self) -> None:
+        """Let others in."""
+        self._held.close()
+        self._url = ""

@@ -10,17 +10,18 @@ from dataclasses import replace
 from functools import partial
 from socket import socket
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from types import FrameType
 from typing import Any
 
 import click
 import structlog
+from sqlalchemy.exc import DBAPIError
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
-from service.alone import only_one
+from service.alone import Claim
 from service.app import LARGEST_BODY, create_app
 from service.backups import upgrading
 from service.database import DatabaseError
@@ -35,8 +36,11 @@ from service.wiring import Wiring, connect
 log = structlog.get_logger()
 DOWNLOADS_GET_SECONDS = 6.0
 EXPORTS_GET_SECONDS = 8.0
-ANSWERS_GET_SECONDS = 5.0
 """From the signal on; waitress has used up to five of them for requests under way."""
+ANSWERS_GET_SECONDS = 5.0
+"""Before a restart."""
+TRIES = 30
+"""How often a service that was running tries to begin anew, a second apart, when the database is held or full."""
 
 
 class Stopping:
@@ -73,23 +77,30 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
 
     `host` and `port` win over the settings. Raises SettingsError, DatabaseError.
     """
-    stopping, restart, listening = Stopping(), Restart(), Listening()
+    stopping, restart, listening, claim = Stopping(), Restart(), Listening(), Claim()
     stopping.install()
-    all_ended = True
+    all_ended, failures = True, 0
     try:
         while stopping.at is None:
             anew = partial(_anew, settings, listening, restart, host, port)
             try:
-                ended, upcoming = _round(_with_fixed(settings, host, port), listening, stopping, restart, anew)
-            except (SettingsError, DatabaseError) as error:
-                if not restart.take_back(str(error)):
+                fixed = _with_fixed(settings, host, port)
+                ended, settings = _round(fixed, listening, claim, stopping, restart, anew)
+            except (SettingsError, DatabaseError, DBAPIError, OSError) as error:
+                if isinstance(error, SettingsError) and restart.take_back(str(error)):
+                    log.warning("the new settings cannot be served: the former ones are back", why=str(error))
+                    settings = again(settings)
+                elif restart.is_asked and failures < TRIES:  # it was running: what is in the way may pass
+                    log.warning("cannot begin anew yet", why=type(error).__name__)
+                    failures += 1
+                    sleep(1)
+                else:
                     raise
-                log.warning("the new settings cannot be served: the former ones are back", why=str(error))
-                settings = again(settings)
-                continue
-            settings, all_ended = upcoming, ended and all_ended
+            else:
+                all_ended, failures = ended and all_ended, 0
     finally:
         listening.close()
+        claim.release()
     log.info("stopped", all_ended=all_ended)
     return all_ended
 
@@ -117,7 +128,12 @@ def _anew(settings: Settings, listening: Listening, restart: Restart, host: str 
 
 
 def _round(
-    settings: Settings, listening: Listening, stopping: Stopping, restart: Restart, anew: Callable[[], Settings]
+    settings: Settings,
+    listening: Listening,
+    claim: Claim,
+    stopping: Stopping,
+    restart: Restart,
+    anew: Callable[[], Settings],
 ) -> tuple[bool, Settings]:
     """Serve until a signal comes or a page asks for a restart.
 
@@ -127,7 +143,8 @@ def _round(
     stopping.is_awaited = False
     _check_exports(settings)
     wiring = connect(settings, "serve", restart)
-    with only_one(settings), closing(wiring.database):
+    with closing(wiring.database):
+        claim.hold(settings)
         upgrading.migrate(wiring.database, settings)
         wiring.database.analyse()
         wiring.tasks.exports.close_folder()
