@@ -68,6 +68,8 @@ def test_all_pages_take_effect_together_and_the_service_begins_anew_by_itself(se
     assert "# on the door" in text
     assert rows(tmp_path, "SELECT name, role FROM users ORDER BY id") == [("Ines", "admin"), ("Dr Ada", "doctor")]
     assert rows(tmp_path, "SELECT weekday, slot_minutes FROM doctor_hours") == [(0, 20)] * 2
+    until(lambda: "To: ada@clinic.example" in service.printed)
+    assert "Our clinic" not in service.printed  # the invitation waited for the clinic's name
     assert visitor.get("/setup").status == visitor.get("/setup/clinic").status == 404
     admin = service.client(ADMIN["email"])
     assert admin.get("/").location == "/dashboard"
