@@ -185,6 +185,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "jobs.index": frozenset({A}),
     "jobs.run_now": frozenset({A}),
     "system.show": frozenset({A}),
+    "system.confirm_clock": frozenset({A}),
     "system.problem": frozenset({A}),
     "system.show_demo": frozenset({A}),
     "system.wipe_demo": frozenset({A}),

@@ -176,6 +176,7 @@ def _shared() -> dict[str, Any]:
     return {
         "actor": visitor,
         "clinic": wiring.settings.clinic,
+        "command": wiring.settings.command,
         "csrf_token": generate_csrf,
         "static": assets.static_url,
         "icon": assets.icon,

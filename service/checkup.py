@@ -11,6 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from service import clock, database
 from service.database import DatabaseError
+from service.domain import installation
+from service.jobs import readiness
 from service.models import AuditEntry, Installation
 from service.notifications.channels import Channels
 from service.notifications.email import Email
@@ -28,7 +30,7 @@ def of_all(wiring: Wiring) -> Iterator[tuple[bool, str]]:
     """Each part in turn: whether it is well, and a line about it."""
     settings, channels = wiring.settings, wiring.channels
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("settings", lambda: f"read; links begin with {settings.clinic.public_url}"),
+        ("settings", lambda: _settings(wiring)),
         ("database", lambda: _database(wiring)),
         ("folders", lambda: _folders(settings)),
         ("clock", lambda: _clock(wiring)),
@@ -75,6 +77,16 @@ def _line(title: str, check: Callable[[], str]) -> tuple[bool, str]:
         return False, f"{title}: {error.filename or 'the system'}: {error.strerror or error}"
 
 
+def _settings(wiring: Wiring) -> str:
+    """What may be meant so is said, and is no failure."""
+    served_at = None
+    if _revision(wiring) == database.newest_revision():
+        with wiring.database.reading() as session:
+            served_at = installation.served_at(session)
+    wrong = readiness.wrong_links(wiring.settings, served_at)
+    return f"read; links {wrong or f'begin with {wiring.settings.clinic.public_url}'}"
+
+
 def _database(wiring: Wiring) -> str:
     kind, present, newest = wiring.database.engine.dialect.name, _revision(wiring), database.newest_revision()
     if present is None:
@@ -106,7 +118,12 @@ def _clock(wiring: Wiring) -> str:
     now = clock.now()
     if _revision(wiring) == database.newest_revision():
         with wiring.database.reading() as session:
-            latest = session.scalar(select(func.max(AuditEntry.at)))
+            latest, doubt = session.scalar(select(func.max(AuditEntry.at))), installation.clock_in_doubt(session)
+        if doubt is not None:
+            raise Trouble(
+                f"it shows {_wall(wiring, now)}, but Rounds ran last at {_wall(wiring, doubt)}, so nothing is sent by "
+                "itself: set it right, or say on the page System that it is right"
+            )
         if latest is not None and latest > now:
             raise Trouble(
                 f"it shows {_wall(wiring, now)}, but something was done at {_wall(wiring, latest)}: set it right"

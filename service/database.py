@@ -97,6 +97,10 @@ class Database:
 def _server_engine(url: str, pool_size: int) -> Engine:
     try:
         return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+    except ModuleNotFoundError:
+        raise DatabaseError(
+            "This program only knows SQLite: set [database] url to sqlite:///rounds.db, or start Rounds from source."
+        ) from None
     except (ValueError, ArgumentError):
         raise DatabaseError("[database] url is not an address like postgresql+psycopg://user@host/name.") from None
 
@@ -287,7 +291,10 @@ def explain(error: DBAPIError) -> str:
         (r"locked|busy", "Another program holds the database: close it, then try again."),
         (r"full", "The disk is full: free some space, then try again."),
         (r"readonly|read-only", "The database may not be written: check who owns its file and folder."),
-        (r"unable to open", "The database file cannot be opened or made: check that its folder exists and is ours."),
+        (
+            r"unable to open",
+            "The database file cannot be opened or made: check that its folder exists, and who owns them.",
+        ),
         (r"malformed|not a database", "The database file is damaged: put the newest backup in its place."),
         (r"I/O error", "The disk reports an error: check it, then try again."),
         (r"connect|server closed|terminat", "The database server does not answer: check that it runs."),

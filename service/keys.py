@@ -3,7 +3,6 @@
 import os
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from service.settings import Settings, SettingsError
@@ -68,7 +67,10 @@ def _make_key(file: Path) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     try:
-        with suppress(FileExistsError):
-            os.link(made, file)
+        os.link(made, file)
+    except FileExistsError:
+        pass
+    except OSError:  # a stick has no links: there the last one wins, and services are kept apart by their lock
+        os.replace(made, file)
     finally:
-        made.unlink()
+        made.unlink(missing_ok=True)

@@ -55,9 +55,15 @@ class Stopping:
         """Closed with the signal, so that a new request is refused at once instead of waiting in vain."""
 
     def install(self) -> None:
-        """SIGTERM and Ctrl-C leave waitress's loop, which then lets running requests finish."""
+        """SIGTERM and Ctrl-C leave waitress's loop, which then lets running requests finish; so do their kin:
+        Ctrl-Break on Windows, and a terminal that is closed unless `nohup` says not to mind.
+        """
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
+        for name in ("SIGBREAK", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._stop)
 
     def left(self) -> float:
         """Seconds until exports are cut off."""
@@ -72,10 +78,16 @@ class Stopping:
                 raise SystemExit(0)
 
 
-def serve(settings: Settings, host: str | None = None, port: int | None = None) -> bool:
+def serve(
+    settings: Settings,
+    host: str | None = None,
+    port: int | None = None,
+    when_ready: Callable[[str], object] | None = None,
+) -> bool:
     """Run until told to stop, in as many rounds as pages ask for; False when a thread would not end in time.
 
-    `host` and `port` win over the settings. Raises SettingsError, DatabaseError.
+    `host` and `port` win over the settings; `when_ready` is handed the address, once.
+    Raises SettingsError, DatabaseError, AlreadyRunning.
     """
     stopping, restart, listening, claim = Stopping(), Restart(), Listening(), Claim()
     stopping.install()
@@ -85,7 +97,7 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
             anew = partial(_anew, settings, listening, restart, host, port)
             try:
                 fixed = _with_fixed(settings, host, port)
-                ended, settings = _round(fixed, listening, claim, stopping, restart, anew)
+                ended, settings = _round(fixed, listening, claim, stopping, restart, anew, when_ready)
             except (SettingsError, DatabaseError, DBAPIError, OSError) as error:
                 if isinstance(error, SettingsError) and restart.take_back(str(error)):
                     log.warning("the new settings cannot be served: the former ones are back", why=str(error))
@@ -97,7 +109,7 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
                 else:
                     raise
             else:
-                all_ended, failures = ended and all_ended, 0
+                all_ended, failures, when_ready = ended and all_ended, 0, None
     finally:
         listening.close()
         claim.release()
@@ -134,6 +146,7 @@ def _round(
     stopping: Stopping,
     restart: Restart,
     anew: Callable[[], Settings],
+    when_ready: Callable[[str], object] | None,
 ) -> tuple[bool, Settings]:
     """Serve until a signal comes or a page asks for a restart.
 
@@ -168,8 +181,11 @@ def _round(
                     f"No user exists yet: open {url}/setup (setup code from another computer: {wiring.setup_code})"
                 )
             gc.freeze()  # what is loaded by now stays: collecting it again and again would stall pages
+            click.echo(f"Everything is kept in {settings.base}")
             click.echo(f"Rounds is ready on {url}")
             sys.stdout.flush()
+            if when_ready is not None:
+                when_ready(url)
             restart.done()
             _answer(server, sockets, listeners, restart, closed)
             upcoming = anew()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from email.utils import parseaddr
@@ -11,7 +12,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+FROZEN: bool = getattr(sys, "frozen", False)
+"""Whether this is the one executable (packaging/rounds.spec) and not run.py."""
 ROOT = Path(__file__).resolve().parent.parent
+"""Where the program's own files lie, static/ and service/; the executable unpacks them into a new folder each time."""
+HOME = Path(sys.executable).resolve().parent if FROZEN else ROOT
+"""The clinic's folder unless --config names another: beside the executable, or beside run.py."""
+PROGRAM = "rounds" if FROZEN else "python run.py"
+"""How a command begins; Settings.command() makes a whole one."""
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -210,7 +218,7 @@ class Settings(Section):
     security: Security = Security()
     privacy: Privacy = Privacy()
     logs: Logs = Logs()
-    base: Path = Field(default=ROOT, exclude=True)
+    base: Path = Field(default=HOME, exclude=True)
     file: Path | None = Field(default=None, exclude=True)
     fixed: frozenset[str] = Field(default=frozenset(), exclude=True)
 
@@ -250,6 +258,10 @@ class Settings(Section):
         """Where each backup is copied to as well: a stick, a share."""
         return self.base / self.backup.second_folder if self.backup.second_folder else None
 
+    def command(self, words: str) -> str:
+        """A command for this clinic as somebody types it, for example `rounds restore FILE`."""
+        return f"{PROGRAM} {words}" + ("" if self.base == HOME else f' --config "{self.base / "config.toml"}"')
+
     @property
     def imports(self) -> Path:
         """The folder in which uploaded files rest until they are imported."""
@@ -257,11 +269,11 @@ class Settings(Section):
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read settings from `path` (default: config.toml beside run.py, which alone may be missing).
+    """Read settings from `path` (default: config.toml in HOME, which alone may be missing).
 
     Environment variables `ROUNDS_<SECTION>_<KEY>` win over the file. Raises SettingsError.
     """
-    file = (path or ROOT / "config.toml").absolute()
+    file = (path or HOME / "config.toml").absolute()
     if path is not None and not file.is_file():
         raise SettingsError(f"There is no settings file {file}.")
     return parse(_read(file) if file.is_file() else "", file, environ)

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from service import keys, message_texts
-from service.backups import shelf
+from service.backups import restoring
 from service.database import Database, DatabaseError, check
 from service.domain import message_rules
 from service.jobs.local_backend import LocalBackend
@@ -59,11 +59,12 @@ def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wi
 
 
 def _check(database: Database, settings: Settings) -> None:
-    """Raises DatabaseError for a database that cannot be used; where it is damaged, with the newest backup's name."""
+    """Raises DatabaseError for a database that cannot be used; where it is damaged, with the newest good backup."""
     try:
         check(database)
     except DatabaseError as error:
-        backups = shelf.kept(settings.backups)
-        if "damaged" not in str(error) or not backups:
+        good = restoring.newest_good(settings) if "damaged" in str(error) else None
+        if good is None:
             raise
-        raise DatabaseError(f"{error} The newest backup: restore {backups[0].file}") from None
+        command = settings.command(f'restore "{good}"')
+        raise DatabaseError(f"{error} The newest backup is put back by: {command}") from None

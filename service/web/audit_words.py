@@ -65,6 +65,7 @@ def _known() -> dict[str, str]:
         "message.send_again": _("sent a message again"),
         "message.phone": _("told the patient by telephone"),
         "message.unphone": _("took back that the patient was told by telephone"),
+        "clock.confirm": _("said that the clock is right"),
         "messages.pause": _("paused all messages"),
         "messages.resume": _("let messages go on"),
         "messages.release": _("let the messages that waited go"),

@@ -13,8 +13,9 @@ from service.domain.errors import Invalid, NotFound
 from service.jobs import demo_wiping, last_backup, readiness, system, unfinished
 from service.jobs.health import Check
 from service.translation import gettext as _
-from service.web import audit_words
+from service.web import audit_words, notices
 from service.web.forms import Form, required
+from service.web.messages import sending
 
 blueprint = Blueprint("system", __name__)
 
@@ -35,6 +36,7 @@ def show() -> ResponseReturnValue:
         trouble=context.wiring().restart.trouble,
         system=system.describe(context.reading(), settings),
         size=last_backup.size,
+        sending=sending(),
         backup_on=bool(settings.backup.folder),
         folder=settings.backups,
         kinds={
@@ -44,6 +46,15 @@ def show() -> ResponseReturnValue:
             "before-wipe": _("before the demo clinic was wiped"),
         },
     )
+
+
+@blueprint.post("/system/clock")
+def confirm_clock() -> ResponseReturnValue:
+    """The clock was in doubt, and is right."""
+    with context.transaction() as session:
+        installation.confirm_clock(session, context.actor())
+    notices.say("clock_confirmed")
+    return redirect(url_for("system.show"), 303)
 
 
 @blueprint.get("/system/problem.txt")

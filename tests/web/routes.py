@@ -486,6 +486,7 @@ ROUTES: dict[str, Expected] = {
     ),
     "jobs.index": Expected("/jobs", ADMIN, GET),
     "system.show": Expected("/system", ADMIN, GET),
+    "system.confirm_clock": Expected("/system/clock", ADMIN, {"POST": 303}),
     "system.problem": Expected("/system/problem.txt", ADMIN, GET),
     "system.show_demo": Expected("/system/demo", ADMIN, {"GET": 404}),  # this is no demo clinic
     "system.wipe_demo": Expected("/system/demo", ADMIN, {"POST": 409}, {"sure": "y"}),
