@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -18,9 +18,9 @@ import click
 import structlog
 from sqlalchemy.exc import DBAPIError
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
+from service import answering
 from service.alone import Claim
 from service.app import LARGEST_BODY, create_app
 from service.backups import upgrading
@@ -37,8 +37,6 @@ log = structlog.get_logger()
 DOWNLOADS_GET_SECONDS = 6.0
 EXPORTS_GET_SECONDS = 8.0
 """From the signal on; waitress has used up to five of them for requests under way."""
-ANSWERS_GET_SECONDS = 5.0
-"""Before a restart."""
 TRIES = 30
 """How often a service that was running tries to begin anew, a second apart, when the database is held or full."""
 
@@ -167,7 +165,7 @@ def _round(
         listeners = [one for one in sockets.values() if one.accepting]
         stopping.listeners = [*listening.sockets, *(one.socket for one in listeners)]
         closed = Event()
-        restart.let_nobody_in = partial(_let_nobody_in, listeners, closed)
+        restart.let_nobody_in = partial(answering.let_nobody_in, listeners, closed)
         url = _address(settings.server.host, listening.port)
         with wiring.database.transaction() as session:
             installation.note_served_at(session, url)
@@ -187,14 +185,14 @@ def _round(
             if when_ready is not None:
                 when_ready(url)
             restart.done()
-            _answer(server, sockets, listeners, restart, closed)
+            answering.answer(server, sockets, listeners, restart, closed)
             upcoming = anew()
         except SystemExit:
             pass
         finally:
             stopping.is_awaited = True
-            _forget(sockets, listeners)
-            _finish_downloads(sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
+            answering.forget(sockets, listeners)
+            answering.finish_downloads(sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
             with suppress(OSError):
                 server.close()
             wasyncore.close_all(sockets, ignore_all=True)
@@ -209,52 +207,6 @@ def _at_port(wiring: Wiring, port: int) -> Wiring:
     settings = wiring.settings
     server = settings.server.model_copy(update={"port": port})
     return replace(wiring, settings=settings.model_copy(update={"server": server}))
-
-
-def _let_nobody_in(listeners: Sequence[Any], closed: Event) -> None:
-    """Wake the server's loop up and wait until it is closed to newcomers: they knock at sockets that stay open."""
-    for one in listeners:
-        one.pull_trigger()
-    closed.wait(ANSWERS_GET_SECONDS)
-
-
-def _forget(sockets: dict[int, Any], listeners: Sequence[Any]) -> None:
-    """Take the listeners out of the server's loop."""
-    for number in [number for number, one in sockets.items() if one in listeners]:
-        del sockets[number]
-
-
-def _answer(server: Any, sockets: dict[int, Any], listeners: Sequence[Any], restart: Restart, closed: Event) -> None:
-    """Answer until the signal, or until a restart is asked for and what came before it has its answers."""
-    try:
-        while not restart.is_asked:
-            wasyncore.loop(timeout=1, use_poll=True, map=sockets, count=1)
-        _forget(sockets, listeners)
-        for one in listeners:
-            one.socket.close()  # the server's copy: somebody else may want the port once the other is closed too
-        _still_answering(sockets)
-        closed.set()
-        deadline = monotonic() + ANSWERS_GET_SECONDS
-        while monotonic() < deadline and _still_answering(sockets):
-            wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
-    finally:
-        server.task_dispatcher.shutdown()
-
-
-def _still_answering(sockets: dict[int, Any]) -> bool:
-    """Whether anybody waits for an answer; nothing new is read, and who has theirs comes back by another connection."""
-    answering = False
-    for one in [one for one in sockets.values() if isinstance(one, HTTPChannel)]:
-        setattr(one, "readable", _not_any_more)  # noqa: B010 - mypy would have no method replaced
-        if one.requests or one.total_outbufs_len:
-            answering = True
-        else:
-            one.handle_close()
-    return answering
-
-
-def _not_any_more() -> bool:
-    return False
 
 
 def _wipe_demo(wiring: Wiring, restart: Restart) -> None:
@@ -298,13 +250,6 @@ def _server(wiring: Wiring, listening: Listening, sockets: dict[int, Any]) -> An
         ident=None,
         **proxy,
     )
-
-
-def _finish_downloads(sockets: dict[int, Any], seconds: float) -> None:
-    """Go on sending what is already on its way: waitress's own loop ends at once with the signal."""
-    deadline = monotonic() + seconds
-    while monotonic() < deadline and any(getattr(one, "total_outbufs_len", 0) for one in sockets.values()):
-        wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
 
 
 def _address(host: str, port: int) -> str:
