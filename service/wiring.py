@@ -55,7 +55,7 @@ def connect(settings: Settings, kind: str) -> Wiring:
 
 
 def _check(database: Database, settings: Settings) -> None:
-    """Raises DatabaseError for a database that cannot be used; where it is damaged, with the newest good backup's name."""
+    """Raises DatabaseError for a database that cannot be used; where it is damaged, the newest good backup is named."""
     try:
         check(database)
     except DatabaseError as error:
