@@ -7,6 +7,7 @@ from service import keys, message_texts
 from service.backups import shelf
 from service.database import Database, DatabaseError, check
 from service.domain import message_rules
+from service.jobs.failing import Flag
 from service.jobs.local_backend import LocalBackend
 from service.jobs.queue import JobQueue
 from service.jobs.tasks import Tasks
@@ -31,8 +32,11 @@ class Wiring:
     """What a monitor on another computer shows; empty: only this computer may ask."""
 
 
-def connect(settings: Settings, kind: str) -> Wiring:
-    """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError, DatabaseError."""
+def connect(settings: Settings, kind: str, stopping: Flag | None = None) -> Wiring:
+    """Wire up a process of a kind (`serve`, `command`, `worker`); nothing is started yet.
+
+    Raises SettingsError, DatabaseError.
+    """
     message_texts.use(settings.message_templates, message_rules.variables())
     database = Database(
         settings.database_url,
@@ -41,17 +45,25 @@ def connect(settings: Settings, kind: str) -> Wiring:
     )
     _check(database, settings)
     chosen = channels.choose(settings)
-    tasks = Tasks(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}")
+    tasks = Tasks(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}", stopping=stopping)
     return Wiring(
         settings=settings,
         database=database,
         channels=chosen,
         tasks=tasks,
-        queue=LocalBackend(tasks, settings),
+        queue=_queue(tasks, settings),
         secret_key=keys.secret_key(settings),
         setup_code=secrets.token_hex(4),
         metrics_token=keys.secret("ROUNDS_METRICS_TOKEN"),
     )
+
+
+def _queue(tasks: Tasks, settings: Settings) -> JobQueue:
+    if settings.jobs.backend == "local":
+        return LocalBackend(tasks, settings)
+    from service.jobs.celery_backend import CeleryBackend  # imported here: a clinic of one process pays nothing for it
+
+    return CeleryBackend(settings)
 
 
 def _check(database: Database, settings: Settings) -> None:

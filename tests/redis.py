@@ -21,6 +21,7 @@ from redis import Redis as Connection
 from redis.exceptions import RedisError
 
 DATABASES = 16
+PASSWORD = "a-password-for-no-log"
 
 
 class NotFound(Exception):
@@ -87,7 +88,7 @@ def alone() -> Iterator[Redis]:
         raise NotFound("no redis-server on the search path, and no ROUNDS_TEST_REDIS_URL")
     folder = Path(tempfile.mkdtemp(prefix="rounds-redis-"))
     port = free_port()
-    server = Redis(f"redis://127.0.0.1:{port}", _start(port, folder), folder)
+    server = Redis(f"redis://:{PASSWORD}@127.0.0.1:{port}", _start(port, folder), folder)
     try:
         yield server
     finally:
@@ -103,12 +104,14 @@ def free_port() -> int:
 
 
 def _start(port: int, folder: Path) -> "subprocess.Popen[bytes]":
-    options = ("--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "no")
-    process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--requirepass", PASSWORD, "--dir", str(folder)]
+    nothing_kept = ["--save", "", "--appendonly", "no"]
+    line = ["redis-server", *options, *nothing_kept]
+    process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = monotonic() + 20
     while True:
         with suppress(RedisError):
-            if connect(f"redis://127.0.0.1:{port}").ping():
+            if connect(f"redis://:{PASSWORD}@127.0.0.1:{port}").ping():
                 return process
         assert process.poll() is None, "it did not start"
         assert monotonic() < deadline, "it did not answer in time"

@@ -37,7 +37,7 @@ from service.domain.reminders import Tally
 from service.jobs import day_sheet_files, schedule
 from service.jobs.delivery import Delivery
 from service.jobs.export_tasks import ExportTasks
-from service.jobs.failing import Stopped, Unfinished, why
+from service.jobs.failing import Flag, Stopped, Unfinished, why
 from service.jobs.queue import JobQueue
 from service.models import Message
 from service.notifications.channels import Channels
@@ -48,11 +48,13 @@ RENEW_AFTER = 15.0
 
 
 class Tasks:
-    """All background work of one process; `owner` is its name in leases."""
+    """All background work of one process; `owner` is its name in leases, `stopping` asks it to put work back."""
 
-    def __init__(self, db: Database, settings: Settings, channels: Channels, owner: str) -> None:
+    def __init__(
+        self, db: Database, settings: Settings, channels: Channels, owner: str, stopping: Flag | None = None
+    ) -> None:
         self.owner = owner
-        self.stopping = Event()
+        self.stopping = stopping or Event()
         self.exports = ExportTasks(db, settings, owner, self.stopping)
         self._db = db
         self._settings = settings
