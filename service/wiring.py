@@ -7,7 +7,6 @@ from service import keys, message_texts
 from service.backups import shelf
 from service.database import Database, DatabaseError, check
 from service.domain import message_rules
-from service.jobs.failing import Flag
 from service.jobs.local_backend import LocalBackend
 from service.jobs.queue import JobQueue
 from service.jobs.tasks import Tasks
@@ -32,11 +31,8 @@ class Wiring:
     """What a monitor on another computer shows; empty: only this computer may ask."""
 
 
-def connect(settings: Settings, kind: str, stopping: Flag | None = None) -> Wiring:
-    """Wire up a process of a kind (`serve`, `command`, `worker`); nothing is started yet.
-
-    Raises SettingsError, DatabaseError.
-    """
+def connect(settings: Settings, kind: str) -> Wiring:
+    """Wire up a process of a kind (`serve`, `command`, `worker`), unstarted. Raises SettingsError, DatabaseError."""
     message_texts.use(settings.message_templates, message_rules.variables())
     database = Database(
         settings.database_url,
@@ -45,7 +41,7 @@ def connect(settings: Settings, kind: str, stopping: Flag | None = None) -> Wiri
     )
     _check(database, settings)
     chosen = channels.choose(settings)
-    tasks = Tasks(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}", stopping=stopping)
+    tasks = Tasks(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}")
     return Wiring(
         settings=settings,
         database=database,

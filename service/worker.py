@@ -7,9 +7,8 @@ done, and whether it is done already, the same functions decide as in a clinic o
 import os
 import sys
 from functools import cache
-from mmap import mmap
 from pathlib import Path
-from threading import Lock, Timer
+from threading import Timer
 from typing import Any
 
 import structlog
@@ -27,21 +26,6 @@ EXPORTS_GET_SECONDS = 5.0
 """From the signal on; then what is not done is put back, for another worker or the next start."""
 
 
-class StopFlag:
-    """Set by the process that gets the signal, seen by those it has forked."""
-
-    def __init__(self) -> None:
-        self._byte = mmap(-1, 1)  # no lock: a process that is killed cannot leave it locked
-
-    def is_set(self) -> bool:
-        """Whether work is to put itself back."""
-        return self._byte[0] == 1
-
-    def set(self) -> None:
-        """Ask all work of this worker to put itself back."""
-        self._byte[0] = 1
-
-
 def _settings() -> Settings:
     named = os.environ.get("ROUNDS_CONFIG")
     try:
@@ -54,20 +38,13 @@ def _settings() -> Settings:
 
 
 settings = _settings()
-stopping = StopFlag()
 app: Celery = application(settings, patience=BROKER_PATIENCE)
-_connecting = Lock()
 
 
 @cache
-def _connected() -> Wiring:
-    return connect(settings, "worker", stopping)
-
-
 def parts() -> Wiring:
-    """What this process is made of; made at its first task, never before a fork."""
-    with _connecting:
-        return _connected()
+    """What a worker is made of; beat needs none of it. Raises SettingsError, DatabaseError."""
+    return connect(settings, "worker")
 
 
 @app.task(name="rounds.tick")
@@ -108,14 +85,10 @@ def _set_up_logs(**_more: Any) -> None:
 
 @signals.worker_init.connect
 def _check(**_more: Any) -> None:
-    """End with one sentence where the database cannot be worked with; nothing stays open for a fork."""
+    """Before anything is done: end with one sentence where the database cannot be worked with."""
     try:
-        wiring = connect(settings, "worker", stopping)
-        try:
-            if database.present_revision(wiring.database) != database.newest_revision():
-                raise DatabaseError("The database is of another version: start the web process, or run.py migrate.")
-        finally:
-            wiring.database.close()
+        if database.present_revision(parts().database) != database.newest_revision():
+            raise DatabaseError("The database is of another version: start the web process, or run.py migrate.")
     except (SettingsError, DatabaseError) as error:
         sys.exit(f"Error: {error}")
 
@@ -142,6 +115,6 @@ def _catch_up() -> None:
 @signals.worker_shutting_down.connect
 def _stop(**_more: Any) -> None:
     """Let short work end, then ask the rest to put itself back."""
-    timer = Timer(EXPORTS_GET_SECONDS, stopping.set)
+    timer = Timer(EXPORTS_GET_SECONDS, parts().tasks.stopping.set)
     timer.daemon = True
     timer.start()

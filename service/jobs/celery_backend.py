@@ -22,7 +22,7 @@ JOBS, POST, EXPORTS, CLINIC = "jobs", "post", "exports", "clinic"
 QUEUES = (JOBS, POST, EXPORTS, CLINIC)
 """A worker takes from all of them, or from those named with -Q: so nothing need wait behind a long export."""
 SPARE = 4
-"""Processes of a worker beside those for patients' exports: two jobs, the post, an export of the whole clinic."""
+"""Threads of a worker beside those for patients' exports: two jobs, the post, an export of the whole clinic."""
 
 
 def application(settings: Settings, *, patience: float) -> Celery:
@@ -35,7 +35,6 @@ def application(settings: Settings, *, patience: float) -> Celery:
         accept_content=["json"],
         task_ignore_result=True,
         task_acks_late=True,
-        task_reject_on_worker_lost=True,
         task_default_queue=JOBS,
         task_queues=[Queue(name, exchange, routing_key=name) for name in QUEUES],
         task_publish_retry_policy=again,
@@ -47,6 +46,7 @@ def application(settings: Settings, *, patience: float) -> Celery:
         },
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        worker_pool="threads",  # one process of 100 MB; forked ones take 60 MB each
         worker_prefetch_multiplier=1,
         worker_concurrency=settings.jobs.export_workers + SPARE,
         worker_enable_remote_control=False,  # whoever reaches the broker need not command the workers

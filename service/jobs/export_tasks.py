@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Event
 from time import monotonic
 
 import structlog
@@ -14,7 +15,7 @@ from service.database import Database
 from service.domain import export_files, export_ledger
 from service.domain.export_ledger import Claim
 from service.jobs import leases
-from service.jobs.failing import Flag, Stopped, why
+from service.jobs.failing import Stopped, why
 from service.settings import Settings
 
 log = structlog.get_logger()
@@ -29,7 +30,7 @@ class NoRoom(Exception):
 class ExportTasks:
     """The export work of one process; `owner` is its name in claims."""
 
-    def __init__(self, db: Database, settings: Settings, owner: str, stopping: Flag) -> None:
+    def __init__(self, db: Database, settings: Settings, owner: str, stopping: Event) -> None:
         self._db = db
         self._settings = settings
         self._owner = owner

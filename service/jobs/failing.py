@@ -1,19 +1,9 @@
 """How work ends early, and how an error reads on the jobs page."""
 
-from typing import Protocol
-
 from sqlalchemy.exc import DBAPIError
 
 from service import database
 from service.backups.errors import BackupError
-
-
-class Flag(Protocol):
-    """Whether work is to put itself back: an Event, or what a worker shares with the processes it has forked."""
-
-    def is_set(self) -> bool: ...
-
-    def set(self) -> None: ...
 
 
 class Stopped(Exception):

@@ -36,7 +36,7 @@ from service.domain.reminders import Tally
 from service.jobs import day_sheet_files, leases, schedule
 from service.jobs.delivery import Delivery
 from service.jobs.export_tasks import ExportTasks
-from service.jobs.failing import Flag, Stopped, Unfinished, why
+from service.jobs.failing import Stopped, Unfinished, why
 from service.jobs.queue import JobQueue
 from service.models import Message
 from service.notifications.channels import Channels
@@ -46,13 +46,11 @@ log = structlog.get_logger()
 
 
 class Tasks:
-    """All background work of one process; `owner` is its name in leases, `stopping` asks it to put work back."""
+    """All background work of one process; `owner` is its name in leases."""
 
-    def __init__(
-        self, db: Database, settings: Settings, channels: Channels, owner: str, stopping: Flag | None = None
-    ) -> None:
+    def __init__(self, db: Database, settings: Settings, channels: Channels, owner: str) -> None:
         self.owner = owner
-        self.stopping = stopping or Event()
+        self.stopping = Event()
         self.exports = ExportTasks(db, settings, owner, self.stopping)
         self._db = db
         self._settings = settings

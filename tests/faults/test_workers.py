@@ -1,6 +1,5 @@
 """F11, F29: workers, beat and the broker die, come back or are there twice: nothing is lost, nobody gets two."""
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +28,10 @@ from tests.process import until
 from tests.redis import Redis, connect
 from tests.workers import Crew
 
-UNDER_WAY = ("queued", "sending", "handing_over")
+UNDER_WAY = [Message.status.in_(("queued", "sending", "handing_over"))]
+ROUNDS = pytest.mark.parametrize(
+    "rounds", [1, pytest.param(10, id="10 rounds", marks=[pytest.mark.soak, pytest.mark.timeout(1200)])]
+)
 ROWS = 3000
 """Enough for an export to look up from its work on the way."""
 
@@ -117,11 +119,6 @@ def sleep_until_asked() -> None:
     sleep(5.2)
 
 
-def children(pid: int) -> list[int]:
-    """The processes a worker has forked."""
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def done(house: House) -> dict[str, int]:
     """How many runs each job has done."""
     with house.reading() as session:
@@ -132,38 +129,40 @@ def done(house: House) -> dict[str, int]:
         return counts
 
 
-def morning(house: House, patients: int) -> list[str]:
-    """So many patients who come later today, or tomorrow early where the day is too old; returns their addresses."""
-    booked_morning(house, clock.now() + timedelta(minutes=10), patients)
-    return [f"p{number}@clinic.example" for number in range(patients)]
+def morning(house: House, patients: int, names: str = "clinic") -> list[str]:
+    """So many patients whose visits begin in ten minutes; returns their addresses."""
+    booked_morning(house, clock.now() + timedelta(minutes=10), patients, names)
+    return [f"p{number}@{names}.example" for number in range(patients)]
 
 
+@ROUNDS
 def test_f11_a_worker_killed_in_an_export_and_in_reminders_leaves_them_to_the_next(
-    crew: Crew, server: MailServer
+    crew: Crew, server: MailServer, rounds: int
 ) -> None:
-    house, first = crew.house(), crew.worker("-c", "3")
+    house, worker = crew.house(), crew.worker()
     until(lambda: len(done(house)) == 3)
-    told, export_id = morning(house, 30), requested(house, 1)
     server.seconds = 0.05
-    with held_up(house):
-        house.wiring.queue.export(export_id)
-        house.wiring.queue.run(opened(house, "send_daily_reminders"))
-        until(lambda: export(house, export_id).status == "running" and len(server.mails) >= 5)
-        first.kill()
-    assert len(server.mails) < 30
-    leases_end(house)
-    crew.worker("-c", "3")
-    until(is_there(house, export_id))
-    assert export(house, export_id).attempts == 2
-    until(lambda: house.count(Message) == 30 and not house.count(Message, Message.status.in_(UNDER_WAY)))
-    assert max(server.told.values()) == 1
-    assert set(server.told) <= set(told)
-    assert 30 - len(server.told) <= house.count(Message, Message.status == "unknown") <= 1
+    for turn in range(rounds):
+        told, export_id, before = morning(house, 30, f"round{turn}"), requested(house, 1), len(server.mails)
+        with held_up(house):
+            house.wiring.queue.export(export_id)
+            house.wiring.queue.run(opened(house, "send_daily_reminders"))
+            until(lambda: export(house, export_id).status == "running" and len(server.mails) >= before + 5)  # noqa: B023
+            worker.kill()
+        assert len(server.mails) < before + 30
+        leases_end(house)
+        worker = crew.worker()
+        until(is_there(house, export_id))
+        assert export(house, export_id).attempts == 2
+        until(lambda: house.count(Message) == 30 * turn + 30 and not house.count(Message, *UNDER_WAY))  # noqa: B023
+        assert max(server.told.values()) == 1
+        missing = set(told) - set(server.told)
+        assert len(missing) <= house.count(Message, Message.status == "unknown") <= turn + 1
     assert part_files(crew.folder) == []
 
 
 def test_o5_a_worker_told_to_stop_puts_a_long_export_back(crew: Crew) -> None:
-    house, first = crew.house(), crew.worker("-c", "2")
+    house, first = crew.house(), crew.worker()
     until(lambda: len(done(house)) == 3)
     export_id = requested(house, ROWS)
     with held_up(house):
@@ -182,7 +181,7 @@ def test_f11_two_workers_and_two_beats_do_everything_once(crew: Crew, server: Ma
     for _twice in range(2):
         crew.beat()
     for _twice in range(2):
-        crew.worker("-c", "3")
+        crew.worker()
     for _again in range(10):
         tick(house)
     until(lambda: len(done(house)) == 3 and all(is_there(house, one)() for one in waiting))
@@ -199,7 +198,7 @@ def test_f29_what_a_flushed_and_restarted_broker_has_forgotten_is_done(crew: Cre
     forgotten = requested(house, 1)
     house.wiring.queue.export(forgotten)
     connect(crew.sections["jobs"]["broker_url"]).flushall()
-    crew.worker("-c", "2")
+    crew.worker()
     until(is_there(house, forgotten))
     broker.stop()
     away = requested(house, 1)
@@ -207,18 +206,3 @@ def test_f29_what_a_flushed_and_restarted_broker_has_forgotten_is_done(crew: Cre
     assert export(house, away).status == "pending"
     broker.start()
     until(lambda: ticked(house) and is_there(house, away)())
-
-
-def test_a_child_of_a_worker_that_is_killed_costs_nothing_but_time(crew: Crew) -> None:
-    house, worker = crew.house(), crew.worker("-c", "2")
-    until(lambda: len(done(house)) == 3)
-    export_id = requested(house, 1)
-    with held_up(house):
-        house.wiring.queue.export(export_id)
-        until(lambda: export(house, export_id).status == "running")
-        for child in children(worker.process.pid):
-            os.kill(child, signal.SIGKILL)
-        until(lambda: len(children(worker.process.pid)) == 2)
-    leases_end(house)
-    until(lambda: ticked(house) and is_there(house, export_id)())
-    assert export(house, export_id).attempts == 2
