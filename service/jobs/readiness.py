@@ -35,7 +35,7 @@ def checks(db: Database, settings: Settings) -> list[Check]:
     written = [_written(db), _disk(settings)]
     try:
         with db.reading() as session:
-            return [*written, _scheduler(session), _messages(session, settings), _backup(session, settings)]
+            return [*written, _scheduler(session, settings), _messages(session, settings), _backup(session, settings)]
     except DBAPIError as error:
         return [*written, Check(_("Reading"), "down", database.explain(error))]
 
@@ -68,11 +68,13 @@ def _disk(settings: Settings) -> Check:
     return Check(_("Disk"), "late" if free < LITTLE_ROOM else "ok", words)
 
 
-def _scheduler(session: Session) -> Check:
+def _scheduler(session: Session, settings: Settings) -> Check:
     title, ticked_at = _("Scheduler"), installation.ticked_at(session)
     if ticked_at is None:
         return Check(title, "late", _("has not ticked yet"))
     if abs(clock.now() - ticked_at) > SILENT:
+        if settings.jobs.backend == "celery":
+            return Check(title, "down", _("has stopped ticking: see that beat and a worker run"))
         return Check(title, "down", _("has stopped ticking: start the service again"))
     return Check(title, "ok", _("ticks"))
 
