@@ -1,4 +1,4 @@
-"""`run.py check`: tries settings, database, folders, clock, mail, SMS and Redis; each is well, or it says what to do."""
+"""`run.py check`: tries settings, database, folders, clock, mail, SMS and Redis; each is well, or says what to do."""
 
 import os
 from collections.abc import Callable, Iterator
