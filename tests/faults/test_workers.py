@@ -4,7 +4,9 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
+from random import Random
 from time import sleep
 from typing import Any
 
@@ -24,7 +26,7 @@ from tests.history import long_history
 from tests.house import House
 from tests.mail_server import MailServer, running
 from tests.postgres import Postgres
-from tests.process import until
+from tests.process import serving, until
 from tests.redis import Redis, connect
 from tests.workers import Crew
 
@@ -206,3 +208,49 @@ def test_f29_what_a_flushed_and_restarted_broker_has_forgotten_is_done(crew: Cre
     assert export(house, away).status == "pending"
     broker.start()
     until(lambda: ticked(house) and is_there(house, away)())
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_f11_f29_whatever_dies_while_people_press_everything_is_done_and_nothing_twice(
+    crew: Crew, server: MailServer, broker: Redis
+) -> None:
+    house, patients = crew.house(), [f"eve{number}@clinic.example" for number in range(6)]
+    doctor = house.user("doctor", "doctor@clinic.example").doctor_id
+    for email in patients:
+        (patient,) = house.user("patient", email).patient_ids
+        long_history(house, doctor, patient, 300)
+    url = crew.sections["jobs"]["broker_url"]
+    server.seconds, told, asked = 0.02, list[str](), set[str]()
+    with serving(crew.folder) as one, serving(crew.folder) as other:
+        clients = [web.client(email) for email, web in zip(patients, cycle((one, other)), strict=False)]
+        beats, crews = [crew.beat(), crew.beat()], [crew.worker(), crew.worker()]
+        for turn in range(12):
+            told += morning(house, 20, f"turn{turn}")
+            house.wiring.queue.run(opened(house, "send_daily_reminders"))
+            for client in clients:
+                answer = client.post("/exports")
+                assert answer.status == 303
+                asked.add(answer.location.removeprefix("/exports/"))
+            sleep(Random(turn).uniform(0, 0.5))
+            if turn % 4 == 0:
+                crews.pop(0).kill()
+                crews.append(crew.worker())
+            elif turn % 4 == 1:
+                broker.stop()
+                sleep(3)
+                broker.start()
+            elif turn % 4 == 2:
+                connect(url).flushall()
+            else:
+                beats.pop(0).kill()
+                beats.append(crew.beat())
+        until(lambda: not house.count(Export, Export.status.in_(("pending", "running"))), 240)
+        until(lambda: not house.count(Message, *UNDER_WAY, Message.rule == "daily_reminder"), 240)
+    assert len(asked) > len(patients)
+    assert {export(house, one).status for one in asked} == {"available"}
+    assert max(count for address, count in server.told.items() if address in told) == 1
+    missing = set(told) - set(server.told)
+    assert len(missing) <= house.count(Message, Message.status == "unknown") <= 3
+    assert house.count(JobRun, JobRun.status != "done") == 0
+    assert part_files(crew.folder) == []
