@@ -52,6 +52,7 @@ from service.web import (
     reports,
     second_factors,
     sessions,
+    settings,
     setup,
     sign_in_links,
     system,
@@ -63,6 +64,7 @@ from service.web import (
     visit_links,
     visit_types,
     waiting_list,
+    wizard,
 )
 from service.wiring import Wiring
 
@@ -105,6 +107,7 @@ PAGES = (
     reports,
     second_factors,
     sessions,
+    settings,
     setup,
     sign_in_links,
     system,
@@ -116,6 +119,7 @@ PAGES = (
     visit_links,
     visit_types,
     waiting_list,
+    wizard,
 )
 LARGEST_BODY = 1024 * 1024
 
@@ -141,7 +145,7 @@ class ExportId(BaseConverter):
 
 def create_app(wiring: Wiring) -> Flask:
     """The WSGI application over a wired-up process."""
-    settings = wiring.settings
+    chosen = wiring.settings
     app = Flask("service", root_path=str(ROOT / "service"), static_folder=str(assets.STATIC))
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY,
@@ -151,7 +155,7 @@ def create_app(wiring: Wiring) -> Flask:
     )
     app.url_map.converters.update(row_id=RowId, export_id=ExportId, token=Token)
     app.session_interface = Cookies(wiring.secret_key)
-    rendering.install(app.jinja_env, settings.clinic.zone, settings.clinic.language)
+    rendering.install(app.jinja_env, chosen.clinic.zone, chosen.clinic.language)
     for page in PAGES:
         app.register_blueprint(page.blueprint)
     context.install(app, wiring)
@@ -159,7 +163,7 @@ def create_app(wiring: Wiring) -> Flask:
     headers.install(app)
     metrics.install(app, wiring)
     notices.install(app)
-    cache.install(app, settings)
+    cache.install(app, chosen)
     unsent.install(app)
     access.install(app)
     app.context_processor(_shared)
@@ -172,6 +176,7 @@ def _shared() -> dict[str, Any]:
     return {
         "actor": visitor,
         "clinic": wiring.settings.clinic,
+        "command": wiring.settings.command,
         "csrf_token": generate_csrf,
         "static": assets.static_url,
         "icon": assets.icon,
