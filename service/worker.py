@@ -8,7 +8,7 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
-from threading import Timer
+from threading import BoundedSemaphore, Timer
 from typing import Any
 
 import structlog
@@ -39,6 +39,7 @@ def _settings() -> Settings:
 
 settings = _settings()
 app: Celery = application(settings, patience=BROKER_PATIENCE)
+_posting = BoundedSemaphore(2)  # a mail server that hangs must not hold up all threads
 
 
 @cache
@@ -73,8 +74,12 @@ def export(export_id: str) -> None:
 
 @app.task(name="rounds.deliver")
 def deliver() -> None:
-    """Send the messages that wait."""
-    parts().tasks.deliver()
+    """Send the messages that wait, unless two threads are at it: what they should miss the next tick finds."""
+    if _posting.acquire(blocking=False):
+        try:
+            parts().tasks.deliver()
+        finally:
+            _posting.release()
 
 
 @signals.setup_logging.connect

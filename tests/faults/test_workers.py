@@ -21,6 +21,7 @@ from service.models import Export, JobRun, Message
 from tests import redis as redis_server
 from tests import workers
 from tests.by_hand import opened
+from tests.domain.outbox import posted
 from tests.faults.clinic import booked_morning, part_files
 from tests.history import long_history
 from tests.house import House
@@ -208,6 +209,22 @@ def test_f29_what_a_flushed_and_restarted_broker_has_forgotten_is_done(crew: Cre
     assert export(house, away).status == "pending"
     broker.start()
     until(lambda: ticked(house) and is_there(house, away)())
+
+
+def test_f13_a_mail_server_that_hangs_holds_up_no_export(crew: Crew, server: MailServer) -> None:
+    house = crew.house()
+    somebody, export_id = house.user("admin", "admin@clinic.example"), requested(house, 1)
+    crew.worker()
+    until(is_there(house, export_id))
+    server.seconds = 60
+    for _message in range(12):
+        posted(house, somebody)
+        house.wiring.queue.posted()
+    until(lambda: house.count(Message, Message.status == "handing_over") > 0)
+    pressed = requested(house, 1)
+    house.wiring.queue.export(pressed)
+    until(is_there(house, pressed), 10)
+    assert house.count(Message, Message.status == "handing_over") <= 2
 
 
 @pytest.mark.soak
