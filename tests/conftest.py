@@ -11,8 +11,10 @@ import hypothesis
 import pytest
 
 from service.database import Database, migrate
+from tests import redis as redis_server
 from tests.house import House, build
 from tests.postgres import NotFound, Postgres, running
+from tests.redis import Redis
 
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 1024**3
@@ -46,6 +48,19 @@ def postgres() -> Iterator[Postgres]:
             if os.environ.get("ROUNDS_TEST_NOTHING_SKIPPED"):
                 pytest.fail(f"PostgreSQL is needed: {reason}")
             pytest.skip(f"no PostgreSQL: {reason}")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """A Redis server. Without one its tests are skipped, or fail where nothing may be skipped."""
+    with ExitStack() as running_server:
+        try:
+            server = running_server.enter_context(redis_server.running())
+        except redis_server.NotFound as reason:
+            if os.environ.get("ROUNDS_TEST_NOTHING_SKIPPED"):
+                pytest.fail(f"Redis is needed: {reason}")
+            pytest.skip(f"no Redis: {reason}")
         yield server
 
 

@@ -112,8 +112,8 @@ class Postgres:
 
 
 @contextmanager
-def running() -> Iterator[Postgres]:
-    """A PostgreSQL for as long as the block lasts. Raises NotFound."""
+def running(*, durable: bool = False) -> Iterator[Postgres]:
+    """A PostgreSQL for as long as the block lasts; `durable` waits for the disk as a clinic's does. Raises NotFound."""
     given = os.environ.get("ROUNDS_TEST_POSTGRES_URL")
     if given:
         server = Postgres(given)
@@ -125,7 +125,7 @@ def running() -> Iterator[Postgres]:
     try:
         account = _account(folder)
         with (folder / "log").open("wb") as log:
-            process = _start(programs, folder, account, log)
+            process = _start(programs, folder, account, log, durable=durable)
             try:
                 yield Postgres(_when_it_answers(process, folder))
             finally:
@@ -157,13 +157,15 @@ def _account(folder: Path) -> dict[str, Any]:
     return {"user": SERVICE_USER, "group": SERVICE_USER, "extra_groups": []}
 
 
-def _start(programs: Path, folder: Path, account: dict[str, Any], log: IO[bytes]) -> "subprocess.Popen[bytes]":
-    """Make a cluster that only listens on a socket in its own folder, and never waits for the disk."""
+def _start(
+    programs: Path, folder: Path, account: dict[str, Any], log: IO[bytes], *, durable: bool
+) -> "subprocess.Popen[bytes]":
+    """Make a cluster that only listens on a socket in its own folder, and unless durable never waits for the disk."""
     data, keep = folder / "data", {"cwd": folder, "stdout": log, "stderr": log, **account}
     wanted = ("--username=rounds", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
     subprocess.run([str(programs / "initdb"), f"--pgdata={data}", *wanted], check=True, **keep)
-    fast = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"]
-    alone = ["listen_addresses=", f"unix_socket_directories={folder}"]
+    fast = [] if durable else ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    alone = ["max_connections=200", "listen_addresses=", f"unix_socket_directories={folder}"]
     options = [part for option in (*fast, *alone) for part in ("-c", option)]
     return subprocess.Popen([programs / "postgres", "-D", data, *options], **keep)
 
