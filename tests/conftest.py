@@ -45,9 +45,9 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def database_kind() -> str:
-    """Which database a test runs on; folders whose tests run on both say so in their own conftest."""
-    return "sqlite"
+def database_kind(pytestconfig: pytest.Config) -> str:
+    """Which database a test runs on; folders whose tests run on both in one pass say so in their own conftest."""
+    return str(pytestconfig.getoption("database"))
 
 
 @pytest.fixture
@@ -85,8 +85,26 @@ def house(make_house: Callable[..., House]) -> House:
     return make_house()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In CI a missing browser or server is a failure, not a skip."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--database postgresql` is the second pass of the suite."""
+    parser.addoption("--database", choices=["sqlite", "postgresql"], default="sqlite", help="what tests run on")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In CI a missing browser or server is a failure, not a skip. The second pass repeats what touches a database."""
     if os.environ.get("ROUNDS_TEST_NOTHING_SKIPPED"):
         for item in items:
             item.user_properties.append(("nothing_skipped", True))
+    if config.getoption("database") == "postgresql":
+        left_out = [item for item in items if not _again(item)]
+        items[:] = [item for item in items if _again(item)]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _again(item: pytest.Item) -> bool:
+    """Whether a test says something new on PostgreSQL.
+
+    Not when it needs no database, ran on both in the first pass, or is marked `sqlite` with the reason why.
+    """
+    both = "database_kind" in getattr(getattr(item, "callspec", None), "params", {})
+    return "database_url" in getattr(item, "fixturenames", ()) and not both and item.get_closest_marker("sqlite") is None

@@ -14,38 +14,49 @@ from signal import SIGINT
 from time import monotonic, sleep
 from typing import IO, Any
 
+import psycopg
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from service.database import Database, migrate
-from service.domain import audit_chain
 from service.models import Base
 
 SERVICE_USER = "postgres"
 """Who runs the server when the tests run as root, which PostgreSQL refuses to be."""
 
-BEGUN = """UPDATE installation SET created_at = '2020-01-01 00:00:00+00',
-           demo_at = NULL, served_at = NULL, messages_paused_at = NULL"""
-UNSEALED = f"UPDATE audit_head SET last_id = 0, seal = '{audit_chain.FIRST}'"
+BEGUN = "UPDATE installation SET created_at = '2020-01-01 00:00:00+00'"
 ALONE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
            WHERE datname = current_database() AND pid <> pg_backend_pid()"""
-FROM_ONE = "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences"
+NO_TRIGGERS = "SET session_replication_role = replica"
+"""No trigger guards the audit, no row must have what it refers to."""
+SEQUENCES = """SELECT format('SELECT setval(%L, %s, %s)', format('%I.%I', schemaname, sequencename),
+               coalesce(last_value, 1), (last_value IS NOT NULL)::text) FROM pg_sequences"""
+EMPTY = "; ".join(f"DELETE FROM {table.name}" for table in reversed(Base.metadata.sorted_tables))
 
 
 class NotFound(Exception):
     """There is no PostgreSQL here; the text says what was looked for."""
 
 
+@dataclass(frozen=True)
+class Rows:
+    """What a database held at a moment: the rows of its tables, and statements that set its sequences."""
+
+    of: dict[str, bytes]
+    sequences: str
+
+
 @dataclass
 class Postgres:
-    """A running server that makes databases: empty ones, and copies of a migrated one."""
+    """A running server that makes databases: empty ones, and migrated ones, which are used again and again."""
 
     url: str
     _prefix: str = field(default_factory=lambda: f"rounds_test_{token_hex(4)}")
     _numbers: Iterator[int] = field(default_factory=count)
     _made: list[str] = field(default_factory=list)
-    _template: str = ""
+    _begun: Rows | None = None
     _clean: list[str] = field(default_factory=list)
+    _open: dict[str, psycopg.Connection[Any]] = field(default_factory=dict)
 
     def empty(self) -> str:
         """The URL of a new database with nothing in it."""
@@ -53,42 +64,70 @@ class Postgres:
         return self._address(name)
 
     def migrated(self) -> str:
-        """The URL of a new database at the newest revision, begun long ago."""
-        if not self._template:
-            name = self._make("template0")
-            database = Database(self._address(name))
-            migrate(database)
-            database.close()
-            with self._inside(name) as connection:
-                connection.execute(text(BEGUN))
-            self._template = name
-        return self._address(self._clean.pop() if self._clean else self._make(self._template))
+        """The URL of a database at the newest revision, begun long ago, with nobody in it."""
+        if self._clean:
+            return self._address(self._clean.pop())
+        url = self.empty()
+        database = Database(url)
+        migrate(database)
+        database.close()
+        with self._inside(str(make_url(url).database)) as connection:
+            connection.execute(text(BEGUN))
+        self._begun = self.rows(url)
+        return url
+
+    def rows(self, url: str) -> Rows:
+        """What a database holds now."""
+        inside, held = self._kept(url), {}
+        for table in Base.metadata.sorted_tables:
+            with inside.cursor() as cursor, cursor.copy(f"COPY {table.name} TO STDOUT") as copy:
+                held[table.name] = b"".join(bytes(piece) for piece in copy)
+        sequences = [str(row[0]) for row in inside.execute(SEQUENCES).fetchall()]
+        return Rows({name: rows for name, rows in held.items() if rows}, "; ".join(sequences))
+
+    def put(self, url: str, rows: Rows) -> None:
+        """Let a migrated database hold these rows and no others."""
+        inside = self._kept(url)
+        inside.execute(EMPTY.encode())
+        inside.execute(rows.sequences.encode())
+        for name, held in rows.of.items():
+            with inside.cursor() as cursor, cursor.copy(f"COPY {name} FROM STDIN".encode()) as copy:
+                copy.write(held)
 
     def wipe(self, url: str) -> None:
         """Take back a migrated database: emptied, it is the next test's, which is faster than another copy."""
-        name = str(make_url(url).database)
-        with self._inside(name) as connection:
-            connection.execute(text(ALONE))
-            connection.execute(text("SET session_replication_role = replica"))  # no trigger guards the audit
-            for table in reversed(Base.metadata.sorted_tables):
-                if table.name not in ("installation", "audit_head"):
-                    connection.execute(table.delete())
-            connection.execute(text(UNSEALED))
-            connection.execute(text(FROM_ONE))
-            connection.execute(text(BEGUN))
-        self._clean.append(name)
+        assert self._begun is not None
+        self._kept(url).execute(ALONE)
+        self.put(url, self._begun)
+        self._clean.append(str(make_url(url).database))
 
     def drop(self, url: str) -> None:
         """Remove a database, whoever is still connected to it."""
         name = make_url(url).database
         assert name in self._made
         self._made.remove(name)
+        if name in self._open:
+            self._open.pop(name).close()
         self._say(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def drop_all(self) -> None:
         """Remove everything that was made here."""
         for name in list(self._made):
             self.drop(self._address(name))
+
+    def close(self) -> None:
+        """Leave every database."""
+        for connection in self._open.values():
+            connection.close()
+
+    def _kept(self, url: str) -> psycopg.Connection[Any]:
+        """A connection past all triggers, kept open: making one takes longer than emptying a database."""
+        name = str(make_url(url).database)
+        if name not in self._open:
+            address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+            self._open[name] = psycopg.connect(address, autocommit=True)
+            self._open[name].execute(NO_TRIGGERS)
+        return self._open[name]
 
     def _make(self, template: str) -> str:
         name = f"{self._prefix}_{next(self._numbers)}"
@@ -127,7 +166,9 @@ def running() -> Iterator[Postgres]:
         with (folder / "log").open("wb") as log:
             process = _start(programs, folder, account, log)
             try:
-                yield Postgres(_when_it_answers(process, folder))
+                server = Postgres(_when_it_answers(process, folder))
+                yield server
+                server.close()
             finally:
                 process.send_signal(SIGINT)  # does not wait for connections that are left
                 process.wait(20)

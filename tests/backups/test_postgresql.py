@@ -24,7 +24,7 @@ from tests.postgres import Postgres
 @pytest.fixture
 def database_kind() -> str:
     """PostgreSQL only."""
-    return "postgres"
+    return "postgresql"
 
 
 @pytest.fixture
