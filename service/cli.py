@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from service import __version__, checkup, clock, database, demo, logs
 from service.alone import only_one
-from service.backups import making, restoring, sealing, upgrading
+from service.backups import copying, making, restoring, sealing, upgrading
 from service.database import DatabaseError
 from service.domain import audit_check, export_files, passwords, reminders, reports, users
 from service.domain.actor import SYSTEM
@@ -168,12 +168,12 @@ def demo_command(
 
 
 @contextmanager
-def _bar(total: int) -> Iterator[Callable[[int, int], None]]:
+def _bar(total: int, label: str = "Visits") -> Iterator[Callable[[int, int], None]]:
     """A progress bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
-    with click.progressbar(length=total, label="Visits", file=sys.stderr) as bar:
+    with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
         yield lambda done, total: bar.update(done - bar.pos)
 
 
@@ -371,6 +371,26 @@ def restore(settings: Settings, file: Path, yes: bool) -> None:
     click.echo(
         f"{settled[0].left} messages that waited are left out and {settled[0].waiting} wait for a later day. "
         "Reminders of today that were due are not sent again by themselves: Run now on the page Jobs sends them."
+    )
+
+
+@command("copy-database")
+@click.argument("from_url")
+@click.argument("to_url")
+def copy_database(settings: Settings, from_url: str, to_url: str) -> None:
+    """Move a clinic to another, empty database, for instance from SQLite to PostgreSQL. The service must not run."""
+    source, target = settings.with_database(from_url), settings.with_database(to_url)
+    with (
+        copying.opened(source.database_url, target.database_url) as pair,
+        only_one(source),
+        only_one(target),
+        _bar(copying.size(pair), "Rows") as progress,
+    ):
+        copied = copying.copy(pair, progress)
+    for table in copied:
+        click.echo(f"{table.name:<20} {table.rows:>10} rows  {table.checksum}")
+    click.echo(
+        f"{sum(table.rows for table in copied):,} rows are the same on both sides. Set [database] url to the new one."
     )
 
 

@@ -214,6 +214,10 @@ class Settings(Section):
         name = self.database.url.removeprefix("sqlite:///")
         return self.database.url if name == self.database.url else f"sqlite:///{self.base / name}"
 
+    def with_database(self, url: str) -> "Settings":
+        """These settings over another database."""
+        return self.model_copy(update={"database": DatabaseSection.model_construct(url=url)})
+
     @property
     def histories(self) -> Path:
         """The folder of finished history exports: outside every folder that is served."""

@@ -107,4 +107,6 @@ def _again(item: pytest.Item) -> bool:
     Not when it needs no database, ran on both in the first pass, or is marked `sqlite` with the reason why.
     """
     both = "database_kind" in getattr(getattr(item, "callspec", None), "params", {})
-    return "database_url" in getattr(item, "fixturenames", ()) and not both and item.get_closest_marker("sqlite") is None
+    return (
+        "database_url" in getattr(item, "fixturenames", ()) and not both and item.get_closest_marker("sqlite") is None
+    )
