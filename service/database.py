@@ -23,6 +23,8 @@ from service.models import Installation
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 BUSY_SECONDS = 5
 HASTY_MS = 100
+STATEMENT_SECONDS = 60
+"""No statement of a page takes nearly as long: one that does is given up instead of holding a thread for ever."""
 MIGRATING = 0x726F756E6473
 """The key of PostgreSQL's lock that one migration at a time holds."""
 
@@ -36,8 +38,8 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 20, long_readers: int = 1) -> None:
         make = _sqlite_engine if url.startswith("sqlite:") else _server_engine
-        self.engine = make(url, pool_size)
-        self._long_engine = make(url, long_readers)
+        self.engine = make(url, pool_size, STATEMENT_SECONDS)
+        self._long_engine = make(url, long_readers, 0)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         self._readers = self._readers_of(self.engine)
         self._long_readers = self._readers_of(self._long_engine)
@@ -94,14 +96,39 @@ class Database:
         return sessionmaker(reading, autoflush=False, expire_on_commit=False)
 
 
-def _server_engine(url: str, pool_size: int) -> Engine:
+def _server_engine(url: str, pool_size: int, statement_seconds: int) -> Engine:
     try:
-        return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+        return create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=10,
+            pool_pre_ping=True,  # connections that a restart of the server cut are made anew, and nobody notices
+            hide_parameters=True,
+            connect_args={**_BOTH_ENDS_NOTICE, "options": _options(statement_seconds)},
+        )
     except (ValueError, ArgumentError):
         raise DatabaseError("[database] url is not an address like postgresql+psycopg://user@host/name.") from None
 
 
-def _sqlite_engine(url: str, pool_size: int) -> Engine:
+_BOTH_ENDS_NOTICE: dict[str, Any] = {
+    "connect_timeout": 3,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""A server that is away is told apart from a slow one in seconds, also when its computer vanishes without a word."""
+
+
+def _options(statement_seconds: int) -> str:
+    """What PostgreSQL does for a connection: waits no longer than SQLite does, lets go of one whose computer is gone."""
+    options = {"lock_timeout": f"{BUSY_SECONDS}s", "tcp_keepalives_idle": 20, "tcp_keepalives_interval": 5}
+    if statement_seconds:
+        options |= {"statement_timeout": f"{statement_seconds}s", "idle_in_transaction_session_timeout": "60s"}
+    return " ".join(f"-c {name}={value}" for name, value in options.items())
+
+
+def _sqlite_engine(url: str, pool_size: int, _statement_seconds: int) -> Engine:
     engine = create_engine(
         url,
         pool_size=pool_size,
@@ -205,6 +232,7 @@ def migrate(database: Database) -> str:
     try:
         with _without_foreign_keys(database) as connection, connection.begin():
             if not database.is_sqlite:  # one at a time; on SQLite the transaction itself sees to that
+                connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -240,14 +268,15 @@ def is_busy(error: DBAPIError) -> bool:
     """Whether trying again a little later may work: locked, full, or away for a moment."""
     if not isinstance(error, OperationalError):
         return False
-    return bool(re.search(r"locked|busy|full|I/O error|connect|server closed|terminat", str(error.orig)))
+    words = r"locked|busy|full|I/O error|connect|server closed|terminat|lock timeout|statement timeout|deadlock"
+    return bool(re.search(words, str(error.orig)))
 
 
 def explain(error: DBAPIError) -> str:
     """What a database error means to the person at the desk, in one sentence with what to do."""
     words = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     for pattern, sentence in (
-        (r"locked|busy", "Another program holds the database: close it, then try again."),
+        (r"locked|busy|lock timeout|deadlock", "Another program holds the database: close it, then try again."),
         (r"full", "The disk is full: free some space, then try again."),
         (r"readonly|read-only", "The database may not be written: check who owns its file and folder."),
         (r"unable to open", "The database file cannot be opened or made: check that its folder exists and is ours."),

@@ -250,8 +250,8 @@ class Settings(Section):
 
     @property
     def imports(self) -> Path:
-        """The folder in which uploaded files rest until they are imported."""
-        return self.base / "imports"
+        """The folder in which uploaded files rest until they are imported, beside the exports that processes share."""
+        return self.base / self.exports.folder / "imports"
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from service.database import Database, migrate
+from tests import process
 from tests.house import House, build
 from tests.postgres import NotFound, Postgres, running
 
@@ -58,8 +59,9 @@ def database_url(database_kind: str, migrated: Path, tmp_path: Path, request: py
         yield "sqlite:///rounds.db"
     else:
         server: Postgres = request.getfixturevalue("postgres")
-        url = server.migrated()
+        url = process.ON_SERVER[tmp_path] = server.migrated()
         yield url
+        del process.ON_SERVER[tmp_path]
         server.wipe(url)
 
 
