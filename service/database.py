@@ -98,7 +98,7 @@ class Database:
 
 def _server_engine(url: str, pool_size: int, statement_seconds: int) -> Engine:
     try:
-        return create_engine(
+        engine = create_engine(
             url,
             pool_size=pool_size,
             max_overflow=10,
@@ -108,6 +108,22 @@ def _server_engine(url: str, pool_size: int, statement_seconds: int) -> Engine:
         )
     except (ValueError, ArgumentError):
         raise DatabaseError("[database] url is not an address like postgresql+psycopg://user@host/name.") from None
+    _close_streams(engine)
+    return engine
+
+
+def _close_streams(engine: Engine) -> None:
+    """Rows that were streamed and not read to their end, by an export that was stopped, end with their connection."""
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def remember(connection: Connection, cursor: Any, *_more: object) -> None:
+        if getattr(cursor, "name", None):
+            connection.info.setdefault("streams", []).append(cursor)
+
+    @event.listens_for(engine, "reset")
+    def close(_connection: Any, record: Any, _state: object) -> None:
+        for cursor in record.info.pop("streams", ()):
+            cursor.close()
 
 
 _BOTH_ENDS_NOTICE: dict[str, Any] = {
@@ -121,7 +137,7 @@ _BOTH_ENDS_NOTICE: dict[str, Any] = {
 
 
 def _options(statement_seconds: int) -> str:
-    """What PostgreSQL does for a connection: waits no longer than SQLite does, lets go of one whose computer is gone."""
+    """What PostgreSQL does for a connection: waits as long as SQLite does, lets go of one whose computer is gone."""
     options = {"lock_timeout": f"{BUSY_SECONDS}s", "tcp_keepalives_idle": 20, "tcp_keepalives_interval": 5}
     if statement_seconds:
         options |= {"statement_timeout": f"{statement_seconds}s", "idle_in_transaction_session_timeout": "60s"}

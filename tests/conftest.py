@@ -106,9 +106,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _again(item: pytest.Item) -> bool:
     """Whether a test says something new on PostgreSQL.
 
-    Not when it needs no database, ran on both in the first pass, or is marked `sqlite` with the reason why.
+    Not when it needs no database, chooses its own (as those do that run on both in the first pass), or is marked
+    `sqlite` with the reason why.
     """
-    both = "database_kind" in getattr(getattr(item, "callspec", None), "params", {})
-    return (
-        "database_url" in getattr(item, "fixturenames", ()) and not both and item.get_closest_marker("sqlite") is None
-    )
+    kinds = item._fixtureinfo.name2fixturedefs.get("database_kind", ()) if isinstance(item, pytest.Function) else ()
+    return len(kinds) == 1 and item.get_closest_marker("sqlite") is None

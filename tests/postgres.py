@@ -18,7 +18,7 @@ import psycopg
 from sqlalchemy import Connection, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
-from service.database import Database, migrate
+from service.database import Database, migrate, newest_revision
 from service.models import Base
 
 SERVICE_USER = "postgres"
@@ -31,7 +31,10 @@ NO_TRIGGERS = "SET session_replication_role = replica"
 """No trigger guards the audit, no row must have what it refers to."""
 SEQUENCES = """SELECT format('SELECT setval(%L, %s, %s)', format('%I.%I', schemaname, sequencename),
                coalesce(last_value, 1), (last_value IS NOT NULL)::text) FROM pg_sequences"""
-EMPTY = "; ".join(f"DELETE FROM {table.name}" for table in reversed(Base.metadata.sorted_tables))
+EMPTY = "; ".join(
+    [f"UPDATE alembic_version SET version_num = '{newest_revision()}'"]
+    + [f"DELETE FROM {table.name}" for table in Base.metadata.sorted_tables]
+)
 
 
 class NotFound(Exception):
@@ -204,7 +207,7 @@ def _start(programs: Path, folder: Path, account: dict[str, Any], log: IO[bytes]
     wanted = ("--username=rounds", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
     subprocess.run([str(programs / "initdb"), f"--pgdata={data}", *wanted], check=True, **keep)
     fast = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"]
-    alone = ["listen_addresses=", f"unix_socket_directories={folder}"]
+    alone = ["timezone=UTC", "listen_addresses=", f"unix_socket_directories={folder}"]
     options = [part for option in (*fast, *alone) for part in ("-c", option)]
     return subprocess.Popen([programs / "postgres", "-D", data, *options], **keep)
 

@@ -231,7 +231,7 @@ def test_o8_a_shared_key_that_is_too_short_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
     monkeypatch.setenv("ROUNDS_SECRET_KEY", given)
-    with pytest.raises(SettingsError, match="ROUNDS_SECRET_KEY.*32"):
+    with pytest.raises(SettingsError, match=r"ROUNDS_SECRET_KEY.*32"):
         secret_key(Settings(base=tmp_path))
     assert not (tmp_path / "secret.key").exists()
 
