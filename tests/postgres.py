@@ -126,7 +126,7 @@ class Postgres:
     def _kept(self, url: str) -> psycopg.Connection[Any]:
         """A connection past all triggers, kept open: making one takes longer than emptying a database."""
         name = str(make_url(url).database)
-        if name not in self._open:
+        if name not in self._open or not _lives(self._open[name]):
             address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
             self._open[name] = psycopg.connect(address, autocommit=True)
             self._open[name].execute(NO_TRIGGERS)
@@ -153,6 +153,69 @@ class Postgres:
             connection.execute(text(statement))
 
 
+def _lives(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a connection still leads to a server, which a test may have stopped or told to cut it."""
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@dataclass
+class Cluster:
+    """A server of Debian's programs in a folder of its own, which a test may stop and start."""
+
+    folder: Path
+    programs: Path
+    account: dict[str, Any]
+    options: tuple[str, ...]
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://rounds@/postgres?host={self.folder}"
+
+    def make(self) -> None:
+        """Write its empty data, never waiting for the disk."""
+        wanted = ("--username=rounds", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
+        line = [str(self.programs / "initdb"), f"--pgdata={self.folder / 'data'}", *wanted]
+        with self._log() as log:
+            subprocess.run(line, check=True, cwd=self.folder, stdout=log, stderr=log, **self.account)
+
+    def start(self) -> None:
+        """Start it, listening on a socket in its own folder only, and wait until it answers."""
+        alone = ["timezone=UTC", "max_connections=200", "listen_addresses=", f"unix_socket_directories={self.folder}"]
+        options = [part for option in (*alone, *self.options) for part in ("-c", option)]
+        line = [self.programs / "postgres", "-D", self.folder / "data", *options]
+        with self._log() as log:
+            self._process = subprocess.Popen(line, cwd=self.folder, stdout=log, stderr=log, **self.account)
+        self._until_it_answers(self._process)
+
+    def stop(self, number: int = SIGINT) -> None:
+        """Stop it without waiting for connections that are left; by SIGQUIT as if the power went."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(20)
+            self._process = None
+
+    def _log(self) -> IO[bytes]:
+        return (self.folder / "log").open("ab")
+
+    def _until_it_answers(self, process: "subprocess.Popen[bytes]") -> None:
+        engine, deadline = create_engine(self.url), monotonic() + 20
+        while True:
+            try:
+                engine.connect().close()
+            except OperationalError:
+                if process.poll() is not None or monotonic() > deadline:
+                    raise RuntimeError((self.folder / "log").read_text()) from None
+                sleep(0.05)
+            else:
+                engine.dispose()
+                return
+
+
 @contextmanager
 def running() -> Iterator[Postgres]:
     """A PostgreSQL for as long as the block lasts. Raises NotFound."""
@@ -162,19 +225,25 @@ def running() -> Iterator[Postgres]:
         yield server
         server.drop_all()
         return
+    with cluster("fsync=off", "synchronous_commit=off", "full_page_writes=off") as own:
+        server = Postgres(own.url)
+        yield server
+        server.close()
+
+
+@contextmanager
+def cluster(*options: str) -> Iterator[Cluster]:
+    """A running server of one's own for as long as the block lasts. Raises NotFound."""
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="rounds-postgres-"))
     try:
-        account = _account(folder)
-        with (folder / "log").open("wb") as log:
-            process = _start(programs, folder, account, log)
-            try:
-                server = Postgres(_when_it_answers(process, folder))
-                yield server
-                server.close()
-            finally:
-                process.send_signal(SIGINT)  # does not wait for connections that are left
-                process.wait(20)
+        own = Cluster(folder, programs, _account(folder), options)
+        own.make()
+        try:
+            own.start()
+            yield own
+        finally:
+            own.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -199,30 +268,3 @@ def _account(folder: Path) -> dict[str, Any]:
     except LookupError:
         raise NotFound(f"root may not run it, and there is no user {SERVICE_USER}") from None
     return {"user": SERVICE_USER, "group": SERVICE_USER, "extra_groups": []}
-
-
-def _start(programs: Path, folder: Path, account: dict[str, Any], log: IO[bytes]) -> "subprocess.Popen[bytes]":
-    """Make a cluster that only listens on a socket in its own folder, and never waits for the disk."""
-    data, keep = folder / "data", {"cwd": folder, "stdout": log, "stderr": log, **account}
-    wanted = ("--username=rounds", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
-    subprocess.run([str(programs / "initdb"), f"--pgdata={data}", *wanted], check=True, **keep)
-    fast = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"]
-    alone = ["timezone=UTC", "listen_addresses=", f"unix_socket_directories={folder}"]
-    options = [part for option in (*fast, *alone) for part in ("-c", option)]
-    return subprocess.Popen([programs / "postgres", "-D", data, *options], **keep)
-
-
-def _when_it_answers(process: "subprocess.Popen[bytes]", folder: Path) -> str:
-    """The server's URL, once it takes connections."""
-    url = f"postgresql+psycopg://rounds@/postgres?host={folder}"
-    engine, deadline = create_engine(url), monotonic() + 20
-    while True:
-        try:
-            engine.connect().close()
-        except OperationalError:
-            if process.poll() is not None or monotonic() > deadline:
-                raise RuntimeError((folder / "log").read_text()) from None
-            sleep(0.05)
-        else:
-            engine.dispose()
-            return url
