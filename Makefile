@@ -1,8 +1,8 @@
-# make run | test | lint | audit | bench | soak | lock: a fresh machine needs nothing else by hand.
+# make run | test | test-postgresql | lint | audit | bench | soak | lock: a fresh machine needs nothing else by hand.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test lint audit bench soak lock
+.PHONY: install install-dev run test test-postgresql lint audit bench soak lock
 
 install: .venv/.installed
 
@@ -23,6 +23,10 @@ run: install
 test: install-dev
 	$(BIN)/python -m pytest -m "not soak" -n 3 -rs
 
+# What touches a database once more, on PostgreSQL; tests that need no database, or run on both already, are left out.
+test-postgresql: install-dev
+	$(BIN)/python -m pytest -m "not soak" -n 3 -rs --database postgresql
+
 lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,6 +41,7 @@ bench: install-dev
 
 soak: install-dev
 	ROUNDS_TEST_EXAMPLES=600 $(BIN)/python -m pytest tests/web/test_fuzz.py -rs --timeout 3600
+	ROUNDS_TEST_EXAMPLES=200 $(BIN)/python -m pytest tests/web/test_fuzz.py -rs --timeout 3600 --database postgresql
 	$(BIN)/python -m pytest -m soak -rs --timeout 3600
 
 lock:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from service import clock
+from service import clock, postgresql
 from service.models import Installation
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
@@ -77,6 +77,21 @@ class Database:
                 session.execute(text("PRAGMA analysis_limit = 400"))
                 session.execute(text("ANALYZE"))
 
+    def index_names(self) -> bool:
+        """Let PostgreSQL find parts of names by an index, where it has what that needs; False where it has not.
+
+        SQLite looks through 100,000 names in 13 ms and needs none.
+        """
+        if self.is_sqlite:
+            return True
+        try:
+            with self.transaction() as session:
+                session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
+                postgresql.index_names(session.connection())
+        except DBAPIError:
+            return False
+        return True
+
     def forget(self) -> None:
         """Let nothing of what was deleted or overwritten stay in SQLite's log beside the file, if nobody reads it."""
         if self.is_sqlite:
@@ -98,50 +113,9 @@ class Database:
 
 def _server_engine(url: str, pool_size: int, statement_seconds: int) -> Engine:
     try:
-        engine = create_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=10,
-            pool_pre_ping=True,  # connections that a restart of the server cut are made anew, and nobody notices
-            hide_parameters=True,
-            connect_args={**_BOTH_ENDS_NOTICE, "options": _options(statement_seconds)},
-        )
+        return postgresql.engine(url, pool_size, BUSY_SECONDS, statement_seconds)
     except (ValueError, ArgumentError):
         raise DatabaseError("[database] url is not an address like postgresql+psycopg://user@host/name.") from None
-    _close_streams(engine)
-    return engine
-
-
-def _close_streams(engine: Engine) -> None:
-    """Rows that were streamed and not read to their end, by an export that was stopped, end with their connection."""
-
-    @event.listens_for(engine, "after_cursor_execute")
-    def remember(connection: Connection, cursor: Any, *_more: object) -> None:
-        if getattr(cursor, "name", None):
-            connection.info.setdefault("streams", []).append(cursor)
-
-    @event.listens_for(engine, "reset")
-    def close(_connection: Any, record: Any, _state: object) -> None:
-        for cursor in record.info.pop("streams", ()):
-            cursor.close()
-
-
-_BOTH_ENDS_NOTICE: dict[str, Any] = {
-    "connect_timeout": 3,
-    "keepalives_idle": 20,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
-"""A server that is away is told apart from a slow one in seconds, also when its computer vanishes without a word."""
-
-
-def _options(statement_seconds: int) -> str:
-    """What PostgreSQL does for a connection: waits as long as SQLite does, lets go of one whose computer is gone."""
-    options = {"lock_timeout": f"{BUSY_SECONDS}s", "tcp_keepalives_idle": 20, "tcp_keepalives_interval": 5}
-    if statement_seconds:
-        options |= {"statement_timeout": f"{statement_seconds}s", "idle_in_transaction_session_timeout": "60s"}
-    return " ".join(f"-c {name}={value}" for name, value in options.items())
 
 
 def _sqlite_engine(url: str, pool_size: int, _statement_seconds: int) -> Engine:
@@ -248,7 +222,7 @@ def migrate(database: Database) -> str:
     try:
         with _without_foreign_keys(database) as connection, connection.begin():
             if not database.is_sqlite:  # one at a time; on SQLite the transaction itself sees to that
-                connection.execute(text("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"))
+                connection.execute(text(postgresql.TAKE_YOUR_TIME))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

@@ -64,6 +64,8 @@ def serve(settings: Settings, host: str, port: int) -> bool:
     with only_one(settings):
         upgrading.migrate(wiring.database, settings)
         wiring.database.analyse()
+        if not wiring.database.index_names():
+            log.warning("no index of names: an administrator may CREATE EXTENSION pg_trgm")
         wiring.tasks.exports.close_folder()
         sockets: dict[int, Any] = {}
         server = _listen(wiring, host, port, sockets)

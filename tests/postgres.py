@@ -187,10 +187,13 @@ class Cluster:
         """Start it, listening on a socket in its own folder only, and wait until it answers."""
         alone = ["timezone=UTC", "max_connections=200", "listen_addresses=", f"unix_socket_directories={self.folder}"]
         options = [part for option in (*alone, *self.options) for part in ("-c", option)]
-        line = [self.programs / "postgres", "-D", self.folder / "data", *options]
+        line = [str(self.programs / "postgres"), "-D", str(self.folder / "data"), *options]
         with self._log() as log:
-            self._process = subprocess.Popen(line, cwd=self.folder, stdout=log, stderr=log, **self.account)
-        self._until_it_answers(self._process)
+            process: subprocess.Popen[bytes] = subprocess.Popen(
+                line, cwd=self.folder, stdout=log, stderr=log, **self.account
+            )
+        self._process = process
+        self._until_it_answers(process)
 
     def stop(self, number: int = SIGINT) -> None:
         """Stop it without waiting for connections that are left; by SIGQUIT as if the power went."""

@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,9 +90,10 @@ def moved(client: Client, to: Service) -> Client:
     return Client(to.url, cookies=client.cookies, _token=client._token)
 
 
-def booking(client: Client, patient: int, at: str) -> int:
-    """Book a time for a patient; returns the answer's status."""
-    return client.post("/appointments", {"patient_id": str(patient), "doctor_id": "1", "starts_at": at}).status
+def booking(clients: list[Client], patients: list[int], at: str, number: int) -> int:
+    """One of many books a time for one of many; returns the answer's status."""
+    form = {"patient_id": str(patients[number]), "doctor_id": "1", "starts_at": at}
+    return clients[number].post("/appointments", form).status
 
 
 def test_a_session_a_form_and_a_limit_hold_whichever_process_answers(several: Several, house: House) -> None:
@@ -130,7 +132,7 @@ def test_b1_of_many_who_want_one_time_at_two_processes_one_gets_it(several: Seve
     for client in clients:
         client.token()
     for day in ("2026-05-05T10:00", "2026-05-06T10:00", "2026-05-07T10:00"):
-        answers = together(12, lambda number, day=day: booking(clients[number], patients[number], day))
+        answers = together(12, partial(booking, clients, patients, day))
         assert Counter(answers) == {303: 1, 409: 11}
     several.stop()
     ours = rows(several.folders[0], "SELECT count(*), count(DISTINCT starts_at) FROM appointments")
