@@ -23,9 +23,11 @@ run: install
 test: install-dev
 	$(BIN)/python -m pytest -m "not soak" -n 3 -rs
 
-# What touches a database once more, on PostgreSQL; tests that need no database, or run on both already, are left out.
+# What touches a database once more, on PostgreSQL. Left out are tests that need none or run on both already, fuzzing (soak
+# does it on both) and the tour of all pages as HTML: the database plays no part in how they are marked up.
 test-postgresql: install-dev
-	$(BIN)/python -m pytest -m "not soak" -n 3 -rs --database postgresql
+	$(BIN)/python -m pytest -m "not soak" -n 3 -rs --database postgresql \
+	  --ignore tests/web/test_fuzz.py --ignore tests/web/test_html.py
 
 lint: install-dev
 	$(BIN)/ruff check .
