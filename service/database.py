@@ -108,7 +108,8 @@ class Database:
         """Sessions in which each transaction sees one consistent state."""
         options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         reading = engine.execution_options(**({"reading": True} if self.is_sqlite else options))
-        return sessionmaker(reading, autoflush=False, expire_on_commit=False)
+        # One that has ended is not to be used again: it would take a connection that nobody gives back.
+        return sessionmaker(reading, autoflush=False, expire_on_commit=False, close_resets_only=False)
 
 
 def _server_engine(url: str, pool_size: int, statement_seconds: int) -> Engine:
