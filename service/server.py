@@ -158,6 +158,8 @@ def _round(
         claim.hold(settings)
         upgrading.migrate(wiring.database, settings)
         wiring.database.analyse()
+        if not wiring.database.index_names():
+            log.warning("no index of names: an administrator may CREATE EXTENSION pg_trgm")
         wiring.tasks.exports.close_folder()
         listening.open(settings.server.host, settings.server.port)
         sockets: dict[int, Any] = {}

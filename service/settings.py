@@ -255,6 +255,10 @@ class Settings(Section):
         name = self.database.url.removeprefix("sqlite:///")
         return self.database.url if name == self.database.url else f"sqlite:///{self.base / name}"
 
+    def with_database(self, url: str) -> "Settings":
+        """These settings over another database."""
+        return self.model_copy(update={"database": DatabaseSection.model_construct(url=url)})
+
     @property
     def histories(self) -> Path:
         """The folder of finished history exports: outside every folder that is served."""
@@ -292,8 +296,8 @@ class Settings(Section):
 
     @property
     def imports(self) -> Path:
-        """The folder in which uploaded files rest until they are imported."""
-        return self.base / "imports"
+        """The folder in which uploaded files rest until they are imported, beside the exports that processes share."""
+        return self.base / self.exports.folder / "imports"
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -43,7 +43,7 @@ def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wi
         long_readers=settings.jobs.export_workers + 1,
     )
     _check(database, settings)
-    chosen = channels.choose(settings)
+    chosen, key = channels.choose(settings), keys.secret_key(settings)
     tasks = Tasks(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}")
     return Wiring(
         settings=settings,
@@ -51,8 +51,8 @@ def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wi
         channels=chosen,
         tasks=tasks,
         queue=_queue(tasks, settings),
-        secret_key=keys.secret_key(settings),
-        setup_code=secrets.token_hex(4),
+        secret_key=key,
+        setup_code=keys.setup_code(key),
         metrics_token=keys.secret("ROUNDS_METRICS_TOKEN"),
         restart=restart or Restart(),
     )

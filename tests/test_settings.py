@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.keys import secret_key
+from service.keys import secret_key, setup_code
 from service.settings import ROOT, Settings, SettingsError, load
 
 
@@ -244,6 +244,30 @@ def test_o8_a_stick_that_knows_no_links_gets_a_key_as_well(tmp_path: Path, monke
     key = secret_key(Settings(base=tmp_path))
     assert [file.name for file in tmp_path.iterdir()] == ["secret.key"]
     assert secret_key(Settings(base=tmp_path)) == key
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_o8_several_computers_share_a_key_that_they_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_file: bool
+) -> None:
+    (tmp_path / "key").write_text("k" * 40 + "\n")
+    shared = {"ROUNDS_SECRET_KEY_FILE": str(tmp_path / "key")} if by_file else {"ROUNDS_SECRET_KEY": "k" * 40}
+    for name, value in shared.items():
+        monkeypatch.setenv(name, value)
+    key = secret_key(Settings(base=tmp_path))
+    assert key == b"k" * 40
+    assert not (tmp_path / "secret.key").exists()
+    assert setup_code(key) == setup_code(b"k" * 40) != setup_code(b"j" * 40)
+
+
+@pytest.mark.parametrize("given", ["", "x" * 31])
+def test_o8_a_shared_key_that_is_too_short_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("ROUNDS_SECRET_KEY", given)
+    with pytest.raises(SettingsError, match=r"ROUNDS_SECRET_KEY.*32"):
+        secret_key(Settings(base=tmp_path))
+    assert not (tmp_path / "secret.key").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 31])
