@@ -8,6 +8,7 @@ from werkzeug.routing import BaseConverter, IntegerConverter
 
 from service import access, assets, cache, context, failures, headers, metrics, rendering
 from service import unsent_forms as unsent
+from service.api import entrance
 from service.cookies import Cookies
 from service.domain import installation
 from service.settings import ROOT
@@ -154,6 +155,7 @@ def create_app(wiring: Wiring) -> Flask:
     rendering.install(app.jinja_env, settings.clinic.zone, settings.clinic.language)
     for page in PAGES:
         app.register_blueprint(page.blueprint)
+    app.register_blueprint(entrance.blueprint)
     context.install(app, wiring)
     failures.install(app)
     headers.install(app)

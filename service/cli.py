@@ -19,8 +19,9 @@ from service import __version__, checkup, clock, database, demo, logs
 from service.alone import only_one
 from service.backups import making, restoring, sealing, upgrading
 from service.database import DatabaseError
-from service.domain import audit_check, export_files, passwords, reminders, reports, users
+from service.domain import api_tokens, audit_check, export_files, passwords, reminders, reports, users
 from service.domain.actor import SYSTEM
+from service.domain.api_tokens import Scope
 from service.domain.errors import DomainError
 from service.domain.export_files import OF_THE_CLINIC, ONE_TABLE, Contents, Format
 from service.domain.restored import Settled
@@ -219,6 +220,20 @@ def add_user(
     if token is not None:
         click.echo(f"Invite link, works once within {users.INVITE_DAYS} days:")
         click.echo(f"{settings.clinic.public_url}/invite/{token}")
+
+
+@command("token")
+@click.option("--email", required=True, help="Of the user it acts as.")
+@click.option("--name", "label", required=True, help="Which program it is for.")
+@click.option("--scope", "scopes", type=click.Choice(list(Scope)), multiple=True, help="May be repeated; default: all.")
+@click.option("--days", type=click.IntRange(1, api_tokens.LONGEST_DAYS), default=365, show_default=True)
+def token(settings: Settings, email: str, label: str, scopes: tuple[str, ...], days: int) -> None:
+    """Make a token by which another program acts as a user; it is shown here and nowhere else."""
+    with _opened(settings) as wiring, wiring.database.transaction() as session:
+        user = api_tokens.by_email(session, email)
+        made = api_tokens.make(session, SYSTEM, user, label=label, scopes=scopes or tuple(Scope), days=days)
+    click.echo(f"A token for {user.email}, good for {days} days and shown only now:")
+    click.echo(made)
 
 
 @rounds.group("run-job")
