@@ -18,6 +18,8 @@ DESK = frozenset({A, R})
 
 ACCESS: dict[str, frozenset[Role]] = {
     "static": ANYONE,
+    "guide.document": ANYONE,
+    "guide.page": ANYONE,
     "health.livez": ANYONE,
     "health.readyz": ANYONE,
     "health.show_metrics": ANYONE,

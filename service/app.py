@@ -8,7 +8,7 @@ from werkzeug.routing import BaseConverter, IntegerConverter
 
 from service import access, assets, cache, context, failures, headers, metrics, rendering
 from service import unsent_forms as unsent
-from service.api import entrance
+from service.api import entrance, guide
 from service.cookies import Cookies
 from service.domain import installation
 from service.settings import ROOT
@@ -156,6 +156,7 @@ def create_app(wiring: Wiring) -> Flask:
     for page in PAGES:
         app.register_blueprint(page.blueprint)
     app.register_blueprint(entrance.blueprint)
+    app.register_blueprint(guide.blueprint)
     context.install(app, wiring)
     failures.install(app)
     headers.install(app)

@@ -50,7 +50,7 @@ def _domain(error: errors.DomainError) -> ResponseReturnValue:
     if isinstance(error, Unauthorized):
         headers = {"WWW-Authenticate": "Bearer"}
     if isinstance(error, errors.Invalid) and error.field:
-        more = {"errors": [{"field": error.field, "detail": str(error)}]}
+        more = {"errors": [problems.of_field(error.field, str(error))]}
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     return _page(status, str(error), headers, **more)
 

@@ -8,12 +8,12 @@ from flask.typing import ResponseReturnValue
 
 from service import bearers, cache, context
 from service.api import contract, problems
-from service.api.bodies import appointments as bodies
 from service.api.bodies.appointments import (
     Appointment,
     AppointmentQuery,
     Appointments,
     Cancellation,
+    FreeTime,
     NewAppointment,
     Outcome,
     Reschedule,
@@ -131,8 +131,7 @@ def taken(error: Taken) -> ResponseReturnValue:
         f"api nearest:{doctor_ids}:{sent.starts_at.isoformat()}",
         lambda: free_times.nearest(context.reading(), sent.starts_at, zone, doctor_ids=doctor_ids),
     )
-    shown = [bodies.FreeTime.model_validate(time).model_dump(mode="json") for time in times]
-    return problems.answer(409, str(error), free_times=shown)
+    return problems.answer(409, str(error), free_times=[FreeTime.model_validate(time) for time in times])
 
 
 def _candidates(sent: Any) -> list[int]:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ValidationError
 
 from service import bearers, context
-from service.api.problems import Refused
+from service.api.problems import Refused, of_field
 from service.domain import idempotency
 from service.domain.idempotency import Kept
 from service.translation import gettext as _
@@ -127,12 +127,12 @@ def _query(model: type[BaseModel] | None) -> dict[str, BaseModel]:
     if model is None:
         if request.args:
             raise Refused(
-                422, _("This address takes no query."), [_error(name, _("not known")) for name in request.args]
+                422, _("This address takes no query."), [of_field(name, _("not known")) for name in request.args]
             )
         return {}
     doubled = [name for name, values in request.args.lists() if len(values) > 1]
     if doubled:
-        raise Refused(422, _("Say each thing once."), [_error(name, _("said twice")) for name in doubled])
+        raise Refused(422, _("Say each thing once."), [of_field(name, _("said twice")) for name in doubled])
     try:
         return {"query": model.model_validate_strings(request.args.to_dict(), strict=True)}
     except ValidationError as error:
@@ -157,12 +157,8 @@ def _body(model: type[Sent], *, optional: bool) -> Sent:
 def _unfit(error: ValidationError) -> Refused:
     """What is wrong, field by field, without what was sent."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    errors = [_error(".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in found[:20]]
+    errors = [of_field(".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in found[:20]]
     return Refused(422, _("Something in it is not as the description says."), errors)
-
-
-def _error(name: str, detail: str) -> dict[str, str]:
-    return {"field": name[:100], "detail": detail}
 
 
 def _key() -> tuple[int, str, str] | None:
@@ -172,7 +168,7 @@ def _key() -> tuple[int, str, str] | None:
         return None
     if not 1 <= len(key) <= LONGEST_KEY or not (key.isascii() and key.isprintable()):
         sentence = _("An Idempotency-Key has 1 to 100 printable ASCII characters.")
-        raise Refused(422, sentence, [_error(KEY, sentence)])
+        raise Refused(422, sentence, [of_field(KEY, sentence)])
     asked = hashlib.sha256(f"{request.path}\n".encode() + request.get_data()).hexdigest()
     return bearers.caller().token_id, key, asked
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.api.bodies.fields import Cursor, Day, Id, Line, Sent, SentAt, Shown, ShownAt, Status, Version
+from service.api.bodies.fields import Cursor, Day, Department, Id, Line, Sent, SentAt, Shown, ShownAt, Status, Version
 
 
 class Appointment(Shown):
@@ -52,7 +52,7 @@ class NewAppointment(Sent):
     """What is to be booked."""
 
     doctor_id: Id | Literal["any"]
-    department: Annotated[str, Field(max_length=100, description="With `any`: whose doctors may be meant.")] = ""
+    department: Department = Field("", description="With `any`: whose doctors may be meant.")
     starts_at: SentAt
     patient_id: Id | None = Field(None, description="Needed unless the user looks after exactly one patient.")
     visit_type_id: Id | None = None
@@ -105,4 +105,4 @@ class FreeTimeQuery(Sent):
 
 
 class AnyFreeTimeQuery(FreeTimeQuery):
-    department: Annotated[str, Field(max_length=100)] = ""
+    department: Department = ""

@@ -95,5 +95,6 @@ Cursor = Annotated[
     StringConstraints(pattern=r"^[0-9A-Za-z-]{1,60}$"),
     Field(description="`next` of the page before, as it was."),
 ]
+Department = Annotated[str, StringConstraints(max_length=100, pattern=NO_NUL)]
 Line = Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)]
 Status = Literal["booked", "arrived", "completed", "cancelled", "no_show"]

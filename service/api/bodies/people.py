@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from service.api.bodies.fields import NO_NUL, Cursor, Day, Id, Line, Sent, Shown, ShownAt, Version
+from service.api.bodies.fields import NO_NUL, Cursor, Day, Department, Id, Line, Sent, Shown, ShownAt, Version
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
 
@@ -25,7 +25,7 @@ class Doctors(Shown):
 
 
 class DoctorQuery(Sent):
-    department: Annotated[str, Field(max_length=100)] = ""
+    department: Department = ""
     after: Cursor | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
