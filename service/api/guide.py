@@ -54,7 +54,7 @@ def _operations(said: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _parameter(said: Mapping[str, Any], parameter: Mapping[str, Any]) -> Mapping[str, Any]:
     found = _found(said, parameter)
-    return {**found, "kind": _kind(found["schema"])}
+    return {"description": "", **found, "kind": _kind(found["schema"])}
 
 
 def _answer(said: Mapping[str, Any], answer: Mapping[str, Any]) -> tuple[str, str]:
