@@ -4,7 +4,8 @@ from typing import Any
 
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
-from werkzeug.routing import BaseConverter, IntegerConverter
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import BaseConverter, IntegerConverter, ValidationError
 
 from service import access, assets, cache, context, failures, headers, metrics, rendering
 from service import unsent_forms as unsent
@@ -126,6 +127,13 @@ class RowId(IntegerConverter):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"min": 1, "max": 2**63 - 1, **options})
+
+    def to_python(self, value: str) -> int:
+        """The id. Raises NotFound, or a path with several methods would answer 405."""
+        try:
+            return int(super().to_python(value))
+        except ValidationError:
+            raise NotFound from None
 
 
 class Token(BaseConverter):

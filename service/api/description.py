@@ -21,7 +21,7 @@ REF = "#/components/schemas/{model}"
 ALWAYS = (400, 401, 403, 422, 429, 503)
 WITH_BODY = (413, 415)
 IDS = {
-    "row_id": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+    "row_id": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1, "examples": [1]},
     "export_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
 }
 WORDS = {
