@@ -1,6 +1,7 @@
 """What each route takes and gives, said once: it checks the request, writes the answer, and feeds the description."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -19,6 +20,7 @@ from service.translation import gettext as _
 JSON = "application/json"
 KEY = "Idempotency-Key"
 LONGEST_KEY = 100
+_fit_key = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}").fullmatch
 FILE = "file"
 """In the place of a model: the answer is a file."""
 Sent = TypeVar("Sent", bound=BaseModel)
@@ -166,8 +168,8 @@ def _key() -> tuple[int, str, str] | None:
     key = request.headers.get(KEY)
     if key is None or request.method != "POST":
         return None
-    if not 1 <= len(key) <= LONGEST_KEY or not (key.isascii() and key.isprintable()):
-        sentence = _("An Idempotency-Key has 1 to 100 printable ASCII characters.")
+    if not _fit_key(key):
+        sentence = _("An Idempotency-Key has 1 to 100 printable ASCII characters and no blanks.")
         raise Refused(422, sentence, [of_field(KEY, sentence)])
     asked = hashlib.sha256(f"{request.path}\n".encode() + request.get_data()).hexdigest()
     return bearers.caller().token_id, key, asked

@@ -1,10 +1,25 @@
 """Visits and free times."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from service.api.bodies.fields import Cursor, Day, Department, Id, Line, Sent, SentAt, Shown, ShownAt, Status, Version
+from service.api.bodies.fields import (
+    AskedId,
+    Cursor,
+    Day,
+    Days,
+    Department,
+    Id,
+    Limit,
+    Line,
+    Sent,
+    SentAt,
+    Shown,
+    ShownAt,
+    Status,
+    Version,
+)
 
 
 class Appointment(Shown):
@@ -41,11 +56,11 @@ class Appointments(Shown):
 class AppointmentQuery(Sent):
     from_: SentAt | None = Field(None, alias="from", description="Visits that begin then or later.")
     to: SentAt | None = Field(None, description="Visits that begin before.")
-    doctor_id: Id | None = None
-    patient_id: Id | None = None
+    doctor_id: AskedId | None = None
+    patient_id: AskedId | None = None
     status: Status | None = None
     after: Cursor | None = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    limit: Limit = 50
 
 
 class NewAppointment(Sent):
@@ -97,11 +112,11 @@ class FreeTimes(Shown):
 
 class FreeTimeQuery(Sent):
     date: Day | None = Field(None, description="The first day; today if not said.")
-    days: Annotated[int, Field(ge=1, le=31)] = 1
-    visit_type_id: Id | None = None
-    patient_id: Id | None = Field(None, description="Whose own visits are not free times.")
+    days: Days = 1
+    visit_type_id: AskedId | None = None
+    patient_id: AskedId | None = Field(None, description="Whose own visits are not free times.")
     after: Cursor | None = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    limit: Limit = 50
 
 
 class AnyFreeTimeQuery(FreeTimeQuery):

@@ -20,6 +20,7 @@ from service import context
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL stores no NUL, so none is accepted anywhere."""
 _rfc3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII).fullmatch
+_number = re.compile(r"\d{1,19}", re.ASCII).fullmatch
 _iso_day = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 
 
@@ -68,7 +69,18 @@ def _day_in_reach(day: date) -> date:
     return day
 
 
+def _digits(value: Any) -> Any:
+    """Only plain digits: pydantic would read `1_0` and `+1` as numbers too."""
+    if not isinstance(value, str) or not _number(value):
+        raise ValueError("Write a number in digits.")
+    return int(value)
+
+
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+AskedId = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=2**63 - 1)]
+"""An id in a query."""
+Limit = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=100, description="How many a page has at most.")]
+Days = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=31)]
 Version = Annotated[
     int, Field(ge=0, le=2**63 - 1, description="The version that was read: 409 once there is another one.")
 ]

@@ -5,7 +5,19 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from service.api.bodies.fields import NO_NUL, Cursor, Day, Department, Id, Line, Sent, Shown, ShownAt, Version
+from service.api.bodies.fields import (
+    NO_NUL,
+    AskedId,
+    Cursor,
+    Day,
+    Department,
+    Limit,
+    Line,
+    Sent,
+    Shown,
+    ShownAt,
+    Version,
+)
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
 
@@ -27,7 +39,7 @@ class Doctors(Shown):
 class DoctorQuery(Sent):
     department: Department = ""
     after: Cursor | None = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    limit: Limit = 50
 
 
 class Patient(Shown):
@@ -79,5 +91,5 @@ class PatientChange(Sent):
 class PatientOf(Sent):
     """Whose rows are asked for."""
 
-    patient_id: Id | None = Field(None, description="Needed unless the user looks after exactly one patient.")
+    patient_id: AskedId | None = Field(None, description="Needed unless the user looks after exactly one patient.")
     after: Cursor | None = None
