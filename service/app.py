@@ -14,6 +14,7 @@ from service.cookies import Cookies
 from service.domain import installation
 from service.settings import ROOT
 from service.web import (
+    api_tokens,
     appointments,
     audit,
     booking,
@@ -69,6 +70,7 @@ from service.web import (
 from service.wiring import Wiring
 
 PAGES = (
+    api_tokens,
     appointments,
     audit,
     booking,

@@ -1,4 +1,4 @@
-"""The description is true: whole, valid OpenAPI 3.1, about every route; each answer of this folder is held against it."""
+"""The description is true: whole, valid OpenAPI 3.1, about every route; each answer of these tests fits it."""
 
 import json
 import re
