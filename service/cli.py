@@ -225,7 +225,13 @@ def add_user(
 @command("token")
 @click.option("--email", required=True, help="Of the user it acts as.")
 @click.option("--name", "label", required=True, help="Which program it is for.")
-@click.option("--scope", "scopes", type=click.Choice(list(Scope)), multiple=True, help="May be repeated; default: all.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice([str(scope) for scope in Scope]),
+    multiple=True,
+    help="May be repeated; default: all.",
+)
 @click.option("--days", type=click.IntRange(1, api_tokens.LONGEST_DAYS), default=365, show_default=True)
 def token(settings: Settings, email: str, label: str, scopes: tuple[str, ...], days: int) -> None:
     """Make a token by which another program acts as a user; it is shown here and nowhere else."""
