@@ -162,3 +162,12 @@ def test_l5_what_was_sent_stands_in_no_answer_and_no_log(
 
 def test_w6_another_host(program: Programs) -> None:
     problem(program("admin").get("/doctors", base_url="http://evil.example"), 400)
+
+
+def test_head_answers_like_get_and_options_does_nothing(clinic: Clinic, program: Programs) -> None:
+    caller = program("admin")
+    for path in ("/doctors", f"/appointments/{clinic.ahead}", "/appointments/999999"):
+        shown, head = caller.get(path), caller.ask("HEAD", path)
+        assert (head.status_code, head.data) == (shown.status_code, b"")
+    asked = caller.ask("OPTIONS", "/appointments")
+    assert (asked.status_code, asked.data) == (200, b"")

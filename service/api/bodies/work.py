@@ -85,7 +85,7 @@ class DoctorLoad(Load):
 class Statistics(Shown):
     """The figures of the user's own dashboard; those that are not on it are left out."""
 
-    as_of: str = Field(json_schema_extra={"format": "date-time"})
+    as_of: ShownAt
     day: str = Field(json_schema_extra={"format": "date"})
     appointments_today: int
     booked_today: int
