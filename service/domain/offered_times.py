@@ -1,8 +1,8 @@
 """The free times of a doctor, or of any of a department, as another program asks for them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -13,7 +13,8 @@ from service.domain.appointments import page_key, read_key
 from service.domain.errors import NotFound
 from service.domain.free_times import FreeTime
 
-MOST_DAYS = 31
+AT_A_TIME = 4
+"""Days that are looked at together: a page may be full with the first."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,44 @@ def page(
         raise NotFound
     several = [one.id for one in doctors.page(session, department=department, limit=doctors.MOST)]
     kind = visit_types.fetch(session, actor, visit_type_id) if visit_type_id is not None else None
-    times = free_times.of_days(
-        session,
-        first,
-        first + timedelta(days=days - 1),
-        zone,
-        doctor_ids=several if doctor_id is None else [doctor_id],
-        minutes=kind.minutes if kind else None,
-        for_patient=patients.fetch(session, actor, patient_id).id if patient_id is not None else None,
+    patient = patients.fetch(session, actor, patient_id) if patient_id is not None else None
+    doctor_ids = several if doctor_id is None else [doctor_id]
+    found = _each_once(
+        lambda begin, last: free_times.of_days(
+            session,
+            begin,
+            last,
+            zone,
+            doctor_ids=doctor_ids,
+            minutes=kind.minutes if kind else None,
+            for_patient=patient.id if patient else None,
+        ),
+        *_span(first, days, after, zone),
+        limit,
     )
-    once = list({time.starts_at: time for time in reversed(times)}.values())[::-1]
-    if after is not None:
-        once = [time for time in once if time.starts_at > read_key(after)[0]]
-    last = once[limit - 1] if len(once) > limit else None
-    return Page(once[:limit], page_key(last.starts_at, last.doctor_id) if last else None)
+    last = found[limit - 1] if len(found) > limit else None
+    return Page(found[:limit], page_key(last.starts_at, last.doctor_id) if last else None)
+
+
+def _span(first: date, days: int, after: str | None, zone: ZoneInfo) -> tuple[date, date, datetime | None]:
+    """The days from which times are still wanted, the end not among them, and the last time there was."""
+    end = first + timedelta(days=days)
+    if after is None:
+        return first, end, None
+    since = read_key(after)[0]
+    if not 2000 <= since.year <= 2100:
+        raise NotFound
+    return max(first, since.astimezone(zone).date()), end, since
+
+
+def _each_once(
+    offered: Callable[[date, date], Sequence[FreeTime]], day: date, end: date, since: datetime | None, limit: int
+) -> list[FreeTime]:
+    """The times after one, each instant once; a few days at a time, until there are more than a page holds."""
+    found: list[FreeTime] = []
+    while day < end and len(found) <= limit:
+        following = min(day + timedelta(days=AT_A_TIME), end)
+        each = {time.starts_at: time for time in reversed(offered(day, following - timedelta(days=1)))}
+        found += [time for at, time in sorted(each.items()) if since is None or at > since]
+        day = following
+    return found

@@ -48,6 +48,8 @@ def test_of_several_doctors_each_time_is_offered_once(house: House, ada: Actor) 
     with house.reading() as session:
         times = offered_times.page(session, ada, **asked, department="Eyes").times  # type: ignore[arg-type]
         assert len({time.starts_at for time in times}) == len(times) == 44
+        with pytest.raises(NotFound):
+            offered_times.page(session, ada, **asked, after="99991231T235959999999-1")  # type: ignore[arg-type]
         assert offered_times.page(session, ada, **asked, department="Ears").times == []  # type: ignore[arg-type]
         with pytest.raises(NotFound):
             offered_times.page(session, ada, **{**asked, "doctor_id": 99})  # type: ignore[arg-type]
