@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, url_for
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import bearers, cache, context
@@ -134,14 +134,15 @@ def taken(error: Taken) -> ResponseReturnValue:
     return problems.answer(409, str(error), free_times=[FreeTime.model_validate(time) for time in times])
 
 
-def _candidates(sent: Any) -> list[int]:
-    """The doctors whose free times are told instead."""
-    if isinstance(sent, NewAppointment) and sent.doctor_id != "any":
-        return [sent.doctor_id]
-    if isinstance(sent, Reschedule) and sent.doctor_id is not None:
-        return [sent.doctor_id]
-    department = sent.department if isinstance(sent, NewAppointment) else ""
-    return [one.id for one in appointments.doctors(context.reading()) if department in ("", one.department)]
+def _candidates(sent: NewAppointment | Reschedule) -> list[int]:
+    """The doctors whose free times are told instead: those wished for, or of the visit that was to be moved."""
+    session, doctor_id = context.reading(), sent.doctor_id
+    if doctor_id is None:
+        appointment_id = (request.view_args or {})["appointment_id"]
+        doctor_id = appointments.fetch(session, bearers.actor(), appointment_id).doctor_id
+    if isinstance(sent, NewAppointment) and doctor_id == "any":
+        return [one.id for one in appointments.doctors(session) if sent.department in ("", one.department)]
+    return [int(doctor_id)]
 
 
 def _done(act: Callable[..., None], appointment_id: int, **more: Any) -> Answer:

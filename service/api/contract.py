@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -46,7 +46,6 @@ class Contract:
     body: type[BaseModel] | None = None
     problems: tuple[int, ...] = ()
     """Statuses of its own besides those that every route of its kind may have."""
-    changes: bool = field(default=False)
 
     @property
     def body_is_optional(self) -> bool:
@@ -83,7 +82,7 @@ def changes(
 
     The same Idempotency-Key again gets the same answer and does nothing.
     """
-    contract = Contract({status: answer}, body=body, problems=problems, changes=True)
+    contract = Contract({status: answer}, body=body, problems=problems)
 
     def wrap(view: View) -> Callable[..., ResponseReturnValue]:
         @wraps(view)
