@@ -1,8 +1,8 @@
-# make run | test | lint | audit | bench | soak | lock: a fresh machine needs nothing else by hand.
+# make run | test | lint | dist | audit | bench | soak | guides | lock: a fresh machine needs nothing else by hand.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test lint audit bench soak lock
+.PHONY: install install-dev run test lint dist dist-test audit bench soak guides lock
 
 install: .venv/.installed
 
@@ -21,13 +21,20 @@ run: install
 	$(BIN)/python run.py
 
 test: install-dev
-	$(BIN)/python -m pytest -m "not soak" -n 3 -rs
+	$(BIN)/python -m pytest -m "not soak and not dist" -n 3 -rs
 
 lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+dist: install-dev
+	$(BIN)/pyinstaller --noconfirm --log-level ERROR --distpath dist --workpath build packaging/rounds.spec
+	cp config.toml dist/
+
+dist-test: install-dev
+	$(BIN)/python -m pytest -m dist -n 2 tests/dist
 
 audit: install-dev
 	$(BIN)/python -m tests.audit_dependencies
@@ -38,6 +45,9 @@ bench: install-dev
 soak: install-dev
 	ROUNDS_TEST_EXAMPLES=600 $(BIN)/python -m pytest tests/web/test_fuzz.py -rs --timeout 3600
 	$(BIN)/python -m pytest -m soak -rs --timeout 3600
+
+guides: install-dev
+	$(BIN)/python -m tests.browser.guides
 
 lock:
 	$(BIN)/python -m pip install --quiet uv

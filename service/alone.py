@@ -4,16 +4,25 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import DBAPIError
 
 from service.database import Database, DatabaseError
 from service.domain import installation
 from service.settings import Settings
 
 
+class AlreadyRunning(DatabaseError):
+    """Another process serves this database at `address`, or is about to and has none yet."""
+
+    def __init__(self, address: str | None) -> None:
+        super().__init__(f"Rounds is already running on {address or 'an unknown address'} with this database.")
+        self.address = address
+
+
 def only_one(settings: Settings) -> AbstractContextManager[object]:
     """Held while the service runs. PostgreSQL may have several.
 
-    Raises DatabaseError naming the address of the one that runs, or when the folder cannot be written.
+    Raises AlreadyRunning naming the address of the one that runs, or DatabaseError when the folder cannot be written.
     """
     if not settings.database_url.startswith("sqlite:"):
         return nullcontext()
@@ -22,10 +31,20 @@ def only_one(settings: Settings) -> AbstractContextManager[object]:
     try:
         return lock.acquire()
     except Timeout:
-        database = Database(settings.database_url)
-        with database.reading() as session:
-            address = installation.served_at(session)
-        database.close()
-        raise DatabaseError(f"Rounds is already running on {address} with this database.") from None
+        raise AlreadyRunning(_address(file)) from None
     except OSError as error:
         raise DatabaseError(f"The folder {file.parent} cannot be written: {error.strerror}.") from None
+
+
+def _address(file: Path) -> str | None:
+    """Where the first one runs; None while it is making the database."""
+    if not file.exists():
+        return None
+    database = Database(f"sqlite:///{file}")
+    try:
+        with database.reading() as session:
+            return installation.served_at(session)
+    except DBAPIError:
+        return None
+    finally:
+        database.close()

@@ -55,6 +55,7 @@ from service.web import (
     reports,
     second_factors,
     sessions,
+    settings,
     setup,
     sign_in_links,
     system,
@@ -66,6 +67,7 @@ from service.web import (
     visit_links,
     visit_types,
     waiting_list,
+    wizard,
 )
 from service.wiring import Wiring
 
@@ -109,6 +111,7 @@ PAGES = (
     reports,
     second_factors,
     sessions,
+    settings,
     setup,
     sign_in_links,
     system,
@@ -120,6 +123,7 @@ PAGES = (
     visit_links,
     visit_types,
     waiting_list,
+    wizard,
 )
 LARGEST_BODY = 1024 * 1024
 
@@ -152,7 +156,7 @@ class ExportId(BaseConverter):
 
 def create_app(wiring: Wiring) -> Flask:
     """The WSGI application over a wired-up process."""
-    settings = wiring.settings
+    chosen = wiring.settings
     app = Flask("service", root_path=str(ROOT / "service"), static_folder=str(assets.STATIC))
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY,
@@ -162,7 +166,7 @@ def create_app(wiring: Wiring) -> Flask:
     )
     app.url_map.converters.update(row_id=RowId, export_id=ExportId, token=Token)
     app.session_interface = Cookies(wiring.secret_key)
-    rendering.install(app.jinja_env, settings.clinic.zone, settings.clinic.language)
+    rendering.install(app.jinja_env, chosen.clinic.zone, chosen.clinic.language)
     for page in PAGES:
         app.register_blueprint(page.blueprint)
     app.register_blueprint(entrance.blueprint)
@@ -172,7 +176,7 @@ def create_app(wiring: Wiring) -> Flask:
     headers.install(app)
     metrics.install(app, wiring)
     notices.install(app)
-    cache.install(app, settings)
+    cache.install(app, chosen)
     unsent.install(app)
     access.install(app)
     app.context_processor(_shared)
@@ -185,6 +189,7 @@ def _shared() -> dict[str, Any]:
     return {
         "actor": visitor,
         "clinic": wiring.settings.clinic,
+        "command": wiring.settings.command,
         "csrf_token": generate_csrf,
         "static": assets.static_url,
         "icon": assets.icon,

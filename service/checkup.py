@@ -11,10 +11,12 @@ from sqlalchemy.exc import DBAPIError
 
 from service import clock, database
 from service.database import DatabaseError
+from service.domain import installation
+from service.jobs import readiness
 from service.models import AuditEntry, Installation
 from service.notifications.channels import Channels
 from service.notifications.email import Email
-from service.notifications.message import DeliveryError, Letter, Unsure, message_id
+from service.notifications.message import Channel, DeliveryError, Letter, Unsure, message_id
 from service.notifications.sms import Sms
 from service.settings import Settings
 from service.wiring import Wiring
@@ -28,7 +30,7 @@ def of_all(wiring: Wiring) -> Iterator[tuple[bool, str]]:
     """Each part in turn: whether it is well, and a line about it."""
     settings, channels = wiring.settings, wiring.channels
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("settings", lambda: f"read; links begin with {settings.clinic.public_url}"),
+        ("settings", lambda: _settings(wiring)),
         ("database", lambda: _database(wiring)),
         ("folders", lambda: _folders(settings)),
         ("clock", lambda: _clock(wiring)),
@@ -46,18 +48,22 @@ def send(channels: Channels, settings: Settings, to: str) -> tuple[bool, str]:
     def deliver() -> str:
         if name == "sms" and channels.sms is None:
             raise Trouble("SMS is off: set [sms] in config.toml, or name an e-mail address")
-        number = time_ns() // 1000
-        text = f"A test message of {settings.clinic.name}. Whoever reads this: messages arrive.\n"
-        identity = message_id(number, clock.now(), settings.clinic.public_url)
-        letter = Letter(number, to, f"Test message of {settings.clinic.name}", text, message_id=identity)
-        channel = channels.of(name)
-        try:
-            answer = channel.send(letter, lambda: None)
-        finally:
-            channel.close()
-        return f"taken by {channel.name}: {answer or 'written above'}"
+        return send_test(channels.of(name), settings, to)
 
     return _line(f"test message to {to}", deliver)
+
+
+def send_test(channel: Channel, settings: Settings, to: str) -> str:
+    """Send a test message by a channel; returns who took it, with the answer. Raises DeliveryError, Unsure."""
+    number = time_ns() // 1000
+    text = f"A test message of {settings.clinic.name}. Whoever reads this: messages arrive.\n"
+    identity = message_id(number, clock.now(), settings.clinic.public_url)
+    letter = Letter(number, to, f"Test message of {settings.clinic.name}", text, message_id=identity)
+    try:
+        answer = channel.send(letter, lambda: None)
+    finally:
+        channel.close()
+    return f"taken by {channel.name}: {answer or 'written above'}"
 
 
 def _line(title: str, check: Callable[[], str]) -> tuple[bool, str]:
@@ -69,6 +75,16 @@ def _line(title: str, check: Callable[[], str]) -> tuple[bool, str]:
         return False, f"{title}: {database.explain(error)}"
     except OSError as error:
         return False, f"{title}: {error.filename or 'the system'}: {error.strerror or error}"
+
+
+def _settings(wiring: Wiring) -> str:
+    """What may be meant so is said, and is no failure."""
+    served_at = None
+    if _revision(wiring) == database.newest_revision():
+        with wiring.database.reading() as session:
+            served_at = installation.served_at(session)
+    wrong = readiness.wrong_links(wiring.settings, served_at)
+    return f"read; links {wrong or f'begin with {wiring.settings.clinic.public_url}'}"
 
 
 def _database(wiring: Wiring) -> str:
@@ -102,7 +118,12 @@ def _clock(wiring: Wiring) -> str:
     now = clock.now()
     if _revision(wiring) == database.newest_revision():
         with wiring.database.reading() as session:
-            latest = session.scalar(select(func.max(AuditEntry.at)))
+            latest, doubt = session.scalar(select(func.max(AuditEntry.at))), installation.clock_in_doubt(session)
+        if doubt is not None:
+            raise Trouble(
+                f"it shows {_wall(wiring, now)}, but Rounds ran last at {_wall(wiring, doubt)}, so nothing is sent by "
+                "itself: set it right, or say on the page System that it is right"
+            )
         if latest is not None and latest > now:
             raise Trouble(
                 f"it shows {_wall(wiring, now)}, but something was done at {_wall(wiring, latest)}: set it right"

@@ -101,12 +101,12 @@ def transaction_around() -> Iterator[Session]:
 def transaction() -> Iterator[Session]:
     """A writing session that commits at the end of the block; the reading one ends before it.
 
-    What it has posted is sent soon after the commit, not at the next tick.
+    What it has posted is sent soon after the commit, not at the next tick; while a restart is on its way, after that.
     """
     _close()
     with wiring().database.transaction() as session:
         yield session
-    if messages.was_posted(session):
+    if messages.was_posted(session) and not wiring().restart.is_asked:
         wiring().queue.posted()
 
 

@@ -6,7 +6,7 @@ SQLite runs in WAL with `synchronous=FULL`: a commit that was acknowledged survi
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -97,6 +97,10 @@ class Database:
 def _server_engine(url: str, pool_size: int) -> Engine:
     try:
         return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+    except ModuleNotFoundError:
+        raise DatabaseError(
+            "This program only knows SQLite: set [database] url to sqlite:///rounds.db, or start Rounds from source."
+        ) from None
     except (ValueError, ArgumentError):
         raise DatabaseError("[database] url is not an address like postgresql+psycopg://user@host/name.") from None
 
@@ -197,24 +201,61 @@ def migrate(database: Database) -> str:
     newest = newest_revision()
     if present_revision(database) == newest:
         return newest
+    try:
+        with _without_foreign_keys(database) as connection, connection.begin():
+            _upgrade(database, connection)
+    except DBAPIError as error:
+        raise DatabaseError(explain(error)) from error
+    return newest
+
+
+def begin_anew(database: Database, check: Callable[[Session], None]) -> None:
+    """Take everything out of the database and make its tables again, all in one transaction.
+
+    `check` has the last look at what goes, inside that transaction; what it raises leaves everything as it is.
+    Raises DatabaseError.
+    """
+    try:
+        with _without_foreign_keys(database) as connection, connection.begin():
+            with Session(connection) as session:
+                check(session)
+            _drop_everything(database, connection)
+            _upgrade(database, connection)
+    except DBAPIError as error:
+        raise DatabaseError(explain(error)) from error
+
+
+def _upgrade(database: Database, connection: Connection) -> None:
+    """Run all revisions that are missing, in the connection's transaction."""
     from alembic import command  # imported here: most starts have nothing to migrate
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    try:
-        with _without_foreign_keys(database) as connection, connection.begin():
-            if not database.is_sqlite:  # one at a time; on SQLite the transaction itself sees to that
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                raise DatabaseError("The database has rows that refer to missing ones: put the newest backup in place.")
-            if connection.execute(select(Installation.id)).one_or_none() is None:
-                connection.execute(insert(Installation).values(id=1, created_at=clock.now()))
-    except DBAPIError as error:
-        raise DatabaseError(explain(error)) from error
-    return newest
+    if not database.is_sqlite:  # one at a time; on SQLite the transaction itself sees to that
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+        raise DatabaseError("The database has rows that refer to missing ones: put the newest backup in place.")
+    if connection.execute(select(Installation.id)).one_or_none() is None:
+        connection.execute(insert(Installation).values(id=1, created_at=clock.now()))
+
+
+def _drop_everything(database: Database, connection: Connection) -> None:
+    """Drop all tables with their triggers, and on PostgreSQL the functions that are ours."""
+    suffix = "" if database.is_sqlite else " CASCADE"
+    for table in inspect(connection).get_table_names():
+        connection.exec_driver_sql(f'DROP TABLE "{table}"{suffix}')
+    if not database.is_sqlite:
+        for (function,) in connection.execute(text(OUR_FUNCTIONS)).all():
+            connection.exec_driver_sql(f"DROP FUNCTION {function}")
+
+
+OUR_FUNCTIONS = """
+SELECT CAST(CAST(oid AS regprocedure) AS text) FROM pg_proc WHERE pronamespace = CAST(current_schema() AS regnamespace)
+AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')"""
+"""But for those that belong to an extension."""
 
 
 @contextmanager
@@ -250,7 +291,10 @@ def explain(error: DBAPIError) -> str:
         (r"locked|busy", "Another program holds the database: close it, then try again."),
         (r"full", "The disk is full: free some space, then try again."),
         (r"readonly|read-only", "The database may not be written: check who owns its file and folder."),
-        (r"unable to open", "The database file cannot be opened or made: check that its folder exists and is ours."),
+        (
+            r"unable to open",
+            "The database file cannot be opened or made: check that its folder exists, and who owns them.",
+        ),
         (r"malformed|not a database", "The database file is damaged: put the newest backup in its place."),
         (r"I/O error", "The disk reports an error: check it, then try again."),
         (r"connect|server closed|terminat", "The database server does not answer: check that it runs."),

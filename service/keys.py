@@ -3,10 +3,12 @@
 import os
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from service.settings import Settings, SettingsError
+
+OF_EMAIL = "email.password"
+"""The file of the mail server's password beside the settings: readable by the owner only, never in a backup."""
 
 
 def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -24,6 +26,20 @@ def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise SettingsError(f"{name}_FILE: {file} cannot be read: {why}.") from None
+
+
+def email_password(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
+    """The password of the mail server: from the environment, else from the file that the page for mail writes."""
+    said = secret("ROUNDS_EMAIL_PASSWORD", environ)
+    if said or "ROUNDS_EMAIL_PASSWORD" in environ:
+        return said
+    file = settings.base / OF_EMAIL
+    return secret("ROUNDS_EMAIL_PASSWORD", {"ROUNDS_EMAIL_PASSWORD_FILE": str(file)}) if file.exists() else ""
+
+
+def email_password_is_fixed(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the environment names the mail server's password, so that no page can change it."""
+    return bool(environ.get("ROUNDS_EMAIL_PASSWORD") or environ.get("ROUNDS_EMAIL_PASSWORD_FILE"))
 
 
 def secret_key(settings: Settings) -> bytes:
@@ -51,7 +67,10 @@ def _make_key(file: Path) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     try:
-        with suppress(FileExistsError):
-            os.link(made, file)
+        os.link(made, file)
+    except FileExistsError:
+        pass
+    except OSError:  # a stick has no links: there the last one wins, and services are kept apart by their lock
+        os.replace(made, file)
     finally:
-        made.unlink()
+        made.unlink(missing_ok=True)

@@ -4,8 +4,12 @@ import gc
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from functools import partial
 from socket import socket
+from threading import Event
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -13,18 +17,25 @@ from typing import Any
 import click
 import structlog
 from waitress import wasyncore
+from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
 from service.alone import only_one
 from service.app import LARGEST_BODY, create_app
 from service.backups import upgrading
+from service.database import DatabaseError
 from service.domain import installation, users
-from service.settings import Settings, SettingsError
+from service.domain.errors import DomainError
+from service.jobs import demo_wiping
+from service.listening import Listening
+from service.restart import Restart
+from service.settings import Settings, SettingsError, again
 from service.wiring import Wiring, connect
 
 log = structlog.get_logger()
 DOWNLOADS_GET_SECONDS = 6.0
 EXPORTS_GET_SECONDS = 8.0
+ANSWERS_GET_SECONDS = 5.0
 """From the signal on; waitress has used up to five of them for requests under way."""
 
 
@@ -32,15 +43,23 @@ class Stopping:
     """When the signal came, so that everything after it shares one deadline."""
 
     at: float | None = None
+    is_awaited = False
+    """Whether the signal is looked at later: while a restart gives things back it must not be cut short."""
 
     def __init__(self) -> None:
         self.listeners: list[socket] = []
         """Closed with the signal, so that a new request is refused at once instead of waiting in vain."""
 
     def install(self) -> None:
-        """SIGTERM and Ctrl-C leave waitress's loop, which then lets running requests finish."""
+        """SIGTERM and Ctrl-C leave waitress's loop, which then lets running requests finish; so do their kin:
+        Ctrl-Break on Windows, and a terminal that is closed unless `nohup` says not to mind.
+        """
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
+        for name in ("SIGBREAK", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._stop)
 
     def left(self) -> float:
         """Seconds until exports are cut off."""
@@ -51,26 +70,93 @@ class Stopping:
             self.at = monotonic()
             for listener in self.listeners:
                 listener.close()
-            raise SystemExit(0)
+            if not self.is_awaited:
+                raise SystemExit(0)
 
 
-def serve(settings: Settings, host: str, port: int) -> bool:
-    """Run until told to stop; False when a thread would not end in time. Raises SettingsError, DatabaseError."""
-    stopping = Stopping()
+def serve(
+    settings: Settings,
+    host: str | None = None,
+    port: int | None = None,
+    when_ready: Callable[[str], object] | None = None,
+) -> bool:
+    """Run until told to stop, in as many rounds as pages ask for; False when a thread would not end in time.
+
+    `host` and `port` win over the settings; `when_ready` is handed the address, once.
+    Raises SettingsError, DatabaseError, AlreadyRunning.
+    """
+    stopping, restart, listening = Stopping(), Restart(), Listening()
     stopping.install()
+    all_ended = True
+    try:
+        while stopping.at is None:
+            anew = partial(_anew, settings, listening, restart, host, port)
+            try:
+                present = _with_fixed(settings, host, port)
+                ended, upcoming = _round(present, listening, stopping, restart, anew, when_ready)
+            except (SettingsError, DatabaseError) as error:
+                if not restart.take_back(str(error)):
+                    raise
+                log.warning("the new settings cannot be served: the former ones are back", why=str(error))
+                settings = again(settings)
+                continue
+            settings, all_ended, when_ready = upcoming, ended and all_ended, None
+    finally:
+        listening.close()
+    log.info("stopped", all_ended=all_ended)
+    return all_ended
+
+
+def _with_fixed(settings: Settings, host: str | None, port: int | None) -> Settings:
+    """The settings with what the command line says instead."""
+    said = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    server = settings.server.model_copy(update=said)
+    fixed = settings.fixed | {f"server.{key}" for key in said}
+    return settings.model_copy(update={"server": server, "fixed": fixed})
+
+
+def _anew(settings: Settings, listening: Listening, restart: Restart, host: str | None, port: int | None) -> Settings:
+    """The settings as they stand by now, listened at already; the present ones when those cannot be."""
+    try:
+        upcoming = again(settings)
+        server = _with_fixed(upcoming, host, port).server
+        listening.open(server.host, server.port)
+    except SettingsError as error:
+        log.warning("the new settings cannot be served: the former ones stay", why=str(error))
+        if not restart.take_back(str(error)):
+            restart.trouble = str(error)
+        return settings
+    return upcoming
+
+
+def _round(
+    settings: Settings,
+    listening: Listening,
+    stopping: Stopping,
+    restart: Restart,
+    anew: Callable[[], Settings],
+    when_ready: Callable[[str], object] | None,
+) -> tuple[bool, Settings]:
+    """Serve until a signal comes or a page asks for a restart.
+
+    Returns whether every thread ended in time, and the settings to go on with: what `anew` answers.
+    """
+    upcoming = settings
+    stopping.is_awaited = False
     _check_exports(settings)
-    settings = settings.model_copy(update={"server": settings.server.model_copy(update={"host": host})})
-    wiring = connect(settings, "serve")
-    with only_one(settings):
+    wiring = connect(settings, "serve", restart)
+    with only_one(settings), closing(wiring.database):
         upgrading.migrate(wiring.database, settings)
         wiring.database.analyse()
         wiring.tasks.exports.close_folder()
+        listening.open(settings.server.host, settings.server.port)
         sockets: dict[int, Any] = {}
-        server = _listen(wiring, host, port, sockets)
-        stopping.listeners = [one.socket for one in sockets.values() if one.accepting]
-        url = _address(
-            host, server.effective_listen[0][1] if hasattr(server, "effective_listen") else server.effective_port
-        )
+        server = _server(_at_port(wiring, listening.port), listening, sockets)
+        listeners = [one for one in sockets.values() if one.accepting]
+        stopping.listeners = [*listening.sockets, *(one.socket for one in listeners)]
+        closed = Event()
+        restart.let_nobody_in = partial(_let_nobody_in, listeners, closed)
+        url = _address(settings.server.host, listening.port)
         with wiring.database.transaction() as session:
             installation.note_served_at(session, url)
             first = users.none_exist(session)
@@ -83,19 +169,89 @@ def serve(settings: Settings, host: str, port: int) -> bool:
                     f"No user exists yet: open {url}/setup (setup code from another computer: {wiring.setup_code})"
                 )
             gc.freeze()  # what is loaded by now stays: collecting it again and again would stall pages
+            click.echo(f"Everything is kept in {settings.base}")
             click.echo(f"Rounds is ready on {url}")
             sys.stdout.flush()
-            server.run()
+            if when_ready is not None:
+                when_ready(url)
+            restart.done()
+            _answer(server, sockets, listeners, restart, closed)
+            upcoming = anew()
         except SystemExit:
             pass
         finally:
+            stopping.is_awaited = True
+            _forget(sockets, listeners)
             _finish_downloads(sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
             with suppress(OSError):
                 server.close()
+            wasyncore.close_all(sockets, ignore_all=True)
             ended = wiring.queue.stop(stopping.left())
-        wiring.database.close()
-    log.info("stopped", all_ended=ended)
-    return ended
+        if restart.wipes_demo and stopping.at is None:
+            _wipe_demo(wiring, restart)
+    return ended, upcoming
+
+
+def _at_port(wiring: Wiring, port: int) -> Wiring:
+    """For the pages: with the port that was found where the settings leave it open."""
+    settings = wiring.settings
+    server = settings.server.model_copy(update={"port": port})
+    return replace(wiring, settings=settings.model_copy(update={"server": server}))
+
+
+def _let_nobody_in(listeners: Sequence[Any], closed: Event) -> None:
+    """Wake the server's loop up and wait until it is closed to newcomers: they knock at sockets that stay open."""
+    for one in listeners:
+        one.pull_trigger()
+    closed.wait(ANSWERS_GET_SECONDS)
+
+
+def _forget(sockets: dict[int, Any], listeners: Sequence[Any]) -> None:
+    """Take the listeners out of the server's loop."""
+    for number in [number for number, one in sockets.items() if one in listeners]:
+        del sockets[number]
+
+
+def _answer(server: Any, sockets: dict[int, Any], listeners: Sequence[Any], restart: Restart, closed: Event) -> None:
+    """Answer until the signal, or until a restart is asked for and what came before it has its answers."""
+    try:
+        while not restart.is_asked:
+            wasyncore.loop(timeout=1, use_poll=True, map=sockets, count=1)
+        _forget(sockets, listeners)
+        for one in listeners:
+            one.socket.close()  # the server's copy: somebody else may want the port once the other is closed too
+        _still_answering(sockets)
+        closed.set()
+        deadline = monotonic() + ANSWERS_GET_SECONDS
+        while monotonic() < deadline and _still_answering(sockets):
+            wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
+    finally:
+        server.task_dispatcher.shutdown()
+
+
+def _still_answering(sockets: dict[int, Any]) -> bool:
+    """Whether anybody waits for an answer; nothing new is read, and who has theirs comes back by another connection."""
+    answering = False
+    for one in [one for one in sockets.values() if isinstance(one, HTTPChannel)]:
+        setattr(one, "readable", _not_any_more)  # noqa: B010 - mypy would have no method replaced
+        if one.requests or one.total_outbufs_len:
+            answering = True
+        else:
+            one.handle_close()
+    return answering
+
+
+def _not_any_more() -> bool:
+    return False
+
+
+def _wipe_demo(wiring: Wiring, restart: Restart) -> None:
+    """Empty a demo clinic that nobody has entered anything into: nothing else runs at this moment."""
+    try:
+        demo_wiping.wipe(wiring.database, wiring.settings)
+    except (DatabaseError, DomainError, OSError) as error:
+        log.warning("the demo clinic was not wiped", why=str(error))
+        restart.trouble = str(error)
 
 
 def _check_exports(settings: Settings) -> None:
@@ -107,7 +263,7 @@ def _check_exports(settings: Settings) -> None:
         raise SettingsError(f"The folder {folder} cannot be written: set [exports] folder to another one.")
 
 
-def _listen(wiring: Wiring, host: str, port: int, sockets: dict[int, Any]) -> Any:
+def _server(wiring: Wiring, listening: Listening, sockets: dict[int, Any]) -> Any:
     server = wiring.settings.server
     proxy: dict[str, Any] = (
         {
@@ -118,35 +274,23 @@ def _listen(wiring: Wiring, host: str, port: int, sockets: dict[int, Any]) -> An
         if server.trusted_proxy
         else {}
     )
-    try:
-        return create_server(
-            create_app(wiring),
-            host=host,
-            port=port,
-            threads=server.threads,
-            connection_limit=500,
-            channel_timeout=60,
-            asyncore_use_poll=True,
-            max_request_body_size=16 * LARGEST_BODY,  # an upload's; up to there our own page says that it is too much
-            map=sockets,
-            ident=None,
-            **proxy,
-        )
-    except OSError as error:
-        raise SettingsError(
-            f"Port {port} on {host} cannot be used ({error.strerror}): set [server] port, or --port, to another one."
-        ) from None
-    except ValueError:
-        raise SettingsError(f"{host} is not an address of this computer: set [server] host, or --host.") from None
-    except OverflowError:
-        raise SettingsError(f"server.port = {port}: expected a number from 0 to 65535.") from None
+    return create_server(
+        create_app(wiring),
+        sockets=listening.copies(),
+        threads=server.threads,
+        connection_limit=500,
+        channel_timeout=60,
+        asyncore_use_poll=True,
+        max_request_body_size=16 * LARGEST_BODY,  # an upload's; up to there our own page says that it is too much
+        map=sockets,
+        ident=None,
+        **proxy,
+    )
 
 
 def _finish_downloads(sockets: dict[int, Any], seconds: float) -> None:
     """Go on sending what is already on its way: waitress's own loop ends at once with the signal."""
     deadline = monotonic() + seconds
-    for number in [number for number, one in sockets.items() if one.accepting]:
-        del sockets[number]  # closed with the signal
     while monotonic() < deadline and any(getattr(one, "total_outbufs_len", 0) for one in sockets.values()):
         wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from email.utils import parseaddr
@@ -11,7 +12,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+FROZEN: bool = getattr(sys, "frozen", False)
+"""Whether this is the one executable (packaging/rounds.spec) and not run.py."""
 ROOT = Path(__file__).resolve().parent.parent
+"""Where the program's own files lie, static/ and service/; the executable unpacks them into a new folder each time."""
+HOME = Path(sys.executable).resolve().parent if FROZEN else ROOT
+"""The clinic's folder unless --config names another: beside the executable, or beside run.py."""
+PROGRAM = "rounds" if FROZEN else "python run.py"
+"""How a command begins; Settings.command() makes a whole one."""
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -190,7 +198,11 @@ class Logs(Section):
 
 
 class Settings(Section):
-    """Everything that config.toml may say; `base` is the folder that relative paths start from."""
+    """Everything that config.toml may say, and where it was said.
+
+    `base` is the folder that relative paths start from, `file` the settings file (there or not), and `fixed` are the
+    keys, such as `server.port`, that the environment or the command line says instead of the file.
+    """
 
     clinic: Clinic = Clinic()
     server: Server = Server()
@@ -206,7 +218,9 @@ class Settings(Section):
     security: Security = Security()
     privacy: Privacy = Privacy()
     logs: Logs = Logs()
-    base: Path = Field(default=ROOT, exclude=True)
+    base: Path = Field(default=HOME, exclude=True)
+    file: Path | None = Field(default=None, exclude=True)
+    fixed: frozenset[str] = Field(default=frozenset(), exclude=True)
 
     @property
     def database_url(self) -> str:
@@ -244,6 +258,10 @@ class Settings(Section):
         """Where each backup is copied to as well: a stick, a share."""
         return self.base / self.backup.second_folder if self.backup.second_folder else None
 
+    def command(self, words: str) -> str:
+        """A command for this clinic as somebody types it, for example `rounds restore FILE`."""
+        return f"{PROGRAM} {words}" + ("" if self.base == HOME else f' --config "{self.base / "config.toml"}"')
+
     @property
     def imports(self) -> Path:
         """The folder in which uploaded files rest until they are imported."""
@@ -251,36 +269,54 @@ class Settings(Section):
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read settings from `path` (default: config.toml beside run.py, which alone may be missing).
+    """Read settings from `path` (default: config.toml in HOME, which alone may be missing).
 
     Environment variables `ROUNDS_<SECTION>_<KEY>` win over the file. Raises SettingsError.
     """
-    file = (path or ROOT / "config.toml").absolute()
+    file = (path or HOME / "config.toml").absolute()
     if path is not None and not file.is_file():
         raise SettingsError(f"There is no settings file {file}.")
-    tables = _override(_read(file) if file.is_file() else {}, environ)
-    if "base" in tables:
-        raise SettingsError(f"{file.name}: base: unknown section.")
+    return parse(_read(file) if file.is_file() else "", file, environ)
+
+
+def again(settings: Settings) -> Settings:
+    """The settings as their file says by now. Raises SettingsError."""
+    file = settings.file
+    return settings if file is None else parse(_read(file) if file.is_file() else "", file)
+
+
+def parse(text: str, file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the text of a settings file, which need not be written yet. Raises SettingsError."""
     try:
-        settings = Settings(**tables, base=file.parent)
+        tables, fixed = _override(tomllib.loads(text), environ)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file.name} is not valid TOML: {error}.") from None
+    unknown = sorted(ABOUT_THE_FILE & set(tables))
+    if unknown:
+        raise SettingsError(f"{file.name}: {unknown[0]}: unknown section.")
+    try:
+        settings = Settings(**tables, base=file.parent, file=file, fixed=fixed)
     except ValidationError as error:
         raise SettingsError(f"{file.name}: {_first_mistake(error)}") from None
     return _only_what_works(settings, file.name)
 
 
-def _read(file: Path) -> dict[str, Any]:
+ABOUT_THE_FILE = frozenset({"base", "file", "fixed"})
+"""Fields of Settings that are no sections."""
+
+
+def _read(file: Path) -> str:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file.name} is not valid TOML: {error}.") from None
+        return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} cannot be read: {error}.") from None
 
 
-def _override(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Lay `ROUNDS_<SECTION>_<KEY>` over the tables; names of no known section are not ours."""
-    sections = {name for name in Settings.model_fields if name != "base"}
+def _override(tables: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Lay `ROUNDS_<SECTION>_<KEY>` over the tables, and say which keys that fixed; other names are not ours."""
+    sections = set(Settings.model_fields) - ABOUT_THE_FILE
     merged = {name: dict(table) if isinstance(table, dict) else table for name, table in tables.items()}
+    fixed = set()
     for variable, value in sorted(environ.items()):
         section, _, key = variable.removeprefix("ROUNDS_").lower().partition("_")
         if not variable.startswith("ROUNDS_") or section not in sections or not key or _is_secret(key):
@@ -288,7 +324,8 @@ def _override(tables: dict[str, Any], environ: Mapping[str, str]) -> dict[str, A
         table = merged.setdefault(section, {})
         if isinstance(table, dict):
             table[key] = _value(section, key, value)
-    return merged
+            fixed.add(f"{section}.{key}")
+    return merged, frozenset(fixed)
 
 
 def _is_secret(key: str) -> bool:

@@ -1,10 +1,10 @@
 """From settings to the parts that work together: engine, channels, tasks, job backend."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service import keys, message_texts
-from service.backups import shelf
+from service.backups import restoring
 from service.database import Database, DatabaseError, check
 from service.domain import message_rules
 from service.jobs.local_backend import LocalBackend
@@ -12,6 +12,7 @@ from service.jobs.queue import JobQueue
 from service.jobs.tasks import Tasks
 from service.notifications import channels
 from service.notifications.channels import Channels
+from service.restart import Restart
 from service.settings import Settings
 
 
@@ -29,9 +30,11 @@ class Wiring:
     """What the setup page asks for unless it is opened on the same computer."""
     metrics_token: str = ""
     """What a monitor on another computer shows; empty: only this computer may ask."""
+    restart: Restart = field(default_factory=Restart)
+    """How pages ask the service to begin anew."""
 
 
-def connect(settings: Settings, kind: str) -> Wiring:
+def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wiring:
     """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError, DatabaseError."""
     message_texts.use(settings.message_templates, message_rules.variables())
     database = Database(
@@ -51,15 +54,17 @@ def connect(settings: Settings, kind: str) -> Wiring:
         secret_key=keys.secret_key(settings),
         setup_code=secrets.token_hex(4),
         metrics_token=keys.secret("ROUNDS_METRICS_TOKEN"),
+        restart=restart or Restart(),
     )
 
 
 def _check(database: Database, settings: Settings) -> None:
-    """Raises DatabaseError for a database that cannot be used; where it is damaged, with the newest backup's name."""
+    """Raises DatabaseError for a database that cannot be used; where it is damaged, with the newest good backup."""
     try:
         check(database)
     except DatabaseError as error:
-        backups = shelf.kept(settings.backups)
-        if "damaged" not in str(error) or not backups:
+        good = restoring.newest_good(settings) if "damaged" in str(error) else None
+        if good is None:
             raise
-        raise DatabaseError(f"{error} The newest backup: restore {backups[0].file}") from None
+        command = settings.command(f'restore "{good}"')
+        raise DatabaseError(f"{error} The newest backup is put back by: {command}") from None

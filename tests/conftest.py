@@ -14,6 +14,11 @@ from service.database import Database, migrate
 from tests.house import House, build
 from tests.postgres import NotFound, Postgres, running
 
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 1024**3
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:  # thousands of small databases wait for no disk
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
 hypothesis.settings.register_profile("rounds", deadline=None)  # a slow computer is no failure
 hypothesis.settings.load_profile("rounds")
 

@@ -24,7 +24,9 @@ from service.domain.actor import SYSTEM, Actor, Role
 from service.models import Appointment, Base, Doctor, DoctorHours, Guardian, Patient, Treatment, User
 from service.settings import Settings
 from service.wiring import Wiring, connect
+from tests import warm
 
+warm.keep()
 PASSWORD = "quiet rivers run deep"
 HASH = passwords.hashed(PASSWORD)
 

@@ -25,7 +25,7 @@ SERVICE_USER = "postgres"
 """Who runs the server when the tests run as root, which PostgreSQL refuses to be."""
 
 BEGUN = """UPDATE installation SET created_at = '2020-01-01 00:00:00+00',
-           demo_at = NULL, served_at = NULL, messages_paused_at = NULL"""
+           demo_at = NULL, served_at = NULL, ticked_at = NULL, checked_at = NULL, messages_paused_at = NULL"""
 UNSEALED = f"UPDATE audit_head SET last_id = 0, seal = '{audit_chain.FIRST}'"
 ALONE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
            WHERE datname = current_database() AND pid <> pg_backend_pid()"""

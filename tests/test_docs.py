@@ -1,13 +1,15 @@
 """The documents say what is true: rooms, commands, settings and links exist."""
 
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 from service import cli
 from service.domain import export_columns
-from service.settings import ROOT, Settings
+from service.settings import ABOUT_THE_FILE, ROOT, Settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -27,6 +29,32 @@ def test_every_command_of_the_readme_exists_and_none_is_missing() -> None:
     jobs = {name.split()[1] for name in named if name.startswith("run-job ")}
     assert top == set(cli.rounds.commands)
     assert jobs == set(cli.run_job.commands)
+
+
+def lines_of(document: str, program: str) -> list[list[str]]:
+    """The command lines in a document's examples, by the program they start."""
+    text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+    return [shlex.split(line) for line in re.findall(rf"^ {{4,}}{program} (.+)$", text, re.MULTILINE)]
+
+
+def test_every_command_of_the_operations_exists_for_python_and_for_the_executable() -> None:
+    with_python = lines_of("operations-care.md", r"python run\.py")
+    assert with_python == lines_of("operations-care.md", "rounds")
+    assert len(with_python) > 10
+    for words in with_python:
+        found: click.Command = cli.rounds
+        while isinstance(found, click.Group):
+            found = found.commands[words.pop(0)]
+        known = {option for parameter in found.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, words
+
+
+def test_every_test_that_is_named_for_a_fault_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")))
+    sources = [file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py")]
+    there = {name for source in sources for name in re.findall(r"^def (test_\w+)", source, re.MULTILINE)}
+    assert len(named) > 50
+    assert named - there == set()
 
 
 def test_every_room_of_the_readme_exists() -> None:
@@ -53,8 +81,7 @@ def test_every_column_of_an_export_is_described() -> None:
 
 def test_config_toml_names_every_setting_with_a_comment_each() -> None:
     text = (ROOT / "config.toml").read_text(encoding="utf-8")
-    for section in Settings.model_fields:
-        if section != "base":
-            assert f"[{section}]" in text
-            for key in Settings.model_fields[section].default.__class__.model_fields:
-                assert re.search(rf"^{key} = ", text, re.MULTILINE), f"{section}.{key}"
+    for section in set(Settings.model_fields) - ABOUT_THE_FILE:
+        assert f"[{section}]" in text
+        for key in Settings.model_fields[section].default.__class__.model_fields:
+            assert re.search(rf"^{key} = ", text, re.MULTILINE), f"{section}.{key}"

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Literal
 
 import pytest
+from filelock import FileLock
 
 from service import clock
 from tests.faults.clinic import big_history, part_files
@@ -64,9 +65,10 @@ def test_serve_needs_no_command_and_takes_its_options_without_one(tmp_path: Path
 def test_a9_the_first_start_prints_the_setup_code_and_setup_makes_an_admin_who_can_sign_in(tmp_path: Path) -> None:
     configure(tmp_path)
     with serving(tmp_path) as service:
-        setup_line, ready = service.printed.splitlines()
+        setup_line, folder, ready = service.printed.splitlines()
         assert f"{service.url}/setup" in setup_line
         assert "setup code" in setup_line
+        assert folder == f"Everything is kept in {tmp_path}"
         assert ready == f"Rounds is ready on {service.url}"
         visitor = service.client()
         assert visitor.get("/").location == "/setup"
@@ -137,6 +139,21 @@ def refuses(port: int) -> bool:
     return False
 
 
+def test_o5_a_terminal_that_is_closed_stops_it_unless_nohup_stood_in_front(tmp_path: Path) -> None:
+    configure(tmp_path)
+    with serving(tmp_path) as service:
+        service.process.send_signal(signal.SIGHUP)
+        assert service.ended() == 0
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does for what it starts
+    try:
+        with serving(tmp_path) as service:
+            service.process.send_signal(signal.SIGHUP)
+            assert service.client().get("/livez").status == 200
+            assert service.stop() == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @SIGNALS
 def test_o5_a_signal_during_an_export_leaves_it_whole(house: House, tmp_path: Path, number: Signal) -> None:
     configure(tmp_path)
@@ -170,6 +187,16 @@ def test_o5_an_export_that_cannot_end_in_time_is_cut_off_and_made_after_the_next
     with serving(tmp_path) as service:
         until(lambda: rows(tmp_path, "SELECT 1 FROM exports WHERE status = 'available'"), 120)
         assert service.client("eve@clinic.example").get(export).status == 200
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_second_serve_while_the_first_is_about_to_make_its_tables_leaves_as_well(tmp_path: Path, made: bool) -> None:
+    configure(tmp_path)
+    if made:
+        (tmp_path / "rounds.db").touch()
+    with FileLock(tmp_path / "rounds.db.lock"):
+        assert "already running on an unknown address" in refused(tmp_path)
+    assert (tmp_path / "rounds.db").exists() is made
 
 
 def test_a_second_serve_on_the_same_database_leaves_and_names_the_first(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Settings: every mistake stops the start with one line that names the key, the value and what is expected."""
 
+import errno
+import os
 import re
 import stat
 from pathlib import Path
@@ -181,7 +183,7 @@ def test_settings_cannot_be_changed_while_running(file: Path) -> None:
 
 
 def test_the_file_we_hand_out_says_exactly_the_defaults() -> None:
-    assert load(ROOT / "config.toml", {}) == Settings(base=ROOT)
+    assert load(ROOT / "config.toml", {}) == Settings(base=ROOT, file=ROOT / "config.toml")
 
 
 def test_the_file_we_hand_out_names_every_key_with_a_comment() -> None:
@@ -210,6 +212,16 @@ def test_o8_the_key_is_made_at_the_first_start_for_its_owner_only_and_kept(tmp_p
 def test_o8_two_installations_have_two_keys(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     assert secret_key(Settings(base=tmp_path)) != secret_key(Settings(base=tmp_path / "other"))
+
+
+def test_o8_a_stick_that_knows_no_links_gets_a_key_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_made: Path, _file: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    key = secret_key(Settings(base=tmp_path))
+    assert [file.name for file in tmp_path.iterdir()] == ["secret.key"]
+    assert secret_key(Settings(base=tmp_path)) == key
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 31])

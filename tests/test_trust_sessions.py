@@ -1,6 +1,7 @@
 """Sign-in sessions as the trust checklist promises: renewed, ended on the server, limited in time (S1-S7)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from werkzeug.http import parse_cookie
@@ -95,6 +96,15 @@ def test_s3_a_click_keeps_a_session_alive(clinic: Clinic) -> None:
     for _click in range(5):
         clinic.clock.shift(minutes(10))
         assert browser.get("/today").status_code == 200
+
+
+def test_f18_a_session_of_a_clock_that_was_ahead_is_over(clinic: Clinic) -> None:
+    clinic.clock.shift(timedelta(days=60))
+    browser = clinic.house.browser(email("doctor"))
+    clinic.clock.shift(timedelta(minutes=-50))
+    assert browser.get("/today").status_code == 200, "an hour back at the most"
+    clinic.clock.shift(timedelta(days=-59))
+    assert browser.get("/today").status_code == 303
 
 
 def test_s3_a_page_that_polls_does_not(clinic: Clinic) -> None:

@@ -13,8 +13,10 @@ from urllib.parse import urlencode
 import pytest
 import time_machine
 
+from service.domain import passwords
 from service.domain.sessions import FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS
 from service.models import Message, SignIn, User
+from tests import warm
 from tests.house import PASSWORD, House
 from tests.process import configure, run, serving
 from tests.web.clinic import NOW, minutes
@@ -207,10 +209,15 @@ NEW = {"name": "Somebody New", "password": "slow boats drift home"}
     [("/sign-in", {"password": WRONG}), ("/password-reset", {}), ("/sign-in/link", {}), ("/register", NEW)],
 )
 def test_a8_an_unknown_account_answers_like_a_known_one_and_as_slowly(
-    make_house: Callable[..., House], moved: time_machine.Traveller, path: str, more: dict[str, str]
+    make_house: Callable[..., House],
+    moved: time_machine.Traveller,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    more: dict[str, str],
 ) -> None:
+    warm.hash_in_earnest(monkeypatch)
     house = make_house(security={"sign_in_links": True}, booking={"self_registration": True})
-    house.user("patient", KNOWN, "Kim Known")
+    house.user("patient", KNOWN, "Kim Known", password_hash=passwords.hashed(PASSWORD))
     browser = house.browser()
     token, pages = browser.token(), dict[bool, set[tuple[int, str, bytes]]]()
 

@@ -61,6 +61,21 @@ def opened(file: Path, settings: Settings, ask: Callable[[], str] = lambda: "") 
         yield Found(about, copy, present)
 
 
+def newest_good(settings: Settings) -> Path | None:
+    """The newest backup that can be restored, tried out; one that cannot be tried here counts as good."""
+    for kept in shelf.kept(settings.backups):
+        if sealing.is_sealed(kept.file) and not sealing.passphrase():
+            return kept.file
+        try:
+            with opened(kept.file, settings):
+                return kept.file
+        except NoRoom:
+            return kept.file
+        except BackupError as error:
+            log.warning("not a good backup", file=kept.file.name, why=str(error))
+    return None
+
+
 def put_in_place(found: Found, settings: Settings, settle: Callable[[Session], None]) -> Path | None:
     """Bring the copy to this version, `settle` what must not go on as it was, and swap; returns where the present
     state is kept, None when there was none.

@@ -17,15 +17,17 @@ from service.settings import Settings
 NIGHTLY = "nightly"
 BEFORE_UPGRADE = "before-upgrade"
 BEFORE_RESTORE = "before-restore"
+BEFORE_WIPE = "before-wipe"
 SPECIAL_KEPT = 3
-"""How many of those before an upgrade, and of those before a restore, are kept besides."""
+"""How many of those before an upgrade, before a restore, and before a demo clinic was wiped are kept besides."""
 RECENT = timedelta(days=2)
 """So young ones all stay: trying several out, or saving before each risky step, must push none of them out."""
 PERIODS = (("%Y-%m-%d", 7), ("%G-%V", 4), ("%Y-%m", 12))
 """Days, weeks, months: so many of each that have a backup keep their latest."""
 
 _name = re.compile(
-    r"rounds-(\d{4}-\d\d-\d\dT\d{6}Z)-[0-9a-f]{4}(?:-(before-upgrade|before-restore))?\.zip(?:\.sealed)?", re.ASCII
+    r"rounds-(\d{4}-\d\d-\d\dT\d{6}Z)-[0-9a-f]{4}(?:-(before-upgrade|before-restore|before-wipe))?\.zip(?:\.sealed)?",
+    re.ASCII,
 ).fullmatch
 _STAMP = "%Y-%m-%dT%H%M%SZ"
 
@@ -108,7 +110,7 @@ def outdated(backups: Sequence[Kept], zone: ZoneInfo) -> Iterable[Kept]:
     """
     true_ones = [one for one in backups if one.made_at <= clock.now() + timedelta(days=1)]
     keep: set[Path] = set()
-    for kind in (BEFORE_UPGRADE, BEFORE_RESTORE):
+    for kind in (BEFORE_UPGRADE, BEFORE_RESTORE, BEFORE_WIPE):
         keep.update(one.file for one in [one for one in true_ones if one.kind == kind][:SPECIAL_KEPT])
     keep.update(one.file for one in true_ones if one.made_at > clock.now() - RECENT)
     for number, (period, most) in enumerate(PERIODS):

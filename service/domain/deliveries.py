@@ -181,8 +181,7 @@ def _claimable(
     session: Session, settings: Settings, now: datetime, scope: ColumnElement[bool], resting: Collection[str]
 ) -> tuple[Select[int], ...]:
     """What may be claimed, in this order: left by a crash; about no visit, such as a sign-in mail; the next visits'."""
-    paused = settings.messages.hold or messages.paused_at(session) is not None
-    let = Message.released_at.is_not(None) if paused else true()
+    let = Message.released_at.is_not(None) if messages.are_held(session, settings.messages) else true()
     awake = Message.channel.not_in(resting) if resting else true()
     ready = and_(scope, let, awake, Message.held_at.is_(None), Message.due_at <= now)
     queued = select(Message.id).where(ready, Message.status == "queued")

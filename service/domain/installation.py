@@ -1,14 +1,21 @@
-"""This installation itself: whether it is a demo clinic, and where it is being served."""
+"""This installation itself: whether it is a demo clinic, where it is being served, whether its clock can be right."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.domain import audit
+from service.domain.actor import Actor, Role
+from service.domain.errors import Forbidden
 from service.models import Installation, User
+from service.translation import gettext as _
 
+FAR = timedelta(days=90)
+"""Longer than a clinic is closed; a clock that is wrong is mostly wrong by years."""
+CHECK_EVERY = timedelta(seconds=10)
 SHOWN_ACCOUNTS = ("admin@demo.example", "reception@demo.example", "doctor1@demo.example", "patient1@demo.example")
 
 
@@ -30,13 +37,36 @@ def note_served_at(session: Session, url: str) -> None:
 
 
 def note_tick(session: Session) -> None:
-    """Write down that the scheduler ticks."""
+    """Write down that the scheduler ticks, by a clock that is believed."""
     session.execute(update(Installation).values(ticked_at=clock.now()))
 
 
+def clock_in_doubt(session: Session) -> datetime | None:
+    """When the scheduler ticked last, if that is so far from now, before or ahead, that the clock may be wrong.
+
+    Until the clock comes back, or an admin says that it is right, nothing runs or is sent by itself.
+    """
+    last = session.get_one(Installation, 1).ticked_at
+    return last if last is not None and abs(clock.now() - last) > FAR else None
+
+
+def confirm_clock(session: Session, actor: Actor) -> None:
+    """Somebody has looked at the clock, and it is right. Raises Forbidden."""
+    if actor.role != Role.ADMIN:
+        raise Forbidden(_("Only the admin says that the clock is right."))
+    if clock_in_doubt(session) is not None:
+        note_tick(session)
+        audit.record(session, actor, "clock.confirm")
+
+
 def note_check(session: Session) -> None:
-    """Write down that somebody looked whether the service is ready: the database can be written."""
-    session.execute(update(Installation).values(checked_at=clock.now()))
+    """Write down that somebody looked whether the service is ready, which shows that the database can be written.
+
+    Asked again within ten seconds nothing is written, so that nobody keeps the disk busy by asking.
+    """
+    now, seen = clock.now(), Installation.checked_at
+    stale = or_(seen.is_(None), seen < now - CHECK_EVERY, seen > now)
+    session.execute(update(Installation).where(stale).values(checked_at=now))
 
 
 def ticked_at(session: Session) -> datetime | None:
@@ -44,6 +74,6 @@ def ticked_at(session: Session) -> datetime | None:
     return session.scalar(select(Installation.ticked_at))
 
 
-def served_at(session: Session) -> str:
+def served_at(session: Session) -> str | None:
     """The address the service was last started at."""
-    return session.scalar(select(Installation.served_at)) or "an unknown address"
+    return session.scalar(select(Installation.served_at))

@@ -10,7 +10,7 @@ from sqlalchemy import and_, delete, event, func, or_, select, update
 from sqlalchemy.orm import Session, object_session
 
 from service import clock
-from service.domain import audit
+from service.domain import audit, installation
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden, NotFound
 from service.models import Installation, Message, MessageLink, Patient, User
@@ -26,6 +26,11 @@ AT_ONCE = 1000
 def paused_at(session: Session) -> datetime | None:
     """Since when all messages wait because somebody pressed *Pause*, or None."""
     return session.get_one(Installation, 1).messages_paused_at
+
+
+def are_held(session: Session, settings: Messages) -> bool:
+    """Whether messages wait on purpose: by the settings, by *Pause*, or because the clock may be wrong."""
+    return settings.hold or paused_at(session) is not None or installation.clock_in_doubt(session) is not None
 
 
 def pause(session: Session, actor: Actor) -> None:

@@ -18,7 +18,6 @@ from service.domain.reminders import Span, Tally
 from service.models import JobRun, Message
 
 RULE = "morning_sheet"
-JOB = "send_daily_reminders"
 MOST_LINES = 500
 MEANT_TO_BE = frozenset({"duplicate"})
 """Left out because another message says the same."""
@@ -80,7 +79,7 @@ def of_day(session: Session, day: date, zone: ZoneInfo) -> MorningSheet:
     )
     return MorningSheet(
         day=day,
-        run=job_runs.of_slot(session, JOB, day.isoformat()),
+        run=job_runs.of_slot(session, reminders.JOB, day.isoformat()),
         today=reminders.total(session, spans[0]),
         early=reminders.total(session, spans[1]),
         to_call=waiting,

@@ -9,11 +9,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import announcements, appointments, audit, booking
+from service.domain import announcements, appointments, audit, booking, reminders
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden
 from service.models import Appointment, Treatment
-from service.settings import Booking
+from service.settings import Booking, Settings
 from service.translation import gettext as _
 
 OPEN = ("booked", "arrived")
@@ -97,11 +97,12 @@ def cancel(
     announcements.cancelled(session, visit, clock.now() + UNDO_FOR if actor.role == Role.PATIENT else None)
 
 
-def undo(session: Session, actor: Actor, appointment_id: int) -> None:
+def undo(session: Session, actor: Actor, appointment_id: int, settings: Settings) -> None:
     """Take back what was last said about a visit: on record, by the desk or the visit's doctor.
 
-    Patients take back their own cancellation, within ten minutes. Raises Conflict when there is nothing to undo, a
-    treatment is recorded, or somebody has its time now.
+    Patients take back their own cancellation, within ten minutes. A visit that takes place after all is reminded of,
+    should the run of its day be over. Raises Conflict when there is nothing to undo, a treatment is recorded, or
+    somebody has its time now.
     """
     visit = appointments.to_change(session, actor, appointment_id)
     if actor.role == Role.PATIENT and not may_take_back(visit):
@@ -124,6 +125,7 @@ def undo(session: Session, actor: Actor, appointment_id: int) -> None:
         raise Conflict(_("Somebody else has this time now: book a new one.")) from None
     if was_cancelled:
         announcements.restored(session, visit)
+        reminders.plan_after_all(session, visit, settings.clinic.zone, settings.ways)
 
 
 def may_take_back(visit: Appointment) -> bool:

@@ -6,7 +6,7 @@ day's own run. A visit that has a row for its start time and rule is never plann
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,12 +16,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.domain import job_runs
 from service.domain.errors import Invalid
 from service.models import Appointment, Message, Patient, UtcDateTime
 from service.translation import gettext as _
 
+JOB = "send_daily_reminders"
+"""The job whose turns tell the spans of_day() and early()."""
 DAILY = "daily_reminder"
 ADVANCE = "advance_reminder"
+REOPENED = ("no_address", "opted_out", "too_late", "cancelled")
+"""Why a reminder was left out that is sent after all when the reason no longer holds."""
 EARLY = time(9)
 """A visit that begins before this hour is told by the run of the day before."""
 
@@ -169,6 +174,18 @@ def plan(session: Session, span: Span, ways: Collection[str]) -> Tally:
     return tally
 
 
+def plan_after_all(session: Session, visit: Appointment, zone: ZoneInfo, ways: Collection[str]) -> None:
+    """Remind of a visit that was not booked when the run which tells of it passed: today's; before that, nothing."""
+    today = clock.today(zone)
+    run = job_runs.of_slot(session, JOB, today.isoformat())
+    if run is None or run.status not in ("running", "done"):
+        return
+    for span in (of_day(today, zone), early(today, zone)):
+        if span.start <= visit.starts_at < span.end:
+            moment = replace(span, start=visit.starts_at, end=visit.starts_at + timedelta(microseconds=1))
+            plan(session, moment, ways)
+
+
 def preview(session: Session, span: Span, ways: Collection[str]) -> Tally:
     """What plan() would write, with nothing written: the caller rolls the session back."""
     with session.begin_nested() as savepoint:
@@ -209,12 +226,14 @@ def _planned(rule: str) -> ColumnElement[bool]:
 
 
 def _reopen(session: Session, span: Span, ways: Collection[str]) -> int:
-    """Queue reminders of patients who can be reached by now, and those left out by a clock that was ahead."""
+    """Queue reminders of patients who can be reached by now, of visits that take place after all, and those left out
+    by a clock that was ahead.
+    """
     channel, recipient, unreachable = (
         select(part).where(Patient.id == Message.patient_id).scalar_subquery() for part in _way(ways)
     )
     stands = select(Appointment.status).where(Appointment.id == Message.appointment_id).scalar_subquery() == "booked"
-    left_out = and_(Message.status == "skipped", Message.skip_reason.in_(("no_address", "opted_out", "too_late")))
+    left_out = and_(Message.status == "skipped", Message.skip_reason.in_(REOPENED))
     now = clock.now()
     reopened = session.scalars(
         update(Message)

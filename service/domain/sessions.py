@@ -23,6 +23,8 @@ TOUCH_AFTER = timedelta(seconds=30)
 PROOF_LASTS = timedelta(minutes=15)
 """How long after giving the password somebody may change address, password and second factor."""
 TIME_FOR_CODE = timedelta(minutes=10)
+AHEAD = timedelta(hours=1)
+"""A session last used further ahead than this belongs to a clock that was wrong: it would outlive its limits."""
 
 
 class Begun(NamedTuple):
@@ -253,6 +255,7 @@ def _live(token: str) -> tuple[ColumnElement[bool], ...]:
         SignIn.token_hash == digest(token),
         SignIn.ended_at.is_(None),
         SignIn.expires_at > clock.now(),
+        SignIn.last_seen_at < clock.now() + AHEAD,
         User.disabled_at.is_(None),
     )
 

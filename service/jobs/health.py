@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from service import clock
-from service.domain import deliveries, export_ledger, job_runs, message_log, messages
+from service import clock, rendering
+from service.domain import deliveries, export_ledger, installation, job_runs, message_log, messages
 from service.jobs import last_backup, schedule
 from service.models import JobRun
 from service.settings import Settings
@@ -45,16 +45,28 @@ class Check:
 
 def checks(session: Session, jobs: list[JobState], settings: Settings) -> list[Check]:
     """The jobs, the outbox and the exports, each ok, late, down or never; the backup is one of the jobs."""
-    lines = [Check(job.title, job.state, job.state_words) for job in jobs]
+    doubt = installation.clock_in_doubt(session)
+    lines = [the_clock(doubt, settings)] if doubt else []
+    lines += [Check(job.title, job.state, job.state_words) for job in jobs]
     if not any(job.name == schedule.BACKUP for job in jobs):
         lines.append(Check(_("Backup"), "never", _("not set up")))
     return [*lines, _outbox(session, settings), _exports(session)]
 
 
+def the_clock(doubt: datetime | None, settings: Settings) -> Check:
+    """Whether the clock can be believed; `doubt` is when the scheduler ticked last, if that is too far from now."""
+    shown = rendering.Wording(settings.clinic.zone, settings.clinic.language)
+    now = _("shows %(now)s") % {"now": shown.long_when(clock.now())}
+    if doubt is None:
+        return Check(_("Clock"), "ok", now)
+    words = _("%(now)s, but Rounds ran last on %(last)s: nothing runs or is sent until an admin says that it is right")
+    return Check(_("Clock"), "down", words % {"now": now, "last": shown.long_when(doubt)})
+
+
 def _outbox(session: Session, settings: Settings) -> Check:
     title = _("Messages")
     waiting, unsure = messages.waiting_and_unsure(session)
-    if waiting and (settings.messages.hold or messages.paused_at(session) is not None):
+    if waiting and messages.are_held(session, settings.messages):
         words = ngettext("paused: %(num)s waits", "paused: %(num)s wait", waiting)
         return Check(title, "late", words % {"num": waiting})
     if waiting and deliveries.waiting(session, settings, deliveries.LEASE):

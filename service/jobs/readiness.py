@@ -2,17 +2,19 @@
 
 import shutil
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service import clock, database
 from service.database import Database
-from service.domain import deliveries, installation, job_runs
+from service.domain import deliveries, installation, job_runs, messages
 from service.jobs import last_backup, schedule
-from service.jobs.health import Check
+from service.jobs.health import Check, the_clock
 from service.settings import Settings
 from service.translation import gettext as _
 
@@ -22,7 +24,7 @@ LITTLE_ROOM = 500_000_000
 SILENT = timedelta(minutes=2)
 """Four ticks."""
 STUCK = timedelta(minutes=15)
-OLD_BACKUP = timedelta(days=3)
+FIRST_BACKUP, OLD_BACKUP = timedelta(days=1), timedelta(days=3)
 
 
 def is_ready(checks: Sequence[Check]) -> bool:
@@ -35,7 +37,16 @@ def checks(db: Database, settings: Settings) -> list[Check]:
     written = [_written(db), _disk(settings)]
     try:
         with db.reading() as session:
-            return [*written, _scheduler(session), _messages(session, settings), _backup(session, settings)]
+            doubt = installation.clock_in_doubt(session)
+            held = messages.are_held(session, settings.messages)
+            return [
+                *written,
+                the_clock(doubt, settings),
+                Check(_("Scheduler"), "late", _("waits for the clock")) if doubt else _scheduler(session),
+                _messages(None if held else deliveries.oldest_due(session)),
+                _backup(session, settings),
+                *_links(session, settings),
+            ]
     except DBAPIError as error:
         return [*written, Check(_("Reading"), "down", database.explain(error))]
 
@@ -77,13 +88,39 @@ def _scheduler(session: Session) -> Check:
     return Check(title, "ok", _("ticks"))
 
 
-def _messages(session: Session, settings: Settings) -> Check:
-    title, oldest = _("Messages"), deliveries.oldest_due(session)
-    if oldest is None or settings.messages.hold:
+def _messages(oldest: datetime | None) -> Check:
+    title = _("Messages")
+    if oldest is None:
         return Check(title, "ok", _("none waits that should have left"))
     minutes = int((clock.now() - oldest).total_seconds() // 60)
     words = _("the oldest should have left %(minutes)s minutes ago") % {"minutes": minutes}
     return Check(title, "down" if clock.now() - oldest > STUCK else "ok", words)
+
+
+def wrong_links(settings: Settings, served_at: str | None) -> str | None:
+    """Why nobody can follow the links in messages, or None; `served_at` is where the service was started last."""
+    link, served = urlsplit(settings.clinic.public_url), urlsplit(served_at or "")
+    if not _is_loopback(link.hostname):
+        return None
+    words = _("begin with %(url)s, %(why)s: set [clinic] public_url")
+    if settings.email.enabled or settings.sms.enabled:
+        return words % {"url": settings.clinic.public_url, "why": _("which only this computer can open")}
+    if served.port and _is_loopback(served.hostname) and link.port != served.port:
+        return words % {"url": settings.clinic.public_url, "why": _("but Rounds answers at %s") % served_at}
+    return None
+
+
+def _is_loopback(name: str | None) -> bool:
+    try:
+        return name == "localhost" or ip_address(name or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _links(session: Session, settings: Settings) -> list[Check]:
+    """A line only where something is wrong."""
+    wrong = wrong_links(settings, installation.served_at(session))
+    return [Check(_("Links"), "late", wrong)] if wrong else []
 
 
 def _backup(session: Session, settings: Settings) -> Check:
@@ -92,6 +129,8 @@ def _backup(session: Session, settings: Settings) -> Check:
         return Check(title, "late", _("not set up"))
     last = job_runs.latest_done(session, schedule.BACKUP)
     if last is None or last.finished_at is None:
+        if clock.now() - database.created_at(session) < FIRST_BACKUP:
+            return Check(title, "ok", _("the first is made at %(time)s") % {"time": settings.backup.at})
         first = job_runs.first_opened_at(session, schedule.BACKUP)
         old = first is not None and clock.now() - first > OLD_BACKUP
         return Check(title, "down" if old else "late", _("none was made yet"))

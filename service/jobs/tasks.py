@@ -61,6 +61,7 @@ class Tasks:
         self._channels = channels
         self._delivery = Delivery(db, settings, channels, owner)
         self._zone = settings.clinic.zone
+        self._doubted = False
         self._table = schedule.table(settings)
         self._jobs = {
             schedule.BACKUP: self._back_up,
@@ -79,7 +80,9 @@ class Tasks:
                 let_go(session, owner_prefix)
 
     def tick(self, queue: JobQueue) -> None:
-        """Open the slots that are due, then queue all work that nobody does."""
+        """Open the slots that are due, then queue all work that nobody does; nothing while the clock is in doubt."""
+        if self._clock_in_doubt():
+            return
         now = clock.now()
         for row in self._table:
             with self._db.reading() as session:
@@ -104,6 +107,19 @@ class Tasks:
         if posted:
             queue.deliver()
         self._beat()
+
+    def _clock_in_doubt(self) -> bool:
+        """Whether the clock may be wrong; said once in the log each time that begins."""
+        with self._db.reading() as session:
+            last = installation.clock_in_doubt(session)
+        if last is not None and not self._doubted:
+            log.warning(
+                "the clock may be wrong: nothing runs or is sent until it is right, or confirmed on the page System",
+                shows=clock.now().isoformat(timespec="seconds"),
+                ran_last=last.isoformat(timespec="seconds"),
+            )
+        self._doubted = last is not None
+        return self._doubted
 
     def _beat(self) -> None:
         """Note that the scheduler lives; where that cannot be written, the pages that ask say so."""
@@ -141,10 +157,13 @@ class Tasks:
         """Write a backup that a command has made into the ledger, where pages look for the last one."""
         if not self._settings.backup.folder or database.present_revision(self._db) != database.newest_revision():
             return
-        with self._db.transaction() as session:
-            run_id = self.open_manual(session, schedule.BACKUP)
-            if job_runs.claim(session, run_id, self.owner):
-                job_runs.finish(session, run_id, self.owner, made.as_outcome())
+        try:
+            with self._db.transaction() as session:
+                run_id = self.open_manual(session, schedule.BACKUP)
+                if job_runs.claim(session, run_id, self.owner):
+                    job_runs.finish(session, run_id, self.owner, made.as_outcome())
+        except DBAPIError as error:  # of a database that can only be read a backup is worth most
+            log.warning("backup not noted", why=database.explain(error))
 
     def _perform(self, run_id: int, job: str, slot: str) -> dict[str, Any] | None:
         try:
@@ -285,7 +304,14 @@ class Tasks:
         self.exports.write(export_id)
 
     def clean_up(self) -> None:
-        """Expire exports, remove files no row stands for, old day sheets and uploads; forget what no longer counts."""
+        """Expire exports, remove files no row stands for, old day sheets and uploads; forget what no longer counts.
+
+        Nothing while the clock is in doubt: by a clock that is ahead, everything is old.
+        """
+        if not self._clock_in_doubt():
+            self._clean_up()
+
+    def _clean_up(self) -> None:
         with self._db.transaction() as session:
             throttle.prune(session)
             job_runs.prune(session, self._settings.privacy.job_runs_days)
@@ -320,7 +346,7 @@ class Tasks:
             log.exception("files not removed after an erasure")
 
     def _forget_files(self, days: Sequence[date]) -> None:
-        self.clean_up()
+        self._clean_up()
         today = clock.today(self._zone)
         for file in day_sheet_files.of_days(day_sheet_files.folder_of(self._settings), days):
             file.unlink(missing_ok=True)

@@ -46,9 +46,10 @@ def choose(settings: Settings) -> Channels:
 
 
 def _password(settings: Settings) -> str:
-    found = keys.secret("ROUNDS_EMAIL_PASSWORD")
+    found = keys.email_password(settings)
     if settings.email.username and not found:
-        raise SettingsError(_missing("email.username is set", "ROUNDS_EMAIL_PASSWORD"))
+        beside = f"{_missing('email.username is set', 'ROUNDS_EMAIL_PASSWORD').removesuffix('.')}, or into the file "
+        raise SettingsError(f"{beside}{settings.base / keys.OF_EMAIL}.")
     return found
 
 

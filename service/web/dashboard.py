@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from service import cache, context
-from service.jobs import health
+from service.jobs import health, unfinished
 from service.web import figure_views, jobs, notices
 from service.web.messages import sending
 
@@ -24,6 +24,8 @@ def dashboard() -> ResponseReturnValue:
         heat=figure_views.heat(stats["busy_hours"]),
         jobs=jobs.table(states),
         sending=sending(),
+        todos=unfinished.todos(context.reading(), context.wiring().settings),
+        trouble=context.wiring().restart.trouble,
         health=health.checks(context.reading(), states, context.wiring().settings),
     )
 

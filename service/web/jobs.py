@@ -15,6 +15,7 @@ from service.models import JobRun
 from service.translation import gettext as _
 from service.translation import ngettext
 from service.web import notices
+from service.web.messages import sending
 
 blueprint = Blueprint("jobs", __name__)
 
@@ -41,6 +42,7 @@ def index() -> ResponseReturnValue:
         jobs=table(),
         runs=[in_words(run) for run in runs],
         older_url=url_for("jobs.index", before=older) if older else None,
+        sending=sending(),
     )
 
 

@@ -6,8 +6,8 @@ import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service import context
-from service.domain import letter_texts, message_log, message_rules, messages, morning_sheets
+from service import clock, context
+from service.domain import installation, letter_texts, message_log, message_rules, messages, morning_sheets
 from service.domain.errors import Invalid, NotFound
 from service.translation import gettext as _
 from service.web import notices
@@ -142,6 +142,8 @@ def sending() -> dict[str, object]:
     settings, session = context.wiring().settings, context.reading()
     return {
         "paused_at": messages.paused_at(session),
+        "clock_in_doubt": installation.clock_in_doubt(session),
+        "now": clock.now(),
         "hold": settings.messages.hold,
         "email": settings.email.enabled,
         "sms": settings.sms.enabled,

@@ -28,6 +28,7 @@ ROOMS = {
     "offers": "waiting_list",
     "patient_forms": "patients",
     "record_changes": "patients",
+    "settings": "jobs",
     "system": "jobs",
     "visit_types": "doctors",
 }

@@ -37,6 +37,7 @@ def sentences() -> dict[str, str]:
         "visit_unmarked": _("The mark is taken off."),
         "visit_type_saved": _("The visit type is saved."),
         "patient_added": _("The record is made."),
+        "clock_confirmed": _("Thank you. What is due is done within half a minute."),
         "patient_saved": _("The changes are saved."),
         "alerts_saved": _("Allergies and alerts are saved."),
         "patient_archived": _("The record is archived."),
@@ -95,6 +96,8 @@ def sentences() -> dict[str, str]:
         "messages_paused": _("Nothing is sent now. Messages wait, and nobody is told until you let them go on."),
         "messages_resumed": _("Messages go on: those that waited are being sent."),
         "messages_released": _("The messages that waited are being sent; new ones wait again."),
+        "settings_saved": _("Rounds has begun anew with what config.toml says now."),
+        "settings_unchanged": _("Nothing was changed: all was so already."),
         "refreshed": _("The figures were counted anew."),
     }
 

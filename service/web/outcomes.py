@@ -67,7 +67,7 @@ def cancel(appointment_id: int) -> ResponseReturnValue:
 @blueprint.post("/appointments/<row_id:appointment_id>/undo")
 def undo(appointment_id: int) -> ResponseReturnValue:
     """What was last said about the visit is taken back."""
-    return _tap(appointment_id, outcomes.undo, "visit_undone")
+    return _tap(appointment_id, outcomes.undo, "visit_undone", settings=context.wiring().settings)
 
 
 @blueprint.get("/to-complete")

@@ -1,7 +1,5 @@
-"""The first start: make the admin, or look around in a demo clinic. Gone once a user exists."""
+"""The first start: its last page makes the admin and puts all answers in place. Or a demo clinic. Then it is gone."""
 
-import hmac
-import ipaddress
 import secrets
 
 import wtforms
@@ -9,10 +7,10 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import context, demo
-from service.domain import passwords, users
+from service.domain import passwords, setting_up
 from service.domain.errors import Conflict, Invalid, NotFound
 from service.translation import gettext as _
-from service.web import notices
+from service.web import notices, restarting, setup_drafts, wizard
 from service.web.forms import Form, at_most, required
 
 blueprint = Blueprint("setup", __name__)
@@ -34,34 +32,47 @@ class DemoForm(Form):
 
 @blueprint.route("/setup", methods=["GET", "POST"])
 def setup() -> ResponseReturnValue:
-    """The form for the first admin."""
-    _only_while_empty()
+    """The form for the first admin, after the pages that were answered before it, or alone."""
+    setup_drafts.only_while_empty()
     form = SetupForm(request.form if request.method == "POST" else None)
-    if request.method == "POST" and form.validate() and _knows_code(form):
+    if request.method == "POST" and form.validate() and setup_drafts.knows_code(form):
         try:
-            about = (context.wiring().settings.clinic.name, form.name.data or "", form.email.data or "")
-            hashed = passwords.chosen(form.password.data or "", about=about).hash
-            with context.transaction() as session:
-                users.add_first_admin(
-                    session,
-                    email=form.email.data or "",
-                    name=form.name.data or "",
-                    password_hash=hashed,
-                    address=context.address(),
-                )
-            notices.say("password_set")
-            return redirect(url_for("sessions.sign_in"), 303)
+            return _begin(form)
         except Invalid as error:
             form.refuse(error)
     return _page(form, DemoForm(password=_suggestion())), 422 if request.method == "POST" else 200
 
 
+def _begin(form: SetupForm) -> ResponseReturnValue:
+    """Everything that was answered takes effect together, or nothing. Raises Invalid."""
+    draft, name, email = setup_drafts.mine(), form.name.data or "", form.email.data or ""
+    change = restarting.prepared(draft.answers, draft.password)
+    clinic = change.settings.clinic
+    hashed = passwords.chosen(form.password.data or "", about=(clinic.name, name, email)).hash
+    with change.undone_on_failure(), context.transaction() as session:
+        admin = setting_up.begin(
+            session,
+            email=email,
+            name=name,
+            password_hash=hashed,
+            address=context.address(),
+            doctor=draft.doctor,
+            country=clinic.country,
+            zone=clinic.zone,
+        )
+        setting_up.note_settings(session, admin, "setup", change.changes)
+        restarting.put_in_place(change)
+    setup_drafts.forget_all()
+    notices.say("password_set")
+    return restarting.lead_to(url_for("sessions.sign_in"), change)
+
+
 @blueprint.post("/setup/demo")
 def fill_demo() -> ResponseReturnValue:
     """Fill the empty database with a made-up clinic."""
-    _only_while_empty()
+    setup_drafts.only_while_empty()
     form = DemoForm(request.form)
-    if form.validate() and _knows_code(form):
+    if form.validate() and setup_drafts.knows_code(form):
         try:
             hashed = passwords.chosen(form.password.data or "").hash
             with context.transaction() as session:
@@ -78,29 +89,14 @@ def fill_demo() -> ResponseReturnValue:
 
 
 def _page(form: SetupForm, demo_form: DemoForm) -> str:
-    return render_template("setup/setup.html", form=form, demo_form=demo_form, needs_code=not _on_this_computer())
-
-
-def _only_while_empty() -> None:
-    if not users.none_exist(context.reading()):
-        raise NotFound
-
-
-def _on_this_computer() -> bool:
-    try:
-        return ipaddress.ip_address(context.address()).is_loopback
-    except ValueError:
-        return False
-
-
-def _knows_code(form: SetupForm | DemoForm) -> bool:
-    """Whether the asker sits at this computer or read the code off its console."""
-    expected = context.wiring().setup_code.encode()
-    given = (form.setup_code.data or "").strip().encode()
-    if _on_this_computer() or hmac.compare_digest(given, expected):
-        return True
-    form.refuse(Invalid(_("The setup code is on the console that Rounds was started from."), "setup_code"))
-    return False
+    return render_template(
+        "setup/setup.html",
+        form=form,
+        demo_form=demo_form,
+        needs_code=setup_drafts.needs_code(),
+        begun=bool(setup_drafts.mine().pages or setup_drafts.mine().knows_code),
+        **wizard.steps("account"),
+    )
 
 
 def _suggestion() -> str:

@@ -2,15 +2,26 @@
 
 import io
 
-from flask import Blueprint, render_template, send_file
+import wtforms
+from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock, context
-from service.jobs import last_backup, readiness, system
+from service.database import DatabaseError
+from service.domain import demo_mark, installation
+from service.domain.errors import Invalid, NotFound
+from service.jobs import demo_wiping, last_backup, readiness, system, unfinished
 from service.jobs.health import Check
 from service.translation import gettext as _
+from service.web import audit_words, notices
+from service.web.forms import Form, required
+from service.web.messages import sending
 
 blueprint = Blueprint("system", __name__)
+
+
+class WipeForm(Form):
+    sure = wtforms.BooleanField(_("Yes, wipe all made-up people, visits and accounts"), [required()])
 
 
 @blueprint.get("/system")
@@ -21,16 +32,29 @@ def show() -> ResponseReturnValue:
     return render_template(
         "system/show.html",
         checks=checks,
+        todos=unfinished.todos(context.reading(), settings),
+        trouble=context.wiring().restart.trouble,
         system=system.describe(context.reading(), settings),
         size=last_backup.size,
+        sending=sending(),
         backup_on=bool(settings.backup.folder),
         folder=settings.backups,
         kinds={
             "nightly": _("by night or by the button"),
             "before-upgrade": _("before an upgrade"),
             "before-restore": _("before a restore"),
+            "before-wipe": _("before the demo clinic was wiped"),
         },
     )
+
+
+@blueprint.post("/system/clock")
+def confirm_clock() -> ResponseReturnValue:
+    """The clock was in doubt, and is right."""
+    with context.transaction() as session:
+        installation.confirm_clock(session, context.actor())
+    notices.say("clock_confirmed")
+    return redirect(url_for("system.show"), 303)
 
 
 @blueprint.get("/system/problem.txt")
@@ -42,6 +66,36 @@ def problem() -> ResponseReturnValue:
     made = io.BytesIO(text.encode())
     name = f"rounds-problem-{day}.txt"
     return send_file(made, mimetype="text/plain", as_attachment=True, download_name=name, max_age=0)
+
+
+@blueprint.get("/system/demo")
+def show_demo() -> ResponseReturnValue:
+    """Whether the demo clinic may be wiped, or what was entered into it."""
+    return _demo_page(WipeForm())
+
+
+@blueprint.post("/system/demo")
+def wipe_demo() -> ResponseReturnValue:
+    """Back the demo clinic up, then begin anew with an empty database."""
+    session, form, wiring = context.reading(), WipeForm(request.form), context.wiring()
+    if not form.validate():
+        return _demo_page(form), 422
+    demo_mark.check_may_wipe(session, context.actor())
+    try:
+        demo_wiping.back_up(wiring.database, wiring.settings)
+    except DatabaseError as error:
+        form.refuse(Invalid(_("It could not be backed up, so it stays: %(why)s") % {"why": error}))
+        return _demo_page(form), 422
+    wiring.restart.ask(wipe_demo=True)
+    return redirect(url_for("home.home"), 303)
+
+
+def _demo_page(form: WipeForm) -> str:
+    session = context.reading()
+    if not installation.is_demo(session):
+        raise NotFound
+    entered = [(audit_words.act(one.act), one) for one in demo_mark.entered_by_hand(session)]
+    return render_template("system/demo.html", form=form, entered=entered, folder=context.wiring().settings.backups)
 
 
 def _checks() -> list[Check]:

@@ -54,7 +54,7 @@ def cancel(token: str) -> ResponseReturnValue:
 @blueprint.post("/visit/<token:token>/undo")
 def undo(token: str) -> ResponseReturnValue:
     """They come after all."""
-    return _act(token, outcomes.undo)
+    return _act(token, outcomes.undo, settings=context.wiring().settings)
 
 
 @blueprint.get("/visit/<token:token>/reschedule")

@@ -203,12 +203,30 @@ def test_f28_a_damaged_database_is_kept_as_it_is_and_replaced(house: House, tmp_
     damaged = (tmp_path / "rounds.db").read_bytes()
     said = sentence(run(tmp_path, "serve"))
     assert "damaged" in said
-    assert said.endswith(f"The newest backup: restore {file}\n")
+    assert f'restore "{file}" --config "{tmp_path / "config.toml"}"' in said
     assert (tmp_path / "rounds.db").read_bytes() == damaged, "nothing is changed by itself"
     restored(tmp_path, file)
     assert names(tmp_path) == ["Lena", "Otto"]
     (folder,) = backups(tmp_path, "damaged-*")
     assert (folder / "rounds.db").read_bytes() == damaged
+
+
+def test_f28_of_the_backups_the_newest_that_is_good_is_named(house: House, tmp_path: Path) -> None:
+    small_clinic(house)
+    good = backed_up(tmp_path)
+    house.wiring.database.close()
+    (tmp_path / "rounds.db").write_bytes(b"this is no database" * 500)
+    newer = good.with_name(good.name.replace("-20", "-29", 1))
+    newer.write_bytes(good.read_bytes()[:-400])
+    done = run(tmp_path, "serve")
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"The newest backup: restore {good}\n")
+    assert f"file={newer.name}" in done.stderr
+    assert sorted(file.name for file in tmp_path.iterdir() if file.name != "secret.key") == [
+        "backups",
+        "config.toml",
+        "rounds.db",
+    ]
 
 
 def test_f28_a_lost_database_is_restored_into_an_empty_folder(house: House, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.visitor import PICTURES, Visitor, visitor_in
+from tests.browser.visitor import Visitor, visitor_in
 from tests.faults.clinic import wall
 from tests.faults.disks import missing
 from tests.house import PASSWORD
@@ -63,7 +63,6 @@ def chromium(chromium_path: str) -> Iterator[Browser]:
 @pytest.fixture
 def visit(chromium: Browser, clinic: Service) -> Iterator[Callable[..., Visitor]]:
     """Opens windows, each of a browser of its own, on a desktop unless told otherwise; none may have had trouble."""
-    PICTURES.mkdir(exist_ok=True)
     opened: list[Visitor] = []
     with ExitStack() as contexts:
 

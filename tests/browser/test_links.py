@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from service.domain import letter_page
 from tests.browser.conftest import MONDAY
 from tests.browser.test_pages import look_at_all
-from tests.browser.visitor import PICTURES, Visitor
+from tests.browser.visitor import Visitor
 from tests.house import PASSWORD
 from tests.process import Service, configure, run, serving, until
 
@@ -119,7 +119,6 @@ def test_the_page_of_a_mail_is_readable_in_light_and_dark(chromium: Browser, tmp
     )
     file = tmp_path / "mail.html"
     file.write_text(letter_page.of("Booked", body, [url], "en"), encoding="utf-8")
-    PICTURES.mkdir(exist_ok=True)
     for scheme in ("light", "dark"):
         context = chromium.new_context(color_scheme=scheme, viewport={"width": 400, "height": 500})
         page = context.new_page()
@@ -127,5 +126,5 @@ def test_the_page_of_a_mail_is_readable_in_light_and_dark(chromium: Browser, tmp
         assert page.get_by_role("link").all_text_contents() == ["Confirm, cancel or choose another time"]
         assert page.get_by_role("link").get_attribute("href") == url
         assert page.get_by_text("Dr. Ada <Berg>").is_visible()
-        page.screenshot(path=PICTURES / f"mail-{scheme}.png", full_page=True)
+        Visitor(page, file.as_uri()).picture(f"mail-{scheme}")
         context.close()

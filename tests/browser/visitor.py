@@ -1,5 +1,6 @@
 """A person with a browser: pages that report every error, and what is asked of each page they open."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, R
 from tests.house import PASSWORD
 
 PICTURES = Path(__file__).resolve().parents[1] / "pictures"
+PICTURES_WANTED = "ROUNDS_TEST_PICTURES" in os.environ
 AXE = (Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js").read_text(encoding="utf-8")
 ADDRESSES = """() => [...document.querySelectorAll("a[href]")].map(a => a.href)"""
 VIOLATIONS = """async () => (await axe.run(document)).violations.flatMap(
@@ -87,7 +89,8 @@ class Visitor:
 
     def violations(self) -> list[str]:
         """What axe-core finds wrong with the page as it is shown now."""
-        self.page.evaluate(AXE)
+        if not self.page.evaluate("() => 'axe' in window"):
+            self.page.evaluate(AXE)
         return [str(found) for found in self.page.evaluate(VIOLATIONS)]
 
     def too_wide(self) -> bool:
@@ -95,8 +98,10 @@ class Visitor:
         return bool(self.page.evaluate("() => document.scrollingElement.scrollWidth > innerWidth"))
 
     def picture(self, name: str) -> None:
-        """Keep a picture of the whole page."""
-        self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+        """Keep a picture of the whole page, where somebody wants to look at them (ROUNDS_TEST_PICTURES)."""
+        if PICTURES_WANTED:
+            PICTURES.mkdir(exist_ok=True)
+            self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
 def kind(path: str) -> str:

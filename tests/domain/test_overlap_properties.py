@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import time, timedelta
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -16,10 +17,12 @@ from service.domain.actor import Actor
 from service.domain.errors import DomainError
 from service.domain.free_times import TAKES_PLACE
 from service.models import Appointment, Doctor, DoctorHours, Patient, VisitType
+from service.settings import Settings
 from tests.domain.scratch import scratch
 from tests.house import House, at
 
 pytestmark = pytest.mark.usefixtures("clock")
+SETTINGS = Settings(base=Path())
 OPENS = at("2026-05-05 06:00")
 """Eight o'clock in Berlin on the day after the tests' today."""
 STATUSES = ["booked", "arrived", "completed", "cancelled", "no_show"]
@@ -202,7 +205,7 @@ def do(session: Session, actor: Actor, act: Act, house: House, ids: tuple[list[i
     elif act.verb == "arrive":
         session.execute(update(Appointment).where(Appointment.id == visit).values(status="arrived"))
     else:
-        outcomes.undo(session, actor, visit)
+        outcomes.undo(session, actor, visit, SETTINGS)
 
 
 def overlaps(session: Session) -> list[tuple[int, int]]:

@@ -200,7 +200,9 @@ def test_a_cancellation_that_was_told_and_taken_back_is_told_again(
         for act in (outcomes.cancel, outcomes.undo):
             clock.shift(1)
             with house.writing() as session:
-                more: dict[str, Any] = {"reason": "", "rules": RULES} if act is outcomes.cancel else {}
+                more: dict[str, Any] = (
+                    {"reason": "", "rules": RULES} if act is outcomes.cancel else {"settings": house.settings}
+                )
                 act(session, desk, visit, **more)
             told += due(house)
     words = [one.subject.split(" ")[0] for one in told]
@@ -217,7 +219,7 @@ def test_a_cancellation_that_was_not_told_yet_and_taken_back_is_not_told(
     with house.writing() as session:
         outcomes.cancel(session, desk, visit, reason="", rules=RULES)
     with house.writing() as session:
-        outcomes.undo(session, desk, visit)
+        outcomes.undo(session, desk, visit, house.settings)
     assert due(house) == []
 
 

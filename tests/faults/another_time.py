@@ -1,4 +1,4 @@
-"""run.py at another time: the clock shows TEST_NOW, and jumps when the file TEST_CLOCK appears with an instant."""
+"""run.py at another time: the clock shows TEST_NOW, and jumps whenever the file TEST_CLOCK appears with an instant."""
 
 import os
 import sys
@@ -17,11 +17,12 @@ CLOCK = Path(os.environ["TEST_CLOCK"])
 
 
 def follow(coordinates: time_machine.Traveller) -> None:
-    """Set the clock to the instant in the file as soon as it is there."""
-    while not CLOCK.exists():
-        sleep(0.02)
-    coordinates.move_to(datetime.fromisoformat(CLOCK.read_text(encoding="utf-8")), tick=True)
-    CLOCK.unlink()
+    """Set the clock to the instant in the file whenever it is there."""
+    while True:
+        while not CLOCK.exists():
+            sleep(0.02)
+        coordinates.move_to(datetime.fromisoformat(CLOCK.read_text(encoding="utf-8")), tick=True)
+        CLOCK.unlink()
 
 
 if __name__ == "__main__":

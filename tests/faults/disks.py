@@ -1,4 +1,4 @@
-"""Small and read-only disks, made with tmpfs."""
+"""Small and read-only disks, made with tmpfs; and one in a file, whose power can be cut."""
 
 import errno
 import os
@@ -63,3 +63,25 @@ def _full() -> Iterator[None]:
         if error.errno != errno.ENOSPC:
             raise
         raise _Full from None
+
+
+@contextmanager
+def ext4(image: Path, folder: Path) -> Iterator[Path]:
+    """A disk in a file, as a real one loses power: what was not synced is not in the file. Made where it is missing."""
+    if not image.exists():
+        with image.open("wb") as made:
+            made.truncate(96 * 1024 * 1024)
+        _tried(["mkfs.ext4", "-q", "-F", str(image)], "mkfs.ext4")
+    folder.mkdir()
+    _tried(["mount", "-o", "loop,commit=300", str(image), str(folder)], "the right to mount, and a loop device")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def _tried(line: list[str], needs: str) -> None:
+    try:
+        subprocess.run(line, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        missing(needs)

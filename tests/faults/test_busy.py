@@ -1,18 +1,27 @@
 """Another program holds the database, a hundred visitors say nothing, requests make no sense: the others are served."""
 
+import shutil
+import signal
 import socket
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 
 import pytest
 
 from service import clock
+from service.models import Patient
+from tests.crowd import together
+from tests.faults.clinic import begun_visits
+from tests.faults.disks import missing
+from tests.faults.test_kill import assert_treatments_are_whole, write_treatments
 from tests.house import House
-from tests.process import Client, Service, configure, serving
+from tests.process import Client, Service, configure, rows, serving, until
 
 MIB = 1024 * 1024
 
@@ -117,3 +126,68 @@ def test_f21_a_hundred_and_ten_visitors_who_say_nothing_do_not_keep_others_out(s
             assert Client(service.url).get("/livez").status == 200
             assert monotonic() - before < 3
             assert service.client("ada@clinic.example").get("/today").status == 200
+
+
+def test_f10_writers_that_read_first_take_turns_and_lose_nothing(house: House) -> None:
+    patient = house.patient("0")
+
+    def count(_number: int) -> None:
+        for _turn in range(20):
+            with house.writing() as session:
+                found = session.get_one(Patient, patient)
+                found.name = str(int(found.name) + 1)
+
+    together(6, count)
+    with house.reading() as session:
+        assert session.get_one(Patient, patient).name == "120"
+
+
+def test_f25_a_signal_under_load_ends_within_ten_seconds_and_loses_nothing(house: House, tmp_path: Path) -> None:
+    configure(tmp_path)
+    ada = house.user("doctor", "ada@clinic.example", "Dr Ada")
+    assert ada.doctor_id is not None
+    visits = begun_visits(house, ada.doctor_id, house.patient("Eve"), 2000)
+    acknowledged: dict[int, str] = {}
+    with serving(tmp_path) as service:
+        clients = [service.client("ada@clinic.example") for _number in range(6)]
+        writers = [Thread(target=write_treatments, args=(client, visits, acknowledged)) for client in clients]
+        for writer in writers:
+            writer.start()
+        until(lambda: len(acknowledged) >= 30)
+        assert service.stop() == 0
+        for writer in writers:
+            writer.join(20)
+    assert_treatments_are_whole(tmp_path, acknowledged)
+
+
+@pytest.mark.parametrize("call", ["fsync,fdatasync", "pwrite64"])
+def test_f8_a_disk_that_reports_errors_refuses_in_words_and_loses_nothing(
+    house: House, tmp_path: Path, call: str
+) -> None:
+    """From the outside, by strace: the disk of the running service is broken for a while."""
+    if shutil.which("strace") is None:
+        missing("strace")
+    configure(tmp_path)
+    house.user("doctor", "ada@clinic.example", "Dr Ada")
+    visits = [house.visit(1, house.patient("Eve"), clock.now() - timedelta(minutes=5 + turn)) for turn in range(3)]
+    with serving(tmp_path) as service:
+        client = service.client("ada@clinic.example")
+        assert client.post(f"/appointments/{visits[0]}/treatment", {"diagnosis": "before"}).status == 303
+        inject = ["-e", f"inject={call}:error=EIO", "-e", f"trace={call}", "-o", str(tmp_path / "strace")]
+        breaker = subprocess.Popen(
+            ["strace", "-f", "-p", str(service.process.pid), *inject], stderr=subprocess.PIPE, text=True
+        )
+        with breaker:
+            assert breaker.stderr is not None
+            if "attached" not in breaker.stderr.readline():
+                missing("the right to trace a process")
+            refused = client.post(f"/appointments/{visits[1]}/treatment", {"diagnosis": "during"})
+            breaker.send_signal(signal.SIGINT)
+            breaker.stderr.read()
+        assert refused.status == 503
+        assert "nothing was changed" in refused.text
+        assert client.get(f"/appointments/{visits[0]}/treatment").status == 200
+        assert client.post(f"/appointments/{visits[2]}/treatment", {"diagnosis": "after"}).status == 303
+        assert service.stop() == 0
+    assert rows(tmp_path, "SELECT diagnosis FROM treatments ORDER BY id") == [("before",), ("after",)]
+    assert rows(tmp_path, "PRAGMA integrity_check") == [("ok",)]

@@ -13,7 +13,7 @@ import time_machine
 
 from tests.faults.clinic import booked_morning, wall
 from tests.house import House
-from tests.process import Service, change, configure, jump, printed_everywhere, rows, serving, until
+from tests.process import Service, change, configure, jump, printed_everywhere, rows, run, serving, until
 
 PATIENTS = 12
 REMINDERS, REPORTS = "send_daily_reminders", "generate_monthly_report"
@@ -115,6 +115,31 @@ def test_f18_a_clock_that_jumps_forward_and_back_sends_nothing_twice(morning: Pa
             until(partial(done, morning, REMINDERS, now[:10]))
             assert service.stop() == 0
     assert told(morning) == everybody_once() + Counter(["tuesday@clinic.example"])
+
+
+@pytest.mark.parametrize("wrong", ["2028-05-04 09:00", pytest.param("2024-05-04 09:00", marks=pytest.mark.soak)])
+def test_f18_a_clock_that_is_two_years_off_is_warned_of_and_tells_nobody(
+    morning: Path, house: House, wrong: str
+) -> None:
+    with time_machine.travel(wall("2024-01-10 12:00")):
+        for year in ("2024", "2028"):
+            stranger = house.patient(year, email=f"{year}@clinic.example")
+            house.visit(1, stranger, wall(f"{year}-05-04 10:00"))
+    with ticked(morning, wall("2026-05-03 09:00")) as service:
+        assert service.stop() == 0
+    with serving(morning, at=wall(wrong)) as service:
+        until(lambda: "the clock may be wrong" in service.err.read_text(encoding="utf-8"))
+        ready = service.client().get("/readyz")
+        assert (ready.status, "down: Clock" in ready.text) == (503, True)
+        assert service.stop() == 0
+    checked = run(morning, "check", at=wall(wrong))
+    assert (checked.returncode, "clock: it shows " in checked.stdout) == (1, True)
+    assert told(morning) == Counter()
+    assert not [slot for slot in runs(morning, REMINDERS) if not slot.startswith("2026")]
+    with serving(morning, at=wall("2026-05-04 09:17")) as service:
+        until(lambda: done(morning, REMINDERS, "2026-05-04"))
+        assert service.stop() == 0
+    assert told(morning) == everybody_once()
 
 
 def test_f18_reminders_of_a_day_that_is_over_are_left_out_visibly(morning: Path) -> None:

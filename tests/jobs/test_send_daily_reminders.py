@@ -1,21 +1,24 @@
 """The 08:00 job from plan to channel: everybody once, whatever fails, stops or runs beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import time_machine
 from sqlalchemy import update
 
-from service.domain import deliveries
+from service.domain import deliveries, outcomes
 from service.jobs import schedule
 from service.jobs.tasks import Tasks
 from service.models import Appointment, JobRun, Message, Patient
 from service.notifications.channels import Channels
 from service.notifications.message import DeliveryError, Letter
+from service.settings import Booking
 from tests.by_hand import opened
 from tests.crowd import together
+from tests.faults.clinic import wall
 from tests.house import House, at
 from tests.recording import Crash, Recording
 
@@ -338,3 +341,46 @@ def test_the_advance_reminder_is_a_job_of_its_own_where_the_clinic_wants_it(
     assert outcome == {"date": "2026-05-04", "run": told, "total": told}
     assert channel.recipients == ["soon@mail.example"]
     assert "send_advance_reminders" not in {row.job for row in schedule.table(house.settings)}
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "undone", "begins", "letters"),
+    [
+        ("07:50", "08:30", "2026-05-04 10:00", 1),  # after the run: told at once
+        ("07:50", "07:55", "2026-05-04 10:00", 1),  # before it: told by the run
+        ("08:10", "08:30", "2026-05-04 10:00", 1),  # told already
+        ("07:50", "08:30", "2026-05-04 08:20", 0),  # the visit has begun
+        ("07:50", "08:30", "2026-05-05 08:30", 1),  # tomorrow's early one
+        ("07:50", "08:30", "2026-05-05 10:00", 0),  # tomorrow's run is still to come
+    ],
+)
+def test_a_cancellation_that_is_taken_back_after_the_run_is_reminded_of_once(
+    house: House,
+    doctor: int,
+    channel: Recording,
+    clock: time_machine.Traveller,
+    cancelled: str,
+    undone: str,
+    begins: str,
+    letters: int,
+) -> None:
+    desk = house.user("receptionist", "rita@clinic.example")
+    visit = house.visit(doctor, house.patient("Eve", email="eve@mail.example"), wall(begins))
+    process = tasks(house, channel)
+    for at_wall, act in sorted([("08:00", "run"), (cancelled, "cancel"), (undone, "undo")]):
+        clock.move_to(wall(f"2026-05-04 {at_wall}"))
+        if act == "run":
+            process.execute(opened(house, JOB))
+            continue
+        with house.writing() as session:
+            if act == "cancel":
+                outcomes.cancel(session, desk, visit, reason="", rules=Booking())
+            else:
+                outcomes.undo(session, desk, visit, house.settings)
+    acts: list[Callable[[], object]] = [process.deliver, partial(run, house, channel)]
+    for again in acts:
+        clock.shift(60)
+        again()
+        told = house.count(Message, Message.rule == "daily_reminder", Message.status == "sent")
+        reminded = [letter for letter in channel.letters if letter.subject.startswith("Your visit")]
+        assert (told, len(reminded)) == (letters, letters)

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 import time_machine
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
-from service.domain import export_ledger, exports, job_runs
+from service import clock as our_clock
+from service.domain import export_ledger, exports, installation, job_runs
 from service.domain.actor import SYSTEM
+from service.domain.errors import Forbidden
 from service.jobs import health, schedule
-from service.models import Installation, JobRun
+from service.models import Installation, JobRun, Message
 from tests.by_hand import opened
 from tests.crowd import together
 from tests.house import House, at
@@ -78,6 +81,66 @@ def test_f18_two_months_switched_off_open_each_month_and_only_todays_reminders(h
     assert all(row[1:] == ("skipped", "catchup", {"reason": "day_is_over"}) for row in days[:-1])
     assert days[0][0] == "2026-04-09"
     assert len(days) == 32
+
+
+@pytest.mark.parametrize("wrong", ["2028-05-04 06:00", "2024-05-04 06:00", "2026-08-03 06:01", "2026-02-03 05:59"])
+def test_f18_a_clock_that_is_far_off_runs_and_sends_nothing_until_it_comes_back(
+    house: House, tick: Tick, wrong: str
+) -> None:
+    doctor = house.user("doctor", "ada@clinic.example", "Dr Ada").doctor_id
+    with time_machine.travel(at("2026-05-04 07:00"), tick=False) as clock:
+        tick()
+        before = house.count(JobRun)
+        clock.move_to(at(wrong))
+        house.visit(doctor, house.patient("Eve", email="eve@mail.example"), at(wrong) + timedelta(hours=2))
+        with capture_logs() as said:
+            assert tick() == tick() == Desk()
+        assert [line["log_level"] for line in said] == ["warning"]
+        assert "clock may be wrong" in said[0]["event"]
+        assert house.count(JobRun) == before
+        house.wiring.tasks.run_by_hand(DAILY, clock_day(house))
+        house.wiring.tasks.deliver()
+        assert house.count(Message, Message.status == "queued") == house.count(Message) == 1
+        clock.move_to(at("2026-05-05 07:00"))
+        assert len(tick().runs) > 3
+        assert ("2026-05-05", "queued") in [row[:2] for row in ledger(house, DAILY)]
+
+
+def test_f18_a_clock_that_an_admin_confirms_is_believed(house: House, tick: Tick) -> None:
+    admin = house.user("admin", "ines@clinic.example", "Ines")
+    with time_machine.travel(at("2026-05-04 07:00"), tick=False) as clock:
+        tick()
+        clock.move_to(at("2026-11-04 08:00"))
+        assert tick() == Desk()
+        with pytest.raises(Forbidden), house.writing() as session:
+            installation.confirm_clock(session, house.user("doctor", "ada@clinic.example", "Dr Ada"))
+        with house.writing() as session:
+            installation.confirm_clock(session, admin)
+        tick()
+    assert ledger(house, DAILY)[-1] == ("2026-11-04", "queued", "catchup", None)
+    assert [row[0] for row in ledger(house, MONTHLY)] == [f"2026-{month:02}" for month in range(4, 11)]
+
+
+def test_f18_a_clinic_that_was_closed_for_two_months_goes_on_by_itself(house: House, tick: Tick) -> None:
+    with time_machine.travel(at("2026-07-01 07:00"), tick=False) as clock:
+        tick()
+        clock.shift(timedelta(days=62))
+        tick()
+    assert ledger(house, DAILY)[-1] == ("2026-09-01", "queued", "catchup", None)
+
+
+def test_f18_by_a_clock_that_is_ahead_nothing_is_old(house: House, tick: Tick) -> None:
+    with time_machine.travel(at("2026-05-04 07:00"), tick=False) as clock:
+        tick()
+        before = house.count(JobRun)
+        clock.move_to(at("2029-05-04 07:00"))
+        house.wiring.tasks.clean_up()
+        assert house.count(JobRun) == before > 0
+
+
+def clock_day(house: House) -> str:
+    """The clinic's today."""
+    return our_clock.today(house.settings.clinic.zone).isoformat()
 
 
 def test_r3_some_days_switched_off_are_visible_and_today_is_caught_up(house: House, tick: Tick) -> None:

@@ -53,6 +53,8 @@ ROUTES: dict[str, Expected] = {
     "home.home": Expected("/", ANYONE, {"GET": 303}),
     "setup.setup": Expected("/setup", ANYONE, {"GET": 404, "POST": 404}),
     "setup.fill_demo": Expected("/setup/demo", ANYONE, {"POST": 404}),
+    "wizard.show": Expected("/setup/clinic", ANYONE, {"GET": 404}),
+    "wizard.save": Expected("/setup/clinic", ANYONE, {"POST": 404}, {"act": "skip"}),
     "sessions.sign_in": Expected(
         "/sign-in", ANYONE, {"GET": 200, "POST": 422}, {"email": "who@clinic.example", "password": "wrong"}
     ),
@@ -493,7 +495,13 @@ ROUTES: dict[str, Expected] = {
     ),
     "jobs.index": Expected("/jobs", ADMIN, GET),
     "system.show": Expected("/system", ADMIN, GET),
+    "system.confirm_clock": Expected("/system/clock", ADMIN, {"POST": 303}),
     "system.problem": Expected("/system/problem.txt", ADMIN, GET),
+    "system.show_demo": Expected("/system/demo", ADMIN, {"GET": 404}),  # this is no demo clinic
+    "system.wipe_demo": Expected("/system/demo", ADMIN, {"POST": 409}, {"sure": "y"}),
+    "settings.index": Expected("/settings", ADMIN, GET),
+    "settings.show": Expected("/settings/mail", ADMIN, GET),
+    "settings.save": Expected("/settings/mail", ADMIN, {"POST": 303}, {"act": "off"}),
     "jobs.run_now": Expected("/jobs/{job}/runs", ADMIN, {"POST": 303}, sees=ADMIN),
 }
 

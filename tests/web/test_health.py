@@ -15,10 +15,12 @@ from sqlalchemy import update
 from service.domain import installation
 from service.jobs import readiness
 from service.models import Installation, Message, Patient
-from tests.faults.disks import disk, fill
+from tests.faults.disks import disk, fill, read_only
 from tests.house import House, build
 from tests.jobs.conftest import Desk
-from tests.web.clinic import NOW, PEOPLE, Clinic, minutes, opened
+from tests.mail_server import MailServer
+from tests.web.clinic import NOW, PEOPLE, Clinic, email, minutes, opened
+from tests.web.reading import one, parsed, words
 
 
 def asked(house: House, path: str = "/readyz", **more: Any) -> tuple[int, str]:
@@ -35,12 +37,103 @@ def test_o4_a_service_that_works_is_ready_and_says_why(clinic: Clinic) -> None:
     assert [line.split(": ")[:2] for line in text.splitlines()[1:]] == [
         ["ok", "Database"],
         [text.splitlines()[2].split(":")[0], "Disk"],
+        ["ok", "Clock"],
         ["ok", "Scheduler"],
         ["ok", "Messages"],
         ["ok", "Backup"],
     ]
     with clinic.house.reading() as session:
         assert session.query(Installation.checked_at).scalar() == NOW, "it writes"
+
+
+def test_o4_asking_again_and_again_writes_once_in_ten_seconds(clinic: Clinic) -> None:
+    written = set()
+    for _second in range(31):
+        assert "ok: Database" in asked(clinic.house)[1]
+        with clinic.house.reading() as session:
+            written.add(session.query(Installation.checked_at).scalar())
+        clinic.clock.shift(1)
+    assert len(written) == 3
+    clinic.clock.shift(timedelta(days=-1))
+    asked(clinic.house)
+    with clinic.house.reading() as session:
+        assert session.query(Installation.checked_at).scalar() < NOW, "a clock that was ahead stops nothing"
+
+
+def test_f28_a_database_that_may_not_be_written_is_not_ready_also_right_after_it_was(
+    clinic: Clinic, tmp_path_factory: pytest.TempPathFactory, migrated: object
+) -> None:
+    with disk(tmp_path_factory.mktemp("disks") / "small", "12m") as small:
+        shutil.copy(str(migrated), small / "rounds.db")
+        house = build(small)
+        assert asked(house)[0] == 200
+        house.wiring.database.close()
+        with read_only(small):
+            status, text = asked(house)
+            assert status == 503
+            assert "down: Database: " in text
+        assert asked(house)[0] == 200
+        house.wiring.database.close()
+
+
+@pytest.mark.parametrize("years", [2, -2])
+def test_f18_a_clock_that_is_years_off_is_said_and_the_admin_may_confirm_it(clinic: Clinic, years: int) -> None:
+    clinic.house.wiring.tasks.tick(Desk())
+    clinic.clock.shift(timedelta(days=365 * years))
+    clinic.house.wiring.tasks.tick(Desk())
+    status, text = asked(clinic.house)
+    assert status == 503
+    assert f"down: Clock: shows {'Fri 5 May 2028' if years > 0 else 'Mon 6 May 2024'}, 10:00" in text
+    assert "but Rounds ran last on Wed 6 May 2026, 10:00" in text
+    assert "late: Scheduler: waits for the clock" in text
+    desk, admin = clinic.house.browser(email("receptionist")), clinic.house.browser(email("admin"))
+    assert "Please tell the admin" in words(one(parsed(desk.get("/messages")), "[role=alert]"))
+    for path in ("/dashboard", "/system", "/jobs", "/messages"):
+        assert "Rounds ran last on Wed 6 May 2026" in words(one(parsed(admin.get(path)), "[role=alert]")), path
+    assert desk.post("/system/clock").status_code == 403
+    assert admin.post("/system/clock").status_code == 303
+    clinic.house.wiring.tasks.tick(Desk())
+    assert "ok: Clock" in asked(clinic.house)[1]
+    assert parsed(admin.get("/dashboard")).select_one("[role=alert]") is None
+    assert "said that the clock is right" in words(one(parsed(admin.get("/audit")), "main"))
+
+
+def test_a_new_clinic_is_told_when_its_first_backup_is_made(clinic: Clinic) -> None:
+    with clinic.house.writing() as session:
+        session.execute(update(Installation).values(created_at=NOW - timedelta(hours=2)))
+    clinic.house.wiring.tasks.tick(Desk())
+    assert "ok: Backup: the first is made at 03:00" in asked(clinic.house)[1]
+    assert "Fine Backup the first is made at 03:00" in words(
+        one(parsed(clinic.browser("admin").get("/system")), "main")
+    )
+    clinic.clock.shift(timedelta(hours=23))
+    assert "late: Backup: none was made yet" in asked(clinic.house)[1]
+
+
+@pytest.mark.parametrize(
+    ("sections", "served_at", "said"),
+    [
+        ({}, "http://127.0.0.1:8000", ""),
+        ({}, "http://127.0.0.1:8085", "but Rounds answers at http://127.0.0.1:8085"),
+        ({"clinic": {"public_url": "http://localhost:8085"}}, "http://127.0.0.1:8085", ""),
+        ({"clinic": {"public_url": "https://rounds.clinic.example"}}, "http://127.0.0.1:8085", ""),
+        ({"email": MailServer(port=25).settings()}, "http://127.0.0.1:8000", "which only this computer can open"),
+        (
+            {"email": MailServer(port=25).settings(), "clinic": {"public_url": "https://rounds.clinic.example"}},
+            "http://127.0.0.1:8000",
+            "",
+        ),
+    ],
+)
+def test_links_that_nobody_can_follow_are_said(
+    clinic: Clinic, make_house: Callable[..., House], sections: dict[str, dict[str, Any]], served_at: str, said: str
+) -> None:
+    house = make_house(**sections)
+    with house.writing() as session:
+        installation.note_served_at(session, served_at)
+    found = [line for line in asked(house)[1].splitlines() if "Links" in line]
+    assert len(found) == bool(said)
+    assert not said or (found[0].startswith("late: Links: begin with http://127.0.0.1:8000, ") and said in found[0])
 
 
 def test_o4_a_scheduler_that_stands_still_is_not_ready(clinic: Clinic) -> None:

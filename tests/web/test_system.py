@@ -18,6 +18,8 @@ def test_the_page_says_versions_room_and_backups(clinic: Clinic) -> None:
     page = words(one(parsed(browser.get("/system")), "main"))
     (file,) = clinic.house.settings.backups.iterdir()
     assert file.name in page
+    config = clinic.house.settings.base / "config.toml"
+    assert f'stop Rounds, then type python run.py restore FILE --config "{config}"' in page
     assert f"Fine Backup last Wed 6 May, 10:00, {clinic.house.count(Appointment)} visits" in page
 
 

@@ -1,0 +1,1 @@
+"""What can be typed behind `run.py`, a module for each kind of command."""

@@ -1,0 +1,71 @@
+"""`backup` and `restore`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from service.alone import only_one
+from service.backups import making, restoring, sealing
+from service.commands.frame import command
+from service.domain.errors import DomainError
+from service.domain.restored import Settled
+from service.jobs import after_restore, last_backup
+from service.settings import Settings
+from service.wiring import connect
+
+
+@command("backup")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: the folder of backups.")
+def backup(settings: Settings, output: Path | None) -> None:
+    """Back the database up, while it is in use, and try the backup out."""
+    if output is not None and output.exists():
+        raise DomainError(f"{output} exists already.")
+    if output is not None and not output.parent.is_dir():
+        raise DomainError(f"There is no folder {output.parent}.")
+    wiring = connect(settings, "command")
+    try:
+        made = making.make(wiring.database, settings, output=output)
+        if output is None:
+            wiring.tasks.note_backup(made)
+    finally:
+        wiring.database.close()
+    click.echo(f"{made.file}: {last_backup.outcome_in_words(made.as_outcome())}.")
+
+
+@command("restore")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def restore(settings: Settings, file: Path, yes: bool) -> None:
+    """Put a backup in the present database's place, which is kept aside. The service must not run."""
+    with only_one(settings), restoring.opened(file, settings, _passphrase) as found:
+        made_at, visits = found.about.made_at, found.about.counts.get("appointments", 0)
+        when = f"{made_at.astimezone(settings.clinic.zone):%Y-%m-%d %H:%M}"
+        if not yes:
+            _confirm(f"Put the backup of {when} ({visits:,} visits) in place of what is in {found.present.name} now?")
+        settled: list[Settled] = []
+        aside = restoring.put_in_place(
+            found, settings, lambda session: settled.append(after_restore.settle(session, settings, made_at))
+        )
+    click.echo(f"The backup of {when} is in place: {visits:,} visits. Everybody signs in again.")
+    if aside is not None:
+        click.echo(f"What was there before is kept in {aside}.")
+    click.echo(
+        f"{settled[0].left} messages that waited are left out and {settled[0].waiting} wait for a later day. "
+        "Reminders of today that were due are not sent again by themselves: Run now on the page Jobs sends them."
+    )
+
+
+def _passphrase() -> str:
+    """Of a sealed backup, asked for on a terminal."""
+    if not sys.stdin.isatty():
+        raise DomainError(f"This backup is sealed: say its passphrase in {sealing.VARIABLE}.")
+    return str(click.prompt("Passphrase of this backup", hide_input=True, err=True))
+
+
+def _confirm(question: str) -> None:
+    """Ask on a terminal; elsewhere --yes is needed."""
+    if not sys.stdin.isatty():
+        raise DomainError("Nobody is here to be asked: say --yes to restore.")
+    if not click.confirm(question, err=True):
+        raise DomainError("Nothing was changed.")

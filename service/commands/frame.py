@@ -1,0 +1,121 @@
+"""What all commands share: each takes --config, gets the settings, and says a mistake in one line."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from service import __version__, checkup, database, desktop, logs
+from service.backups import upgrading
+from service.database import DatabaseError
+from service.domain.errors import DomainError
+from service.settings import HOME, Settings, SettingsError, load
+from service.wiring import Wiring, connect
+
+log = structlog.get_logger()
+Command = Callable[..., Any]
+
+
+class Rounds(click.Group):
+    """Without a command it serves; every mistake is one line."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _with_serve(args, set(self.commands)))
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except (SettingsError, DatabaseError, DomainError, checkup.Trouble) as error:
+            _leave(str(error))
+        except DBAPIError as error:
+            _leave(database.explain(error))
+        except OSError as error:
+            _leave(f"{error.filename or 'The system'}: {error.strerror or error}.")
+        except Exception as error:
+            log.exception("command failed")
+            _leave(f"That went wrong ({type(error).__name__}); nothing was half done. The log line above says where.")
+
+
+def _leave(sentence: str) -> None:
+    said = f"Error: {' '.join(sentence.split())}"
+    click.echo(said, err=True)
+    if desktop.double_clicked():
+        desktop.leave_note(said)
+    sys.exit(1)
+
+
+def _with_serve(args: list[str], commands: set[str]) -> list[str]:
+    """Put `serve` in front of options that come without a command; --config may stand before either."""
+    position = 0
+    while position < len(args) and args[position].split("=")[0] == "--config":
+        position += 1 if "=" in args[position] else 2
+    rest = args[position:]
+    if rest and (rest[0] in commands or rest[0] in ("-h", "--help", "--version") or not rest[0].startswith("-")):
+        return args
+    return [*args[:position], "serve", *rest]
+
+
+def _settings(ctx: click.Context) -> Settings:
+    """The settings the innermost --config names: each command and group on the way may have one."""
+    here: click.Context | None = ctx
+    chosen = None
+    while here is not None and not chosen:
+        chosen, here = here.params.get("config"), here.parent
+    settings = load(Path(chosen) if chosen else None)
+    if settings.logs.format != "text":
+        logs.configure(settings.logs.format)
+    return settings
+
+
+def command(name: str, **options: Any) -> Callable[[Command], click.Command]:
+    """A command that takes --config itself as well and gets the settings as its first argument."""
+
+    def wrap(function: Command) -> click.Command:
+        @click.pass_context
+        def run(ctx: click.Context, /, **params: Any) -> Any:
+            params.pop("config", None)
+            return function(_settings(ctx), **params)
+
+        run.__doc__ = function.__doc__
+        run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        return rounds.command(name, **options)(config_option(run))
+
+    return wrap
+
+
+config_option = click.option("--config", type=click.Path(), help=f"The settings file; default: {HOME / 'config.toml'}.")
+
+
+@click.group(cls=Rounds, context_settings={"help_option_names": ["-h", "--help"]})
+@config_option
+@click.version_option(version=__version__, prog_name="Rounds")
+def rounds(config: str | None) -> None:
+    """Rounds: appointments, reminders, reports and exports of a small clinic."""
+
+
+def subcommand(group: click.Group, name: str) -> Callable[[Command], click.Command]:
+    """A command of a group, which takes --config as well."""
+
+    def wrap(function: Command) -> click.Command:
+        made = command(name)(function)
+        rounds.commands.pop(name)
+        group.add_command(made)
+        return made
+
+    return wrap
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Wiring]:
+    """A wired-up command with its database at this version."""
+    wiring = connect(settings, "command")
+    try:
+        upgrading.migrate(wiring.database, settings)
+        yield wiring
+    finally:
+        wiring.database.close()

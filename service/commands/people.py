@@ -1,0 +1,118 @@
+"""Commands that bring people in: a made-up clinic, one user, a program that acts as one."""
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import click
+
+from service import demo
+from service.commands.frame import command, opened
+from service.domain import api_tokens, passwords, users
+from service.domain.actor import SYSTEM
+from service.domain.api_tokens import Scope
+from service.settings import Settings
+
+
+@command("demo")
+@click.option("--doctors", type=click.IntRange(1, 500), default=4, show_default=True)
+@click.option("--patients", type=click.IntRange(1, 10_000_000), default=300, show_default=True)
+@click.option("--appointments", type=click.IntRange(0, 10_000_000), default=2500, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed and day, same clinic.")
+@click.option("--password", help="Of all demo accounts; default: a random one that is printed.")
+def demo_command(
+    settings: Settings, doctors: int, patients: int, appointments: int, seed: int, password: str | None
+) -> None:
+    """Fill an empty database with a made-up clinic."""
+    chosen = (
+        passwords.check(password, about=(settings.clinic.name,)) if password is not None else secrets.token_urlsafe(12)
+    )
+    size = demo.Size(doctors, patients, appointments)
+    with opened(settings) as wiring, _bar(appointments) as progress:
+        with wiring.database.transaction() as session:
+            accounts = demo.fill(session, settings.clinic.zone, size, seed, passwords.hashed(chosen), progress)
+        wiring.database.analyse()
+    click.echo(f"A demo clinic: {doctors} doctors, {patients} patients, {appointments} visits. Accounts:")
+    shown = [account for account in accounts if account.split("@")[0] in ("admin", "reception", "doctor1", "patient1")]
+    for account in shown:
+        click.echo(f"  {account}")
+    click.echo(
+        f"  and {len(accounts) - len(shown)} more: doctor1 to doctor{doctors}, patient1 to patient{min(patients, 100)}"
+    )
+    click.echo(f"Password of all of them: {chosen if password is None else 'the one you gave'}")
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    with click.progressbar(length=total, label="Visits", file=sys.stderr) as bar:
+        yield lambda done, total: bar.update(done - bar.pos)
+
+
+@command("add-user")
+@click.option("--role", type=click.Choice(["admin", "receptionist", "doctor", "patient"]), required=True)
+@click.option("--email", required=True)
+@click.option("--name", required=True)
+@click.option("--department", default="", help="Of a doctor.")
+@click.option("--birth-date", type=click.DateTime(["%Y-%m-%d"]), help="Of a patient.")
+@click.option("--phone", default="", help="Of a patient.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def add_user(
+    settings: Settings,
+    role: str,
+    email: str,
+    name: str,
+    department: str,
+    birth_date: datetime | None,
+    phone: str,
+    password_stdin: bool,
+) -> None:
+    """Make a user, and the doctor or patient behind it."""
+    hashed = None
+    if password_stdin:
+        typed = sys.stdin.readline().rstrip("\r\n")
+        hashed = passwords.chosen(typed, about=(settings.clinic.name, name, email)).hash
+    with opened(settings) as wiring, wiring.database.transaction() as session:
+        user = users.add(
+            session,
+            SYSTEM,
+            role=role,
+            email=email,
+            name=name,
+            country=settings.clinic.country,
+            zone=settings.clinic.zone,
+            department=department,
+            birth_date=birth_date.date() if birth_date else None,
+            phone=phone,
+            password_hash=hashed,
+        )
+        token = users.invite(session, user) if hashed is None else None
+    click.echo(f"{role} {user.email} was added.")
+    if token is not None:
+        click.echo(f"Invite link, works once within {users.INVITE_DAYS} days:")
+        click.echo(f"{settings.clinic.public_url}/invite/{token}")
+
+
+@command("token")
+@click.option("--email", required=True, help="Of the user it acts as.")
+@click.option("--name", "label", required=True, help="Which program it is for.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice([str(scope) for scope in Scope]),
+    multiple=True,
+    help="May be repeated; default: all.",
+)
+@click.option("--days", type=click.IntRange(1, api_tokens.LONGEST_DAYS), default=365, show_default=True)
+def token(settings: Settings, email: str, label: str, scopes: tuple[str, ...], days: int) -> None:
+    """Make a token by which another program acts as a user; it is shown here and nowhere else."""
+    with opened(settings) as wiring, wiring.database.transaction() as session:
+        user = api_tokens.by_email(session, email)
+        made = api_tokens.make(session, SYSTEM, user, label=label, scopes=scopes or tuple(Scope), days=days)
+    click.echo(f"A token for {user.email}, good for {days} days and shown only now:")
+    click.echo(made)

@@ -1,0 +1,62 @@
+"""Commands about what is on record: take it along, and check that nobody changed who did what."""
+
+from pathlib import Path
+
+import click
+
+from service.commands.frame import command, config_option, opened, rounds, subcommand
+from service.domain import audit_check, export_files
+from service.domain.actor import SYSTEM
+from service.domain.errors import DomainError
+from service.domain.export_files import OF_THE_CLINIC, ONE_TABLE, Contents, Format
+from service.settings import Settings
+
+
+@command("export")
+@click.option("--patient", "patient_id", type=click.IntRange(1, 2**63 - 1), help="The number of the patient's record.")
+@click.option("--clinic", "of_clinic", is_flag=True, help="All data of the clinic instead, as a zip.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@click.option("--format", "form", type=click.Choice(["csv", "json", "zip"]), default="csv", show_default=True)
+@click.option("--visits", is_flag=True, help="With all visits, in JSON or zip.")
+@click.option("--messages", is_flag=True, help="With all messages, in JSON or zip.")
+def export(
+    settings: Settings,
+    patient_id: int | None,
+    of_clinic: bool,
+    output: Path,
+    force: bool,
+    form: str,
+    visits: bool,
+    messages: bool,
+) -> None:
+    """Write a patient's whole history, or all data of the clinic."""
+    if (patient_id is None) is not of_clinic:
+        raise click.UsageError("Name either --patient ID or --clinic.")
+    contents = OF_THE_CLINIC if of_clinic else Contents(Format(form), visits, messages)
+    contents.check()
+    if output.exists() and not force:
+        raise DomainError(f"{output} exists already: use --force to replace it.")
+    if not output.parent.is_dir():
+        raise DomainError(f"There is no folder {output.parent}.")
+    with opened(settings) as wiring:
+        with wiring.database.transaction() as session:  # first: nothing may fail once the file is there
+            export_files.note_written(session, SYSTEM, patient_id)
+        with wiring.database.reading() as session:
+            rows = export_files.produce(session, patient_id, contents, output, settings.clinic)
+    click.echo(f"{rows} {'treatments' if contents == ONE_TABLE else 'rows'} written to {output}.")
+
+
+@rounds.group("audit")
+@config_option
+def audit_group(config: str | None) -> None:
+    """The record of who did what."""
+
+
+@subcommand(audit_group, "verify")
+def verify(settings: Settings) -> None:
+    """Check that the audit is as it was written; name the first entry that was altered."""
+    with opened(settings) as wiring, wiring.database.reading() as session:
+        whole = audit_check.verify(session)
+    click.echo(f"The audit is whole: {whole.entries} entries, {whole.emptied} with details emptied by an erasure.")
+    click.echo(f"It ends with entry {whole.last_id}, seal {whole.seal}")

@@ -1,0 +1,59 @@
+"""Commands about the running service: start it, bring its database up to date, see whether all is well."""
+
+import os
+import sys
+
+import click
+
+from service import checkup, desktop
+from service.alone import AlreadyRunning
+from service.backups import upgrading
+from service.commands.frame import command
+from service.settings import Settings
+from service.wiring import connect
+
+BROWSER_SECONDS = 10
+
+
+@command("serve")
+@click.option("--host", help="The address to listen at; default: [server] host.")
+@click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 picks a free one; default: [server] port.")
+def serve(settings: Settings, host: str | None, port: int | None) -> None:
+    """Start the service (the default command)."""
+    from service import server
+
+    clicked = desktop.double_clicked()
+    try:
+        ended = server.serve(settings, host, port, when_ready=desktop.show if clicked else None)
+    except AlreadyRunning as other:
+        if not clicked:
+            raise
+        if other.address is not None:  # else the first one is about to open the browser itself
+            desktop.show(other.address).join(BROWSER_SECONDS)
+        return
+    if not ended:
+        # a thread hangs in something that cannot be asked to stop: what it did is picked up at the next start
+        sys.stdout.flush()
+        os._exit(0)
+
+
+@command("migrate")
+def migrate(settings: Settings) -> None:
+    """Bring the database to this version of Rounds."""
+    wiring = connect(settings, "command")
+    click.echo(f"The database is at revision {upgrading.migrate(wiring.database, settings)}.")
+
+
+@command("check")
+@click.option("--send-to", metavar="ADDRESS", help="Send a test message to an e-mail address or a telephone number.")
+def check(settings: Settings, send_to: str | None) -> None:
+    """Try settings, database, folders, clock, mail and SMS: a line each, ok or what to do."""
+    wiring = connect(settings, "command")
+    lines = list(checkup.of_all(wiring))
+    if send_to is not None:
+        lines.append(checkup.send(wiring.channels, settings, send_to))
+    wiring.database.close()
+    for _well, words in lines:
+        click.echo(words)
+    if not all(well for well, _words in lines):
+        raise checkup.Trouble("Not all is well: the lines that do not begin with ok say what to do.")

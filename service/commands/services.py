@@ -1,0 +1,31 @@
+"""`install-service`: let the computer start Rounds by itself."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from service import system_service
+from service.commands.frame import command
+from service.domain.errors import DomainError
+from service.settings import Settings
+
+
+@command("install-service")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help=f"Default: {system_service.UNIT}.")
+@click.option("--print", "only_print", is_flag=True, help="Only show the unit.")
+@click.option("--user", "account", default="rounds", show_default=True, help="The account that Rounds runs as.")
+def install_service(settings: Settings, output: Path | None, only_print: bool, account: str) -> None:
+    """Write a systemd unit and say the next steps; on Windows and macOS, show the steps."""
+    text = system_service.text(settings, account)
+    if only_print or sys.platform in ("win32", "darwin"):
+        click.echo(text, nl=False)
+        return
+    unit = (output or system_service.UNIT).absolute()
+    if not unit.parent.is_dir():
+        raise DomainError(f"There is no folder {unit.parent}: without systemd, --print shows what to start.")
+    try:
+        system_service.write(unit, text)
+    except PermissionError:
+        raise DomainError(f"{unit} may only be written by root: put sudo in front, or use --print.") from None
+    click.echo(system_service.next_steps(settings, account, unit), nl=False)

@@ -1,0 +1,106 @@
+"""The first start's answers until its last page: in memory, each browser its own; and who may give them."""
+
+import hmac
+import ipaddress
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import wtforms
+from flask import current_app
+from werkzeug.datastructures import MultiDict
+
+from service import context
+from service.domain import users
+from service.domain.errors import Invalid, NotFound
+from service.domain.setting_up import FirstDoctor
+from service.translation import gettext as _
+from service.web.forms import Form
+
+PAGES = ("clinic", "reach", "doctor", "mail")
+MOST = 20
+"""Browsers whose answers are kept; the oldest go."""
+
+
+@dataclass
+class Filled:
+    """A page that was saved: what was typed, and what it means."""
+
+    typed: MultiDict[str, str]
+    answers: dict[str, Any] = field(default_factory=dict)
+    secret: str = ""
+    doctor: FirstDoctor | None = None
+
+
+@dataclass
+class Draft:
+    """What one browser has answered so far."""
+
+    knows_code: bool = False
+    pages: dict[str, Filled] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """All settings that were answered."""
+        return {key: value for page in self.pages.values() for key, value in page.answers.items()}
+
+    @property
+    def password(self) -> str:
+        """Of the mail server, where one was typed."""
+        return self.pages["mail"].secret if "mail" in self.pages else ""
+
+    @property
+    def doctor(self) -> FirstDoctor | None:
+        """The first doctor, where one was named."""
+        return self.pages["doctor"].doctor if "doctor" in self.pages else None
+
+
+def mine() -> Draft:
+    """This browser's draft; a new one is kept from its first answer on."""
+    return _drafts().get(context.browser().token, Draft())
+
+
+def keep(draft: Draft) -> None:
+    """Keep this browser's draft."""
+    drafts = _drafts()
+    drafts.pop(context.browser().token, None)
+    drafts[context.browser().token] = draft
+    for oldest in list(drafts)[:-MOST]:
+        drafts.pop(oldest, None)
+
+
+def forget_all() -> None:
+    """Setup is over."""
+    _drafts().clear()
+
+
+def only_while_empty() -> None:
+    """Raise NotFound once a user exists."""
+    if not users.none_exist(context.reading()):
+        raise NotFound
+
+
+def needs_code() -> bool:
+    """Whether this browser still has to show the code: it is on another computer."""
+    return not on_this_computer() and not mine().knows_code
+
+
+def on_this_computer() -> bool:
+    """Whether the visitor sits at the computer that serves."""
+    try:
+        return ipaddress.ip_address(context.address()).is_loopback
+    except ValueError:
+        return False
+
+
+def knows_code(form: Form) -> bool:
+    """Whether the asker sits at this computer or read the code off its console; refuses the form otherwise."""
+    typed = cast(wtforms.StringField, form["setup_code"]).data or ""
+    expected = context.wiring().setup_code.encode()
+    if not needs_code() or hmac.compare_digest(typed.strip().encode(), expected):
+        return True
+    form.refuse(Invalid(_("The setup code is on the console that Rounds was started from."), "setup_code"))
+    return False
+
+
+def _drafts() -> dict[str, Draft]:
+    return cast("dict[str, Draft]", current_app.extensions.setdefault("setup drafts", {}))

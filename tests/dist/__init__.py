@@ -1,0 +1,1 @@
+"""The executable, tried out as it is delivered."""
