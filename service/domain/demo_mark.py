@@ -22,7 +22,8 @@ ENTERS_NOTHING = frozenset(
         *("report.make", "report.view", "report.download"),
         *("clinic-report.make", "clinic-report.view", "clinic-report.download"),
         *("export.request", "export.available", "export.write", "export.download", "export.cancel", "export.revoke"),
-        *("job.run", "messages.pause", "messages.resume", "backup.restore", "settings.change", "token.make", "token.revoke"),
+        *("job.run", "messages.pause", "messages.resume", "backup.restore", "settings.change"),
+        *("token.make", "token.revoke"),
     }
 )
 """Acts on record that put nothing into a clinic; whatever else was done may be about a real person."""
