@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from http import HTTPStatus
 from inspect import cleandoc
 from typing import Any, cast
 
@@ -200,4 +199,4 @@ def _tag(rule: Rule) -> str:
 
 
 def _name(status: int) -> str:
-    return HTTPStatus(status).phrase.replace(" ", "")
+    return f"Problem{status}"

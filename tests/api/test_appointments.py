@@ -41,13 +41,12 @@ def test_who_comes_second_is_told_the_nearest_free_times(clinic: Clinic, program
     wish = {"doctor_id": doctor(clinic), "starts_at": NINE}
     assert program("patient").post("/appointments", wish).status_code == 201
     late = program("other patient").post("/appointments", wish)
-    assert late.status_code in (409, 422)
+    assert late.status_code == 409
+    assert late.get_json()["free_times"]
     desk = program("receptionist").post("/appointments", {**wish, "patient_id": clinic.guest})
     assert desk.status_code == 409
     nearest = [one["starts_at"] for one in desk.get_json()["free_times"]]
     assert nearest == ["2026-06-01T08:30:00+02:00", "2026-06-01T08:45:00+02:00", "2026-06-01T09:15:00+02:00"]
-    move = program("receptionist").post(f"/appointments/{clinic.other_visit}/reschedule", {"starts_at": NINE})
-    assert move.status_code in (201, 409)
     blocked = program("receptionist").post(f"/appointments/{clinic.ahead}/reschedule", {"starts_at": NINE})
     assert blocked.status_code == 409
     assert {one["doctor_id"] for one in blocked.get_json()["free_times"]} == {doctor(clinic)}
