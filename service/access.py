@@ -1,11 +1,12 @@
-"""Who may enter which route. Default deny: the app does not start while a route is missing here."""
+"""Who may enter which route, and with which token. Default deny: the app does not start while a route is missing."""
 
 from flask import Flask, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
-from service import context, unsent_forms
+from service import bearers, context, unsent_forms
 from service.domain.actor import Role
+from service.domain.api_tokens import Scope
 from service.domain.errors import Forbidden
 from service.translation import gettext as _
 
@@ -17,6 +18,8 @@ DESK = frozenset({A, R})
 
 ACCESS: dict[str, frozenset[Role]] = {
     "static": ANYONE,
+    "guide.document": ANYONE,
+    "guide.page": ANYONE,
     "health.livez": ANYONE,
     "health.readyz": ANYONE,
     "health.show_metrics": ANYONE,
@@ -40,6 +43,11 @@ ACCESS: dict[str, frozenset[Role]] = {
     "own_account.prove": SIGNED_IN,
     "own_account.end_session": SIGNED_IN,
     "own_account.end_other_sessions": SIGNED_IN,
+    "api_tokens.show": SIGNED_IN,
+    "api_tokens.make": SIGNED_IN,
+    "api_tokens.revoke": SIGNED_IN,
+    "api_tokens.index": frozenset({A}),
+    "api_tokens.revoke_any": frozenset({A}),
     "second_factors.show": SIGNED_IN,
     "second_factors.begin": SIGNED_IN,
     "second_factors.confirm": SIGNED_IN,
@@ -207,6 +215,38 @@ ACCESS: dict[str, frozenset[Role]] = {
 }
 """Endpoint -> roles that may enter. Which rows they see is decided in the function that fetches the row."""
 
+API: dict[str, tuple[frozenset[Role], Scope]] = {
+    "api.statistics.show": (STAFF, Scope.READ),
+    "api.doctors.index": (SIGNED_IN, Scope.READ),
+    "api.doctors.show": (SIGNED_IN, Scope.READ),
+    "api.doctors.free_times": (SIGNED_IN, Scope.READ),
+    "api.doctors.any_free_times": (SIGNED_IN, Scope.READ),
+    "api.patients.index": (SIGNED_IN, Scope.READ),
+    "api.patients.create": (DESK, Scope.BOOK),
+    "api.patients.show": (SIGNED_IN, Scope.READ),
+    "api.patients.change": (STAFF, Scope.BOOK),
+    "api.appointments.index": (SIGNED_IN, Scope.READ),
+    "api.appointments.create": (SIGNED_IN, Scope.BOOK),
+    "api.appointments.show": (SIGNED_IN, Scope.READ),
+    "api.appointments.cancel": (SIGNED_IN, Scope.BOOK),
+    "api.appointments.reschedule": (SIGNED_IN, Scope.BOOK),
+    "api.appointments.arrive": (STAFF, Scope.BOOK),
+    "api.appointments.complete": (STAFF, Scope.BOOK),
+    "api.appointments.no_show": (STAFF, Scope.BOOK),
+    "api.treatments.index": (frozenset({D, P}), Scope.CLINICAL),
+    "api.treatments.show": (frozenset({D, P}), Scope.CLINICAL),
+    "api.treatments.save": (frozenset({D}), Scope.CLINICAL),
+    "api.messages.index": (DESK, Scope.READ),
+    "api.messages.show": (DESK, Scope.READ),
+    "api.exports.create": (frozenset({P, D}), Scope.CLINICAL),
+    "api.exports.show": (frozenset({P, D}), Scope.CLINICAL),
+    "api.exports.file": (frozenset({P, D}), Scope.CLINICAL),
+    "api.reports.index": (frozenset({A, D}), Scope.CLINICAL),
+    "api.reports.show": (frozenset({A, D}), Scope.CLINICAL),
+    "api.jobs.index": (frozenset({A}), Scope.READ),
+}
+"""Endpoint -> roles whose tokens may enter, and the scope a token needs for it."""
+
 WATCHED = frozenset({"today.board"})
 """What goes on refreshing when its session is locked."""
 SETTING_UP = frozenset(
@@ -229,8 +269,9 @@ def install(app: Flask) -> None:
     """Put the guard before every view; RuntimeError names routes that do not say who may enter."""
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     csrf.init_app(app)
-    silent = {rule.endpoint for rule in app.url_map.iter_rules()} - ACCESS.keys()
-    unused = ACCESS.keys() - {rule.endpoint for rule in app.url_map.iter_rules()}
+    said = ACCESS.keys() | API.keys()
+    silent = {rule.endpoint for rule in app.url_map.iter_rules()} - said
+    unused = said - {rule.endpoint for rule in app.url_map.iter_rules()}
     if silent or unused:
         raise RuntimeError(f"access.py: no entry for {sorted(silent)}, no route for {sorted(unused)}")
     app.before_request(_guard)
@@ -239,6 +280,9 @@ def install(app: Flask) -> None:
 def _guard() -> ResponseReturnValue | None:
     """Signed out -> sign in first; wrong role -> 403; a change without its form token -> 400."""
     if request.endpoint is None or request.endpoint == "static":
+        return None
+    if request.endpoint in API:
+        _guard_api(*API[request.endpoint])
         return None
     roles = ACCESS[request.endpoint]
     if roles:
@@ -255,6 +299,15 @@ def _guard() -> ResponseReturnValue | None:
         if request.endpoint not in TOKEN_IN_ADDRESS:
             csrf.protect()
     return None
+
+
+def _guard_api(roles: frozenset[Role], scope: Scope) -> None:
+    """No token -> 401; a role or a scope that does not reach -> 403. No cookie counts, so no form token is needed."""
+    caller = bearers.identify()
+    if caller.actor.role not in roles:
+        raise Forbidden(_("The user of this token may not do this."))
+    if scope not in caller.scopes:
+        raise Forbidden(_("This token lacks the scope %(scope)s.") % {"scope": scope})
 
 
 def _watches(roles: frozenset[Role]) -> bool:

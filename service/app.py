@@ -4,14 +4,17 @@ from typing import Any
 
 from flask import Flask
 from flask_wtf.csrf import generate_csrf
-from werkzeug.routing import BaseConverter, IntegerConverter
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import BaseConverter, IntegerConverter, ValidationError
 
 from service import access, assets, cache, context, failures, headers, metrics, rendering
 from service import unsent_forms as unsent
+from service.api import entrance, guide
 from service.cookies import Cookies
 from service.domain import installation
 from service.settings import ROOT
 from service.web import (
+    api_tokens,
     appointments,
     audit,
     booking,
@@ -69,6 +72,7 @@ from service.web import (
 from service.wiring import Wiring
 
 PAGES = (
+    api_tokens,
     appointments,
     audit,
     booking,
@@ -130,6 +134,13 @@ class RowId(IntegerConverter):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"min": 1, "max": 2**63 - 1, **options})
 
+    def to_python(self, value: str) -> int:
+        """The id. Raises NotFound, or a path with several methods would answer 405."""
+        try:
+            return int(super().to_python(value))
+        except ValidationError:
+            raise NotFound from None
+
 
 class Token(BaseConverter):
     """What a link in a message holds: 256 bits."""
@@ -158,6 +169,8 @@ def create_app(wiring: Wiring) -> Flask:
     rendering.install(app.jinja_env, chosen.clinic.zone, chosen.clinic.language)
     for page in PAGES:
         app.register_blueprint(page.blueprint)
+    app.register_blueprint(entrance.blueprint)
+    app.register_blueprint(guide.blueprint)
     context.install(app, wiring)
     failures.install(app)
     headers.install(app)

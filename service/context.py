@@ -81,6 +81,22 @@ def reading() -> Session:
     return cast(Session, g.reading)
 
 
+def writing() -> Session:
+    """The writing session of the transaction around a view of the API."""
+    return cast(Session, g.writing)
+
+
+@contextmanager
+def transaction_around() -> Iterator[Session]:
+    """transaction() for a whole view, which finds its session in writing()."""
+    with transaction() as session:
+        g.writing = session
+        try:
+            yield session
+        finally:
+            del g.writing
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """A writing session that commits at the end of the block; the reading one ends before it.

@@ -14,6 +14,8 @@ from flask.sessions import SessionInterface, SessionMixin
 
 from service.domain.sessions import new_token
 
+API = "/api/"
+"""Paths below belong to other programs: a cookie says nothing there, and none is set."""
 _token = re.compile(r"[A-Za-z0-9_-]{43}").fullmatch
 
 
@@ -59,13 +61,15 @@ class Cookies(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession:
         """The visitor's session; a fresh token when there is no cookie of ours."""
-        sent = request.cookies.get(self.name(request), "")
+        sent = "" if request.path.startswith(API) else request.cookies.get(self.name(request), "")
         if _token(sent):
             return BrowserSession(sent, self._key, known=True)
         return BrowserSession(new_token(), self._key, known=False)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Send the cookie when the page has a form and the browser does not have the token yet."""
+        if request.path.startswith(API):
+            return
         response.vary.add("Cookie")
         assert isinstance(session, BrowserSession)
         if session.used and not session.known:

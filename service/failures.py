@@ -1,7 +1,9 @@
-"""Error pages: one clear sentence, what to do next, a reference that the log knows; never a trace."""
+"""Errors: one clear sentence, what to do next, a reference that the log knows; a page, or a problem under /api."""
+
+from typing import Any
 
 import structlog
-from flask import Flask, current_app, g
+from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
@@ -9,6 +11,9 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from service import assets, context, database
+from service.api import problems
+from service.bearers import Unauthorized
+from service.cookies import API
 from service.domain import errors
 from service.headers import Misdirected
 from service.translation import gettext as _
@@ -17,6 +22,7 @@ log = structlog.get_logger()
 RETRY_AFTER = 5
 
 STATUS: dict[type[errors.DomainError], int] = {
+    Unauthorized: 401,
     errors.NotFound: 404,
     errors.Forbidden: 403,
     errors.Conflict: 409,
@@ -36,9 +42,17 @@ def install(app: Flask) -> None:
 
 
 def _domain(error: errors.DomainError) -> ResponseReturnValue:
-    status = STATUS[type(error)]
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, errors.Throttled) else {}
-    return _page(status, str(error), headers)
+    headers, more = {}, {}
+    if isinstance(error, problems.Refused):
+        return _page(error.status, str(error), {}, errors=error.errors)
+    if isinstance(error, errors.Throttled):
+        headers = {"Retry-After": str(error.retry_after)}
+    if isinstance(error, Unauthorized):
+        headers = {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, errors.Invalid) and error.field:
+        more = {"errors": [problems.of_field(error.field, str(error))]}
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    return _page(status, str(error), headers, **more)
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
@@ -69,8 +83,10 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
     return _page(500, "", {})
 
 
-def _page(status: int, sentence: str, headers: dict[str, str]) -> ResponseReturnValue:
+def _page(status: int, sentence: str, headers: dict[str, str], **more: Any) -> ResponseReturnValue:
     title, message, what_next = _words(status)
+    if request.path.startswith(API):
+        return problems.answer(status, sentence if sentence and status != 404 else message, headers, **more)
     # A missing row and somebody else's must answer the same bytes, so a 404 names the visitor, not the request.
     reference = context.browser().reference if status == 404 else g.get("request_id", "")
     # Rendered without what other pages share, which comes from the database: that may be what has failed.
@@ -95,6 +111,7 @@ def _words(status: int) -> tuple[str, str, str]:
     again = _("Go back, open the page again, and repeat what you did.")
     known = {
         400: (_("This request could not be read"), _("Something in it was missing or malformed."), again),
+        401: (_("Who are you?"), _("Show a token that is in use."), again),
         403: (
             _("Not for your account"),
             _("Your account may not do this."),
@@ -105,6 +122,7 @@ def _words(status: int) -> tuple[str, str, str]:
         409: (_("That does not fit any more"), _("Things have changed meanwhile."), again),
         410: (_("Not there any more"), _("It has expired."), back),
         413: (_("That is too much at once"), _("What you sent is too large."), _("Send less, or shorten the texts.")),
+        415: (_("In another form, please"), _("Send JSON."), again),
         422: (_("Please check what you sent"), _("Something in it is not as it should be."), again),
         429: (_("Too many tries"), _("Please wait a few minutes."), _("Wait a few minutes, then try again.")),
         500: (

@@ -10,7 +10,7 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadRequest
 
-from service import context
+from service import bearers, context
 from service.translation import gettext as _
 
 log = structlog.get_logger()
@@ -77,7 +77,8 @@ def _log(response: Response) -> None:
     """One line a request: the route, never the address with its ids' texts or tokens."""
     if request.endpoint == "static":
         return
-    held = g.get("found")
+    held, caller = g.get("found"), bearers.known()
+    user_id = caller.actor.user_id if caller else held.actor.user_id if held else None
     log.info(
         "request",
         request=g.get("request_id"),
@@ -85,6 +86,7 @@ def _log(response: Response) -> None:
         method=request.method,
         route=str(request.url_rule) if request.url_rule else None,
         status=response.status_code,
-        user_id=held.actor.user_id if held else None,
+        user_id=user_id,
+        token_id=caller.token_id if caller else None,
         ms=round((monotonic() - g.get("began", monotonic())) * 1000, 1),
     )

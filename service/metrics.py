@@ -17,7 +17,7 @@ from service.wiring import Wiring
 
 __all__ = ["CONTENT_TYPE", "install", "text"]
 
-METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "OPTIONS"})
 
 
 class Work(Collector):

@@ -181,6 +181,43 @@ class SignIn(Base):
     ended_at: Mapped[datetime | None]
 
 
+class ApiToken(Base):
+    """What another program shows to act as a user, within its scopes: only its hash rests here."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = {"info": SECRET, "sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    label: Mapped[str] = mapped_column(String(60))
+    """Which program has it."""
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[str] = mapped_column(String(60))
+    """`read`, `book`, `clinical`, those it has with blanks between."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    """To the minute."""
+    revoked_at: Mapped[datetime | None]
+
+
+class IdempotencyKey(Base):
+    """An act of the API that was done under a key of the caller's, and its answer: asked again, it is given again."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (UniqueConstraint("token_id", "key"), {"info": SECRET})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id"))
+    key: Mapped[str] = mapped_column(String(100))
+    request_hash: Mapped[str] = mapped_column(String(64))
+    """Of the route and the body: another request under the same key is refused."""
+    status: Mapped[int]
+    location: Mapped[str | None] = mapped_column(String(200))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class SecondFactor(Base):
     """The authenticator app of a user. Its secret is derived from the salt and the key file, and stored nowhere."""
 

@@ -1,4 +1,4 @@
-"""Commands that bring people in: a made-up clinic, or one user."""
+"""Commands that bring people in: a made-up clinic, one user, a program that acts as one."""
 
 import secrets
 import sys
@@ -8,8 +8,9 @@ import click
 
 from service import demo
 from service.commands.frame import command, opened, progress_bar
-from service.domain import passwords, users
+from service.domain import api_tokens, passwords, users
 from service.domain.actor import SYSTEM
+from service.domain.api_tokens import Scope
 from service.settings import Settings
 
 
@@ -83,3 +84,23 @@ def add_user(
     if token is not None:
         click.echo(f"Invite link, works once within {users.INVITE_DAYS} days:")
         click.echo(f"{settings.clinic.public_url}/invite/{token}")
+
+
+@command("token")
+@click.option("--email", required=True, help="Of the user it acts as.")
+@click.option("--name", "label", required=True, help="Which program it is for.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice([str(scope) for scope in Scope]),
+    multiple=True,
+    help="May be repeated; default: all.",
+)
+@click.option("--days", type=click.IntRange(1, api_tokens.LONGEST_DAYS), default=365, show_default=True)
+def token(settings: Settings, email: str, label: str, scopes: tuple[str, ...], days: int) -> None:
+    """Make a token by which another program acts as a user; it is shown here and nowhere else."""
+    with opened(settings) as wiring, wiring.database.transaction() as session:
+        user = api_tokens.by_email(session, email)
+        made = api_tokens.make(session, SYSTEM, user, label=label, scopes=scopes or tuple(Scope), days=days)
+    click.echo(f"A token for {user.email}, good for {days} days and shown only now:")
+    click.echo(made)

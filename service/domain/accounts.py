@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, patients, second_factors, sessions, user_tokens, users
+from service.domain import api_tokens, audit, patients, second_factors, sessions, user_tokens, users
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden, NotFound
 from service.models import Doctor, Guardian, Patient, SignIn, User, UserToken
@@ -94,7 +94,7 @@ def invite(session: Session, actor: Actor, user_id: int) -> tuple[User, str, dat
 
 
 def disable(session: Session, actor: Actor, user_id: int) -> None:
-    """Close an account: its sessions and links end now. Raises Forbidden, NotFound, and Conflict for one's own
+    """Close an account: its sessions, links and tokens end now. Raises Forbidden, NotFound, and Conflict for one's own
     account and for the last admin's.
     """
     user = _to_change(session, actor, user_id)
@@ -107,6 +107,7 @@ def disable(session: Session, actor: Actor, user_id: int) -> None:
     user.disabled_at = clock.now()
     sessions.end_all(session, user.id)
     user_tokens.revoke(session, user.id)
+    api_tokens.revoke_all(session, user.id)
     audit.record(session, actor, "user.disable", subject=f"user/{user.id}")
 
 
@@ -119,9 +120,10 @@ def enable(session: Session, actor: Actor, user_id: int) -> None:
 
 
 def change_role(session: Session, actor: Actor, user_id: int, role: str) -> None:
-    """Give somebody who works here another role; they sign in anew. Who becomes a doctor gets a calendar.
+    """Give somebody who works here another role; they sign in anew, and their tokens end.
 
-    Raises Forbidden, NotFound, and Conflict for one's own account, the last admin's, and accounts of patients.
+    Who becomes a doctor gets a calendar. Raises Forbidden, NotFound, and Conflict for one's own account, the last
+    admin's, and accounts of patients.
     """
     user = _to_change(session, actor, user_id)
     if role == user.role:
@@ -136,6 +138,7 @@ def change_role(session: Session, actor: Actor, user_id: int, role: str) -> None
     if role == Role.DOCTOR:
         _give_calendar(session, user)
     sessions.end_all(session, user.id)
+    api_tokens.revoke_all(session, user.id)
     audit.record(session, actor, "user.role", subject=f"user/{user.id}", changes={"role": [before, role]})
 
 

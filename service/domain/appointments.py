@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, contains_eager
 from service import clock
 from service.domain import patients
 from service.domain.actor import Actor, Role
-from service.domain.errors import Forbidden, NotFound
+from service.domain.errors import Conflict, Forbidden, NotFound
 from service.models import Appointment, Doctor, Patient
 from service.translation import gettext as _
 
@@ -50,16 +50,18 @@ def fetch(session: Session, actor: Actor, appointment_id: int) -> Appointment:
     return visit
 
 
-def to_change(session: Session, actor: Actor, appointment_id: int) -> Appointment:
+def to_change(session: Session, actor: Actor, appointment_id: int, version: int | None = None) -> Appointment:
     """The visit, locked, for somebody who may change its course: its patient, its doctor, the desk.
 
-    Raises NotFound, and Forbidden for another doctor's visit.
+    Raises NotFound, Forbidden for another doctor's visit, and Conflict when it is not at the `version` that was seen.
     """
     # Two who change it at once take turns on PostgreSQL too; the second then sees what the first did.
     session.execute(select(Appointment.id).where(Appointment.id == appointment_id).with_for_update())
     visit = fetch(session, actor, appointment_id)
     if actor.role == Role.DOCTOR and visit.doctor_id != actor.doctor_id:
         raise Forbidden(_("Only the doctor of this visit, or the desk, changes it."))
+    if version is not None and visit.version != version:
+        raise Conflict(_("Somebody else changed this visit meanwhile: look at it again."))
     return visit
 
 

@@ -110,13 +110,14 @@ def reschedule(
     zone: ZoneInfo,
     doctor_ids: Sequence[int] = (),
     overbooking_reason: str = "",
+    version: int | None = None,
 ) -> Appointment:
     """Move a booked visit: a new one takes its place and points to it, the old one stays in the history.
 
     To the same doctor, or the one of `doctor_ids` who is free then. The same move again is the same move.
     Raises NotFound, Forbidden, Invalid, Taken, and Conflict for a visit that cannot be moved any more.
     """
-    visit = appointments.to_change(session, actor, appointment_id)
+    visit = appointments.to_change(session, actor, appointment_id, version)
     doctor_ids = locked_doctors(session, doctor_ids or [visit.doctor_id])
     if visit.rescheduled_at is not None:
         return _moved_before(session, visit, doctor_ids, starts_at)

@@ -23,6 +23,7 @@ ENTERS_NOTHING = frozenset(
         *("clinic-report.make", "clinic-report.view", "clinic-report.download"),
         *("export.request", "export.available", "export.write", "export.download", "export.cancel", "export.revoke"),
         *("job.run", "messages.pause", "messages.resume", "backup.restore", "settings.change"),
+        *("token.make", "token.revoke"),
     }
 )
 """Acts on record that put nothing into a clinic; whatever else was done may be about a real person."""

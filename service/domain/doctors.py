@@ -21,6 +21,14 @@ def roster(session: Session, *, archived: bool = False) -> Sequence[Doctor]:
     return session.scalars(select(Doctor).where(which).order_by(Doctor.department, Doctor.name).limit(MOST)).all()
 
 
+def page(session: Session, *, department: str = "", after: int = 0, limit: int) -> Sequence[Doctor]:
+    """Those of the doctors who work here, of a department where one is named, in the order they joined."""
+    query = select(Doctor).where(Doctor.archived_at.is_(None), Doctor.id > after)
+    if department:
+        query = query.where(Doctor.department == department)
+    return session.scalars(query.order_by(Doctor.id).limit(limit)).all()
+
+
 def fetch(session: Session, doctor_id: int) -> Doctor:
     """A doctor, archived or not: all staff may see who works here and when. Raises NotFound."""
     doctor = session.get(Doctor, doctor_id)

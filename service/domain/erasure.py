@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, undefer
 from sqlalchemy.orm.attributes import flag_modified
 
 from service import clock, rendering
-from service.domain import audit, legal_holds, patient_records, sessions, user_tokens
+from service.domain import api_tokens, audit, idempotency, legal_holds, patient_records, sessions, user_tokens
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden
 from service.folding import fold
@@ -138,6 +138,7 @@ def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: 
         row.allergies = row.alerts = ""
         row.erased_at, row.archived_at = now, row.archived_at or now
     _empty_details(session, ids, accounts)
+    idempotency.forget(session)
     for number in ids:
         audit.record(session, actor, "patient.erase", patient_id=number)
     return sorted({row.starts_at.astimezone(zone).date() for row in visits})
@@ -209,6 +210,7 @@ def _erase_accounts(session: Session, actor: Actor, ids: Sequence[int]) -> list[
     for user in session.scalars(select(User).where(User.id.in_(gone), User.role == Role.PATIENT).order_by(User.id)):
         sessions.end_all(session, user.id)
         user_tokens.revoke(session, user.id)
+        api_tokens.revoke_all(session, user.id)
         for table in (UserToken, SecondFactor, RecoveryCode, UnsentForm):
             _do(session, delete(table).where(table.user_id == user.id))
         _do(session, update(SignIn).where(SignIn.user_id == user.id).values(address=None))

@@ -33,9 +33,9 @@ def confirm(session: Session, actor: Actor, appointment_id: int) -> None:
         _note(session, actor, visit, "confirm")
 
 
-def arrive(session: Session, actor: Actor, appointment_id: int, zone: ZoneInfo) -> None:
+def arrive(session: Session, actor: Actor, appointment_id: int, zone: ZoneInfo, *, version: int | None = None) -> None:
     """The patient is here; twice is once. Raises Conflict on another day than the visit's, or when it is over."""
-    visit = _of_staff(session, actor, appointment_id)
+    visit = _of_staff(session, actor, appointment_id, version)
     if visit.status == "arrived":
         return
     if visit.status != "booked":
@@ -46,9 +46,9 @@ def arrive(session: Session, actor: Actor, appointment_id: int, zone: ZoneInfo) 
     _note(session, actor, visit, "arrive")
 
 
-def complete(session: Session, actor: Actor, appointment_id: int) -> None:
+def complete(session: Session, actor: Actor, appointment_id: int, *, version: int | None = None) -> None:
     """The visit took place; twice is once. Raises Conflict before it began, or when it was cancelled or missed."""
-    visit = _of_staff(session, actor, appointment_id)
+    visit = _of_staff(session, actor, appointment_id, version)
     if visit.status == "completed":
         return
     _check_begun(visit)
@@ -56,9 +56,9 @@ def complete(session: Session, actor: Actor, appointment_id: int) -> None:
     _note(session, actor, visit, "complete")
 
 
-def no_show(session: Session, actor: Actor, appointment_id: int) -> None:
+def no_show(session: Session, actor: Actor, appointment_id: int, *, version: int | None = None) -> None:
     """The patient did not come; twice is once. Raises Conflict before the visit began, or when it is over."""
-    visit = _of_staff(session, actor, appointment_id)
+    visit = _of_staff(session, actor, appointment_id, version)
     if visit.status == "no_show":
         return
     if visit.status == "arrived":
@@ -68,12 +68,20 @@ def no_show(session: Session, actor: Actor, appointment_id: int) -> None:
     _note(session, actor, visit, "no_show")
 
 
-def cancel(session: Session, actor: Actor, appointment_id: int, *, reason: str, rules: Booking) -> None:
+def cancel(
+    session: Session,
+    actor: Actor,
+    appointment_id: int,
+    *,
+    reason: str,
+    rules: Booking,
+    version: int | None = None,
+) -> None:
     """Call a visit off, by its patient until the cut-off or by the clinic; the row stays and frees its time.
 
     Twice is once. Raises Conflict for a visit that is over, and for a patient after the cut-off.
     """
-    visit = appointments.to_change(session, actor, appointment_id)
+    visit = appointments.to_change(session, actor, appointment_id, version)
     if visit.status == "cancelled" and visit.rescheduled_at is None:
         return
     if visit.status not in OPEN:
@@ -177,9 +185,9 @@ def _waits_for_outcome(actor: Actor) -> ColumnElement[bool]:
     return waits & (Appointment.doctor_id == actor.doctor_id) if actor.role == Role.DOCTOR else waits
 
 
-def _of_staff(session: Session, actor: Actor, appointment_id: int) -> Appointment:
+def _of_staff(session: Session, actor: Actor, appointment_id: int, version: int | None) -> Appointment:
     """The visit, for those who may say how it went. Raises NotFound, Forbidden."""
-    visit = appointments.to_change(session, actor, appointment_id)
+    visit = appointments.to_change(session, actor, appointment_id, version)
     if actor.role == Role.PATIENT:
         raise Forbidden(_("Only the clinic says how a visit went."))
     return visit

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.domain import audit
 from service.domain.actor import SYSTEM
-from service.models import Export, Message, SignIn
+from service.models import ApiToken, Export, IdempotencyKey, Message, SignIn
 
 FILE_GONE = "restored from a backup: start it again"
 
@@ -28,7 +28,7 @@ def settle(session: Session, zone: ZoneInfo, made_at: datetime) -> Settled:
     """Close what may have happened already between the backup and now.
 
     A message that waited is left out as `too_late`, unless its visit is on a later day than today; one that was
-    being handed over is `unknown`. Everybody signs in again; exports are to be started again.
+    being handed over is `unknown`. Everybody signs in again and makes new tokens; exports are to be started again.
     """
     _start, tomorrow = clock.day_bounds(clock.today(zone), zone)
     session.execute(update(Message).where(Message.status == "handing_over").values(status="unknown"))
@@ -40,6 +40,8 @@ def settle(session: Session, zone: ZoneInfo, made_at: datetime) -> Settled:
     session.execute(update(Export).where(unfinished).values(status="failed", last_error=FILE_GONE))
     session.execute(update(Export).where(Export.status == "available").values(status="expired"))
     session.execute(delete(SignIn))
+    session.execute(delete(IdempotencyKey))
+    session.execute(delete(ApiToken))  # one that was revoked since would work again
     audit.record(session, SYSTEM, "backup.restore", subject=f"backup/{made_at:%Y-%m-%dT%H:%M:%SZ}")
     return Settled(len(left), len(kept))
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import audit, outbox, sessions, user_tokens
+from service.domain import api_tokens, audit, outbox, sessions, user_tokens
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.passwords import NewPassword
@@ -155,7 +155,7 @@ def accept_invite(session: Session, token: str, password: NewPassword, address: 
 
 
 def set_password(session: Session, user: User, password: NewPassword) -> None:
-    """Put a new password in the place of the old one: every session and every link of the user ends.
+    """Put a new password in the place of the old one: every session, link and token of the user ends.
 
     Raises Conflict for a short one when the second factor it was chosen for is gone.
     """
@@ -164,6 +164,7 @@ def set_password(session: Session, user: User, password: NewPassword) -> None:
     user.password_hash, user.password_is_short = password.hash, password.is_short
     sessions.end_all(session, user.id)
     user_tokens.revoke(session, user.id)
+    api_tokens.revoke_all(session, user.id)
 
 
 def checked_email(text: str) -> str:

@@ -17,9 +17,11 @@ from service import clock, database
 from service.backups import making
 from service.database import Database
 from service.domain import (
+    api_tokens,
     clinic_reports,
     deliveries,
     export_ledger,
+    idempotency,
     import_files,
     installation,
     job_runs,
@@ -309,6 +311,8 @@ class Tasks:
             throttle.prune(session)
             job_runs.prune(session, self._settings.privacy.job_runs_days)
             sessions.prune(session)
+            api_tokens.prune(session)
+            idempotency.prune(session)
             unsent_forms.prune(session)
             message_links.prune(session)
         stray = self.exports.stray_files()

@@ -94,6 +94,8 @@ def _known() -> dict[str, str]:
         "user.name": _("changed their name"),
         "user.email": _("changed their e-mail address"),
         "user.password": _("changed their password"),
+        "token.make": _("made a token for a program"),
+        "token.revoke": _("revoked a token of a program"),
         "user.register": _("registered"),
         "user.register_again": _("registered an address that is known"),
         "user.erase": _("erased an account"),

@@ -3,7 +3,7 @@
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from service import context
+from service import context, downloads
 from service.domain import clinic_zip, exports
 from service.domain.errors import NotFound
 from service.web import export_pages
@@ -43,7 +43,7 @@ def show(export_id: str) -> ResponseReturnValue:
 @blueprint.get("/clinic-exports/<export_id:export_id>/file")
 def file(export_id: str) -> ResponseReturnValue:
     """The finished file, as an attachment."""
-    return export_pages.send(export_id)
+    return downloads.send(context.actor(), export_id)
 
 
 @blueprint.post("/clinic-exports/<export_id:export_id>/cancellation")

@@ -1,21 +1,16 @@
-"""What the pages of a patient's export and of the whole clinic's share: how one is shown, handed out, taken away."""
+"""What the pages of a patient's export and of the whole clinic's share: how one is shown, taken away."""
 
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Response, request, send_file
-
 from service import context
 from service.domain import export_files, exports
-from service.domain.errors import Gone
 from service.domain.export_files import Contents, Format
 from service.models import Export
 from service.translation import gettext as _
 from service.translation import ngettext
-
-MEDIA_TYPES = {Format.CSV: "text/csv", Format.JSON: "application/json", Format.ZIP: "application/zip"}
 
 
 @dataclass(frozen=True)
@@ -71,29 +66,6 @@ def shown(export: Export) -> Shown:
 def contents_of(export: Export) -> Contents:
     """What was chosen for an export."""
     return Contents(Format(export.format), export.with_visits, export.with_messages)
-
-
-def send(export_id: str) -> Response:
-    """The finished file as an attachment; what is handed out is put on record."""
-    wiring, actor = context.wiring(), context.actor()
-    export = exports.download(context.reading(), actor, export_id)
-    made_on = (export.finished_at or export.created_at).astimezone(wiring.settings.clinic.zone).date()
-    name = "history" if export.patient_id is not None else "clinic"
-    try:
-        answer = send_file(
-            export_files.file_of(wiring.settings.histories, export.id, export.format),
-            mimetype=MEDIA_TYPES[Format(export.format)],
-            as_attachment=True,
-            download_name=f"{name}-{made_on.isoformat()}.{export.format}",
-            max_age=0,
-        )
-    except FileNotFoundError:
-        raise Gone(_("The file of this export is not there any more. You can make a new one at any time.")) from None
-    if request.method == "GET" and answer.status_code in (200, 206):
-        from_start = not answer.content_range or answer.content_range.start == 0
-        with context.transaction_if_possible("export.download") as session:
-            exports.note_download(session, actor, export_id, from_start=from_start)
-    return answer
 
 
 def take_away(export_id: str) -> None:

@@ -5,7 +5,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms.validators import AnyOf, NumberRange, Optional
 
-from service import context
+from service import context, downloads
 from service.domain import exports, patients
 from service.domain.errors import Invalid, NotFound
 from service.domain.export_files import Contents, Format
@@ -72,7 +72,7 @@ def show(export_id: str) -> ResponseReturnValue:
 @blueprint.get("/exports/<export_id:export_id>/file")
 def file(export_id: str) -> ResponseReturnValue:
     """The finished file, as an attachment whose name tells nothing about the patient."""
-    return export_pages.send(export_id)
+    return downloads.send(context.actor(), export_id)
 
 
 @blueprint.post("/exports/<export_id:export_id>/cancellation")

@@ -11,6 +11,7 @@ from service.domain.actor import Actor, Role
 from service.translation import gettext as _
 
 ROOMS = {
+    "api_tokens": "jobs",
     "audit": "jobs",
     "clinic_reports": "reports",
     "clinic_exports": "jobs",

@@ -47,6 +47,7 @@ def sentences() -> dict[str, str]:
         "account_made": _("The account is made, and an invitation goes out by e-mail. The slip is for handing over."),
         "guardian_linked": _("The account may act for this patient now."),
         "guardian_removed": _("The account does not see this record any more."),
+        "token_revoked": _("The token is revoked: it opens nothing any more."),
         "user_disabled": _("The account is closed."),
         "user_enabled": _("The account is open again."),
         "registered": _(

@@ -60,7 +60,8 @@ def test_a_patient_follows_an_export_on_a_well_made_page(visit: Callable[..., Vi
 
 def test_pages_before_signing_in_are_well_made(visit: Callable[..., Visitor]) -> None:
     visitor = visit()
-    assert look_at_all(visitor, "nobody", ["/sign-in", "/invite/nothing-of-the-kind", "/no-such-page"]) == {}
+    paths = ["/sign-in", "/invite/nothing-of-the-kind", "/no-such-page", "/api/docs"]
+    assert look_at_all(visitor, "nobody", paths) == {}
     refused = ("404: ", "410: ", "console: Failed to load resource")  # as they should be
     visitor.trouble = [trouble for trouble in visitor.trouble if not trouble.startswith(refused)]
 

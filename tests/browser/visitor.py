@@ -82,6 +82,7 @@ class Visitor:
     def _is_page(self, address: str) -> bool:
         return (
             address.startswith(f"{self.url}/")
+            and not address.startswith(f"{self.url}/api/")  # the same for everybody
             and not address.partition("?")[0].endswith(("/", "/file", ".txt"))
             and "#" not in address
         )

@@ -15,9 +15,10 @@ import time_machine
 from sqlalchemy import select
 
 from service import clock, logs
-from service.domain import clinic_reports, exports, imports, message_links, reports, sessions, users
+from service.domain import api_tokens, clinic_reports, exports, imports, message_links, reports, sessions, users
 from service.domain.actor import Actor
 from service.models import (
+    ApiToken,
     Appointment,
     ClinicReport,
     DoctorHours,
@@ -74,6 +75,7 @@ class Clinic:
     emergency: int
     hold: int
     message: int
+    token: int
     tomorrow: int
     links: dict[str, object]
     """Tokens of links to the visit ahead, to what Pia wants to be told, and to Otto's offer."""
@@ -131,6 +133,7 @@ class Clinic:
             "emergency": self.emergency,
             "hold": self.hold,
             "message": self.message,
+            "token": self.token,
             "tomorrow": self.tomorrow,
             "job": "send_daily_reminders",
             **self.links,
@@ -175,6 +178,7 @@ MISSING: dict[str, object] = {
     "emergency": 999_999,
     "hold": 999_999,
     "message": 999_999,
+    "token": 999_999,
     "tomorrow": 999_999,
     "job": "send_daily_letters",
     "visit_token": "A" * 43,
@@ -274,6 +278,7 @@ def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
         hold=trust.held(house, pia, "A claim in court", at("2026-04-20 07:00")),
         emergency=trust.opened(house, dora, pia, "Fainted in the hall", at("2026-04-01 07:00")),
         message=told(house, pia, "failed", last_error="550 no such user"),
+        token=tokened(house, people["patient"]),
         tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-08 05:30")),
         links=linked(house, ahead, pia, offer),
     )
@@ -384,6 +389,14 @@ def told(house: House, patient: int, status: str, **more: Any) -> int:
         session.add(row)
         session.flush()
         return row.id
+
+
+def tokened(house: House, actor: Actor) -> int:
+    """A token of a program that acts as a user; returns its id."""
+    with house.writing() as session:
+        user = session.get_one(User, actor.user_id)
+        api_tokens.make(session, actor, user, label="Calendar", scopes=["read"], days=30)
+        return session.scalars(select(ApiToken.id).where(ApiToken.user_id == user.id)).one()
 
 
 def opened(house: House, job: str) -> int:

@@ -2,7 +2,14 @@
 
 from tests.web.clinic import NOBODY, Clinic, minutes
 
-ACCOUNT = ["/account", "/account/email", "/account/password", "/account/proof", "/account/second-factor"]
+ACCOUNT = [
+    "/account",
+    "/account/email",
+    "/account/password",
+    "/account/proof",
+    "/account/second-factor",
+    "/account/tokens",
+]
 PAPER = ["/calendar", "/calendar?view=week", "/calendar?date=2030-01-01", "/today/sheet", "/waiting-list"]
 
 
@@ -11,6 +18,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
     own = {
         NOBODY: [
             "/sign-in",
+            "/api/docs",
             f"/invite/{clinic.invite}",
             "/invite/used-up",
             f"/visit/{clinic.links['visit_token']}",
@@ -65,6 +73,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             "/clinic-exports",
             f"/clinic-exports/{clinic.clinic_export}",
             "/system",
+            "/tokens",
             "/settings",
             "/settings/clinic",
             "/settings/reach",

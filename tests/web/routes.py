@@ -91,6 +91,15 @@ ROUTES: dict[str, Expected] = {
         "/account/sessions/{session}/removal", SIGNED_IN, {"POST": 303}, sees=frozenset({"patient"})
     ),
     "own_account.end_other_sessions": Expected("/account/sessions/removal", SIGNED_IN, {"POST": 303}),
+    "guide.document": Expected("/api/openapi.json", ANYONE, GET),
+    "guide.page": Expected("/api/docs", ANYONE, GET),
+    "api_tokens.show": Expected("/account/tokens", SIGNED_IN, GET),
+    "api_tokens.make": Expected("/account/tokens", SIGNED_IN, {"POST": 200}, {"label": "Web site", "scopes": "read"}),
+    "api_tokens.revoke": Expected(
+        "/account/tokens/{token}/removal", SIGNED_IN, {"POST": 303}, sees=frozenset({"patient"}) | ADMIN
+    ),
+    "api_tokens.index": Expected("/tokens", ADMIN, GET),
+    "api_tokens.revoke_any": Expected("/tokens/{token}/removal", ADMIN, {"POST": 303}, sees=ADMIN),
     "second_factors.show": Expected("/account/second-factor", SIGNED_IN, GET),
     "second_factors.begin": Expected("/account/second-factor", SIGNED_IN, {"POST": 303}),
     "second_factors.confirm": Expected(

@@ -1,0 +1,95 @@
+"""Doctors and patients."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from service.api.bodies.fields import (
+    NO_NUL,
+    AskedId,
+    Cursor,
+    Day,
+    Department,
+    Limit,
+    Line,
+    Sent,
+    Shown,
+    ShownAt,
+    Version,
+)
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
+
+
+class Doctor(Shown):
+    id: int
+    name: str
+    department: str
+    archived_at: ShownAt | None
+
+
+class Doctors(Shown):
+    """A page of those who work here, in the order they joined."""
+
+    items: list[Doctor]
+    next: str | None
+
+
+class DoctorQuery(Sent):
+    department: Department = ""
+    after: Cursor | None = None
+    limit: Limit = 50
+
+
+class Patient(Shown):
+    """Who a patient is and how to reach them."""
+
+    id: int
+    name: str
+    birth_date: date | None
+    phone: str | None = Field(description="E.164.")
+    email: str | None
+    allergies: str | None = Field(None, description="For their doctors, with the scope clinical; else null.")
+    alerts: str | None = Field(None, description="The same.")
+    merged_into_id: int | None = Field(description="The record of the same person that counts instead.")
+    created_at: ShownAt
+    archived_at: ShownAt | None
+    version: int
+
+
+class Patients(Shown):
+    """A page of patients."""
+
+    items: list[Patient]
+    next: str | None
+
+
+class PatientQuery(Sent):
+    q: Line = Field("", description="A name, a birth date, a telephone number, as on the page. Empty: the latest.")
+    after: Cursor | None = None
+
+
+class NewPatient(Sent):
+    name: Name
+    birth_date: Day | None = None
+    phone: Annotated[str, StringConstraints(max_length=50, pattern=NO_NUL)] = ""
+    email: Annotated[str, StringConstraints(max_length=254, pattern=NO_NUL)] = ""
+    confirm: bool = Field(False, description="Make the record although somebody like this is here (409).")
+
+
+class PatientChange(Sent):
+    """The whole of who a patient is: what is left out is emptied."""
+
+    name: Name
+    birth_date: Day | None = None
+    phone: Annotated[str, StringConstraints(max_length=50, pattern=NO_NUL)] = ""
+    email: Annotated[str, StringConstraints(max_length=254, pattern=NO_NUL)] = ""
+    version: Version
+
+
+class PatientOf(Sent):
+    """Whose rows are asked for."""
+
+    patient_id: AskedId | None = Field(None, description="Needed unless the user looks after exactly one patient.")
+    after: Cursor | None = None
