@@ -46,6 +46,7 @@ def crew(postgres: Postgres, redis: Redis, tmp_path_factory: pytest.TempPathFact
     """A clinic whose worker runs all the while."""
     with workers.crew(tmp_path_factory.mktemp("crew"), postgres.migrated(), redis.empty(), **SECTIONS) as made:
         made.worker()
+        made.rest(ticked=True)
         yield made
 
 

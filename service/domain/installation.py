@@ -13,8 +13,8 @@ from service.domain.errors import Forbidden
 from service.models import Installation, User
 from service.translation import gettext as _
 
-FAR = timedelta(days=90)
-"""Longer than a clinic is closed; a clock that is wrong is mostly wrong by years."""
+FAR = timedelta(days=180)
+"""Longer than a clinic is closed; a clock that is wrong is mostly wrong by a year or more."""
 CHECK_EVERY = timedelta(seconds=10)
 SHOWN_ACCOUNTS = ("admin@demo.example", "reception@demo.example", "doctor1@demo.example", "patient1@demo.example")
 
