@@ -30,8 +30,13 @@ def desk(house: House) -> Actor:
 
 @pytest.fixture
 def database(house: House) -> Iterator[Database]:
-    """The clinic's database, which keeps no index of names for the next test."""
+    """The clinic's database, before its first start: without an index of names, also for the next test."""
+    _drop_index(house)
     yield house.wiring.database
+    _drop_index(house)
+
+
+def _drop_index(house: House) -> None:
     with house.writing() as session:
         session.execute(text(f"DROP INDEX IF EXISTS {NAME_INDEX}"))
 
