@@ -13,6 +13,8 @@ from service.models import Patient
 from service.postgresql import NAME_INDEX, has_name_index
 from tests.house import House
 
+pytestmark = pytest.mark.postgresql
+
 MANY = """INSERT INTO patients (name, folded_name, created_at)
           SELECT 'Zoë Žižek ' || n, 'zoe zizek ' || md5(n::text), now() FROM generate_series(1, 20000) n"""
 
