@@ -117,17 +117,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if os.environ.get("ROUNDS_TEST_NOTHING_SKIPPED"):
         for item in items:
             item.user_properties.append(("nothing_skipped", True))
-    if config.getoption("database") == "postgresql":
-        left_out = [item for item in items if not _again(item)]
-        items[:] = [item for item in items if _again(item)]
+    wanted = _again if config.getoption("database") == "postgresql" else _first
+    left_out = [item for item in items if not wanted(item)]
+    items[:] = [item for item in items if wanted(item)]
+    if left_out:
         config.hook.pytest_deselected(items=left_out)
 
 
+def _first(item: pytest.Item) -> bool:
+    """Whether a test belongs to the first pass: all but those that PostgreSQL alone can tell something about."""
+    return item.get_closest_marker("postgresql") is None
+
+
 def _again(item: pytest.Item) -> bool:
-    """Whether a test says something new on PostgreSQL.
+    """Whether a test says something new on PostgreSQL: those marked so, and what has a database of either kind.
 
     Not when it needs no database, chooses its own (as those do that run on both in the first pass), or is marked
     `sqlite` with the reason why.
     """
+    if not _first(item):
+        return True
     kinds = item._fixtureinfo.name2fixturedefs.get("database_kind", ()) if isinstance(item, pytest.Function) else ()
     return len(kinds) == 1 and item.get_closest_marker("sqlite") is None

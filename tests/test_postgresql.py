@@ -13,6 +13,8 @@ from service.models import Patient
 from service.postgresql import NAME_INDEX, has_name_index
 from tests.house import House
 
+pytestmark = pytest.mark.postgresql
+
 MANY = """INSERT INTO patients (name, folded_name, created_at)
           SELECT 'Zoë Žižek ' || n, 'zoe zizek ' || md5(n::text), now() FROM generate_series(1, 20000) n"""
 
@@ -30,8 +32,13 @@ def desk(house: House) -> Actor:
 
 @pytest.fixture
 def database(house: House) -> Iterator[Database]:
-    """The clinic's database, which keeps no index of names for the next test."""
+    """The clinic's database, before its first start: without an index of names, also for the next test."""
+    _drop_index(house)
     yield house.wiring.database
+    _drop_index(house)
+
+
+def _drop_index(house: House) -> None:
     with house.writing() as session:
         session.execute(text(f"DROP INDEX IF EXISTS {NAME_INDEX}"))
 

@@ -17,6 +17,8 @@ from tests.house import House
 from tests.mail_server import MailServer, running
 from tests.process import ON_SERVER, Client, Service, configure, jump, rows, start, until
 
+pytestmark = pytest.mark.postgresql
+
 EVE = "eve@clinic.example"
 NOW = wall("2026-05-04 09:00")
 

@@ -21,6 +21,8 @@ from tests.house import House
 from tests.postgres import Cluster, NotFound, Postgres, cluster
 from tests.process import Answer, Client, Service, command, configure, environment, rows, run, serving, until
 
+pytestmark = pytest.mark.postgresql
+
 NOW = wall("2026-05-04 09:00")
 OTHERS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE datname = current_database() AND pid <> pg_backend_pid()"""
