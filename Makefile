@@ -1,8 +1,8 @@
-# make run | test | lint | dist | audit | bench | soak | guides | lock: a fresh machine needs nothing else by hand.
+# make run | test | test-postgresql | lint | dist | audit | bench | soak | guides | lock: a fresh machine needs nothing else by hand.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test lint dist dist-test audit bench soak guides lock
+.PHONY: install install-dev run test test-postgresql lint dist dist-test audit bench soak guides lock
 
 install: .venv/.installed
 
@@ -22,6 +22,12 @@ run: install
 
 test: install-dev
 	$(BIN)/python -m pytest -m "not soak and not dist" -n 3 -rs
+
+# What touches a database once more, on PostgreSQL. Left out are tests that need none or run on both already, fuzzing (soak
+# does it on both) and the tour of all pages as HTML: the database plays no part in how they are marked up.
+test-postgresql: install-dev
+	$(BIN)/python -m pytest -m "not soak and not dist" -n 3 -rs --database postgresql \
+	  --ignore tests/web/test_fuzz.py --ignore tests/web/test_html.py
 
 lint: install-dev
 	$(BIN)/ruff check .
@@ -44,6 +50,7 @@ bench: install-dev
 
 soak: install-dev
 	ROUNDS_TEST_EXAMPLES=600 $(BIN)/python -m pytest tests/web/test_fuzz.py -rs --timeout 3600
+	ROUNDS_TEST_EXAMPLES=200 $(BIN)/python -m pytest tests/web/test_fuzz.py -rs --timeout 3600 --database postgresql
 	$(BIN)/python -m pytest -m soak -rs --timeout 3600
 
 guides: install-dev

@@ -17,6 +17,7 @@ from bench import (
     month_reports,
     press,
     scale,
+    scale_out,
     start,
 )
 from bench.clinics import Bench
@@ -32,6 +33,7 @@ BENCHES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "booking": booking.rows,
     "messages": messages.rows,
     "scale": scale.rows,
+    "scale-out": scale_out.rows,
 }
 
 

@@ -85,22 +85,23 @@ def _race(
 ) -> tuple[float, list[tuple[int, float]]]:
     """How long all presses take together, and each one's status and seconds."""
     with ThreadPoolExecutor(CLIENTS) as pool:
-        forms = list(pool.map(lambda token: _form(service.port, token), people))
+        forms = list(pool.map(lambda token: form(service.port, token), people))
         share = presses // CLIENTS
         start = perf_counter()
-        answers = list(pool.map(lambda form: _press(service.port, form[0], form[1], slot, share), forms))
+        answers = list(pool.map(lambda both: press(service.port, both[0], both[1], slot, share), forms))
         seconds = perf_counter() - start
     return seconds * presses / (share * CLIENTS), [one for several in answers for one in several]
 
 
-def _form(port: int, token: str) -> tuple[str, str]:
+def form(port: int, token: str) -> tuple[str, str]:
+    """Somebody's token and that of their forms."""
     visitor = Visitor(port, token=token)
     form_token = visitor.form_token("/appointments")
     visitor.close()
     return token, form_token
 
 
-def _press(port: int, token: str, form_token: str, slot: datetime, times: int) -> list[tuple[int, float]]:
+def press(port: int, token: str, form_token: str, slot: datetime, times: int) -> list[tuple[int, float]]:
     """One patient presses so many times over one connection."""
     body = urlencode({"csrf_token": form_token, "doctor_id": "1", "starts_at": f"{slot:%Y-%m-%dT%H:%M}"})
     headers = {"Cookie": f"{COOKIE}={token}", "Content-Type": "application/x-www-form-urlencoded"}

@@ -62,7 +62,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     day = clock.today(load(clinic.config).clinic.zone) + timedelta(days=1)
     _fill(clinic, day, count)
     yield _planning(clinic, day, count, bench.size(7, 2))
-    with _mail_server(bench.folder) as server:
+    with mail_server(bench.folder) as server:
         with clinic.config.open("a", encoding="utf-8") as config:
             config.write(server.toml)
         yield _connections(load(clinic.config), bench.size(300, 40), bench.size(5, 2))
@@ -200,7 +200,8 @@ def _pause(clinic: Clinic, since: str | None) -> None:
 
 
 @contextmanager
-def _mail_server(folder: Path) -> Iterator[MailServer]:
+def mail_server(folder: Path) -> Iterator[MailServer]:
+    """A mail server with TLS for as long as the block lasts."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))

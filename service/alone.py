@@ -1,6 +1,6 @@
 """One service a SQLite database: a second one, or a restore, is told where the first one runs."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -48,3 +48,24 @@ def _address(file: Path) -> str | None:
         return None
     finally:
         database.close()
+
+
+class Claim:
+    """Being the only one, over all rounds of a service: while it begins anew nobody else gets in between."""
+
+    def __init__(self) -> None:
+        self._held = ExitStack()
+        self._url = ""
+
+    def hold(self, settings: Settings) -> None:
+        """Claim this database, and no other any more. Raises AlreadyRunning, DatabaseError."""
+        if settings.database_url == self._url:
+            return
+        self.release()
+        self._held.enter_context(only_one(settings))
+        self._url = settings.database_url
+
+    def release(self) -> None:
+        """Let others in."""
+        self._held.close()
+        self._url = ""

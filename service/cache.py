@@ -1,15 +1,15 @@
 """Answers that may be a little old: the figures of each role, kept five minutes by Flask-Caching.
 
 Plain dicts under explicit keys, one for each role and doctor, asked for inside the permission check; many
-simultaneous misses compute once.
-What a crowd asks at the same moment is kept for a second or two.
+simultaneous misses compute once, with Redis also those of several processes.
+What a crowd asks at the same moment is kept for a second or two, always in this process.
 """
 
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, TypeVar, cast
 
-from flask import Flask
+from flask import Flask, current_app
 from flask_caching import Cache
 
 from service import context
@@ -17,25 +17,21 @@ from service.domain import statistics
 from service.domain.actor import Actor, Role
 from service.domain.errors import Forbidden
 from service.settings import Settings
+from service.shared_cache import OwnCache, SharedCache
 from service.translation import gettext as _
 
 RUSH_SECONDS = 2
 T = TypeVar("T")
 
-_cache = Cache()
+_rush = Cache(config={"CACHE_TYPE": "SimpleCache", "CACHE_DEFAULT_TIMEOUT": RUSH_SECONDS})
 _computing = Lock()
 
 
 def install(app: Flask, settings: Settings) -> None:
     """Set the cache up as the settings say."""
-    _cache.init_app(
-        app,
-        config={
-            "CACHE_TYPE": settings.cache.type,
-            "CACHE_DEFAULT_TIMEOUT": settings.cache.statistics_seconds,
-            "CACHE_KEY_PREFIX": "rounds:",
-        },
-    )
+    kind = SharedCache if settings.cache.type == "RedisCache" else OwnCache
+    app.extensions["rounds figures"] = kind(app, settings.cache)
+    _rush.init_app(app)
 
 
 def dashboard_stats(actor: Actor, *, refresh: bool = False) -> dict[str, Any]:
@@ -58,20 +54,21 @@ def own_stats(actor: Actor) -> dict[str, Any]:
 
 
 def _kept(key: str, compute: Callable[[], dict[str, Any]], *, refresh: bool = False) -> dict[str, Any]:
-    kept = None if refresh else _cache.get(key)
+    cache = cast(OwnCache, current_app.extensions["rounds figures"])
+    kept = None if refresh else cache.get(key)
     if kept is None:
-        with _computing:
-            kept = None if refresh else _cache.get(key)  # somebody else may have counted while we waited
+        with _computing, cache.one_at_a_time(key):
+            kept = None if refresh else cache.get(key)  # somebody else may have counted while we waited
             if kept is None:
                 kept = compute()
-                _cache.set(key, kept)
-    return cast(dict[str, Any], kept)
+                cache.set(key, kept)
+    return kept
 
 
 def in_a_rush(key: str, compute: Callable[[], T]) -> T:
     """What many ask within a moment, computed for the first of them; nothing of one person's may be in it."""
-    kept = _cache.get(key)
+    kept = _rush.get(key)
     if kept is None:
         kept = compute()
-        _cache.set(key, kept, timeout=RUSH_SECONDS)
+        _rush.set(key, kept)
     return cast(T, kept)

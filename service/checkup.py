@@ -1,4 +1,4 @@
-"""`run.py check`: tries settings, database, folders, clock, mail and SMS; each is well, or it says what to do."""
+"""`run.py check`: tries settings, database, folders, clock, mail, SMS and Redis; each is well, or says what to do."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from time import time_ns
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
-from service import clock, database
+from service import clock, database, postgresql
 from service.database import DatabaseError
 from service.domain import installation
 from service.jobs import readiness
@@ -29,14 +29,18 @@ class Trouble(Exception):
 def of_all(wiring: Wiring) -> Iterator[tuple[bool, str]]:
     """Each part in turn: whether it is well, and a line about it."""
     settings, channels = wiring.settings, wiring.channels
-    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+    checks: list[tuple[str, Callable[[], str]]] = [
         ("settings", lambda: _settings(wiring)),
         ("database", lambda: _database(wiring)),
         ("folders", lambda: _folders(settings)),
         ("clock", lambda: _clock(wiring)),
         ("mail", lambda: _mail(channels, settings)),
         ("sms", lambda: _sms(channels, settings)),
-    )
+    ]
+    if settings.cache.type == "RedisCache":
+        checks.append(("cache", lambda: _redis(settings.cache.redis_url)))
+    if settings.jobs.backend == "celery":
+        checks.append(("broker", lambda: _redis(settings.jobs.broker_url)))
     for title, check in checks:
         yield _line(title, check)
 
@@ -95,7 +99,9 @@ def _database(wiring: Wiring) -> str:
         return f"{kind} at revision {present}: the next start brings it to {newest}"
     with wiring.database.transaction() as session:  # takes the right to write, and writes nothing
         session.execute(select(Installation.id))
-    return f"{kind} at revision {present}, can be written"
+        by_index = wiring.database.is_sqlite or postgresql.has_name_index(session.connection())
+    slower = "" if by_index else "; names are found without an index: the next start makes it where pg_trgm is there"
+    return f"{kind} at revision {present}, can be written{slower}"
 
 
 def _revision(wiring: Wiring) -> str | None:
@@ -147,3 +153,17 @@ def _sms(channels: Channels, settings: Settings) -> str:
         return "off"
     channels.sms.try_out()
     return "the gateway can be reached"
+
+
+def _redis(url: str) -> str:
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.exceptions import RedisError
+    from redis.retry import Retry
+
+    try:
+        with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, retry=Retry(NoBackoff(), 0)) as client:
+            client.ping()
+    except RedisError:
+        raise Trouble("Redis does not answer: check that it runs, its address and its password") from None
+    return "Redis answers"

@@ -1,5 +1,7 @@
 """Secrets: the key made at the first start, and passwords from the environment or a file; never part of Settings."""
 
+import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Mapping
@@ -9,6 +11,8 @@ from service.settings import Settings, SettingsError
 
 OF_EMAIL = "email.password"
 """The file of the mail server's password beside the settings: readable by the owner only, never in a backup."""
+SHARED_KEY = "ROUNDS_SECRET_KEY"
+SHORTEST = 32
 
 
 def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -45,8 +49,14 @@ def email_password_is_fixed(environ: Mapping[str, str] = os.environ) -> bool:
 def secret_key(settings: Settings) -> bytes:
     """The key that signs form tokens: made at the first start beside the settings, readable by the owner only.
 
-    Raises SettingsError when it cannot be written or is too short to be safe.
+    Several computers share it by ROUNDS_SECRET_KEY or ROUNDS_SECRET_KEY_FILE; then no file is made. Raises
+    SettingsError when it cannot be written or is too short to be safe.
     """
+    given = secret(SHARED_KEY).strip().encode()
+    if given:
+        return _long_enough(given, f"The key in {SHARED_KEY} is too short to be safe: 32 characters are the least.")
+    if SHARED_KEY in os.environ or os.environ.get(f"{SHARED_KEY}_FILE"):
+        raise SettingsError(f"{SHARED_KEY} is empty: give it 32 random characters or more, or take it away.")
     file = settings.base / "secret.key"
     try:
         if not file.exists():
@@ -54,8 +64,17 @@ def secret_key(settings: Settings) -> bytes:
         key = file.read_bytes()
     except OSError as error:
         raise SettingsError(f"The key file {file} cannot be written: {error.strerror}.") from None
-    if len(key) < 32:
-        raise SettingsError(f"The key in {file} is too short to be safe: delete the file, a new one is made.")
+    return _long_enough(key, f"The key in {file} is too short to be safe: delete the file, a new one is made.")
+
+
+def setup_code(key: bytes) -> str:
+    """What the setup page asks another computer's visitor for: the same in all processes that share a key."""
+    return hmac.new(key, b"setup code", hashlib.sha256).hexdigest()[:8]
+
+
+def _long_enough(key: bytes, otherwise: str) -> bytes:
+    if len(key) < SHORTEST:
+        raise SettingsError(otherwise)
     return key
 
 

@@ -4,23 +4,24 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from socket import socket
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from types import FrameType
 from typing import Any
 
 import click
 import structlog
+from sqlalchemy.exc import DBAPIError
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
-from service.alone import only_one
+from service import answering
+from service.alone import Claim
 from service.app import LARGEST_BODY, create_app
 from service.backups import upgrading
 from service.database import DatabaseError
@@ -35,8 +36,9 @@ from service.wiring import Wiring, connect
 log = structlog.get_logger()
 DOWNLOADS_GET_SECONDS = 6.0
 EXPORTS_GET_SECONDS = 8.0
-ANSWERS_GET_SECONDS = 5.0
 """From the signal on; waitress has used up to five of them for requests under way."""
+TRIES = 30
+"""How often a service that was running tries to begin anew, a second apart, when the database is held or full."""
 
 
 class Stopping:
@@ -85,24 +87,30 @@ def serve(
     `host` and `port` win over the settings; `when_ready` is handed the address, once.
     Raises SettingsError, DatabaseError, AlreadyRunning.
     """
-    stopping, restart, listening = Stopping(), Restart(), Listening()
+    stopping, restart, listening, claim = Stopping(), Restart(), Listening(), Claim()
     stopping.install()
-    all_ended = True
+    all_ended, failures = True, 0
     try:
         while stopping.at is None:
             anew = partial(_anew, settings, listening, restart, host, port)
             try:
-                present = _with_fixed(settings, host, port)
-                ended, upcoming = _round(present, listening, stopping, restart, anew, when_ready)
-            except (SettingsError, DatabaseError) as error:
-                if not restart.take_back(str(error)):
+                fixed = _with_fixed(settings, host, port)
+                ended, settings = _round(fixed, listening, claim, stopping, restart, anew, when_ready)
+            except (SettingsError, DatabaseError, DBAPIError, OSError) as error:
+                if isinstance(error, SettingsError) and restart.take_back(str(error)):
+                    log.warning("the new settings cannot be served: the former ones are back", why=str(error))
+                    settings = again(settings)
+                elif restart.is_asked and failures < TRIES:  # it was running: what is in the way may pass
+                    log.warning("cannot begin anew yet", why=type(error).__name__)
+                    failures += 1
+                    sleep(1)
+                else:
                     raise
-                log.warning("the new settings cannot be served: the former ones are back", why=str(error))
-                settings = again(settings)
-                continue
-            settings, all_ended, when_ready = upcoming, ended and all_ended, None
+            else:
+                all_ended, failures, when_ready = ended and all_ended, 0, None
     finally:
         listening.close()
+        claim.release()
     log.info("stopped", all_ended=all_ended)
     return all_ended
 
@@ -132,6 +140,7 @@ def _anew(settings: Settings, listening: Listening, restart: Restart, host: str 
 def _round(
     settings: Settings,
     listening: Listening,
+    claim: Claim,
     stopping: Stopping,
     restart: Restart,
     anew: Callable[[], Settings],
@@ -145,9 +154,12 @@ def _round(
     stopping.is_awaited = False
     _check_exports(settings)
     wiring = connect(settings, "serve", restart)
-    with only_one(settings), closing(wiring.database):
+    with closing(wiring.database):
+        claim.hold(settings)
         upgrading.migrate(wiring.database, settings)
         wiring.database.analyse()
+        if not wiring.database.index_names():
+            log.warning("no index of names: an administrator may CREATE EXTENSION pg_trgm")
         wiring.tasks.exports.close_folder()
         listening.open(settings.server.host, settings.server.port)
         sockets: dict[int, Any] = {}
@@ -155,7 +167,7 @@ def _round(
         listeners = [one for one in sockets.values() if one.accepting]
         stopping.listeners = [*listening.sockets, *(one.socket for one in listeners)]
         closed = Event()
-        restart.let_nobody_in = partial(_let_nobody_in, listeners, closed)
+        restart.let_nobody_in = partial(answering.let_nobody_in, listeners, closed)
         url = _address(settings.server.host, listening.port)
         with wiring.database.transaction() as session:
             installation.note_served_at(session, url)
@@ -175,14 +187,14 @@ def _round(
             if when_ready is not None:
                 when_ready(url)
             restart.done()
-            _answer(server, sockets, listeners, restart, closed)
+            answering.answer(server, sockets, listeners, restart, closed)
             upcoming = anew()
         except SystemExit:
             pass
         finally:
             stopping.is_awaited = True
-            _forget(sockets, listeners)
-            _finish_downloads(sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
+            answering.forget(sockets, listeners)
+            answering.finish_downloads(sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
             with suppress(OSError):
                 server.close()
             wasyncore.close_all(sockets, ignore_all=True)
@@ -197,52 +209,6 @@ def _at_port(wiring: Wiring, port: int) -> Wiring:
     settings = wiring.settings
     server = settings.server.model_copy(update={"port": port})
     return replace(wiring, settings=settings.model_copy(update={"server": server}))
-
-
-def _let_nobody_in(listeners: Sequence[Any], closed: Event) -> None:
-    """Wake the server's loop up and wait until it is closed to newcomers: they knock at sockets that stay open."""
-    for one in listeners:
-        one.pull_trigger()
-    closed.wait(ANSWERS_GET_SECONDS)
-
-
-def _forget(sockets: dict[int, Any], listeners: Sequence[Any]) -> None:
-    """Take the listeners out of the server's loop."""
-    for number in [number for number, one in sockets.items() if one in listeners]:
-        del sockets[number]
-
-
-def _answer(server: Any, sockets: dict[int, Any], listeners: Sequence[Any], restart: Restart, closed: Event) -> None:
-    """Answer until the signal, or until a restart is asked for and what came before it has its answers."""
-    try:
-        while not restart.is_asked:
-            wasyncore.loop(timeout=1, use_poll=True, map=sockets, count=1)
-        _forget(sockets, listeners)
-        for one in listeners:
-            one.socket.close()  # the server's copy: somebody else may want the port once the other is closed too
-        _still_answering(sockets)
-        closed.set()
-        deadline = monotonic() + ANSWERS_GET_SECONDS
-        while monotonic() < deadline and _still_answering(sockets):
-            wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
-    finally:
-        server.task_dispatcher.shutdown()
-
-
-def _still_answering(sockets: dict[int, Any]) -> bool:
-    """Whether anybody waits for an answer; nothing new is read, and who has theirs comes back by another connection."""
-    answering = False
-    for one in [one for one in sockets.values() if isinstance(one, HTTPChannel)]:
-        setattr(one, "readable", _not_any_more)  # noqa: B010 - mypy would have no method replaced
-        if one.requests or one.total_outbufs_len:
-            answering = True
-        else:
-            one.handle_close()
-    return answering
-
-
-def _not_any_more() -> bool:
-    return False
 
 
 def _wipe_demo(wiring: Wiring, restart: Restart) -> None:
@@ -286,13 +252,6 @@ def _server(wiring: Wiring, listening: Listening, sockets: dict[int, Any]) -> An
         ident=None,
         **proxy,
     )
-
-
-def _finish_downloads(sockets: dict[int, Any], seconds: float) -> None:
-    """Go on sending what is already on its way: waitress's own loop ends at once with the signal."""
-    deadline = monotonic() + seconds
-    while monotonic() < deadline and any(getattr(one, "total_outbufs_len", 0) for one in sockets.values()):
-        wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
 
 
 def _address(host: str, port: int) -> str:

@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from email.utils import parseaddr
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -73,10 +74,30 @@ class DatabaseSection(Section):
     url: Annotated[str, Field(pattern=r"^(sqlite:///.+|postgresql\+psycopg://.+)$")] = "sqlite:///rounds.db"
 
 
+def _without_redis(key: str, url: str) -> str | None:
+    """What is wrong with the address of a Redis; it is not quoted, for it may hold a password."""
+    if not re.fullmatch(r"(rediss?|unix)://\S+", url):
+        return f"{key} {'is no such address' if url else 'is empty'}: expected one such as redis://127.0.0.1:6379/0."
+    return None
+
+
+def _without(package: str, setting: str) -> str | None:
+    """That a package is not installed, which the executable leaves out."""
+    if find_spec(package) is None:
+        return f"{setting} needs the package {package}, which is not installed here: install Rounds from its source."
+    return None
+
+
 class CacheSection(Section):
     type: Literal["SimpleCache", "RedisCache"] = "SimpleCache"
     redis_url: str = ""
     statistics_seconds: Annotated[int, Field(ge=1, le=86400)] = 300
+
+    def missing(self) -> str | None:
+        """What is still to be set before figures can be shared, in one sentence, or None."""
+        if self.type == "SimpleCache":
+            return None
+        return _without_redis("cache.redis_url", self.redis_url) or _without("redis", "cache.type = 'RedisCache'")
 
 
 class Jobs(Section):
@@ -87,6 +108,12 @@ class Jobs(Section):
     reports_day: Annotated[int, Field(ge=1, le=28)] = 1
     reports_at: TimeOfDay = "00:00"
     export_workers: Annotated[int, Field(ge=1, le=16)] = 2
+
+    def missing(self) -> str | None:
+        """What is still to be set before workers can take the work, in one sentence, or None."""
+        if self.backend == "local":
+            return None
+        return _without_redis("jobs.broker_url", self.broker_url) or _without("celery", "jobs.backend = 'celery'")
 
 
 class Exports(Section):
@@ -228,6 +255,10 @@ class Settings(Section):
         name = self.database.url.removeprefix("sqlite:///")
         return self.database.url if name == self.database.url else f"sqlite:///{self.base / name}"
 
+    def with_database(self, url: str) -> "Settings":
+        """These settings over another database."""
+        return self.model_copy(update={"database": DatabaseSection.model_construct(url=url)})
+
     @property
     def histories(self) -> Path:
         """The folder of finished history exports: outside every folder that is served."""
@@ -260,12 +291,13 @@ class Settings(Section):
 
     def command(self, words: str) -> str:
         """A command for this clinic as somebody types it, for example `rounds restore FILE`."""
-        return f"{PROGRAM} {words}" + ("" if self.base == HOME else f' --config "{self.base / "config.toml"}"')
+        by_default = self.file in (None, HOME / "config.toml") and self.base == HOME
+        return f"{PROGRAM} {words}" + ("" if by_default else f' --config "{self.file or self.base / "config.toml"}"')
 
     @property
     def imports(self) -> Path:
-        """The folder in which uploaded files rest until they are imported."""
-        return self.base / "imports"
+        """The folder in which uploaded files rest until they are imported, beside the exports that processes share."""
+        return self.base / self.exports.folder / "imports"
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -371,17 +403,11 @@ _PATTERNS: dict[int | str, str] = {
 
 
 def _only_what_works(settings: Settings, file: str) -> Settings:
-    """Refuse what is incomplete or what a later version brings: better than a setting that silently does nothing."""
-    for incomplete in (settings.email.missing(), settings.sms.missing()):
+    """Refuse what is incomplete: better than a setting that silently does nothing."""
+    parts = (settings.email, settings.sms, settings.cache, settings.jobs)
+    for incomplete in (part.missing() for part in parts):
         if incomplete:
             raise SettingsError(f"{file}: {incomplete}")
-    missing = {
-        "jobs.backend = 'celery'": settings.jobs.backend != "local",
-        "cache.type = 'RedisCache'": settings.cache.type != "SimpleCache",
-    }
-    for words, chosen in missing.items():
-        if chosen:
-            raise SettingsError(f"{words}: this version of Rounds cannot do that yet; remove the line.")
     for key, folder in (("folder", settings.backups), ("second_folder", settings.second_backups)):
         if folder is not None and (ROOT / "static") in (folder.resolve(), *folder.resolve().parents):
             value = getattr(settings.backup, key)

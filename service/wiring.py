@@ -35,7 +35,7 @@ class Wiring:
 
 
 def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wiring:
-    """Wire up a process of a kind (`serve`, `command`); nothing is started yet. Raises SettingsError, DatabaseError."""
+    """Wire up a process of a kind (`serve`, `command`, `worker`), unstarted. Raises SettingsError, DatabaseError."""
     message_texts.use(settings.message_templates, message_rules.variables())
     database = Database(
         settings.database_url,
@@ -43,19 +43,27 @@ def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wi
         long_readers=settings.jobs.export_workers + 1,
     )
     _check(database, settings)
-    chosen = channels.choose(settings)
+    chosen, key = channels.choose(settings), keys.secret_key(settings)
     tasks = Tasks(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}")
     return Wiring(
         settings=settings,
         database=database,
         channels=chosen,
         tasks=tasks,
-        queue=LocalBackend(tasks, settings),
-        secret_key=keys.secret_key(settings),
-        setup_code=secrets.token_hex(4),
+        queue=_queue(tasks, settings),
+        secret_key=key,
+        setup_code=keys.setup_code(key),
         metrics_token=keys.secret("ROUNDS_METRICS_TOKEN"),
         restart=restart or Restart(),
     )
+
+
+def _queue(tasks: Tasks, settings: Settings) -> JobQueue:
+    if settings.jobs.backend == "local":
+        return LocalBackend(tasks, settings)
+    from service.jobs.celery_backend import CeleryBackend  # imported here: a clinic of one process pays nothing for it
+
+    return CeleryBackend(settings)
 
 
 def _check(database: Database, settings: Settings) -> None:

@@ -11,8 +11,11 @@ import hypothesis
 import pytest
 
 from service.database import Database, migrate
+from tests import process
+from tests import redis as redis_server
 from tests.house import House, build
 from tests.postgres import NotFound, Postgres, running
+from tests.redis import Redis
 
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 1024**3
@@ -49,10 +52,23 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """A Redis server. Without one its tests are skipped, or fail where nothing may be skipped."""
+    with ExitStack() as running_server:
+        try:
+            server = running_server.enter_context(redis_server.running())
+        except redis_server.NotFound as reason:
+            if os.environ.get("ROUNDS_TEST_NOTHING_SKIPPED"):
+                pytest.fail(f"Redis is needed: {reason}")
+            pytest.skip(f"no Redis: {reason}")
+        yield server
+
+
 @pytest.fixture
-def database_kind() -> str:
-    """Which database a test runs on; folders whose tests run on both say so in their own conftest."""
-    return "sqlite"
+def database_kind(pytestconfig: pytest.Config) -> str:
+    """Which database a test runs on; folders whose tests run on both in one pass say so in their own conftest."""
+    return str(pytestconfig.getoption("database"))
 
 
 @pytest.fixture
@@ -63,8 +79,9 @@ def database_url(database_kind: str, migrated: Path, tmp_path: Path, request: py
         yield "sqlite:///rounds.db"
     else:
         server: Postgres = request.getfixturevalue("postgres")
-        url = server.migrated()
+        url = process.ON_SERVER[tmp_path] = server.migrated()
         yield url
+        del process.ON_SERVER[tmp_path]
         server.wipe(url)
 
 
@@ -90,8 +107,27 @@ def house(make_house: Callable[..., House]) -> House:
     return make_house()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In CI a missing browser or server is a failure, not a skip."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--database postgresql` is the second pass of the suite."""
+    parser.addoption("--database", choices=["sqlite", "postgresql"], default="sqlite", help="what tests run on")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In CI a missing browser or server is a failure, not a skip. The second pass repeats what touches a database."""
     if os.environ.get("ROUNDS_TEST_NOTHING_SKIPPED"):
         for item in items:
             item.user_properties.append(("nothing_skipped", True))
+    if config.getoption("database") == "postgresql":
+        left_out = [item for item in items if not _again(item)]
+        items[:] = [item for item in items if _again(item)]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _again(item: pytest.Item) -> bool:
+    """Whether a test says something new on PostgreSQL.
+
+    Not when it needs no database, chooses its own (as those do that run on both in the first pass), or is marked
+    `sqlite` with the reason why.
+    """
+    kinds = item._fixtureinfo.name2fixturedefs.get("database_kind", ()) if isinstance(item, pytest.Function) else ()
+    return len(kinds) == 1 and item.get_closest_marker("sqlite") is None

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2.bccache import Bucket, BytecodeCache
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -143,6 +143,15 @@ class House:
     def count(self, table: type[Base], *conditions: Any) -> int:
         with self.reading() as session:
             return session.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()
+
+    def stored(self) -> bytes:
+        """Everything the clinic keeps: the files of its folder, and its rows where they are on a server."""
+        kept = [file.read_bytes() for file in self.settings.base.rglob("*") if file.is_file()]
+        if not self.wiring.database.is_sqlite:
+            with self.reading() as session:
+                for table in Base.metadata.sorted_tables:
+                    kept += [row.encode() for row in session.scalars(text(f"SELECT one::text FROM {table.name} one"))]
+        return b"\n".join(kept)
 
     def browser(self, email: str | None = None) -> "Browser":
         """A browser, signed in as a user when an e-mail is given."""

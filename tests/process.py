@@ -18,6 +18,7 @@ from time import monotonic, sleep
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode, urlsplit
 
+import psycopg
 import pytest
 
 from tests.house import PASSWORD
@@ -27,6 +28,8 @@ READY = re.compile(r"^Rounds is ready on (http://\S+)$", re.MULTILINE)
 START_SECONDS = 60.0
 ANOTHER_TIME = ROOT / "tests" / "faults" / "another_time.py"
 Found = TypeVar("Found")
+ON_SERVER: dict[Path, str] = {}
+"""The URL of a folder's clinic where that is on PostgreSQL; else it is in the folder's `rounds.db`."""
 
 
 def until(check: Callable[[], Found], seconds: float = 30.0) -> Found:
@@ -57,6 +60,8 @@ def command(folder: Path, *args: str, at: datetime | None = None) -> list[str]:
 def environment(folder: Path, at: datetime | None = None) -> dict[str, str]:
     """The environment without settings of this computer, with what a process at another time needs."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ROUNDS_")}
+    if folder in ON_SERVER:
+        kept["ROUNDS_DATABASE_URL"] = ON_SERVER[folder]
     return {**kept, "TEST_NOW": at.isoformat(), "TEST_CLOCK": str(folder / "clock")} if at else kept
 
 
@@ -113,15 +118,27 @@ def result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 def rows(folder: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
     """What the folder's database answers to a query, asked from outside."""
+    if folder in ON_SERVER:
+        with psycopg.connect(_address(folder)) as server:
+            return server.execute(query.replace("?", "%s").encode(), values or None).fetchall()
     with closing(sqlite3.connect(folder / "rounds.db", timeout=10)) as connection:
         return connection.execute(query, values).fetchall()
 
 
 def change(folder: Path, *statements: str) -> None:
     """Change the folder's database from outside, in one transaction."""
+    if folder in ON_SERVER:
+        with psycopg.connect(_address(folder)) as server:
+            for statement in statements:
+                server.execute(statement.encode())
+        return
     with closing(sqlite3.connect(folder / "rounds.db", timeout=10)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
+
+
+def _address(folder: Path) -> str:
+    return ON_SERVER[folder].replace("+psycopg", "")
 
 
 @dataclass(frozen=True)

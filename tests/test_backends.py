@@ -1,4 +1,7 @@
-"""What every job backend does: brings ticks and threads to the same tasks, stops in time, loses nothing."""
+"""What every job backend does: brings ticks and threads to the same tasks, stops in time, loses nothing.
+
+`BOTH` is the contract: with `local` in this process, with `celery` by a worker of its own on PostgreSQL and Redis.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,11 +13,17 @@ import pytest
 
 from service.domain import clinic_zip, exports, history_csv
 from service.domain.actor import SYSTEM
+from service.jobs.celery_backend import CeleryBackend
 from service.jobs.queue import JobQueue
-from service.models import Export, JobRun
+from service.models import Export, JobRun, Message
+from tests import workers
 from tests.by_hand import opened
+from tests.domain.outbox import posted
 from tests.history import long_history
 from tests.house import House
+from tests.postgres import Postgres
+from tests.redis import Redis
+from tests.workers import Crew
 
 
 def until(condition: Callable[[], bool], seconds: float = 30) -> None:
@@ -25,12 +34,38 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> None:
         sleep(0.01)
 
 
-@pytest.fixture(params=["local"])
-def clinic(request: pytest.FixtureRequest, make_house: Callable[..., House]) -> Callable[[], House]:
+BOTH = pytest.mark.parametrize("clinic", ["local", "celery"], indirect=True)
+SECTIONS: dict[str, dict[str, Any]] = {
+    "jobs": {"sheets_at": "00:00", "reminders_at": "00:00"},
+    "backup": {"at": "00:00"},
+}
+
+
+@pytest.fixture(scope="module")
+def crew(postgres: Postgres, redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
+    """A clinic whose worker runs all the while."""
+    with workers.crew(tmp_path_factory.mktemp("crew"), postgres.migrated(), redis.empty(), **SECTIONS) as made:
+        made.worker()
+        yield made
+
+
+@pytest.fixture
+def clinic(request: pytest.FixtureRequest, make_house: Callable[..., House]) -> Iterator[Callable[[], House]]:
     """Opens the clinic with one of the backends, each time as a new process would."""
-    return lambda: make_house(
-        jobs={"backend": request.param, "sheets_at": "00:00", "reminders_at": "00:00"}, backup={"at": "00:00"}
-    )
+    if getattr(request, "param", "local") == "local":
+        yield lambda: make_house(**SECTIONS)
+        return
+    crew: Crew = request.getfixturevalue("crew")
+    crew.empty(request.getfixturevalue("postgres"))
+    yield crew.house
+    crew.close()
+
+
+def begin(queue: JobQueue) -> None:
+    """Tick: by itself, or as beat lets a worker do it."""
+    queue.start()
+    if isinstance(queue, CeleryBackend):
+        queue.tick()
 
 
 @pytest.fixture
@@ -68,6 +103,7 @@ def patient(house: House) -> int:
     return patient_id
 
 
+@BOTH
 def test_an_export_that_is_handed_over_is_written_soon(house: House, queue: JobQueue, patient: int) -> None:
     export_id = requested(house, patient)
     queue.export(export_id)
@@ -75,6 +111,7 @@ def test_an_export_that_is_handed_over_is_written_soon(house: House, queue: JobQ
     assert files(house) == [house.settings.histories / f"{export_id}.csv"]
 
 
+@BOTH
 def test_work_that_is_handed_over_many_times_is_done_once(house: House, queue: JobQueue, patient: int) -> None:
     export_id = requested(house, patient)
     run_id = opened(house, "generate_monthly_report")
@@ -88,9 +125,10 @@ def test_work_that_is_handed_over_many_times_is_done_once(house: House, queue: J
         assert session.get_one(JobRun, run_id).attempt == 1
 
 
+@BOTH
 def test_what_was_missed_is_caught_up_at_the_start(house: House, queue: JobQueue, patient: int) -> None:
     waiting = requested(house, patient)
-    queue.start()
+    begin(queue)
     until(lambda: house.count(JobRun, JobRun.status == "done") == 4)
     until(lambda: status(house, waiting) == "available")
     with house.reading() as session:
@@ -98,10 +136,11 @@ def test_what_was_missed_is_caught_up_at_the_start(house: House, queue: JobQueue
         assert {run.job for run in session.query(JobRun)} == jobs
 
 
+@BOTH
 def test_files_that_no_row_stands_for_are_removed_at_the_start(house: House, queue: JobQueue) -> None:
     stray = house.wiring.tasks.exports.folder() / f"{'0' * 32}.csv.0a1b2c3d.part"
     stray.touch()
-    queue.start()
+    begin(queue)
     until(lambda: not stray.exists())
 
 
@@ -120,6 +159,44 @@ def test_a_job_that_breaks_does_not_stop_the_others(
     until(lambda: status(house, again) == "available")
 
 
+@BOTH
+def test_an_unknown_id_stops_nothing(house: House, queue: JobQueue, patient: int) -> None:
+    queue.run(4711)
+    queue.export("no such export")
+    queue.export_clinic("no such export")
+    export_id = requested(house, patient)
+    queue.export(export_id)
+    until(lambda: status(house, export_id) == "available")
+
+
+@BOTH
+def test_the_whole_clinic_is_written_beside_a_patients_history(house: House, queue: JobQueue, patient: int) -> None:
+    with house.writing() as session:
+        whole = exports.request_of_clinic(session, house.user("admin", "admin@clinic.example")).id
+    queue.export_clinic(whole)
+    one = requested(house, patient)
+    queue.export(one)
+    until(lambda: status(house, one) == "available" and status(house, whole) == "available")
+    assert sorted(file.suffix for file in files(house)) == [".csv", ".zip"]
+
+
+@BOTH
+def test_a_run_by_hand_is_executed(house: House, queue: JobQueue) -> None:
+    run_id = opened(house, "generate_monthly_report")
+    queue.run(run_id)
+    until(lambda: house.count(JobRun, JobRun.id == run_id, JobRun.status == "done") == 1)
+
+
+@BOTH
+def test_messages_that_wait_are_sent_when_told(house: House, queue: JobQueue) -> None:
+    begin(queue)
+    until(lambda: house.count(JobRun, JobRun.status == "done") == 4)
+    posted(house, house.user("doctor", "doctor@clinic.example"))
+    queue.posted()
+    until(lambda: house.count(Message, Message.status == "sent") == 1)
+
+
+@BOTH
 def test_a_backend_that_never_started_stops_at_once(queue: JobQueue) -> None:
     began = monotonic()
     assert queue.stop(5)
@@ -204,6 +281,7 @@ def test_what_was_handed_over_but_not_begun_is_found_at_the_next_start(
     until(lambda: all(status(house, export_id) == "available" for export_id in waiting))
 
 
+@BOTH
 def test_a_stopped_backend_takes_nothing_more(house: House, queue: JobQueue, patient: int) -> None:
     queue.stop(1)
     export_id = requested(house, patient)

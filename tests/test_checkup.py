@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.mail_server import MailServer, running
 from tests.process import configure, run
+from tests.redis import Redis
 
 
 def lines(folder: Path, *args: str) -> tuple[int, list[str]]:
@@ -51,3 +52,16 @@ def test_what_is_wrong_is_said_and_the_exit_code_tells(tmp_path: Path) -> None:
         "mail: the mail server does not answer: are [email] host and port right?",
         "test message to +4915735985555: SMS is off: set [sms] in config.toml, or name an e-mail address",
     ]
+
+
+def test_redis_is_tried_where_the_settings_name_one(tmp_path: Path, redis: Redis) -> None:
+    with closing(socket.socket()) as unused:
+        unused.bind(("127.0.0.1", 0))
+        away = f"redis://:secret@127.0.0.1:{unused.getsockname()[1]}/0"
+        broker = f'[jobs]\nbackend = "celery"\nbroker_url = "{away}"'
+        configure(tmp_path, f'[cache]\ntype = "RedisCache"\nredis_url = "{redis.empty()}"\n{broker}')
+        code, said = lines(tmp_path)
+    assert (code, said[-2:]) == (
+        1,
+        ["ok cache: Redis answers", "broker: Redis does not answer: check that it runs, its address and its password"],
+    )

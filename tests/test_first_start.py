@@ -3,14 +3,18 @@
 import os
 import re
 import socket
+import sqlite3
 import stat
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Event
 
 import pytest
 
+from service import listening
+from tests.faults.disks import missing
 from tests.house import PASSWORD
 from tests.mail_server import MailServer, running
 from tests.process import Client, Service, configure, rows, run, serving, until
@@ -64,6 +68,8 @@ def test_all_pages_take_effect_together_and_the_service_begins_anew_by_itself(se
     assert "# on the door" in text
     assert rows(tmp_path, "SELECT name, role FROM users ORDER BY id") == [("Ines", "admin"), ("Dr Ada", "doctor")]
     assert rows(tmp_path, "SELECT weekday, slot_minutes FROM doctor_hours") == [(0, 20)] * 2
+    until(lambda: "To: ada@clinic.example" in service.printed)
+    assert "Our clinic" not in service.printed  # the invitation waited for the clinic's name
     assert visitor.get("/setup").status == visitor.get("/setup/clinic").status == 404
     admin = service.client(ADMIN["email"])
     assert admin.get("/").location == "/dashboard"
@@ -95,6 +101,37 @@ def answers(client: Client) -> bool:
         return client.get("/livez").status == 200
     except OSError:
         return False
+
+
+def test_the_network_is_let_in_by_the_address_that_was_found(service: Service, tmp_path: Path) -> None:
+    address = listening.network_address()
+    if not address:
+        missing("a network")
+    visitor, port = service.client(), str(service.port)
+    assert f'value="{address}"' in visitor.get("/setup/reach").text
+    form = {"reach": "network", "port": port, "address": address}
+    assert visitor.post("/setup/reach", form).status == 303
+    moved = visitor.post("/setup", ADMIN)
+    assert moved.status == 200
+    assert f"url={service.url}/sign-in" in moved.text  # by the name the visitor came by
+    there = Client(f"http://{address}:{port}")
+    until(lambda: answers(there), 20)
+    assert there.sign_in(ADMIN["email"]).status == 303
+    assert said(tmp_path)["clinic"]["public_url"] == f"http://{address}:{port}"
+    assert said(tmp_path)["server"]["host"] == "0.0.0.0"
+
+
+@pytest.mark.soak
+def test_a_database_that_is_held_meanwhile_is_waited_for(service: Service, tmp_path: Path) -> None:
+    visitor = service.client()
+    assert visitor.post("/setup/clinic", CLINIC).status == 303
+    assert visitor.post("/setup", ADMIN).status == 303
+    with closing(sqlite3.connect(tmp_path / "rounds.db", isolation_level=None, timeout=5)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        until(lambda: "cannot begin anew yet" in service.err.read_text(encoding="utf-8"), 20)
+        other.execute("ROLLBACK")
+    assert "Söhne" in visitor.get("/sign-in").text
+    assert said(tmp_path)["clinic"]["name"] == CLINIC["name"]
 
 
 def test_settings_that_cannot_be_served_are_taken_back_and_it_serves_as_before(

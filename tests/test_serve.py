@@ -108,6 +108,7 @@ def busy_visit(house: House) -> str:
     return f"/appointments/{house.visit(doctor.doctor_id, house.patient('Eve'), clock.now())}/treatment"
 
 
+@pytest.mark.sqlite("a lock of the file; of PostgreSQL's locks is tests/faults/test_postgresql.py")
 @SIGNALS
 def test_o5_a_signal_lets_the_request_under_way_finish_and_lets_nobody_in(
     house: House, tmp_path: Path, number: Signal

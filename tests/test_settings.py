@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.keys import secret_key
+from service.keys import secret_key, setup_code
 from service.settings import ROOT, Settings, SettingsError, load
 
 
@@ -75,7 +75,12 @@ MISTAKES = {
         ["{token}", "secret"],
     ),
     "a gateway that is no address": ('[sms]\nurl = "sms.example"', ["sms.url", "sms.example"]),
-    "workers of a later version": ('[jobs]\nbackend = "celery"', ["jobs.backend", "celery", "cannot do that yet"]),
+    "a shared cache without an address": ('[cache]\ntype = "RedisCache"', ["cache.redis_url", "is empty", "redis://"]),
+    "workers without a broker": ('[jobs]\nbackend = "celery"', ["jobs.broker_url", "is empty", "redis://"]),
+    "a broker of another kind": (
+        '[jobs]\nbackend = "celery"\nbroker_url = "amqp://rounds:secret@localhost"',
+        ["jobs.broker_url", "redis://"],
+    ),
 }
 
 
@@ -84,7 +89,24 @@ def test_a_mistake_stops_the_start_with_one_line_about_it(file: Path, text: str,
     file.write_text(text)
     line = refusal(file)
     assert [word for word in words if word not in line] == []
-    assert "clinic.toml" in line or "cannot do that yet" in line
+    assert "clinic.toml" in line
+    assert "secret@" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "package"),
+    [
+        ('[cache]\ntype = "RedisCache"\nredis_url = "redis://localhost/1"', "redis"),
+        ('[jobs]\nbackend = "celery"\nbroker_url = "redis://localhost/0"', "celery"),
+    ],
+)
+def test_a_package_that_is_left_out_is_said_in_one_line(
+    file: Path, text: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(text)
+    assert load(file, {})
+    monkeypatch.setattr("service.settings.find_spec", lambda _name: None)
+    assert f"needs the package {package}, which is not installed" in refusal(file)
 
 
 def test_a_file_that_was_named_and_is_missing_stops_the_start(tmp_path: Path) -> None:
@@ -222,6 +244,30 @@ def test_o8_a_stick_that_knows_no_links_gets_a_key_as_well(tmp_path: Path, monke
     key = secret_key(Settings(base=tmp_path))
     assert [file.name for file in tmp_path.iterdir()] == ["secret.key"]
     assert secret_key(Settings(base=tmp_path)) == key
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_o8_several_computers_share_a_key_that_they_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_file: bool
+) -> None:
+    (tmp_path / "key").write_text("k" * 40 + "\n")
+    shared = {"ROUNDS_SECRET_KEY_FILE": str(tmp_path / "key")} if by_file else {"ROUNDS_SECRET_KEY": "k" * 40}
+    for name, value in shared.items():
+        monkeypatch.setenv(name, value)
+    key = secret_key(Settings(base=tmp_path))
+    assert key == b"k" * 40
+    assert not (tmp_path / "secret.key").exists()
+    assert setup_code(key) == setup_code(b"k" * 40) != setup_code(b"j" * 40)
+
+
+@pytest.mark.parametrize("given", ["", "x" * 31])
+def test_o8_a_shared_key_that_is_too_short_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("ROUNDS_SECRET_KEY", given)
+    with pytest.raises(SettingsError, match=r"ROUNDS_SECRET_KEY.*32"):
+        secret_key(Settings(base=tmp_path))
+    assert not (tmp_path / "secret.key").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 31])

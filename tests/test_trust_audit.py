@@ -25,7 +25,7 @@ from tests.house import House, at
 DOCTOR = Actor(Role.DOCTOR, "Dr. Doll", address="192.0.2.7")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def database_kind(request: pytest.FixtureRequest) -> str:
     """Either."""
     kind: str = request.param

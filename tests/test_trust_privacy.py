@@ -163,9 +163,8 @@ def test_o9_an_erasure_leaves_nothing_that_tells_who_it_was(clinic: Clinic) -> N
     free(clinic)
     answer = erase(clinic)
     assert (answer.status_code, answer.location) == (303, f"/patients/{clinic.pia}/erasure")
-    folder = clinic.house.settings.base
     clinic.house.wiring.database.close()
-    stored = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+    stored = clinic.house.stored()
     assert b"Otto Birke" in stored
     assert [text for text in texts if text.encode() in stored] == []
 

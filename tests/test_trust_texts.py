@@ -70,6 +70,7 @@ def seen(clinic: Clinic, browsers: dict[str, Browser]) -> Iterator[tuple[str, st
             yield visitor, path, browser.get(path, buffered=True).get_data(as_text=True)
 
 
+@pytest.mark.sqlite("its texts are longer than PostgreSQL's columns; the pages are the same")
 def test_w1_no_text_of_anybody_becomes_markup_on_any_page(clinic: Clinic) -> None:
     failed = opened(clinic.house, "generate_monthly_report")
     with clinic.house.writing() as session:

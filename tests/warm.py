@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine.interfaces import Dialect
 from werkzeug.routing import Rule
 
-from service import database
+from service import database, postgresql
 from service.domain import passwords
 
 _dialects: dict[str, Dialect] = {}
@@ -45,7 +45,11 @@ HASHER, _NOBODY = passwords._hasher, passwords._nobody
 
 def keep() -> None:
     """Keep what is the same from one clinic to the next; passwords are hashed as little as argon2 allows."""
-    for place, name, kept in ((database, "create_engine", engine), (Rule, "_compile_builder", builder)):
+    for place, name, kept in (
+        (database, "create_engine", engine),
+        (postgresql, "create_engine", engine),
+        (Rule, "_compile_builder", builder),
+    ):
         setattr(place, name, kept)
     passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     passwords._nobody = passwords._hasher.hash("nobody")

@@ -18,6 +18,10 @@ NO_TOOLS = (
     "A backup of PostgreSQL needs {tool}, which is not on this computer: install PostgreSQL's client programs, "
     'or back the server up yourself and set [backup] folder = "".'
 )
+CLEAR = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+HOLD = "UPDATE public.installation SET messages_paused_at = coalesce(messages_paused_at, 'epoch')"
+SEND_AGAIN = "UPDATE installation SET messages_paused_at = NULL WHERE messages_paused_at = 'epoch'"
+"""A restored state is paused from its first moment on: whatever cuts a restore off, no old message leaves."""
 _copied = re.compile(r'COPY public\."?(\w+)"? ').match
 
 
@@ -56,6 +60,32 @@ def try_out(file: Path, expected: Mapping[str, int], keep: Callable[[], None]) -
         raise BackupError(f"The dump cannot be read back, or does not hold what it should. {_last_line(said)}")
 
 
+def is_alone(database: Database) -> bool:
+    """Whether nobody else is connected to the database."""
+    others = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
+    database.close()
+    with database.reading() as session:
+        found: int = session.execute(text(others)).scalar_one()
+    return found == 0
+
+
+def put_in_place(database: Database, file: Path) -> None:
+    """Put a dump in the place of all there is, in one transaction; then no message is sent until SEND_AGAIN is said.
+
+    Raises BackupError with nothing changed.
+    """
+    url, plain = database.engine.url, file.with_suffix(".sql")
+    plain.touch(mode=0o600)
+    read = [_tool("pg_restore"), "--no-owner", "--no-privileges", "--no-comments", f"--file={plain}", str(file)]
+    _run(read, url, "read the backup")
+    database.close()
+    how = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
+    steps = ["--command", CLEAR, "--file", str(plain), "--command", HOLD]
+    _run([_tool("psql"), *how, *steps, _address(url)], url, "put the backup in place")
+    plain.unlink()
+
+
 def _tool(name: str) -> str:
     found = shutil.which(name)
     if found is None:
@@ -68,11 +98,11 @@ def _address(url: URL) -> str:
     return f"--dbname={url.set(drivername='postgresql', password=None).render_as_string(hide_password=False)}"
 
 
-def _run(line: list[str], url: URL) -> None:
+def _run(line: list[str], url: URL, what: str = "make the backup") -> None:
     secret = {"PGPASSWORD": str(url.password)} if url.password else {}
     done = subprocess.run(line, env={**os.environ, **secret}, capture_output=True, check=False)  # noqa: S603
     if done.returncode != 0:
-        raise BackupError(f"{Path(line[0]).name} could not make the backup: {_last_line(done.stderr)}")
+        raise BackupError(f"{Path(line[0]).name} could not {what}: {_last_line(done.stderr)}")
 
 
 def _last_line(said: bytes) -> str:

@@ -9,20 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
 from service import clock, database
-from service.backups import making, sealing, shelf, sqlite_copy, workroom
+from service.backups import making, postgresql_copy, sealing, shelf, sqlite_copy, workroom
 from service.backups.archive import About
 from service.backups.errors import BackupError, NoRoom
 from service.database import Database
 from service.settings import Settings
 
 log = structlog.get_logger()
-ON_POSTGRESQL = (
-    "On PostgreSQL a backup is restored with its own programs: stop Rounds, unpack rounds.dump from the ZIP file, then "
-    "pg_restore --clean --if-exists --single-transaction --dbname=NAME rounds.dump"
-)
+OTHER_KIND = {
+    "sqlite": "This backup is of a PostgreSQL database and [database] url names a SQLite file.",
+    "postgresql": "This backup is of a SQLite file and [database] url names PostgreSQL: restore it as a file, then say "
+    "copy-database.",
+}
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Found:
 
     about: About
     copy: Path
-    """The database taken out of it, in a work room beside the present one."""
+    """The database taken out of it, in a work room beside the present one, or beside the backups."""
     present: Path
-    """Where it is to go."""
+    """Where it is to go: a file, or the name of a database on a server."""
 
 
 @contextmanager
@@ -42,22 +44,25 @@ def opened(file: Path, settings: Settings, ask: Callable[[], str] = lambda: "") 
 
     `ask` is called for the passphrase of a sealed one when the environment has none.
     """
-    if not settings.database_url.startswith("sqlite:"):
-        raise BackupError(ON_POSTGRESQL)
     if not file.is_file():
         raise BackupError(f"There is no file {file}.")
-    present = Path(settings.database_url.removeprefix("sqlite:///"))
-    with making.in_words(present.parent), workroom.opened(present.parent) as room:
+    kind = "sqlite" if settings.database_url.startswith("sqlite:") else "postgresql"
+    present = Path(make_url(settings.database_url).database or "")
+    beside = present.parent if kind == "sqlite" else shelf.folder_of(settings)
+    with making.in_words(beside), workroom.opened(beside) as room:
         words = (sealing.passphrase() or ask()) if sealing.is_sealed(file) else ""
         about, copy = making.taken_out(file, words, room, lambda: None)
-        if about.database != "sqlite":
-            raise BackupError("This backup is of a PostgreSQL database and [database] url names a SQLite file.")
+        if about.database != kind:
+            raise BackupError(OTHER_KIND[kind])
         if about.revision > database.newest_revision():
             raise BackupError(
                 f"This backup was made by a newer version of Rounds (revision {about.revision}, this program knows "
                 f"{database.newest_revision()}): restore it with the newer program."
             )
-        sqlite_copy.try_out(copy, about.revision, about.counts)
+        if kind == "sqlite":
+            sqlite_copy.try_out(copy, about.revision, about.counts)
+        else:
+            postgresql_copy.try_out(copy, about.counts, lambda: None)
         yield Found(about, copy, present)
 
 
@@ -82,6 +87,8 @@ def put_in_place(found: Found, settings: Settings, settle: Callable[[Session], N
 
     A kill at any point leaves the present database or the restored one. Raises DatabaseError.
     """
+    if found.about.database == "postgresql":
+        return _put_on_server(found, settings, settle)
     copy = Database(f"sqlite:///{found.copy}")
     try:
         database.migrate(copy)
@@ -96,6 +103,25 @@ def put_in_place(found: Found, settings: Settings, settle: Callable[[Session], N
     _without_log(found.present)
     os.replace(found.copy, found.present)
     workroom.flush_folder(found.present.parent)
+    log.info("backup restored", made_at=found.about.made_at.isoformat(), kept=str(aside))
+    return aside
+
+
+def _put_on_server(found: Found, settings: Settings, settle: Callable[[Session], None]) -> Path | None:
+    """The same on PostgreSQL, where the restored state sends nothing until it is settled."""
+    present = Database(settings.database_url)
+    try:
+        if not postgresql_copy.is_alone(present):
+            raise BackupError("Others use the database: stop Rounds on every computer first, then try again.")
+        used = database.present_revision(present) is not None
+        aside = making.make(present, settings, kind=shelf.BEFORE_RESTORE).file if used else None
+        postgresql_copy.put_in_place(present, found.copy)
+        database.migrate(present)
+        with present.transaction() as session:
+            settle(session)
+            session.execute(text(postgresql_copy.SEND_AGAIN))
+    finally:
+        present.close()
     log.info("backup restored", made_at=found.about.made_at.isoformat(), kept=str(aside))
     return aside
 

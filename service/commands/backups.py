@@ -1,4 +1,4 @@
-"""`backup` and `restore`."""
+"""`backup`, `restore` and `copy-database`."""
 
 import sys
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from service.alone import only_one
-from service.backups import making, restoring, sealing
-from service.commands.frame import command
+from service.backups import copying, making, restoring, sealing
+from service.commands.frame import command, progress_bar
 from service.domain.errors import DomainError
 from service.domain.restored import Settled
 from service.jobs import after_restore, last_backup
@@ -53,6 +53,26 @@ def restore(settings: Settings, file: Path, yes: bool) -> None:
     click.echo(
         f"{settled[0].left} messages that waited are left out and {settled[0].waiting} wait for a later day. "
         "Reminders of today that were due are not sent again by themselves: Run now on the page Jobs sends them."
+    )
+
+
+@command("copy-database")
+@click.argument("from_url")
+@click.argument("to_url")
+def copy_database(settings: Settings, from_url: str, to_url: str) -> None:
+    """Move a clinic to another, empty database, for instance from SQLite to PostgreSQL. The service must not run."""
+    source, target = settings.with_database(from_url), settings.with_database(to_url)
+    with (
+        copying.opened(source.database_url, target.database_url) as pair,
+        only_one(source),
+        only_one(target),
+        progress_bar(copying.size(pair), "Rows") as progress,
+    ):
+        copied = copying.copy(pair, progress)
+    for table in copied:
+        click.echo(f"{table.name:<20} {table.rows:>10} rows  {table.checksum}")
+    click.echo(
+        f"{sum(table.rows for table in copied):,} rows are the same on both sides. Set [database] url to the new one."
     )
 
 

@@ -119,3 +119,13 @@ def opened(settings: Settings) -> Iterator[Wiring]:
         yield wiring
     finally:
         wiring.database.close()
+
+
+@contextmanager
+def progress_bar(total: int, label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
+        yield lambda done, total: bar.update(done - bar.pos)

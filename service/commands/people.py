@@ -2,14 +2,12 @@
 
 import secrets
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 import click
 
 from service import demo
-from service.commands.frame import command, opened
+from service.commands.frame import command, opened, progress_bar
 from service.domain import api_tokens, passwords, users
 from service.domain.actor import SYSTEM
 from service.domain.api_tokens import Scope
@@ -30,7 +28,7 @@ def demo_command(
         passwords.check(password, about=(settings.clinic.name,)) if password is not None else secrets.token_urlsafe(12)
     )
     size = demo.Size(doctors, patients, appointments)
-    with opened(settings) as wiring, _bar(appointments) as progress:
+    with opened(settings) as wiring, progress_bar(appointments, "Visits") as progress:
         with wiring.database.transaction() as session:
             accounts = demo.fill(session, settings.clinic.zone, size, seed, passwords.hashed(chosen), progress)
         wiring.database.analyse()
@@ -42,16 +40,6 @@ def demo_command(
         f"  and {len(accounts) - len(shown)} more: doctor1 to doctor{doctors}, patient1 to patient{min(patients, 100)}"
     )
     click.echo(f"Password of all of them: {chosen if password is None else 'the one you gave'}")
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    with click.progressbar(length=total, label="Visits", file=sys.stderr) as bar:
-        yield lambda done, total: bar.update(done - bar.pos)
 
 
 @command("add-user")

@@ -89,6 +89,14 @@ def note_progress(session: Session, export_id: str, owner: str, rows: int, total
     return kept.one_or_none() is not None
 
 
+def renew(session: Session, export_id: str, owner: str) -> bool:
+    """Keep the claim for another lease; False when the export is no longer ours."""
+    kept = session.execute(
+        update(Export).where(*_mine(export_id, owner)).values(lease_until=clock.now() + LEASE).returning(Export.id)
+    )
+    return kept.one_or_none() is not None
+
+
 def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: int) -> bool:
     """Say that the file is whole and ready, also to whoever asked for it; False when the export is no longer ours."""
     now = clock.now()

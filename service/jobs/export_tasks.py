@@ -14,6 +14,7 @@ from service import database
 from service.database import Database
 from service.domain import export_files, export_ledger
 from service.domain.export_ledger import Claim
+from service.jobs import leases
 from service.jobs.failing import Stopped, why
 from service.settings import Settings
 
@@ -43,7 +44,8 @@ class ExportTasks:
             self._clear(export_id)
             return
         try:
-            rows = self._produce(export_id, claim)
+            with leases.kept(lambda: self._renew(export_id)):
+                rows = self._produce(export_id, claim)
             with self._db.transaction() as session:
                 hours = self._settings.exports.keep_hours
                 settled = export_ledger.settle(session, export_id, self._owner, rows, hours)
@@ -85,6 +87,10 @@ class ExportTasks:
             count = partial(export_files.count, session, claim.patient_id, claim.contents)
             progress = self._progress(export_id, count)
             return export_files.produce(session, claim.patient_id, claim.contents, file, clinic, progress)
+
+    def _renew(self, export_id: str) -> bool:
+        with self._db.transaction() as session:
+            return export_ledger.renew(session, export_id, self._owner)
 
     def _progress(self, export_id: str, count: Callable[[], int]) -> Callable[[int], None]:
         """What an export tells of its rows, noted every half second; they are counted once there is a need to know."""

@@ -42,7 +42,7 @@ def checks(db: Database, settings: Settings) -> list[Check]:
             return [
                 *written,
                 the_clock(doubt, settings),
-                Check(_("Scheduler"), "late", _("waits for the clock")) if doubt else _scheduler(session),
+                _scheduler(session, settings, doubt),
                 _messages(None if held else deliveries.oldest_due(session)),
                 _backup(session, settings),
                 *_links(session, settings),
@@ -79,11 +79,15 @@ def _disk(settings: Settings) -> Check:
     return Check(_("Disk"), "late" if free < LITTLE_ROOM else "ok", words)
 
 
-def _scheduler(session: Session) -> Check:
+def _scheduler(session: Session, settings: Settings, doubt: datetime | None) -> Check:
     title, ticked_at = _("Scheduler"), installation.ticked_at(session)
+    if doubt:
+        return Check(title, "late", _("waits for the clock"))
     if ticked_at is None:
         return Check(title, "late", _("has not ticked yet"))
     if abs(clock.now() - ticked_at) > SILENT:
+        if settings.jobs.backend == "celery":
+            return Check(title, "down", _("has stopped ticking: see that beat and a worker run"))
         return Check(title, "down", _("has stopped ticking: start the service again"))
     return Check(title, "ok", _("ticks"))
 

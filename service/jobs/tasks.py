@@ -6,7 +6,6 @@ The ledger decides what is done; a task that runs twice, late or never does no h
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from threading import Event
-from time import monotonic
 from typing import Any
 
 import structlog
@@ -36,7 +35,7 @@ from service.domain import (
     unsent_forms,
 )
 from service.domain.reminders import Tally
-from service.jobs import day_sheet_files, schedule
+from service.jobs import day_sheet_files, leases, schedule
 from service.jobs.delivery import Delivery
 from service.jobs.export_tasks import ExportTasks
 from service.jobs.failing import Stopped, Unfinished, why
@@ -46,7 +45,6 @@ from service.notifications.channels import Channels
 from service.settings import Settings
 
 log = structlog.get_logger()
-RENEW_AFTER = 15.0
 
 
 class Tasks:
@@ -167,7 +165,8 @@ class Tasks:
 
     def _perform(self, run_id: int, job: str, slot: str) -> dict[str, Any] | None:
         try:
-            outcome = self._jobs[job](slot.split(job_runs.BY_HAND)[0], self._keeper(run_id))
+            with leases.kept(lambda: self._renew(run_id)) as lost:
+                outcome = self._jobs[job](slot.split(job_runs.BY_HAND)[0], self._keeper(lost))
             with self._db.transaction() as session:
                 job_runs.finish(session, run_id, self.owner, outcome)
         except Stopped:
@@ -183,20 +182,16 @@ class Tasks:
             return outcome
         return None
 
-    def _keeper(self, run_id: int) -> Callable[[], None]:
-        """A function the job calls between its parts: keeps the lease, raises Stopped when it is to end."""
-        renewed = monotonic()
+    def _renew(self, run_id: int) -> bool:
+        with self._db.transaction() as session:
+            return job_runs.renew(session, run_id, self.owner)
+
+    def _keeper(self, lost: Callable[[], bool]) -> Callable[[], None]:
+        """A function the job calls between its parts: raises Stopped when it is to end, or somebody else has it."""
 
         def keep() -> None:
-            nonlocal renewed
-            if self.stopping.is_set():
+            if self.stopping.is_set() or lost():
                 raise Stopped
-            if monotonic() - renewed < RENEW_AFTER:
-                return
-            with self._db.transaction() as session:
-                if not job_runs.renew(session, run_id, self.owner):
-                    raise Stopped
-            renewed = monotonic()
 
         return keep
 

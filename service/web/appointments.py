@@ -41,6 +41,7 @@ def show(appointment_id: int) -> ResponseReturnValue:
     if actor.is_staff:
         with context.transaction_if_possible("appointment.view") as writing:
             treatments.note_opened(writing, actor, row, with_treatment=treatment is not None)
+        session = context.reading()  # the note has ended the one before
     record = url_for("patients.record", patient_id=row.patient_id) if actor.role == Role.DOCTOR else None
     return render_template(
         "appointments/show.html",

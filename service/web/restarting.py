@@ -44,7 +44,8 @@ def lead_to(path: str, change: Change) -> ResponseReturnValue:
     before = settings.server
     host = before.host if "server.host" in settings.fixed else after.host
     port = before.port if "server.port" in settings.fixed or after.port == 0 else after.port
-    if (host, port) == (before.host, before.port) or not change.files:
+    stays = (host, port) == (before.host, before.port) or request.is_secure  # a proxy keeps its own address
+    if stays or not change.files:
         return redirect(path, 303)
     return render_template("settings/moved.html", url=f"http://{_name(host)}:{port}{path}")
 

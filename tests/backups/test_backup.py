@@ -19,6 +19,8 @@ from tests.faults.disks import disk, fill
 from tests.house import House, at
 from tests.process import configure, run, sentence
 
+pytestmark = pytest.mark.sqlite("copies of its file; PostgreSQL's are made by pg_dump: test_postgresql.py")
+
 
 def made(house: House, **more: object) -> making.Made:
     return making.make(house.wiring.database, house.settings, **more)  # type: ignore[arg-type]

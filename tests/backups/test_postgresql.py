@@ -8,23 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 
+from service import clock
 from service.backups import making, postgresql_copy, restoring
 from service.backups.errors import BackupError
 from service.database import Database
-from service.models import Base, JobRun
-from tests.backups.drill import FIRST, small_clinic
+from service.models import Base, Installation, JobRun, Patient
+from tests.backups.drill import FIRST, backed_up, small_clinic
 from tests.by_hand import opened
 from tests.house import House
 from tests.postgres import Postgres
+from tests.process import run, sentence, serving
 
 
 @pytest.fixture
 def database_kind() -> str:
     """PostgreSQL only."""
-    return "postgres"
+    return "postgresql"
 
 
 @pytest.fixture
@@ -82,8 +84,67 @@ def test_without_its_programs_it_is_said_what_to_do(house: House, monkeypatch: p
     assert "\n" not in str(refused.value)
 
 
-def test_a_restore_says_how_it_is_done_there(house: House, tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match="pg_restore --clean"), restoring.opened(tmp_path / "x", house.settings):
+@pytest.fixture
+def saved(clinic: House, postgres: Postgres, tmp_path: Path) -> Path:
+    """A backup of a clinic that nobody else is connected to."""
+    clinic.visit(1, 1, clock.now() + timedelta(days=2))
+    postgres.close()
+    return backed_up(tmp_path)
+
+
+def test_o3_the_drill_a_clinic_is_as_it_was_and_what_was_there_is_kept(
+    clinic: House, saved: Path, tmp_path: Path
+) -> None:
+    before = counts(clinic.settings.database_url)
+    with clinic.writing() as session:
+        session.execute(text("UPDATE patients SET name = 'Spoilt'"))
+        session.execute(text("CREATE TABLE newer (id int REFERENCES patients)"))
+    clinic.patient("Too late")
+    clinic.wiring.database.close()
+    done = run(tmp_path, "restore", str(saved), "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "is kept in" in done.stdout
+    after = counts(clinic.settings.database_url)
+    same = ("patients", "users", "appointments", "treatments", "doctors")
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    with clinic.reading() as session:
+        assert "Spoilt" not in session.scalars(select(Patient.name)).all()
+        assert session.scalars(select(Installation.messages_paused_at)).one() is None
+        assert session.execute(text("SELECT to_regclass('newer')")).scalar() is None
+    assert run(tmp_path, "audit", "verify").returncode == 0
+    clinic.visit(1, 1, clock.now() + timedelta(days=3))  # numbers go on after the highest
+
+
+def test_o3_while_the_service_runs_nothing_is_restored(clinic: House, saved: Path, tmp_path: Path) -> None:
+    clinic.wiring.database.close()
+    with serving(tmp_path):
+        assert "stop Rounds" in sentence(run(tmp_path, "restore", str(saved), "--yes"))
+
+
+def test_o3_a_restore_that_ends_in_the_middle_changes_nothing_and_one_that_is_not_settled_sends_nothing(
+    clinic: House, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(_session: object) -> None:
+        raise KeyboardInterrupt
+
+    clinic.patient("Too late")
+    monkeypatch.setattr(postgresql_copy, "HOLD", "SELECT 1 / 0")
+    clinic.wiring.database.close()
+    with restoring.opened(saved, clinic.settings) as found:
+        with pytest.raises(BackupError, match="division by zero"):
+            restoring.put_in_place(found, clinic.settings, die)
+        assert clinic.count(Patient, Patient.name == "Too late") == 1
+        monkeypatch.undo()
+        clinic.wiring.database.close()
+        with pytest.raises(KeyboardInterrupt):
+            restoring.put_in_place(found, clinic.settings, die)
+    assert clinic.count(Patient, Patient.name == "Too late") == 0
+    assert clinic.count(Installation, Installation.messages_paused_at.is_not(None)) == 1
+
+
+def test_a_backup_of_the_other_kind_of_database_is_refused(clinic: House, saved: Path, tmp_path: Path) -> None:
+    lite = clinic.settings.with_database("sqlite:///other.db")
+    with pytest.raises(BackupError, match="names a SQLite file"), restoring.opened(saved, lite):
         pass
 
 

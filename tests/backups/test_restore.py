@@ -30,6 +30,8 @@ from tests.process import (
     until,
 )
 
+pytestmark = pytest.mark.sqlite("its file is replaced; PostgreSQL's own programs restore: test_postgresql.py")
+
 EIGHT = at("2026-05-04 06:00")
 TODAY = at("2026-05-04 12:00")
 

@@ -11,6 +11,8 @@ from tests.backups.drill import names, small_clinic
 from tests.house import House
 from tests.process import configure, run, sentence
 
+pytestmark = pytest.mark.sqlite("a file is sealed, whatever is in it")
+
 WORDS = "slow boats drift home"
 
 

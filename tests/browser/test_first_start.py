@@ -1,18 +1,19 @@
 """The first start as a person sees it: five pages on a telephone and on a desktop, with nothing but clicks."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from tests.browser.visitor import Visitor, visitor_in
 from tests.house import PASSWORD
 from tests.process import Service, configure, rows, serving
 
-PHONE = {"width": 360, "height": 740}
-DESK = {"width": 1360, "height": 860}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+DESK: ViewportSize = {"width": 1360, "height": 860}
 
 
 @pytest.fixture
@@ -87,3 +88,30 @@ def test_five_pages_make_a_clinic(
     assert [trouble for trouble in window.trouble if "404" not in trouble] == []
     context.close()
     assert rows(tmp_path, "SELECT count(*) FROM doctor_hours") == [(12,)]
+
+
+def test_the_page_leads_to_another_port_by_itself_and_a_demo_clinic_is_wiped(
+    chromium: Browser, empty: Service, tmp_path: Path
+) -> None:
+    context = chromium.new_context(viewport=DESK, reduced_motion="reduce", java_script_enabled=False)
+    window = visitor_in(context, empty.url)
+    page = window.page
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    window.open("/setup")
+    page.get_by_label("Password of all demo accounts").fill(PASSWORD)
+    page.get_by_role("button", name="Look around in a demo clinic").click()
+    window.sign_in("admin")
+    window.open("/settings/reach")
+    page.get_by_label("Port").fill(str(port))
+    page.get_by_role("button", name="Save", exact=True).click()
+    window.picture("settings-moved-desk")
+    page.wait_for_url(f"http://127.0.0.1:{port}/settings")
+    page.goto(f"http://127.0.0.1:{port}/dashboard")
+    page.get_by_role("link", name="Wipe the demo clinic and set up your own").click()
+    page.get_by_label("Yes, wipe all made-up people").check()
+    window.picture("system-demo-desk")
+    page.get_by_role("button", name="Wipe the demo clinic").click()
+    page.wait_for_url(f"http://127.0.0.1:{port}/setup")
+    assert rows(tmp_path, "SELECT count(*) FROM users") == [(0,)]
+    context.close()

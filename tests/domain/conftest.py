@@ -11,7 +11,7 @@ from service.notifications.message import Letter
 from tests.house import at
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def database_kind(request: pytest.FixtureRequest) -> str:
     """Either."""
     kind: str = request.param

@@ -30,7 +30,11 @@ def visit(week: Week) -> int:
 
 
 def act(week: Week, verb: str, visit: int, actor: Actor | None = None) -> None:
-    more: dict[str, dict[str, Any]] = {"arrive": {"zone": week.zone}, "cancel": {"reason": "Ill", "rules": RULES}}
+    more: dict[str, dict[str, Any]] = {
+        "arrive": {"zone": week.zone},
+        "cancel": {"reason": "Ill", "rules": RULES},
+        "undo": {"settings": week.house.settings},
+    }
     with week.house.writing() as session:
         getattr(outcomes, verb)(session, actor or week.desk, visit, **more.get(verb, {}))
 

@@ -1,5 +1,6 @@
 """Clinics for tests of faults: histories too big to write in an instant, mornings with many patients."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,20 +17,36 @@ def big_history(house: House, email: str, treatments: int) -> int:
     eve = house.user("patient", email, "Eve")
     (patient_id,) = eve.patient_ids
     first = f"{clock.now() - timedelta(minutes=15 * treatments):%Y-%m-%d %H:%M:%S}"
-    numbers = f"WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < {treatments - 1})"
-
-    def at(minutes: int) -> str:
-        return f"strftime('%Y-%m-%d %H:%M:%S', '{first}', '+' || (i * 15 + {minutes}) || ' minutes') || '.000000'"
+    numbers, at = _on_sqlite(first, treatments) if house.wiring.database.is_sqlite else _on_server(first, treatments)
 
     change(
         house.settings.base,
         "INSERT INTO appointments (doctor_id, patient_id, starts_at, ends_at, status, created_at) "
-        f"{numbers} SELECT {doctor.doctor_id}, {patient_id}, {at(0)}, {at(15)}, 'completed', {at(0)} FROM n",
+        f"SELECT {doctor.doctor_id}, {patient_id}, {at(0)}, {at(15)}, 'completed', {at(0)} FROM {numbers}",
         "INSERT INTO treatments (appointment_id, visit_type, diagnosis, notes, created_at, updated_at) "
         "SELECT id, 'Check', 'Nothing new', 'Visit ' || id, starts_at, starts_at FROM appointments "
         f"WHERE patient_id = {patient_id}",
     )
     return patient_id
+
+
+def _on_sqlite(first: str, rows: int) -> tuple[str, Callable[[int], str]]:
+    """So many numbers `i` from 0 on, and the instant so many minutes after the i-th quarter of an hour."""
+
+    def at(minutes: int) -> str:
+        return f"strftime('%Y-%m-%d %H:%M:%S', '{first}', '+' || (i * 15 + {minutes}) || ' minutes') || '.000000'"
+
+    counted = f"WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < {rows - 1}) SELECT i FROM n"
+    return f"({counted})", at
+
+
+def _on_server(first: str, rows: int) -> tuple[str, Callable[[int], str]]:
+    """The same in PostgreSQL's words."""
+
+    def at(minutes: int) -> str:
+        return f"timestamptz '{first}+00' + (i * 15 + {minutes}) * interval '1 minute'"
+
+    return f"generate_series(0, {rows - 1}) AS n(i)", at
 
 
 def booked_morning(house: House, first: datetime, patients: int, names: str = "clinic") -> None:

@@ -37,6 +37,7 @@ def service(house: House, tmp_path: Path) -> Iterator[Service]:
         assert running.stop() == 0
 
 
+@pytest.mark.sqlite("a lock of the file; of PostgreSQL's locks is tests/faults/test_postgresql.py")
 def test_f9_while_another_program_holds_the_database_writing_is_refused_and_reading_is_fast(
     house: House, service: Service, tmp_path: Path
 ) -> None:

@@ -13,6 +13,8 @@ from tests.faults.disks import disk, fill
 from tests.house import House
 from tests.process import configure, serving, until
 
+pytestmark = pytest.mark.sqlite("a disk of the file's own; PostgreSQL's is the server's")
+
 
 def test_f6_a_full_disk_refuses_writing_for_the_time_being_and_reading_goes_on(house: House, tmp_path: Path) -> None:
     ada = house.user("doctor", "ada@clinic.example", "Dr Ada")

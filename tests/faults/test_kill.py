@@ -17,7 +17,7 @@ import time_machine
 from tests.faults.clinic import begun_visits, big_history, booked_morning, part_files, wall
 from tests.house import House
 from tests.mail_server import MailServer, running
-from tests.process import Client, Service, change, configure, rows, start, until
+from tests.process import ON_SERVER, Client, Service, change, configure, rows, start, until
 
 ROUNDS = pytest.mark.parametrize(
     "rounds",
@@ -34,6 +34,7 @@ SLOTS = pytest.mark.parametrize(
     ],
 )
 """A turn of a job that was killed five times is given up, so that it cannot hurt for ever."""
+ALONE = pytest.mark.sqlite("the next start frees what a dead process held; elsewhere a lease ends: test_several.py")
 RECOVERY_SECONDS = 15
 TREATMENTS = 60_000
 SIZE = 100 * TREATMENTS
@@ -76,8 +77,9 @@ def reaches(count: Callable[[], int], target: int) -> None:
 
 def assert_sound(folder: Path) -> None:
     """Nothing is damaged, half done or left over."""
-    assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
-    assert rows(folder, "PRAGMA foreign_key_check") == []
+    if folder not in ON_SERVER:
+        assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
+        assert rows(folder, "PRAGMA foreign_key_check") == []
     assert part_files(folder) == []
     histories = folder / "exports" / "histories"
     query = "SELECT id || '.' || format FROM exports WHERE status = 'available'"
@@ -85,6 +87,7 @@ def assert_sound(folder: Path) -> None:
     assert {file.name for file in histories.iterdir()} == finished
 
 
+@ALONE
 @ROUNDS
 def test_f3_an_export_survives_kills(
     house: House, tmp_path: Path, rounds: int, moment: Random, services: list[Service]
@@ -132,6 +135,7 @@ def ended(folder: Path) -> bool:
     return number(folder, "SELECT count(*) FROM exports WHERE status IN ('pending', 'running')") == 0
 
 
+@ALONE
 def test_f3_an_export_that_was_killed_twice_has_failed_and_is_made_when_asked_again(
     house: House, tmp_path: Path, services: list[Service]
 ) -> None:
@@ -157,6 +161,7 @@ def test_f3_an_export_that_was_killed_twice_has_failed_and_is_made_when_asked_ag
     assert_sound(tmp_path)
 
 
+@ALONE
 @SLOTS
 def test_f2_reminders_survive_kills_and_nobody_is_written_to_twice(
     house: House, tmp_path: Path, slots: int, kills: int, moment: Random, services: list[Service], server: MailServer
@@ -195,6 +200,7 @@ def settled_messages(folder: Path) -> int:
     )
 
 
+@ALONE
 @SLOTS
 def test_reports_survive_kills_and_each_doctor_has_one(
     house: House, tmp_path: Path, slots: int, kills: int, moment: Random, services: list[Service]

@@ -33,8 +33,7 @@ def test_a_folder_may_have_any_name(migrated: Path, tmp_path: Path) -> None:
     assert "Traceback" not in printed_everywhere(home)
     made = run(home, "backup")
     assert made.returncode == 0, made.stderr
-    (file,) = (home / "backups").glob("rounds-*.zip")
-    assert run(home, "restore", str(file), "--yes").returncode == 0
+    assert run(home, "restore", made.stdout.split(": ")[0], "--yes").returncode == 0
     assert rows(home, "SELECT count(*) FROM users") == [(0,)]
     assert sorted(one.name for one in tmp_path.iterdir()) == [home.name]
 

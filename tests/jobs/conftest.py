@@ -9,7 +9,7 @@ from service.jobs.tasks import Tasks
 from tests.house import House
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def database_kind(request: pytest.FixtureRequest) -> str:
     """Either."""
     kind: str = request.param

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -34,6 +34,7 @@ from service.models import (
 )
 from tests import trust, waiting
 from tests.house import Browser, House, at, build
+from tests.postgres import Postgres, Rows
 
 NOW = at("2026-05-06 08:00")
 """Ten o'clock in Berlin."""
@@ -411,13 +412,29 @@ def a_moved_clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
-@pytest.fixture(name="furnished", scope="session")
-def a_furnished_folder(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Clinic]:
+@dataclass(frozen=True)
+class Furnished:
     """The clinic of this page in a folder to be copied, with a session of each person open."""
-    folder = tmp_path_factory.mktemp("furnished")
-    shutil.copy(migrated, folder / "rounds.db")
+
+    folder: Path
+    clinic: Clinic
+    rows: Rows | None
+    """What its database holds, where that is PostgreSQL."""
+
+
+@pytest.fixture(name="furnished", scope="session")
+def a_furnished_folder(
+    request: pytest.FixtureRequest, migrated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Furnished:
+    """Made once, for all tests that begin in it."""
+    folder, server = tmp_path_factory.mktemp("furnished"), None
+    if request.config.getoption("database") == "postgresql":
+        server = cast(Postgres, request.getfixturevalue("postgres"))
+    else:
+        shutil.copy(migrated, folder / "rounds.db")
+    url = server.migrated() if server else "sqlite:///rounds.db"
     with time_machine.travel(NOW, tick=False) as traveller:
-        house = build(folder)
+        house = build(folder, database={"url": url})
         clinic = settle(house, traveller)
         for person in PEOPLE:
             cookie = house.browser(email(person)).client.get_cookie("rounds")
@@ -425,16 +442,26 @@ def a_furnished_folder(migrated: Path, tmp_path_factory: pytest.TempPathFactory)
             clinic.tokens[person] = cookie.value
     house.wiring.queue.stop(5)
     house.wiring.database.close()
-    return folder, clinic
+    rows = server.rows(url) if server else None
+    if server:
+        server.wipe(url)
+    return Furnished(folder, clinic, rows)
 
 
 @pytest.fixture(name="clinic")
 def a_clinic(
-    moved: time_machine.Traveller, furnished: tuple[Path, Clinic], make_house: Callable[..., House], tmp_path: Path
+    moved: time_machine.Traveller,
+    furnished: Furnished,
+    database_url: str,
+    make_house: Callable[..., House],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> Clinic:
     """The clinic of this page, in a folder of its own."""
-    folder, clinic = furnished
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(furnished.folder, tmp_path, dirs_exist_ok=True)
+    if furnished.rows is not None:
+        request.getfixturevalue("postgres").put(database_url, furnished.rows)
+    clinic = furnished.clinic
     return replace(clinic, house=make_house(), clock=moved, tokens=dict(clinic.tokens))
 
 

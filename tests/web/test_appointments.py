@@ -116,3 +116,9 @@ def test_the_state_of_a_visit_is_a_word(
 
 def test_staff_are_led_from_my_visits_to_the_day(clinic: Clinic) -> None:
     assert clinic.browser("receptionist").get("/appointments").location == "/today"
+
+
+@pytest.mark.parametrize("visitor", ["doctor", "receptionist", "admin"])
+def test_a_page_that_notes_who_looked_gives_its_connections_back(clinic: Clinic, visitor: str) -> None:
+    assert clinic.browser(visitor).get(f"/appointments/{clinic.begun}").status_code == 200
+    assert "Current Checked out connections: 0" in clinic.house.wiring.database.engine.pool.status()

@@ -208,6 +208,7 @@ def test_o4_three_days_without_a_backup_are_not_ready(clinic: Clinic) -> None:
     assert "down: Backup: last Sat 9 May, 10:01" in asked(clinic.house)[1]
 
 
+@pytest.mark.sqlite("a lock of the file; of PostgreSQL's locks is tests/faults/test_postgresql.py")
 def test_f9_a_database_somebody_holds_is_not_ready_and_says_so(clinic: Clinic) -> None:
     with closing(sqlite3.connect(clinic.house.settings.base / "rounds.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -217,6 +218,7 @@ def test_f9_a_database_somebody_holds_is_not_ready_and_says_so(clinic: Clinic) -
     assert asked(clinic.house)[0] == 200
 
 
+@pytest.mark.sqlite("a disk of the file's own")
 def test_o4_a_full_disk_is_not_ready_though_pages_can_be_read(
     clinic: Clinic, tmp_path_factory: pytest.TempPathFactory, migrated: object
 ) -> None:

@@ -12,7 +12,8 @@ from tests.web.reading import one, parsed, words
 def test_the_page_says_versions_room_and_backups(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
     page = words(one(parsed(browser.get("/system")), "main"))
-    assert f"SQLite {sqlite3.sqlite_version}" in page
+    on_sqlite = clinic.house.wiring.database.is_sqlite
+    assert (f"SQLite {sqlite3.sqlite_version}" if on_sqlite else "PostgreSQL 1") in page
     assert "No backup yet" in page
     clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
     page = words(one(parsed(browser.get("/system")), "main"))

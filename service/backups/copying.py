@@ -1,0 +1,237 @@
+"""Moves a clinic to another database, SQLite or PostgreSQL: every row read back and compared, all or nothing."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row, Table, delete, func, insert, select, text
+from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.orm import Session
+
+from service import database
+from service.backups.errors import BackupError
+from service.database import Database
+from service.models import Base
+
+TABLES = tuple(Base.metadata.sorted_tables)
+ONE_ROW = ("installation", "audit_head")
+"""What every migrated database holds already."""
+KINDS = ("sqlite:///", "postgresql+psycopg://", "postgresql://")
+BATCH = 2000
+CHECKSUMS = 1 << 256
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two databases that may be copied, one to the other."""
+
+    source: Database
+    target: Database
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A table that was copied; both sides have this many rows, and this checksum over them."""
+
+    name: str
+    rows: int
+    checksum: str
+
+
+@contextmanager
+def opened(source_url: str, target_url: str) -> Iterator[Pair]:
+    """The two databases, with nothing changed. Raises BackupError for a source that cannot be copied."""
+    if source_url == target_url:
+        raise BackupError("Both addresses name the same database.")
+    for url in (source_url, target_url):
+        if not url.startswith(KINDS):
+            raise BackupError("FROM_URL and TO_URL are sqlite:///FILE or postgresql+psycopg://user@host/name.")
+    if source_url.startswith(KINDS[0]) and not Path(source_url.removeprefix(KINDS[0])).is_file():
+        raise BackupError(f"There is no database {source_url.removeprefix(KINDS[0])}.")
+    made: list[Database] = []
+    try:
+        for url in (source_url, target_url):
+            made.append(Database(url))
+        pair = Pair(*made)
+        present, newest = database.present_revision(pair.source), database.newest_revision()
+        if present != newest:
+            raise BackupError(
+                f"The source is at revision {present or 'none'}, this program at {newest}: start this version's "
+                "`migrate` on it first, or the program that it belongs to."
+            )
+        yield pair
+    finally:
+        for one in made:
+            one.close()
+
+
+def copy(pair: Pair, progress: Progress = lambda _done, _total: None) -> list[Copied]:
+    """Copy every table in one transaction of the target, which is brought to this version first.
+
+    Nobody may write to the source meanwhile. Raises BackupError, with the target empty, when it was not empty or when
+    a row does not fit.
+    """
+    database.migrate(pair.target)
+    with pair.source.reading_long() as reading, pair.target.transaction() as writing:
+        _refuse_used(writing)
+        total, done = sum(_count(reading, table) for table in TABLES), 0
+
+        def more(rows: int) -> None:
+            nonlocal done
+            done += rows
+            progress(done, total)
+
+        with _self_references_later(writing):
+            copied = [_copy_table(reading, writing, table, more) for table in TABLES]
+        for name, highest in _highest_ids(reading).items():
+            _go_on_after(writing, name, highest)
+    return copied
+
+
+def size(pair: Pair) -> int:
+    """How many rows there are to copy."""
+    with pair.source.reading() as session:
+        return sum(_count(session, table) for table in TABLES)
+
+
+def _refuse_used(writing: Session) -> None:
+    for table in TABLES:
+        if table.name not in ONE_ROW and writing.execute(select(table).limit(1)).first() is not None:
+            raise BackupError(f"The target is not empty ({table.name} has rows): name a new database.")
+
+
+def _count(session: Session, table: Table) -> int:
+    return session.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _copy_table(reading: Session, writing: Session, table: Table, more: Callable[[int], None]) -> Copied:
+    """Copy a table's rows, then read them back. Raises BackupError when they are not the same."""
+    if table.name in ONE_ROW:
+        writing.execute(delete(table))
+    read = _Checksum()
+    for rows in _rows(reading, table):
+        read.add(rows)
+        _write(writing, table, [dict(row._mapping) for row in rows])
+        more(len(rows))
+    written = _Checksum()
+    for rows in _rows(writing, table):
+        written.add(rows)
+    if (read.rows, read.value) != (written.rows, written.value):
+        raise BackupError(f"The rows of {table.name} read differently after the copy: nothing was copied.")
+    return Copied(table.name, read.rows, f"{read.value:064x}")
+
+
+def _rows(session: Session, table: Table) -> Iterable[list[Row[Any]]]:
+    """A table's rows in parts, in constant memory."""
+    return (list(part) for part in session.execute(select(table).execution_options(yield_per=BATCH)).partitions())
+
+
+def _write(writing: Session, table: Table, rows: list[dict[str, Any]]) -> None:
+    try:
+        writing.execute(insert(table), rows)
+    except DataError as error:
+        raise BackupError(_unfit(table, rows) or database.explain(error)) from None
+    except DBAPIError as error:
+        raise BackupError(f"A row of {table.name} does not fit. {database.explain(error)}") from None
+
+
+def _unfit(table: Table, rows: list[dict[str, Any]]) -> str | None:
+    """Which text PostgreSQL does not take, where SQLite did."""
+    for row in rows:
+        for column in table.columns:
+            value, most = row[column.name], getattr(column.type, "length", None)
+            if not isinstance(value, str):
+                continue
+            which = (
+                f"{table.name}, {' '.join(f'{key.name} {row[key.name]}' for key in table.primary_key)}: {column.name}"
+            )
+            if "\0" in value:
+                return f"{which} holds a NUL character, which PostgreSQL cannot store: take it out there first."
+            if most is not None and len(value) > most:
+                return f"{which} is longer than {most} characters: shorten it there first."
+    return None
+
+
+class _Checksum:
+    """Over rows as text that both databases agree on, whatever their order."""
+
+    def __init__(self) -> None:
+        self.rows, self.value = 0, 0
+
+    def add(self, rows: Iterable[Row[Any]]) -> None:
+        for row in rows:
+            text = json.dumps(list(row), default=_canonical, sort_keys=True, separators=(",", ":"))
+            self.value = (self.value + int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")) % CHECKSUMS
+            self.rows += 1
+
+
+def _canonical(value: date | time) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return value.isoformat()
+
+
+@contextmanager
+def _self_references_later(writing: Session) -> Iterator[None]:
+    """Let a row refer to a later one of its own table until the end of the block; then all must be there."""
+    if writing.get_bind().dialect.name == "sqlite":
+        writing.execute(text("PRAGMA defer_foreign_keys = ON"))
+        yield
+        return
+    own = [
+        (table.name, key.name)
+        for table in TABLES
+        for key in table.foreign_key_constraints
+        if key.referred_table is table
+    ]
+    for table_name, name in own:
+        writing.execute(text(f"ALTER TABLE {table_name} ALTER CONSTRAINT {name} DEFERRABLE INITIALLY DEFERRED"))
+    yield
+    writing.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+    for table_name, name in own:
+        writing.execute(text(f"ALTER TABLE {table_name} ALTER CONSTRAINT {name} NOT DEFERRABLE"))
+
+
+def _highest_ids(reading: Session) -> Mapping[str, int]:
+    """The highest id that each numbered table ever gave away: also those of rows that are gone are not given again."""
+    numbered = [table for table in TABLES if _is_numbered(table)]
+    highest = {t.name: reading.execute(select(func.max(t.c.id))).scalar() or 0 for t in numbered}
+    if reading.get_bind().dialect.name == "sqlite":
+        given = text("SELECT name, seq FROM sqlite_sequence")
+    else:
+        given = text("SELECT replace(sequencename, '_id_seq', ''), last_value FROM pg_sequences WHERE last_value > 0")
+    for name, last in reading.execute(given):
+        if name in highest:
+            highest[name] = max(highest[name], last)
+    return highest
+
+
+def _is_numbered(table: Table) -> bool:
+    column = table.autoincrement_column
+    return column is not None and column.name == "id" and table.name not in ONE_ROW
+
+
+def _go_on_after(writing: Session, name: str, highest: int) -> None:
+    if writing.get_bind().dialect.name == "sqlite":
+        writing.execute(
+            text("UPDATE sqlite_sequence SET seq = max(seq, :last) WHERE name = :name"), {"name": name, "last": highest}
+        )
+        writing.execute(
+            text(
+                "INSERT INTO sqlite_sequence (name, seq) SELECT :name, :last WHERE :last > 0 AND EXISTS (SELECT 1 FROM "
+                "sqlite_master WHERE name = :name AND sql LIKE '%AUTOINCREMENT%') "
+                "AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = :name)"
+            ),
+            {"name": name, "last": highest},
+        )
+    elif highest:
+        writing.execute(
+            text("SELECT setval(pg_get_serial_sequence(:name, 'id'), :last)"), {"name": name, "last": highest}
+        )

@@ -1,0 +1,125 @@
+"""The Celery application of a worker process: `celery -A service.worker worker`, and its clock: `… beat`.
+
+Settings come from config.toml beside run.py, or from the file that ROUNDS_CONFIG names. A task is one line: what is
+done, and whether it is done already, the same functions decide as in a clinic of one process.
+"""
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from threading import BoundedSemaphore, Timer
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+
+from service import database, logs
+from service.database import DatabaseError
+from service.jobs.celery_backend import CeleryBackend, application
+from service.settings import Settings, SettingsError, load
+from service.wiring import Wiring, connect
+
+log = structlog.get_logger()
+BROKER_PATIENCE = 10.0
+EXPORTS_GET_SECONDS = 5.0
+"""From the signal on; then what is not done is put back, for another worker or the next start."""
+
+
+def _settings() -> Settings:
+    named = os.environ.get("ROUNDS_CONFIG")
+    try:
+        settings = load(Path(named) if named else None)
+    except SettingsError as error:
+        sys.exit(f"Error: {error}")
+    if settings.jobs.backend != "celery":
+        sys.exit("Error: jobs.backend = 'local': set it to 'celery' before starting a worker.")
+    return settings
+
+
+settings = _settings()
+app: Celery = application(settings, patience=BROKER_PATIENCE)
+_posting = BoundedSemaphore(2)  # a mail server that hangs must not hold up all threads
+
+
+@cache
+def parts() -> Wiring:
+    """What a worker is made of; beat needs none of it. Raises SettingsError, DatabaseError."""
+    return connect(settings, "worker")
+
+
+@app.task(name="rounds.tick")
+def tick() -> None:
+    """Open what is due, queue what nobody does."""
+    parts().tasks.tick(parts().queue)
+
+
+@app.task(name="rounds.clean_up")
+def clean_up() -> None:
+    """Remove what has had its time."""
+    parts().tasks.clean_up()
+
+
+@app.task(name="rounds.run")
+def run(run_id: int) -> None:
+    """Execute a run of the ledger."""
+    parts().tasks.execute(run_id)
+
+
+@app.task(name="rounds.export")
+def export(export_id: str) -> None:
+    """Write an export."""
+    parts().tasks.export(export_id)
+
+
+@app.task(name="rounds.deliver")
+def deliver() -> None:
+    """Send the messages that wait, unless two threads are at it: what they should miss the next tick finds."""
+    if _posting.acquire(blocking=False):
+        try:
+            parts().tasks.deliver()
+        finally:
+            _posting.release()
+
+
+@signals.setup_logging.connect
+def _set_up_logs(**_more: Any) -> None:
+    """Our log instead of Celery's: ids only, one line an event."""
+    logs.configure(settings.logs.format)
+
+
+@signals.worker_init.connect
+def _check(**_more: Any) -> None:
+    """Before anything is done: end with one sentence where the database cannot be worked with."""
+    try:
+        if database.present_revision(parts().database) != database.newest_revision():
+            raise DatabaseError("The database is of another version: start the web process, or run.py migrate.")
+    except (SettingsError, DatabaseError) as error:
+        sys.exit(f"Error: {error}")
+
+
+@signals.worker_ready.connect
+def _begin(**_more: Any) -> None:
+    log.info("worker ready")
+    _catch_up()
+
+
+@signals.beat_init.connect
+def _begin_to_tick(**_more: Any) -> None:
+    log.info("beat ready")
+    _catch_up()
+
+
+def _catch_up() -> None:
+    """Tick at once, for whatever was missed."""
+    queue = CeleryBackend(settings, BROKER_PATIENCE)
+    queue.tick()
+    queue.stop(0)
+
+
+@signals.worker_shutting_down.connect
+def _stop(**_more: Any) -> None:
+    """Let short work end, then ask the rest to put itself back."""
+    timer = Timer(EXPORTS_GET_SECONDS, parts().tasks.stopping.set)
+    timer.daemon = True
+    timer.start()
