@@ -15,12 +15,13 @@ from tests.web.clinic import Clinic, minutes
 ADA = ("--email", "ada@clinic.example")
 
 
-@pytest.fixture(name="folder")
-def a_folder_with_an_admin(tmp_path: Path) -> Path:
-    configure(tmp_path)
-    made = run(tmp_path, "add-user", "--role", "admin", *ADA, "--name", "Ada", "--password-stdin", given=PASSWORD)
+@pytest.fixture(name="folder", scope="module")
+def a_folder_with_an_admin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tokens")
+    configure(folder)
+    made = run(folder, "add-user", "--role", "admin", *ADA, "--name", "Ada", "--password-stdin", given=PASSWORD)
     assert made.returncode == 0, made.stderr
-    return tmp_path
+    return folder
 
 
 def test_the_token_stands_alone_on_the_last_line(folder: Path) -> None:
