@@ -5,6 +5,7 @@ that tests start do everything themselves.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -39,8 +40,8 @@ def builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str,
     return _builders[key]
 
 
-HASHER, _NOBODY = passwords._hasher, passwords._nobody
-"""As Rounds has them, for the tests of how long a sign-in takes."""
+HASHER = passwords._hasher
+"""As Rounds has it, for the tests of how long a sign-in takes."""
 
 
 def keep() -> None:
@@ -52,10 +53,9 @@ def keep() -> None:
     ):
         setattr(place, name, kept)
     passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    passwords._nobody = passwords._hasher.hash("nobody")
 
 
 def hash_in_earnest(patch: pytest.MonkeyPatch) -> None:
     """Hash passwords as the service does, for one test."""
     patch.setattr(passwords, "_hasher", HASHER)
-    patch.setattr(passwords, "_nobody", _NOBODY)
+    patch.setattr(passwords, "_nobody", cache(passwords._nobody.__wrapped__))

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -31,7 +32,6 @@ with suppress(OSError, AttributeError, TypeError):
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _room = BoundedSemaphore(4)  # 19 MiB each: a rush of sign-ins must not fill the memory
-_nobody = _hasher.hash(secrets.token_hex(16))
 _between_words = str.maketrans("", "", " -_.,!?")
 
 
@@ -82,11 +82,18 @@ def hashed(password: str) -> str:
 
 def matches(stored: str | None, password: str) -> bool:
     """Whether the password is the stored one; takes as long when there is none, so that no account can be guessed."""
+    nobodys = _nobody()  # also where it is not needed: the first sign-in takes as long, whoever it is
     with _room:
         try:
-            return _hasher.verify(stored or _nobody, _encoded(password)) and stored is not None
+            return _hasher.verify(stored or nobodys, _encoded(password)) and stored is not None
         except (VerificationError, InvalidHashError):
             return False
+
+
+@cache
+def _nobody() -> str:
+    """The hash of a password that nobody has; made when it is first needed, which a command never does."""
+    return _hasher.hash(secrets.token_hex(16))
 
 
 def _encoded(password: str) -> bytes:

@@ -222,7 +222,7 @@ def test_f28_of_the_backups_the_newest_that_is_good_is_named(house: House, tmp_p
     newer.write_bytes(good.read_bytes()[:-400])
     done = run(tmp_path, "serve")
     assert done.returncode == 1
-    assert done.stderr.endswith(f"The newest backup: restore {good}\n")
+    assert f'The newest backup is put back by: python run.py restore "{good}"' in done.stderr
     assert f"file={newer.name}" in done.stderr
     assert sorted(file.name for file in tmp_path.iterdir() if file.name != "secret.key") == [
         "backups",

@@ -23,7 +23,7 @@ def test_a_visit_is_booked_by_keyboard_alone(visit: Callable[..., Visitor]) -> N
     page.keyboard.type("Keyboard only")
     page.keyboard.press("Enter")
     page.get_by_text("The visit is booked.").wait_for()
-    assert page.get_by_text("Keyboard only").is_visible()
+    page.get_by_text("Keyboard only").wait_for()
 
 
 def test_booking_moving_and_cancelling_work_with_scripts_blocked_on_a_phone(visit: Callable[..., Visitor]) -> None:
@@ -35,16 +35,16 @@ def test_booking_moving_and_cancelling_work_with_scripts_blocked_on_a_phone(visi
     page.locator("nav.week a.week-day").nth(2).click()
     page.locator("label.slot").nth(2).click()
     page.get_by_role("button", name="Book this visit").click()
-    assert page.get_by_text("The visit is booked.").is_visible()
+    page.get_by_text("The visit is booked.").wait_for()
     page.get_by_role("link", name="Another time").click()
     page.locator("nav.week a.week-day").nth(4).click()
     page.locator("label.slot").nth(5).click()
     page.get_by_role("button", name="Move the visit").click()
-    assert page.get_by_text("The visit has its new time.").is_visible()
+    page.get_by_text("The visit has its new time.").wait_for()
     page.get_by_text("Cancel this visit").click()
     page.get_by_label("Reason").fill("Better again")
     page.get_by_role("button", name="Cancel the visit").click()
-    assert page.get_by_text("The visit is cancelled.").is_visible()
+    page.get_by_text("The visit is cancelled.").wait_for()
 
 
 def test_a_treatment_is_recorded_with_scripts_blocked(visit: Callable[..., Visitor]) -> None:
@@ -55,7 +55,7 @@ def test_a_treatment_is_recorded_with_scripts_blocked(visit: Callable[..., Visit
     page.get_by_role("link", name="Record").first.click()
     page.get_by_label("Diagnosis").fill("Hay fever")
     page.get_by_role("button", name="Save the treatment").click()
-    assert page.get_by_text("The treatment is saved and the visit is completed.").is_visible()
+    page.get_by_text("The treatment is saved and the visit is completed.").wait_for()
 
 
 def test_of_two_browsers_one_gets_the_time_and_the_other_sees_what_is_near(visit: Callable[..., Visitor]) -> None:
@@ -66,16 +66,16 @@ def test_of_two_browsers_one_gets_the_time_and_the_other_sees_what_is_near(visit
         window.page.locator("label.slot").nth(9).click()
         window.page.get_by_label("Reason").fill(f"I am {who}")
     first.page.get_by_role("button", name="Book this visit").click()
-    assert first.page.get_by_text("The visit is booked.").is_visible()
+    first.page.get_by_text("The visit is booked.").wait_for()
     second.page.get_by_role("button", name="Book this visit").click()
-    assert second.page.get_by_text("This time has just been taken").is_visible()
+    second.page.get_by_text("This time has just been taken").wait_for()
     assert second.page.locator("label.slot").count() == 3
     assert second.page.get_by_label("Reason").input_value() == "I am patient24"
     assert [trouble[:3] for trouble in second.trouble] == ["409", "con"]
     second.trouble.clear()
     second.page.locator("label.slot").first.click()
     second.page.get_by_role("button", name="Book this visit").click()
-    assert second.page.get_by_text("The visit is booked.").is_visible()
+    second.page.get_by_text("The visit is booked.").wait_for()
 
 
 def test_the_desk_marks_an_arrival_with_one_tap_and_takes_it_back(visit: Callable[..., Visitor]) -> None:
@@ -101,7 +101,7 @@ def test_a_treatments_text_outlives_a_session_that_ended(visit: Callable[..., Vi
     page.get_by_label("E-mail").fill("doctor3@demo.example")
     page.get_by_label("Password").fill("quiet rivers run deep")
     page.get_by_role("button", name="Sign in").click()
-    assert page.get_by_text("What you had typed before is back in the form.").is_visible()
+    page.get_by_text("What you had typed before is back in the form.").wait_for()
     assert page.get_by_label("Symptoms").input_value() == "Typed before the session ended"
     page.get_by_role("button", name="Save the treatment").click()
     page.get_by_text("The treatment is saved and the visit is completed.").wait_for()
