@@ -26,6 +26,7 @@ def status(program: Program) -> int:
     return program.get("/doctors").status_code
 
 
+@pytest.mark.sqlite("its file is searched for the token")
 def test_a11_only_the_hash_rests_and_it_is_long(clinic: Clinic) -> None:
     token = token_of(clinic.house, "admin")
     assert len(token) >= len(api_tokens.PREFIX) + 43

@@ -129,6 +129,7 @@ def test_f21_a_hundred_and_ten_visitors_who_say_nothing_do_not_keep_others_out(s
             assert service.client("ada@clinic.example").get("/today").status == 200
 
 
+@pytest.mark.sqlite("writers take turns; on PostgreSQL the later one is told that the row has changed")
 def test_f10_writers_that_read_first_take_turns_and_lose_nothing(house: House) -> None:
     patient = house.patient("0")
 
@@ -161,6 +162,7 @@ def test_f25_a_signal_under_load_ends_within_ten_seconds_and_loses_nothing(house
     assert_treatments_are_whole(tmp_path, acknowledged)
 
 
+@pytest.mark.sqlite("a disk of the service's own; PostgreSQL's is the server's")
 @pytest.mark.parametrize("call", ["fsync,fdatasync", "pwrite64"])
 def test_f8_a_disk_that_reports_errors_refuses_in_words_and_loses_nothing(
     house: House, tmp_path: Path, call: str

@@ -17,6 +17,7 @@ from tests.house import House
 from tests.process import configure, rows, serving, until
 
 
+@pytest.mark.sqlite("how it writes its file")
 def test_o1_every_connection_waits_for_the_disk(house: House) -> None:
     database: Database = house.wiring.database
     for way in (database.transaction(), database.transaction(wait=False), database.reading(), database.reading_long()):
