@@ -80,7 +80,7 @@ def _side_by_side(bench: Bench, server: postgres.Postgres, broker: str, more: st
     for number, shape in enumerate(SHAPES):
         url = server.empty() if shape.postgres else "sqlite:///rounds.db"
         clinic = site.furnish(bench.new(f"shape-{number}"), url, visits, more)
-        found.append(_measured(bench, clinic, shape, broker))
+        found.append(_measured(bench, clinic, shape, broker, mails=bench.size(10_000, 100)))
     for figures, shape in zip(found, SHAPES, strict=True):
         yield from _as_rows(figures, found[0], shape.name)
 
@@ -107,7 +107,7 @@ def _growth(bench: Bench, server: postgres.Postgres, broker: str, more: str) -> 
     by_size: dict[int, list[Figures]] = {}
     for visits in sizes:
         clinic = site.furnish(bench.new(f"growth-{visits}"), server.empty(), visits, more)
-        by_size[visits] = [_measured(bench, clinic, shape, broker) for shape in GROWTH]
+        by_size[visits] = [_measured(bench, clinic, shape, broker, mails=bench.size(1000, 100)) for shape in GROWTH]
         first = by_size[visits][0]
         for shape, figures in zip(GROWTH, by_size[visits], strict=True):
             words = (
@@ -140,17 +140,17 @@ def _picture(by_size: dict[int, list[Figures]]) -> str:
     )
 
 
-def _measured(bench: Bench, clinic: Clinic, shape: Shape, broker: str) -> Figures:
+def _measured(bench: Bench, clinic: Clinic, shape: Shape, broker: str, *, mails: int) -> Figures:
     with site.running(clinic, shape, broker) as here:
         people = _signed_in(here, booking.CLIENTS)
-        cold, cached = _dashboard(here, bench.size(21, 3))
+        cold, cached = _dashboard(here, bench.size(7, 3))
         return Figures(
-            press=_press_to_file(here, people, bench.size(60, 5)),
+            press=_press_to_file(here, people, bench.size(30, 5)),
             exports=_exports(here, people),
-            mails=_reminders(here, bench.size(10_000, 100)),
+            mails=_reminders(here, mails),
             cold=cold,
             cached=cached,
-            presses=_race(here, people, bench.size(40, 4)),
+            presses=_race(here, people, bench.size(20, 4)),
             processes=len(here.processes()),
             memory=here.memory(),
         )
