@@ -7,12 +7,13 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from tests import redis as redis_server
 from tests.crowd import together
@@ -31,19 +32,35 @@ ADMIN, DESK, PATIENT = "admin@demo.example", "reception@demo.example", "patient1
 JOBS = {"make_backup", "write_day_sheets", "send_daily_reminders", "generate_monthly_report"}
 
 
+@contextmanager
+def owned(postgres: Postgres) -> Iterator[str]:
+    """The URL of an empty database as step 1 makes it: its owner may do nothing else on the server."""
+    url = postgres.empty()
+    database = make_url(url).database
+    owner, address = f"{database}_owner", url.replace("+psycopg", "")
+    with psycopg.connect(address, autocommit=True) as server:
+        server.execute(f"CREATE ROLE {owner} LOGIN PASSWORD 'PASSWORD'".encode())
+        server.execute(f"ALTER DATABASE {database} OWNER TO {owner}".encode())
+    yield make_url(url).set(username=owner).render_as_string(hide_password=False)
+    postgres.drop(url)
+    with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute(f"DROP ROLE {owner}".encode())
+
+
 @pytest.fixture
 def site(postgres: Postgres, redis: Redis, tmp_path: Path) -> Iterator[Site]:
     """A clinic that was on SQLite, copied over; nothing runs yet."""
     for program in ("nginx", "caddy", "pg_dump"):
         if shutil.which(program) is None:
             pytest.skip(f"no {program}")
-    url, server, old = postgres.empty(), MailServer(), tmp_path / "old"
+    server, old = MailServer(), tmp_path / "old"
     old.mkdir()
     configure(old, f'[clinic]\ntimezone = "{zone_of_the_morning()}"')
     size = ("--doctors", "6", "--patients", "150", "--appointments", "2500")
     assert run(old, "demo", *size, "--password", PASSWORD).returncode == 0
     change(old, "UPDATE installation SET created_at = '2020-01-01 00:00:00.000000'")
     with ExitStack() as stack:
+        url = stack.enter_context(owned(postgres))
         broker = stack.enter_context(redis_server.alone())
         stack.enter_context(running(server))
         made = Site(tmp_path, url, broker, server)
@@ -57,7 +74,6 @@ def site(postgres: Postgres, redis: Redis, tmp_path: Path) -> Iterator[Site]:
         for process in made.processes:
             process.kill()
         del ON_SERVER[tmp_path]
-    postgres.drop(url)
 
 
 def only(pattern: str, text: str) -> str:
@@ -124,6 +140,10 @@ def test_a_day_on_two_web_machines_and_a_worker(site: Site) -> None:
     until(lambda: site.mail.told == mails_sent(site))
     assert part_files(site.folder) == []
     assert [one.stop() for one in (webs[0], worker)] == [0, 0]
+    (visits,) = site.rows("SELECT count(*) FROM appointments")
+    site.by_hand(f"restore {max((site.folder / 'shared' / 'backups').glob('*.zip'))} --yes")
+    site.by_hand("audit verify")
+    assert site.rows("SELECT count(*) + 2 FROM appointments") == [visits]  # all but what one_web_stops booked
 
 
 def a_morning(site: Site) -> None:
