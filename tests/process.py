@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sqlite3
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Literal, TypeVar
@@ -166,11 +167,22 @@ class Client:
     seconds: float = 20.0
     cookies: dict[str, str] = field(default_factory=dict)
     _token: str = ""
+    context: ssl.SSLContext | None = None
+    """With it the line is closed."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Sent with each request."""
 
     def begin(self, method: str, path: str, body: str | None = None) -> Callable[[], Answer]:
         """Send a request; what is returned waits for its answer."""
-        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=self.seconds)
-        headers = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
+        host = urlsplit(self.url).netloc
+        plain = self.context is None
+        connection = (
+            HTTPConnection(host, timeout=self.seconds)
+            if plain
+            else HTTPSConnection(host, timeout=self.seconds, context=self.context)
+        )
+        form = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
+        headers = {**self.headers, **form}
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
