@@ -38,6 +38,7 @@ def show() -> ResponseReturnValue:
         size=last_backup.size,
         sending=sending(),
         backup_on=bool(settings.backup.folder),
+        unfinished=system.backup_under_way(context.reading()),
         folder=settings.backups,
         kinds={
             "nightly": _("by night or by the button"),

@@ -153,7 +153,7 @@ def steps(here: str) -> dict[str, Any]:
     """What the stepper shows: the five pages, which one this is, and which were answered."""
     titles = {
         "clinic": _("Clinic"),
-        "reach": _("Who reaches it"),
+        "reach": _("Access"),
         "doctor": _("First doctor"),
         "mail": _("E-mail"),
         "account": _("Your account"),
