@@ -84,6 +84,7 @@ def sentences() -> dict[str, str]:
         "password_set": _("Your password is set. Please sign in."),
         "set_up": _("The clinic is set up. Sign in with the account you have just made."),
         "demo_ready": _("The demo clinic is ready. Sign in with one of its accounts and the password you saw."),
+        "demo_wiped": _("The demo clinic is wiped; a backup of it is kept. Now set up your own."),
         "imported": _("The file is imported."),
         "import_cancelled": _("The file is removed, and nothing of it was imported."),
         "report_remade": _("The report was made again; what it said before is kept below."),
