@@ -40,7 +40,7 @@ class DoctorForm(Form):
     weekdays = wtforms.SelectMultipleField(_("Days of the week"), coerce=int)
     starts = TimeField(_("From"), [required()])
     ends = TimeField(_("To"), [required()])
-    starts_2 = TimeField(_("After a break, from"), [Optional()])
+    starts_2 = TimeField(_("After a break"), [Optional()])
     ends_2 = TimeField(_("To"), [Optional()])
     slot_minutes = wtforms.IntegerField(
         _("Minutes for a visit"), [NumberRange(5, 240, message=_("A visit takes 5 to 240 minutes."))]
