@@ -38,8 +38,8 @@ def lines_of(document: str, program: str) -> list[list[str]]:
 
 
 def test_every_command_of_the_operations_exists_for_python_and_for_the_executable() -> None:
-    with_python = lines_of("operations-care.md", r"python run\.py")
-    assert with_python == lines_of("operations-care.md", "rounds")
+    with_python = lines_of("operations.md", r"python run\.py")
+    assert with_python == lines_of("operations.md", "rounds")
     assert len(with_python) > 10
     for words in with_python:
         found: click.Command = cli.rounds

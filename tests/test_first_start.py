@@ -153,7 +153,7 @@ def test_a_port_of_the_command_line_stays(tmp_path: Path) -> None:
     configure(tmp_path, "[server]\nport = 70\n")
     with serving(tmp_path, "--port", "0") as service:
         visitor = service.client()
-        assert "server.port is said from outside" in visitor.get("/setup/reach").text
+        assert "server.port was set when Rounds was started" in visitor.get("/setup/reach").text
         assert visitor.post("/setup/reach", {"reach": "computer"}).status == 303
         assert visitor.post("/setup", ADMIN).location == "/sign-in"
         assert visitor.get("/sign-in").status == 200

@@ -89,7 +89,7 @@ def _scheduler(session: Session, settings: Settings, doubt: datetime | None) -> 
         if settings.jobs.backend == "celery":
             return Check(title, "down", _("has stopped ticking: see that beat and a worker run"))
         return Check(title, "down", _("has stopped ticking: start the service again"))
-    return Check(title, "ok", _("ticks"))
+    return Check(title, "ok", _("starts each job at its hour"))
 
 
 def _messages(oldest: datetime | None) -> Check:

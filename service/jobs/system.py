@@ -14,7 +14,7 @@ from service.backups import shelf
 from service.backups.shelf import Kept
 from service.database import newest_revision
 from service.domain import job_runs
-from service.jobs import readiness
+from service.jobs import readiness, schedule
 from service.jobs.health import Check
 from service.models import Base
 from service.settings import Settings
@@ -65,6 +65,12 @@ def describe(session: Session, settings: Settings) -> System:
         second_folder=str(second or ""),
         second_is_there=second is not None and second.is_dir(),
     )
+
+
+def backup_under_way(session: Session) -> bool:
+    """Whether a backup is being made, or about to be."""
+    run = job_runs.latest(session, schedule.BACKUP)
+    return run is not None and run.status in ("queued", "running")
 
 
 def problem_file(session: Session, settings: Settings, checks: list[Check]) -> str:

@@ -82,7 +82,9 @@ def sentences() -> dict[str, str]:
         "form_discarded": _("It is thrown away."),
         "signed_out": _("You are signed out."),
         "password_set": _("Your password is set. Please sign in."),
+        "set_up": _("The clinic is set up. Sign in with the account you have just made."),
         "demo_ready": _("The demo clinic is ready. Sign in with one of its accounts and the password you saw."),
+        "demo_wiped": _("The demo clinic is wiped; a backup of it is kept. Now set up your own."),
         "imported": _("The file is imported."),
         "import_cancelled": _("The file is removed, and nothing of it was imported."),
         "report_remade": _("The report was made again; what it said before is kept below."),
@@ -96,7 +98,7 @@ def sentences() -> dict[str, str]:
         "messages_paused": _("Nothing is sent now. Messages wait, and nobody is told until you let them go on."),
         "messages_resumed": _("Messages go on: those that waited are being sent."),
         "messages_released": _("The messages that waited are being sent; new ones wait again."),
-        "settings_saved": _("Rounds has begun anew with what config.toml says now."),
+        "settings_saved": _("Saved. Rounds has begun anew with it."),
         "settings_unchanged": _("Nothing was changed: all was so already."),
         "refreshed": _("The figures were counted anew."),
     }

@@ -59,10 +59,10 @@ def send_test(change: Change, password: str, to: str) -> tuple[bool, str]:
     settings: Settings = change.settings
     channel = Email(settings.email, password or keys.email_password(settings), settings.clinic)
     try:
-        answer = checkup.send_test(channel, settings, recipient)
+        checkup.send_test(channel, settings, recipient)
     except (DeliveryError, Unsure) as error:
         return False, _("The message did not leave: %(why)s") % {"why": error}
-    return True, _("The message has left (%(answer)s). Look into the mailbox.") % {"answer": answer}
+    return True, _("The mail server has taken the message. Look into the mailbox of %(to)s.") % {"to": recipient}
 
 
 def _name(host: str) -> str:

@@ -10,7 +10,7 @@ from service.domain import setting_up
 from service.domain.errors import Invalid
 from service.translation import gettext as _
 from service.web import notices, restarting
-from service.web.settings_forms import FORMS, ReachForm, SettingsForm, ways
+from service.web.settings_forms import FORMS, ReachForm, SettingsForm, country_name, ways
 
 blueprint = Blueprint("settings", __name__)
 OFF = {"email.enabled": False}
@@ -23,6 +23,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "settings/index.html",
         settings=wiring.settings,
+        country=country_name(wiring.settings.clinic.country),
         reach=ways()[ReachForm.present(wiring.settings)["reach"]],
         fixed=sorted(wiring.settings.fixed),
         trouble=wiring.restart.trouble,

@@ -1,6 +1,5 @@
 """The forms that answer settings: at the first start, and later on the admin's pages."""
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -8,6 +7,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+import phonenumbers
 import wtforms
 from babel import Locale
 from wtforms.validators import NumberRange
@@ -75,12 +75,10 @@ class ClinicForm(SettingsForm):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        present = (more.get("data") or {}).get("timezone")
-        self.timezone.choices = _zones(present)
+        present = more.get("data") or {}
+        self.timezone.choices = _zones(present.get("timezone"))
         self.language.choices = [("en", "English"), ("de", "Deutsch")]
-        territories = Locale("en").territories.items()
-        names = sorted((name, code) for code, name in territories if re.fullmatch("[A-Z]{2}", code))
-        self.country.choices = [(code, name) for name, code in names]
+        self.country.choices = _countries(present.get("country"))
 
     @classmethod
     def present(cls, settings: Settings) -> dict[str, Any]:
@@ -222,6 +220,17 @@ def ways() -> dict[str, str]:
         "network": _("The computers of our network"),
         "internet": _("Patients at home, by the internet"),
     }
+
+
+def country_name(code: str) -> str:
+    """A country as people call it; a code nobody knows stays as it is."""
+    return str(Locale("en").territories.get(code, code))
+
+
+def _countries(present: str | None) -> list[tuple[str, str]]:
+    """All that have telephone numbers of their own, by name, and the present one whatever its code."""
+    codes = phonenumbers.SUPPORTED_REGIONS | ({present} if present else set())
+    return sorted(((code, country_name(code)) for code in codes), key=lambda country: country[1])
 
 
 def _zones(present: str | None) -> list[tuple[str, str]]:

@@ -63,7 +63,7 @@ def _begin(form: SetupForm) -> ResponseReturnValue:
         setting_up.note_settings(session, admin, "setup", change.changes)
         restarting.put_in_place(change)
     setup_drafts.forget_all()
-    notices.say("password_set")
+    notices.say("set_up")
     return restarting.lead_to(url_for("sessions.sign_in"), change)
 
 

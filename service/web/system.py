@@ -5,6 +5,7 @@ import io
 import wtforms
 from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
+from wtforms.validators import InputRequired
 
 from service import clock, context
 from service.database import DatabaseError
@@ -14,14 +15,16 @@ from service.jobs import demo_wiping, last_backup, readiness, system, unfinished
 from service.jobs.health import Check
 from service.translation import gettext as _
 from service.web import audit_words, notices
-from service.web.forms import Form, required
+from service.web.forms import Form
 from service.web.messages import sending
 
 blueprint = Blueprint("system", __name__)
 
 
 class WipeForm(Form):
-    sure = wtforms.BooleanField(_("Yes, wipe all made-up people, visits and accounts"), [required()])
+    sure = wtforms.BooleanField(
+        _("Yes, wipe all made-up people, visits and accounts"), [InputRequired(_("Tick this first."))]
+    )
 
 
 @blueprint.get("/system")
@@ -38,6 +41,7 @@ def show() -> ResponseReturnValue:
         size=last_backup.size,
         sending=sending(),
         backup_on=bool(settings.backup.folder),
+        unfinished=system.backup_under_way(context.reading()),
         folder=settings.backups,
         kinds={
             "nightly": _("by night or by the button"),
@@ -87,6 +91,7 @@ def wipe_demo() -> ResponseReturnValue:
         form.refuse(Invalid(_("It could not be backed up, so it stays: %(why)s") % {"why": error}))
         return _demo_page(form), 422
     wiring.restart.ask(wipe_demo=True)
+    notices.say("demo_wiped")
     return redirect(url_for("home.home"), 303)
 
 

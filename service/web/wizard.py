@@ -40,7 +40,7 @@ class DoctorForm(Form):
     weekdays = wtforms.SelectMultipleField(_("Days of the week"), coerce=int)
     starts = TimeField(_("From"), [required()])
     ends = TimeField(_("To"), [required()])
-    starts_2 = TimeField(_("After a break, from"), [Optional()])
+    starts_2 = TimeField(_("After a break"), [Optional()])
     ends_2 = TimeField(_("To"), [Optional()])
     slot_minutes = wtforms.IntegerField(
         _("Minutes for a visit"), [NumberRange(5, 240, message=_("A visit takes 5 to 240 minutes."))]
@@ -153,7 +153,7 @@ def steps(here: str) -> dict[str, Any]:
     """What the stepper shows: the five pages, which one this is, and which were answered."""
     titles = {
         "clinic": _("Clinic"),
-        "reach": _("Who reaches it"),
+        "reach": _("Access"),
         "doctor": _("First doctor"),
         "mail": _("E-mail"),
         "account": _("Your account"),

@@ -11,6 +11,9 @@
     });
   }
 
+  // On a telephone the strip of tabs is longer than the window: the tab of this page is brought into it.
+  document.querySelector(".tabs-strip [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;
     button.addEventListener("click", () => print());

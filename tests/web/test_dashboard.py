@@ -148,7 +148,7 @@ def test_a_second_folder_that_is_missing_is_said_so(clinic: Clinic, make_house: 
     house = make_house(backup={"second_folder": "stick"})
     house.wiring.tasks.execute(opened(house, "make_backup"))
     said = health(house.browser(email("admin")))["Backup"]
-    assert said.startswith("Late Backup last Wed 6 May, 10:00, ")
+    assert said.startswith("Attention Backup last Wed 6 May, 10:00, ")
     assert said.endswith("the second folder is missing")
 
 

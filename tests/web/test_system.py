@@ -29,12 +29,25 @@ def test_the_button_makes_a_backup(clinic: Clinic) -> None:
     assert one(page, "#actions form, form[action='/jobs/make_backup/runs']")["action"] == "/jobs/make_backup/runs"
 
 
+def test_the_page_says_that_a_backup_is_under_way_and_looks_again(clinic: Clinic) -> None:
+    browser, house = clinic.browser("admin"), clinic.house
+    assert parsed(browser.get("/system")).select("meta[http-equiv=refresh]") == []
+    run_id = opened(house, "make_backup")
+    page = parsed(browser.get("/system"))
+    assert "A backup is being made" in words(one(page, ".note[role=status]"))
+    assert one(page, "meta[http-equiv=refresh]")["content"] == "3"
+    house.wiring.tasks.execute(run_id)
+    page = parsed(browser.get("/system"))
+    assert page.select("meta[http-equiv=refresh]") == []
+    assert "A backup is being made" not in words(one(page, "main"))
+
+
 def test_a_missing_second_folder_is_a_warning(clinic: Clinic, make_house: Callable[..., House]) -> None:
     house = make_house(backup={"second_folder": "stick"})
     browser = house.browser(email("admin"))
     assert "is missing" in words(one(parsed(browser.get("/system")), "[role=alert]"))
     house.wiring.tasks.execute(opened(house, "make_backup"))
-    assert "Late Backup last Wed 6 May, 10:00" in words(one(parsed(browser.get("/system")), "main"))
+    assert "Attention Backup last Wed 6 May, 10:00" in words(one(parsed(browser.get("/system")), "main"))
     (house.settings.base / "stick").mkdir()
     assert parsed(browser.get("/system")).select_one("[role=alert]") is None
 
