@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from ipaddress import ip_address
 from typing import cast
 
 import structlog
@@ -17,6 +18,8 @@ from service.domain.sessions import Found
 from service.wiring import Wiring
 
 log = structlog.get_logger()
+BY_PROXIES = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
+"""Headers that a proxy adds to what it passes on."""
 
 
 def install(app: Flask, wiring: Wiring) -> None:
@@ -38,6 +41,19 @@ def browser() -> BrowserSession:
 def address() -> str:
     """The network address the request came from."""
     return request.remote_addr or ""
+
+
+def is_at_this_computer() -> bool:
+    """Whether the request was made at the computer that serves, and not at a proxy on it that nobody told us of."""
+    return is_loopback(address()) and not any(name in request.headers for name in BY_PROXIES)
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a network address is this computer's own, which no other can use."""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def actor() -> Actor:

@@ -1,7 +1,6 @@
 """Whether the process answers at all, whether it is ready, and its figures for a monitor."""
 
 import hmac
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
@@ -46,11 +45,4 @@ def _may_know_more() -> bool:
     if token and hmac.compare_digest(given.encode(), token.encode()):
         return True
     name = urlsplit(f"//{request.host}").hostname or ""
-    return _is_loopback(context.address()) and (name == "localhost" or _is_loopback(name))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return context.is_at_this_computer() and (name == "localhost" or context.is_loopback(name))
