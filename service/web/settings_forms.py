@@ -15,7 +15,7 @@ from wtforms.validators import NumberRange
 from service import keys, listening
 from service.domain import users
 from service.domain.errors import Invalid
-from service.settings import Email, Settings, SettingsError
+from service.settings import Email, Settings, SettingsError, is_address
 from service.translation import gettext as _
 from service.web.forms import Form, at_most, required
 
@@ -148,12 +148,13 @@ class ReachForm(SettingsForm):
 
     def _internet(self, port: int) -> dict[str, Any]:
         url = (self.public_url.data or "").strip().rstrip("/")
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname or url != f"https://{parts.netloc}" or "@" in url:
+        if not url.startswith("https://") or not is_address(url):
             words = _("Write it like https://rounds.example: with https, because patients' data must not be readable.")
             raise Invalid(words, "public_url")
         try:
             proxy = ip_address((self.trusted_proxy.data or "").strip())
+            if proxy.is_unspecified:
+                raise ValueError
         except ValueError:
             raise Invalid(
                 _("Write the proxy's address in numbers; 127.0.0.1 is this computer."), "trusted_proxy"
@@ -203,6 +204,8 @@ class MailForm(SettingsForm):
         form.has_password = bool(keys.email_password(settings))
         if keys.email_password_is_fixed():
             del form["password"]
+        elif "host" in form._fields and form["host"].data != settings.email.host:
+            form.has_password = False  # it was given for one server, and no other learns it
         return form
 
 
