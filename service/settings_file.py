@@ -78,19 +78,20 @@ def prepare(settings: Settings, answers: Answers, secrets_beside: Mapping[str, s
     `secrets_beside` are texts of files beside the settings, by name. Raises SettingsError for a value that does not
     fit, and for a file that may not be written.
     """
-    path = (settings.file or settings.base / "config.toml").resolve()
+    file = settings.file or settings.base / "config.toml"
+    path = file.resolve()  # a link stays one
     before = _content(path)
     wanted = {key: value for key, value in answers.items() if key not in settings.fixed}
     former = _decoded(before or b"", path)
     text = _laid_over(former, wanted, path.name)
-    found = parse(text, path)
+    found = parse(text, file)
     for key, value in wanted.items():
         if _value(found, key) != value:
             raise SettingsError(f"{path.name}: {key} cannot be set to {value!r}.")
     changes = {key: [_value(settings, key), value] for key, value in wanted.items() if _value(settings, key) != value}
-    beside = [(path.parent / name, content.encode()) for name, content in (secrets_beside or {}).items()]
-    files = [File(file, _content(file), content, secret=True) for file, content in beside]
-    files = [file for file in files if file.before != file.after]
+    beside = [(file.parent / name, content.encode()) for name, content in (secrets_beside or {}).items()]
+    files = [File(each, _content(each), content, secret=True) for each, content in beside]
+    files = [each for each in files if each.before != each.after]
     if text != former:
         files.append(File(path, before, text.encode()))
     _check_writable(files)
