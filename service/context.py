@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from ipaddress import ip_address
 from typing import cast
 
 import structlog
@@ -15,6 +14,7 @@ from service.cookies import BrowserSession
 from service.domain import messages, sessions
 from service.domain.actor import Actor
 from service.domain.sessions import Found
+from service.listening import is_loopback
 from service.wiring import Wiring
 
 log = structlog.get_logger()
@@ -46,14 +46,6 @@ def address() -> str:
 def is_at_this_computer() -> bool:
     """Whether the request was made at the computer that serves, and not at a proxy on it that nobody told us of."""
     return is_loopback(address()) and not any(name in request.headers for name in BY_PROXIES)
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a network address is this computer's own, which no other can use."""
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def actor() -> Actor:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 from service import context, metrics
 from service.domain.errors import Forbidden
 from service.jobs import readiness
+from service.listening import is_loopback
 from service.translation import gettext as _
 
 blueprint = Blueprint("health", __name__)
@@ -44,5 +45,4 @@ def _may_know_more() -> bool:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and hmac.compare_digest(given.encode(), token.encode()):
         return True
-    name = urlsplit(f"//{request.host}").hostname or ""
-    return context.is_at_this_computer() and (name == "localhost" or context.is_loopback(name))
+    return context.is_at_this_computer() and is_loopback(urlsplit(f"//{request.host}").hostname)

@@ -15,6 +15,7 @@ from wtforms.validators import NumberRange
 from service import keys, listening
 from service.domain import users
 from service.domain.errors import Invalid
+from service.listening import is_loopback
 from service.settings import Email, Settings, SettingsError, is_address
 from service.translation import gettext as _
 from service.web.forms import Form, at_most, required
@@ -118,12 +119,12 @@ class ReachForm(SettingsForm):
         if server.trusted_proxy or url.startswith("https:"):
             reach = "internet"
         else:
-            reach = "computer" if _is_loopback(server.host) else "network"
+            reach = "computer" if is_loopback(server.host) else "network"
         named = urlsplit(url).hostname or ""
         return {
             "reach": reach,
             "port": server.port or 8000,
-            "address": named if reach == "network" and not _is_loopback(named) else listening.network_address(),
+            "address": named if reach == "network" and not is_loopback(named) else listening.network_address(),
             "public_url": url if reach == "internet" else "https://",
             "trusted_proxy": server.trusted_proxy or HERE,
         }
@@ -142,7 +143,7 @@ class ReachForm(SettingsForm):
         name = (self.address.data or "").strip().casefold()
         if not name:
             raise Invalid(_("No network was found: plug the cable in, or type the address."), "address")
-        if _is_loopback(name) or not listening.is_ours(name):
+        if is_loopback(name) or not listening.is_ours(name):
             raise Invalid(_("Other computers do not find this one by that address."), "address")
         return _reached(EVERYWHERE, port, _url(name, port))
 
@@ -248,13 +249,6 @@ def _reached(host: str, port: int, public_url: str, trusted_proxy: str = "") -> 
 def _url(name: str, port: int) -> str:
     shown = f"[{name}]" if ":" in name else name
     return f"http://{shown}" if port == 80 else f"http://{shown}:{port}"
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 def _check_port(settings: Settings, host: str, port: int) -> None:
