@@ -5,9 +5,9 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import tomlkit
@@ -40,6 +40,8 @@ class Change:
     changes: Mapping[str, Sequence[Any]]
     """What differs: `{"clinic.name": [before, after]}`."""
     files: Sequence[File]
+    _written: Event = field(default_factory=Event)
+    """Whether this very change is in place: another may have made the files the same."""
 
     def write(self) -> None:
         """Put the files in place. Raises SettingsError, with all of them as they were."""
@@ -56,11 +58,14 @@ class Change:
                 if isinstance(error, SettingsError):
                     raise
                 raise SettingsError(_refused(self.files[len(done)].path, error)) from None
+            self._written.set()
 
     def undo(self) -> None:
-        """Put the files back as they were, but for one that somebody has changed since."""
+        """Put the files that this change wrote back as they were, but for one that somebody has changed since."""
         with _writing:
-            _take_back(self.files)
+            if self._written.is_set():
+                _take_back(self.files)
+                self._written.clear()
 
     @contextmanager
     def undone_on_failure(self) -> Iterator[None]:

@@ -159,3 +159,18 @@ def test_a_link_stays_one_and_the_password_lies_where_it_is_read(file: Path, tmp
     assert settings(link).clinic.name == "Park"
     assert change.settings.base == clinic
     assert keys.email_password(settings(link), {}) == "words"
+
+
+def test_the_same_change_twice_does_not_take_the_first_one_back(file: Path) -> None:
+    first, second = (prepare(settings(file), {"clinic.name": "Park"}, {keys.OF_EMAIL: "words"}) for _turn in range(2))
+    with first.undone_on_failure():
+        first.write()
+    with pytest.raises(SettingsError, match="changed meanwhile"), second.undone_on_failure():
+        second.write()
+    with pytest.raises(KeyError), second.undone_on_failure():
+        raise KeyError
+    assert settings(file).clinic.name == "Park"
+    assert keys.email_password(settings(file), {}) == "words"
+    first.undo()
+    assert file.read_text(encoding="utf-8") == TEXT
+    assert not (file.parent / keys.OF_EMAIL).exists()
