@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from threading import Event
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 from waitress import wasyncore
@@ -12,6 +12,8 @@ from service.restart import Restart
 
 ANSWERS_GET_SECONDS = 5.0
 """Before a restart."""
+NEWCOMERS_GET_SECONDS = 0.2
+"""Before a restart, who was let in just now, to say what they want."""
 
 
 def let_nobody_in(listeners: Sequence[Any], closed: Event) -> None:
@@ -35,6 +37,7 @@ def answer(server: Any, sockets: dict[int, Any], listeners: Sequence[Any], resta
         forget(sockets, listeners)
         for one in listeners:
             one.socket.close()  # the server's copy: somebody else may want the port once the other is closed too
+        _hear_newcomers(sockets)
         _still_answering(sockets)
         closed.set()
         deadline = monotonic() + ANSWERS_GET_SECONDS
@@ -42,6 +45,22 @@ def answer(server: Any, sockets: dict[int, Any], listeners: Sequence[Any], resta
             wasyncore.loop(timeout=0.1, use_poll=True, map=sockets, count=1)
     finally:
         server.task_dispatcher.shutdown()
+
+
+def _hear_newcomers(sockets: dict[int, Any]) -> None:
+    """Read what is there, and what newcomers are about to say: cut off, they would see an error."""
+    deadline = monotonic() + NEWCOMERS_GET_SECONDS
+    wasyncore.loop(timeout=0, use_poll=True, map=sockets, count=1)
+    while monotonic() < deadline and any(_is_about_to_ask(one) for one in sockets.values()):
+        wasyncore.loop(timeout=0.02, use_poll=True, map=sockets, count=1)
+
+
+def _is_about_to_ask(one: Any) -> bool:
+    """Whether half a request is here, or nothing yet of somebody who came within the last second."""
+    if not isinstance(one, HTTPChannel):
+        return False
+    silent = one.last_activity == one.creation_time
+    return one.request is not None or (silent and time() - one.creation_time < 1)
 
 
 def _still_answering(sockets: dict[int, Any]) -> bool:

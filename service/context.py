@@ -14,9 +14,12 @@ from service.cookies import BrowserSession
 from service.domain import messages, sessions
 from service.domain.actor import Actor
 from service.domain.sessions import Found
+from service.listening import is_loopback
 from service.wiring import Wiring
 
 log = structlog.get_logger()
+BY_PROXIES = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
+"""Headers that a proxy adds to what it passes on."""
 
 
 def install(app: Flask, wiring: Wiring) -> None:
@@ -38,6 +41,11 @@ def browser() -> BrowserSession:
 def address() -> str:
     """The network address the request came from."""
     return request.remote_addr or ""
+
+
+def is_at_this_computer() -> bool:
+    """Whether the request was made at the computer that serves, and not at a proxy on it that nobody told us of."""
+    return is_loopback(address()) and not any(name in request.headers for name in BY_PROXIES)
 
 
 def actor() -> Actor:

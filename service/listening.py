@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 
 from service.settings import SettingsError
@@ -70,6 +71,14 @@ def network_address() -> str:
         found = str(probe.getsockname()[0])
         return "" if found.startswith("127.") else found
     return ""
+
+
+def is_loopback(name: str | None) -> bool:
+    """Whether a name or an address stands for the very computer it is used on, and no other finds this one by it."""
+    try:
+        return name == "localhost" or ip_address(name or "").is_loopback
+    except ValueError:
+        return False
 
 
 def is_ours(name: str) -> bool:

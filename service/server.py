@@ -250,6 +250,7 @@ def _server(wiring: Wiring, listening: Listening, sockets: dict[int, Any]) -> An
         max_request_body_size=16 * LARGEST_BODY,  # an upload's; up to there our own page says that it is too much
         map=sockets,
         ident=None,
+        clear_untrusted_proxy_headers=False,  # nobody believes them; that there are any tells of a proxy
         **proxy,
     )
 

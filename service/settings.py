@@ -5,13 +5,15 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
-from email.utils import parseaddr
+from email.utils import getaddresses
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 FROZEN: bool = getattr(sys, "frozen", False)
 """Whether this is the one executable (packaging/rounds.spec) and not run.py."""
@@ -22,6 +24,36 @@ HOME = Path(sys.executable).resolve().parent if FROZEN else ROOT
 PROGRAM = "rounds" if FROZEN else "python run.py"
 """How a command begins; Settings.command() makes a whole one."""
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+def is_address(url: str) -> bool:
+    """Whether browsers find a service by an address: its scheme, a name or a number, perhaps a port, and no more."""
+    if not re.fullmatch(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?", url):
+        return False
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _checked_address(url: str) -> str:
+    if not is_address(url):
+        raise ValueError("expected an address such as https://rounds.example, without a path")
+    return url
+
+
+def _checked_proxy(address: str) -> str:
+    """A proxy is named in numbers: whoever is believed may say that any visitor sits at this computer."""
+    try:
+        if address and ip_address(address).is_unspecified:
+            raise ValueError
+    except ValueError:
+        raise ValueError("expected the proxy's own address in numbers, such as 127.0.0.1, or nothing") from None
+    return address
+
+
+Address = Annotated[str, AfterValidator(_checked_address)]
+ProxyAddress = Annotated[str, AfterValidator(_checked_proxy)]
 
 
 class SettingsError(Exception):
@@ -38,7 +70,7 @@ class Clinic(Section):
     name: Annotated[str, Field(min_length=1, max_length=100)] = "Our clinic"
     timezone: str = "Europe/Berlin"
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
-    public_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+$")] = "http://127.0.0.1:8000"
+    public_url: Address = "http://127.0.0.1:8000"
     phone: str = ""
     language: Literal["en"] = "en"
     message_language: Literal["", "en", "de"] = ""
@@ -67,7 +99,7 @@ class Server(Section):
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     threads: Annotated[int, Field(ge=1, le=64)] = 8
-    trusted_proxy: str = ""
+    trusted_proxy: ProxyAddress = ""
 
 
 class DatabaseSection(Section):
@@ -154,7 +186,8 @@ class Email(Section):
             return None
         if not self.host:
             return "email.host is empty: name the mail server, or set email.enabled = false."
-        if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(self.sender)[1]):
+        addresses = [address for _name, address in getaddresses([self.sender])]
+        if len(addresses) != 1 or not re.fullmatch(r"[^@\s]+@[^@\s]+", addresses[0]):
             return f"email.sender = {self.sender!r}: expected an address such as Our clinic <desk@clinic.example>."
         if self.username and self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
             return "email.security = 'none' would send the password readable: use starttls or tls, or no username."
@@ -396,7 +429,6 @@ _PATTERNS: dict[int | str, str] = {
     "at": "a time of day such as 03:00",
     "morning_sheet_to": "an address such as desk@clinic.example, or none",
     "country": "a country code of two capitals such as DE",
-    "public_url": "an address such as https://rounds.example, without a path",
     "sms.url": "an address such as https://sms.example/send",
     "url": "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
 }

@@ -5,9 +5,9 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import tomlkit
@@ -40,6 +40,8 @@ class Change:
     changes: Mapping[str, Sequence[Any]]
     """What differs: `{"clinic.name": [before, after]}`."""
     files: Sequence[File]
+    _written: Event = field(default_factory=Event)
+    """Whether this very change is in place: another may have made the files the same."""
 
     def write(self) -> None:
         """Put the files in place. Raises SettingsError, with all of them as they were."""
@@ -56,11 +58,14 @@ class Change:
                 if isinstance(error, SettingsError):
                     raise
                 raise SettingsError(_refused(self.files[len(done)].path, error)) from None
+            self._written.set()
 
     def undo(self) -> None:
-        """Put the files back as they were, but for one that somebody has changed since."""
+        """Put the files that this change wrote back as they were, but for one that somebody has changed since."""
         with _writing:
-            _take_back(self.files)
+            if self._written.is_set():
+                _take_back(self.files)
+                self._written.clear()
 
     @contextmanager
     def undone_on_failure(self) -> Iterator[None]:
@@ -78,19 +83,20 @@ def prepare(settings: Settings, answers: Answers, secrets_beside: Mapping[str, s
     `secrets_beside` are texts of files beside the settings, by name. Raises SettingsError for a value that does not
     fit, and for a file that may not be written.
     """
-    path = (settings.file or settings.base / "config.toml").resolve()
+    file = settings.file or settings.base / "config.toml"
+    path = file.resolve()  # a link stays one
     before = _content(path)
     wanted = {key: value for key, value in answers.items() if key not in settings.fixed}
     former = _decoded(before or b"", path)
     text = _laid_over(former, wanted, path.name)
-    found = parse(text, path)
+    found = parse(text, file)
     for key, value in wanted.items():
         if _value(found, key) != value:
             raise SettingsError(f"{path.name}: {key} cannot be set to {value!r}.")
     changes = {key: [_value(settings, key), value] for key, value in wanted.items() if _value(settings, key) != value}
-    beside = [(path.parent / name, content.encode()) for name, content in (secrets_beside or {}).items()]
-    files = [File(file, _content(file), content, secret=True) for file, content in beside]
-    files = [file for file in files if file.before != file.after]
+    beside = [(file.parent / name, content.encode()) for name, content in (secrets_beside or {}).items()]
+    files = [File(each, _content(each), content, secret=True) for each, content in beside]
+    files = [each for each in files if each.before != each.after]
     if text != former:
         files.append(File(path, before, text.encode()))
     _check_writable(files)

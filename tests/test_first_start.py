@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from threading import Event
@@ -203,6 +204,30 @@ def test_the_admin_changes_settings_later_and_it_is_on_record(service: Service, 
     assert admin.post("/settings/clinic", {**CLINIC, "name": "Practice at the Park"}).location == "/settings"
     assert "all was so already" in admin.get("/settings").text
     assert service.printed.count("Rounds is ready on") == 2
+
+
+def test_nobody_who_comes_while_it_begins_anew_is_cut_off(service: Service) -> None:
+    assert service.client().post("/setup", ADMIN).location == "/sign-in"
+    admin, enough = service.client(ADMIN["email"]), Event()
+
+    def keep_asking() -> int:
+        asked = 0
+        while not enough.is_set():
+            assert Client(service.url).get("/livez").status == 200
+            asked += 1
+        return asked
+
+    with ThreadPoolExecutor(6) as visitors:
+        try:
+            asking = [visitors.submit(keep_asking) for _turn in range(6)]
+            for turn in range(4):
+                answer = admin.post("/settings/clinic", {**CLINIC, "name": f"Practice {turn}"})
+                assert answer.location == "/settings"
+                assert f"Practice {turn}" in admin.get("/settings").text
+        finally:
+            enough.set()
+        assert all(one.result() > 0 for one in asking)
+    assert service.printed.count("Rounds is ready on") == 5
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.15, 0.4])

@@ -5,6 +5,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 from time import monotonic
@@ -72,6 +73,10 @@ def test_a9_the_first_start_prints_the_setup_code_and_setup_makes_an_admin_who_c
         assert ready == f"Rounds is ready on {service.url}"
         visitor = service.client()
         assert visitor.get("/").location == "/setup"
+        assert "setup_code" not in visitor.get("/setup").text
+        passed_on = urllib.request.Request(f"{service.url}/setup", headers={"X-Forwarded-For": "203.0.113.9"})
+        with urllib.request.urlopen(passed_on) as page:
+            assert b"setup_code" in page.read()  # by a proxy that the settings do not name
         admin = {"name": "Ines", "email": "ines@clinic.example", "password": PASSWORD}
         assert visitor.post("/setup", admin).status == 303
         assert visitor.get("/setup").status == 404

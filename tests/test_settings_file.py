@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import settings_file
+from service import keys, settings_file
 from service.settings import Settings, SettingsError, load
 from service.settings_file import prepare
 
@@ -145,3 +145,32 @@ def test_a_key_that_is_fixed_from_outside_is_left_out(file: Path) -> None:
     change.write()
     assert settings(file).clinic.name == "Our clinic"
     assert settings(file).clinic.phone == "1"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links there are for administrators")
+def test_a_link_stays_one_and_the_password_lies_where_it_is_read(file: Path, tmp_path: Path) -> None:
+    clinic = tmp_path / "clinic"
+    clinic.mkdir()
+    link = clinic / "config.toml"
+    link.symlink_to(file)
+    change = prepare(settings(link), {"clinic.name": "Park"}, {keys.OF_EMAIL: "words"})
+    change.write()
+    assert link.is_symlink()
+    assert settings(link).clinic.name == "Park"
+    assert change.settings.base == clinic
+    assert keys.email_password(settings(link), {}) == "words"
+
+
+def test_the_same_change_twice_does_not_take_the_first_one_back(file: Path) -> None:
+    first, second = (prepare(settings(file), {"clinic.name": "Park"}, {keys.OF_EMAIL: "words"}) for _turn in range(2))
+    with first.undone_on_failure():
+        first.write()
+    with pytest.raises(SettingsError, match="changed meanwhile"), second.undone_on_failure():
+        second.write()
+    with pytest.raises(KeyError), second.undone_on_failure():
+        raise KeyError
+    assert settings(file).clinic.name == "Park"
+    assert keys.email_password(settings(file), {}) == "words"
+    first.undo()
+    assert file.read_text(encoding="utf-8") == TEXT
+    assert not (file.parent / keys.OF_EMAIL).exists()

@@ -20,7 +20,7 @@ from service.api.bodies.appointments import (
 )
 from service.api.contract import Answer
 from service.api.own_patient import patient_meant
-from service.domain import appointment_search, appointments, booking, free_times, outcomes, treatments
+from service.domain import appointment_search, appointments, booking, free_times, outcomes, treatments, visit_types
 from service.domain.appointment_search import Wanted
 from service.domain.booking import Taken
 
@@ -126,23 +126,24 @@ def no_show(appointment_id: int, body: Outcome) -> Answer:
 def taken(error: Taken) -> ResponseReturnValue:
     """Who comes second is told the nearest free times, the same for all who ask just now."""
     sent, zone = contract.sent_body(), context.wiring().settings.clinic.zone
-    doctor_ids = _candidates(sent)
+    doctor_ids, minutes = _wish(sent)
     times = cache.in_a_rush(
-        f"api nearest:{doctor_ids}:{sent.starts_at.isoformat()}",
-        lambda: free_times.nearest(context.reading(), sent.starts_at, zone, doctor_ids=doctor_ids),
+        f"api nearest:{doctor_ids}:{sent.starts_at.isoformat()}:{minutes}",
+        lambda: free_times.nearest(context.reading(), sent.starts_at, zone, doctor_ids=doctor_ids, minutes=minutes),
     )
     return problems.answer(409, str(error), free_times=[FreeTime.model_validate(time) for time in times])
 
 
-def _candidates(sent: NewAppointment | Reschedule) -> list[int]:
-    """The doctors whose free times are told instead: those wished for, or of the visit that was to be moved."""
-    session, doctor_id = context.reading(), sent.doctor_id
-    if doctor_id is None:
-        appointment_id = (request.view_args or {})["appointment_id"]
-        doctor_id = appointments.fetch(session, bearers.actor(), appointment_id).doctor_id
-    if isinstance(sent, NewAppointment) and doctor_id == "any":
-        return [one.id for one in appointments.doctors(session) if sent.department in ("", one.department)]
-    return [int(doctor_id)]
+def _wish(sent: NewAppointment | Reschedule) -> tuple[list[int], int | None]:
+    """The doctors whose free times are told instead, and how many minutes are needed; None: as their hours say."""
+    session, actor = context.reading(), bearers.actor()
+    if isinstance(sent, Reschedule):
+        visit = appointments.fetch(session, actor, (request.view_args or {})["appointment_id"])
+        return [sent.doctor_id or visit.doctor_id], int((visit.ends_at - visit.starts_at).total_seconds() // 60)
+    minutes = None if sent.visit_type_id is None else visit_types.fetch(session, actor, sent.visit_type_id).minutes
+    if sent.doctor_id == "any":
+        return [one.id for one in appointments.doctors(session) if sent.department in ("", one.department)], minutes
+    return [sent.doctor_id], minutes
 
 
 def _done(act: Callable[..., None], appointment_id: int, **more: Any) -> Answer:

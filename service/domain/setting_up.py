@@ -1,5 +1,6 @@
 """The first start: the first admin, and the first doctor with a usual week, all or nothing."""
 
+import hmac
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
@@ -9,11 +10,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain import audit, hours, users
+from service.domain import audit, hours, throttle, users
 from service.domain.actor import Actor, Role
 from service.domain.errors import Conflict, Forbidden, Invalid
 from service.models import Doctor, User
 from service.translation import gettext as _
+
+WRONG_CODES_PER_ADDRESS = 10
+"""In five minutes."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,16 @@ class FirstDoctor:
                 raise Invalid(str(error), error.field if turn == 1 or error.field != "ends" else "ends_2") from None
         if len(self.stretches) == 2 and self.stretches[1][0] < self.stretches[0][1]:
             raise Invalid(_("The second part begins before the first one ends."), "starts_2")
+
+
+def is_code(session: Session, typed: str, code: str, address: str) -> bool:
+    """Whether somebody read the setup code off the console. Raises Throttled for an address that guesses."""
+    key = f"setup:{address}"
+    throttle.attempt(session, {key: WRONG_CODES_PER_ADDRESS})
+    right = hmac.compare_digest(typed.encode(), code.encode())
+    if right:
+        throttle.forget(session, key)
+    return right
 
 
 def begin(

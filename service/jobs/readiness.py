@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from service.database import Database
 from service.domain import deliveries, installation, job_runs, messages
 from service.jobs import last_backup, schedule
 from service.jobs.health import Check, the_clock
+from service.listening import is_loopback
 from service.settings import Settings
 from service.translation import gettext as _
 
@@ -104,21 +104,14 @@ def _messages(oldest: datetime | None) -> Check:
 def wrong_links(settings: Settings, served_at: str | None) -> str | None:
     """Why nobody can follow the links in messages, or None; `served_at` is where the service was started last."""
     link, served = urlsplit(settings.clinic.public_url), urlsplit(served_at or "")
-    if not _is_loopback(link.hostname):
+    if not is_loopback(link.hostname):
         return None
     words = _("begin with %(url)s, %(why)s: set [clinic] public_url")
     if settings.email.enabled or settings.sms.enabled:
         return words % {"url": settings.clinic.public_url, "why": _("which only this computer can open")}
-    if served.port and _is_loopback(served.hostname) and link.port != served.port:
+    if served.port and is_loopback(served.hostname) and link.port != served.port:
         return words % {"url": settings.clinic.public_url, "why": _("but Rounds answers at %s") % served_at}
     return None
-
-
-def _is_loopback(name: str | None) -> bool:
-    try:
-        return name == "localhost" or ip_address(name or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _links(session: Session, settings: Settings) -> list[Check]:

@@ -1,7 +1,6 @@
 """What is not set up yet, for the admin: each with where it is done; empty when all is done."""
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from sqlalchemy import exists, select
@@ -9,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.domain import installation, job_runs
 from service.jobs import schedule
+from service.listening import is_loopback
 from service.models import Doctor, DoctorHours
 from service.settings import Clinic, Settings
 from service.translation import gettext as _
@@ -37,7 +37,7 @@ def todos(session: Session, settings: Settings) -> list[Todo]:
         found.append(Todo(_("No doctor has hours, so nobody can book."), _("Add hours"), "/doctors"))
     if not mail:
         found.append(Todo(_("E-mail is off: no patient is reminded."), _("Set e-mail up"), "/settings/mail"))
-    elif _is_loopback(clinic.public_url):
+    elif is_loopback(urlsplit(clinic.public_url).hostname):
         words = _("Links in messages lead to this computer only, so patients cannot open them.")
         found.append(Todo(words, _("Say who reaches Rounds"), "/settings/reach"))
     if not settings.backup.folder:
@@ -45,11 +45,3 @@ def todos(session: Session, settings: Settings) -> list[Todo]:
     elif job_runs.latest_done(session, schedule.BACKUP) is None:
         found.append(Todo(_("No backup was made yet; one is made every night."), _("Back up now"), "/system"))
     return found
-
-
-def _is_loopback(url: str) -> bool:
-    name = urlsplit(url).hostname or ""
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"

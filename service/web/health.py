@@ -1,7 +1,6 @@
 """Whether the process answers at all, whether it is ready, and its figures for a monitor."""
 
 import hmac
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
@@ -9,6 +8,7 @@ from flask import Blueprint, Response, request
 from service import context, metrics
 from service.domain.errors import Forbidden
 from service.jobs import readiness
+from service.listening import is_loopback
 from service.translation import gettext as _
 
 blueprint = Blueprint("health", __name__)
@@ -45,12 +45,4 @@ def _may_know_more() -> bool:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and hmac.compare_digest(given.encode(), token.encode()):
         return True
-    name = urlsplit(f"//{request.host}").hostname or ""
-    return _is_loopback(context.address()) and (name == "localhost" or _is_loopback(name))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return context.is_at_this_computer() and is_loopback(urlsplit(f"//{request.host}").hostname)

@@ -15,7 +15,8 @@ from wtforms.validators import NumberRange
 from service import keys, listening
 from service.domain import users
 from service.domain.errors import Invalid
-from service.settings import Email, Settings, SettingsError
+from service.listening import is_loopback
+from service.settings import Email, Settings, SettingsError, is_address
 from service.translation import gettext as _
 from service.web.forms import Form, at_most, required
 
@@ -116,12 +117,12 @@ class ReachForm(SettingsForm):
         if server.trusted_proxy or url.startswith("https:"):
             reach = "internet"
         else:
-            reach = "computer" if _is_loopback(server.host) else "network"
+            reach = "computer" if is_loopback(server.host) else "network"
         named = urlsplit(url).hostname or ""
         return {
             "reach": reach,
             "port": server.port or 8000,
-            "address": named if reach == "network" and not _is_loopback(named) else listening.network_address(),
+            "address": named if reach == "network" and not is_loopback(named) else listening.network_address(),
             "public_url": url if reach == "internet" else "https://",
             "trusted_proxy": server.trusted_proxy or HERE,
         }
@@ -140,18 +141,19 @@ class ReachForm(SettingsForm):
         name = (self.address.data or "").strip().casefold()
         if not name:
             raise Invalid(_("No network was found: plug the cable in, or type the address."), "address")
-        if _is_loopback(name) or not listening.is_ours(name):
+        if is_loopback(name) or not listening.is_ours(name):
             raise Invalid(_("Other computers do not find this one by that address."), "address")
         return _reached(EVERYWHERE, port, _url(name, port))
 
     def _internet(self, port: int) -> dict[str, Any]:
         url = (self.public_url.data or "").strip().rstrip("/")
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname or url != f"https://{parts.netloc}" or "@" in url:
+        if not url.startswith("https://") or not is_address(url):
             words = _("Write it like https://rounds.example: with https, because patients' data must not be readable.")
             raise Invalid(words, "public_url")
         try:
             proxy = ip_address((self.trusted_proxy.data or "").strip())
+            if proxy.is_unspecified:
+                raise ValueError
         except ValueError:
             raise Invalid(
                 _("Write the proxy's address in numbers; 127.0.0.1 is this computer."), "trusted_proxy"
@@ -201,6 +203,8 @@ class MailForm(SettingsForm):
         form.has_password = bool(keys.email_password(settings))
         if keys.email_password_is_fixed():
             del form["password"]
+        elif "host" in form._fields and form["host"].data != settings.email.host:
+            form.has_password = False  # it was given for one server, and no other learns it
         return form
 
 
@@ -254,13 +258,6 @@ def _reached(host: str, port: int, public_url: str, trusted_proxy: str = "") -> 
 def _url(name: str, port: int) -> str:
     shown = f"[{name}]" if ":" in name else name
     return f"http://{shown}" if port == 80 else f"http://{shown}:{port}"
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 def _check_port(settings: Settings, host: str, port: int) -> None:

@@ -1,7 +1,5 @@
 """The first start's answers until its last page: in memory, each browser its own; and who may give them."""
 
-import hmac
-import ipaddress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -10,7 +8,7 @@ from flask import current_app
 from werkzeug.datastructures import MultiDict
 
 from service import context
-from service.domain import users
+from service.domain import setting_up, users
 from service.domain.errors import Invalid, NotFound
 from service.domain.setting_up import FirstDoctor
 from service.translation import gettext as _
@@ -81,23 +79,21 @@ def only_while_empty() -> None:
 
 def needs_code() -> bool:
     """Whether this browser still has to show the code: it is on another computer."""
-    return not on_this_computer() and not mine().knows_code
-
-
-def on_this_computer() -> bool:
-    """Whether the visitor sits at the computer that serves."""
-    try:
-        return ipaddress.ip_address(context.address()).is_loopback
-    except ValueError:
-        return False
+    return not context.is_at_this_computer() and not mine().knows_code
 
 
 def knows_code(form: Form) -> bool:
-    """Whether the asker sits at this computer or read the code off its console; refuses the form otherwise."""
-    typed = cast(wtforms.StringField, form["setup_code"]).data or ""
-    expected = context.wiring().setup_code.encode()
-    if not needs_code() or hmac.compare_digest(typed.strip().encode(), expected):
+    """Whether the asker sits at this computer or read the code off its console; refuses the form otherwise.
+
+    Raises Throttled for an address that guesses.
+    """
+    if not needs_code():
         return True
+    typed = (cast(wtforms.StringField, form["setup_code"]).data or "").strip()
+    if typed:
+        with context.transaction() as session:
+            if setting_up.is_code(session, typed, context.wiring().setup_code, context.address()):
+                return True
     form.refuse(Invalid(_("The setup code is on the console that Rounds was started from."), "setup_code"))
     return False
 

@@ -49,6 +49,15 @@
     });
   }
 
+  // What cannot be done twice: a second click while the first is on its way would lead to a refusal.
+  for (const form of document.querySelectorAll("form[data-once]")) {
+    form.addEventListener("submit", (event) => {
+      if ("sent" in form.dataset) event.preventDefault();
+      form.dataset.sent = "";
+    });
+    addEventListener("pageshow", () => { delete form.dataset.sent; });
+  }
+
   addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, [contenteditable]")) return;

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from service.models import Appointment
+from sqlalchemy import select
+
+from service import clock
+from service.models import Appointment, VisitType
 from tests.api.program import Program
 from tests.crowd import together
 from tests.house import at
@@ -50,6 +53,22 @@ def test_who_comes_second_is_told_the_nearest_free_times(clinic: Clinic, program
     blocked = program("receptionist").post(f"/appointments/{clinic.ahead}/reschedule", {"starts_at": NINE})
     assert blocked.status_code == 409
     assert {one["doctor_id"] for one in blocked.get_json()["free_times"]} == {doctor(clinic)}
+
+
+def test_the_free_times_that_are_told_are_long_enough(clinic: Clinic, program: Programs) -> None:
+    with clinic.house.writing() as session:
+        session.add(VisitType(name="Ultrasound", minutes=30, online=True, created_at=clock.now()))
+    with clinic.house.reading() as session:
+        kind = session.scalars(select(VisitType.id).where(VisitType.name == "Ultrasound")).one()
+    wish = {"doctor_id": doctor(clinic), "starts_at": NINE}
+    assert program("patient").post("/appointments", wish).status_code == 201
+    late = program("other patient").post("/appointments", {**wish, "visit_type_id": kind})
+    assert late.status_code == 409
+    nearest = late.get_json()["free_times"]
+    long = timedelta(minutes=30)
+    assert all(datetime.fromisoformat(x["ends_at"]) - datetime.fromisoformat(x["starts_at"]) == long for x in nearest)
+    again = {**wish, "visit_type_id": kind, "starts_at": nearest[0]["starts_at"]}
+    assert program("other patient").post("/appointments", again).status_code == 201
 
 
 def test_b1_of_many_at_once_one_gets_the_time(clinic: Clinic, program: Programs) -> None:

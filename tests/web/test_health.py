@@ -241,6 +241,7 @@ def test_o4_a_full_disk_is_not_ready_though_pages_can_be_read(
     [
         {"environ_base": {"REMOTE_ADDR": "192.168.1.7"}},
         {"environ_base": {"REMOTE_ADDR": "127.0.0.1"}, "headers": {"Host": "192.168.1.2"}},
+        {"environ_base": {"REMOTE_ADDR": "127.0.0.1"}, "headers": {"X-Forwarded-For": "203.0.113.9"}},
         {"environ_base": {"REMOTE_ADDR": "192.168.1.7"}, "headers": {"Authorization": "Bearer guess"}},
         {"environ_base": {"REMOTE_ADDR": "192.168.1.7"}, "headers": {"Authorization": "Bearer "}},
     ],

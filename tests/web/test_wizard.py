@@ -45,6 +45,7 @@ WRONG = [
     ("mail", "security", "none"),  # the password could be read on its way
     ("mail", "password", ""),
     ("mail", "sender", "the desk"),
+    ("mail", "sender", "desk@clinic.example, all@clinic.example"),
     ("mail", "sender", "desk@clinic.example\r\nBcc: all@clinic.example"),
     ("doctor", "name", ""),
     ("doctor", "name", "Dr\nAda"),
@@ -88,7 +89,13 @@ def test_what_cannot_be_is_said_at_its_field_and_the_rest_is_kept(
         ({"reach": "internet", "public_url": "https://"}, "public_url"),
         ({"reach": "internet", "public_url": "https://rounds.example/path"}, "public_url"),
         ({"reach": "internet", "public_url": "https://a@rounds.example"}, "public_url"),
+        ({"reach": "internet", "public_url": "https://[::1"}, "public_url"),
+        ({"reach": "internet", "public_url": "https://rounds.example:99999"}, "public_url"),
+        ({"reach": "internet", "public_url": 'https://a"b'}, "public_url"),
+        ({"reach": "internet", "public_url": "https://<b>"}, "public_url"),
+        ({"reach": "internet", "public_url": "https://*"}, "public_url"),
         ({"reach": "internet", "public_url": "https://rounds.example", "trusted_proxy": "proxy"}, "trusted_proxy"),
+        ({"reach": "internet", "public_url": "https://rounds.example", "trusted_proxy": "0.0.0.0"}, "trusted_proxy"),
     ],
 )
 def test_each_way_to_reach_it_is_checked(house: House, changed: dict[str, str], field: str) -> None:
@@ -152,6 +159,30 @@ def test_on_another_computer_the_code_opens_all_pages_once(house: House) -> None
     assert house.count(User) == 1
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+def test_a9_what_a_proxy_passes_on_is_not_asked_at_this_computer(house: House, header: str) -> None:
+    browser = house.browser()
+    for path, form in (("/setup", ADMIN), ("/setup/clinic", CLINIC), ("/setup/demo", {"password": PASSWORD})):
+        answer = browser.post(path, form, headers={header: "203.0.113.9"})
+        assert answer.status_code == 422
+        assert "on the console" in answer.get_data(as_text=True)
+    assert house.count(User) == 0
+    right = {**ADMIN, "setup_code": house.wiring.setup_code}
+    assert browser.post("/setup", right, headers={header: "203.0.113.9"}).status_code == 303
+
+
+def test_a6_the_code_is_not_found_by_guessing(house: House) -> None:
+    browser = house.browser()
+    answers = [
+        browser.post("/setup/clinic", {**CLINIC, "setup_code": f"{turn:08x}"}, environ_base=AWAY) for turn in range(11)
+    ]
+    assert [answer.status_code for answer in answers] == [422] * 10 + [429]
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    right = {**CLINIC, "setup_code": house.wiring.setup_code}
+    assert browser.post("/setup/clinic", right, environ_base=AWAY).status_code == 429
+    assert browser.post("/setup/clinic", right, environ_base={"REMOTE_ADDR": "192.0.2.8"}).status_code == 303
+
+
 def test_the_admin_and_the_first_doctor_have_addresses_of_their_own(house: House) -> None:
     browser = house.browser()
     assert browser.post("/setup/clinic", CLINIC).status_code == 303
@@ -211,6 +242,23 @@ def test_what_was_changed_is_on_record_without_the_password(admin: Any, house: H
     assert "changed settings of the clinic" in page
     assert "smtp.clinic.example" in page
     assert "words</" not in page
+
+
+@pytest.mark.parametrize("act", ["save", "test"])
+def test_the_password_that_is_kept_goes_to_no_other_server(
+    make_house: Callable[..., House], tmp_path: Path, act: str
+) -> None:
+    (tmp_path / "email.password").write_text("words", encoding="utf-8")
+    mail = {"enabled": True, "host": "smtp.clinic.example", "username": "desk", "sender": "desk@clinic.example"}
+    house = make_house(email=mail)
+    house.user("admin", "ines@clinic.example", "Ines")
+    admin = house.browser("ines@clinic.example")
+    kept = {**MAIL, "password": ""}
+    asked = {**kept, "act": act, "test_to": "ines@clinic.example", "host": "smtp.elsewhere.example"}
+    answer = admin.post("/settings/mail", asked)
+    assert answer.status_code == 422
+    assert "needs its password" in words(parsed(answer).find(id="password-error"))
+    assert admin.post("/settings/mail", {**kept, "port": "588"}).status_code == 303
 
 
 def test_e_mail_is_turned_off_with_one_button(make_house: Callable[..., House]) -> None:

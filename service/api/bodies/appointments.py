@@ -81,7 +81,7 @@ class Cancellation(Sent):
 
 
 class Reschedule(Sent):
-    """Another time; by staff also another doctor."""
+    """Another time, and perhaps another doctor."""
 
     starts_at: SentAt
     doctor_id: Id | None = None
