@@ -21,12 +21,12 @@ run: install
 	$(BIN)/python run.py
 
 test: install-dev
-	$(BIN)/python -m pytest -m "not soak and not dist" -n 3 -rs
+	$(BIN)/python -m pytest -m "not soak and not dist" -n 4 -rs
 
 # What touches a database once more, on PostgreSQL. Left out are tests that need none or run on both already, fuzzing (soak
 # does it on both), the tour of all pages as HTML and forged forms, which are refused before a database is asked.
 test-postgresql: install-dev
-	$(BIN)/python -m pytest -m "not soak and not dist" -n 3 -rs --database postgresql \
+	$(BIN)/python -m pytest -m "not soak and not dist" -n 4 -rs --database postgresql \
 	  --ignore tests/web/test_fuzz.py --ignore tests/web/test_html.py --ignore tests/test_trust_forms.py
 
 lint: install-dev
