@@ -171,6 +171,8 @@ def test_mail_is_tried_out_and_its_password_lies_beside_the_settings(tmp_path: P
         wrong = visitor.post("/setup/mail", {**form, "password": "wrong", "act": "test"})
         assert wrong.status == 422
         assert "The message did not leave" in wrong.text
+        unprotected = visitor.post("/setup/mail", {**form, "security": "starttls", "password": "x", "act": "test"})
+        assert "Is security right?" in unprotected.text
         tried = visitor.post("/setup/mail", {**form, "password": "secret words", "act": "test"})
         assert tried.status == 200, tried.text
         assert mail.told == {"ines@clinic.example": 1}

@@ -61,7 +61,8 @@ def send_test(change: Change, password: str, to: str) -> tuple[bool, str]:
     try:
         checkup.send_test(channel, settings, recipient)
     except (DeliveryError, Unsure) as error:
-        return False, _("The message did not leave: %(why)s") % {"why": error}
+        why = str(error).replace("[email] ", "")  # the section of the file; on the page they are fields
+        return False, _("The message did not leave: %(why)s") % {"why": why}
     return True, _("The mail server has taken the message. Look into the mailbox of %(to)s.") % {"to": recipient}
 
 
