@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from socket import socket
 from threading import Event
@@ -137,6 +137,17 @@ def _anew(settings: Settings, listening: Listening, restart: Restart, host: str 
     return upcoming
 
 
+@dataclass(frozen=True)
+class Door:
+    """The server of one round, and the sockets of its loop."""
+
+    server: Any
+    sockets: dict[int, Any]
+    listeners: list[Any]
+    closed: Event
+    """Set once it is closed to newcomers."""
+
+
 def _round(
     settings: Settings,
     listening: Listening,
@@ -156,52 +167,77 @@ def _round(
     wiring = connect(settings, "serve", restart)
     with closing(wiring.database):
         claim.hold(settings)
-        upgrading.migrate(wiring.database, settings)
-        wiring.database.analyse()
-        if not wiring.database.index_names():
-            log.warning("no index of names: an administrator may CREATE EXTENSION pg_trgm")
-        wiring.tasks.exports.close_folder()
+        _make_ready(wiring)
         listening.open(settings.server.host, settings.server.port)
-        sockets: dict[int, Any] = {}
-        server = _server(_at_port(wiring, listening.port), listening, sockets)
-        listeners = [one for one in sockets.values() if one.accepting]
-        stopping.listeners = [*listening.sockets, *(one.socket for one in listeners)]
-        closed = Event()
-        restart.let_nobody_in = partial(answering.let_nobody_in, listeners, closed)
+        door = _open_door(wiring, listening, stopping, restart)
         url = _address(settings.server.host, listening.port)
-        with wiring.database.transaction() as session:
-            installation.note_served_at(session, url)
-            first = users.none_exist(session)
-        if wiring.database.is_sqlite:
-            wiring.tasks.release_dead("serve-")
+        is_first = _note_start(wiring, url)
         try:
             wiring.queue.start()
-            if first:
-                click.echo(
-                    f"No user exists yet: open {url}/setup (setup code from another computer: {wiring.setup_code})"
-                )
             gc.freeze()  # what is loaded by now stays: collecting it again and again would stall pages
-            click.echo(f"Everything is kept in {settings.base}")
-            click.echo(f"Rounds is ready on {url}")
-            sys.stdout.flush()
+            _announce(wiring, url, is_first)
             if when_ready is not None:
                 when_ready(url)
             restart.done()
-            answering.answer(server, sockets, listeners, restart, closed)
+            answering.answer(door.server, door.sockets, door.listeners, restart, door.closed)
             upcoming = anew()
         except SystemExit:
             pass
         finally:
             stopping.is_awaited = True
-            answering.forget(sockets, listeners)
-            answering.finish_downloads(sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
-            with suppress(OSError):
-                server.close()
-            wasyncore.close_all(sockets, ignore_all=True)
+            _close_door(door, stopping)
             ended = wiring.queue.stop(stopping.left())
         if restart.wipes_demo and stopping.at is None:
             _wipe_demo(wiring, restart)
     return ended, upcoming
+
+
+def _make_ready(wiring: Wiring) -> None:
+    """Bring database and folders to where the service can begin. Raises DatabaseError."""
+    upgrading.migrate(wiring.database, wiring.settings)
+    wiring.database.analyse()
+    if not wiring.database.index_names():
+        log.warning("no index of names: an administrator may CREATE EXTENSION pg_trgm")
+    wiring.tasks.exports.close_folder()
+
+
+def _open_door(wiring: Wiring, listening: Listening, stopping: Stopping, restart: Restart) -> Door:
+    """A server at sockets that outlive it; a signal closes them, a restart only what is the server's own."""
+    sockets: dict[int, Any] = {}
+    server = _server(_at_port(wiring, listening.port), listening, sockets)
+    listeners = [one for one in sockets.values() if one.accepting]
+    closed = Event()
+    stopping.listeners = [*listening.sockets, *(one.socket for one in listeners)]
+    restart.let_nobody_in = partial(answering.let_nobody_in, listeners, closed)
+    return Door(server, sockets, listeners, closed)
+
+
+def _close_door(door: Door, stopping: Stopping) -> None:
+    """Let downloads end that are on their way, then close what is open."""
+    answering.forget(door.sockets, door.listeners)
+    answering.finish_downloads(door.sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
+    with suppress(OSError):
+        door.server.close()
+    wasyncore.close_all(door.sockets, ignore_all=True)
+
+
+def _note_start(wiring: Wiring, url: str) -> bool:
+    """Write down where this clinic is served, give back what a dead process held; whether nobody is a user yet."""
+    with wiring.database.transaction() as session:
+        installation.note_served_at(session, url)
+        is_first = users.none_exist(session)
+    if wiring.database.is_sqlite:
+        wiring.tasks.release_dead("serve-")
+    return is_first
+
+
+def _announce(wiring: Wiring, url: str, is_first: bool) -> None:
+    """Say on the console where it answers; whoever waits for the last line gets it at once."""
+    if is_first:
+        click.echo(f"No user exists yet: open {url}/setup (setup code from another computer: {wiring.setup_code})")
+    click.echo(f"Everything is kept in {wiring.settings.base}")
+    click.echo(f"Rounds is ready on {url}")
+    sys.stdout.flush()
 
 
 def _at_port(wiring: Wiring, port: int) -> Wiring:
