@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,8 +63,8 @@ class Visitor:
         self.page.get_by_role("button", name="Sign in").click()
         self.page.wait_for_url(lambda url: "/sign-in" not in url)
 
-    def everywhere(self, *paths: str) -> list[str]:
-        """Paths of pages that can be reached by links from these, one of each kind."""
+    def everywhere(self, *paths: str, look: Callable[[str], object] = lambda _path: None) -> list[str]:
+        """Paths of pages that can be reached by links from these, one of each kind; `look` is called at each."""
         found: dict[str, str] = {}
         waiting = list(paths)
         while waiting:
@@ -73,6 +74,7 @@ class Visitor:
             found[kind(path)] = path
             self.open(path)
             waiting += [self._path(address) for address in self.page.evaluate(ADDRESSES) if self._is_page(address)]
+            look(path)
         return list(found.values())
 
     def _path(self, address: str) -> str:
