@@ -250,7 +250,7 @@ def test_e10_export_writes_other_formats_and_the_whole_clinic(clinic: Path) -> N
     with ZipFile(clinic / "eve.zip") as eve, ZipFile(clinic / "all.zip") as whole:
         assert [name for name in eve.namelist() if name.endswith("messages.csv")]
         assert [name for name in whole.namelist() if name.endswith("patients.json")]
-    assert rows(clinic, "SELECT act, patient_id FROM audit WHERE act LIKE 'export.%'") == [
+    assert rows(clinic, "SELECT act, patient_id FROM audit WHERE act LIKE 'export.%' ORDER BY id") == [
         *[("export.write", 1)] * 2,
         ("export.write_clinic", None),
     ]
