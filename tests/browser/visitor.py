@@ -97,6 +97,7 @@ class Visitor:
 
     def too_wide(self) -> bool:
         """Whether the page can be scrolled sideways."""
+        self.page.wait_for_function("() => document.scrollingElement !== null")  # the page may only just begin
         return bool(self.page.evaluate("() => document.scrollingElement.scrollWidth > innerWidth"))
 
     def picture(self, name: str) -> None:
