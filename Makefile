@@ -27,7 +27,7 @@ test: install-dev
 # does it on both), the tour of all pages as HTML and forged forms, which are refused before a database is asked.
 test-postgresql: install-dev
 	$(BIN)/python -m pytest -m "not soak and not dist" -n 4 -rs --database postgresql \
-	  --ignore tests/web/test_fuzz.py --ignore tests/web/test_html.py --ignore tests/test_trust_forms.py
+	  --ignore tests/web/test_fuzz.py --ignore tests/web/test_html.py --ignore tests/trust/test_forms.py
 
 lint: install-dev
 	$(BIN)/ruff check .

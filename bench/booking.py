@@ -14,9 +14,9 @@ from bench.service_process import RUN, Service, serving
 from bench.table import Row
 from bench.visitor import COOKIE, Visitor
 from service import clock
-from service.database import Database
-from service.domain import sessions
-from service.settings import load
+from service.config.settings import load
+from service.domain.accounts import sessions
+from service.storage.database import Database
 
 CLIENTS = 64
 BARE = ("-m", "bench.booking_service", "serve")

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service import cli, clock
-from service.domain import booking
-from service.domain.actor import Actor
-from service.models import Failure
+from service.domain.appointments import booking
+from service.domain.foundation.actor import Actor
+from service.storage.models import Failure
 
 
 def insert(session: Session, actor: Actor, **_wish: Any) -> Failure:

@@ -9,10 +9,10 @@ from typing import Any
 from bench.clinics import Clinic
 from bench.export_data import LAST, SENTENCES, TREATMENT, VISIT
 from service import clock
-from service.database import Database
-from service.domain import sessions
-from service.models import Doctor, Guardian, Patient, User
-from service.settings import load
+from service.config.settings import load
+from service.domain.accounts import sessions
+from service.storage.database import Database
+from service.storage.models import Doctor, Guardian, Patient, User
 
 FIRST = 5_000_000
 """Ids of these rows begin here, behind those of the demo clinic."""

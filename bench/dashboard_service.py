@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from service import cache, cli
-from service.database import Database
-from service.domain import statistics
-from service.domain.actor import Actor
-from service.settings import load
+from service import cli
+from service.config.settings import load
+from service.domain.foundation.actor import Actor
+from service.domain.reports import statistics
+from service.http import cache
+from service.storage.database import Database
 
 COMPUTED = "computed"
 

@@ -8,10 +8,10 @@ from time import perf_counter
 from bench import bare_export, memory
 from bench.clinics import Clinic
 from bench.export_data import PATIENT
-from service.database import Database
-from service.domain import export_files
-from service.domain.export_files import ONE_TABLE
-from service.settings import load
+from service.config.settings import load
+from service.domain.exports import export_files
+from service.domain.exports.export_files import ONE_TABLE
+from service.storage.database import Database
 
 
 def ours(clinic: Clinic, file: Path) -> int:

@@ -20,11 +20,11 @@ from bench.service_process import serving
 from bench.table import Row, in_ms, in_turn, ratio_of
 from bench.visitor import Visitor
 from service import clock
-from service.database import Database
-from service.domain import reminders
+from service.config.settings import Settings, load
+from service.domain.outbox import reminders
 from service.notifications.email import Email
 from service.notifications.message import Letter
-from service.settings import Settings, load
+from service.storage.database import Database
 
 TICK = 0.05
 """Seconds between two pages at the desk: 20 a second."""

@@ -5,10 +5,10 @@ from itertools import count
 
 from bench.clinics import Clinic
 from service import clock
-from service.database import Database
-from service.domain import sessions
-from service.models import Appointment, Doctor, Guardian, Patient, Treatment, User
-from service.settings import load
+from service.config.settings import load
+from service.domain.accounts import sessions
+from service.storage.database import Database
+from service.storage.models import Appointment, Doctor, Guardian, Patient, Treatment, User
 
 TREATMENTS = 20
 

@@ -19,11 +19,11 @@ from sqlalchemy.orm import undefer
 from bench import memory
 from bench.clinics import Clinic
 from service import clock
-from service.database import Database
-from service.domain import clinic_reports, reports
-from service.models import ClinicReport, Report
-from service.settings import Settings, load
-from service.web import report_pages, report_views
+from service.config.settings import Settings, load
+from service.domain.reports import clinic_reports, reports
+from service.storage.database import Database
+from service.storage.models import ClinicReport, Report
+from service.web.reports import report_pages, report_views
 
 QUERY = """
 SELECT a.starts_at, p.name, v.name, a.reason, a.status, t.id, t.visit_type, t.diagnosis, t.treatment

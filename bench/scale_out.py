@@ -22,10 +22,11 @@ from bench.site import Shape, Site
 from bench.table import Row, in_ms
 from bench.visitor import Visitor
 from service import clock
-from service.domain import reminders, sessions
-from service.models import Appointment, Export, Installation, Message, Patient, User
-from service.settings import load
-from tests import postgres, redis
+from service.config.settings import load
+from service.domain.accounts import sessions
+from service.domain.outbox import reminders
+from service.storage.models import Appointment, Export, Installation, Message, Patient, User
+from tests.services import postgres, redis
 
 ADMIN = "admin@demo.example"
 SHAPES = (

@@ -9,8 +9,8 @@ from time import sleep
 
 from bench.clinics import PASSWORD, Clinic
 from bench.service_process import Service, launched, serving
-from service.database import Database
-from service.settings import load
+from service.config.settings import load
+from service.storage.database import Database
 
 WORKER = ("-m", "celery", "-A", "service.worker")
 QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")

@@ -7,124 +7,18 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter, IntegerConverter, ValidationError
 
-from service import access, assets, cache, context, failures, headers, metrics, rendering
-from service import unsent_forms as unsent
+from service import error_pages
+from service.api import access as api_access
 from service.api import entrance, guide
-from service.cookies import Cookies
-from service.domain import installation
-from service.settings import ROOT
-from service.web import (
-    api_tokens,
-    appointments,
-    audit,
-    booking,
-    calendar,
-    clinic_exports,
-    clinic_reports,
-    consent,
-    contact_links,
-    dashboard,
-    day_sheet,
-    doctors,
-    emergencies,
-    erasures,
-    exports,
-    figures,
-    guardians,
-    health,
-    hit_visits,
-    home,
-    imports,
-    jobs,
-    looks,
-    merging,
-    messages,
-    morning_sheet,
-    navigation,
-    next_run,
-    notices,
-    offer_links,
-    offers,
-    outcomes,
-    own_account,
-    password_reset,
-    patient_forms,
-    patients,
-    record_changes,
-    registration,
-    reports,
-    second_factors,
-    sessions,
-    settings,
-    setup,
-    sign_in_links,
-    system,
-    time_off,
-    today,
-    treatments,
-    unsent_forms,
-    users,
-    visit_links,
-    visit_types,
-    waiting_list,
-    wizard,
-)
+from service.config.settings import ROOT
+from service.domain.foundation import installation
+from service.http import access, assets, cache, context, headers, metrics
+from service.http import unsent_forms as unsent
+from service.http.cookies import Cookies
+from service.language import rendering
+from service.web import navigation, notices, pages
 from service.wiring import Wiring
 
-PAGES = (
-    api_tokens,
-    appointments,
-    audit,
-    booking,
-    calendar,
-    clinic_reports,
-    consent,
-    contact_links,
-    clinic_exports,
-    dashboard,
-    day_sheet,
-    doctors,
-    emergencies,
-    erasures,
-    exports,
-    figures,
-    guardians,
-    health,
-    hit_visits,
-    home,
-    imports,
-    jobs,
-    looks,
-    merging,
-    messages,
-    morning_sheet,
-    next_run,
-    offer_links,
-    offers,
-    outcomes,
-    own_account,
-    password_reset,
-    patient_forms,
-    patients,
-    record_changes,
-    registration,
-    reports,
-    second_factors,
-    sessions,
-    settings,
-    setup,
-    sign_in_links,
-    system,
-    time_off,
-    today,
-    treatments,
-    unsent_forms,
-    users,
-    visit_links,
-    visit_types,
-    waiting_list,
-    wizard,
-)
 LARGEST_BODY = 1024 * 1024
 
 
@@ -167,18 +61,16 @@ def create_app(wiring: Wiring) -> Flask:
     app.url_map.converters.update(row_id=RowId, export_id=ExportId, token=Token)
     app.session_interface = Cookies(wiring.secret_key)
     rendering.install(app.jinja_env, chosen.clinic.zone, chosen.clinic.language)
-    for page in PAGES:
-        app.register_blueprint(page.blueprint)
-    app.register_blueprint(entrance.blueprint)
-    app.register_blueprint(guide.blueprint)
+    for blueprint in (*pages.BLUEPRINTS, entrance.blueprint, guide.blueprint):
+        app.register_blueprint(blueprint)
     context.install(app, wiring)
-    failures.install(app)
+    error_pages.install(app)
     headers.install(app)
     metrics.install(app, wiring)
     notices.install(app)
     cache.install(app, chosen)
     unsent.install(app)
-    access.install(app)
+    access.install(app, pages.ACCESS | api_access.OPEN, api_access.ACCESS)
     app.context_processor(_shared)
     return app
 

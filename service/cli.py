@@ -4,11 +4,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from service import desktop, logs
+from service import logs
 from service.commands import backups, jobs, people, records, running, services
 from service.commands.frame import rounds
 from service.commands.jobs import run_job
-from service.settings import PROGRAM
+from service.config.settings import PROGRAM
+from service.process import desktop
 
 __all__ = ["main", "rounds", "run_job"]
 KINDS = (running, people, jobs, records, backups, services)

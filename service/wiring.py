@@ -3,17 +3,18 @@
 import secrets
 from dataclasses import dataclass, field
 
-from service import keys, message_texts
 from service.backups import restoring
-from service.database import Database, DatabaseError, check
-from service.domain import message_rules
+from service.config import keys
+from service.config.settings import Settings
+from service.domain.outbox import message_rules
 from service.jobs.local_backend import LocalBackend
 from service.jobs.queue import JobQueue
 from service.jobs.tasks import Tasks
+from service.language import message_texts
 from service.notifications import channels
 from service.notifications.channels import Channels
-from service.restart import Restart
-from service.settings import Settings
+from service.process.restart import Restart
+from service.storage.database import Database, DatabaseError, check
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 
-from service import database, logs
-from service.database import DatabaseError
+from service import logs
+from service.config.settings import Settings, SettingsError, load
 from service.jobs.celery_backend import CeleryBackend, application
-from service.settings import Settings, SettingsError, load
+from service.storage import database
+from service.storage.database import DatabaseError
 from service.wiring import Wiring, connect
 
 log = structlog.get_logger()

@@ -10,12 +10,12 @@ from typing import Any
 import hypothesis
 import pytest
 
-from service.database import Database, migrate
-from tests import process
-from tests import redis as redis_server
+from service.storage.database import Database, migrate
 from tests.house import House, build
-from tests.postgres import NotFound, Postgres, running
-from tests.redis import Redis
+from tests.process import launching as process
+from tests.services import redis as redis_server
+from tests.services.postgres import NotFound, Postgres, running
+from tests.services.redis import Redis
 
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 1024**3

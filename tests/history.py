@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
-from service.models import Appointment, Treatment
+from service.storage.models import Appointment, Treatment
 from tests.house import House, at
 
 

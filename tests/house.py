@@ -19,10 +19,10 @@ from werkzeug.test import TestResponse
 
 from service import clock
 from service.app import create_app
-from service.domain import passwords, users
-from service.domain.actor import SYSTEM, Actor, Role
-from service.models import Appointment, Base, Doctor, DoctorHours, Guardian, Patient, Treatment, User
-from service.settings import Settings
+from service.config.settings import Settings
+from service.domain.accounts import passwords, users
+from service.domain.foundation.actor import SYSTEM, Actor, Role
+from service.storage.models import Appointment, Base, Doctor, DoctorHours, Guardian, Patient, Treatment, User
 from service.wiring import Wiring, connect
 from tests import warm
 

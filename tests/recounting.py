@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
-from service.models import UtcDateTime
+from service.storage.models import UtcDateTime
 from tests.house import House
 
 SPAN = (

@@ -8,8 +8,8 @@ import click
 import pytest
 
 from service import cli
-from service.domain import export_columns
-from service.settings import ABOUT_THE_FILE, ROOT, Settings
+from service.config.settings import ABOUT_THE_FILE, ROOT, Settings
+from service.domain.exports import export_columns
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -16,11 +16,11 @@ import structlog
 
 from service import logs
 from tests.house import PASSWORD
-from tests.process import Service, configure, result, run, serving, until
-from tests.web.clinic import Clinic
-from tests.web.clinic import a_clinic as a_clinic
-from tests.web.clinic import a_furnished_folder as a_furnished_folder
-from tests.web.clinic import a_moved_clock as a_moved_clock
+from tests.process.launching import Service, configure, result, run, serving, until
+from tests.web.frozen_clinic import Clinic
+from tests.web.frozen_clinic import a_clinic as a_clinic
+from tests.web.frozen_clinic import a_furnished_folder as a_furnished_folder
+from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
 
 FORGED = 'x\n2026-05-06T08:00:00Z level=error event=forged\r\n\u2028{"event": "forged"}'
 
@@ -55,7 +55,7 @@ def test_l5_whatever_a_request_logs_bears_its_id(
         logging.getLogger("somebody.else").warning("in the middle of %s", "Pia Ahorn")
         raise RuntimeError("Pia Ahorn")
 
-    monkeypatch.setattr("service.domain.appointments.day", say)
+    monkeypatch.setattr("service.domain.appointments.appointments.day", say)
     answer = clinic.browser("doctor").get("/today")
     assert {line["request"] for line in as_json()} == {answer.headers["X-Request-ID"]}
     assert [line["event"] for line in as_json()] == [

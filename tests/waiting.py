@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from service import clock
-from service.models import Doctor, Offer, VisitType, WaitingEntry
+from service.storage.models import Doctor, Offer, VisitType, WaitingEntry
 from tests.house import House
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine.interfaces import Dialect
 from werkzeug.routing import Rule
 
-from service import database, postgresql
-from service.domain import passwords
+from service.domain.accounts import passwords
+from service.storage import database, postgresql
 
 _dialects: dict[str, Dialect] = {}
 _statements: dict[str, Any] = {}

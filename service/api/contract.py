@@ -11,11 +11,11 @@ from flask import Response, g, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ValidationError
 
-from service import bearers, context
 from service.api.problems import Refused, of_field
-from service.domain import idempotency
-from service.domain.idempotency import Kept
-from service.translation import gettext as _
+from service.domain.foundation import idempotency
+from service.domain.foundation.idempotency import Kept
+from service.http import bearers, context
+from service.language.translation import gettext as _
 
 JSON = "application/json"
 KEY = "Idempotency-Key"

@@ -1,6 +1,6 @@
 """Where a page begins, as the caller carries it: opaque to them, an id to us."""
 
-from service.domain.errors import NotFound
+from service.domain.foundation.errors import NotFound
 
 
 def id_of(after: str | None) -> int | None:

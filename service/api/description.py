@@ -10,10 +10,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from werkzeug.routing import Rule
 
-from service import __version__, access, downloads
-from service.api import contract, problems
+from service import __version__
+from service.api import access, contract, problems
 from service.api.bodies.problem import Problem
 from service.api.contract import FILE, JSON, KEY, LONGEST_KEY, Contract
+from service.http import downloads
 
 KEPT = "rounds api description"
 REF = "#/components/schemas/{model}"
@@ -106,14 +107,14 @@ def present() -> dict[str, Any]:
 
 def _routes(app: Flask) -> Iterator[tuple[Rule, Any]]:
     for rule in app.url_map.iter_rules():
-        if rule.endpoint in access.API:
+        if rule.endpoint in access.ACCESS:
             yield rule, app.view_functions[rule.endpoint]
 
 
 def _operation(rule: Rule, view: Any, method: str) -> dict[str, Any]:
     said = contract.of(view)
     assert said is not None
-    roles, scope = access.API[rule.endpoint]
+    roles, scope = access.ACCESS[rule.endpoint]
     summary, _blank, more = cleandoc(view.__doc__).partition("\n\n")
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": IDS[kind]}

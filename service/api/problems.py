@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from service.api.bodies.appointments import FreeTime
 from service.api.bodies.problem import FieldProblem, Problem
-from service.domain.errors import DomainError
+from service.domain.foundation.errors import DomainError
 
 MEDIA_TYPE = "application/problem+json"
 

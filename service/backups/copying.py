@@ -13,10 +13,10 @@ from sqlalchemy import Row, Table, delete, func, insert, select, text
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import Session
 
-from service import database
 from service.backups.errors import BackupError
-from service.database import Database
-from service.models import Base
+from service.storage import database
+from service.storage.database import Database
+from service.storage.models import Base
 
 TABLES = tuple(Base.metadata.sorted_tables)
 ONE_ROW = ("installation", "audit_head")

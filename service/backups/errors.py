@@ -1,6 +1,6 @@
 """What goes wrong with backups, said in one sentence with what to do."""
 
-from service.database import DatabaseError
+from service.storage.database import DatabaseError
 
 
 class BackupError(DatabaseError):

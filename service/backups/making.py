@@ -15,8 +15,8 @@ from service import __version__, clock
 from service.backups import archive, postgresql_copy, sealing, shelf, sqlite_copy, workroom
 from service.backups.archive import About, Keep
 from service.backups.errors import BackupError, NoRoom
-from service.database import Database, present_revision
-from service.settings import Settings
+from service.config.settings import Settings
+from service.storage.database import Database, present_revision
 
 log = structlog.get_logger()
 

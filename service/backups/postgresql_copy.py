@@ -11,8 +11,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.engine import URL
 
 from service.backups.errors import BackupError
-from service.database import Database
-from service.models import Base
+from service.storage.database import Database
+from service.storage.models import Base
 
 NO_TOOLS = (
     "A backup of PostgreSQL needs {tool}, which is not on this computer: install PostgreSQL's client programs, "

@@ -12,12 +12,13 @@ import structlog
 from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
-from service import clock, database
+from service import clock
 from service.backups import making, postgresql_copy, sealing, shelf, sqlite_copy, workroom
 from service.backups.archive import About
 from service.backups.errors import BackupError, NoRoom
-from service.database import Database
-from service.settings import Settings
+from service.config.settings import Settings
+from service.storage import database
+from service.storage.database import Database
 
 log = structlog.get_logger()
 OTHER_KIND = {

@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from service import keys
 from service.backups.errors import BackupError
+from service.config import keys
 
 MAGIC = b"ROUNDS SEALED 1\n"
 VARIABLE = "ROUNDS_BACKUP_PASSPHRASE"

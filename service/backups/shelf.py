@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from service import clock
 from service.backups import workroom
 from service.backups.errors import BackupError
-from service.settings import Settings
+from service.config.settings import Settings
 
 NIGHTLY = "nightly"
 BEFORE_UPGRADE = "before-upgrade"

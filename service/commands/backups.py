@@ -5,13 +5,14 @@ from pathlib import Path
 
 import click
 
-from service.alone import only_one
 from service.backups import copying, making, restoring, sealing
 from service.commands.frame import command, progress_bar
-from service.domain.errors import DomainError
-from service.domain.restored import Settled
-from service.jobs import after_restore, last_backup
-from service.settings import Settings
+from service.config.settings import Settings
+from service.domain.clinic.restored import Settled
+from service.domain.foundation.errors import DomainError
+from service.health import last_backup
+from service.jobs import after_restore
+from service.process.alone import only_one
 from service.wiring import connect
 
 

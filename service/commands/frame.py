@@ -10,11 +10,14 @@ import click
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from service import __version__, checkup, database, desktop, logs
+from service import __version__, logs
 from service.backups import upgrading
-from service.database import DatabaseError
-from service.domain.errors import DomainError
-from service.settings import HOME, Settings, SettingsError, load
+from service.config.settings import HOME, Settings, SettingsError, load
+from service.domain.foundation.errors import DomainError
+from service.health import checkup
+from service.process import desktop
+from service.storage import database
+from service.storage.database import DatabaseError
 from service.wiring import Wiring, connect
 
 log = structlog.get_logger()

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.commands.frame import config_option, opened, rounds, subcommand
-from service.database import DatabaseError
-from service.domain import reminders, reports
-from service.settings import Settings
+from service.config.settings import Settings
+from service.domain.outbox import reminders
+from service.domain.reports import reports
+from service.storage.database import DatabaseError
 from service.wiring import Wiring
 
 

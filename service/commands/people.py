@@ -6,12 +6,12 @@ from datetime import datetime
 
 import click
 
-from service import demo
 from service.commands.frame import command, opened, progress_bar
-from service.domain import api_tokens, passwords, users
-from service.domain.actor import SYSTEM
-from service.domain.api_tokens import Scope
-from service.settings import Settings
+from service.config.settings import Settings
+from service.demo import clinic as demo
+from service.domain.accounts import api_tokens, passwords, users
+from service.domain.accounts.api_tokens import Scope
+from service.domain.foundation.actor import SYSTEM
 
 
 @command("demo")

@@ -5,11 +5,12 @@ from pathlib import Path
 import click
 
 from service.commands.frame import command, config_option, opened, rounds, subcommand
-from service.domain import audit_check, export_files
-from service.domain.actor import SYSTEM
-from service.domain.errors import DomainError
-from service.domain.export_files import OF_THE_CLINIC, ONE_TABLE, Contents, Format
-from service.settings import Settings
+from service.config.settings import Settings
+from service.domain.exports import export_files
+from service.domain.exports.export_files import OF_THE_CLINIC, ONE_TABLE, Contents, Format
+from service.domain.foundation.actor import SYSTEM
+from service.domain.foundation.errors import DomainError
+from service.domain.privacy import audit_check
 
 
 @command("export")

@@ -5,11 +5,12 @@ import sys
 
 import click
 
-from service import checkup, desktop
-from service.alone import AlreadyRunning
 from service.backups import upgrading
 from service.commands.frame import command
-from service.settings import Settings
+from service.config.settings import Settings
+from service.health import checkup
+from service.process import desktop
+from service.process.alone import AlreadyRunning
 from service.wiring import connect
 
 BROWSER_SECONDS = 10
@@ -20,11 +21,11 @@ BROWSER_SECONDS = 10
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 picks a free one; default: [server] port.")
 def serve(settings: Settings, host: str | None, port: int | None) -> None:
     """Start the service (the default command)."""
-    from service import server
+    from service.server import serve
 
     clicked = desktop.double_clicked()
     try:
-        ended = server.serve(settings, host, port, when_ready=desktop.show if clicked else None)
+        ended = serve.serve(settings, host, port, when_ready=desktop.show if clicked else None)
     except AlreadyRunning as other:
         if not clicked:
             raise

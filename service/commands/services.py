@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from service import system_service
 from service.commands.frame import command
-from service.domain.errors import DomainError
-from service.settings import Settings
+from service.config.settings import Settings
+from service.domain.foundation.errors import DomainError
+from service.process import system_service
 
 
 @command("install-service")

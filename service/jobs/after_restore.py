@@ -5,10 +5,12 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain import job_runs, reminders, restored
-from service.domain.restored import Settled
+from service.config.settings import Settings
+from service.domain.clinic import restored
+from service.domain.clinic.restored import Settled
+from service.domain.foundation import job_runs
+from service.domain.outbox import reminders
 from service.jobs import schedule
-from service.settings import Settings
 
 
 def settle(session: Session, settings: Settings, made_at: datetime) -> Settled:

@@ -10,9 +10,9 @@ from celery import Celery
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
+from service.config.settings import Settings
 from service.jobs.local_backend import CLEAN_UP_EVERY, TICK_SECONDS
 from service.outage import Outage
-from service.settings import Settings
 
 EXPIRES_SECONDS = 4 * TICK_SECONDS
 """What no worker has taken by then is dropped: it was queued again meanwhile, and a queue never grows without end."""

@@ -10,10 +10,11 @@ from threading import Lock
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from service import clock, rendering
-from service.domain import day_sheets
-from service.domain.actor import SYSTEM
-from service.settings import ROOT, Settings
+from service import clock
+from service.config.settings import ROOT, Settings
+from service.domain.diary import day_sheets
+from service.domain.foundation.actor import SYSTEM
+from service.language import rendering
 
 STYLE = ROOT / "static" / "css" / "day-sheet.css"
 KEEP_DAYS = 14
@@ -32,7 +33,7 @@ def write(session: Session, day: date, settings: Settings) -> tuple[int, int]:
     """Write the sheets of a clinic day, whole or not at all; returns how many doctors and visits they hold."""
     sheets = day_sheets.of_day(session, SYSTEM, day, settings.clinic.zone)
     jinja = rendering.environment(settings.clinic.zone, settings.clinic.language)
-    text = jinja.get_template("today/sheet_file.html").render(
+    text = jinja.get_template("diary/today/sheet_file.html").render(
         sheets=sheets,
         day=day,
         clinic=settings.clinic,

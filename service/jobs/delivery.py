@@ -10,14 +10,15 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service import clock, database
-from service.database import Database
-from service.domain import deliveries
-from service.domain.deliveries import Claim
-from service.domain.reminders import Tally
+from service import clock
+from service.config.settings import Settings
+from service.domain.messages import deliveries
+from service.domain.messages.deliveries import Claim
+from service.domain.outbox.reminders import Tally
 from service.notifications.channels import Channels
 from service.notifications.message import DeliveryError, Unsure
-from service.settings import Settings
+from service.storage import database
+from service.storage.database import Database
 
 log = structlog.get_logger()
 Settled = TypeVar("Settled")

@@ -2,11 +2,11 @@
 
 import structlog
 
-from service import database
 from service.backups import making, shelf
-from service.database import Database
-from service.domain import demo_mark
-from service.settings import Settings
+from service.config.settings import Settings
+from service.domain.foundation import demo_mark
+from service.storage import database
+from service.storage.database import Database
 
 log = structlog.get_logger()
 

@@ -10,13 +10,13 @@ from time import monotonic
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from service import database
-from service.database import Database
-from service.domain import export_files, export_ledger
-from service.domain.export_ledger import Claim
+from service.config.settings import Settings
+from service.domain.exports import export_files, export_ledger
+from service.domain.exports.export_ledger import Claim
 from service.jobs import leases
 from service.jobs.failing import Stopped, why
-from service.settings import Settings
+from service.storage import database
+from service.storage.database import Database
 
 log = structlog.get_logger()
 PROGRESS_AFTER = 0.5

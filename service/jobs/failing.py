@@ -2,8 +2,8 @@
 
 from sqlalchemy.exc import DBAPIError
 
-from service import database
 from service.backups.errors import BackupError
+from service.storage import database
 
 
 class Stopped(Exception):

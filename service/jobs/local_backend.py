@@ -15,9 +15,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.cron import CronTrigger
 
+from service.config.settings import Settings
 from service.jobs import schedule
 from service.jobs.tasks import Tasks
-from service.settings import Settings
 
 log = structlog.get_logger()
 TICK_SECONDS = 30

@@ -10,8 +10,8 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from service import clock
-from service.settings import Settings
-from service.translation import gettext as _
+from service.config.settings import Settings
+from service.language.translation import gettext as _
 
 LATE = timedelta(minutes=5)
 MOST_DAYS_BACK = 31

@@ -13,36 +13,26 @@ from sqlalchemy import true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service import clock, database
+from service import clock
 from service.backups import making
-from service.database import Database
-from service.domain import (
-    api_tokens,
-    clinic_reports,
-    deliveries,
-    export_ledger,
-    idempotency,
-    import_files,
-    installation,
-    job_runs,
-    message_links,
-    messages,
-    morning_sheets,
-    reminders,
-    reports,
-    sessions,
-    throttle,
-    unsent_forms,
-)
-from service.domain.reminders import Tally
+from service.config.settings import Settings
+from service.domain.accounts import api_tokens, sessions, unsent_forms
+from service.domain.exports import export_ledger
+from service.domain.foundation import idempotency, installation, job_runs, throttle
+from service.domain.imports import import_files
+from service.domain.messages import deliveries, message_links, messages, morning_sheets
+from service.domain.outbox import reminders
+from service.domain.outbox.reminders import Tally
+from service.domain.reports import clinic_reports, reports
 from service.jobs import day_sheet_files, leases, schedule
 from service.jobs.delivery import Delivery
 from service.jobs.export_tasks import ExportTasks
 from service.jobs.failing import Stopped, Unfinished, why
 from service.jobs.queue import JobQueue
-from service.models import Message
 from service.notifications.channels import Channels
-from service.settings import Settings
+from service.storage import database
+from service.storage.database import Database
+from service.storage.models import Message
 
 log = structlog.get_logger()
 

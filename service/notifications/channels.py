@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service import keys
+from service.config import keys
+from service.config.settings import Settings, SettingsError
 from service.notifications.console import Console
 from service.notifications.email import Email
 from service.notifications.message import Channel
 from service.notifications.sms import Sms
-from service.settings import Settings, SettingsError
 
 
 @dataclass(frozen=True)

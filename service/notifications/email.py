@@ -9,10 +9,10 @@ from ipaddress import ip_address
 from threading import Lock
 from urllib.parse import urlsplit
 
+from service.config.settings import Clinic
+from service.config.settings import Email as EmailSettings
 from service.notifications import mail
 from service.notifications.message import DeliveryError, Letter, Unsure
-from service.settings import Clinic
-from service.settings import Email as EmailSettings
 
 SECONDS = 15.0
 """How long the server may take for each answer but the last one."""

@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
 from service import clock
+from service.config.settings import Clinic
+from service.config.settings import Sms as SmsSettings
 from service.notifications.message import DeliveryError, Letter, Unsure
-from service.settings import Clinic
-from service.settings import Sms as SmsSettings
 
 SECONDS = 20.0
 LARGEST_ANSWER = 100_000

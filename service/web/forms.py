@@ -7,8 +7,8 @@ import wtforms
 from flask import request
 from wtforms.validators import InputRequired, Length
 
-from service.domain.errors import Invalid
-from service.translation import gettext as _
+from service.domain.foundation.errors import Invalid
+from service.language.translation import gettext as _
 
 
 class Form(wtforms.Form):

@@ -1,9 +1,9 @@
 """Tokens in the addresses of pages: what each is for, with guessing slowed down."""
 
-from service import context
-from service.domain import message_links
-from service.domain.errors import NotFound
-from service.models import MessageLink
+from service.domain.foundation.errors import NotFound
+from service.domain.messages import message_links
+from service.http import context
+from service.storage.models import MessageLink
 
 
 def found(token: str, *purposes: str) -> MessageLink:

@@ -3,10 +3,10 @@
 import re
 from datetime import date, datetime
 
-from service.context import wiring
-from service.domain import free_times
-from service.domain.errors import Invalid, NotFound
-from service.translation import gettext as _
+from service.domain.appointments import free_times
+from service.domain.foundation.errors import Invalid, NotFound
+from service.http.context import wiring
+from service.language.translation import gettext as _
 
 
 def day_of(text: str) -> date | None:

@@ -5,10 +5,13 @@ from typing import Any
 
 from flask import request, url_for
 
-from service import context
-from service.domain import emergencies, message_log, outcomes, waiting_list
-from service.domain.actor import Actor, Role
-from service.translation import gettext as _
+from service.domain.appointments import outcomes
+from service.domain.diary import waiting_list
+from service.domain.foundation.actor import Actor, Role
+from service.domain.messages import message_log
+from service.domain.patients import emergencies
+from service.http import context
+from service.language.translation import gettext as _
 
 ROOMS = {
     "api_tokens": "jobs",

@@ -2,7 +2,7 @@
 
 from flask import Flask, Response, g, request
 
-from service.translation import gettext as _
+from service.language.translation import gettext as _
 
 COOKIE = "rounds_notice"
 SECONDS = 60

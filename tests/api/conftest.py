@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.api.program import Program, token_of
-from tests.web.clinic import Clinic
-from tests.web.clinic import a_clinic as a_clinic
-from tests.web.clinic import a_furnished_folder as a_furnished_folder
-from tests.web.clinic import a_moved_clock as a_moved_clock
-from tests.web.clinic import the_log as the_log
+from tests.web.frozen_clinic import Clinic
+from tests.web.frozen_clinic import a_clinic as a_clinic
+from tests.web.frozen_clinic import a_furnished_folder as a_furnished_folder
+from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
+from tests.web.frozen_clinic import the_log as the_log
 
 
 @pytest.fixture

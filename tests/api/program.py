@@ -12,11 +12,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from service.api import description
-from service.domain import api_tokens
-from service.domain.actor import SYSTEM
-from service.models import User
+from service.domain.accounts import api_tokens
+from service.domain.foundation.actor import SYSTEM
+from service.storage.models import User
 from tests.house import House
-from tests.web.clinic import email
+from tests.web.frozen_clinic import email
 
 ALL = ("read", "book", "clinical")
 

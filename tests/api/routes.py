@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.web.clinic import PEOPLE
+from tests.web.frozen_clinic import PEOPLE
 
 EVERYBODY = frozenset(PEOPLE)
 PATIENTS = frozenset({"patient", "other patient"})

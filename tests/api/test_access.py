@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from service import access
+from service.api import access
 from service.app import create_app
-from service.models import Patient
+from service.storage.models import Patient
 from tests.api.program import ALL, Program, token_of
 from tests.api.routes import API
 from tests.house import House
-from tests.web.clinic import MISSING, PEOPLE, Clinic
+from tests.web.frozen_clinic import MISSING, PEOPLE, Clinic
 
 Programs = Callable[..., Program]
 
@@ -25,19 +25,19 @@ NOT_THERE = {**MISSING, "past": 999_999, "free": "2026-06-01T09:00:00+02:00"}
 
 
 def test_every_route_has_an_expectation(house: House) -> None:
-    rules = {rule.endpoint: rule for rule in house.app.url_map.iter_rules() if rule.endpoint in access.API}
-    assert rules.keys() == API.keys() == access.API.keys()
+    rules = {rule.endpoint: rule for rule in house.app.url_map.iter_rules() if rule.endpoint in access.ACCESS}
+    assert rules.keys() == API.keys() == access.ACCESS.keys()
     for endpoint, rule in rules.items():
         assert (rule.methods or set()) - {"HEAD", "OPTIONS"} == {API[endpoint].method}
 
 
 def test_all_of_v1_is_behind_a_token(house: House) -> None:
     for rule in house.app.url_map.iter_rules():
-        assert (rule.endpoint in access.API) is rule.rule.startswith("/api/v1/"), rule
+        assert (rule.endpoint in access.ACCESS) is rule.rule.startswith("/api/v1/"), rule
 
 
 def test_the_app_does_not_start_with_a_route_that_does_not_say(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(access.API, "api.reports.show")
+    monkeypatch.delitem(access.ACCESS, "api.reports.show")
     with pytest.raises(RuntimeError, match=r"api\.reports\.show"):
         create_app(house.wiring)
 

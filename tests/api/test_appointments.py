@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import select
 
 from service import clock
-from service.models import Appointment, VisitType
+from service.storage.models import Appointment, VisitType
 from tests.api.program import Program
 from tests.crowd import together
 from tests.house import at
-from tests.web.clinic import Clinic
+from tests.web.frozen_clinic import Clinic
 
 Programs = Callable[..., Program]
 NINE = "2026-06-01T09:00:00+02:00"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from service.models import ApiToken
+from service.storage.models import ApiToken
 from tests.api.program import Program
 from tests.house import PASSWORD
-from tests.process import configure, run, sentence
-from tests.web.clinic import Clinic, minutes
+from tests.process.launching import configure, run, sentence
+from tests.web.frozen_clinic import Clinic, minutes
 
 ADA = ("--email", "ada@clinic.example")
 

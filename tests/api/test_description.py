@@ -7,12 +7,12 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from service import __version__, access
-from service.api import contract
+from service import __version__
+from service.api import access, contract
 from tests.api.program import Checker, Program, name_of
 from tests.api.routes import API
 from tests.house import House
-from tests.web.clinic import Clinic
+from tests.web.frozen_clinic import Clinic
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ def operations(said: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_every_route_is_described_and_nothing_else(said: dict[str, Any]) -> None:
-    assert operations(said).keys() == {name_of(endpoint) for endpoint in access.API}
+    assert operations(said).keys() == {name_of(endpoint) for endpoint in access.ACCESS}
     assert (said["openapi"], said["info"]["version"]) == ("3.1.1", __version__)
 
 
 @pytest.mark.parametrize("endpoint", sorted(API))
 def test_each_says_who_may_do_what(said: dict[str, Any], endpoint: str) -> None:
-    roles, scope = access.API[endpoint]
+    roles, scope = access.ACCESS[endpoint]
     one = operations(said)[name_of(endpoint)]
     assert (one["x-roles"], one["security"]) == (sorted(roles), [{"bearer": [scope]}])
     assert one["summary"].endswith(".")
@@ -62,7 +62,7 @@ def test_every_parameter_of_an_address_is_described(said: dict[str, Any]) -> Non
 
 
 def test_every_view_has_its_contract(house: House) -> None:
-    for endpoint in access.API:
+    for endpoint in access.ACCESS:
         assert contract.of(house.app.view_functions[endpoint]) is not None, endpoint
 
 

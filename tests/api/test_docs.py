@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import ROOT
+from service.config.settings import ROOT
 from tests.house import PASSWORD
-from tests.process import Service, configure, rows, run, serving
+from tests.process.launching import Service, configure, rows, run, serving
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 CONSOLE = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)

@@ -10,10 +10,10 @@ from werkzeug.test import TestResponse
 
 from service.api import contract
 from service.api.problems import MEDIA_TYPE
-from service.domain import appointment_search, treatments
-from service.models import Appointment
+from service.domain.appointments import appointment_search, treatments
+from service.storage.models import Appointment
 from tests.api.program import Program
-from tests.web.clinic import Clinic
+from tests.web.frozen_clinic import Clinic
 
 Programs = Callable[..., Program]
 

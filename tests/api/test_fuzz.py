@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.house import PASSWORD
-from tests.process import Service, configure, run, serving
+from tests.process.launching import Service, configure, run, serving
 
 CONFIG = """
 [checks.positive_data_acceptance]

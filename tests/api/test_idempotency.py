@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from service.domain import idempotency
-from service.models import Appointment, IdempotencyKey, Patient
+from service.domain.foundation import idempotency
+from service.storage.models import Appointment, IdempotencyKey, Patient
 from tests.api.program import Program
 from tests.crowd import together
-from tests.web.clinic import Clinic
+from tests.web.frozen_clinic import Clinic
 
 Programs = Callable[..., Program]
 NORA = {"name": "Nora Neu"}

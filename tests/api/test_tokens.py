@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import select, update
 
 from service import clock
-from service.domain import accounts, api_tokens, passwords, restored, users
-from service.domain.actor import Role
-from service.models import ApiToken, AuditEntry, Doctor, User
+from service.domain.accounts import accounts, api_tokens, passwords, users
+from service.domain.clinic import restored
+from service.domain.foundation.actor import Role
+from service.storage.models import ApiToken, AuditEntry, Doctor, User
 from tests.api.program import Program, token_of
-from tests.web.clinic import Clinic, minutes
+from tests.web.frozen_clinic import Clinic, minutes
 
 Programs = Callable[..., Program]
 

@@ -5,9 +5,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from service.models import Message
+from service.storage.models import Message
 from tests.house import House, at
-from tests.process import configure, rows, run
+from tests.process.launching import configure, rows, run
 
 FIRST = at("2026-05-04 01:00")
 """Three in the morning at the clinic, the hour of backups."""

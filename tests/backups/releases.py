@@ -8,7 +8,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from service.database import MIGRATIONS, Database
+from service.storage.database import MIGRATIONS, Database
 
 REVISIONS = sorted(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 EARLIER = REVISIONS[:-1]

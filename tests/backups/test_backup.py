@@ -13,11 +13,11 @@ import pytest
 
 from service.backups import archive, making, shelf, sqlite_copy, workroom
 from service.backups.errors import BackupError, NoRoom
-from service.settings import ROOT, Settings, SettingsError, load
+from service.config.settings import ROOT, Settings, SettingsError, load
 from tests.backups.drill import about, backed_up, backups, names, small_clinic, unpacked
 from tests.faults.disks import disk, fill
 from tests.house import House, at
-from tests.process import configure, run, sentence
+from tests.process.launching import configure, run, sentence
 
 pytestmark = pytest.mark.sqlite("copies of its file; PostgreSQL's are made by pg_dump: test_postgresql.py")
 

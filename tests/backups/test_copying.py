@@ -15,15 +15,15 @@ from sqlalchemy.exc import DBAPIError
 from service.backups import copying
 from service.backups.copying import Copied
 from service.backups.errors import BackupError
-from service.domain import audit_check
-from service.models import Appointment, Base, Patient
+from service.domain.privacy import audit_check
+from service.storage.models import Appointment, Base, Patient
 from tests.house import House, at, build
-from tests.postgres import Postgres
-from tests.process import command, configure, environment, run, sentence, serving, until
-from tests.web.clinic import NOW, PEOPLE, Clinic
-from tests.web.clinic import a_clinic as a_clinic
-from tests.web.clinic import a_furnished_folder as a_furnished_folder
-from tests.web.clinic import a_moved_clock as a_moved_clock
+from tests.process.launching import command, configure, environment, run, sentence, serving, until
+from tests.services.postgres import Postgres
+from tests.web.frozen_clinic import NOW, PEOPLE, Clinic
+from tests.web.frozen_clinic import a_clinic as a_clinic
+from tests.web.frozen_clinic import a_furnished_folder as a_furnished_folder
+from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
 
 PAGES = {
     "patient": ("/appointments", "/treatments", "/account"),

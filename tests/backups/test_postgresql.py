@@ -14,13 +14,13 @@ from sqlalchemy.engine import make_url
 from service import clock
 from service.backups import making, postgresql_copy, restoring
 from service.backups.errors import BackupError
-from service.database import Database
-from service.models import Base, Installation, JobRun, Patient
+from service.storage.database import Database
+from service.storage.models import Base, Installation, JobRun, Patient
 from tests.backups.drill import FIRST, backed_up, small_clinic
-from tests.by_hand import opened
 from tests.house import House
-from tests.postgres import Postgres
-from tests.process import run, sentence, serving
+from tests.jobs.by_hand import opened
+from tests.process.launching import run, sentence, serving
+from tests.services.postgres import Postgres
 
 
 @pytest.fixture

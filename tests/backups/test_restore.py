@@ -14,10 +14,10 @@ import time_machine
 
 from service.backups import making, restoring
 from service.backups.errors import BackupError
-from service.models import Export
+from service.storage.models import Export
 from tests.backups.drill import FIRST, backed_up, backups, message, names, small_clinic
 from tests.house import House, at
-from tests.process import (
+from tests.process.launching import (
     change,
     command,
     configure,

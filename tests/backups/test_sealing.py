@@ -9,7 +9,7 @@ from service.backups import making, restoring, sealing
 from service.backups.errors import BackupError
 from tests.backups.drill import names, small_clinic
 from tests.house import House
-from tests.process import configure, run, sentence
+from tests.process.launching import configure, run, sentence
 
 pytestmark = pytest.mark.sqlite("a file is sealed, whatever is in it")
 

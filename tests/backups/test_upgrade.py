@@ -11,12 +11,12 @@ import pytest
 
 from service.backups import making, restoring, upgrading
 from service.backups.errors import BackupError
-from service.database import Database, DatabaseError, newest_revision, present_revision
-from service.domain import audit_check
-from service.settings import ROOT, Settings
+from service.config.settings import ROOT, Settings
+from service.domain.privacy import audit_check
+from service.storage.database import Database, DatabaseError, newest_revision, present_revision
 from tests.backups import releases
 from tests.backups.drill import about, backups
-from tests.process import configure, serving
+from tests.process.launching import configure, serving
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.browser.visitor import Visitor, visitor_in
 from tests.faults.clinic import wall
 from tests.faults.disks import missing
 from tests.house import PASSWORD
-from tests.process import Service, change, configure, result, run, serving
+from tests.process.launching import Service, change, configure, result, run, serving
 
 MONDAY = wall("2026-05-04 10:31")
 ARABIC = "عبد الرحمن بن محمد الخطيب"

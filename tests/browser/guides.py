@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, FloatRect, sync_playwright
 from tests.browser.visitor import visitor_in
 from tests.faults.clinic import wall
 from tests.house import PASSWORD
-from tests.process import ROOT, change, configure, run, serving
+from tests.process.launching import ROOT, change, configure, run, serving
 
 GUIDES = ROOT / "docs" / "guides"
 NOW, NIGHT, EIGHT = (wall(f"2026-05-04 {at}") for at in ("11:10", "03:00", "08:00"))

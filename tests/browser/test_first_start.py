@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, ViewportSize
 
 from tests.browser.visitor import Visitor, visitor_in
 from tests.house import PASSWORD
-from tests.process import Service, configure, rows, serving
+from tests.process.launching import Service, configure, rows, serving
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESK: ViewportSize = {"width": 1360, "height": 860}

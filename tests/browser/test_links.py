@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from service.domain import letter_page
+from service.domain.messages import letter_page
 from tests.browser.conftest import MONDAY
 from tests.browser.test_pages import look_at_all
 from tests.browser.visitor import Visitor
 from tests.house import PASSWORD
-from tests.process import Service, configure, run, serving, until
+from tests.process.launching import Service, configure, run, serving, until
 
 pytestmark = pytest.mark.browser
 

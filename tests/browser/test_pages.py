@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser.visitor import Visitor, kind, name_of
 from tests.house import PASSWORD
-from tests.process import configure, serving
+from tests.process.launching import configure, serving
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser
 from tests.browser.conftest import MONDAY
 from tests.browser.visitor import Visitor, kind
 from tests.house import PASSWORD
-from tests.process import Service, change, configure, result, rows, run, serving
-from tests.test_trust_texts import POISONS
+from tests.process.launching import Service, change, configure, result, rows, run, serving
+from tests.trust.test_texts import POISONS
 
 pytestmark = pytest.mark.browser
 

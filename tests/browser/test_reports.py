@@ -7,7 +7,7 @@ import pytest
 from tests.browser.conftest import ARABIC, LONG, UNBROKEN
 from tests.browser.test_names import SPILLED
 from tests.browser.visitor import Visitor
-from tests.process import Service, change, rows
+from tests.process.launching import Service, change, rows
 
 pytestmark = pytest.mark.browser
 

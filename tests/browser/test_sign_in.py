@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.visitor import Visitor
 from tests.house import PASSWORD
-from tests.process import Service, change
+from tests.process.launching import Service, change
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.visitor import Visitor
-from tests.process import Service, rows, until
+from tests.process.launching import Service, rows, until
 
 pytestmark = pytest.mark.browser
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import ROOT
-from tests.process import READY, Service, until
+from service.config.settings import ROOT
+from tests.process.launching import READY, Service, until
 
 BUILT = ROOT / "dist" / "rounds"
 

@@ -14,10 +14,10 @@ from time import monotonic
 import pytest
 from PyInstaller.archive.readers import CArchiveReader
 
-from service.settings import ROOT
+from service.config.settings import ROOT
 from tests.dist.executable import BUILT, Computer, computer, worker_of
 from tests.house import PASSWORD
-from tests.process import until
+from tests.process.launching import until
 
 pytestmark = pytest.mark.dist
 LEFT_OUT = {"celery", "kombu", "redis", "psycopg", "phonenumbers.geocoder", "phonenumbers.geodata", "tkinter", "pytest"}

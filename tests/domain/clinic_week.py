@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from service.domain import booking
-from service.domain.actor import Actor
-from service.models import Appointment
-from service.settings import Booking
+from service.config.settings import Booking
+from service.domain.appointments import booking
+from service.domain.foundation.actor import Actor
+from service.storage.models import Appointment
 from tests.house import House, at
 
 RULES = Booking()

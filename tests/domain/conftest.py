@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 import time_machine
 
-from service.domain import letters
-from service.models import Message
+from service.domain.messages import letters
 from service.notifications.message import Letter
+from service.storage.models import Message
 from tests.house import at
 
 

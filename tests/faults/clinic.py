@@ -6,9 +6,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from service import clock
-from service.models import Appointment, Patient
+from service.storage.models import Appointment, Patient
 from tests.house import House
-from tests.process import change
+from tests.process.launching import change
 
 
 def big_history(house: House, email: str, treatments: int) -> int:

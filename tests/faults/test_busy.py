@@ -15,13 +15,13 @@ from time import monotonic
 import pytest
 
 from service import clock
-from service.models import Patient
+from service.storage.models import Patient
 from tests.crowd import together
 from tests.faults.clinic import begun_visits
 from tests.faults.disks import missing
 from tests.faults.test_kill import assert_treatments_are_whole, write_treatments
 from tests.house import House
-from tests.process import Client, Service, configure, rows, serving, until
+from tests.process.launching import Client, Service, configure, rows, serving, until
 
 MIB = 1024 * 1024
 

@@ -13,7 +13,7 @@ import time_machine
 
 from tests.faults.clinic import booked_morning, wall
 from tests.house import House
-from tests.process import Service, change, configure, jump, printed_everywhere, rows, run, serving, until
+from tests.process.launching import Service, change, configure, jump, printed_everywhere, rows, run, serving, until
 
 PATIENTS = 12
 REMINDERS, REPORTS = "send_daily_reminders", "generate_monthly_report"

@@ -11,7 +11,7 @@ from service import clock
 from tests.faults.clinic import big_history, part_files
 from tests.faults.disks import disk, fill
 from tests.house import House
-from tests.process import configure, serving, until
+from tests.process.launching import configure, serving, until
 
 pytestmark = pytest.mark.sqlite("a disk of the file's own; PostgreSQL's is the server's")
 

@@ -16,8 +16,8 @@ import time_machine
 
 from tests.faults.clinic import begun_visits, big_history, booked_morning, part_files, wall
 from tests.house import House
-from tests.mail_server import MailServer, running
-from tests.process import ON_SERVER, Client, Service, change, configure, rows, start, until
+from tests.process.launching import ON_SERVER, Client, Service, change, configure, rows, start, until
+from tests.services.mail_server import MailServer, running
 
 ROUNDS = pytest.mark.parametrize(
     "rounds",

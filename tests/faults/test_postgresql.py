@@ -18,8 +18,8 @@ from service import clock
 from tests.faults.clinic import begun_visits, wall
 from tests.faults.disks import missing
 from tests.house import House
-from tests.postgres import Cluster, NotFound, Postgres, cluster
-from tests.process import Answer, Client, Service, command, configure, environment, rows, run, serving, until
+from tests.process.launching import Answer, Client, Service, command, configure, environment, rows, run, serving, until
+from tests.services.postgres import Cluster, NotFound, Postgres, cluster
 
 pytestmark = pytest.mark.postgresql
 

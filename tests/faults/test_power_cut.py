@@ -9,12 +9,12 @@ from threading import Thread
 
 import pytest
 
-from service.database import Database
+from service.storage.database import Database
 from tests.faults.clinic import begun_visits
 from tests.faults.disks import ext4
 from tests.faults.test_kill import write_treatments
 from tests.house import House
-from tests.process import configure, rows, serving, until
+from tests.process.launching import configure, rows, serving, until
 
 
 @pytest.mark.sqlite("how it writes its file")

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.faults.disks import missing
-from tests.process import command, configure, environment, printed_everywhere, rows, run, sentence, serving
+from tests.process.launching import command, configure, environment, printed_everywhere, rows, run, sentence, serving
 
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 

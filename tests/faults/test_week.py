@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from service.domain.job_runs import BY_HAND
+from service.domain.foundation.job_runs import BY_HAND
 from tests.faults.clinic import wall
 from tests.faults.disks import disk, fill
 from tests.house import House
-from tests.mail_server import MailServer, running
-from tests.process import Service, configure, jump, rows, run, serving, until
+from tests.process.launching import Service, configure, jump, rows, run, serving, until
+from tests.services.mail_server import MailServer, running
 
 BACKUP, REMINDERS, REPORTS = "make_backup", "send_daily_reminders", "generate_monthly_report"
 DAYS = {

@@ -14,22 +14,22 @@ import pytest
 from sqlalchemy import text, update
 
 from service import clock
-from service.domain import exports
-from service.domain.actor import SYSTEM
+from service.domain.exports import exports
+from service.domain.foundation.actor import SYSTEM
 from service.jobs.celery_backend import CeleryBackend
-from service.models import Export, JobRun, Message
-from tests import redis as redis_server
-from tests import workers
-from tests.by_hand import opened
-from tests.domain.outbox import posted
+from service.storage.models import Export, JobRun, Message
+from tests.domain.outbox.planning import posted
 from tests.faults.clinic import booked_morning, part_files
 from tests.history import long_history
 from tests.house import House
-from tests.mail_server import MailServer, running
-from tests.postgres import Postgres
-from tests.process import serving, until
-from tests.redis import Redis, connect
-from tests.workers import Crew
+from tests.jobs.by_hand import opened
+from tests.process.launching import serving, until
+from tests.services import redis as redis_server
+from tests.services import workers
+from tests.services.mail_server import MailServer, running
+from tests.services.postgres import Postgres
+from tests.services.redis import Redis, connect
+from tests.services.workers import Crew
 
 UNDER_WAY = [Message.status.in_(("queued", "sending", "handing_over"))]
 ROUNDS = pytest.mark.parametrize(

@@ -11,13 +11,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from service import outage
+from service.config.settings import Jobs, Settings
 from service.jobs.celery_backend import QUEUES, CeleryBackend
-from service.models import Export
-from service.settings import Jobs, Settings
-from tests import redis as redis_server
+from service.storage.models import Export
 from tests.history import long_history
 from tests.house import House, build
-from tests.redis import Redis, connect
+from tests.services import redis as redis_server
+from tests.services.redis import Redis, connect
 
 
 @pytest.fixture

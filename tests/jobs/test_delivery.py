@@ -8,21 +8,22 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from service import context
-from service.domain import deliveries, letters, messages, outbox, reminders
-from service.domain.actor import Actor
+from service.domain.foundation.actor import Actor
+from service.domain.messages import deliveries, letters, messages
+from service.domain.outbox import outbox, reminders
+from service.http import context
 from service.jobs.tasks import Tasks
-from service.models import Installation, JobRun, Message, Patient, User
 from service.notifications import email
 from service.notifications.channels import choose
 from service.notifications.message import Letter
-from tests import sms_gateway
-from tests.by_hand import opened
+from service.storage.models import Installation, JobRun, Message, Patient, User
 from tests.crowd import together
 from tests.house import House, at, day
-from tests.mail_server import MailServer, running
-from tests.process import until
-from tests.sms_gateway import Answer, Gateway
+from tests.jobs.by_hand import opened
+from tests.process.launching import until
+from tests.services import sms_gateway
+from tests.services.mail_server import MailServer, running
+from tests.services.sms_gateway import Answer, Gateway
 
 JOB = "send_daily_reminders"
 Opened = Callable[..., House]

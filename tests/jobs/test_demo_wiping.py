@@ -9,14 +9,17 @@ import pytest
 from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
 
-from service import database, demo
-from service.domain import audit, audit_check, demo_mark, users
-from service.domain.actor import SYSTEM, Actor, Role
-from service.domain.errors import Conflict, Forbidden
+from service.demo import clinic as demo
+from service.domain.accounts import users
+from service.domain.foundation import audit, demo_mark
+from service.domain.foundation.actor import SYSTEM, Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden
+from service.domain.privacy import audit_check
 from service.jobs import demo_wiping
-from service.models import Appointment, AuditEntry, Base, Installation, Patient, User
+from service.storage import database
+from service.storage.models import Appointment, AuditEntry, Base, Installation, Patient, User
 from tests.house import HASH, House
-from tests.process import ROOT, rows, run
+from tests.process.launching import ROOT, rows, run
 
 SMALL = demo.Size(doctors=1, patients=3, appointments=20)
 ADMIN = Actor(Role.ADMIN, "Ines", 1, address="127.0.0.1")

@@ -6,13 +6,13 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
-from service.domain import reports
+from service.domain.reports import reports
 from service.jobs.tasks import Tasks
-from service.models import ClinicReport, Doctor, JobRun, Report
 from service.notifications.channels import Channels
-from tests.by_hand import opened
+from service.storage.models import ClinicReport, Doctor, JobRun, Report
 from tests.crowd import together
 from tests.house import House, at
+from tests.jobs.by_hand import opened
 from tests.jobs.conftest import Desk
 from tests.recording import Recording
 

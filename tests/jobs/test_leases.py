@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from service.backups import making
-from service.domain import export_ledger, exports, history_csv, job_runs
-from service.domain.actor import SYSTEM
+from service.domain.exports import export_ledger, exports, history_csv
+from service.domain.foundation import job_runs
+from service.domain.foundation.actor import SYSTEM
 from service.jobs import leases
-from service.models import Export, JobRun
-from tests.by_hand import opened
+from service.storage.models import Export, JobRun
 from tests.history import long_history
 from tests.house import House
+from tests.jobs.by_hand import opened
 from tests.jobs.conftest import Desk
-from tests.process import until
+from tests.process.launching import until
 
 SHORT = timedelta(seconds=0.5)
 

@@ -9,9 +9,9 @@ from apscheduler.triggers.cron import CronTrigger
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.config.settings import Jobs, Settings
 from service.jobs import schedule
 from service.jobs.schedule import Every, Row
-from service.settings import Jobs, Settings
 from tests.house import at
 
 BERLIN = ZoneInfo("Europe/Berlin")

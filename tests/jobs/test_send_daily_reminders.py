@@ -9,17 +9,18 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
-from service.domain import deliveries, outcomes
+from service.config.settings import Booking
+from service.domain.appointments import outcomes
+from service.domain.messages import deliveries
 from service.jobs import schedule
 from service.jobs.tasks import Tasks
-from service.models import Appointment, JobRun, Message, Patient
 from service.notifications.channels import Channels
 from service.notifications.message import DeliveryError, Letter
-from service.settings import Booking
-from tests.by_hand import opened
+from service.storage.models import Appointment, JobRun, Message, Patient
 from tests.crowd import together
 from tests.faults.clinic import wall
 from tests.house import House, at
+from tests.jobs.by_hand import opened
 from tests.recording import Crash, Recording
 
 JOB = "send_daily_reminders"

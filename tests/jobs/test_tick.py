@@ -10,14 +10,16 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from service import clock as our_clock
-from service.domain import export_ledger, exports, installation, job_runs
-from service.domain.actor import SYSTEM
-from service.domain.errors import Forbidden
-from service.jobs import health, schedule
-from service.models import Installation, JobRun, Message
-from tests.by_hand import opened
+from service.domain.exports import export_ledger, exports
+from service.domain.foundation import installation, job_runs
+from service.domain.foundation.actor import SYSTEM
+from service.domain.foundation.errors import Forbidden
+from service.health import health
+from service.jobs import schedule
+from service.storage.models import Installation, JobRun, Message
 from tests.crowd import together
 from tests.house import House, at
+from tests.jobs.by_hand import opened
 from tests.jobs.conftest import Desk
 
 DAILY, MONTHLY, SHEETS = "send_daily_reminders", "generate_monthly_report", "write_day_sheets"

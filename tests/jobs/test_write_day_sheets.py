@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import time_machine
 
-from service.domain import exports
-from service.domain.actor import SYSTEM
+from service.domain.exports import exports
+from service.domain.foundation.actor import SYSTEM
 from service.jobs import day_sheet_files
-from service.models import JobRun
-from tests.by_hand import opened
+from service.storage.models import JobRun
 from tests.house import House, at, day
+from tests.jobs.by_hand import opened
 from tests.jobs.conftest import Desk
 from tests.web.reading import faults, parsed, words
 

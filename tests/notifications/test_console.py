@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from service.config.settings import Settings
 from service.notifications import channels
 from service.notifications.console import Console
 from service.notifications.message import DeliveryError, Letter
-from service.settings import Settings
 from tests.crowd import together
 
 LETTER = Letter(7, "lena@mail.example", "Your visit at Our clinic", "Hello Lena,\n\n  Mon 4 May, 14:00\n")

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from service import keys
+from service.config import keys
+from service.config.settings import Clinic, Settings, SettingsError
+from service.config.settings import Email as EmailSettings
 from service.notifications import email
 from service.notifications.channels import choose
 from service.notifications.email import Email
 from service.notifications.message import Attachment, DeliveryError, Letter, Unsure, message_id
-from service.settings import Clinic, Settings, SettingsError
-from service.settings import Email as EmailSettings
 from tests.house import at
-from tests.mail_server import MailServer, certificate, running
+from tests.services.mail_server import MailServer, certificate, running
 
 CLINIC = Clinic(name="Praxis am Pärk", public_url="https://rounds.clinic.example")
 LETTER = Letter(

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import time_machine
 
+from service.config.settings import Clinic, Settings, SettingsError
+from service.config.settings import Sms as SmsSettings
 from service.notifications import sms
 from service.notifications.channels import choose
 from service.notifications.message import DeliveryError, Letter, Unsure
 from service.notifications.sms import Sms
-from service.settings import Clinic, Settings, SettingsError
-from service.settings import Sms as SmsSettings
 from tests.house import at
-from tests.sms_gateway import Answer, Gateway, running
+from tests.services.sms_gateway import Answer, Gateway, running
 
 CLINIC = Clinic(country="DE")
 TEXT = 'Mon 4 May, 14:00 "Dr Berg" & {to}\n'

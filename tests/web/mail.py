@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select, true, update
 
-from service.domain import deliveries
-from service.models import Message
+from service.config.settings import Settings
+from service.domain.messages import deliveries
 from service.notifications.message import Letter
-from service.settings import Settings
-from tests.web.clinic import Clinic
+from service.storage.models import Message
+from tests.web.frozen_clinic import Clinic
 
 
 def letters(clinic: Clinic, settings: Settings | None = None) -> list[Letter]:

@@ -1,6 +1,6 @@
 """All pages a visitor may open in the clinic of clinic.py, error pages included."""
 
-from tests.web.clinic import NOBODY, Clinic, minutes
+from tests.web.frozen_clinic import NOBODY, Clinic, minutes
 
 ACCOUNT = [
     "/account",

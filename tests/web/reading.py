@@ -6,7 +6,7 @@ import html5lib
 from bs4 import BeautifulSoup, Tag
 from werkzeug.test import TestResponse
 
-from service.assets import STATIC
+from service.http.assets import STATIC
 
 
 def parsed(answer: TestResponse | str) -> BeautifulSoup:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.web.clinic import PEOPLE, VISITORS
+from tests.web.frozen_clinic import PEOPLE, VISITORS
 
 ANYONE = frozenset(VISITORS)
 SIGNED_IN = frozenset(PEOPLE)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.house import Browser, House
-from tests.web.clinic import NOBODY, PEOPLE, VISITORS, Clinic, minutes
+from tests.web.frozen_clinic import NOBODY, PEOPLE, VISITORS, Clinic, minutes
 from tests.web.routes import ROUTES, Expected
 
 EXAMPLES = int(os.environ.get("ROUNDS_TEST_EXAMPLES", "30"))

@@ -3,10 +3,10 @@
 import pytest
 
 from service import clock
-from service.domain import appointments
-from service.models import Export
+from service.domain.appointments import appointments
+from service.storage.models import Export
 from tests.house import Browser, House
-from tests.web.clinic import VISITORS, Clinic, email
+from tests.web.frozen_clinic import VISITORS, Clinic, email
 from tests.web.pages import after_expiry, pages_of
 from tests.web.reading import faults
 

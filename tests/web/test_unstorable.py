@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.models import SignIn
+from service.storage.models import SignIn
 from tests.house import House
 
 

@@ -15,7 +15,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from service import context
+from service.http import context
 
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL stores no NUL, so none is accepted anywhere."""

@@ -1,0 +1,168 @@
+"""Visits: listed, booked, moved, called off; and what became of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.api import contract, problems
+from service.api.bodies.appointments import (
+    Appointment,
+    AppointmentQuery,
+    Appointments,
+    Cancellation,
+    FreeTime,
+    NewAppointment,
+    Outcome,
+    Reschedule,
+)
+from service.api.contract import Answer
+from service.api.patients.own_patient import patient_meant
+from service.domain.appointments import (
+    appointment_search,
+    appointments,
+    booking,
+    free_times,
+    outcomes,
+    treatments,
+    visit_types,
+)
+from service.domain.appointments.appointment_search import Wanted
+from service.domain.appointments.booking import Taken
+from service.http import bearers, cache, context
+
+blueprint = Blueprint("appointments", __name__, url_prefix="/appointments")
+
+
+@blueprint.get("")
+@contract.reads(Appointments, query=AppointmentQuery, problems=(404,))
+def index(query: AppointmentQuery) -> Answer:
+    """List visits of people the user may see, soonest first."""
+    wanted = Wanted(query.from_, query.to, query.doctor_id, query.patient_id, query.status)
+    page = appointment_search.search(context.reading(), bearers.actor(), wanted, after=query.after, limit=query.limit)
+    return Answer(Appointments(items=[Appointment.model_validate(row) for row in page.visits], next=page.older))
+
+
+@blueprint.post("")
+@contract.changes(Appointment, status=201, body=NewAppointment, problems=(404, 409))
+def create(body: NewAppointment) -> Answer:
+    """Book a visit.
+
+    The same booking again is the same visit. Where somebody else has the time (409) the nearest free ones are told.
+    """
+    actor, settings = bearers.actor(), context.wiring().settings
+    visit = booking.book(
+        context.writing(),
+        actor,
+        patient_id=patient_meant(actor, body.patient_id),
+        doctor_id=None if body.doctor_id == "any" else body.doctor_id,
+        department=body.department,
+        starts_at=body.starts_at,
+        visit_type_id=body.visit_type_id,
+        reason=body.reason,
+        overbooking_reason=body.overbooking_reason,
+        rules=settings.booking,
+        zone=settings.clinic.zone,
+    )
+    return _made(visit.id)
+
+
+@blueprint.get("/<row_id:appointment_id>")
+@contract.reads(Appointment)
+def show(appointment_id: int) -> Answer:
+    """Show one visit."""
+    actor = bearers.actor()
+    row = appointments.fetch(context.reading(), actor, appointment_id)
+    answer = Answer(Appointment.model_validate(row))
+    if actor.is_staff:
+        with context.transaction_if_possible("appointment.view") as session:
+            treatments.note_opened(session, actor, row, with_treatment=False)
+    return answer
+
+
+@blueprint.post("/<row_id:appointment_id>/cancellation")
+@contract.changes(Appointment, body=Cancellation)
+def cancel(appointment_id: int, body: Cancellation) -> Answer:
+    """Call a visit off, by its patient until the cut-off or by the clinic."""
+    rules = context.wiring().settings.booking
+    return _done(outcomes.cancel, appointment_id, reason=body.reason, rules=rules, version=body.version)
+
+
+@blueprint.post("/<row_id:appointment_id>/reschedule")
+@contract.changes(Appointment, status=201, body=Reschedule)
+def reschedule(appointment_id: int, body: Reschedule) -> Answer:
+    """Move a visit: another one takes its place, and is the answer."""
+    settings = context.wiring().settings
+    visit = booking.reschedule(
+        context.writing(),
+        bearers.actor(),
+        appointment_id,
+        starts_at=body.starts_at,
+        doctor_ids=[] if body.doctor_id is None else [body.doctor_id],
+        overbooking_reason=body.overbooking_reason,
+        rules=settings.booking,
+        zone=settings.clinic.zone,
+        version=body.version,
+    )
+    return _made(visit.id)
+
+
+@blueprint.post("/<row_id:appointment_id>/arrival")
+@contract.changes(Appointment, body=Outcome)
+def arrive(appointment_id: int, body: Outcome) -> Answer:
+    """The patient is here."""
+    zone = context.wiring().settings.clinic.zone
+    return _done(outcomes.arrive, appointment_id, zone=zone, version=body.version)
+
+
+@blueprint.post("/<row_id:appointment_id>/completion")
+@contract.changes(Appointment, body=Outcome)
+def complete(appointment_id: int, body: Outcome) -> Answer:
+    """The visit took place."""
+    return _done(outcomes.complete, appointment_id, version=body.version)
+
+
+@blueprint.post("/<row_id:appointment_id>/no-show")
+@contract.changes(Appointment, body=Outcome)
+def no_show(appointment_id: int, body: Outcome) -> Answer:
+    """The patient did not come."""
+    return _done(outcomes.no_show, appointment_id, version=body.version)
+
+
+@blueprint.errorhandler(Taken)
+def taken(error: Taken) -> ResponseReturnValue:
+    """Who comes second is told the nearest free times, the same for all who ask just now."""
+    sent, zone = contract.sent_body(), context.wiring().settings.clinic.zone
+    doctor_ids, minutes = _wish(sent)
+    times = cache.in_a_rush(
+        f"api nearest:{doctor_ids}:{sent.starts_at.isoformat()}:{minutes}",
+        lambda: free_times.nearest(context.reading(), sent.starts_at, zone, doctor_ids=doctor_ids, minutes=minutes),
+    )
+    return problems.answer(409, str(error), free_times=[FreeTime.model_validate(time) for time in times])
+
+
+def _wish(sent: NewAppointment | Reschedule) -> tuple[list[int], int | None]:
+    """The doctors whose free times are told instead, and how many minutes are needed; None: as their hours say."""
+    session, actor = context.reading(), bearers.actor()
+    if isinstance(sent, Reschedule):
+        visit = appointments.fetch(session, actor, (request.view_args or {})["appointment_id"])
+        return [sent.doctor_id or visit.doctor_id], int((visit.ends_at - visit.starts_at).total_seconds() // 60)
+    minutes = None if sent.visit_type_id is None else visit_types.fetch(session, actor, sent.visit_type_id).minutes
+    if sent.doctor_id == "any":
+        return [one.id for one in appointments.doctors(session) if sent.department in ("", one.department)], minutes
+    return [sent.doctor_id], minutes
+
+
+def _done(act: Callable[..., None], appointment_id: int, **more: Any) -> Answer:
+    """What the visit is after an act."""
+    act(context.writing(), bearers.actor(), appointment_id, **more)
+    return Answer(_shown(appointment_id))
+
+
+def _made(appointment_id: int) -> Answer:
+    return Answer(_shown(appointment_id), 201, url_for("api.appointments.show", appointment_id=appointment_id))
+
+
+def _shown(appointment_id: int) -> Appointment:
+    return Appointment.model_validate(appointments.fetch(context.writing(), bearers.actor(), appointment_id))

@@ -1,0 +1,62 @@
+"""What was found and done: a visit's treatment, and a patient's history of them."""
+
+from flask import Blueprint
+
+from service.api import contract
+from service.api.bodies.people import PatientOf
+from service.api.bodies.records import Treatment, Treatments, TreatmentTexts
+from service.api.contract import Answer
+from service.api.patients.own_patient import patient_meant
+from service.domain.appointments import appointments, treatments
+from service.domain.foundation.errors import NotFound
+from service.domain.patients import patients
+from service.http import bearers, context
+
+blueprint = Blueprint("treatments", __name__)
+
+
+@blueprint.get("/treatments")
+@contract.reads(Treatments, query=PatientOf, problems=(404,))
+def index(query: PatientOf) -> Answer:
+    """List a patient's treatments, newest first; that is on record."""
+    actor = bearers.actor()
+    patient_id = patient_meant(actor, query.patient_id)
+    page = treatments.history(context.reading(), actor, patient_id, before=query.after)
+    answer = Answer(Treatments(items=[Treatment.model_validate(row) for row in page.treatments], next=page.older))
+    with context.transaction_if_possible("patient.view") as session:
+        patients.note_record_opened(session, actor, patient_id)
+    return answer
+
+
+@blueprint.get("/appointments/<row_id:appointment_id>/treatment")
+@contract.reads(Treatment)
+def show(appointment_id: int) -> Answer:
+    """Show what was found and done at a visit; that is on record."""
+    actor, session = bearers.actor(), context.reading()
+    visit = appointments.fetch(session, actor, appointment_id)
+    row = treatments.of_visit(session, actor, visit)
+    if row is None:
+        raise NotFound
+    answer = Answer(Treatment.model_validate(row))
+    if actor.is_staff:
+        with context.transaction_if_possible("treatment.view") as writing:
+            treatments.note_opened(writing, actor, visit)
+    return answer
+
+
+@blueprint.put("/appointments/<row_id:appointment_id>/treatment")
+@contract.changes(Treatment, body=TreatmentTexts)
+def save(appointment_id: int, body: TreatmentTexts) -> Answer:
+    """Record or replace what was found and done at a visit that has begun, by its doctor; the visit is completed."""
+    session = context.writing()
+    row = treatments.record(
+        session,
+        bearers.actor(),
+        appointment_id,
+        texts={name: getattr(body, name) for name in treatments.TEXTS},
+        next_visit=body.next_visit,
+        zone=context.wiring().settings.clinic.zone,
+        version=body.version,
+    )
+    session.flush()
+    return Answer(Treatment.model_validate(row))

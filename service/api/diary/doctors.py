@@ -1,0 +1,63 @@
+"""Doctors and their free times."""
+
+from flask import Blueprint
+
+from service import clock
+from service.api import contract
+from service.api.bodies.appointments import AnyFreeTimeQuery, FreeTime, FreeTimeQuery, FreeTimes
+from service.api.bodies.people import Doctor, DoctorQuery, Doctors
+from service.api.contract import Answer
+from service.api.cursors import id_of
+from service.domain.diary import doctors, offered_times
+from service.http import bearers, context
+
+blueprint = Blueprint("doctors", __name__, url_prefix="/doctors")
+
+
+@blueprint.get("")
+@contract.reads(Doctors, query=DoctorQuery, problems=(404,))
+def index(query: DoctorQuery) -> Answer:
+    """List who works here, or in a department."""
+    after = id_of(query.after) or 0
+    rows = doctors.page(context.reading(), department=query.department, after=after, limit=query.limit + 1)
+    shown = [Doctor.model_validate(row) for row in rows[: query.limit]]
+    return Answer(Doctors(items=shown, next=str(shown[-1].id) if len(rows) > query.limit else None))
+
+
+@blueprint.get("/<row_id:doctor_id>")
+@contract.reads(Doctor)
+def show(doctor_id: int) -> Answer:
+    """Show one doctor."""
+    return Answer(Doctor.model_validate(doctors.fetch(context.reading(), doctor_id)))
+
+
+@blueprint.get("/<row_id:doctor_id>/free-times")
+@contract.reads(FreeTimes, query=FreeTimeQuery)
+def free_times(doctor_id: int, query: FreeTimeQuery) -> Answer:
+    """List when a visit with this doctor could be booked."""
+    return _times(query, doctor_id)
+
+
+@blueprint.get("/any/free-times")
+@contract.reads(FreeTimes, query=AnyFreeTimeQuery, problems=(404,))
+def any_free_times(query: AnyFreeTimeQuery) -> Answer:
+    """List when a visit with any doctor, or any of a department, could be booked: each time once."""
+    return _times(query, None, query.department)
+
+
+def _times(query: FreeTimeQuery, doctor_id: int | None, department: str = "") -> Answer:
+    zone = context.wiring().settings.clinic.zone
+    page = offered_times.page(
+        context.reading(),
+        bearers.actor(),
+        doctor_id=doctor_id,
+        department=department,
+        first=query.date or clock.today(zone),
+        days=query.days,
+        zone=zone,
+        visit_type_id=query.visit_type_id,
+        patient_id=query.patient_id,
+        after=query.after,
+        limit=query.limit,
+    )
+    return Answer(FreeTimes(items=[FreeTime.model_validate(time) for time in page.times], next=page.following))

@@ -1,0 +1,31 @@
+"""How messages went, for the desk; what they say stays on the pages."""
+
+from flask import Blueprint
+
+from service.api import contract, cursors
+from service.api.bodies.work import Message, MessageQuery, Messages
+from service.api.contract import Answer
+from service.domain.messages import message_log
+from service.http import bearers, context
+
+blueprint = Blueprint("messages", __name__, url_prefix="/messages")
+
+
+@blueprint.get("")
+@contract.reads(Messages, query=MessageQuery, problems=(404,))
+def index(query: MessageQuery) -> Answer:
+    """List messages, newest first."""
+    before = cursors.id_of(query.after)
+    page = message_log.page(
+        context.reading(), bearers.actor(), state=query.state or "", text=query.q.strip(), before=before
+    )
+    items = [Message.model_validate(entry.message) for entry in page.entries]
+    return Answer(Messages(items=items, next=cursors.of(page.older)))
+
+
+@blueprint.get("/<row_id:message_id>")
+@contract.reads(Message)
+def show(message_id: int) -> Answer:
+    """Show how one message went."""
+    entry = message_log.fetch(context.reading(), bearers.actor(), message_id)
+    return Answer(Message.model_validate(entry.message))

@@ -1,0 +1,14 @@
+"""Whom a request is about that does not say: the one patient its user looks after."""
+
+from service.domain.foundation.actor import Actor
+from service.domain.foundation.errors import Invalid
+from service.language.translation import gettext as _
+
+
+def patient_meant(actor: Actor, patient_id: int | None) -> int:
+    """The patient that is named, else the only one the user looks after. Raises Invalid where there are several."""
+    if patient_id is not None:
+        return patient_id
+    if len(actor.patient_ids) != 1:
+        raise Invalid(_("Say which patient: patient_id."), "patient_id")
+    return next(iter(actor.patient_ids))

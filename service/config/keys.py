@@ -1,0 +1,95 @@
+"""Secrets: the key made at the first start, and passwords from the environment or a file; never part of Settings."""
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from service.config.settings import Settings, SettingsError
+
+OF_EMAIL = "email.password"
+"""The file of the mail server's password beside the settings: readable by the owner only, never in a backup."""
+SHARED_KEY = "ROUNDS_SECRET_KEY"
+SHORTEST = 32
+
+
+def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The secret in the variable `name`, or in the file that `name`_FILE names; empty when there is neither.
+
+    Raises SettingsError when the file cannot be read.
+    """
+    if name in environ:
+        return environ[name]
+    file = environ.get(f"{name}_FILE")
+    if not file:
+        return ""
+    try:
+        return Path(file).read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsError(f"{name}_FILE: {file} cannot be read: {why}.") from None
+
+
+def email_password(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
+    """The password of the mail server: from the environment, else from the file that the page for mail writes."""
+    said = secret("ROUNDS_EMAIL_PASSWORD", environ)
+    if said or "ROUNDS_EMAIL_PASSWORD" in environ:
+        return said
+    file = settings.base / OF_EMAIL
+    return secret("ROUNDS_EMAIL_PASSWORD", {"ROUNDS_EMAIL_PASSWORD_FILE": str(file)}) if file.exists() else ""
+
+
+def email_password_is_fixed(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the environment names the mail server's password, so that no page can change it."""
+    return bool(environ.get("ROUNDS_EMAIL_PASSWORD") or environ.get("ROUNDS_EMAIL_PASSWORD_FILE"))
+
+
+def secret_key(settings: Settings) -> bytes:
+    """The key that signs form tokens: made at the first start beside the settings, readable by the owner only.
+
+    Several computers share it by ROUNDS_SECRET_KEY or ROUNDS_SECRET_KEY_FILE; then no file is made. Raises
+    SettingsError when it cannot be written or is too short to be safe.
+    """
+    given = secret(SHARED_KEY).strip().encode()
+    if given:
+        return _long_enough(given, f"The key in {SHARED_KEY} is too short to be safe: 32 characters are the least.")
+    if SHARED_KEY in os.environ or os.environ.get(f"{SHARED_KEY}_FILE"):
+        raise SettingsError(f"{SHARED_KEY} is empty: give it 32 random characters or more, or take it away.")
+    file = settings.base / "secret.key"
+    try:
+        if not file.exists():
+            _make_key(file)
+        key = file.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"The key file {file} cannot be written: {error.strerror}.") from None
+    return _long_enough(key, f"The key in {file} is too short to be safe: delete the file, a new one is made.")
+
+
+def setup_code(key: bytes) -> str:
+    """What the setup page asks another computer's visitor for: the same in all processes that share a key."""
+    return hmac.new(key, b"setup code", hashlib.sha256).hexdigest()[:8]
+
+
+def _long_enough(key: bytes, otherwise: str) -> bytes:
+    if len(key) < SHORTEST:
+        raise SettingsError(otherwise)
+    return key
+
+
+def _make_key(file: Path) -> None:
+    """Write a new key beside, whole and flushed, then give it its name unless another process was faster."""
+    made = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+        handle.write(secrets.token_hex(32).encode())
+        handle.flush()
+        os.fsync(handle.fileno())
+    try:
+        os.link(made, file)
+    except FileExistsError:
+        pass
+    except OSError:  # a stick has no links: there the last one wins, and services are kept apart by their lock
+        os.replace(made, file)
+    finally:
+        made.unlink(missing_ok=True)

@@ -1,0 +1,449 @@
+"""config.toml and the environment become one frozen, typed Settings, or one clear message; secrets are in keys.py."""
+
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Mapping
+from email.utils import getaddresses
+from importlib.util import find_spec
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+FROZEN: bool = getattr(sys, "frozen", False)
+"""Whether this is the one executable (packaging/rounds.spec) and not run.py."""
+ROOT = Path(__file__).resolve().parents[2]
+"""Where the program's own files lie, static/ and service/; the executable unpacks them into a new folder each time."""
+HOME = Path(sys.executable).resolve().parent if FROZEN else ROOT
+"""The clinic's folder unless --config names another: beside the executable, or beside run.py."""
+PROGRAM = "rounds" if FROZEN else "python run.py"
+"""How a command begins; Settings.command() makes a whole one."""
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+def is_address(url: str) -> bool:
+    """Whether browsers find a service by an address: its scheme, a name or a number, perhaps a port, and no more."""
+    if not re.fullmatch(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?", url):
+        return False
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _checked_address(url: str) -> str:
+    if not is_address(url):
+        raise ValueError("expected an address such as https://rounds.example, without a path")
+    return url
+
+
+def _checked_proxy(address: str) -> str:
+    """A proxy is named in numbers: whoever is believed may say that any visitor sits at this computer."""
+    try:
+        if address and ip_address(address).is_unspecified:
+            raise ValueError
+    except ValueError:
+        raise ValueError("expected the proxy's own address in numbers, such as 127.0.0.1, or nothing") from None
+    return address
+
+
+Address = Annotated[str, AfterValidator(_checked_address)]
+ProxyAddress = Annotated[str, AfterValidator(_checked_proxy)]
+
+
+class SettingsError(Exception):
+    """A mistake in the settings, said in one line: the key, the value, what is expected."""
+
+
+class Section(BaseModel):
+    """A table of config.toml: frozen, no unknown keys, no silent conversion of types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Clinic(Section):
+    name: Annotated[str, Field(min_length=1, max_length=100)] = "Our clinic"
+    timezone: str = "Europe/Berlin"
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
+    public_url: Address = "http://127.0.0.1:8000"
+    phone: str = ""
+    language: Literal["en"] = "en"
+    message_language: Literal["", "en", "de"] = ""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("expected a zone name such as Europe/Berlin") from None
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The clinic's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def tongue(self) -> str:
+        """The language of messages to people who have not chosen one."""
+        return self.message_language or self.language
+
+
+class Server(Section):
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
+    trusted_proxy: ProxyAddress = ""
+
+
+class DatabaseSection(Section):
+    url: Annotated[str, Field(pattern=r"^(sqlite:///.+|postgresql\+psycopg://.+)$")] = "sqlite:///rounds.db"
+
+
+def _without_redis(key: str, url: str) -> str | None:
+    """What is wrong with the address of a Redis; it is not quoted, for it may hold a password."""
+    if not re.fullmatch(r"(rediss?|unix)://\S+", url):
+        return f"{key} {'is no such address' if url else 'is empty'}: expected one such as redis://127.0.0.1:6379/0."
+    return None
+
+
+def _without(package: str, setting: str) -> str | None:
+    """That a package is not installed, which the executable leaves out."""
+    if find_spec(package) is None:
+        return f"{setting} needs the package {package}, which is not installed here: install Rounds from its source."
+    return None
+
+
+class CacheSection(Section):
+    type: Literal["SimpleCache", "RedisCache"] = "SimpleCache"
+    redis_url: str = ""
+    statistics_seconds: Annotated[int, Field(ge=1, le=86400)] = 300
+
+    def missing(self) -> str | None:
+        """What is still to be set before figures can be shared, in one sentence, or None."""
+        if self.type == "SimpleCache":
+            return None
+        return _without_redis("cache.redis_url", self.redis_url) or _without("redis", "cache.type = 'RedisCache'")
+
+
+class Jobs(Section):
+    backend: Literal["local", "celery"] = "local"
+    broker_url: str = ""
+    sheets_at: TimeOfDay = "07:00"
+    reminders_at: TimeOfDay = "08:00"
+    reports_day: Annotated[int, Field(ge=1, le=28)] = 1
+    reports_at: TimeOfDay = "00:00"
+    export_workers: Annotated[int, Field(ge=1, le=16)] = 2
+
+    def missing(self) -> str | None:
+        """What is still to be set before workers can take the work, in one sentence, or None."""
+        if self.backend == "local":
+            return None
+        return _without_redis("jobs.broker_url", self.broker_url) or _without("celery", "jobs.backend = 'celery'")
+
+
+class Exports(Section):
+    folder: Annotated[str, Field(min_length=1)] = "exports"
+    keep_hours: Annotated[int, Field(ge=1, le=24 * 365)] = 24
+    most_waiting: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+
+class Booking(Section):
+    max_open: Annotated[int, Field(ge=1, le=100)] = 3
+    cancel_cutoff_hours: Annotated[int, Field(ge=0, le=24 * 14)] = 4
+    self_registration: bool = False
+
+
+class Messages(Section):
+    hold: bool = False
+    daily_cap: Annotated[int, Field(ge=1, le=1000)] = 5
+    keep_text_months: Annotated[int, Field(ge=1, le=1200)] = 6
+    keep_rows_months: Annotated[int, Field(ge=1, le=1200)] = 24
+    templates: str = ""
+    morning_sheet_to: Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+)?$")] = ""
+    advance_hours: Literal[0, 24, 48, 72] = 0
+
+
+class Email(Section):
+    enabled: bool = False
+    host: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    sender: str = ""
+    ca_file: str = ""
+    retry_unknown: bool = False
+
+    def missing(self) -> str | None:
+        """What is still to be set before mail can leave, in one sentence, or None."""
+        if not self.enabled:
+            return None
+        if not self.host:
+            return "email.host is empty: name the mail server, or set email.enabled = false."
+        addresses = [address for _name, address in getaddresses([self.sender])]
+        if len(addresses) != 1 or not re.fullmatch(r"[^@\s]+@[^@\s]+", addresses[0]):
+            return f"email.sender = {self.sender!r}: expected an address such as Our clinic <desk@clinic.example>."
+        if self.username and self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
+            return "email.security = 'none' would send the password readable: use starttls or tls, or no username."
+        return None
+
+
+class Sms(Section):
+    enabled: bool = False
+    url: Annotated[str, Field(pattern=r"^(https?://[^/\s]+(/\S*)?)?$")] = ""
+    method: Literal["POST", "PUT", "GET"] = "POST"
+    headers: dict[str, str] = {}
+    body: str = ""
+    success: list[Annotated[int, Field(ge=200, le=299)]] = [200, 201, 202]
+    id_field: str = ""
+    username: str = ""
+    sender: str = ""
+    countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] = []
+
+    def missing(self) -> str | None:
+        """What is still to be set before an SMS can leave, in one sentence, or None."""
+        if not self.enabled:
+            return None
+        if not self.url:
+            return "sms.url is empty: name the gateway's address, or set sms.enabled = false."
+        said = " ".join([self.url, self.body, *self.headers.values()])
+        for name in ("to", "text"):
+            if f"{{{name}}}" not in said:
+                return f"sms.body has no {{{name}}}: the gateway would not learn it."
+        unknown = set(re.findall(r"\{(\w+)\}", said)) - SMS_NAMES
+        return f"sms: {{{min(unknown)}}} is no name: expected {', '.join(sorted(SMS_NAMES))}." if unknown else None
+
+
+SMS_NAMES = frozenset({"to", "text", "sender", "username", "secret", "basic", "key"})
+"""What `{…}` may stand for in the gateway's address, headers and body."""
+
+
+class Backup(Section):
+    folder: str = "backups"
+    at: TimeOfDay = "03:00"
+    second_folder: str = ""
+
+
+class Security(Section):
+    idle_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
+    session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
+    patient_idle_minutes: Annotated[int, Field(ge=1, le=24 * 60)] = 15
+    patient_session_hours: Annotated[int, Field(ge=1, le=24 * 30)] = 12
+    require_second_factor: bool = False
+    sign_in_links: bool = False
+
+    def idle_minutes_of(self, role: str) -> int:
+        """After how long without a click somebody of a role is signed out."""
+        return self.patient_idle_minutes if role == "patient" else self.idle_minutes
+
+    def session_hours_of(self, role: str) -> int:
+        """After how long somebody of a role is signed out in any case."""
+        return self.patient_session_hours if role == "patient" else self.session_hours
+
+
+class Privacy(Section):
+    emergency_hours: Annotated[int, Field(ge=1, le=72)] = 8
+    records_years: Annotated[int, Field(ge=0, le=100)] = 10
+    job_runs_days: Annotated[int, Field(ge=31, le=3650)] = 400
+
+
+class Logs(Section):
+    format: Literal["text", "json"] = "text"
+
+
+class Settings(Section):
+    """Everything that config.toml may say, and where it was said.
+
+    `base` is the folder that relative paths start from, `file` the settings file (there or not), and `fixed` are the
+    keys, such as `server.port`, that the environment or the command line says instead of the file.
+    """
+
+    clinic: Clinic = Clinic()
+    server: Server = Server()
+    database: DatabaseSection = DatabaseSection()
+    cache: CacheSection = CacheSection()
+    jobs: Jobs = Jobs()
+    exports: Exports = Exports()
+    booking: Booking = Booking()
+    messages: Messages = Messages()
+    email: Email = Email()
+    sms: Sms = Sms()
+    backup: Backup = Backup()
+    security: Security = Security()
+    privacy: Privacy = Privacy()
+    logs: Logs = Logs()
+    base: Path = Field(default=HOME, exclude=True)
+    file: Path | None = Field(default=None, exclude=True)
+    fixed: frozenset[str] = Field(default=frozenset(), exclude=True)
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, a relative SQLite file made absolute."""
+        name = self.database.url.removeprefix("sqlite:///")
+        return self.database.url if name == self.database.url else f"sqlite:///{self.base / name}"
+
+    def with_database(self, url: str) -> "Settings":
+        """These settings over another database."""
+        return self.model_copy(update={"database": DatabaseSection.model_construct(url=url)})
+
+    @property
+    def histories(self) -> Path:
+        """The folder of finished history exports: outside every folder that is served."""
+        return self.base / self.exports.folder / "histories"
+
+    @property
+    def day_sheets(self) -> Path:
+        """The folder of the day sheets that are written every morning."""
+        return self.base / self.exports.folder / "day"
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The channels patients are told by. E-mail is always one: until it is set up the console stands in."""
+        return ("email", "sms") if self.sms.enabled else ("email",)
+
+    @property
+    def message_templates(self) -> Path | None:
+        """The folder of the clinic's own message texts, if it has one."""
+        return self.base / self.messages.templates if self.messages.templates else None
+
+    @property
+    def backups(self) -> Path:
+        """The folder of backups; with an empty setting only those before a restore go there."""
+        return self.base / (self.backup.folder or "backups")
+
+    @property
+    def second_backups(self) -> Path | None:
+        """Where each backup is copied to as well: a stick, a share."""
+        return self.base / self.backup.second_folder if self.backup.second_folder else None
+
+    def command(self, words: str) -> str:
+        """A command for this clinic as somebody types it, for example `rounds restore FILE`."""
+        by_default = self.file in (None, HOME / "config.toml") and self.base == HOME
+        return f"{PROGRAM} {words}" + ("" if by_default else f' --config "{self.file or self.base / "config.toml"}"')
+
+    @property
+    def imports(self) -> Path:
+        """The folder in which uploaded files rest until they are imported, beside the exports that processes share."""
+        return self.base / self.exports.folder / "imports"
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read settings from `path` (default: config.toml in HOME, which alone may be missing).
+
+    Environment variables `ROUNDS_<SECTION>_<KEY>` win over the file. Raises SettingsError.
+    """
+    file = (path or HOME / "config.toml").absolute()
+    if path is not None and not file.is_file():
+        raise SettingsError(f"There is no settings file {file}.")
+    return parse(_read(file) if file.is_file() else "", file, environ)
+
+
+def again(settings: Settings) -> Settings:
+    """The settings as their file says by now. Raises SettingsError."""
+    file = settings.file
+    return settings if file is None else parse(_read(file) if file.is_file() else "", file)
+
+
+def parse(text: str, file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the text of a settings file, which need not be written yet. Raises SettingsError."""
+    try:
+        tables, fixed = _override(tomllib.loads(text), environ)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file.name} is not valid TOML: {error}.") from None
+    unknown = sorted(ABOUT_THE_FILE & set(tables))
+    if unknown:
+        raise SettingsError(f"{file.name}: {unknown[0]}: unknown section.")
+    try:
+        settings = Settings(**tables, base=file.parent, file=file, fixed=fixed)
+    except ValidationError as error:
+        raise SettingsError(f"{file.name}: {_first_mistake(error)}") from None
+    return _only_what_works(settings, file.name)
+
+
+ABOUT_THE_FILE = frozenset({"base", "file", "fixed"})
+"""Fields of Settings that are no sections."""
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}.") from None
+
+
+def _override(tables: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Lay `ROUNDS_<SECTION>_<KEY>` over the tables, and say which keys that fixed; other names are not ours."""
+    sections = set(Settings.model_fields) - ABOUT_THE_FILE
+    merged = {name: dict(table) if isinstance(table, dict) else table for name, table in tables.items()}
+    fixed = set()
+    for variable, value in sorted(environ.items()):
+        section, _, key = variable.removeprefix("ROUNDS_").lower().partition("_")
+        if not variable.startswith("ROUNDS_") or section not in sections or not key or _is_secret(key):
+            continue
+        table = merged.setdefault(section, {})
+        if isinstance(table, dict):
+            table[key] = _value(section, key, value)
+            fixed.add(f"{section}.{key}")
+    return merged, frozenset(fixed)
+
+
+def _is_secret(key: str) -> bool:
+    """Whether a variable names a password, or the file of one: secrets are never settings."""
+    return key in {"password", "password_file", "secret", "secret_file", "passphrase", "passphrase_file"}
+
+
+def _value(section: str, key: str, text: str) -> Any:
+    """An environment value read as TOML, else as a string; a key that holds text stays text."""
+    fields = Settings.model_fields[section].default.__class__.model_fields
+    wants_text = key in fields and isinstance(fields[key].default, str)
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return text if wants_text and not isinstance(value, str) else value
+
+
+def _first_mistake(error: ValidationError) -> str:
+    mistake = error.errors()[0]
+    key = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        kind = "section" if len(mistake["loc"]) == 1 else "key"
+        return f"{key}: unknown {kind}."
+    expected = {
+        "string_pattern_mismatch": _PATTERNS.get(key) or _PATTERNS.get(mistake["loc"][-1], "another form"),
+        "model_type": "a table with keys",
+    }.get(mistake["type"], mistake["msg"].removeprefix("Value error, expected ").removeprefix("Input should be "))
+    return f"{key} = {mistake['input']!r}: expected {expected}."
+
+
+_PATTERNS: dict[int | str, str] = {
+    "sheets_at": "a time of day such as 07:00",
+    "reminders_at": "a time of day such as 08:00",
+    "reports_at": "a time of day such as 00:00",
+    "at": "a time of day such as 03:00",
+    "morning_sheet_to": "an address such as desk@clinic.example, or none",
+    "country": "a country code of two capitals such as DE",
+    "sms.url": "an address such as https://sms.example/send",
+    "url": "sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
+}
+
+
+def _only_what_works(settings: Settings, file: str) -> Settings:
+    """Refuse what is incomplete: better than a setting that silently does nothing."""
+    parts = (settings.email, settings.sms, settings.cache, settings.jobs)
+    for incomplete in (part.missing() for part in parts):
+        if incomplete:
+            raise SettingsError(f"{file}: {incomplete}")
+    for key, folder in (("folder", settings.backups), ("second_folder", settings.second_backups)):
+        if folder is not None and (ROOT / "static") in (folder.resolve(), *folder.resolve().parents):
+            value = getattr(settings.backup, key)
+            raise SettingsError(
+                f"backup.{key} = {value!r}: expected a folder outside of static, which everybody can read."
+            )
+    return settings

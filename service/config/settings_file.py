@@ -1,0 +1,177 @@
+"""Writes config.toml and the secrets beside it: only what was answered, comments stay, whole or not at all."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from service.config.settings import Settings, SettingsError, parse
+
+Answers = Mapping[str, Any]
+"""What was answered, by its key: `{"clinic.name": "Practice at the Park"}`."""
+
+_writing = Lock()
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it was and as it is to be; `secret` keeps it to its owner. None: there was none."""
+
+    path: Path
+    before: bytes | None
+    after: bytes
+    secret: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """New settings that were tried out and are not in place yet."""
+
+    settings: Settings
+    """As a start would read them."""
+    changes: Mapping[str, Sequence[Any]]
+    """What differs: `{"clinic.name": [before, after]}`."""
+    files: Sequence[File]
+    _written: Event = field(default_factory=Event)
+    """Whether this very change is in place: another may have made the files the same."""
+
+    def write(self) -> None:
+        """Put the files in place. Raises SettingsError, with all of them as they were."""
+        with _writing:
+            done: list[File] = []
+            try:
+                for file in self.files:
+                    if _content(file.path) != file.before:
+                        raise SettingsError(f"{file.path.name} was changed meanwhile: look at the page again.")
+                    _replace(file.path, file.after, secret=file.secret)
+                    done.append(file)
+            except (OSError, SettingsError) as error:
+                _take_back(done)
+                if isinstance(error, SettingsError):
+                    raise
+                raise SettingsError(_refused(self.files[len(done)].path, error)) from None
+            self._written.set()
+
+    def undo(self) -> None:
+        """Put the files that this change wrote back as they were, but for one that somebody has changed since."""
+        with _writing:
+            if self._written.is_set():
+                _take_back(self.files)
+                self._written.clear()
+
+    @contextmanager
+    def undone_on_failure(self) -> Iterator[None]:
+        """Take back what was written when the block around it fails."""
+        try:
+            yield
+        except BaseException:
+            self.undo()
+            raise
+
+
+def prepare(settings: Settings, answers: Answers, secrets_beside: Mapping[str, str] | None = None) -> Change:
+    """Try out answers without writing anything. Keys that are fixed from outside are left out.
+
+    `secrets_beside` are texts of files beside the settings, by name. Raises SettingsError for a value that does not
+    fit, and for a file that may not be written.
+    """
+    file = settings.file or settings.base / "config.toml"
+    path = file.resolve()  # a link stays one
+    before = _content(path)
+    wanted = {key: value for key, value in answers.items() if key not in settings.fixed}
+    former = _decoded(before or b"", path)
+    text = _laid_over(former, wanted, path.name)
+    found = parse(text, file)
+    for key, value in wanted.items():
+        if _value(found, key) != value:
+            raise SettingsError(f"{path.name}: {key} cannot be set to {value!r}.")
+    changes = {key: [_value(settings, key), value] for key, value in wanted.items() if _value(settings, key) != value}
+    beside = [(file.parent / name, content.encode()) for name, content in (secrets_beside or {}).items()]
+    files = [File(each, _content(each), content, secret=True) for each, content in beside]
+    files = [each for each in files if each.before != each.after]
+    if text != former:
+        files.append(File(path, before, text.encode()))
+    _check_writable(files)
+    return Change(found, changes, files)
+
+
+def _laid_over(text: str, answers: Answers, name: str) -> str:
+    """The text of a settings file with answers in it; all else stays, comments too."""
+    try:
+        document = tomlkit.parse(text)
+        for key, value in answers.items():
+            section, _, field = key.partition(".")
+            document.setdefault(section, tomlkit.table())[field] = value
+        return tomlkit.dumps(document)
+    except TOMLKitError as error:
+        raise SettingsError(f"{name} is not valid TOML: {error}.") from None
+
+
+def _decoded(content: bytes, file: Path) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} cannot be read: {error}.") from None
+
+
+def _value(settings: Settings, key: str) -> Any:
+    section, _, field = key.partition(".")
+    return getattr(getattr(settings, section), field)
+
+
+def _content(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _check_writable(files: Sequence[File]) -> None:
+    """Raise SettingsError for a file that is marked as read-only: replacing it would work, and is not meant."""
+    for file in files:
+        if file.before is not None and not (file.path.stat().st_mode & 0o222 and os.access(file.path, os.W_OK)):
+            raise SettingsError(f"{file.path} may only be read: nothing was changed. Make it writable, then try again.")
+
+
+def _take_back(files: Sequence[File]) -> None:
+    for file in files:
+        with suppress(OSError):
+            if _content(file.path) != file.after:
+                continue
+            if file.before is None:
+                file.path.unlink()
+            else:
+                _replace(file.path, file.before, secret=file.secret)
+
+
+def _replace(file: Path, content: bytes, *, secret: bool) -> None:
+    """Write beside, whole and flushed, then take the file's place, with its mode and owner."""
+    part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644), "wb") as made:
+            made.write(content)
+            made.flush()
+            os.fsync(made.fileno())
+        if file.exists() and not secret:
+            shutil.copymode(file, part)
+        if hasattr(os, "chown"):
+            was = (file if file.exists() else file.parent).stat()
+            with suppress(PermissionError):
+                os.chown(part, was.st_uid, was.st_gid)
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _refused(file: Path, error: OSError) -> str:
+    return f"{file} cannot be written ({error.strerror}): nothing was changed. Check who owns it and its folder."

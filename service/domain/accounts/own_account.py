@@ -1,0 +1,82 @@
+"""What people change at their own account: name, address, telephone, password."""
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service.domain.accounts import sessions, user_tokens, users
+from service.domain.accounts.passwords import NewPassword
+from service.domain.foundation import audit, contact_details, throttle
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, NotFound
+from service.domain.outbox import outbox
+from service.language.translation import gettext as _
+from service.storage.models import Patient, User
+
+
+def fetch(session: Session, actor: Actor) -> User:
+    """The actor's own account. Raises NotFound for the system."""
+    user = session.get(User, actor.user_id) if actor.user_id is not None else None
+    if user is None:
+        raise NotFound
+    return user
+
+
+def own_record(session: Session, actor: Actor) -> Patient | None:
+    """The record whose address is that of the patient's account; None for those who work here."""
+    if actor.role != Role.PATIENT:
+        return None
+    email = fetch(session, actor).email
+    same = (Patient.id.in_(actor.patient_ids), Patient.email == email, Patient.archived_at.is_(None))
+    found = session.scalars(select(Patient).where(*same).limit(2)).all()
+    return found[0] if len(found) == 1 else None
+
+
+def change_name(session: Session, actor: Actor, name: str) -> None:
+    """Write one's name anew; the names of doctors and patients on records are not touched. Raises Invalid."""
+    user = fetch(session, actor)
+    user.name = contact_details.checked_name(name)
+    audit.record(session, actor, "user.name", subject=f"user/{user.id}")
+
+
+def change_email(session: Session, actor: Actor, email: str) -> None:
+    """Sign in by another address from now on; the old one is told. One's own record follows.
+
+    Raises Invalid, and Conflict for an address of another account.
+    """
+    user, record, address = fetch(session, actor), own_record(session, actor), contact_details.checked_email(email)
+    if address == user.email:
+        return
+    outbox.to_user(session, "account_changed", user, event="user.email")
+    user.email = address
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Conflict(_("This e-mail address is already used by another account.")) from None
+    user_tokens.revoke(session, user.id)  # links that lie in the old mailbox
+    if record is not None:
+        record.email = address
+        audit.record(session, actor, "patient.change", patient_id=record.id, changes=audit.changes_of(record))
+    audit.record(session, actor, "user.email", subject=f"user/{user.id}")
+
+
+def change_phone(session: Session, actor: Actor, phone: str, country: str) -> None:
+    """Write the telephone number of one's own record anew; told by e-mail. Raises Invalid, and NotFound without one."""
+    record = own_record(session, actor)
+    if record is None:
+        raise NotFound
+    number = contact_details.checked_phone(phone, country)
+    if number == record.phone:
+        return
+    record.phone = number
+    audit.record(session, actor, "patient.change", patient_id=record.id, changes=audit.changes_of(record))
+    outbox.to_user(session, "account_changed", fetch(session, actor), event="user.phone")
+
+
+def change_password(session: Session, actor: Actor, password: NewPassword) -> None:
+    """Put a new password in the place of the one that was just given; every session ends, and the person is told."""
+    user = fetch(session, actor)
+    users.set_password(session, user, password)
+    throttle.forget(session, sessions.account_key(user.email))
+    audit.record(session, actor, "user.password", subject=f"user/{user.id}")
+    outbox.to_user(session, "account_changed", user, event="user.password")

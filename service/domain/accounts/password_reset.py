@@ -1,0 +1,48 @@
+"""A new password for somebody who forgot theirs: asked for by address, chosen by a mailed link within the hour."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.domain.accounts import user_tokens, users
+from service.domain.accounts.passwords import NewPassword
+from service.domain.accounts.sessions import account_key
+from service.domain.foundation import audit, throttle
+from service.domain.foundation.actor import Actor, Role
+from service.domain.outbox import outbox
+from service.storage.models import User
+
+TRIES_PER_ACCOUNT = 5
+TRIES_PER_ADDRESS = 20
+"""In five minutes; a clinic is one address."""
+PURPOSE = "password_reset"
+
+
+def ask(session: Session, email: str, address: str) -> None:
+    """Have a link mailed to whoever has an account under this address; whoever asks learns nothing of that.
+
+    Raises Throttled.
+    """
+    folded = email.strip().casefold().replace("\0", " ")
+    throttle.attempt(
+        session, {f"reset:{account_key(folded)}": TRIES_PER_ACCOUNT, f"reset:{address}": TRIES_PER_ADDRESS}
+    )
+    user = session.scalar(select(User).where(User.email == folded, User.disabled_at.is_(None)))
+    subject = f"user/{user.id}" if user else None
+    audit.record(session, Actor(Role.SYSTEM, address=address), "password.reset_asked", subject=subject)
+    if user is not None:
+        outbox.to_user(session, "password_reset", user, event="password.reset")
+
+
+def asked(session: Session, token: str) -> User | None:
+    """Whom a usable link is for; None once it was used or is too old."""
+    return user_tokens.user_of(session, token, PURPOSE)
+
+
+def choose(session: Session, token: str, password: NewPassword, address: str) -> None:
+    """Set the new password; the link is used up, every session ends, the second factor stays. Raises Conflict."""
+    user = user_tokens.use_up(session, token, PURPOSE)
+    users.set_password(session, user, password)
+    throttle.forget(session, account_key(user.email))  # whoever reads the mail is no guesser
+    asker = Actor(Role(user.role), user_id=user.id, address=address)
+    audit.record(session, asker, "password.reset", subject=f"user/{user.id}")
+    outbox.to_user(session, "account_changed", user, event="password.reset")

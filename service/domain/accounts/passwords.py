@@ -1,0 +1,140 @@
+"""Passwords: what may be one (NIST 800-63B-4), and argon2id with a bound on how many run at once."""
+
+import ctypes
+import secrets
+import unicodedata
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from threading import BoundedSemaphore
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from service.domain.foundation.errors import Invalid
+from service.language.translation import gettext as _
+
+SHORTEST = 15
+SHORTEST_WITH_SECOND_FACTOR = 8
+LONGEST = 1000
+EASY = 6.5
+"""A password that is guessed within 10 to the power of this is refused: three million tries.
+
+A row of eight random letters takes 10^8.
+"""
+SURELY_LONG = 64
+"""From so many characters on nothing but a key held down is refused."""
+
+# glibc would keep the 19 MiB of a hash once for each thread that made one; so they go back at once. Elsewhere: nothing.
+with suppress(OSError, AttributeError, TypeError):
+    ctypes.CDLL(None).mallopt(-3, 1024 * 1024)  # M_MMAP_THRESHOLD
+
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_room = BoundedSemaphore(4)  # 19 MiB each: a rush of sign-ins must not fill the memory
+_between_words = str.maketrans("", "", " -_.,!?")
+
+
+def check(password: str, *, about: Sequence[str] = (), second_factor: bool = False) -> str:
+    """Return the password if it may be one; Invalid with the reason otherwise.
+
+    `about` holds what others know: the clinic's name, the person's name and address. With a second factor a shorter
+    one will do. There is no rule on what it is made of, and no expiry.
+    """
+    shortest = SHORTEST_WITH_SECOND_FACTOR if second_factor else SHORTEST
+    if len(password) < shortest:
+        raise Invalid(
+            _("Use at least %(count)s characters; a short sentence is fine.") % {"count": shortest}, "password"
+        )
+    if len(password) > LONGEST:
+        raise Invalid(_("Use at most %(count)s characters.") % {"count": LONGEST}, "password")
+    reason = _weakness(_normalised(password).casefold(), about)
+    if reason:
+        raise Invalid(_("This one is too easy to guess: %(reason)s") % {"reason": reason}, "password")
+    return password
+
+
+def take_as_long() -> None:
+    """Spend the time of a hash: the row more that is written for a known address does not show beside it."""
+    matches(None, "")
+
+
+@dataclass(frozen=True)
+class NewPassword:
+    """A password that somebody has chosen, as it is stored."""
+
+    hash: str
+    is_short: bool
+    """Whether it may only stand beside a second factor."""
+
+
+def chosen(password: str, *, about: Sequence[str] = (), second_factor: bool = False) -> NewPassword:
+    """What to store of a password that passes check(); Invalid for another one."""
+    check(password, about=about, second_factor=second_factor)
+    return NewPassword(hashed(password), len(password) < SHORTEST)
+
+
+def hashed(password: str) -> str:
+    """The argon2id hash of a password that passed check(); about 30 ms."""
+    with _room:
+        return _hasher.hash(_encoded(password))
+
+
+def matches(stored: str | None, password: str) -> bool:
+    """Whether the password is the stored one; takes as long when there is none, so that no account can be guessed."""
+    nobodys = _nobody()  # also where it is not needed: the first sign-in takes as long, whoever it is
+    with _room:
+        try:
+            return _hasher.verify(stored or nobodys, _encoded(password)) and stored is not None
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+@cache
+def _nobody() -> str:
+    """The hash of a password that nobody has; made when it is first needed, which a command never does."""
+    return _hasher.hash(secrets.token_hex(16))
+
+
+def _encoded(password: str) -> bytes:
+    return _normalised(password).encode("utf-8", "surrogatepass")
+
+
+def _normalised(password: str) -> str:
+    """The same for every keyboard that writes the same signs."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def _weakness(password: str, about: Sequence[str]) -> str:
+    """Why it would be guessed soon; empty when it would not. As typed, and without what stands between words."""
+    if len(set(password)) < 4:
+        return _("use a few different words.")
+    if len(password) > SURELY_LONG:
+        return ""
+    known = _known_words(about)
+    return _guessed(password, known) or _guessed(password.translate(_between_words), known)
+
+
+def _known_words(about: Sequence[str]) -> list[str]:
+    """Everything others know, whole, without gaps, and word by word."""
+    texts = [_normalised(text).casefold() for text in (*about, "rounds")]
+    words = [word for text in texts for word in text.replace("@", " ").replace(".", " ").split() if len(word) > 2]
+    return [*texts, *(text.translate(_between_words) for text in texts), *words]
+
+
+def _guessed(password: str, known: list[str]) -> str:
+    from zxcvbn import zxcvbn  # 14 MB of words, only in a process in which somebody chooses a password
+
+    if not password:
+        return ""
+    found = zxcvbn(password, user_inputs=known)
+    if found["guesses_log10"] >= EASY:
+        return ""
+    kinds = {match.get("dictionary_name", match["pattern"]) for match in found["sequence"]}
+    if "user_inputs" in kinds:
+        return _("it is made of the clinic's name or your own.")
+    if "repeat" in kinds:
+        return _("it repeats itself.")
+    if kinds & {"sequence", "spatial"}:
+        return _("it is a row of letters, numbers or keys.")
+    return _("many people use it, so it is tried first.")

@@ -1,0 +1,45 @@
+"""Registering oneself: a new patient with an account, whom the desk confirms or merges later."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.domain.accounts import users
+from service.domain.foundation import audit, throttle
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Invalid
+from service.domain.patients.patient_records import Details
+from service.language.translation import gettext as _
+from service.storage.models import User
+
+TRIES_PER_ADDRESS = 20
+"""In five minutes; a clinic's waiting room is one address."""
+
+
+def attempt(session: Session, address: str) -> None:
+    """Count a registration from a network address. Raises Throttled."""
+    throttle.attempt(session, {f"register:{address}": TRIES_PER_ADDRESS})
+
+
+def register(session: Session, details: Details, *, password_hash: str, address: str) -> None:
+    """Make the account and the record; for an e-mail that has an account nothing but a note in the audit.
+
+    Whoever asks learns nothing from which of the two it was. Raises Invalid without an e-mail.
+    """
+    if details.email is None:
+        raise Invalid(_("Please fill this in."), "email")
+    asker = Actor(Role.SYSTEM, address=address)
+    known = session.scalar(select(User.id).where(User.email == details.email))
+    if known is not None:
+        audit.record(session, asker, "user.register_again", subject=f"user/{known}")
+        return
+    try:
+        with session.begin_nested():
+            user = users.make(
+                session, role=Role.PATIENT, email=details.email, name=details.name, password_hash=password_hash
+            )
+    except Conflict:  # registered twice at the same moment, on PostgreSQL: the other one won
+        return
+    patient = users.give_record(
+        session, user, birth_date=details.birth_date, phone=details.phone, registered_at=user.created_at
+    )
+    audit.record(session, asker, "user.register", patient_id=patient.id, subject=f"user/{user.id}")

@@ -1,0 +1,268 @@
+"""Sign-in sessions: rows with a hashed token, an idle and an absolute limit, ended on the server."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Exists, Update, delete, exists, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from service import clock
+from service.config.settings import Security
+from service.domain.foundation import audit, throttle
+from service.domain.foundation.actor import STAFF, Actor, Role
+from service.domain.foundation.errors import NotFound
+from service.storage.models import Doctor, Guardian, SecondFactor, SignIn, User, UserToken
+
+FAILURES_PER_ACCOUNT = 5
+FAILURES_PER_ADDRESS = 50
+TOUCH_AFTER = timedelta(seconds=30)
+PROOF_LASTS = timedelta(minutes=15)
+"""How long after giving the password somebody may change address, password and second factor."""
+TIME_FOR_CODE = timedelta(minutes=10)
+AHEAD = timedelta(hours=1)
+"""A session last used further ahead than this belongs to a clock that was wrong: it would outlive its limits."""
+
+
+class Begun(NamedTuple):
+    """A session that was opened just now."""
+
+    token: str
+    awaits_code: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """A session that is open, and who holds it."""
+
+    session_id: int
+    actor: Actor
+    locked: bool
+    """Idle for too long: it may only watch the locked board, until the password is given again."""
+    stale: bool
+    """Whether its use should be noted."""
+    proven: bool
+    """Whether the password was given within the last minutes."""
+    has_second_factor: bool
+
+
+def digest(token: str) -> str:
+    """What the database keeps of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def new_token() -> str:
+    """A fresh token of 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def stored_password(session: Session, email: str, address: str) -> tuple[int | None, str | None]:
+    """The user id and password hash behind an e-mail, counted as a failed try until begin() says otherwise.
+
+    Both are None for an unknown or disabled account. Raises Throttled.
+    """
+    folded = email.strip().casefold().replace("\0", " ")  # no account has a blank, PostgreSQL takes no NUL
+    throttle.attempt(session, {account_key(folded): FAILURES_PER_ACCOUNT, f"address:{address}": FAILURES_PER_ADDRESS})
+    row = session.execute(
+        select(User.id, User.password_hash).where(User.email == folded, User.disabled_at.is_(None))
+    ).one_or_none()
+    return (row.id, row.password_hash) if row else (None, None)
+
+
+def begin(session: Session, user_id: int, address: str, limits: Security, *, replaces: str, browser: str = "") -> Begun:
+    """Open a session for a user whose password was right, under a new token; the old token dies.
+
+    With a second factor it opens nothing until with_code(), for which there are ten minutes.
+    """
+    user = session.get_one(User, user_id)
+    throttle.succeeded(session, account_key(user.email), f"address:{address}")
+    awaits_code = session.scalar(select(has_second_factor(user_id))) or False
+    token = _open(session, user, address, limits, replaces=replaces, browser=browser, awaits_code=awaits_code)
+    return Begun(token, awaits_code)
+
+
+def begin_by_link(
+    session: Session, user: User, address: str, limits: Security, *, replaces: str, browser: str = ""
+) -> Begun:
+    """The same for a user whom a mailed link has shown to be at their address."""
+    awaits_code = session.scalar(select(has_second_factor(user.id))) or False
+    token = _open(session, user, address, limits, replaces=replaces, browser=browser, awaits_code=awaits_code)
+    return Begun(token, awaits_code)
+
+
+def awaiting_code(session: Session, token: str) -> User | None:
+    """Whose password was right in a session that still waits for the code; None for any other token."""
+    waiting = select(User).join(SignIn, SignIn.user_id == User.id).where(*_live(token), SignIn.awaits_code)
+    return session.scalar(waiting)
+
+
+def complete(session: Session, token: str, limits: Security) -> str:
+    """The session that waited for a code opens, under another new token."""
+    query = select(SignIn).join(User, User.id == SignIn.user_id).where(*_live(token), SignIn.awaits_code)
+    waiting = session.scalars(query).one()
+    user = session.get_one(User, waiting.user_id)
+    return _open(session, user, waiting.address or "", limits, replaces=token, browser=waiting.browser)
+
+
+def failed(session: Session, user_id: int | None, address: str) -> None:
+    """Put a refused sign-in on record."""
+    audit.record(session, Actor(Role.SYSTEM, user_id=user_id, address=address), "session.refused")
+
+
+def find(session: Session, token: str, limits: Security, address: str) -> Found | None:
+    """The session behind a token and who holds it; None once it is over for good."""
+    now = clock.now()
+    row = session.execute(
+        select(
+            User.id,
+            User.name,
+            User.role,
+            Doctor.id.label("doctor_id"),
+            SignIn.id.label("session_id"),
+            SignIn.last_seen_at,
+            SignIn.proven_at,
+            has_second_factor(User.id).label("has_second_factor"),
+        )
+        .join(User, User.id == SignIn.user_id)
+        .outerjoin(Doctor, (Doctor.user_id == User.id) & Doctor.archived_at.is_(None) & (User.role == Role.DOCTOR))
+        .where(*_live(token), SignIn.awaits_code.is_(False))
+    ).one_or_none()
+    if row is None:
+        return None
+    role, patients = Role(row.role), frozenset[int]()
+    locked = row.last_seen_at <= now - timedelta(minutes=limits.idle_minutes_of(role))
+    if locked and role not in STAFF:
+        return None
+    if role == Role.PATIENT:
+        patients = frozenset(session.scalars(select(Guardian.patient_id).where(Guardian.user_id == row.id)))
+    return Found(
+        session_id=row.session_id,
+        actor=Actor(role, row.name, row.id, row.doctor_id, patients, address),
+        locked=locked,
+        stale=row.last_seen_at < now - TOUCH_AFTER,
+        proven=row.proven_at is not None and row.proven_at > now - PROOF_LASTS,
+        has_second_factor=row.has_second_factor,
+    )
+
+
+def touch(session: Session, token: str) -> None:
+    """Note that the session was used just now."""
+    session.execute(update(SignIn).where(SignIn.token_hash == digest(token)).values(last_seen_at=clock.now()))
+
+
+def prove(session: Session, actor: Actor, session_id: int) -> None:
+    """The person at a session has given the password again: it goes on, and private matters may be changed."""
+    throttle.succeeded(session, account_key(_email_of(session, actor)), f"address:{actor.address}")
+    mine = (SignIn.id == session_id, SignIn.user_id == actor.user_id, SignIn.ended_at.is_(None))
+    session.execute(update(SignIn).where(*mine).values(last_seen_at=clock.now(), proven_at=clock.now()))
+    audit.record(session, actor, "session.prove")
+
+
+def own_password(session: Session, actor: Actor) -> str | None:
+    """The actor's password hash, counted as a failed try until prove() says otherwise. Raises Throttled."""
+    return stored_password(session, _email_of(session, actor), actor.address or "")[1]
+
+
+def of_user(session: Session, user_id: int) -> Sequence[SignIn]:
+    """The sessions of a user that are open, the one used last first."""
+    live = (SignIn.user_id == user_id, SignIn.ended_at.is_(None), SignIn.expires_at > clock.now())
+    return session.scalars(
+        select(SignIn)
+        .where(*live, SignIn.awaits_code.is_(False))
+        .order_by(SignIn.last_seen_at.desc(), SignIn.id.desc())
+    ).all()
+
+
+def end(session: Session, actor: Actor, token: str) -> None:
+    """Sign out: the token is worthless from now on."""
+    session.execute(_ending(SignIn.token_hash == digest(token)))
+    audit.record(session, actor, "session.end")
+
+
+def end_one(session: Session, actor: Actor, session_id: int) -> None:
+    """End one of the actor's own sessions. Raises NotFound."""
+    row = session.get(SignIn, session_id)
+    if row is None or row.user_id != actor.user_id:
+        raise NotFound
+    session.execute(_ending(SignIn.id == session_id))
+    audit.record(session, actor, "session.end", subject=f"session/{session_id}")
+
+
+def end_others(session: Session, actor: Actor, session_id: int) -> None:
+    """End all sessions of the actor but this one."""
+    session.execute(_ending(SignIn.user_id == actor.user_id, SignIn.id != session_id))
+    audit.record(session, actor, "session.end_others")
+
+
+def end_all(session: Session, user_id: int) -> None:
+    """End every session of a user."""
+    session.execute(_ending(SignIn.user_id == user_id))
+
+
+def prune(session: Session) -> None:
+    """Remove sessions and links that have been over for a month."""
+    long_ago = clock.now() - timedelta(days=30)
+    session.execute(delete(SignIn).where(SignIn.expires_at < long_ago))
+    session.execute(delete(UserToken).where(UserToken.expires_at < long_ago))
+
+
+def has_second_factor(user_id: int | InstrumentedAttribute[int]) -> Exists:
+    """The condition that a code is asked for when a user signs in."""
+    return exists().where(SecondFactor.user_id == user_id, SecondFactor.confirmed_at.is_not(None))
+
+
+def account_key(folded_email: str) -> str:
+    """Under which failures at an account are counted; the address itself does not rest there."""
+    return f"account:{digest(folded_email)}"
+
+
+def _open(
+    session: Session,
+    user: User,
+    address: str,
+    limits: Security,
+    *,
+    replaces: str,
+    browser: str,
+    awaits_code: bool = False,
+) -> str:
+    token, now = new_token(), clock.now()
+    session.execute(_ending(SignIn.token_hash == digest(replaces)))
+    lasts = TIME_FOR_CODE if awaits_code else timedelta(hours=limits.session_hours_of(Role(user.role)))
+    session.add(
+        SignIn(
+            user_id=user.id,
+            token_hash=digest(token),
+            address=address,
+            browser=browser[:60],
+            awaits_code=awaits_code,
+            proven_at=None if awaits_code else now,
+            created_at=now,
+            last_seen_at=now,
+            expires_at=now + lasts,
+        )
+    )
+    act = "session.password" if awaits_code else "session.begin"
+    audit.record(session, Actor(Role(user.role), user_id=user.id, address=address), act)
+    return token
+
+
+def _live(token: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        SignIn.token_hash == digest(token),
+        SignIn.ended_at.is_(None),
+        SignIn.expires_at > clock.now(),
+        SignIn.last_seen_at < clock.now() + AHEAD,
+        User.disabled_at.is_(None),
+    )
+
+
+def _email_of(session: Session, actor: Actor) -> str:
+    return session.scalars(select(User.email).where(User.id == actor.user_id)).one()
+
+
+def _ending(*which: ColumnElement[bool]) -> Update:
+    return update(SignIn).where(*which, SignIn.ended_at.is_(None)).values(ended_at=clock.now())

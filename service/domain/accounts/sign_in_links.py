@@ -1,0 +1,43 @@
+"""Signing in by a mailed link, for patients of clinics that allow it: works once, within a quarter of an hour."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.config.settings import Security
+from service.domain.accounts import sessions, user_tokens
+from service.domain.foundation import audit, throttle
+from service.domain.foundation.actor import Actor, Role
+from service.domain.outbox import outbox
+from service.storage.models import User
+
+TRIES_PER_ACCOUNT = 5
+TRIES_PER_ADDRESS = 20
+"""In five minutes; a waiting room is one address."""
+PURPOSE = "sign_in"
+
+
+def ask(session: Session, email: str, address: str) -> None:
+    """Have a link mailed to the patient with an account under this address; whoever asks learns nothing of that.
+
+    Raises Throttled.
+    """
+    folded = email.strip().casefold().replace("\0", " ")
+    keys = {f"link:{sessions.account_key(folded)}": TRIES_PER_ACCOUNT, f"link:{address}": TRIES_PER_ADDRESS}
+    throttle.attempt(session, keys)
+    patient = (User.email == folded, User.role == Role.PATIENT, User.disabled_at.is_(None))
+    user = session.scalar(select(User).where(*patient))
+    subject = f"user/{user.id}" if user else None
+    audit.record(session, Actor(Role.SYSTEM, address=address), "sign_in_link.asked", subject=subject)
+    if user is not None:
+        outbox.to_user(session, "sign_in_link", user, event="sign_in_link.asked")
+
+
+def asked(session: Session, token: str) -> User | None:
+    """Whom a usable link is for; None once it was used or is too old."""
+    return user_tokens.user_of(session, token, PURPOSE)
+
+
+def use(session: Session, token: str, address: str, limits: Security, *, replaces: str, browser: str) -> sessions.Begun:
+    """Sign its user in; the link is used up. Raises Conflict for a dead one."""
+    user = user_tokens.use_up(session, token, PURPOSE)
+    return sessions.begin_by_link(session, user, address, limits, replaces=replaces, browser=browser)

@@ -1,0 +1,169 @@
+"""People who sign in: made by an admin or by setup, let in by an invite link."""
+
+import secrets
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.accounts import api_tokens, sessions, user_tokens
+from service.domain.accounts.passwords import NewPassword
+from service.domain.foundation import audit, contact_details
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden, NotFound
+from service.domain.outbox import outbox
+from service.language.translation import gettext as _
+from service.storage.models import Doctor, Guardian, Installation, Patient, User, UserToken
+
+INVITE_DAYS = 7
+LASTING = {
+    "invite": timedelta(days=INVITE_DAYS),
+    "password_reset": timedelta(hours=1),
+    "sign_in": timedelta(minutes=15),
+}
+"""How long a link of each purpose works."""
+
+
+def none_exist(session: Session) -> bool:
+    """Whether the clinic has no user yet, so that setup is still open."""
+    return not session.scalar(select(exists().where(User.id > 0)))
+
+
+def add(
+    session: Session,
+    actor: Actor,
+    *,
+    role: str,
+    email: str,
+    name: str,
+    country: str,
+    zone: ZoneInfo,
+    department: str = "",
+    birth_date: date | None = None,
+    phone: str = "",
+    password_hash: str | None = None,
+) -> User:
+    """Make a user and the doctor or patient behind it. Raises Invalid, Conflict (e-mail already used), Forbidden."""
+    if actor.role not in (Role.ADMIN, Role.SYSTEM):
+        raise Forbidden(_("Only the admin adds users."))
+    user = make(session, role=role, email=email, name=name, password_hash=password_hash)
+    if role == Role.DOCTOR:
+        department = contact_details.checked_department(department)
+        session.add(Doctor(user_id=user.id, name=user.name, department=department, created_at=user.created_at))
+    elif role == Role.PATIENT:
+        number, born = (
+            contact_details.checked_phone(phone, country),
+            contact_details.checked_birth_date(birth_date, zone),
+        )
+        give_record(session, user, birth_date=born, phone=number)
+    if password_hash is None and actor.role != Role.SYSTEM:  # a command prints the link
+        outbox.to_user(session, "invite", user, event="user.add")
+    audit.record(session, actor, "user.add", subject=f"user/{user.id}")
+    return user
+
+
+def make(session: Session, *, role: str, email: str, name: str, password_hash: str | None = None) -> User:
+    """The bare user, for acts that say who may make one. Raises Invalid, and Conflict for an e-mail already used."""
+    user = User(
+        email=contact_details.checked_email(email),
+        name=contact_details.checked_name(name),
+        role=Role(role),
+        password_hash=password_hash,
+        created_at=clock.now(),
+    )
+    session.add(user)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Conflict(_("This e-mail address is already used by another account.")) from None
+    return user
+
+
+def give_record(
+    session: Session,
+    user: User,
+    *,
+    birth_date: date | None,
+    phone: str | None,
+    registered_at: datetime | None = None,
+) -> Patient:
+    """Make the record of a patient's user, who looks after it; the values are checked already."""
+    patient = Patient(
+        name=user.name,
+        birth_date=birth_date,
+        email=user.email,
+        phone=phone,
+        registered_at=registered_at,
+        created_at=user.created_at,
+    )
+    session.add(patient)
+    session.flush()
+    session.add(Guardian(user_id=user.id, patient_id=patient.id, created_at=user.created_at))
+    return patient
+
+
+def add_first_admin(session: Session, *, email: str, name: str, password_hash: str, address: str) -> User:
+    """The admin whom the setup page makes, once. Raises NotFound when a user exists already."""
+    session.execute(select(Installation.id).with_for_update())  # one at a time, also on PostgreSQL
+    if not none_exist(session):
+        raise NotFound
+    user = make(session, role=Role.ADMIN, email=email, name=name, password_hash=password_hash)
+    audit.record(session, Actor(Role.SYSTEM, address=address), "user.add", subject=f"user/{user.id}")
+    return user
+
+
+def invite(session: Session, user: User) -> str:
+    """A one-use token for a link that lets the user choose a password within seven days; earlier links die."""
+    user_tokens.revoke(session, user.id)
+    return issue(session, user.id, "invite")
+
+
+def issue(session: Session, user_id: int, purpose: str) -> str:
+    """A one-use token for a user: `invite`, `password_reset` or `sign_in`. Only its hash is stored."""
+    token, now = secrets.token_urlsafe(32), clock.now()
+    session.add(
+        UserToken(
+            user_id=user_id,
+            purpose=purpose,
+            token_hash=sessions.digest(token),
+            created_at=now,
+            expires_at=now + LASTING[purpose],
+        )
+    )
+    return token
+
+
+def invited(session: Session, token: str) -> User | None:
+    """Whom a usable invite is for; None once it was used or is too old."""
+    return user_tokens.user_of(session, token, "invite")
+
+
+def accept_invite(session: Session, token: str, password: NewPassword, address: str) -> User:
+    """Set the password an invited user chose; the link is used up. Whoever had one already is told by mail.
+
+    `address` is where it came from. Raises Conflict for a dead link.
+    """
+    user = user_tokens.use_up(session, token, "invite")
+    had_one = user.password_hash is not None
+    set_password(session, user, password)
+    actor = Actor(Role(user.role), user.name, user.id, address=address)
+    audit.record(session, actor, "user.invite_accepted", subject=f"user/{user.id}")
+    if had_one:
+        outbox.to_user(session, "account_changed", user, event="user.invite_accepted")
+    return user
+
+
+def set_password(session: Session, user: User, password: NewPassword) -> None:
+    """Put a new password in the place of the old one: every session, link and token of the user ends.
+
+    Raises Conflict for a short one when the second factor it was chosen for is gone.
+    """
+    if password.is_short and not session.scalar(select(sessions.has_second_factor(user.id))):
+        raise Conflict(_("Without a second factor a longer password is needed: choose another one."))
+    user.password_hash, user.password_is_short = password.hash, password.is_short
+    sessions.end_all(session, user.id)
+    user_tokens.revoke(session, user.id)
+    api_tokens.revoke_all(session, user.id)

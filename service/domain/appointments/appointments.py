@@ -1,0 +1,130 @@
+"""Appointments: lists of visits and the day at the clinic."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy.orm import Session, contains_eager
+
+from service import clock
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden, NotFound
+from service.domain.foundation.paging import page_key, read_key
+from service.domain.patients import patients
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Doctor, Patient
+
+PAGE = 25
+DAY_LIMIT = 2000
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some visits, newest first, and where the next page starts."""
+
+    visits: Sequence[Appointment]
+    older: str | None
+
+
+def with_people() -> Select[Appointment]:
+    """Visits with their doctor, patient and type, in one query."""
+    return (
+        select(Appointment)
+        .join(Appointment.doctor)
+        .join(Appointment.patient)
+        .outerjoin(Appointment.visit_type)
+        .options(
+            contains_eager(Appointment.doctor),
+            contains_eager(Appointment.patient),
+            contains_eager(Appointment.visit_type),
+        )
+    )
+
+
+def fetch(session: Session, actor: Actor, appointment_id: int) -> Appointment:
+    """The visit with its doctor and patient. Raises NotFound when missing or none of the actor's business."""
+    visit = session.scalar(with_people().where(Appointment.id == appointment_id, patients.visible(actor)))
+    if visit is None:
+        raise NotFound
+    return visit
+
+
+def to_change(session: Session, actor: Actor, appointment_id: int, version: int | None = None) -> Appointment:
+    """The visit, locked, for somebody who may change its course: its patient, its doctor, the desk.
+
+    Raises NotFound, Forbidden for another doctor's visit, and Conflict when it is not at the `version` that was seen.
+    """
+    # Two who change it at once take turns on PostgreSQL too; the second then sees what the first did.
+    session.execute(select(Appointment.id).where(Appointment.id == appointment_id).with_for_update())
+    visit = fetch(session, actor, appointment_id)
+    if actor.role == Role.DOCTOR and visit.doctor_id != actor.doctor_id:
+        raise Forbidden(_("Only the doctor of this visit, or the desk, changes it."))
+    if version is not None and visit.version != version:
+        raise Conflict(_("Somebody else changed this visit meanwhile: look at it again."))
+    return visit
+
+
+def may_record(actor: Actor, visit: Appointment) -> bool:
+    """Whether the actor may write this visit's treatment: its doctor, once it has begun and was not called off."""
+    return (
+        actor.role == Role.DOCTOR
+        and actor.doctor_id == visit.doctor_id
+        and visit.status in ("booked", "arrived", "completed")
+        and visit.starts_at <= clock.now()
+    )
+
+
+def upcoming(session: Session, actor: Actor, patient_id: int | None = None) -> Sequence[Appointment]:
+    """Visits still ahead, soonest first: of one patient, or of all the actor looks after; at most a page."""
+    return session.scalars(
+        with_people()
+        .where(_of(actor, patient_id), Appointment.ends_at > clock.now())
+        .where(Appointment.status.in_(("booked", "arrived")))
+        .order_by(Appointment.starts_at, Appointment.id)
+        .limit(PAGE)
+    ).all()
+
+
+def past(session: Session, actor: Actor, *, patient_id: int | None = None, before: str | None = None) -> Page:
+    """Visits that are over or called off, newest first, paged by key (`before` comes from Page.older).
+
+    Of one patient whom the actor may see, or of all the actor looks after.
+    """
+    now = clock.now()
+    over = or_(Appointment.ends_at <= now, Appointment.status.in_(("completed", "cancelled", "no_show")))
+    query = with_people().where(_of(actor, patient_id), over)
+    query = query.order_by(Appointment.starts_at.desc(), Appointment.id.desc())
+    if before:
+        query = query.where(tuple_(Appointment.starts_at, Appointment.id) < read_key(before))
+    visits = session.scalars(query.limit(PAGE + 1)).all()
+    older = page_key(visits[PAGE - 1].starts_at, visits[PAGE - 1].id) if len(visits) > PAGE else None
+    return Page(visits[:PAGE], older)
+
+
+def day(
+    session: Session, actor: Actor, on: date, zone: ZoneInfo, doctor_id: int | None = None
+) -> Sequence[Appointment]:
+    """All visits of a clinic day in order of time; a doctor gets only their own."""
+    start, end = clock.day_bounds(on, zone)
+    conditions = [Appointment.starts_at >= start, Appointment.starts_at < end]
+    chosen = actor.doctor_id if actor.role == Role.DOCTOR else doctor_id
+    if actor.role == Role.DOCTOR or chosen is not None:
+        conditions.append(Appointment.doctor_id == chosen)
+    query = with_people().where(and_(*conditions)).order_by(Appointment.starts_at, Appointment.id)
+    return session.scalars(query.limit(DAY_LIMIT)).all()
+
+
+def doctors(session: Session) -> Sequence[Doctor]:
+    """The clinic's doctors, in the order they joined."""
+    return session.scalars(select(Doctor).where(Doctor.archived_at.is_(None)).order_by(Doctor.id).limit(500)).all()
+
+
+def _of(actor: Actor, patient_id: int | None) -> ColumnElement[bool]:
+    """The visits an actor's own list is about."""
+    if patient_id is not None:
+        return Patient.id == patient_id
+    if actor.role == Role.DOCTOR:
+        return Appointment.doctor_id == actor.doctor_id
+    return patients.visible(actor)

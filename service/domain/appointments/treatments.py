@@ -1,0 +1,158 @@
+"""Treatments: what was found and done at a visit, and a patient's history of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session, contains_eager
+
+from service import clock
+from service.domain.appointments import appointments
+from service.domain.foundation import audit, paging
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from service.domain.foundation.texts import checked
+from service.domain.patients import patients
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Treatment, TreatmentVersion
+
+PAGE = 20
+LONGEST_TYPE = 60
+LONGEST_TEXT = 20_000
+TEXTS = ("visit_type", "symptoms", "diagnosis", "treatment", "prescription", "notes")
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some treatments, newest first, and where the next page starts."""
+
+    treatments: Sequence[Treatment]
+    older: str | None
+
+
+def of_visit(session: Session, actor: Actor, visit: Appointment) -> Treatment | None:
+    """The visit's treatment if there is one; None as well for those who may not read clinical texts."""
+    if actor.role not in (Role.DOCTOR, Role.PATIENT):
+        return None
+    return session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id))
+
+
+def to_record(session: Session, actor: Actor, appointment_id: int) -> Appointment:
+    """The visit if its treatment may be written now. Raises NotFound, Forbidden, Conflict."""
+    visit = appointments.fetch(session, actor, appointment_id)
+    if actor.role != Role.DOCTOR:
+        raise NotFound
+    if visit.doctor_id != actor.doctor_id:
+        raise Forbidden(_("Only the doctor of this visit records its treatment."))
+    if visit.status in ("cancelled", "no_show"):
+        raise Conflict(_("This visit did not take place, so there is no treatment to record."))
+    if visit.starts_at > clock.now():
+        raise Conflict(_("This visit has not begun yet: record the treatment once it has."))
+    return visit
+
+
+def note_opened(session: Session, actor: Actor, visit: Appointment, *, with_treatment: bool = True) -> None:
+    """Put on record that somebody at the clinic opened a visit, or a doctor read its treatment."""
+    act = "treatment.view" if with_treatment else "appointment.view"
+    audit.record(session, actor, act, patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    appointment_id: int,
+    *,
+    texts: Mapping[str, str],
+    next_visit: date | None,
+    zone: ZoneInfo,
+    version: int | None = None,
+) -> Treatment:
+    """Write or replace the visit's one treatment and complete the visit.
+
+    `version` is the one the form was opened with, if it says. Raises NotFound, Forbidden, Invalid, and Conflict
+    when the visit has not begun, was called off, or somebody else changed the treatment meanwhile.
+    """
+    # Two who save at once take turns on PostgreSQL too; the second then sees the first one's version.
+    session.execute(select(Appointment.id).where(Appointment.id == appointment_id).with_for_update())
+    visit = to_record(session, actor, appointment_id)
+    values = {**_checked(texts), "next_visit": _checked_next(next_visit, visit.starts_at.astimezone(zone).date())}
+    now = clock.now()
+    treatment = session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id).with_for_update())
+    if version is not None and version != (treatment.version if treatment else 0):
+        raise Conflict(_("Somebody else changed this treatment while you were writing."))
+    if treatment is None:
+        treatment = Treatment(
+            appointment_id=visit.id, recorded_by_id=actor.user_id, created_at=now, updated_at=now, **values
+        )
+        session.add(treatment)
+        audit.record(session, actor, "treatment.record", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
+    elif any(getattr(treatment, name) != value for name, value in values.items()):
+        _replace(session, actor, treatment, values)
+        audit.record(
+            session,
+            actor,
+            "treatment.correct",
+            patient_id=visit.patient_id,
+            subject=f"appointment/{visit.id}",
+            changes=audit.changes_of(treatment),
+        )
+    visit.status = "completed"
+    return treatment
+
+
+def history(session: Session, actor: Actor, patient_id: int, *, before: str | None = None) -> Page:
+    """A patient's treatments, newest first, paged by key. Raises NotFound for a patient who is not the actor's."""
+    patients.fetch_clinical(session, actor, patient_id)
+    query = (
+        select(Treatment)
+        .join(Treatment.appointment)
+        .join(Appointment.doctor)
+        .options(contains_eager(Treatment.appointment).contains_eager(Appointment.doctor))
+        .where(Appointment.patient_id == patient_id)
+        .order_by(Appointment.starts_at.desc(), Treatment.id.desc())
+        .limit(PAGE + 1)
+    )
+    if before:
+        query = query.where(tuple_(Appointment.starts_at, Treatment.id) < paging.read_key(before))
+    found = session.scalars(query).all()
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    older = paging.page_key(last.appointment.starts_at, last.id) if last else None
+    return Page(found[:PAGE], older)
+
+
+def _checked(typed: Mapping[str, str]) -> dict[str, Any]:
+    values = {
+        name: checked(typed.get(name, ""), name, LONGEST_TYPE if name == "visit_type" else LONGEST_TEXT)
+        for name in TEXTS
+    }
+    if not any(values.values()):
+        raise Invalid(_("Write at least one of the fields."), "treatment")
+    return values
+
+
+def _checked_next(next_visit: date | None, visit_day: date) -> date | None:
+    if next_visit is not None and next_visit < visit_day:
+        raise Invalid(_("The next visit cannot lie before this one."), "next_visit")
+    return next_visit
+
+
+def _replace(session: Session, actor: Actor, treatment: Treatment, values: Mapping[str, Any]) -> None:
+    """Keep the present version beside the treatment and write the new one."""
+    before = {name: getattr(treatment, name) for name in TEXTS}
+    before["next_visit"] = treatment.next_visit.isoformat() if treatment.next_visit else None
+    now = clock.now()
+    session.add(
+        TreatmentVersion(
+            treatment_id=treatment.id,
+            version=treatment.version,
+            fields=before,
+            recorded_by_id=treatment.recorded_by_id,
+            replaced_at=now,
+        )
+    )
+    for name, value in values.items():
+        setattr(treatment, name, value)
+    treatment.recorded_by_id, treatment.updated_at = actor.user_id, now

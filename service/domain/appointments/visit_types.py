@@ -1,0 +1,131 @@
+"""Visit types: the kinds of visit the clinic books, with their length and colour."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.foundation import audit
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from service.language.translation import gettext as _
+from service.storage.models import VisitType
+
+LONGEST_NAME = 60
+SHORTEST, LONGEST = 5, 720
+"""The minutes a visit may take."""
+COLOURS = 8
+
+
+def offered(session: Session, actor: Actor) -> Sequence[VisitType]:
+    """The types the actor may book now, by name: patients see those for online booking only."""
+    query = select(VisitType).where(VisitType.archived_at.is_(None)).order_by(VisitType.name, VisitType.id)
+    if not actor.is_staff:
+        query = query.where(VisitType.online)
+    return session.scalars(query).all()
+
+
+def archived(session: Session, actor: Actor) -> Sequence[VisitType]:
+    """The types that are not booked any more, by name. Raises Forbidden for those who do not keep the list."""
+    _check_may_edit(actor)
+    return session.scalars(
+        select(VisitType).where(VisitType.archived_at.is_not(None)).order_by(VisitType.name, VisitType.id)
+    ).all()
+
+
+def fetch(session: Session, actor: Actor, visit_type_id: int) -> VisitType:
+    """One type; staff see archived ones too. Raises NotFound, also for a type the actor may not book."""
+    found = session.get(VisitType, visit_type_id)
+    for_all = found is not None and found.online and found.archived_at is None
+    if found is None or not (for_all or actor.is_staff or actor.role == Role.SYSTEM):
+        raise NotFound
+    return found
+
+
+def add(session: Session, actor: Actor, *, name: str, minutes: int, colour: int, online: bool) -> VisitType:
+    """Make a type; the very same again is the same one. Raises Forbidden, Invalid."""
+    _check_may_edit(actor)
+    values = _checked(name, minutes, colour, online)
+    for known in session.scalars(select(VisitType).where(VisitType.name == values["name"])):
+        if known.archived_at is None and all(getattr(known, key) == value for key, value in values.items()):
+            return known  # a double click
+    _check_free(session, values["name"], None)
+    made = VisitType(created_at=clock.now(), **values)
+    session.add(made)
+    _flush(session)
+    audit.record(session, actor, "visit_type.add", subject=f"visit_type/{made.id}")
+    return made
+
+
+def change(
+    session: Session,
+    actor: Actor,
+    visit_type_id: int,
+    *,
+    name: str,
+    minutes: int,
+    colour: int,
+    online: bool,
+    archived: bool,
+    version: int,
+) -> VisitType:
+    """Change a type, archive it or take it back; visits that are booked keep their length.
+
+    `version` is the one the form was opened with. Raises NotFound, Forbidden, Invalid, and Conflict when somebody
+    else changed it meanwhile.
+    """
+    _check_may_edit(actor)
+    row = session.scalar(select(VisitType).where(VisitType.id == visit_type_id).with_for_update())
+    if row is None:
+        raise NotFound
+    values = _checked(name, minutes, colour, online)
+    same = all(getattr(row, key) == value for key, value in values.items())
+    if same and archived == (row.archived_at is not None):
+        return row
+    if version != row.version:
+        raise Conflict(_("Somebody else changed this visit type while you were writing."))
+    _check_free(session, values["name"], row.id)
+    for key, value in values.items():
+        setattr(row, key, value)
+    if archived != (row.archived_at is not None):
+        row.archived_at = clock.now() if archived else None
+    changes = audit.changes_of(row)
+    _flush(session)
+    audit.record(session, actor, "visit_type.change", subject=f"visit_type/{row.id}", changes=changes)
+    return row
+
+
+def _check_may_edit(actor: Actor) -> None:
+    if actor.role not in (Role.ADMIN, Role.RECEPTIONIST):
+        raise Forbidden(_("Only the admin and the reception keep the visit types."))
+
+
+def _checked(name: str, minutes: int, colour: int, online: bool) -> dict[str, Any]:
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise Invalid(_("Write a name of at most %(count)s characters.") % {"count": LONGEST_NAME}, "name")
+    if not name.isprintable():
+        raise Invalid(_("This text has a character that cannot be stored."), "name")
+    if not SHORTEST <= minutes <= LONGEST:
+        words = {"least": SHORTEST, "most": LONGEST}
+        raise Invalid(_("A visit takes %(least)s to %(most)s minutes.") % words, "minutes")
+    if not 0 <= colour < COLOURS:
+        raise Invalid(_("Choose one of the colours."), "colour")
+    return {"name": name, "minutes": minutes, "colour": colour, "online": online}
+
+
+def _check_free(session: Session, name: str, own_id: int | None) -> None:
+    """Two types whose names differ only in case could not be told apart."""
+    for row_id, other in session.execute(select(VisitType.id, VisitType.name)):
+        if row_id != own_id and other.casefold() == name.casefold():
+            raise Invalid(_("There is a visit type of this name already; look among the archived ones too."), "name")
+
+
+def _flush(session: Session) -> None:
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Invalid(_("There is a visit type of this name already."), "name") from None

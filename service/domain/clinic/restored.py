@@ -1,0 +1,56 @@
+"""What a restored database must not go on with: old messages, old sign-ins, files that are gone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Update, delete, or_, update
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.foundation import audit
+from service.domain.foundation.actor import SYSTEM
+from service.storage.models import ApiToken, Export, IdempotencyKey, Message, SignIn
+
+FILE_GONE = "restored from a backup: start it again"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How many messages will not be sent any more, and how many still wait for a later day."""
+
+    left: int
+    waiting: int
+
+
+def settle(session: Session, zone: ZoneInfo, made_at: datetime) -> Settled:
+    """Close what may have happened already between the backup and now.
+
+    A message that waited is left out as `too_late`, unless its visit is on a later day than today; one that was
+    being handed over is `unknown`. Everybody signs in again and makes new tokens; exports are to be started again.
+    """
+    _start, tomorrow = clock.day_bounds(clock.today(zone), zone)
+    session.execute(update(Message).where(Message.status == "handing_over").values(status="unknown"))
+    waiting = Message.status.in_(("queued", "sending"))
+    past = or_(Message.due_at <= clock.now(), Message.starts_at.is_(None), Message.starts_at < tomorrow)
+    left = _ids(session, update(Message).where(waiting, past).values(status="skipped", skip_reason="too_late"))
+    kept = _ids(session, update(Message).where(waiting).values(status="queued", owner=None))
+    unfinished = Export.status.in_(("pending", "running"))
+    session.execute(update(Export).where(unfinished).values(status="failed", last_error=FILE_GONE))
+    session.execute(update(Export).where(Export.status == "available").values(status="expired"))
+    session.execute(delete(SignIn))
+    session.execute(delete(IdempotencyKey))
+    session.execute(delete(ApiToken))  # one that was revoked since would work again
+    audit.record(session, SYSTEM, "backup.restore", subject=f"backup/{made_at:%Y-%m-%dT%H:%M:%SZ}")
+    return Settled(len(left), len(kept))
+
+
+def in_doubt(session: Session, scope: ColumnElement[bool]) -> None:
+    """Nobody knows whether these reminders went out after the backup was made: the desk decides."""
+    session.execute(update(Message).where(scope, Message.status == "queued").values(status="unknown"))
+
+
+def _ids(session: Session, statement: Update) -> Sequence[int]:
+    statement = statement.returning(Message.id).execution_options(synchronize_session=False)
+    return session.scalars(statement).all()

@@ -1,0 +1,122 @@
+"""The first start: the first admin, and the first doctor with a usual week, all or nothing."""
+
+import hmac
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.domain.accounts import users
+from service.domain.diary import hours
+from service.domain.foundation import audit, contact_details, throttle
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden, Invalid
+from service.language.translation import gettext as _
+from service.storage.models import Doctor, User
+
+WRONG_CODES_PER_ADDRESS = 10
+"""In five minutes."""
+
+
+@dataclass(frozen=True)
+class FirstDoctor:
+    """Who sees patients here, and when in a usual week."""
+
+    name: str
+    department: str
+    email: str
+    weekdays: Collection[int]
+    stretches: Sequence[tuple[time, time]]
+    slot_minutes: int
+
+    def check(self) -> None:
+        """Raise Invalid, with the form's field, for what cannot be accepted later on."""
+        contact_details.checked_name(self.name)
+        contact_details.checked_department(self.department)
+        contact_details.checked_email(self.email)
+        if not self.weekdays:
+            raise Invalid(_("Choose at least one day of the week."), "weekdays")
+        for turn, (starts, ends) in enumerate(self.stretches, 1):
+            try:
+                hours.check_length(starts, ends, self.slot_minutes)
+            except Invalid as error:
+                raise Invalid(str(error), error.field if turn == 1 or error.field != "ends" else "ends_2") from None
+        if len(self.stretches) == 2 and self.stretches[1][0] < self.stretches[0][1]:
+            raise Invalid(_("The second part begins before the first one ends."), "starts_2")
+
+
+def is_code(session: Session, typed: str, code: str, address: str) -> bool:
+    """Whether somebody read the setup code off the console. Raises Throttled for an address that guesses."""
+    key = f"setup:{address}"
+    throttle.attempt(session, {key: WRONG_CODES_PER_ADDRESS})
+    right = hmac.compare_digest(typed.encode(), code.encode())
+    if right:
+        throttle.forget(session, key)
+    return right
+
+
+def begin(
+    session: Session,
+    *,
+    email: str,
+    name: str,
+    password_hash: str,
+    address: str,
+    doctor: FirstDoctor | None,
+    country: str,
+    zone: ZoneInfo,
+) -> Actor:
+    """Make the first admin, and the first doctor where one is named; returns the admin.
+
+    Raises Invalid, and NotFound once a user exists.
+    """
+    user = users.add_first_admin(session, email=email, name=name, password_hash=password_hash, address=address)
+    admin = _admin(user, address)
+    if doctor is None:
+        return admin
+    try:
+        made = users.add(
+            session,
+            admin,
+            role=Role.DOCTOR,
+            email=doctor.email,
+            name=doctor.name,
+            department=doctor.department,
+            country=country,
+            zone=zone,
+        )
+    except Conflict:
+        words = _("The first doctor has this address already: each account needs one of its own.")
+        raise Invalid(words, "email") from None
+    session.flush()
+    doctor_id = session.execute(select(Doctor.id).where(Doctor.user_id == made.id)).scalar_one()
+    for starts, ends in doctor.stretches:
+        hours.add(
+            session,
+            admin,
+            doctor_id,
+            weekdays=doctor.weekdays,
+            starts=starts,
+            ends=ends,
+            slot_minutes=doctor.slot_minutes,
+            valid_from=None,
+            valid_until=None,
+            zone=zone,
+        )
+    return admin
+
+
+def note_settings(session: Session, actor: Actor, page: str, changes: Mapping[str, Any]) -> None:
+    """Put changed settings on record: keys, before, after; a password only as changed. Raises Forbidden."""
+    if actor.role != Role.ADMIN:
+        raise Forbidden(_("Only the admin changes settings."))
+    if changes:
+        audit.record(session, actor, "settings.change", subject=f"settings/{page}", changes=changes)
+
+
+def _admin(user: User, address: str) -> Actor:
+    return Actor(Role.ADMIN, user.name, user.id, address=address)

@@ -1,0 +1,123 @@
+"""What stands in the doctors' days, as light rows for pages with hundreds of visits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.appointments import free_times
+from service.domain.appointments.free_times import Block, Span
+from service.domain.diary import offers
+from service.domain.diary.offers import Held
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import NotFound
+from service.storage.models import Appointment, Doctor, Patient, VisitType
+
+LIMIT = 5000
+"""More visits than this no page shows: 100 doctors with 50 a day."""
+
+
+class Booked(NamedTuple):
+    """A visit as a calendar or a day sheet shows it; times in UTC."""
+
+    id: int
+    doctor_id: int
+    starts_at: datetime
+    ends_at: datetime
+    status: str
+    confirmed: bool
+    overbooked: bool
+    reason: str
+    patient_name: str
+    birth_date: date | None
+    phone: str | None
+    type_name: str | None
+    colour: int | None
+
+
+@dataclass
+class Day:
+    """All that stands in one doctor's day; times in UTC."""
+
+    doctor_id: int
+    day: date
+    blocks: Sequence[Block]
+    visits: list[Booked] = field(default_factory=list)
+    """Cancelled ones too."""
+    held: list[Held] = field(default_factory=list)
+    free: list[Span] = field(default_factory=list)
+    """What can still be booked."""
+
+
+def doctors(session: Session, actor: Actor, *, doctor_id: int | None = None, department: str = "") -> Sequence[Doctor]:
+    """The doctors whose days an actor looks at: a doctor only at their own, the desk at one or a department's.
+
+    In the order they joined. Raises NotFound for a doctor who does not exist; one who left can still be named.
+    """
+    query = select(Doctor).order_by(Doctor.id).limit(500)
+    if actor.role == Role.DOCTOR:
+        return session.scalars(query.where(Doctor.id == actor.doctor_id)).all()
+    if doctor_id is not None:
+        found = session.scalars(query.where(Doctor.id == doctor_id)).all()
+        if not found:
+            raise NotFound
+        return found
+    query = query.where(Doctor.archived_at.is_(None))
+    return session.scalars(query.where(Doctor.department == department) if department else query).all()
+
+
+def visits(session: Session, first: datetime, last: datetime, doctor_ids: Sequence[int]) -> list[Booked]:
+    """The visits of these doctors that last at some time between two instants, cancelled ones too, by time."""
+    query = (
+        select(
+            Appointment.id,
+            Appointment.doctor_id,
+            Appointment.starts_at,
+            Appointment.ends_at,
+            Appointment.status,
+            Appointment.confirmed_at.is_not(None),
+            Appointment.overbooked,
+            Appointment.reason,
+            Patient.name,
+            Patient.birth_date,
+            Patient.phone,
+            VisitType.name,
+            VisitType.colour,
+        )
+        .join(Patient, Patient.id == Appointment.patient_id)
+        .outerjoin(VisitType, VisitType.id == Appointment.visit_type_id)
+        .where(Appointment.doctor_id.in_(doctor_ids), Appointment.starts_at > first - free_times.LONGEST)
+        .where(Appointment.starts_at < last, Appointment.ends_at > first)
+        .order_by(Appointment.starts_at, Appointment.id)
+        .limit(LIMIT)
+    )
+    return [Booked._make(row) for row in session.execute(query)]
+
+
+def days(session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids: Sequence[int]) -> list[Day]:
+    """Each of these doctors' clinic days from `first` to `last`."""
+    start, end = clock.day_bounds(first, zone)[0], clock.day_bounds(last, zone)[1]
+    dates = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    blocks = free_times.open_blocks(session, first, last, zone, doctor_ids)
+    found = {(one, day): Day(one, day, blocks.get((one, day), [])) for one in doctor_ids for day in dates}
+    taken: dict[int, list[Span]] = {one: [] for one in doctor_ids}
+    for visit in visits(session, start, end, doctor_ids):
+        if visit.status in free_times.TAKES_PLACE:
+            taken[visit.doctor_id].append((visit.starts_at, visit.ends_at))
+        if visit.starts_at >= start:  # else it reaches into the first day from the night before
+            found[visit.doctor_id, visit.starts_at.astimezone(zone).date()].visits.append(visit)
+    for held in offers.standing(session, start - free_times.LONGEST, end):
+        if held.doctor_id in taken:
+            taken[held.doctor_id].append((held.starts_at, held.ends_at))
+            if held.starts_at >= start:
+                found[held.doctor_id, held.starts_at.astimezone(zone).date()].held.append(held)
+    begin = clock.now()
+    for day in found.values():
+        for block in day.blocks:
+            day.free += free_times.slots(block, taken[day.doctor_id], begin, None, zone)
+    return list(found.values())

@@ -1,0 +1,64 @@
+"""Hours booked against hours open: what a doctor's week offers, and how much of it is taken."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.appointments import free_times
+from service.storage.models import Appointment
+
+NOT_COMING = ("cancelled", "no_show")
+
+
+@dataclass
+class Load:
+    """Visits that stand, the minutes they take, and the minutes their doctors are open."""
+
+    visits: int = 0
+    booked_minutes: int = 0
+    open_minutes: int = 0
+
+    def __add__(self, other: "Load") -> "Load":
+        return Load(
+            self.visits + other.visits,
+            self.booked_minutes + other.booked_minutes,
+            self.open_minutes + other.open_minutes,
+        )
+
+
+def minutes(spans: Iterable[tuple[datetime, datetime]]) -> int:
+    """How long some stretches of time are together, in whole minutes."""
+    return int(sum((end - start for start, end in spans), timedelta()).total_seconds() // 60)
+
+
+def open_minutes(
+    session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids: Sequence[int]
+) -> dict[tuple[int, date], int]:
+    """How long each doctor sees people on each day from `first` to `last`, without time off, with extra hours."""
+    blocks = free_times.open_blocks(session, first, last, zone, doctor_ids)
+    return {key: minutes((block.starts_at, block.ends_at) for block in found) for key, found in blocks.items()}
+
+
+def loads(
+    session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids: Sequence[int]
+) -> dict[tuple[int, date], Load]:
+    """What stands in the book of each doctor on each day from `first` to `last`; the days without anything left out."""
+    found = {
+        key: Load(open_minutes=number) for key, number in open_minutes(session, first, last, zone, doctor_ids).items()
+    }
+    start, end = clock.instant(first, time(), zone), clock.instant(last + timedelta(days=1), time(), zone)
+    rows = session.execute(
+        select(Appointment.doctor_id, Appointment.starts_at, Appointment.ends_at)
+        .where(Appointment.starts_at >= start, Appointment.starts_at < end)
+        .where(Appointment.status.not_in(NOT_COMING), Appointment.doctor_id.in_(doctor_ids))
+    )
+    for doctor_id, starts_at, ends_at in rows:
+        load = found.setdefault((doctor_id, starts_at.astimezone(zone).date()), Load())
+        load.visits += 1
+        load.booked_minutes += minutes([(starts_at, ends_at)])
+    return found

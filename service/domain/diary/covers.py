@@ -1,0 +1,93 @@
+"""Doctors who stand in for another: kept by the desk; meanwhile they see the other's patients."""
+
+from collections.abc import Sequence
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session, aliased, contains_eager
+
+from service import clock
+from service.domain.diary import doctors
+from service.domain.foundation import audit
+from service.domain.foundation.actor import Actor
+from service.domain.foundation.errors import Forbidden, Invalid, NotFound
+from service.domain.patients import patients
+from service.language.translation import gettext as _
+from service.storage.models import Cover, Doctor
+
+LONGEST_DAYS = 366
+MOST = 100
+
+
+def around(session: Session, doctor_id: int) -> Sequence[Cover]:
+    """Who stands in for a doctor, and for whom the doctor does, now or later; soonest first."""
+    stands_in, covered = aliased(Doctor), aliased(Doctor)
+    return session.scalars(
+        select(Cover)
+        .join(Cover.doctor.of_type(stands_in))
+        .join(Cover.covered.of_type(covered))
+        .options(contains_eager(Cover.doctor.of_type(stands_in)), contains_eager(Cover.covered.of_type(covered)))
+        .where(or_(Cover.doctor_id == doctor_id, Cover.covered_id == doctor_id), Cover.ends_at > clock.now())
+        .order_by(Cover.starts_at, Cover.id)
+        .limit(MOST)
+    ).all()
+
+
+def add(
+    session: Session,
+    actor: Actor,
+    covered_id: int,
+    *,
+    doctor_id: int | None,
+    first_day: date,
+    last_day: date,
+    zone: ZoneInfo,
+) -> Cover:
+    """Let a doctor stand in for another on whole days of the clinic. Raises NotFound, Forbidden, Invalid."""
+    doctors.fetch(session, covered_id)
+    _only_desk(actor)
+    other = session.get(Doctor, doctor_id) if doctor_id is not None else None
+    if other is None or other.id == covered_id or other.archived_at is not None:
+        raise Invalid(_("Choose another doctor who works here."), "cover_doctor_id")
+    if last_day < first_day:
+        raise Invalid(_("The last day cannot lie before the first."), "cover_last_day")
+    if last_day < clock.today(zone):
+        raise Invalid(_("These days are over."), "cover_last_day")
+    if (last_day - first_day).days > LONGEST_DAYS:
+        raise Invalid(_("Choose at most a year."), "cover_last_day")
+    row = Cover(
+        doctor_id=other.id,
+        covered_id=covered_id,
+        starts_at=clock.day_bounds(first_day, zone)[0],
+        ends_at=clock.day_bounds(last_day, zone)[1],
+        created_by_id=actor.user_id,
+        created_at=clock.now(),
+    )
+    session.add(row)
+    session.flush()
+    days = {"doctor": other.id, "first_day": first_day, "last_day": last_day}
+    audit.record(session, actor, "cover.add", subject=f"doctor/{covered_id}", changes=audit.changed({}, days))
+    return row
+
+
+def remove(session: Session, actor: Actor, covered_id: int, cover_id: int) -> None:
+    """End it now, or take it back where it has not begun. Raises NotFound, Forbidden."""
+    _only_desk(actor)
+    row = session.scalar(select(Cover).where(Cover.id == cover_id, Cover.covered_id == covered_id).with_for_update())
+    if row is None:
+        raise NotFound
+    now = clock.now()
+    if row.starts_at >= now:
+        session.execute(delete(Cover).where(Cover.id == cover_id))
+    elif row.ends_at > now:
+        row.ends_at = now
+    before = {"doctor": row.doctor_id}
+    audit.record(
+        session, actor, "cover.remove", subject=f"doctor/{covered_id}", changes=audit.changed(before, {"doctor": None})
+    )
+
+
+def _only_desk(actor: Actor) -> None:
+    if actor.role not in patients.DESK:
+        raise Forbidden(_("The desk says who stands in for whom."))

@@ -1,0 +1,82 @@
+"""Day sheets: a doctor's day on one page of paper, for the day the power fails."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.appointments import free_times
+from service.domain.diary import calendar
+from service.domain.diary.calendar import Booked
+from service.domain.foundation import audit
+from service.domain.foundation.actor import Actor, Role
+from service.storage.models import Appointment, Doctor
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a sheet: a visit, or (without one) time that is free."""
+
+    starts_at: datetime
+    ends_at: datetime
+    visit: Booked | None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One doctor's day."""
+
+    doctor: Doctor
+    lines: Sequence[Line]
+
+    @property
+    def visits(self) -> int:
+        """How many visits stand on it."""
+        return sum(line.visit is not None for line in self.lines)
+
+
+def of_day(
+    session: Session, actor: Actor, day: date, zone: ZoneInfo, *, doctor_id: int | None = None
+) -> Sequence[Sheet]:
+    """The sheets of a clinic day, in the order of the doctors: those who work then or have a visit.
+
+    A doctor gets only their own. Cancelled visits are left out. Raises NotFound for an unknown doctor.
+    """
+    start, end = clock.day_bounds(day, zone)
+    doctors = calendar.doctors(session, actor, doctor_id=doctor_id)
+    if doctor_id is None and actor.role != Role.DOCTOR:
+        doctors = [*doctors, *_gone_with_visits(session, start, end)]
+    doctor_ids = [doctor.id for doctor in doctors]
+    visits: dict[int, list[Booked]] = defaultdict(list)
+    for visit in calendar.visits(session, start, end, doctor_ids):
+        if visit.status != "cancelled" and visit.starts_at >= start:
+            visits[visit.doctor_id].append(visit)
+    blocks = free_times.open_blocks(session, day, day, zone, doctor_ids)
+    sheets = (Sheet(one, _lines(visits[one.id], blocks.get((one.id, day), []))) for one in doctors)
+    return [sheet for sheet in sheets if sheet.lines]
+
+
+def note_printed(session: Session, actor: Actor, day: date) -> None:
+    """Put on record that somebody opened the sheets of a day."""
+    audit.record(session, actor, "day_sheet.view", subject=f"day/{day}")
+
+
+def _lines(visits: Sequence[Booked], blocks: Sequence[free_times.Block]) -> list[Line]:
+    """The visits and, between them, what is left of the open hours."""
+    taken = [(visit.starts_at, visit.ends_at) for visit in visits if visit.status != "no_show"]
+    free = [span for block in blocks for span in free_times.without(block.starts_at, block.ends_at, taken)]
+    lines = [Line(visit.starts_at, visit.ends_at, visit) for visit in visits]
+    lines += [Line(start, end, None) for start, end in free]
+    return sorted(lines, key=lambda line: (line.starts_at, line.visit is None))
+
+
+def _gone_with_visits(session: Session, start: datetime, end: datetime) -> Sequence[Doctor]:
+    """Doctors who left and still have visits on the day."""
+    with_visits = select(Appointment.doctor_id).where(Appointment.starts_at >= start, Appointment.starts_at < end)
+    query = select(Doctor).where(Doctor.archived_at.is_not(None), Doctor.id.in_(with_visits)).order_by(Doctor.id)
+    return session.scalars(query).all()

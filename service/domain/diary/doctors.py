@@ -1,0 +1,110 @@
+"""Doctors: who works here, in which department, and who may change it."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import exists, select, true
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.appointments import free_times
+from service.domain.foundation import audit, contact_details
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Doctor
+
+MOST = 500
+
+
+def roster(session: Session, *, archived: bool = False) -> Sequence[Doctor]:
+    """The doctors who work here, or those who are archived, by department and name; at most 500."""
+    which = Doctor.archived_at.is_not(None) if archived else Doctor.archived_at.is_(None)
+    return session.scalars(select(Doctor).where(which).order_by(Doctor.department, Doctor.name).limit(MOST)).all()
+
+
+def page(session: Session, *, department: str = "", after: int = 0, limit: int) -> Sequence[Doctor]:
+    """Those of the doctors who work here, of a department where one is named, in the order they joined."""
+    query = select(Doctor).where(Doctor.archived_at.is_(None), Doctor.id > after)
+    if department:
+        query = query.where(Doctor.department == department)
+    return session.scalars(query.order_by(Doctor.id).limit(limit)).all()
+
+
+def fetch(session: Session, doctor_id: int) -> Doctor:
+    """A doctor, archived or not: all staff may see who works here and when. Raises NotFound."""
+    doctor = session.get(Doctor, doctor_id)
+    if doctor is None:
+        raise NotFound
+    return doctor
+
+
+def may_edit(actor: Actor, doctor_id: int | None) -> bool:
+    """Whether the actor keeps this doctor's hours and time off: the desk everybody's, a doctor their own."""
+    if actor.role in (Role.ADMIN, Role.RECEPTIONIST, Role.SYSTEM):
+        return True
+    return actor.role == Role.DOCTOR and doctor_id is not None and doctor_id == actor.doctor_id
+
+
+def to_edit(session: Session, actor: Actor, doctor_id: int) -> Doctor:
+    """The doctor, for those who keep their hours. Raises NotFound, and Forbidden for another doctor."""
+    doctor = fetch(session, doctor_id)
+    if not may_edit(actor, doctor_id):
+        raise Forbidden(_("Doctors change only their own hours and time off."))
+    return doctor
+
+
+def lock(session: Session, doctor_id: int | None) -> None:
+    """Let nobody book with this doctor, or with any (None), or change them, until this transaction ends."""
+    whose = true() if doctor_id is None else Doctor.id == doctor_id
+    # SQLite has one writer at a time anyway; on PostgreSQL they take turns here.
+    session.execute(select(Doctor.id).where(whose).order_by(Doctor.id).with_for_update(key_share=True))
+
+
+def change(
+    session: Session,
+    actor: Actor,
+    doctor_id: int,
+    *,
+    name: str,
+    department: str,
+    version: int,
+    archived: bool | None = None,
+) -> Doctor:
+    """Change a doctor's name and department; the desk also archives a doctor (None: as it is) or takes one back.
+
+    `version` is the one the form was opened with. Raises NotFound, Forbidden, Invalid (also for archiving while
+    visits are booked ahead), and Conflict when somebody else changed the doctor meanwhile.
+    """
+    lock(session, doctor_id)
+    doctor = to_edit(session, actor, doctor_id)
+    name, department = (
+        contact_details.checked_name(name),
+        contact_details.checked_department(" ".join(department.split())),
+    )
+    was = doctor.archived_at is not None
+    archived = was if archived is None else archived
+    if archived != was and actor.role == Role.DOCTOR:
+        raise Forbidden(_("Ask the desk to archive a doctor."))
+    if (doctor.name, doctor.department, was) == (name, department, archived):
+        return doctor
+    if version != doctor.version:
+        raise Conflict(_("Somebody else changed this doctor while you were writing."))
+    if archived and not was:
+        _check_nothing_ahead(session, doctor_id)
+    doctor.name, doctor.department = name, department
+    if archived != was:
+        doctor.archived_at = clock.now() if archived else None
+    audit.record(session, actor, "doctor.change", subject=f"doctor/{doctor_id}", changes=audit.changes_of(doctor))
+    return doctor
+
+
+def _check_nothing_ahead(session: Session, doctor_id: int) -> None:
+    ahead = exists().where(
+        Appointment.doctor_id == doctor_id,
+        Appointment.status.in_(("booked", "arrived")),
+        Appointment.ends_at > clock.now(),
+        # What the index by doctor and time needs; no visit is longer than 12 hours.
+        Appointment.starts_at > clock.now() - free_times.LONGEST,
+    )
+    if session.scalar(select(ahead)):
+        raise Invalid(_("Visits are booked with this doctor: move or cancel them first."), "archived")

@@ -1,0 +1,164 @@
+"""Weekly hours: when a doctor sees people, as blocks of the week on the clinic's wall clock."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.appointments import appointments, free_times
+from service.domain.diary import doctors
+from service.domain.foundation import audit
+from service.domain.foundation.actor import Actor
+from service.domain.foundation.errors import Invalid, NotFound
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, DoctorHours
+
+SHORTEST_SLOT, LONGEST_SLOT = 5, 240
+SHOWN = 20
+LOOKED_AT = 5000
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Booked visits for which the doctor is not open: how many, and the first ones."""
+
+    count: int
+    visits: Sequence[Appointment]
+
+
+def of_doctors(session: Session, doctor_ids: Iterable[int], today: date) -> Mapping[int, Sequence[DoctorHours]]:
+    """The blocks of each doctor's week that count today or later, in order of weekday and time."""
+    rows = session.scalars(
+        select(DoctorHours)
+        .where(DoctorHours.doctor_id.in_(list(doctor_ids)))
+        .where(or_(DoctorHours.valid_until.is_(None), DoctorHours.valid_until >= today))
+        .order_by(DoctorHours.weekday, DoctorHours.starts, DoctorHours.valid_from, DoctorHours.id)
+    )
+    found: dict[int, list[DoctorHours]] = defaultdict(list)
+    for row in rows:
+        found[row.doctor_id].append(row)
+    return found
+
+
+def add(
+    session: Session,
+    actor: Actor,
+    doctor_id: int,
+    *,
+    weekdays: Collection[int],
+    starts: time,
+    ends: time,
+    slot_minutes: int,
+    valid_from: date | None,
+    valid_until: date | None,
+    zone: ZoneInfo,
+) -> None:
+    """Open a block on each of the weekdays (0 is Monday), all or none; one that is there already stays as it is.
+
+    Raises NotFound, Forbidden, and Invalid, also where a block would overlap another of the doctor's.
+    """
+    doctors.lock(session, doctor_id)
+    doctors.to_edit(session, actor, doctor_id)
+    today = clock.today(zone)
+    check_length(starts, ends, slot_minutes)
+    if not weekdays or not set(weekdays) <= set(range(7)):
+        raise Invalid(_("Choose at least one day of the week."), "weekdays")
+    if valid_from is not None and valid_until is not None and valid_until < valid_from:
+        raise Invalid(_("The last day lies before the first."), "valid_until")
+    if valid_until is not None and valid_until < today:
+        raise Invalid(_("These hours would be over already."), "valid_until")
+    values: dict[str, Any] = {"starts": starts, "ends": ends, "slot_minutes": slot_minutes}
+    values |= {"valid_from": valid_from, "valid_until": valid_until}
+    blocks = [DoctorHours(doctor_id=doctor_id, weekday=weekday, **values) for weekday in sorted(set(weekdays))]
+    there = of_doctors(session, [doctor_id], today).get(doctor_id, [])
+    new = [block for block in blocks if not any(_alike(block, other) for other in there)]
+    if any(_overlap(block, other, today) for block in new for other in there):
+        raise Invalid(_("This overlaps hours that are there already: remove those first."), "starts")
+    if new:
+        session.add_all(new)
+        audit.record(session, actor, "hours.add", subject=f"doctor/{doctor_id}")
+
+
+def end(
+    session: Session, actor: Actor, doctor_id: int, block_id: int, *, last_day: date | None, zone: ZoneInfo
+) -> None:
+    """Let a block of a doctor's week end: with that day, or at once without one; visits that are booked stay.
+
+    Raises NotFound, Forbidden, and Invalid for a last day that is past or lies before the block's first.
+    """
+    doctors.lock(session, doctor_id)
+    doctors.to_edit(session, actor, doctor_id)
+    block = session.scalar(select(DoctorHours).where(DoctorHours.id == block_id, DoctorHours.doctor_id == doctor_id))
+    if block is None:
+        raise NotFound
+    subject = f"doctor/{doctor_id}"
+    if last_day is None:
+        audit.record(session, actor, "hours.remove", subject=subject, changes=audit.what_goes(block))
+        session.delete(block)
+        return
+    if last_day < max(clock.today(zone), block.valid_from or date.min):
+        raise Invalid(_("These hours would be over already."), "last_day")
+    if block.valid_until is None or last_day < block.valid_until:
+        block.valid_until = last_day
+        audit.record(session, actor, "hours.end", subject=subject, changes=audit.changes_of(block))
+
+
+def outside(session: Session, actor: Actor, doctor_id: int, zone: ZoneInfo) -> Outside:
+    """The booked visits ahead for which the doctor is not open, but for those booked on top on purpose.
+
+    Looks at the next 5000. Raises NotFound, Forbidden.
+    """
+    doctors.to_edit(session, actor, doctor_id)
+    rows = session.execute(
+        select(Appointment.id, Appointment.starts_at, Appointment.ends_at)
+        .where(Appointment.doctor_id == doctor_id, Appointment.starts_at > clock.now())
+        .where(Appointment.status == "booked", Appointment.overbooked.is_(False))
+        .order_by(Appointment.starts_at)
+        .limit(LOOKED_AT)
+    ).all()
+    if not rows:
+        return Outside(0, [])
+    days = [starts_at.astimezone(zone).date() for _row, starts_at, _ends in rows]
+    blocks = free_times.open_blocks(session, days[0], days[-1], zone, [doctor_id])
+    lost = [
+        row_id
+        for (row_id, starts_at, ends_at), day in zip(rows, days, strict=True)
+        if not any(
+            block.starts_at <= starts_at and ends_at <= block.ends_at for block in blocks.get((doctor_id, day), [])
+        )
+    ]
+    query = appointments.with_people().where(Appointment.id.in_(lost[:SHOWN])).order_by(Appointment.starts_at)
+    return Outside(len(lost), session.scalars(query).all())
+
+
+def check_length(starts: time, ends: time, slot_minutes: int) -> None:
+    """Raise Invalid unless a stretch ends after it starts and at least one visit fits in."""
+    if not SHORTEST_SLOT <= slot_minutes <= LONGEST_SLOT:
+        words = {"least": SHORTEST_SLOT, "most": LONGEST_SLOT}
+        raise Invalid(_("A visit takes %(least)s to %(most)s minutes here.") % words, "slot_minutes")
+    if ends <= starts:
+        raise Invalid(_("The end lies before the start."), "ends")
+    length = timedelta(hours=ends.hour - starts.hour, minutes=ends.minute - starts.minute)
+    if length < timedelta(minutes=slot_minutes):
+        raise Invalid(_("Not even one visit fits in."), "ends")
+
+
+def _alike(one: DoctorHours, other: DoctorHours) -> bool:
+    names = ("weekday", "starts", "ends", "slot_minutes", "valid_from", "valid_until")
+    return all(getattr(one, name) == getattr(other, name) for name in names)
+
+
+def _overlap(one: DoctorHours, other: DoctorHours, today: date) -> bool:
+    """Whether two blocks claim the same time of some day that is not past yet."""
+    if one.weekday != other.weekday or one.starts >= other.ends or other.starts >= one.ends:
+        return False
+    first = max(one.valid_from or today, other.valid_from or today, today)
+    last = min(one.valid_until or date.max, other.valid_until or date.max)
+    # Two spans of days may share a day or two, but no such weekday.
+    return first + timedelta(days=(one.weekday - first.weekday()) % 7) <= last

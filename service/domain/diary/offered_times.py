@@ -1,0 +1,93 @@
+"""The free times of a doctor, or of any of a department, as another program asks for them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from service.domain.appointments import free_times, visit_types
+from service.domain.appointments.free_times import FreeTime
+from service.domain.diary import doctors
+from service.domain.foundation.actor import Actor
+from service.domain.foundation.errors import NotFound
+from service.domain.foundation.paging import page_key, read_key
+from service.domain.patients import patients
+
+AT_A_TIME = 4
+"""Days that are looked at together: a page may be full with the first."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some free times, soonest first, and where the next page begins."""
+
+    times: Sequence[FreeTime]
+    following: str | None
+
+
+def page(
+    session: Session,
+    actor: Actor,
+    *,
+    doctor_id: int | None,
+    first: date,
+    days: int,
+    zone: ZoneInfo,
+    department: str = "",
+    visit_type_id: int | None = None,
+    patient_id: int | None = None,
+    after: str | None = None,
+    limit: int,
+) -> Page:
+    """The times from a clinic day on for so many days; of several doctors (None: any) each instant once.
+
+    As long as the visit type says, and not where the patient has a visit already. Raises NotFound for a doctor, type
+    or patient that is not there, or not the actor's, and for an `after` that no page has given.
+    """
+    if doctor_id is not None and doctors.fetch(session, doctor_id).archived_at is not None:
+        raise NotFound
+    several = [one.id for one in doctors.page(session, department=department, limit=doctors.MOST)]
+    kind = visit_types.fetch(session, actor, visit_type_id) if visit_type_id is not None else None
+    patient = patients.fetch(session, actor, patient_id) if patient_id is not None else None
+    doctor_ids = several if doctor_id is None else [doctor_id]
+    found = _each_once(
+        lambda begin, last: free_times.of_days(
+            session,
+            begin,
+            last,
+            zone,
+            doctor_ids=doctor_ids,
+            minutes=kind.minutes if kind else None,
+            for_patient=patient.id if patient else None,
+        ),
+        *_span(first, days, after, zone),
+        limit,
+    )
+    last = found[limit - 1] if len(found) > limit else None
+    return Page(found[:limit], page_key(last.starts_at, last.doctor_id) if last else None)
+
+
+def _span(first: date, days: int, after: str | None, zone: ZoneInfo) -> tuple[date, date, datetime | None]:
+    """The days from which times are still wanted, the end not among them, and the last time there was."""
+    end = first + timedelta(days=days)
+    if after is None:
+        return first, end, None
+    since = read_key(after)[0]
+    if not 2000 <= since.year <= 2100:
+        raise NotFound
+    return max(first, since.astimezone(zone).date()), end, since
+
+
+def _each_once(
+    offered: Callable[[date, date], Sequence[FreeTime]], day: date, end: date, since: datetime | None, limit: int
+) -> list[FreeTime]:
+    """The times after one, each instant once; a few days at a time, until there are more than a page holds."""
+    found: list[FreeTime] = []
+    while day < end and len(found) <= limit:
+        following = min(day + timedelta(days=AT_A_TIME), end)
+        each = {time.starts_at: time for time in reversed(offered(day, following - timedelta(days=1)))}
+        found += [time for at, time in sorted(each.items()) if since is None or at > since]
+        day = following
+    return found

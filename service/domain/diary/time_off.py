@@ -1,0 +1,177 @@
+"""Exceptions from the week: a doctor's time off, holidays of the whole clinic, extra hours."""
+
+from collections.abc import Sequence
+from datetime import date, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy.orm import Session, joinedload
+
+from service import clock
+from service.domain.appointments import free_times
+from service.domain.appointments.free_times import Span
+from service.domain.diary import doctors, hours
+from service.domain.foundation import audit
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Forbidden, Invalid, NotFound
+from service.language.translation import gettext as _
+from service.storage.models import HoursException
+
+LONGEST_NOTE = 200
+LONGEST_DAYS = 366
+LISTED = 200
+
+
+def upcoming(
+    session: Session, actor: Actor, zone: ZoneInfo, *, doctor_id: int | None = None
+) -> Sequence[HoursException]:
+    """What is on or ahead, soonest first, with its doctor; of one doctor and the clinic when a doctor is named.
+
+    A doctor gets their own and the clinic's. At most 200.
+    """
+    query = (
+        select(HoursException)
+        .options(joinedload(HoursException.doctor))
+        .where(_visible(actor), HoursException.last_day >= clock.today(zone))
+        .order_by(HoursException.first_day, HoursException.starts, HoursException.id)
+        .limit(LISTED)
+    )
+    if doctor_id is not None:
+        query = query.where(or_(HoursException.doctor_id.is_(None), HoursException.doctor_id == doctor_id))
+    return session.scalars(query).all()
+
+
+def fetch(session: Session, actor: Actor, exception_id: int) -> HoursException:
+    """One of them with its doctor. Raises NotFound when missing, or another doctor's."""
+    found = session.scalar(
+        select(HoursException)
+        .options(joinedload(HoursException.doctor))
+        .where(HoursException.id == exception_id, _visible(actor))
+    )
+    if found is None:
+        raise NotFound
+    return found
+
+
+def close(
+    session: Session,
+    actor: Actor,
+    *,
+    doctor_id: int | None,
+    first_day: date,
+    last_day: date,
+    starts: time | None,
+    ends: time | None,
+    zone: ZoneInfo,
+    note: str = "",
+) -> HoursException:
+    """Time off for a doctor, or for the whole clinic (None): whole days, or the same hours of each.
+
+    Visits that are booked stay; hit_visits lists them. The very same again is the same one. Raises NotFound,
+    Forbidden, Invalid.
+    """
+    _lock(session, actor, doctor_id)
+    _check_days(first_day, last_day, zone)
+    if (starts is None) != (ends is None):
+        raise Invalid(_("Write both times, or none for whole days."), "ends" if ends is None else "starts")
+    if starts is not None and ends is not None and ends <= starts:
+        raise Invalid(_("The end lies before the start."), "ends")
+    row = HoursException(
+        doctor_id=doctor_id, kind="off", first_day=first_day, last_day=last_day, starts=starts, ends=ends
+    )
+    return _add(session, actor, row, note)
+
+
+def open_extra(
+    session: Session,
+    actor: Actor,
+    *,
+    doctor_id: int,
+    day: date,
+    starts: time,
+    ends: time,
+    slot_minutes: int,
+    zone: ZoneInfo,
+    note: str = "",
+) -> HoursException:
+    """Extra hours of a doctor on one day. The very same again is the same. Raises NotFound, Forbidden, Invalid."""
+    _lock(session, actor, doctor_id)
+    _check_days(day, day, zone)
+    hours.check_length(starts, ends, slot_minutes)
+    for name, at in (("starts", starts), ("ends", ends)):
+        if free_times.local_instant(day, at, zone) is None:
+            raise Invalid(_("This time does not exist on that day: the clocks go forward."), name)
+    row = HoursException(
+        doctor_id=doctor_id,
+        kind="extra",
+        first_day=day,
+        last_day=day,
+        starts=starts,
+        ends=ends,
+        slot_minutes=slot_minutes,
+    )
+    return _add(session, actor, row, note)
+
+
+def remove(session: Session, actor: Actor, exception_id: int) -> None:
+    """Take one back: the week holds again. Raises NotFound, and Forbidden for a doctor and the clinic's own."""
+    row = fetch(session, actor, exception_id)
+    _lock(session, actor, row.doctor_id)
+    audit.record(session, actor, "time_off.remove", subject=f"time_off/{row.id}", changes=audit.what_goes(row))
+    session.delete(row)
+
+
+def may_edit(actor: Actor, row: HoursException) -> bool:
+    """Whether the actor may take it back."""
+    return doctors.may_edit(actor, row.doctor_id)
+
+
+def spans(row: HoursException, zone: ZoneInfo) -> list[Span]:
+    """The stretches it covers, as instants: one of whole days, or one of each day."""
+    if row.starts is None or row.ends is None:
+        return [(clock.day_bounds(row.first_day, zone)[0], clock.day_bounds(row.last_day, zone)[1])]
+    days = (row.first_day + timedelta(days=count) for count in range((row.last_day - row.first_day).days + 1))
+    return [(clock.instant(day, row.starts, zone), clock.instant(day, row.ends, zone)) for day in days]
+
+
+def _visible(actor: Actor) -> ColumnElement[bool]:
+    """A doctor sees their own and the clinic's, the desk all of them."""
+    if actor.role != Role.DOCTOR:
+        return true()
+    return or_(HoursException.doctor_id.is_(None), HoursException.doctor_id == actor.doctor_id)
+
+
+def _lock(session: Session, actor: Actor, doctor_id: int | None) -> None:
+    """Nobody books with these doctors until this is done. Raises NotFound, Forbidden."""
+    doctors.lock(session, doctor_id)
+    if doctor_id is not None:
+        doctors.to_edit(session, actor, doctor_id)
+    elif not doctors.may_edit(actor, None):
+        raise Forbidden(_("Only the admin and the reception close the whole clinic."))
+
+
+def _check_days(first_day: date, last_day: date, zone: ZoneInfo) -> None:
+    if last_day < first_day:
+        raise Invalid(_("The last day lies before the first."), "last_day")
+    if last_day < clock.today(zone):
+        raise Invalid(_("This is over already."), "last_day" if last_day != first_day else "first_day")
+    if (last_day - first_day).days >= LONGEST_DAYS:
+        raise Invalid(_("Block at most a year at once."), "last_day")
+
+
+def _add(session: Session, actor: Actor, row: HoursException, note: str) -> HoursException:
+    row.note = " ".join(note.split())
+    if len(row.note) > LONGEST_NOTE:
+        raise Invalid(_("Use at most %(count)s characters.") % {"count": LONGEST_NOTE}, "note")
+    same = select(HoursException)
+    for name in ("doctor_id", "kind", "first_day", "last_day", "starts", "ends", "slot_minutes", "note"):
+        column = getattr(HoursException, name)
+        same = same.where(column.is_not_distinct_from(getattr(row, name)))
+    known = session.scalars(same).first()
+    if known is not None:
+        return known  # a double click
+    row.created_by_id, row.created_at = actor.user_id, clock.now()
+    session.add(row)
+    session.flush()
+    audit.record(session, actor, "time_off.add", subject=f"time_off/{row.id}")
+    return row

@@ -1,0 +1,229 @@
+"""The waiting list: who would come sooner, and whom a time that is free again suits."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, contains_eager
+
+from service import clock
+from service.domain.appointments import free_times, visit_types
+from service.domain.appointments.free_times import FreeTime
+from service.domain.foundation import audit, texts
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Forbidden, Invalid, NotFound
+from service.domain.patients import patients
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Doctor, Offer, Patient, VisitType, WaitingEntry
+
+PARTS = ("any", "morning", "afternoon", "evening")
+NOON, EVENING = 12, 17
+"""The hours of the wall clock at which the afternoon and the evening begin."""
+EVERY_DAY = "0123456"
+LONGEST_NOTE = 200
+LIMIT = 200
+FITS_LIMIT = 50
+SLOTS_AT_ONCE = 100
+
+
+def add(
+    session: Session,
+    actor: Actor,
+    *,
+    patient_id: int,
+    doctor_id: int | None,
+    visit_type_id: int | None = None,
+    weekdays: str = EVERY_DAY,
+    part: str = "any",
+    urgent: bool = False,
+    note: str = "",
+) -> WaitingEntry:
+    """Put a patient on the list, for one doctor or (None) any; `weekdays` are digits, 0 is Monday.
+
+    The same wish again while it waits is the same entry. Raises NotFound, Invalid, Forbidden.
+    """
+    _check_desk(actor)
+    patients.to_book(session, actor, patient_id)
+    wish = {
+        "patient_id": patient_id,
+        "doctor_id": None if doctor_id is None else _doctor(session, doctor_id).id,
+        "visit_type_id": None if visit_type_id is None else visit_types.fetch(session, actor, visit_type_id).id,
+        "weekdays": _checked_weekdays(weekdays),
+        "part": _checked_part(part),
+        "urgent": urgent,
+        "note": _checked_note(note),
+    }
+    # Two clicks at once take turns on PostgreSQL too; the second then finds what the first made.
+    session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update(key_share=True))
+    again = select(WaitingEntry).filter_by(**wish).where(WaitingEntry.closed_at.is_(None))
+    entry = session.scalars(again.limit(1)).first()
+    if entry is None:
+        entry = WaitingEntry(**wish, created_by_id=actor.user_id, created_at=clock.now())
+        session.add(entry)
+        session.flush()
+        audit.record(session, actor, "waiting.add", patient_id=patient_id, subject=f"waiting/{entry.id}")
+    return entry
+
+
+def remove(session: Session, actor: Actor, entry_id: int) -> None:
+    """Take an entry off the list, and give back what is held for it; twice is once. Raises NotFound, Forbidden."""
+    _check_desk(actor)
+    entry = to_change(session, actor, entry_id)
+    if entry.closed_at is not None:
+        return
+    entry.closed_at = clock.now()
+    for offer in session.scalars(select(Offer).where(Offer.waiting_id == entry.id, Offer.closed_at.is_(None))):
+        offer.closed_at = entry.closed_at
+    audit.record(session, actor, "waiting.remove", patient_id=entry.patient_id, subject=f"waiting/{entry.id}")
+
+
+def waiting(session: Session, actor: Actor) -> Sequence[WaitingEntry]:
+    """Who waits: the urgent first, then whoever waits longest; at most 200.
+
+    A doctor sees those who wait for them, and their own patients who wait for anybody.
+    """
+    return session.scalars(_in_order(_with_people().where(_visible(actor))).limit(LIMIT)).all()
+
+
+def count(session: Session, actor: Actor) -> int:
+    """How many wait, without the limit of waiting()."""
+    query = select(func.count()).select_from(WaitingEntry).join(WaitingEntry.patient)
+    return session.scalar(query.where(WaitingEntry.closed_at.is_(None), _visible(actor))) or 0
+
+
+def to_change(session: Session, actor: Actor, entry_id: int) -> WaitingEntry:
+    """An entry with its people, locked; also one that is closed. Raises NotFound."""
+    session.execute(select(WaitingEntry.id).where(WaitingEntry.id == entry_id).with_for_update())
+    entry = session.scalar(_people(select(WaitingEntry)).where(WaitingEntry.id == entry_id, _visible(actor)))
+    if entry is None:
+        raise NotFound
+    return entry
+
+
+def who_fits(session: Session, actor: Actor, zone: ZoneInfo, time: FreeTime) -> Sequence[WaitingEntry]:
+    """Whom a free time suits: the urgent first, then whoever waits longest; at most 50.
+
+    Its doctor or any, its day, its part of the day, long enough for their kind of visit, no visit of their own
+    then, and nothing else offered to them at the moment.
+    """
+    return session.scalars(_in_order(_with_people().where(_suits(time, zone), _visible(actor))).limit(FITS_LIMIT)).all()
+
+
+def count_fits(session: Session, zone: ZoneInfo, times: Sequence[FreeTime]) -> dict[FreeTime, int]:
+    """For those times that are still ahead and free: how many wait whom they suit, which may be none.
+
+    A fixed number of queries, however many times are asked about.
+    """
+    free = _still_free(session, times)
+    found: dict[FreeTime, int] = {}
+    for first in range(0, len(free), SLOTS_AT_ONCE):
+        some = free[first : first + SLOTS_AT_ONCE]
+        counts = (func.count().filter(_suits(time, zone)) for time in some)
+        query = select(*counts).select_from(WaitingEntry).join(WaitingEntry.patient)
+        query = query.outerjoin(WaitingEntry.visit_type).where(WaitingEntry.closed_at.is_(None))
+        found.update(zip(some, session.execute(query).one(), strict=True))
+    return found
+
+
+def part_of(at: datetime, zone: ZoneInfo) -> str:
+    """The part of the clinic's day an instant lies in."""
+    hour = at.astimezone(zone).hour
+    return "morning" if hour < NOON else "afternoon" if hour < EVENING else "evening"
+
+
+def _suits(time: FreeTime, zone: ZoneInfo) -> ColumnElement[bool]:
+    """The condition on entries (joined with their patient and visit type) whom a free time suits."""
+    minutes = int((time.ends_at - time.starts_at).total_seconds() // 60)
+    elsewhere = exists().where(
+        Appointment.patient_id == WaitingEntry.patient_id,
+        Appointment.status.in_(free_times.TAKES_PLACE),
+        Appointment.starts_at > time.starts_at - free_times.LONGEST,
+        Appointment.starts_at < time.ends_at,
+        Appointment.ends_at > time.starts_at,
+    )
+    offered = exists().where(
+        Offer.waiting_id == WaitingEntry.id, Offer.closed_at.is_(None), Offer.expires_at > clock.now()
+    )
+    return and_(
+        or_(WaitingEntry.doctor_id.is_(None), WaitingEntry.doctor_id == time.doctor_id),
+        WaitingEntry.weekdays.contains(str(time.starts_at.astimezone(zone).weekday())),
+        WaitingEntry.part.in_(("any", part_of(time.starts_at, zone))),
+        or_(VisitType.minutes.is_(None), VisitType.minutes <= minutes),
+        Patient.archived_at.is_(None),
+        ~elsewhere,
+        ~offered,
+    )
+
+
+def _still_free(session: Session, times: Sequence[FreeTime]) -> list[FreeTime]:
+    ahead = [time for time in times if time.starts_at > clock.now()]
+    if not ahead:
+        return []
+    first, last = min(time.starts_at for time in ahead), max(time.ends_at for time in ahead)
+    taken = free_times.taken(session, first, last, sorted({time.doctor_id for time in ahead}), None)
+    return [
+        time
+        for time in dict.fromkeys(ahead)
+        if not any(start < time.ends_at and end > time.starts_at for start, end in taken[time.doctor_id])
+    ]
+
+
+def _people(query: Select[WaitingEntry]) -> Select[WaitingEntry]:
+    """Entries with their patient, doctor and visit type, in one query."""
+    return (
+        query.join(WaitingEntry.patient)
+        .outerjoin(WaitingEntry.doctor)
+        .outerjoin(WaitingEntry.visit_type)
+        .options(
+            contains_eager(WaitingEntry.patient),
+            contains_eager(WaitingEntry.doctor),
+            contains_eager(WaitingEntry.visit_type),
+        )
+    )
+
+
+def _with_people() -> Select[WaitingEntry]:
+    return _people(select(WaitingEntry)).where(WaitingEntry.closed_at.is_(None))
+
+
+def _in_order(query: Select[WaitingEntry]) -> Select[WaitingEntry]:
+    return query.order_by(WaitingEntry.urgent.desc(), WaitingEntry.created_at, WaitingEntry.id)
+
+
+def _visible(actor: Actor) -> ColumnElement[bool]:
+    """The condition on entries (joined with their patient) that an actor may see."""
+    if actor.role == Role.DOCTOR:
+        mine = and_(WaitingEntry.doctor_id.is_(None), patients.visible(actor))
+        return or_(WaitingEntry.doctor_id == actor.doctor_id, mine)
+    return patients.visible(actor)
+
+
+def _check_desk(actor: Actor) -> None:
+    if actor.role not in (Role.ADMIN, Role.RECEPTIONIST, Role.SYSTEM):
+        raise Forbidden(_("Only the desk changes the waiting list."))
+
+
+def _doctor(session: Session, doctor_id: int) -> Doctor:
+    doctor = session.scalar(select(Doctor).where(Doctor.id == doctor_id, Doctor.archived_at.is_(None)))
+    if doctor is None:
+        raise NotFound
+    return doctor
+
+
+def _checked_weekdays(weekdays: str) -> str:
+    """The days in order, each once. Raises Invalid for none and for what is no day."""
+    days = "".join(sorted(set(weekdays)))
+    if not days or not set(days) <= set(EVERY_DAY):
+        raise Invalid(_("Choose at least one day of the week."), "weekdays")
+    return days
+
+
+def _checked_part(part: str) -> str:
+    if part not in PARTS:
+        raise Invalid(_("Choose a part of the day."), "part")
+    return part
+
+
+def _checked_note(text: str) -> str:
+    return texts.checked(" ".join(text.split()), "note", LONGEST_NOTE)

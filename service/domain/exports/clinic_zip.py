@@ -1,0 +1,132 @@
+"""The whole clinic as a zip, for leaving us at any time: each table as CSV and as JSON, all but what lets people in."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from typing import Any, BinaryIO
+
+from sqlalchemy import JSON, Boolean, Column, Date, Integer, String, Table, Time, func, select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.config.settings import Clinic
+from service.domain.exports import history_json, zip_files
+from service.domain.foundation import csv_format
+from service.language.translation import gettext as _
+from service.storage.models import Base, UtcDateTime
+
+FILES_OF_A_ROW = 2
+BATCH = 1000
+
+
+def tables() -> list[Table]:
+    """The tables that go along, in an order in which each stands after those it refers to."""
+    return [table for table in Base.metadata.sorted_tables if not table.info.get("secret")]
+
+
+def columns(table: Table) -> list[Column[Any]]:
+    """The columns of a table that go along."""
+    return [column for column in table.columns if not column.info.get("secret")]
+
+
+def left_out() -> list[str]:
+    """The tables and columns that stay here."""
+    whole = [table.name for table in Base.metadata.sorted_tables if table.info.get("secret")]
+    parts = [f"{table.name}.{one.name}" for table in tables() for one in table.columns if one.info.get("secret")]
+    return sorted([*whole, *parts])
+
+
+def count(session: Session) -> int:
+    """How many rows all tables have together."""
+    return sum(session.scalar(select(func.count()).select_from(table)) or 0 for table in tables())
+
+
+def write(
+    session: Session, clinic: Clinic, target: BinaryIO, progress: Callable[[int], None] = lambda rows: None
+) -> int:
+    """Write the zip to `target` and return the number of rows; each counts as done a half at a time."""
+    now, done = clock.now().astimezone(clinic.zone), 0
+
+    def told(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        nonlocal done
+        for row in rows:
+            yield row
+            done += 1
+            if done % BATCH == 0:
+                progress(done // FILES_OF_A_ROW)
+
+    with zip_files.written(target, f"clinic-{now.date()}", now) as file:
+        with file("README.txt") as text:
+            text.write(readme(clinic))
+        for table in tables():
+            with file(f"{table.name}.csv") as text:
+                writer = csv_format.begin(text, [column.name for column in columns(table)])
+                writer.writerows(map(_fields, told(_rows(session, table))))
+            with file(f"{table.name}.json") as text:
+                history_json.write_list(told(_rows(session, table)), text)
+                text.write("\n")
+    progress(done // FILES_OF_A_ROW)
+    return done // FILES_OF_A_ROW
+
+
+def readme(clinic: Clinic) -> str:
+    """What is in the zip, table by table, and what is not."""
+    lines = [
+        _("All data of %(clinic)s, as Rounds has it") % {"clinic": clinic.name},
+        "",
+        _("Each table stands here twice: as .csv for spreadsheets and as .json for programs, without any loss."),
+        _("Times are in UTC. Columns ending with _id hold the id of a row of another table."),
+        _("In CSV a text that a spreadsheet could take for a formula has one ' in front of it; an empty field is"),
+        _("an empty text or nothing at all, which the JSON tells apart."),
+        "",
+        _("Left out, because it lets people in: %(names)s.") % {"names": ", ".join(left_out())},
+        _("The files that patients exported, and the day sheets, are not in here: they are made from these tables."),
+    ]
+    for table in tables():
+        lines += ["", f"{table.name}: {_meaning(table)}", *(f"- {one.name}: {_kind(one)}" for one in columns(table))]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _rows(session: Session, table: Table) -> Iterator[dict[str, Any]]:
+    chosen = columns(table)
+    query = select(*chosen).order_by(*table.primary_key.columns)
+    streamed = {"stream_results": True, "max_row_buffer": BATCH}
+    for partition in session.connection().execute(query, execution_options=streamed).partitions(BATCH):
+        for row in partition:
+            yield dict(zip((column.name for column in chosen), row, strict=True))
+
+
+def _fields(row: dict[str, Any]) -> list[str]:
+    return [_field(value) for value in row.values()]
+
+
+def _field(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return csv_format.safe(value)
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bool | dict | list):
+        return history_json.text(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _meaning(table: Table) -> str:
+    """The first sentence of what models.py says about it."""
+    model = next(mapper.class_ for mapper in Base.registry.mappers if mapper.local_table is table)
+    return (inspect.getdoc(model) or table.name).partition("\n")[0] if "Base" not in str(model.__doc__) else table.name
+
+
+def _kind(column: Column[Any]) -> str:
+    kinds = {
+        UtcDateTime: _("time"),
+        Boolean: _("true or false"),
+        Integer: _("number"),
+        Date: _("day"),
+        Time: _("time of day"),
+        JSON: _("JSON"),
+        String: _("text"),
+    }
+    words = next(words for kind, words in kinds.items() if isinstance(column.type, kind))
+    return words + "".join(f" -> {key.column.table.name}.{key.column.name}" for key in column.foreign_keys)

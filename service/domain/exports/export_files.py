@@ -1,0 +1,164 @@
+"""The file of an export: what it holds, where it lies, and how it comes to be there whole or not at all.
+
+It is written as NAME.part, flushed to the disk, and renamed; only then does the row say available.
+"""
+
+import io
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from service.config.settings import Clinic
+from service.domain.exports import clinic_zip, export_columns, history_csv, history_json, history_tables, history_zip
+from service.domain.exports.export_columns import Table
+from service.domain.foundation import audit
+from service.domain.foundation.actor import Actor
+from service.domain.foundation.errors import Invalid, NotFound
+from service.domain.patients import patients
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Treatment
+
+AMPLE = 1 << 30
+"""With so many bytes free nobody counts how long a history is before it is written."""
+ROW_BYTES = 500
+"""What names, times and punctuation of a row take at most, besides its texts."""
+_name = re.compile(r"([0-9a-f]{32})\.(csv|json|zip)(\.[0-9a-f]{8}\.part)?", re.ASCII).fullmatch
+
+
+class Format(StrEnum):
+    CSV = "csv"
+    JSON = "json"
+    ZIP = "zip"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a patient's export holds besides the treatments, and how it is written."""
+
+    format: Format = Format.CSV
+    visits: bool = False
+    messages: bool = False
+
+    def check(self) -> None:
+        """Raises Invalid for a choice that fits no file."""
+        if self.format == Format.CSV and (self.visits or self.messages):
+            raise Invalid(_("One table has room for the treatments only: choose the zip for more."), "format")
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables it has."""
+        return export_columns.chosen(visits=self.visits, messages=self.messages)
+
+
+ONE_TABLE = Contents()
+"""What the button makes."""
+OF_THE_CLINIC = Contents(Format.ZIP, visits=True, messages=True)
+
+
+def count(session: Session, patient_id: int | None, contents: Contents) -> int:
+    """How many rows an export of a patient, or of the whole clinic (None), will have."""
+    if patient_id is None:
+        return clinic_zip.count(session)
+    return history_tables.count(session, patient_id, contents.tables)
+
+
+def produce(
+    session: Session,
+    patient_id: int | None,
+    contents: Contents,
+    file: Path,
+    clinic: Clinic,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> int:
+    """Write a patient's history, or the whole clinic (None), to `file` from one consistent state; returns the rows."""
+
+    def content(target: BinaryIO) -> int:
+        if patient_id is None:
+            return clinic_zip.write(session, clinic, target, progress)
+        if contents.format == Format.ZIP:
+            return history_zip.write(session, patient_id, contents.tables, clinic, target, progress)
+        text = io.TextIOWrapper(target, encoding="utf-8", newline="")
+        if contents.format == Format.JSON:
+            rows = history_json.write(session, patient_id, contents.tables, clinic, text, progress)
+        else:
+            rows = history_csv.write(session, patient_id, clinic.zone, text, progress)
+        text.flush()
+        text.detach()
+        return rows
+
+    return _whole_or_not(file, content)
+
+
+def _whole_or_not(file: Path, content: Callable[[BinaryIO], int]) -> int:
+    part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        with open(descriptor, "wb", buffering=1 << 18) as target:
+            rows = content(target)
+            target.flush()
+            os.fsync(target.fileno())
+        os.replace(part, file)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    return rows
+
+
+def has_room(session: Session, patient_id: int | None, contents: Contents, folder: Path) -> bool:
+    """Whether the disk has room for the export; small ones on a disk with much room are not measured."""
+    free = shutil.disk_usage(folder).free
+    if patient_id is not None and free >= AMPLE:
+        return True
+    return free >= _expected_bytes(session, patient_id, contents)
+
+
+def _expected_bytes(session: Session, patient_id: int | None, contents: Contents) -> int:
+    """At most so many bytes, roughly; a zip is taken for as large as one of the files in it."""
+    if patient_id is None:
+        is_sqlite = session.get_bind().dialect.name == "sqlite"
+        pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        query = pages if is_sqlite else "SELECT pg_database_size(current_database())"
+        return int(session.execute(text(query)).scalar_one())
+    names = ("symptoms", "diagnosis", "treatment", "prescription", "notes")
+    letters = sum((func.length(getattr(Treatment, name)) for name in names), start=func.length(Treatment.visit_type))
+    total = select(func.sum(letters)).join(Treatment.appointment).where(Appointment.patient_id == patient_id)
+    return ROW_BYTES * count(session, patient_id, contents) + 2 * int(session.scalar(total) or 0)
+
+
+def file_of(folder: Path, export_id: str, format: str) -> Path:
+    """Where an export's finished file lies; id and format come from a row, never from a request."""
+    return folder / f"{export_id}.{Format(format)}"
+
+
+def remove_parts(file: Path) -> None:
+    """Remove what an earlier attempt at this file left when it was killed; for the holder of the claim."""
+    for part in file.parent.glob(f"{file.name}.*.part"):
+        part.unlink(missing_ok=True)
+
+
+def export_of(name: str) -> tuple[str, bool] | None:
+    """The id of the export a file of the folder is named after, and whether it is a part; None for other files."""
+    found = _name(name)
+    return (found[1], found[3] is not None) if found else None
+
+
+def note_written(session: Session, actor: Actor, patient_id: int | None) -> None:
+    """Put on record that a history, or all data (None), is written outside the service's folder. Raises NotFound."""
+    try:
+        if patient_id is not None:
+            patients.fetch_clinical(session, actor, patient_id)
+    except NotFound:
+        raise NotFound(_("There is no patient %(id)s.") % {"id": patient_id}) from None
+    act = "export.write" if patient_id is not None else "export.write_clinic"
+    audit.record(session, actor, act, patient_id=patient_id)

@@ -1,0 +1,184 @@
+"""Who writes which export: claim, progress, settle, put back, expire. The row is its own ledger.
+
+States: pending -> running -> available -> expired, or failed, or cancelled.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.exports import export_files
+from service.domain.exports.export_files import Contents, Format
+from service.domain.foundation import audit
+from service.domain.foundation.actor import SYSTEM
+from service.domain.outbox import outbox
+from service.storage.models import Export, User
+
+LEASE = timedelta(seconds=30)
+ATTEMPTS = 2
+"""An export that a stop cuts off starts again once; the second time it has failed."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the one who has taken an export is to write."""
+
+    patient_id: int | None
+    """None: the whole clinic."""
+    contents: Contents
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An export nobody works at."""
+
+    id: str
+    is_of_clinic: bool
+
+
+def claimable(session: Session) -> Sequence[Waiting]:
+    """Exports nobody works at: pending ones, and running ones whose worker is gone; who asked first comes first."""
+    query = select(Export.id, Export.patient_id.is_(None)).where(_free(clock.now()))
+    rows = session.execute(query.order_by(Export.created_at, Export.id).limit(100))
+    return [Waiting(export_id, bool(is_of_clinic)) for export_id, is_of_clinic in rows]
+
+
+def unfinished(session: Session) -> tuple[int, bool]:
+    """How many exports are pending or running, and whether one of them has been left alone for five minutes."""
+    query = select(func.count(), func.min(Export.lease_until)).where(Export.status.in_(("pending", "running")))
+    number, oldest = session.execute(query).one()
+    return number, oldest is not None and oldest < clock.now() - timedelta(minutes=5)
+
+
+def claim(session: Session, export_id: str, owner: str) -> Claim | None:
+    """Take an export to write it; None when somebody else has it, it was called off, or it has failed."""
+    now = clock.now()
+    tired = (Export.status == "running") & (Export.lease_until < now) & (Export.attempts >= ATTEMPTS)
+    row = session.execute(
+        update(Export)
+        .where(Export.id == export_id, _free(now), ~tired)
+        .values(
+            status="running",
+            owner=owner,
+            lease_until=now + LEASE,
+            attempts=Export.attempts + 1,
+            started_at=now,
+            rows_done=0,
+            rows_total=0,
+        )
+        .returning(Export.patient_id, Export.format, Export.with_visits, Export.with_messages)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if row is None:
+        failed = {"status": "failed", "finished_at": now, "last_error": "interrupted twice"}
+        session.execute(update(Export).where(Export.id == export_id, tired).values(**failed))
+        return None
+    return Claim(row.patient_id, Contents(Format(row.format), row.with_visits, row.with_messages))
+
+
+def note_progress(session: Session, export_id: str, owner: str, rows: int, total: int) -> bool:
+    """Say how many rows of how many are written and keep the claim; False when the export is no longer ours."""
+    kept = session.execute(
+        update(Export)
+        .where(*_mine(export_id, owner))
+        .values(rows_done=rows, rows_total=total, lease_until=clock.now() + LEASE)
+        .returning(Export.id)
+    )
+    return kept.one_or_none() is not None
+
+
+def renew(session: Session, export_id: str, owner: str) -> bool:
+    """Keep the claim for another lease; False when the export is no longer ours."""
+    kept = session.execute(
+        update(Export).where(*_mine(export_id, owner)).values(lease_until=clock.now() + LEASE).returning(Export.id)
+    )
+    return kept.one_or_none() is not None
+
+
+def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: int) -> bool:
+    """Say that the file is whole and ready, also to whoever asked for it; False when the export is no longer ours."""
+    now = clock.now()
+    row = session.execute(
+        update(Export)
+        .where(*_mine(export_id, owner))
+        .values(
+            status="available",
+            rows_done=rows,
+            rows_total=rows,
+            finished_at=now,
+            expires_at=now + timedelta(hours=keep_hours),
+            last_error=None,
+        )
+        .returning(Export.patient_id, Export.requested_by_id)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if row is None:
+        return False
+    if row.requested_by_id is not None:
+        user = session.get_one(User, row.requested_by_id)
+        outbox.to_user(session, "export_ready", user, event="export.available", about=f"export/{export_id}")
+    audit.record(session, SYSTEM, "export.available", patient_id=row.patient_id, subject=f"export/{export_id}")
+    return True
+
+
+def put_back(session: Session, export_id: str, owner: str) -> None:
+    """Return an export that a stop cut off: pending again the first time, failed the second."""
+    now = clock.now()
+    mine = _mine(export_id, owner)
+    session.execute(
+        update(Export).where(*mine, Export.attempts < ATTEMPTS).values(status="pending", owner=None, lease_until=now)
+    )
+    fail(session, export_id, owner, "interrupted twice")
+
+
+def fail(session: Session, export_id: str, owner: str, why: str) -> None:
+    """Say that the export cannot be made; the person may start it again."""
+    values = {"status": "failed", "finished_at": clock.now(), "last_error": why}
+    session.execute(update(Export).where(*_mine(export_id, owner)).values(**values))
+
+
+def expire(session: Session) -> Sequence[str]:
+    """Mark finished exports whose time is over as expired; returns their ids, whose files may go now."""
+    now = clock.now()
+    return session.scalars(
+        update(Export)
+        .where(Export.status == "available", Export.expires_at <= now)
+        .values(status="expired")
+        .returning(Export.id)
+    ).all()
+
+
+def has_claim_on_file(session: Session, name: str) -> bool:
+    """Whether a file in the folder belongs to a row: a finished one, or one that somebody is writing now."""
+    found = export_files.export_of(name)
+    export = session.get(Export, found[0]) if found else None
+    if found is None or export is None:
+        return False
+    if export.status in ("pending", "running"):
+        return True  # whoever writes it next removes what a dead writer left
+    return export.status == "available" and not found[1]
+
+
+def given_up(session: Session, export_id: str) -> str | None:
+    """The format of an export that has failed or was called off, whose file nobody writes any more; else None."""
+    export = session.get(Export, export_id)
+    return export.format if export is not None and export.status in ("failed", "cancelled") else None
+
+
+def release(session: Session, owner_prefix: str) -> None:
+    """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
+    stale = Export.owner.startswith(owner_prefix, autoescape=True)
+    past = clock.now() - timedelta(seconds=1)
+    session.execute(update(Export).where(Export.status == "running", stale).values(lease_until=past))
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    return or_(Export.status == "pending", (Export.status == "running") & (Export.lease_until < now))
+
+
+def _mine(export_id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
+    return Export.id == export_id, Export.owner == owner, Export.status == "running"

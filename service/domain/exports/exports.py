@@ -1,0 +1,229 @@
+"""Exports as people have them: ask for one, follow it, call it off, download it, take it away again."""
+
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.exports import export_files
+from service.domain.exports.export_files import ONE_TABLE, Contents
+from service.domain.foundation import audit
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Gone, NotFound, Throttled
+from service.domain.patients import patients
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Export, Message, Treatment
+
+_id = re.compile(r"[0-9a-f]{32}").fullmatch
+SAME_PRESS = timedelta(seconds=10)
+"""Within it another press means the same export, unless the history has changed."""
+MOST_WAITING = 100
+RETRY_AFTER = 60
+GUESS_AFTER = timedelta(seconds=2)
+"""Before that nobody can say how long it will take."""
+
+
+def request(
+    session: Session,
+    actor: Actor,
+    patient_id: int,
+    contents: Contents = ONE_TABLE,
+    *,
+    most_waiting: int = MOST_WAITING,
+) -> Export:
+    """The patient's unfinished export, or the one just finished with nothing new since, or a new pending one.
+
+    So many clicks make one file. Raises NotFound for a patient who is not the actor's, Invalid for contents that fit
+    no file, Throttled when so many wait in the clinic already.
+    """
+    patient = patients.fetch_clinical(session, actor, patient_id)
+    contents.check()
+    return _requested(session, actor, patient.id, contents, most_waiting)
+
+
+def request_of_clinic(session: Session, actor: Actor) -> Export:
+    """The same for all the clinic's data. Raises NotFound for anybody but the admin."""
+    if actor.role != Role.ADMIN:
+        raise NotFound
+    return _requested(session, actor, None, export_files.OF_THE_CLINIC, MOST_WAITING)
+
+
+def _requested(session: Session, actor: Actor, patient_id: int | None, contents: Contents, most_waiting: int) -> Export:
+    present = _present(session, patient_id, contents)
+    if present is not None:
+        return present
+    waiting = session.scalar(select(func.count()).select_from(Export).where(_unfinished())) or 0
+    if waiting >= most_waiting:
+        raise Throttled(_("Many exports are being made just now: please press again in a minute."), RETRY_AFTER)
+    now = clock.now()
+    export = Export(
+        id=secrets.token_hex(16),
+        patient_id=patient_id,
+        requested_by_id=actor.user_id,
+        format=contents.format,
+        with_visits=contents.visits,
+        with_messages=contents.messages,
+        lease_until=now,
+        created_at=now,
+    )
+    try:
+        with session.begin_nested():
+            session.add(export)
+    except IntegrityError:  # two presses at the same moment on PostgreSQL: the other one won
+        rival = _present(session, patient_id, contents)
+        if rival is None:
+            raise Conflict(_("This export was asked for twice at once: please press again.")) from None
+        return rival
+    audit.record(session, actor, "export.request", patient_id=patient_id, subject=f"export/{export.id}")
+    return export
+
+
+def fetch(session: Session, actor: Actor, export_id: str) -> Export:
+    """The export's row. Raises NotFound when missing, not about a patient of the actor, or not the admin's."""
+    export = session.get(Export, export_id) if _id(export_id) else None  # PostgreSQL takes no NUL in a text
+    if export is None:
+        raise NotFound
+    if export.patient_id is not None:
+        patients.fetch_clinical(session, actor, export.patient_id)
+    elif actor.role != Role.ADMIN:
+        raise NotFound
+    return export
+
+
+def state(export: Export) -> str:
+    """The export's status as of now: it expires at its time, even before the clean-up has passed."""
+    if export.status == "available" and export.expires_at is not None and export.expires_at <= clock.now():
+        return "expired"
+    return export.status
+
+
+def seconds_left(export: Export) -> int | None:
+    """How long a running export will still take, going by what it took so far; None while nobody can say."""
+    if export.status != "running" or export.started_at is None or not 0 < export.rows_done < export.rows_total:
+        return None
+    took = clock.now() - export.started_at
+    if took < GUESS_AFTER:
+        return None
+    return max(1, round(took.total_seconds() * (export.rows_total - export.rows_done) / export.rows_done))
+
+
+def ahead(session: Session, export: Export) -> int:
+    """How many exports that were asked for before a pending one are not finished yet."""
+    if export.status != "pending":
+        return 0
+    before = or_(
+        Export.created_at < export.created_at, and_(Export.created_at == export.created_at, Export.id < export.id)
+    )
+    return session.scalar(select(func.count()).select_from(Export).where(_unfinished(), before)) or 0
+
+
+def cancel(session: Session, actor: Actor, export_id: str) -> None:
+    """Call off an export that is not finished; whoever writes it stops at the next look. Twice is once.
+
+    Raises NotFound, and Conflict for one that has ended.
+    """
+    export = fetch(session, actor, export_id)
+    if export.status == "cancelled":
+        return
+    values = {"status": "cancelled", "finished_at": clock.now()}
+    if not _changed(session, export, _unfinished(), values):
+        raise Conflict(_("This export has ended already, so there is nothing to stop."))
+    audit.record(session, actor, "export.cancel", patient_id=export.patient_id, subject=f"export/{export.id}")
+
+
+def revoke(session: Session, actor: Actor, export_id: str) -> Export:
+    """Take a finished export away before its time: from now on its link leads nowhere. Twice is once.
+
+    Raises NotFound, and Conflict for one that is not finished. The caller removes the file after the commit.
+    """
+    export = fetch(session, actor, export_id)
+    if state(export) == "expired":
+        return export
+    now = clock.now()
+    values = {"status": "expired", "expires_at": now, "revoked_at": now}
+    if not _changed(session, export, Export.status == "available", values):
+        raise Conflict(_("This export is not ready yet."))
+    audit.record(session, actor, "export.revoke", patient_id=export.patient_id, subject=f"export/{export.id}")
+    return export
+
+
+def _changed(session: Session, export: Export, condition: ColumnElement[bool], values: dict[str, object]) -> bool:
+    """Change the row if it still is in that state; a worker may change it at the same moment."""
+    change = update(Export).where(Export.id == export.id, condition).values(**values).returning(Export.id)
+    return session.execute(change.execution_options(synchronize_session=False)).one_or_none() is not None
+
+
+def download(session: Session, actor: Actor, export_id: str) -> Export:
+    """The export whose finished file may be handed out. Raises NotFound, Conflict (not ready), Gone (expired)."""
+    export = fetch(session, actor, export_id)
+    if state(export) == "expired":
+        raise Gone(_("This export has expired and its file was removed. You can make a new one at any time."))
+    if export.status != "available":
+        raise Conflict(_("This export is not ready yet."))
+    return export
+
+
+def note_download(session: Session, actor: Actor, export_id: str, *, from_start: bool = True) -> None:
+    """Put a download on record; one that only goes on where another broke off is not counted again."""
+    export = fetch(session, actor, export_id)
+    if from_start:
+        change = {"downloads": Export.downloads + 1, "downloaded_at": clock.now()}
+        session.execute(update(Export).where(Export.id == export_id).values(**change))
+    audit.record(session, actor, "export.download", patient_id=export.patient_id, subject=f"export/{export_id}")
+
+
+def latest(session: Session, actor: Actor, patient_id: int | None) -> Sequence[Export]:
+    """The last three exports of a patient, or of the whole clinic (None)."""
+    if patient_id is not None:
+        patients.fetch_clinical(session, actor, patient_id)
+    elif actor.role != Role.ADMIN:
+        raise NotFound
+    query = select(Export).where(_about(patient_id)).order_by(Export.created_at.desc()).limit(3)
+    return session.scalars(query).all()
+
+
+def _present(session: Session, patient_id: int | None, contents: Contents) -> Export | None:
+    """The export that a press leads to instead of making another one."""
+    under_way = session.scalar(select(Export).where(_about(patient_id), _unfinished()))
+    return under_way or _just_made(session, patient_id, contents)
+
+
+def _just_made(session: Session, patient_id: int | None, contents: Contents) -> Export | None:
+    """An export of the same contents of the last few seconds, if nothing in it has changed since."""
+    export = session.scalar(
+        select(Export)
+        .where(_about(patient_id), Export.status == "available", Export.format == contents.format)
+        .where(Export.with_visits == contents.visits, Export.with_messages == contents.messages)
+        .where(Export.created_at > clock.now() - SAME_PRESS, Export.expires_at > clock.now())
+        .order_by(Export.created_at.desc())
+        .limit(1)
+    )
+    if export is None or patient_id is None:
+        return export
+    since, visit, message = export.created_at, Appointment, Message
+    changes = [
+        exists().where(
+            Treatment.appointment_id == visit.id, visit.patient_id == patient_id, Treatment.updated_at >= since
+        )
+    ]
+    if contents.visits:
+        times = (visit.created_at, visit.confirmed_at, visit.arrived_at, visit.ended_at, visit.cancelled_at)
+        late = or_(*(time >= since for time in (*times, visit.rescheduled_at)))
+        changes.append(exists().where(visit.patient_id == patient_id, late))
+    if contents.messages:
+        late = or_(message.created_at >= since, message.sent_at >= since)
+        changes.append(exists().where(message.patient_id == patient_id, late))
+    return None if session.scalar(select(or_(*changes))) else export
+
+
+def _unfinished() -> ColumnElement[bool]:
+    return Export.status.in_(("pending", "running"))
+
+
+def _about(patient_id: int | None) -> ColumnElement[bool]:
+    return Export.patient_id.is_(None) if patient_id is None else Export.patient_id == patient_id

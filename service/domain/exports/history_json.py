@@ -1,0 +1,74 @@
+"""A history as JSON: lossless, one row a line, documented in docs/export.md."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
+from typing import Any, TextIO
+
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.config.settings import Clinic
+from service.domain.exports import history_tables
+from service.domain.exports.export_columns import Table
+
+FORMAT, VERSION = "rounds-history", 1
+
+
+def write(
+    session: Session,
+    patient_id: int,
+    tables: tuple[Table, ...],
+    clinic: Clinic,
+    target: TextIO,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> int:
+    """Write the history to `target` and return the number of rows; `progress` is told after every thousand."""
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "exported_at": clock.now(),
+        "clinic": {"name": clinic.name, "timezone": clinic.timezone},
+        "patient": history_tables.patient(session, patient_id),
+    }
+    target.write("{\n" + ",\n".join(f'"{key}": {text(value)}' for key, value in head.items()))
+    written = 0
+
+    def told(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        nonlocal written
+        for row in rows:
+            yield row
+            written += 1
+            if written % history_tables.BATCH == 0:
+                progress(written)
+
+    for table in tables:
+        target.write(f',\n"{table.name}": ')
+        write_list(told(history_tables.rows(session, patient_id, table)), target)
+    target.write("\n}\n")
+    progress(written)
+    return written
+
+
+def write_list(rows: Iterable[dict[str, Any]], target: TextIO) -> None:
+    """Write rows as a list, one a line."""
+    before = "[\n"
+    for row in rows:
+        target.write(before + text(row))
+        before = ",\n"
+    target.write("\n]" if before == ",\n" else "[]")
+
+
+def text(value: Any) -> str:
+    """A value as JSON on one line; instants in UTC to the microsecond, days as YYYY-MM-DD."""
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)

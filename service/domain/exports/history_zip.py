@@ -1,0 +1,74 @@
+"""A history as a zip: a page to read, a table for each kind of row, all of it as JSON, and a README of the columns."""
+
+from collections.abc import Callable
+from typing import BinaryIO
+
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.config.settings import Clinic
+from service.domain.exports import export_columns, history_csv, history_json, history_page, history_tables, zip_files
+from service.domain.exports.export_columns import Table
+from service.language.translation import gettext as _
+
+FILES_OF_A_ROW = 3
+"""Each row stands in a table, on the page and in the JSON."""
+
+
+def write(
+    session: Session,
+    patient_id: int,
+    tables: tuple[Table, ...],
+    clinic: Clinic,
+    target: BinaryIO,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> int:
+    """Write the zip to `target` and return the number of rows; each counts as done a third at a time."""
+    now, before = clock.now().astimezone(clinic.zone), 0
+
+    def step(rows: int) -> None:
+        progress((before + rows) // FILES_OF_A_ROW)
+
+    with zip_files.written(target, f"history-{now.date()}", now) as file:
+        with file("README.txt") as text:
+            text.write(readme(tables, clinic))
+        with file("history.html") as text:
+            before += history_page.write(session, patient_id, tables, clinic, text, step)
+        for table in tables:
+            with file(f"{table.name}.csv") as text:
+                if table is export_columns.TREATMENTS:  # the very file that is offered on its own
+                    before += history_csv.write(session, patient_id, clinic.zone, text, step)
+                else:
+                    rows = history_tables.rows(session, patient_id, table)
+                    before += history_csv.write_table(table, rows, clinic.zone, text, step)
+        with file("history.json") as text:
+            before += history_json.write(session, patient_id, tables, clinic, text, step)
+    return before // FILES_OF_A_ROW
+
+
+def readme(tables: tuple[Table, ...], clinic: Clinic) -> str:
+    """What is in the zip, file by file and column by column."""
+    lines = [
+        _("A patient's history from %(clinic)s") % {"clinic": clinic.name},
+        "",
+        _("history.html   to read and to print: open it in any browser"),
+        *(f"{table.name + '.csv':<15}{_('opens in any spreadsheet program')}" for table in tables),
+        _("history.json   the same for other programs, without any loss"),
+        "",
+        _("CSV files: UTF-8 with a mark at the beginning, commas, every field in quotes, lines end with CR LF."),
+        _("Times are those of the clock on the clinic's wall (%(zone)s), written YYYY-MM-DD HH:MM.")
+        % {"zone": clinic.timezone},
+        _("A text that a spreadsheet could take for a formula has one ' in front of it; not so in the JSON."),
+        _("JSON file: UTF-8; times in UTC like 2026-05-04T06:00:00Z, days like 2026-05-04; what is not known is null."),
+    ]
+    for table in tables:
+        lines += ["", f"{table.name}.csv", table.meaning, *export_columns.csv_lines(table)]
+    lines += [
+        "",
+        "history.json",
+        _("patient: the person it is about"),
+        *export_columns.json_lines(export_columns.PATIENT),
+    ]
+    for table in tables:
+        lines += [f"{table.name}: {table.meaning}", *export_columns.json_lines(table.columns)]
+    return "\r\n".join(lines) + "\r\n"

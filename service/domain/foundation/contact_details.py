@@ -1,0 +1,67 @@
+"""Names, addresses, birth dates and numbers as people type them: checked, and in the form in which they are stored."""
+
+import unicodedata
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from service import clock
+from service.domain.foundation.errors import Invalid
+from service.language.translation import gettext as _
+
+OLDEST = 130
+"""Years."""
+
+
+def checked_email(text: str) -> str:
+    """The address in lower case; Invalid when it is none. Names of a local network are fine for signing in."""
+    import email_validator
+
+    if "local" in email_validator.SPECIAL_USE_DOMAIN_NAMES:
+        email_validator.SPECIAL_USE_DOMAIN_NAMES.remove("local")
+    try:
+        found = email_validator.validate_email(text.strip(), check_deliverability=False, test_environment=True)
+    except email_validator.EmailNotValidError as error:
+        raise Invalid(_("This is not an e-mail address: %(why)s") % {"why": error}, "email") from None
+    return found.normalized.casefold()
+
+
+def checked_name(text: str) -> str:
+    """A person's name of 1 to 200 characters in any script; Invalid with control characters or line breaks."""
+    name = text.strip()
+    if not 1 <= len(name) <= 200:
+        raise Invalid(_("Write the name, in at most 200 characters."), "name")
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
+        raise Invalid(_("A name has no line breaks or control characters."), "name")
+    return name
+
+
+def checked_birth_date(day: date | None, zone: ZoneInfo) -> date | None:
+    """The day if somebody alive may have been born on it, today at the clinic included; Invalid otherwise."""
+    today = clock.today(zone)
+    if day is not None and day > today:
+        raise Invalid(_("The birth date lies in the future."), "birth_date")
+    if day is not None and day.year < today.year - OLDEST:
+        raise Invalid(_("Nobody is that old: check the year."), "birth_date")
+    return day
+
+
+def checked_department(text: str) -> str:
+    """A department's name of at most 100 characters; Invalid otherwise."""
+    if len(text.strip()) > 100:
+        raise Invalid(_("Write the department in at most 100 characters."), "department")
+    return text.strip()
+
+
+def checked_phone(text: str, country: str) -> str | None:
+    """The number in E.164, read as one of the clinic's country when it has no code; None when empty."""
+    if not text.strip():
+        return None
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text, country or None)
+    except phonenumbers.NumberParseException:
+        number = None
+    if number is None or not phonenumbers.is_valid_number(number):
+        raise Invalid(_("This is not a telephone number that can be called."), "phone")
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

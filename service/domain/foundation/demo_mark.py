@@ -1,0 +1,64 @@
+"""The demo mark: whether a demo clinic still holds made-up people only, so that it may be wiped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.domain.foundation import installation
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden
+from service.language.translation import gettext as _
+from service.storage.models import AuditEntry
+
+ENTERS_NOTHING = frozenset(
+    {
+        *("session.begin", "session.refused", "session.end", "session.password", "session.prove"),
+        *("session.end_others", "session.end_all", "password.reset_asked", "sign_in_link.asked"),
+        *("patient.view", "patient.history", "patient.print", "patient.changes", "treatment.view"),
+        *("appointment.view", "message.view", "day_sheet.view", "emergency.seen", "audit.download"),
+        *("report.make", "report.view", "report.download"),
+        *("clinic-report.make", "clinic-report.view", "clinic-report.download"),
+        *("export.request", "export.available", "export.write", "export.download", "export.cancel", "export.revoke"),
+        *("job.run", "messages.pause", "messages.resume", "backup.restore", "settings.change"),
+        *("token.make", "token.revoke"),
+    }
+)
+"""Acts on record that put nothing into a clinic; whatever else was done may be about a real person."""
+
+
+@dataclass(frozen=True)
+class Entered:
+    """An act that was done by hand: how often, and when last."""
+
+    act: str
+    count: int
+    last_at: datetime
+
+
+def entered_by_hand(session: Session) -> Sequence[Entered]:
+    """What people, or commands of theirs, have entered since the demo clinic was filled, by the record of acts."""
+    rows = session.execute(
+        select(AuditEntry.act, func.count(), func.max(AuditEntry.at))
+        .where(AuditEntry.act.not_in(ENTERS_NOTHING))
+        .group_by(AuditEntry.act)
+        .order_by(func.max(AuditEntry.at).desc())
+    )
+    return [Entered(act, count, last_at) for act, count, last_at in rows]
+
+
+def check_untouched(session: Session) -> None:
+    """Raise Conflict unless this is a demo clinic that nobody has entered anything into."""
+    if not installation.is_demo(session):
+        raise Conflict(_("This is no demo clinic: it cannot be wiped."))
+    if entered_by_hand(session):
+        raise Conflict(_("Something was entered into the demo clinic by hand: it is not wiped."))
+
+
+def check_may_wipe(session: Session, actor: Actor) -> None:
+    """Raise Forbidden but for the admin, and Conflict where a demo clinic may not be wiped."""
+    if actor.role != Role.ADMIN:
+        raise Forbidden(_("Only the admin wipes the demo clinic."))
+    check_untouched(session)

@@ -1,0 +1,200 @@
+"""The ledger of jobs: which slot was opened, who runs it, how it ended. It is the scheduler of record."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.foundation.paging import page_key, read_key
+from service.storage.models import JobRun
+
+LEASE = timedelta(seconds=60)
+ATTEMPTS = 5
+RETRY_AFTER = timedelta(seconds=60)
+PAGE = 30
+BY_HAND = " by hand "
+
+
+def open_slot(
+    session: Session, job: str, slot: str, *, due_at: datetime, trigger: str, skip: str | None = None
+) -> int | None:
+    """Insert the slot's run, unless it is there; returns its id when this call made it.
+
+    With `skip` the run is closed at once, with that reason, as a visible row.
+    """
+    now = clock.now()
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    values: dict[str, Any] = {
+        "job": job,
+        "slot": slot,
+        "status": "skipped" if skip else "queued",
+        "trigger": trigger,
+        "lease_until": now,
+        "due_at": due_at,
+        "created_at": now,
+        "finished_at": now if skip else None,
+        "outcome": {"reason": skip} if skip else None,
+    }
+    statement = insert(JobRun).values(**values).on_conflict_do_nothing().returning(JobRun.id)
+    return session.execute(statement).scalar_one_or_none()
+
+
+def open_manual(session: Session, job: str, slot: str, *, due_at: datetime) -> int:
+    """Open a run somebody asked for; returns its id.
+
+    It takes the slot when that is due and free, or has failed, else a name of its own: a run by hand before the
+    hour never takes the scheduled one's place.
+    """
+    now = clock.now()
+    taken = open_slot(session, job, slot, due_at=due_at, trigger="manual") if due_at <= now else None
+    taken = taken or _reopened(session, job, slot)
+    if taken is not None:
+        return taken
+    name = f"{slot}{BY_HAND}{now:%Y-%m-%dT%H:%M:%S}Z {secrets.token_hex(3)}"
+    run = open_slot(session, job, name, due_at=now, trigger="manual")
+    assert run is not None, "a random name is free"
+    return run
+
+
+def _reopened(session: Session, job: str, slot: str) -> int | None:
+    failed = and_(JobRun.job == job, JobRun.slot == slot, JobRun.status == "failed")
+    values = {"status": "queued", "trigger": "manual", "attempt": 0, "lease_until": clock.now(), "finished_at": None}
+    return session.execute(update(JobRun).where(failed).values(**values).returning(JobRun.id)).scalar_one_or_none()
+
+
+def leave_out(session: Session, job: str, slot: str, *, due_at: datetime, why: str) -> None:
+    """Close a slot without running it, as a visible row, unless it was done."""
+    if open_slot(session, job, slot, due_at=due_at, trigger="schedule", skip=why) is None:
+        unfinished = and_(JobRun.job == job, JobRun.slot == slot, JobRun.status.in_(("queued", "running")))
+        values = {"status": "skipped", "owner": None, "finished_at": clock.now(), "outcome": {"reason": why}}
+        session.execute(update(JobRun).where(unfinished).values(**values))
+
+
+def last_slot(session: Session, job: str) -> str | None:
+    """The newest slot of a job the schedule has opened or somebody took from it."""
+    query = select(func.max(JobRun.slot)).where(JobRun.job == job, JobRun.slot.not_like(f"%{BY_HAND}%"))
+    return session.execute(query).scalar()
+
+
+def claim(session: Session, run_id: int, owner: str) -> tuple[str, str] | None:
+    """Take a run: (job, slot), or None when it is done, taken, or has failed too often."""
+    now = clock.now()
+    session.execute(
+        update(JobRun)
+        .where(JobRun.id == run_id, _free(now), JobRun.attempt >= ATTEMPTS)
+        .values(status="failed", finished_at=now)
+    )
+    row = session.execute(
+        update(JobRun)
+        .where(JobRun.id == run_id, _free(now))
+        .values(
+            status="running",
+            owner=owner,
+            lease_until=now + LEASE,
+            attempt=JobRun.attempt + 1,
+            started_at=func.coalesce(JobRun.started_at, now),
+        )
+        .returning(JobRun.job, JobRun.slot)
+    ).one_or_none()
+    return (row.job, row.slot) if row else None
+
+
+def renew(session: Session, run_id: int, owner: str) -> bool:
+    """Keep a claim for another lease; False when it is no longer ours."""
+    kept = session.execute(
+        update(JobRun).where(*_mine(run_id, owner)).values(lease_until=clock.now() + LEASE).returning(JobRun.id)
+    )
+    return kept.one_or_none() is not None
+
+
+def finish(session: Session, run_id: int, owner: str, outcome: Mapping[str, Any]) -> None:
+    """Close a run that did its work, or found that there was none to do (`reason`)."""
+    values = {
+        "status": "skipped" if "reason" in outcome else "done",
+        "finished_at": clock.now(),
+        "outcome": dict(outcome),
+        "last_error": None,
+    }
+    session.execute(update(JobRun).where(*_mine(run_id, owner)).values(**values))
+
+
+def put_back(session: Session, run_id: int, owner: str, why: str | None = None) -> None:
+    """Queue a run again: at once after a stop, a minute later after an error, which counts."""
+    now = clock.now()
+    values: dict[str, Any] = {"status": "queued", "owner": None, "lease_until": now}
+    if why is None:
+        values["attempt"] = JobRun.attempt - 1
+    else:
+        values |= {"last_error": why, "lease_until": now + RETRY_AFTER}
+    session.execute(update(JobRun).where(*_mine(run_id, owner)).values(**values))
+    session.execute(
+        update(JobRun)
+        .where(JobRun.id == run_id, JobRun.status == "queued", JobRun.attempt >= ATTEMPTS)
+        .values(status="failed", finished_at=now)
+    )
+
+
+def claimable(session: Session) -> Sequence[int]:
+    """Ids of runs that wait for somebody: queued, or running with a dead lease; oldest first."""
+    return session.scalars(select(JobRun.id).where(_free(clock.now())).order_by(JobRun.id).limit(100)).all()
+
+
+def release(session: Session, owner_prefix: str) -> None:
+    """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
+    stale = JobRun.owner.startswith(owner_prefix, autoescape=True)
+    past = clock.now() - timedelta(seconds=1)
+    session.execute(update(JobRun).where(JobRun.status == "running", stale).values(lease_until=past))
+
+
+def latest(session: Session, job: str) -> JobRun | None:
+    """The job's most recent run that was more than a skipped slot, or the skipped one if there is no other."""
+    query = select(JobRun).where(JobRun.job == job)
+    newest = JobRun.id.desc()
+    ran = session.scalar(query.where(JobRun.status != "skipped").order_by(newest).limit(1))
+    return ran or session.scalar(query.order_by(newest).limit(1))
+
+
+def latest_done(session: Session, job: str) -> JobRun | None:
+    """The job's most recent run that did its work."""
+    query = select(JobRun).where(JobRun.job == job, JobRun.status == "done", JobRun.finished_at.is_not(None))
+    return session.scalar(query.order_by(JobRun.finished_at.desc()).limit(1))
+
+
+def first_opened_at(session: Session, job: str) -> datetime | None:
+    """When the job had its first turn, as far back as the ledger goes."""
+    return session.scalar(select(func.min(JobRun.created_at)).where(JobRun.job == job))
+
+
+def of_slot(session: Session, job: str, slot: str) -> JobRun | None:
+    """The run of one slot."""
+    return session.scalar(select(JobRun).where(JobRun.job == job, JobRun.slot == slot))
+
+
+def history(session: Session, before: str | None = None) -> tuple[Sequence[JobRun], str | None]:
+    """Runs, newest first, and the key of the next page."""
+    query = select(JobRun).order_by(JobRun.id.desc()).limit(PAGE + 1)
+    if before:
+        query = query.where(JobRun.id < read_key(before)[1])
+    runs = session.scalars(query).all()
+    older = page_key(runs[PAGE - 1].created_at, runs[PAGE - 1].id) if len(runs) > PAGE else None
+    return runs[:PAGE], older
+
+
+def prune(session: Session, keep_days: int) -> None:
+    """Remove runs that are older than so many days."""
+    oldest = clock.now() - timedelta(days=keep_days)
+    session.execute(delete(JobRun).where(JobRun.created_at < oldest, JobRun.finished_at.is_not(None)))
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    waiting = and_(JobRun.status == "queued", JobRun.lease_until <= now)
+    return or_(waiting, and_(JobRun.status == "running", JobRun.lease_until < now))
+
+
+def _mine(run_id: int, owner: str) -> tuple[ColumnElement[bool], ...]:
+    return JobRun.id == run_id, JobRun.owner == owner, JobRun.status == "running"

@@ -1,0 +1,187 @@
+"""What of a file is here already, what is new, and what does not go with what is here: by kind."""
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.domain.appointments.free_times import LONGEST, TAKES_PLACE
+from service.domain.foundation.errors import Invalid
+from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Row, VisitRow
+from service.language.translation import gettext as _
+from service.storage.folding import fold
+from service.storage.models import Appointment, Doctor, Patient
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an import would do."""
+
+    new: list[Row] = field(default_factory=list)
+    present: list[Row] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def of_patients(session: Session, rows: Iterable[PatientRow]) -> Plan:
+    """A patient is here already when somebody has the same name, however it is written, and the same birth date."""
+    known = {(name, born) for name, born in session.execute(select(Patient.folded_name, Patient.birth_date))}
+    plan, above = Plan(), dict[tuple[str, date | None], PatientRow]()
+    for row in rows:
+        key = (row.folded_name, row.birth_date)
+        twin = above.setdefault(key, row)
+        if key in known:
+            plan.present.append(row)
+        elif twin is row:
+            plan.new.append(row)
+        elif row.birth_date is None and replace(row, line=twin.line, name=twin.name) != twin:
+            sentence = _("Line %(line)s has the same name: without birth dates nobody can tell if it is one person.")
+            plan.problems.append(Problem(row.line, _("Birth date"), sentence % {"line": twin.line}))
+        else:
+            plan.present.append(row)
+    return plan
+
+
+def of_doctors(session: Session, rows: Iterable[DoctorRow]) -> Plan:
+    """A doctor is here already when one has the same name, however it is written."""
+    known = {fold(name) for name in session.scalars(select(Doctor.name))}
+    plan = Plan()
+    for row in rows:
+        (plan.present if row.folded_name in known else plan.new).append(row)
+        known.add(row.folded_name)
+    return plan
+
+
+def of_visits(session: Session, rows: Sequence[VisitRow]) -> Plan:
+    """A visit is here already, whatever became of it, when doctor, patient and time are the same.
+
+    A new one must not overlap with another of its doctor or its patient, here or in the file.
+    """
+    plan = Plan()
+    if not rows:
+        return plan
+    doctors, patients = _Doctors(session), _Patients(session, rows)
+    known, diary = _booked(session, min(row.starts_at for row in rows), max(row.ends_at for row in rows))
+    for found in rows:
+        try:
+            row = replace(found, doctor_id=doctors.find(found), patient_id=patients.find(found))
+            key = (row.doctor_id, row.patient_id, row.starts_at)
+            if key not in known:
+                diary.enter(row)
+            (plan.present if key in known else plan.new).append(row)
+            known.add(key)
+        except Invalid as error:
+            plan.problems.append(Problem(found.line, error.field or "", str(error)))
+    return plan
+
+
+MATCHES: dict[str, Callable[[Session, Any], Plan]] = {
+    "patients": of_patients,
+    "doctors": of_doctors,
+    "visits": of_visits,
+}
+
+
+class _Doctors:
+    """The clinic's doctors by name."""
+
+    def __init__(self, session: Session) -> None:
+        self._ids = defaultdict[str, list[int]](list)
+        for row_id, name in session.execute(select(Doctor.id, Doctor.name).where(Doctor.archived_at.is_(None))):
+            self._ids[fold(name)].append(row_id)
+
+    def find(self, row: VisitRow) -> int:
+        """The id of a visit's doctor. Raises Invalid for none, or several of the name."""
+        found = self._ids.get(fold(row.doctor), [])
+        if not found:
+            raise Invalid(_("There is no doctor of this name here: write it as Rounds does."), _("Doctor"))
+        if len(found) > 1:
+            raise Invalid(_("There are several doctors of this name."), _("Doctor"))
+        return found[0]
+
+
+class _Patients:
+    """The patients that a file of visits names, merged records as the one they went to."""
+
+    def __init__(self, session: Session, rows: Iterable[VisitRow]) -> None:
+        self._folded = {name: fold(name) for name in {row.patient for row in rows}}
+        wanted = set(self._folded.values())
+        self._born = defaultdict[str, dict[int, set[date | None]]](lambda: defaultdict(set))
+        merged, archived, named = {}, set(), []
+        columns = (Patient.id, Patient.folded_name, Patient.birth_date, Patient.merged_into_id, Patient.archived_at)
+        for row_id, name, born, into, archived_at in session.execute(select(*columns)):
+            if into is not None:
+                merged[row_id] = into
+            elif archived_at is not None:
+                archived.add(row_id)
+            if name in wanted:
+                named.append((row_id, name, born))
+        for row_id, name, born in named:
+            while row_id in merged:
+                row_id = merged[row_id]
+            if row_id not in archived:
+                self._born[name][row_id].add(born)
+
+    def find(self, row: VisitRow) -> int:
+        """The id of a visit's patient: by name and birth date, or by a name that only one has. Raises Invalid."""
+        people = self._born.get(self._folded[row.patient], {})
+        found = [row_id for row_id, born in people.items() if row.birth_date is None or row.birth_date in born]
+        if not found:
+            raise Invalid(_("There is no such patient here: import the patients first."), _("Patient"))
+        if len(found) > 1:
+            raise Invalid(_("There are several patients of this name: the birth date is needed."), _("Patient"))
+        return found[0]
+
+
+class _Diary:
+    """When doctors and patients are taken, and by which line of the file (0: by a visit that is here)."""
+
+    def __init__(self) -> None:
+        self._spans = defaultdict[tuple[str, int], list[tuple[datetime, datetime, int]]](list)
+
+    def note(self, doctor_id: int, patient_id: int, starts_at: datetime, ends_at: datetime, line: int = 0) -> None:
+        """Add a visit that overlaps with none."""
+        insort(self._spans["doctor", doctor_id], (starts_at, ends_at, line))
+        insort(self._spans["patient", patient_id], (starts_at, ends_at, line))
+
+    def enter(self, row: VisitRow) -> None:
+        """Add a visit of the file. Raises Invalid when it overlaps."""
+        for whose, person, label in (("doctor", row.doctor_id, _("Doctor")), ("patient", row.patient_id, _("Patient"))):
+            line = self._clash(self._spans[whose, person], row.starts_at, row.ends_at)
+            if line == 0:
+                raise Invalid(_("There is another visit at that time here already."), label)
+            if line is not None:
+                raise Invalid(_("The visit in line %(line)s is at the same time.") % {"line": line}, label)
+        self.note(row.doctor_id, row.patient_id, row.starts_at, row.ends_at, row.line)
+
+    @staticmethod
+    def _clash(spans: list[tuple[datetime, datetime, int]], starts_at: datetime, ends_at: datetime) -> int | None:
+        """The line of a visit that overlaps; as no two that are in here do, only the neighbours can."""
+        after = bisect_left(spans, (starts_at,))
+        if after < len(spans) and spans[after][0] < ends_at:
+            return spans[after][2]
+        return spans[after - 1][2] if after and spans[after - 1][1] > starts_at else None
+
+
+def _booked(session: Session, first: datetime, last: datetime) -> tuple[set[tuple[int, int, datetime]], _Diary]:
+    """The visits that are here between two instants, and when people are taken by them."""
+    known, diary = set(), _Diary()
+    query = select(
+        Appointment.doctor_id,
+        Appointment.patient_id,
+        Appointment.starts_at,
+        Appointment.ends_at,
+        Appointment.status,
+        Appointment.overbooked,
+    ).where(Appointment.starts_at > first - LONGEST, Appointment.starts_at <= last)
+    for doctor_id, patient_id, starts_at, ends_at, status, overbooked in session.execute(
+        query.order_by(Appointment.starts_at)
+    ):
+        known.add((doctor_id, patient_id, starts_at))
+        if status in TAKES_PLACE and not overbooked:
+            diary.note(doctor_id, patient_id, starts_at, ends_at)
+    return known, diary

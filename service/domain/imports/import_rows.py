@@ -1,0 +1,228 @@
+"""The lines of a file become patients, doctors or visits, or say what is wrong with them; nothing is looked up yet."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from service import clock
+from service.domain.appointments import booking, free_times
+from service.domain.foundation import contact_details
+from service.domain.foundation.errors import Invalid
+from service.domain.imports import import_columns, import_values
+from service.domain.imports.import_tables import Table
+from service.language.translation import gettext as _
+from service.storage.folding import fold
+
+T = TypeVar("T")
+USUAL_MINUTES, MOST_MINUTES = 15, 12 * 60
+FURTHEST = timedelta(days=5 * 366)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What keeps a line from being taken over."""
+
+    line: int
+    column: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class PatientRow:
+    line: int
+    name: str
+    folded_name: str
+    birth_date: date | None
+    phone: str | None
+    email: str | None
+
+
+@dataclass(frozen=True)
+class DoctorRow:
+    line: int
+    name: str
+    folded_name: str
+    department: str
+
+
+@dataclass(frozen=True)
+class VisitRow:
+    """A visit, times in UTC. Its people have ids once they have been looked up."""
+
+    line: int
+    starts_at: datetime
+    ends_at: datetime
+    doctor: str
+    patient: str
+    birth_date: date | None
+    reason: str
+    doctor_id: int = 0
+    patient_id: int = 0
+
+
+Row = PatientRow | DoctorRow | VisitRow
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a file is to be read: its kind, which column is which, and where the clinic is."""
+
+    kind: str
+    columns: Mapping[str, int]
+    day_first: bool | None
+    """Which comes first in a date such as 03/04/1985; None: the file tells, or nobody can."""
+    zone: ZoneInfo
+    country: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the lines of a file say, and all that is wrong with them."""
+
+    rows: Sequence[Row]
+    problems: Sequence[Problem]
+    has_either: bool
+    """Whether there are dates such as 03/04/1985."""
+
+
+def read(table: Table, way: Way) -> Reading:
+    """Every line of the table. Problems never stop it: all of them are found at once."""
+    has_either, guess = import_values.which_first(_dates(table, way))
+    if way.day_first is None:
+        way = replace(way, day_first=guess)
+    problems = [Problem(1, label, sentence) for label, sentence in import_columns.missing(way.kind, way.columns)]
+    if problems:
+        return Reading([], problems, has_either)
+    if has_either and way.day_first is None:
+        problems.append(
+            Problem(1, _("Dates"), _("Dates such as 03/04/1985 can be read in two ways: choose one above."))
+        )
+    rows: list[Row] = []
+    for number, cells in table.lines:
+        line = Line(number, cells, way)
+        if any(cells[len(table.header) :]):
+            line.refuse(_("Columns"), _("This line has more columns than the header."))
+        row = MAKERS[way.kind](line)
+        problems += line.problems
+        if row is not None and not line.problems and not line.is_undecided:
+            rows.append(row)
+    return Reading(rows, problems, has_either)
+
+
+def _dates(table: Table, way: Way) -> Iterator[str]:
+    """All cells that hold dates."""
+    for index in (way.columns[name] for name in ("birth_date", "date") if name in way.columns):
+        for _number, cells in table.lines:
+            if index < len(cells):
+                yield import_values.split_moment(import_values.plain(cells[index]))[0]
+
+
+class Line:
+    """One line: its values by our columns, and the problems they make."""
+
+    def __init__(self, number: int, cells: Sequence[str], way: Way) -> None:
+        self.number = number
+        self.way = way
+        self.problems: list[Problem] = []
+        self.is_undecided = False
+        """Whether it has a date that can be read in two ways, which is said once for all lines."""
+        self._values = {
+            name: import_values.plain(cells[index]) for name, index in way.columns.items() if index < len(cells)
+        }
+
+    def text(self, *names: str) -> str:
+        """The first value that is not empty."""
+        return next((self._values[name] for name in names if self._values.get(name)), "")
+
+    def checked(self, name: str, check: Callable[[str], T], text: str | None = None) -> T | None:
+        """A value (that of the column, unless given) after its check; None and a problem when it is refused."""
+        try:
+            return check(self.text(name) if text is None else text)
+        except Invalid as error:
+            self.refuse(import_columns.label(self.way.kind, name), str(error))
+        return None
+
+    def refuse(self, column: str, sentence: str) -> None:
+        """Put a problem on the list."""
+        self.problems.append(Problem(self.number, column, sentence))
+
+    def name(self) -> str:
+        """A person's name, from one column or put together from several."""
+        whole = self.text("name") or " ".join(filter(None, (self.text("first_name"), self.text("last_name"))))
+        column = next(name for name in ("name", "last_name", "first_name") if name in self.way.columns)
+        if not whole:
+            self.refuse(import_columns.label(self.way.kind, column), _("The name is missing."))
+            return ""
+        return self.checked(column, contact_details.checked_name, f"{self.text('title')} {whole}") or ""
+
+    def day(self, name: str, text: str) -> date | None:
+        """A date, or None when there is none, it is refused, or nobody can tell how to read it."""
+        if self.way.day_first is None and import_values.is_either(text):
+            self.is_undecided = True
+            return None
+        return self.checked(name, partial(import_values.read_date, day_first=self.way.day_first is True), text)
+
+    def birth_date(self) -> date | None:
+        """A birth date; None as well where there is none."""
+        text = self.text("birth_date")
+        born = self.day("birth_date", text) if text else None
+        return self.checked("birth_date", lambda _text: contact_details.checked_birth_date(born, self.way.zone))
+
+
+def _patient(line: Line) -> PatientRow:
+    name, birth_date = line.name(), line.birth_date()
+    number = "mobile" if line.text("mobile") else "phone"
+    phone = line.checked(number, partial(contact_details.checked_phone, country=line.way.country))
+    email = line.checked("email", contact_details.checked_email) if line.text("email") else None
+    return PatientRow(line.number, name, fold(name), birth_date, phone, email)
+
+
+def _doctor(line: Line) -> DoctorRow:
+    name = line.name()
+    return DoctorRow(
+        line.number, name, fold(name), line.checked("department", contact_details.checked_department) or ""
+    )
+
+
+def _visit(line: Line) -> VisitRow | None:
+    starts_at, minutes = _starts_at(line), line.checked("minutes", _minutes)
+    patient, birth_date = line.name(), line.birth_date()
+    doctor = line.checked("doctor", contact_details.checked_name) or ""
+    reason = line.checked("reason", booking.checked_reason) or ""
+    if starts_at is None or minutes is None:
+        return None
+    ends_at = starts_at + timedelta(minutes=minutes)
+    return VisitRow(line.number, starts_at, ends_at, doctor, patient, birth_date, reason)
+
+
+def _starts_at(line: Line) -> datetime | None:
+    """The instant at which a visit begins, from a date and a time on the clinic's wall clock."""
+    day_text, time_text = import_values.split_moment(line.text("date"))
+    day = line.day("date", day_text)
+    time_column = "time" if "time" in line.way.columns else "date"
+    at = line.checked(time_column, import_values.read_time, line.text("time") or time_text)
+    if day is None or at is None:
+        return None
+    starts_at = free_times.local_instant(day, at, line.way.zone)
+    if starts_at is None:
+        line.refuse(_("Time"), _("The clocks are put forward over this time, so it does not exist."))
+    elif starts_at <= clock.now():
+        line.refuse(_("Date"), _("This visit is past: only visits that are still ahead are taken over."))
+    elif starts_at > clock.now() + FURTHEST:
+        line.refuse(_("Date"), _("This visit is more than five years ahead."))
+    return starts_at
+
+
+def _minutes(text: str) -> int:
+    """How long a visit takes; as usual where nothing is said."""
+    if not text:
+        return USUAL_MINUTES
+    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST_MINUTES):
+        raise Invalid(_("Write how long the visit takes in minutes, from 1 to %(most)s.") % {"most": MOST_MINUTES})
+    return int(text)
+
+
+MAKERS: dict[str, Callable[[Line], Row | None]] = {"patients": _patient, "doctors": _doctor, "visits": _visit}

@@ -1,0 +1,148 @@
+"""Imports: what a clinic brings from the program it leaves. Upload, map the columns, look, then all or nothing."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.foundation import audit
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from service.domain.imports import import_columns, import_files, import_rows, import_tables
+from service.domain.imports.import_files import Upload
+from service.domain.imports.import_matches import MATCHES
+from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Reading, Row, VisitRow, Way
+from service.domain.imports.import_tables import Table
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Doctor, Installation, Patient
+
+SHOWN_ROWS = 20
+SHOWN_PROBLEMS = 200
+BATCH = 5_000
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an import would bring, or what keeps it from doing so."""
+
+    rows: Sequence[tuple[Row, bool]]
+    """The first ones in the order of the file, and whether each is new."""
+    new: int
+    present: int
+    problems: Sequence[Problem]
+    """The first ones by line."""
+    problem_count: int
+
+
+def upload(actor: Actor, folder: Path, *, kind: str, file_name: str, data: bytes) -> Upload:
+    """Keep a file for the steps to come, with the columns it names itself. Raises Forbidden, Invalid."""
+    if actor.role != Role.ADMIN:
+        raise Forbidden(_("Only the admin imports."))
+    if kind not in import_columns.KINDS:
+        raise Invalid(_("Choose what the file has: patients, doctors or visits."), "kind")
+    table = import_tables.read(data)
+    name = file_name.replace("\\", "/").rpartition("/")[2].encode(errors="replace").decode()
+    new = Upload(
+        id=secrets.token_hex(16),
+        user_id=actor.user_id,
+        kind=kind,
+        file_name="".join(letter for letter in name if letter.isprintable())[:100],
+        created_at=clock.now(),
+        columns=import_columns.guessed(kind, table.header),
+    )
+    import_files.keep(folder, new, data)
+    return new
+
+
+def fetch(actor: Actor, folder: Path, upload_id: str) -> Upload:
+    """The upload, for the one who made it. Raises NotFound for anybody else, and when there is none."""
+    found = import_files.load(folder, upload_id)
+    if found is None or actor.role != Role.ADMIN or found.user_id != actor.user_id:
+        raise NotFound
+    return found
+
+
+def of_actor(actor: Actor, folder: Path) -> Sequence[Upload]:
+    """The actor's own imports of the last day, newest first."""
+    return import_files.of_user(folder, actor.user_id)
+
+
+def table_of(folder: Path, upload: Upload) -> Table:
+    """What stands in the file. Raises NotFound when it is gone."""
+    data = import_files.content(folder, upload)
+    if data is None:
+        raise NotFound
+    return import_tables.read(data)
+
+
+def choose(folder: Path, upload: Upload, columns: Mapping[str, int], day_first: bool | None) -> Upload:
+    """Remember which column is which, and what comes first in a date such as 03/04/1985."""
+    chosen = replace(upload, columns=dict(columns), day_first=day_first)
+    if chosen != upload:
+        import_files.note(folder, chosen)
+    return chosen
+
+
+def read(upload: Upload, table: Table, zone: ZoneInfo, country: str) -> Reading:
+    """The lines of the file as rows, and what is wrong with them by themselves."""
+    return import_rows.read(table, Way(upload.kind, upload.columns, upload.day_first, zone, country))
+
+
+def look(session: Session, upload: Upload, reading: Reading) -> Preview:
+    """What importing would do now. Changes nothing."""
+    plan = MATCHES[upload.kind](session, reading.rows)
+    problems = sorted([*reading.problems, *plan.problems], key=lambda problem: problem.line)
+    rows = [*((row, True) for row in plan.new[:SHOWN_ROWS]), *((row, False) for row in plan.present[:SHOWN_ROWS])]
+    rows.sort(key=lambda shown: shown[0].line)
+    return Preview(rows[:SHOWN_ROWS], len(plan.new), len(plan.present), problems[:SHOWN_PROBLEMS], len(problems))
+
+
+def run(session: Session, actor: Actor, upload: Upload, reading: Reading) -> tuple[int, int]:
+    """Add what is new, all or nothing; returns how many rows are new and how many were here already.
+
+    Raises Forbidden, Invalid when anything is wrong with any line, and Conflict when somebody was faster.
+    """
+    if actor.role != Role.ADMIN:
+        raise Forbidden(_("Only the admin imports."))
+    session.execute(select(Installation.id).with_for_update())  # one at a time, also on PostgreSQL
+    plan = MATCHES[upload.kind](session, reading.rows)
+    if reading.problems or plan.problems:
+        raise Invalid(_("Nothing was imported: the file has errors."))
+    for start in range(0, len(plan.new), BATCH):
+        _insert(session, plan.new[start : start + BATCH])
+    audit.record(session, actor, f"import.{upload.kind}", subject=f"import/{upload.kind}/{len(plan.new)}")
+    return len(plan.new), len(plan.present)
+
+
+def settle(folder: Path, upload: Upload, added: int, present: int) -> None:
+    """After the commit: remember what the import brought, and remove its file."""
+    import_files.settle(folder, upload, added, present)
+
+
+def cancel(folder: Path, upload: Upload) -> None:
+    """Remove the file: nothing of it is kept."""
+    import_files.remove(folder, upload)
+
+
+def _insert(session: Session, rows: Sequence[Row]) -> None:
+    models = {PatientRow: Patient, DoctorRow: Doctor, VisitRow: Appointment}
+    try:
+        session.execute(insert(models[type(rows[0])]), [_values(row) for row in rows])
+    except IntegrityError:
+        raise Conflict(_("Somebody booked one of these times at the same moment: look at the file again.")) from None
+
+
+def _values(row: Row) -> dict[str, Any]:
+    names = {
+        PatientRow: ("name", "folded_name", "birth_date", "phone", "email"),
+        DoctorRow: ("name", "department"),
+        VisitRow: ("doctor_id", "patient_id", "starts_at", "ends_at", "reason"),
+    }[type(row)]
+    return {"created_at": clock.now(), **{name: getattr(row, name) for name in names}}

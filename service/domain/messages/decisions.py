@@ -1,0 +1,82 @@
+"""Why a patient is told about a visit, or not: each rule with its time, what was decided, and what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.config.settings import Settings
+from service.domain.outbox import message_rules, outbox, reminders
+from service.domain.outbox.reminders import ADVANCE, Span
+from service.storage.models import Appointment, Message
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one rule means for one visit."""
+
+    rule: message_rules.Rule
+    at: datetime
+    """When it was sent or decided; when it will be, where it is only expected."""
+    status: str
+    """The message's, or `expected` where there is none yet."""
+    channel: str
+    recipient: str | None
+    reason: str | None = None
+    """Why it is not sent."""
+    message: Message | None = field(default=None, compare=False)
+    """The row; None while it is only expected."""
+
+
+def of_visit(session: Session, visit: Appointment, settings: Settings) -> Sequence[Decision]:
+    """The decisions about a visit the actor has fetched with its patient, in order of time: made, and expected."""
+    rows = session.scalars(
+        select(Message).where(Message.appointment_id == visit.id).order_by(Message.id).limit(50)
+    ).all()
+    found = [_made(row) for row in rows]
+    about_now = {row.rule for row in rows if row.starts_at == visit.starts_at}
+    if visit.status == "booked" and visit.starts_at > clock.now():
+        found += [one for one in _expected(visit, settings) if one.rule.name not in about_now]
+    return sorted(found, key=lambda one: one.at)
+
+
+def runs(visit: Appointment, settings: Settings) -> Sequence[tuple[datetime, Span]]:
+    """The runs that are to tell of a visit, soonest first, each with the span in which it would."""
+    zone, at = settings.clinic.zone, time.fromisoformat(settings.jobs.reminders_at)
+    local = visit.starts_at.astimezone(zone)
+    found = []
+    if local.time() < reminders.EARLY:
+        before = local.date() - timedelta(days=1)
+        found.append((clock.instant(before, at, zone), reminders.early(before, zone)))
+    found.append((clock.instant(local.date(), at, zone), reminders.of_day(local.date(), zone)))
+    hours = settings.messages.advance_hours
+    for days in range(hours // 24, 0, -1):
+        day = local.date() - timedelta(days=days)
+        spans = reminders.ahead(day, zone, hours)
+        mine = next((span for span in spans if span.start <= visit.starts_at < span.end), None)
+        if mine is not None:
+            found.append((clock.instant(day, at, zone), mine))
+    return sorted(found, key=lambda run: run[0])
+
+
+def _made(row: Message) -> Decision:
+    at = row.sent_at or (row.due_at if row.status == "queued" else row.created_at)
+    return Decision(
+        message_rules.of(row.rule), at, row.status, row.channel, row.recipient, row.skip_reason, message=row
+    )
+
+
+def _expected(visit: Appointment, settings: Settings) -> Sequence[Decision]:
+    """What the next run of each kind of reminder will do, as far as is known now."""
+    channel, recipient, unreachable = outbox.reach(visit.patient, settings.ways)
+    found: dict[str, Decision] = {}
+    for at, span in reversed(runs(visit, settings)):  # so that the soonest of those to come has the last word
+        if at <= clock.now() and (span.rule == ADVANCE or span.rule in found):
+            continue
+        just_booked = visit.created_at >= span.booked_before
+        reason = unreachable or ("too_late" if visit.starts_at <= at else "just_booked" if just_booked else None)
+        found[span.rule] = Decision(message_rules.of(span.rule), at, "expected", channel, recipient, reason)
+    return list(found.values())

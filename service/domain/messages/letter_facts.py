@@ -1,0 +1,143 @@
+"""What a message tells: the facts behind its variables, each on one line; nothing of why somebody comes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.config.settings import Clinic
+from service.domain.accounts import users
+from service.domain.appointments import appointments
+from service.domain.diary import hit_visits
+from service.domain.messages import morning_sheets
+from service.language import message_texts
+from service.language.rendering import Wording, one_line, phone
+from service.storage.models import Appointment, Doctor, Export, Message, Offer, Patient, Report, User
+
+TOKENS = {"invite": "invite", "password_reset": "password_reset", "sign_in_link": "sign_in"}
+"""Rule -> the purpose of the token its link holds."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The values of a template's variables, and the times to choose from: in words, and as a form writes them."""
+
+    values: dict[str, str]
+    times: Sequence[tuple[str, str]] = ()
+
+
+def language_of(message: Message, clinic: Clinic) -> str:
+    """The language of a message: its recipient's, else the clinic's."""
+    return message.language if message.language in message_texts.LANGUAGES else clinic.tongue
+
+
+def with_series(session: Session, message: Message, visits: Sequence[Appointment]) -> Sequence[Appointment]:
+    """The visits a message lists: a series is confirmed in one go."""
+    if message.rule != "booking_confirmation" or not visits or visits[0].series_id is None:
+        return visits
+    series = appointments.with_people().where(
+        Appointment.series_id == visits[0].series_id,
+        Appointment.patient_id == visits[0].patient_id,
+        Appointment.status == "booked",
+    )
+    return session.scalars(series.order_by(Appointment.starts_at, Appointment.id)).all()
+
+
+def of(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> Facts:
+    """The facts for a message's template; `visits` are those it lists, its own first."""
+    words = Wording(clinic.zone, language_of(message, clinic))
+    values = {
+        "clinic_name": one_line(clinic.name),
+        "clinic_phone": clinic.phone,
+        "by_phone": f" ({clinic.phone})" if clinic.phone else "",
+    }
+    if visits:
+        return Facts(
+            values | _of_visits(session, message, visits, words, clinic), _times(session, message, words, clinic)
+        )
+    kind, _, key = (message.about or "").partition("/")
+    if kind == "offer":
+        values |= _of_offer(session, session.get_one(Offer, int(key)), message, words)
+    elif kind == "export":
+        values["until"] = words.when(session.get_one(Export, key).expires_at or clock.now())
+    elif kind == "report":
+        values["month"] = words.month(clock.first_of_month(session.get_one(Report, int(key)).month))
+    elif kind == "morning_sheet":
+        values |= _of_sheet(session, date.fromisoformat(key), words, clinic)
+    if message.rule in TOKENS:
+        values["until"] = words.when(clock.now() + users.LASTING[TOKENS[message.rule]])
+    if message.user_id is not None:
+        values["name"] = one_line(session.get_one(User, message.user_id).name)
+    return Facts(values)
+
+
+def _of_visits(
+    session: Session, message: Message, visits: Sequence[Appointment], words: Wording, clinic: Clinic
+) -> dict[str, str]:
+    first = visits[0]
+    several = len({visit.patient_id for visit in visits}) > 1
+    ordered = sorted(visits, key=lambda one: one.starts_at)
+    lines = []
+    for visit in ordered:
+        who = f"{one_line(visit.patient.name)}: " if several else ""
+        lines.append(f"  {who}{words.when(visit.starts_at)}, {one_line(visit.doctor.name)}")
+    values = {
+        "patient_first_name": _first_name(first.patient),
+        "doctor": one_line(first.doctor.name),
+        "date": words.local_day(first.starts_at),
+        "time": words.clock(first.starts_at),
+        "visits": "\n".join(lines),
+        "visits_short": "; ".join(words.when(visit.starts_at) for visit in ordered),
+    }
+    if message.rule == "visit_moved" and first.rescheduled_from_id is not None:
+        before = session.get_one(Appointment, first.rescheduled_from_id).starts_at
+        values["old_date"] = words.local_day(before)
+        values["old_time"] = words.clock(before)
+    return values
+
+
+def _of_offer(session: Session, offer: Offer, message: Message, words: Wording) -> dict[str, str]:
+    return {
+        "patient_first_name": _first_name(session.get_one(Patient, message.patient_id)),
+        "doctor": one_line(session.get_one(Doctor, offer.doctor_id).name),
+        "date": words.local_day(offer.starts_at),
+        "time": words.clock(offer.starts_at),
+        "until": words.clock(offer.expires_at),
+    }
+
+
+def _of_sheet(session: Session, day: date, words: Wording, clinic: Clinic) -> dict[str, str]:
+    sheet = morning_sheets.of_day(session, day, clinic.zone)
+    lines = []
+    for entry in sheet.to_call:
+        at = words.when(entry.message.starts_at) if entry.message.starts_at else ""
+        lines.append(f"  {at}  {one_line(entry.patient_name)}  {phone(entry.phone) if entry.phone else '–'}")
+    return {
+        "date": words.day(day),
+        "told": str(sheet.told),
+        "failed": str(sheet.failed),
+        "skipped": str(sheet.no_address),
+        "waiting": str(sheet.waiting),
+        "calls": "\n".join(lines) or "  –",
+    }
+
+
+def _times(session: Session, message: Message, words: Wording, clinic: Clinic) -> Sequence[tuple[str, str]]:
+    """The times that are proposed instead of a visit's own."""
+    if message.rule != "move_proposal" or message.appointment_id is None:
+        return []
+    names = {row.id: row.name for row in session.execute(select(Doctor.id, Doctor.name))}
+    return [
+        (
+            f"{words.when(time.starts_at)}, {one_line(names[time.doctor_id])}",
+            f"{time.starts_at.astimezone(clinic.zone):%Y-%m-%dT%H:%M}",
+        )
+        for time in hit_visits.proposed(session, message.appointment_id)
+    ]
+
+
+def _first_name(patient: Patient) -> str:
+    return one_line(patient.name).split(" ")[0]

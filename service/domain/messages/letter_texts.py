@@ -1,0 +1,22 @@
+"""What a message says, for the desk to read: as it was sent, as somebody wrote it, or as it would be written now."""
+
+from sqlalchemy.orm import Session
+
+from service.config.settings import Clinic
+from service.domain.appointments import appointments
+from service.domain.messages import letters
+from service.storage.models import Appointment, Message
+
+STILL_TO_COME = frozenset({"queued", "sending", "handing_over"})
+
+
+def of(session: Session, message: Message, clinic: Clinic) -> tuple[str, str] | None:
+    """Subject and text, with `[link]` or `{manage_link}` in the place of links; None where there is no text."""
+    if message.body is not None:
+        return message.subject or "", message.body
+    visit = message.appointment_id and session.scalar(
+        appointments.with_people().where(Appointment.id == message.appointment_id)
+    )
+    if message.status not in STILL_TO_COME or not visit:
+        return None
+    return letters.preview(session, message, [visit], clinic)

@@ -1,0 +1,55 @@
+"""How a message is written: its rule's template, filled in for its recipient; done inside the claim."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.orm import Session
+
+from service.config.settings import Clinic
+from service.domain.messages import letter_facts, letter_links, letter_page, visit_calendar
+from service.domain.messages.letter_facts import Facts
+from service.domain.outbox import message_rules
+from service.language import message_texts
+from service.notifications.message import Letter
+from service.storage.models import Appointment, Message
+
+
+def write(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> Letter:
+    """The letter with working links; `visits` are those it lists, its own first. The row's own text is left alone.
+
+    Of a text that somebody wrote beforehand only the links are filled in. What a message about something else needs
+    (an export, a token for a link) is read or made in `session`.
+    """
+    visits = letter_facts.with_series(session, message, visits)
+    links = letter_links.make(session, message, visits, clinic)
+    if message.edited_at is None:
+        subject, body = _filled(message, letter_facts.of(session, message, visits, clinic), links, clinic)
+    else:
+        subject = message_texts.fill_links(message.subject or "", links)
+        body = message_texts.fill_links(message.body or "", links)
+    language = letter_facts.language_of(message, clinic)
+    mail = message.channel != "sms"
+    return Letter(
+        id=message.id,
+        recipient=message.recipient or "",
+        subject=subject,
+        body=body,
+        html=letter_page.of(subject, body, links.values(), language) if mail else "",
+        attachments=visit_calendar.entries(session, message, visits, clinic) if mail else (),
+        unsubscribe_url=f"{links['contact_link']}/unsubscribe" if mail and "contact_link" in links else "",
+    )
+
+
+def preview(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> tuple[str, str]:
+    """Subject and body as write() would make them now, with `{manage_link}` unfilled: nothing is written or stored."""
+    visits = letter_facts.with_series(session, message, visits)
+    facts = letter_facts.of(session, message, visits, clinic)
+    return _filled(message, facts, {name: f"{{{name}}}" for name in letter_links.NAMES}, clinic)
+
+
+def _filled(message: Message, facts: Facts, links: Mapping[str, str], clinic: Clinic) -> tuple[str, str]:
+    """Subject and body, from the rule's template."""
+    times = "\n".join(f"  {words}: {links['manage_link']}?time={value}" for words, value in facts.times)
+    short = message.channel == "sms" and "contact_link" in message_rules.of(message.rule).says
+    template = f"{message.rule}.sms" if short else message.rule
+    values = {**facts.values, **links, "times": times}
+    return message_texts.fill(template, letter_facts.language_of(message, clinic), values)

@@ -1,0 +1,131 @@
+"""Links in messages: what their holder may see and do without signing in, until the visit is over.
+
+A token has 256 random bits and only its hash is stored; it works as often as it is needed, because mail programs
+open links before people do, and what it does can be done twice.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.accounts import sessions
+from service.domain.appointments import appointments
+from service.domain.foundation import throttle
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Gone, NotFound
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Message, MessageLink
+
+CONTACT_FOR = timedelta(days=400)
+"""An old mail still lets its reader say that no more are wanted."""
+ACTS = 30
+"""So many acts by one link within five minutes."""
+GUESSES = 30
+"""So many links that do not exist, from one address within five minutes."""
+
+
+def make(
+    session: Session,
+    message: Message,
+    purpose: str,
+    *,
+    patient_id: int,
+    expires_at: datetime,
+    appointment_id: int | None = None,
+) -> str:
+    """A fresh token for a message that is being written."""
+    token = sessions.new_token()
+    session.add(
+        MessageLink(
+            purpose=purpose,
+            token_hash=sessions.digest(token),
+            message_id=message.id,
+            appointment_id=appointment_id,
+            patient_id=patient_id,
+            created_at=clock.now(),
+            expires_at=expires_at,
+        )
+    )
+    return token
+
+
+def find(session: Session, token: str, *purposes: str) -> MessageLink:
+    """What a token is for. Raises NotFound for one that was never given out, Gone for one whose time is over."""
+    link = session.scalar(
+        select(MessageLink).where(MessageLink.token_hash == sessions.digest(token), MessageLink.purpose.in_(purposes))
+    )
+    if link is None:
+        raise NotFound
+    if link.expires_at <= clock.now():
+        raise Gone(_("This link was for something that is over. Please call the clinic if you need anything."))
+    return link
+
+
+def visits(session: Session, link: MessageLink) -> Sequence[Appointment]:
+    """The visits its message told of, as they stand now: of one that was moved, the one that took its place."""
+    standing = [one for one in _chain(session, link) if one.rescheduled_at is None]
+    return sorted(standing, key=lambda one: (one.starts_at, one.id))
+
+
+def visit(session: Session, link: MessageLink, appointment_id: int) -> Appointment:
+    """One of the link's visits, or what it was before it was moved. Raises NotFound for any other visit."""
+    for one in _chain(session, link):
+        if one.id == appointment_id:
+            return one
+    raise NotFound
+
+
+def actor(session: Session, link: MessageLink, appointment_id: int, address: str) -> Actor:
+    """Who acts by the link on one of its visits: that visit's patient. Raises NotFound for any other visit."""
+    return patient(visit(session, link, appointment_id).patient_id, address)
+
+
+def patient(patient_id: int, address: str) -> Actor:
+    """A patient who is not signed in, known by a link."""
+    return Actor(Role.PATIENT, patient_ids=frozenset({patient_id}), address=address)
+
+
+def told(session: Session, link: MessageLink) -> list[int]:
+    """The ids of the patients its message was for: one, or a family that shares an address."""
+    covered = select(Message.patient_id).where(Message.covered_by == link.message_id)
+    others = {one for one in session.scalars(covered) if one is not None}
+    return sorted({link.patient_id, *others})
+
+
+def keep_until(session: Session, token: str, at: datetime) -> None:
+    """The link's visit was moved: it works as long as the new one lies ahead."""
+    link = find(session, token, "visit")
+    link.expires_at = max(link.expires_at, at)
+
+
+def attempt(session: Session, token: str) -> None:
+    """Count an act by a link. Raises Throttled when there were too many just now."""
+    throttle.attempt(session, {f"link:{sessions.digest(token)}": ACTS})
+
+
+def guessed(session: Session, address: str) -> None:
+    """Count a link that does not exist. Raises Throttled when somebody seems to be guessing."""
+    throttle.attempt(session, {f"links:{address}": GUESSES})
+
+
+def prune(session: Session) -> None:
+    """Remove links that have been over for a month."""
+    session.execute(delete(MessageLink).where(MessageLink.expires_at < clock.now() - timedelta(days=30)))
+
+
+def _chain(session: Session, link: MessageLink) -> list[Appointment]:
+    """All visits the link is about: its own, those of the same message, and what they were moved to."""
+    covered = select(Message.appointment_id).where(Message.covered_by == link.message_id)
+    which = or_(Appointment.id == link.appointment_id, Appointment.id.in_(covered))
+    series = select(Message.appointment_id).where(Message.id == link.message_id, Message.rule == "booking_confirmation")
+    which = or_(which, Appointment.series_id.in_(series))
+    newest = {one.id: one for one in session.scalars(appointments.with_people().where(which))}
+    found: dict[int, Appointment] = {}
+    while newest:
+        found |= newest
+        moved = appointments.with_people().where(Appointment.rescheduled_from_id.in_(newest))
+        newest = {one.id: one for one in session.scalars(moved) if one.id not in found}
+    return list(found.values())

@@ -1,0 +1,209 @@
+"""The log of messages as the desk reads it: newest first, by state, kind and person; and what waits for a person.
+
+Texts of messages are for the desk alone: doctors read why a patient was told, not what others were told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true
+from sqlalchemy.orm import Session, aliased
+
+from service import clock
+from service.domain.foundation import audit
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import NotFound
+from service.domain.outbox import message_rules
+from service.domain.patients import patient_search
+from service.storage.models import Appointment, Doctor, Message, Patient, User
+
+PAGE = 50
+DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
+TO_DO = "to_do"
+"""A filter beside the states: messages of which somebody still has to do something."""
+STATES = ("queued", "sent", "failed", "unknown", "skipped")
+UNDER_WAY = ("queued", "sending", "handing_over")
+MOST_COUNTED = 1000
+MOST_PEOPLE = 200
+MOST_WAITING = 100_000
+CALLED = frozenset({"daily_reminder", "move_proposal"})
+"""Rules whose patients are called where no message reaches them."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A message with the names it belongs to; each empty where there is none."""
+
+    message: Message
+    patient_name: str = ""
+    user_name: str = ""
+    doctor_name: str = ""
+    phone: str | None = None
+    phoned_by: str = ""
+
+    @property
+    def rule(self) -> message_rules.Rule:
+        """What kind of message it is."""
+        return message_rules.of(self.message.rule)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some messages, newest first, and the id before which the next page begins."""
+
+    entries: Sequence[Entry]
+    older: int | None
+
+
+def page(
+    session: Session,
+    actor: Actor,
+    *,
+    state: str = "",
+    rule: str = "",
+    text: str = "",
+    before: int | None = None,
+) -> Page:
+    """Messages in a state (or TO_DO), of a rule, to people or an address that fit a text.
+
+    Raises NotFound for those who do not work at the desk.
+    """
+    check(actor)
+    query = _with_names().order_by(Message.id.desc()).limit(PAGE + 1)
+    if state == TO_DO:
+        query = query.where(_to_do())
+    elif state == "queued":
+        # The limit keeps the database from walking through all messages for the few that wait.
+        waiting = select(Message.id).where(Message.status.in_(UNDER_WAY)).limit(MOST_WAITING)
+        query = query.where(Message.id.in_(waiting))
+    elif state:
+        query = query.where(Message.status == state)
+    if rule:
+        query = query.where(Message.rule == rule)
+    if text:
+        query = query.where(_of(text))
+    if before is not None:
+        query = query.where(Message.id < before)
+    entries = [Entry(*row) for row in session.execute(query)]
+    return Page(entries[:PAGE], entries[PAGE - 1].message.id if len(entries) > PAGE else None)
+
+
+def fetch(session: Session, actor: Actor, message_id: int) -> Entry:
+    """One message. Raises NotFound when it is missing or the actor does not work at the desk."""
+    check(actor)
+    row = session.execute(_with_names().where(Message.id == message_id)).one_or_none()
+    if row is None:
+        raise NotFound
+    return Entry(*row)
+
+
+def counts(session: Session, actor: Actor) -> dict[str, int]:
+    """How many messages there are in each state and to do; a thousand and one stands for more than a thousand."""
+    check(actor)
+    found = {TO_DO: to_do(session)}
+    for state in STATES:
+        statuses = UNDER_WAY if state == "queued" else (state,)
+        some = select(Message.id).where(Message.status.in_(statuses)).limit(MOST_COUNTED + 1).subquery()
+        found[state] = session.execute(select(func.count()).select_from(some)).scalar_one()
+    return found
+
+
+def to_do(session: Session, conditions: ColumnElement[bool] | None = None) -> int:
+    """How many messages (that fulfil some conditions) wait for a person.
+
+    Those that failed, are perhaps lost, or are about a visit of somebody without an address.
+    """
+    some = (
+        select(Message.id)
+        .where(_to_do(), true() if conditions is None else conditions)
+        .limit(MOST_COUNTED + 1)
+        .subquery()
+    )
+    return session.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def note_opened(session: Session, actor: Actor, entry: Entry) -> None:
+    """Put on record that somebody read what a patient was told."""
+    message = entry.message
+    audit.record(session, actor, "message.view", patient_id=message.patient_id, subject=f"message/{message.id}")
+
+
+def covered(session: Session, message: Message) -> Sequence[Entry]:
+    """The messages whose visits this one lists too: a family's."""
+    query = _with_names().where(Message.covered_by == message.id).order_by(Message.starts_at, Message.id).limit(20)
+    return [Entry(*row) for row in session.execute(query)]
+
+
+def to_call(session: Session, conditions: ColumnElement[bool]) -> Sequence[Entry]:
+    """The messages to do among those that fulfil some conditions, soonest visit first."""
+    query = _with_names().where(conditions, _to_do()).order_by(Message.starts_at, Message.id)
+    return [Entry(*row) for row in session.execute(query.limit(MOST_COUNTED))]
+
+
+def entries(session: Session, conditions: ColumnElement[bool], limit: int) -> Sequence[Entry]:
+    """The messages that fulfil some conditions, soonest visit first, at most so many."""
+    query = _with_names().where(conditions).order_by(Message.starts_at, Message.id).limit(limit)
+    return [Entry(*row) for row in session.execute(query)]
+
+
+def check(actor: Actor) -> None:
+    """Raises NotFound for those who do not work at the desk: to them there are no messages."""
+    if actor.role not in DESK and actor.role != Role.SYSTEM:
+        raise NotFound
+
+
+def _with_names() -> Select[Message, str, str, str, str | None, str]:
+    doctor_name = (
+        select(Doctor.name)
+        .join(Appointment, Appointment.doctor_id == Doctor.id)
+        .where(Appointment.id == Message.appointment_id)
+        .scalar_subquery()
+    )
+    phoned_by = select(User.name).where(User.id == Message.phoned_by_id).scalar_subquery()
+    addressee = select(User.name).where(User.id == Message.user_id).scalar_subquery()
+    return select(
+        Message,
+        func.coalesce(Patient.name, ""),
+        func.coalesce(addressee, ""),
+        func.coalesce(doctor_name, ""),
+        Patient.phone,
+        func.coalesce(phoned_by, ""),
+    ).outerjoin(Patient, Patient.id == Message.patient_id)
+
+
+def _to_do() -> ColumnElement[bool]:
+    """Nobody has called yet, and what the message says still holds; in a form that the index by status serves."""
+    return and_(
+        Message.phoned_at.is_(None),
+        Message.status.in_(("failed", "unknown", "skipped")),
+        or_(Message.starts_at > clock.now(), Message.starts_at.is_(None)),
+        or_(
+            Message.status != "skipped",
+            and_(Message.skip_reason == "no_address", Message.rule.in_(sorted(CALLED))),
+            and_(Message.skip_reason == "duplicate", _was_not_told_with_another()),
+        ),
+        or_(Message.appointment_id.is_(None), _holds()),
+    )
+
+
+def _was_not_told_with_another() -> ColumnElement[bool]:
+    """Whether the message that was to list this visit too did not arrive, or may not have."""
+    other = aliased(Message)
+    return exists().where(other.id == Message.covered_by, other.status.in_(("failed", "unknown")))
+
+
+def _holds() -> ColumnElement[bool]:
+    """Whether the visit is still as the message says."""
+    called_off = sorted(rule.name for rule in message_rules.RULES.values() if "cancelled" in rule.still)
+    about = and_(Appointment.id == Message.appointment_id, Appointment.starts_at == Message.starts_at)
+    stands = or_(Appointment.status == "booked", Message.rule.in_(called_off))
+    return exists().where(about, stands)
+
+
+def _of(text: str) -> ColumnElement[bool]:
+    """Messages to an address, or to people found as patients are found."""
+    typed = text.strip()
+    if "@" in typed:
+        return Message.recipient == typed.lower() if typed.isprintable() else false()
+    people = select(Patient.id).where(*patient_search.wanted(typed).conditions()).limit(MOST_PEOPLE)
+    return Message.patient_id.in_(people)

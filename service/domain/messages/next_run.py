@@ -1,0 +1,248 @@
+"""The next run before it happens: each message with its text, who cannot be reached, and holding or editing one.
+
+Holding or editing writes the message's row now, due when the run is; the run then leaves it as it is.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.config.settings import Settings
+from service.domain.appointments import appointments
+from service.domain.foundation import audit, texts
+from service.domain.foundation.actor import Actor
+from service.domain.foundation.errors import Conflict, Invalid, NotFound
+from service.domain.messages import letters, message_log, messages, morning_sheets
+from service.domain.outbox import message_rules, outbox, reminders
+from service.domain.outbox.reminders import Span
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Message
+
+Act = Callable[[Session, Actor, int, str, Settings], None]
+MOST_VISITS = 500
+"""So many visits of each span are shown; more are told, of course."""
+LONGEST_SUBJECT = 200
+LONGEST_BODY = 5000
+
+
+@dataclass
+class Expected:
+    """One message of the next run: its visits (a family's together), and its row where somebody touched it."""
+
+    rule: message_rules.Rule
+    channel: str
+    recipient: str
+    visits: list[Appointment] = field(default_factory=list)
+    rows: list[Message] = field(default_factory=list)
+    subject: str = ""
+    body: str = ""
+
+    @property
+    def first(self) -> Appointment:
+        """The visit that the message is about; it lists the others too."""
+        return self.visits[0]
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody holds it back."""
+        return any(row.held_at for row in self.rows)
+
+    @property
+    def edited(self) -> bool:
+        """Whether somebody wrote the text."""
+        return any(row.edited_at for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """A visit of the next run whose patient cannot be told, and why."""
+
+    rule: message_rules.Rule
+    visit: Appointment
+    reason: str
+    row: Message | None
+    """The message that was left out already, if there is one."""
+
+    @property
+    def phoned(self) -> bool:
+        """Whether somebody has called."""
+        return self.row is not None and self.row.phoned_at is not None
+
+
+@dataclass(frozen=True)
+class NextRun:
+    """When it is, whom it will tell and whom it cannot."""
+
+    day: date
+    at: datetime
+    messages: Sequence[Expected]
+    unreachable: Sequence[Unreachable]
+    cut: bool
+    """Whether there are more visits than are shown."""
+
+
+def of(session: Session, settings: Settings, *, with_texts: bool = True) -> NextRun:
+    """The run that comes next, as it would be if nothing changes until then."""
+    day, at = _next(settings)
+    groups: dict[tuple[str, str, str, date], Expected] = {}
+    unreachable: list[Unreachable] = []
+    cut = False
+    for span in spans(day, settings):
+        visits, rows = _visits(session, span, at), _rows(session, span)
+        cut = cut or len(visits) > MOST_VISITS
+        for visit in visits[:MOST_VISITS]:
+            row, rule = rows.get((visit.id, visit.starts_at)), message_rules.of(span.rule)
+            way = _way(visit, row, span, settings)
+            if way is None:
+                continue
+            channel, recipient, reason = way
+            if reason is not None or recipient is None:
+                unreachable.append(Unreachable(rule, visit, reason or "no_address", row))
+                continue
+            local_day = visit.starts_at.astimezone(settings.clinic.zone).date()
+            group = groups.setdefault((rule.name, channel, recipient, local_day), Expected(rule, channel, recipient))
+            group.visits.append(visit)
+            group.rows += [row] if row else []
+    if with_texts:
+        for group in groups.values():
+            group.subject, group.body = _text(session, group, settings)
+    return NextRun(day, at, list(groups.values()), unreachable, cut)
+
+
+def spans(day: date, settings: Settings) -> Sequence[Span]:
+    """All that the runs of a day tell of."""
+    zone = settings.clinic.zone
+    ahead = reminders.ahead(day, zone, settings.messages.advance_hours)
+    return [reminders.of_day(day, zone), reminders.early(day, zone), *ahead]
+
+
+def find(session: Session, settings: Settings, appointment_id: int, rule: str) -> Expected:
+    """The message of the next run that tells of a visit. Raises NotFound where there is none (any more)."""
+    for one in of(session, settings, with_texts=False).messages:
+        if one.rule.name == rule and appointment_id in {visit.id for visit in one.visits}:
+            one.subject, one.body = _text(session, one, settings)
+            return one
+    raise NotFound
+
+
+def hold(session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings) -> None:
+    """Keep a message of the next run back until it is let go. Raises NotFound, Conflict."""
+    for row in _written(session, find(session, settings, appointment_id, rule), settings):
+        messages.hold_back(session, actor, row.id)
+
+
+def let_go(session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings) -> None:
+    """Let a message that was held back go with its run after all. Raises NotFound."""
+    for row in find(session, settings, appointment_id, rule).rows:
+        if row.held_at is not None:
+            messages.hold_no_longer(session, actor, row.id)
+
+
+def edit(
+    session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings, *, subject: str, body: str
+) -> None:
+    """Write the text of a message of the next run. Raises NotFound, Invalid."""
+    message_log.check(actor)
+    found = find(session, settings, appointment_id, rule)
+    subject = " ".join(texts.checked(subject, "subject", LONGEST_SUBJECT).split())
+    body = texts.checked(body, "body", LONGEST_BODY)
+    if found.channel == "email" and not subject:
+        raise Invalid(_("Please fill this in."), "subject")
+    if not body:
+        raise Invalid(_("Please fill this in."), "body")
+    row = _written(session, found, settings)[0]
+    row.subject, row.body, row.edited_at = subject, body + "\n", clock.now()
+    audit.record(session, actor, "message.edit", patient_id=row.patient_id, subject=f"message/{row.id}")
+
+
+def restore(session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings) -> None:
+    """Take the usual text again. Raises NotFound."""
+    message_log.check(actor)
+    for row in find(session, settings, appointment_id, rule).rows:
+        if row.edited_at is not None:
+            row.subject = row.body = row.edited_at = None
+            audit.record(session, actor, "message.restore", patient_id=row.patient_id, subject=f"message/{row.id}")
+
+
+def mark_phoned(session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings) -> None:
+    """Note that somebody the next run cannot reach was called already. Raises NotFound, Conflict."""
+    for one in of(session, settings, with_texts=False).unreachable:
+        if (one.visit.id, one.rule.name) == (appointment_id, rule):
+            row = outbox.to_patient(session, rule, one.visit.patient_id, event="schedule", visit=one.visit)
+            row.status, row.skip_reason = "skipped", one.reason
+            morning_sheets.mark_phoned(session, actor, row.id)
+            return
+    find(session, settings, appointment_id, rule)
+    raise Conflict(_("A message reaches this patient: nobody needs to call."))
+
+
+def _next(settings: Settings) -> tuple[date, datetime]:
+    zone, at = settings.clinic.zone, time.fromisoformat(settings.jobs.reminders_at)
+    today = clock.today(zone)
+    due = clock.instant(today, at, zone)
+    if due > clock.now():
+        return today, due
+    return today + timedelta(days=1), clock.instant(today + timedelta(days=1), at, zone)
+
+
+def _visits(session: Session, span: Span, run_at: datetime) -> Sequence[Appointment]:
+    query = appointments.with_people().where(
+        span.visits, Appointment.status == "booked", Appointment.starts_at > run_at
+    )
+    return session.scalars(query.order_by(Appointment.starts_at, Appointment.id).limit(MOST_VISITS + 1)).all()
+
+
+def _rows(session: Session, span: Span) -> dict[tuple[int | None, datetime | None], Message]:
+    found = session.scalars(select(Message).where(span.scope))
+    return {(row.appointment_id, row.starts_at): row for row in found}
+
+
+def _way(
+    visit: Appointment, row: Message | None, span: Span, settings: Settings
+) -> tuple[str, str | None, str | None] | None:
+    """Channel, address and the reason where there is no way; None where the run will say nothing of the visit."""
+    if row is not None and row.status == "queued":
+        return row.channel, row.recipient, None
+    told = row is not None and row.skip_reason not in ("no_address", "opted_out")
+    if told or (row is None and visit.created_at >= span.booked_before):
+        return None
+    return outbox.reach(visit.patient, settings.ways)
+
+
+def _text(session: Session, expected: Expected, settings: Settings) -> tuple[str, str]:
+    """What the message will say, with `{manage_link}` where the link will be."""
+    edited = next((row for row in expected.rows if row.edited_at), None)
+    if edited is not None:
+        return edited.subject or "", edited.body or ""
+    first = expected.first
+    message = Message(
+        rule=expected.rule.name,
+        channel=expected.channel,
+        recipient=expected.recipient,
+        language=first.patient.language or "",
+        patient_id=first.patient_id,
+        appointment_id=first.id,
+        starts_at=first.starts_at,
+    )
+    return letters.preview(session, message, expected.visits, settings.clinic)
+
+
+def _written(session: Session, expected: Expected, settings: Settings) -> Sequence[Message]:
+    """The rows of a message of the next run, written now where they are not there yet; its first visit's first."""
+    _day, at = _next(settings)
+    known = {row.appointment_id: row for row in expected.rows}
+    rows = []
+    for visit in expected.visits:
+        row = known.get(visit.id)
+        if row is None:
+            rule = expected.rule.name
+            row = outbox.to_patient(session, rule, visit.patient_id, event="schedule", visit=visit, due_at=at)
+            row.channel, row.recipient = expected.channel, expected.recipient
+        if row.status != "queued":
+            raise Conflict(_("This message is not one that waits any more."))
+        rows.append(row)
+    return rows

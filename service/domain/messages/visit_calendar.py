@@ -1,0 +1,79 @@
+"""Calendar entries of visits (iCalendar, RFC 5545 and 5546): the same entry over all moves, and no word of why."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.config.settings import Clinic
+from service.domain.messages.letter_facts import language_of
+from service.domain.outbox import message_rules
+from service.language.rendering import one_line
+from service.notifications.message import Attachment
+from service.storage.models import Appointment, Message
+
+SUMMARY = {"en": "Visit at {clinic}", "de": "Termin bei {clinic}"}
+NOBODY = "invalid:nomail"
+"""The organiser's address: answers are given by the link, not by mail."""
+
+
+def entries(
+    session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic
+) -> tuple[Attachment, ...]:
+    """One calendar file for each visit of a message, where its rule has one."""
+    method = message_rules.of(message.rule).calendar
+    if not method:
+        return ()
+    return tuple(
+        Attachment(
+            name="visit.ics" if len(visits) == 1 else f"visit-{turn}.ics",
+            content_type=f"text/calendar; method={method}; charset=utf-8",
+            content=_calendar(session, message, visit, clinic, method),
+        )
+        for turn, visit in enumerate(visits, 1)
+    )
+
+
+def _calendar(session: Session, message: Message, visit: Appointment, clinic: Clinic, method: str) -> bytes:
+    from icalendar import Calendar, Event, vCalAddress  # takes 150 ms: only who sends such a message pays
+
+    first, now = _first(session, visit), clock.now()
+    organizer = vCalAddress(NOBODY)
+    organizer.params["CN"] = one_line(clinic.name)
+    attendee = vCalAddress(f"mailto:{message.recipient}")
+    attendee.params["PARTSTAT"] = "ACCEPTED"
+    attendee.params["RSVP"] = "FALSE"
+    event = Event()
+    event.add("uid", f"visit-{first.id}@{urlsplit(clinic.public_url).hostname}")
+    event.add("sequence", _sequence(first.created_at, now))
+    event.add("dtstamp", now)
+    event.add("dtstart", visit.starts_at.astimezone(clinic.zone))
+    event.add("dtend", visit.ends_at.astimezone(clinic.zone))
+    event.add("summary", SUMMARY[language_of(message, clinic)].format(clinic=one_line(clinic.name)))
+    event.add("description", one_line(visit.doctor.name))
+    event.add("location", one_line(clinic.name))
+    event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")
+    event.add("organizer", organizer)
+    event.add("attendee", attendee)
+    calendar = Calendar()
+    calendar.add("prodid", "-//Rounds//Rounds//EN")
+    calendar.add("version", "2.0")
+    calendar.add("method", method)
+    calendar.add_component(event)
+    calendar.add_missing_timezones()
+    written: bytes = calendar.to_ical()
+    return written
+
+
+def _first(session: Session, visit: Appointment) -> Appointment:
+    """The visit as it was booked first: its number names the entry over all moves."""
+    while visit.rescheduled_from_id is not None:
+        visit = session.get_one(Appointment, visit.rescheduled_from_id)
+    return visit
+
+
+def _sequence(since: datetime, now: datetime) -> int:
+    """Later messages have higher numbers: tenths of a second since the first booking, within 32 bits."""
+    return min(max(0, int((now - since).total_seconds() * 10)), 2**31 - 1)

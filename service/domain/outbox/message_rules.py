@@ -1,0 +1,66 @@
+"""The table of what the clinic tells people: each rule, whom it is for, and while which state of a visit it holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from service.language.translation import gettext as _
+
+CLINIC = frozenset({"clinic_name", "clinic_phone", "by_phone", "manage_link"})
+VISIT = frozenset({"patient_first_name", "doctor", "date", "time", "visits", "visits_short", "contact_link"})
+OFFER = frozenset({"patient_first_name", "doctor", "date", "time", "until", "contact_link"})
+SHEET = frozenset({"date", "told", "failed", "skipped", "waiting", "calls"})
+PERSON = frozenset({"name"})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One kind of message; its name is also that of its template."""
+
+    name: str
+    title: str
+    """For the pages of the clinic."""
+    says: frozenset[str] = PERSON
+    """The variables its template may name, besides those of the clinic."""
+    still: frozenset[str] = frozenset()
+    """The states of its visit in which it is still true; it is skipped in any other. Empty: it is about no visit."""
+    family: bool = False
+    """Whether one message lists all visits of one address on one day."""
+    wanted: bool = True
+    """Whether patients may do without it: all but what an account needs."""
+    calendar: str = ""
+    """The method of the calendar entry that is attached, if one is."""
+
+
+BOOKED = frozenset({"booked"})
+UNTIL = PERSON | {"until"}
+
+RULES = {
+    rule.name: rule
+    for rule in (
+        Rule("daily_reminder", _("Reminder of the day"), VISIT, BOOKED, family=True),
+        Rule("advance_reminder", _("Reminder some days ahead"), VISIT, BOOKED, family=True),
+        Rule("booking_confirmation", _("Booking confirmed"), VISIT, BOOKED, calendar="REQUEST"),
+        Rule("visit_moved", _("Visit moved"), VISIT | {"old_date", "old_time"}, BOOKED, calendar="REQUEST"),
+        Rule("visit_cancelled", _("Visit cancelled"), VISIT, frozenset({"cancelled"}), calendar="CANCEL"),
+        Rule("visit_restored", _("Visit takes place after all"), VISIT, BOOKED, calendar="REQUEST"),
+        Rule("move_proposal", _("Other times proposed"), VISIT | {"times"}, BOOKED),
+        Rule("waiting_list_offer", _("Time offered to the waiting list"), OFFER),
+        Rule("export_ready", _("Export ready"), UNTIL),
+        Rule("report_ready", _("Report ready"), PERSON | {"month"}),
+        Rule("morning_sheet", _("Morning sheet"), SHEET),
+        Rule("invite", _("Invitation"), UNTIL, wanted=False),
+        Rule("password_reset", _("New password"), UNTIL, wanted=False),
+        Rule("sign_in_link", _("Sign-in link"), UNTIL, wanted=False),
+        Rule("account_changed", _("Account changed"), PERSON, wanted=False),
+    )
+}
+
+
+def of(name: str) -> Rule:
+    """The rule of a message; one that this version does not know is treated as one about a booked visit."""
+    return RULES.get(name) or Rule(name, name, VISIT, BOOKED)
+
+
+def variables() -> Mapping[str, frozenset[str]]:
+    """What the template of each rule may name."""
+    return {rule.name: CLINIC | rule.says for rule in RULES.values()}

@@ -1,0 +1,135 @@
+"""What is to be told to whom: a message's row, written in the transaction of what caused it.
+
+Nothing is written out or sent here; that is done when the message is claimed (messages.py).
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.storage.models import Appointment, Message, Patient, User
+
+Channel = Literal["email", "sms"]
+CHANNELS: tuple[Channel, ...] = ("email", "sms")
+
+
+def reach(patient: Patient, ways: Collection[str] = CHANNELS) -> tuple[Channel, str | None, str | None]:
+    """How a patient is told: channel, address and, where there is no way, the reason to skip.
+
+    Of the channels the clinic has (`ways`) the one they prefer comes first; the other stands in where that one has no
+    address or is not wanted. reminders.py says the same in SQL.
+    """
+    all_ways: list[tuple[Channel, str | None, bool]] = [
+        ("email", patient.email, patient.email_allowed),
+        ("sms", patient.phone, patient.sms_allowed),
+    ]
+    open_ways = [way for way in all_ways if way[0] in ways]
+    if patient.preferred_channel == "sms":
+        open_ways.reverse()
+    for channel, address, allowed in open_ways:
+        if address and allowed:
+            return channel, address, None
+    unwanted = any(address for _channel, address, _allowed in open_ways)
+    return open_ways[0][0], None, "opted_out" if unwanted else "no_address"
+
+
+def to_patient(
+    session: Session,
+    rule: str,
+    patient_id: int,
+    *,
+    event: str,
+    visit: Appointment | None = None,
+    about: str | None = None,
+    due_at: datetime | None = None,
+    again: bool = False,
+) -> Message:
+    """Write a message to a patient, about a visit or (`about`) another row; due now unless said otherwise.
+
+    Where there is no way to reach them the row says so: skipped, with the reason. The same rule about the same visit
+    at the same start again is the same row, queued anew if its cause had been taken back or it is to be told `again`.
+    """
+    patient = session.get_one(Patient, patient_id)
+    channel, recipient, skip_reason = reach(patient)
+    now = clock.now()
+    values = {
+        "channel": channel,
+        "recipient": recipient,
+        "status": "queued" if skip_reason is None else "skipped",
+        "skip_reason": skip_reason,
+        "due_at": due_at or now,
+    }
+    found = None if visit is None else _about_visit(session, rule, visit)
+    if found is None:
+        found = Message(
+            rule=rule,
+            event=event,
+            patient_id=patient_id,
+            appointment_id=visit.id if visit else None,
+            starts_at=visit.starts_at if visit else None,
+            about=about,
+            language=patient.language or "",
+            lease_until=now,
+            created_at=now,
+            **values,
+        )
+        session.add(found)
+        session.flush()
+    elif found.status in ("queued", "skipped") or (again and found.status in ("sent", "failed", "unknown")):
+        anew = {
+            "created_at": now,
+            "sent_at": None,
+            "attempts": 0,
+            "last_error": None,
+            "answer": None,
+            "covered_by": None,
+        }
+        for name, value in (values | anew).items():
+            setattr(found, name, value)
+    return found
+
+
+def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
+    """Do not send a message about a visit whose cause was taken back; False when it may have left already."""
+    found = _about_visit(session, rule, visit)
+    if found is None or found.status == "skipped":
+        return True
+    if found.status == "queued":
+        found.status, found.skip_reason = "skipped", "cancelled"
+    return found.status == "skipped"
+
+
+def to_user(session: Session, rule: str, user: User, *, event: str, about: str | None = None) -> Message:
+    """Write a message to somebody who signs in, to the e-mail address of the account."""
+    message = to_address(session, rule, user.email, event=event, about=about)
+    message.user_id = user.id
+    session.flush()
+    return message
+
+
+def to_address(session: Session, rule: str, address: str, *, event: str, about: str | None = None) -> Message:
+    """Write a message to an e-mail address of the clinic's own choice."""
+    now = clock.now()
+    message = Message(
+        rule=rule,
+        event=event,
+        about=about,
+        channel="email",
+        recipient=address,
+        language="",
+        due_at=now,
+        lease_until=now,
+        created_at=now,
+    )
+    session.add(message)
+    session.flush()
+    return message
+
+
+def _about_visit(session: Session, rule: str, visit: Appointment) -> Message | None:
+    same = (Message.appointment_id == visit.id, Message.starts_at == visit.starts_at, Message.rule == rule)
+    return session.scalar(select(Message).where(*same).order_by(Message.id).limit(1))

@@ -1,0 +1,246 @@
+"""Reminders: each patient with a visit ahead is told once by each rule, whatever ran before.
+
+The run of a day tells those with a visit that day, and those whose visit of the next day begins too early for that
+day's own run. A visit that has a row for its start time and rule is never planned again, by any channel.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal, not_, null, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.foundation import job_runs
+from service.domain.foundation.errors import Invalid
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Message, Patient, UtcDateTime
+
+JOB = "send_daily_reminders"
+"""The job whose turns tell the spans of_day() and early()."""
+DAILY = "daily_reminder"
+ADVANCE = "advance_reminder"
+REOPENED = ("no_address", "opted_out", "too_late", "cancelled")
+"""Why a reminder was left out that is sent after all when the reason no longer holds."""
+EARLY = time(9)
+"""A visit that begins before this hour is told by the run of the day before."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Visits that one rule tells together: those that begin from `start` until before `end`."""
+
+    rule: str
+    start: datetime
+    end: datetime
+    booked_before: datetime
+    """A visit booked at this moment or later is not reminded of: its patient has just been told."""
+
+    @property
+    def scope(self) -> ColumnElement[bool]:
+        """The messages of this rule about these visits."""
+        return and_(Message.rule == self.rule, Message.starts_at >= self.start, Message.starts_at < self.end)
+
+    @property
+    def visits(self) -> ColumnElement[bool]:
+        """The visits themselves."""
+        return and_(Appointment.starts_at >= self.start, Appointment.starts_at < self.end)
+
+
+def of_day(day: date, zone: ZoneInfo) -> Span:
+    """The visits of a day, as its own run tells them: the early ones too, should the day before have missed them."""
+    start, end = clock.day_bounds(day, zone)
+    return Span(DAILY, start, end, booked_before=start)
+
+
+def early(day: date, zone: ZoneInfo) -> Span:
+    """The early visits of the day after, which the run of `day` tells as well."""
+    start, next_start = clock.day_bounds(day, zone)
+    return Span(DAILY, next_start, clock.instant(day + timedelta(days=1), EARLY, zone), booked_before=start)
+
+
+def ahead(day: date, zone: ZoneInfo, hours: int) -> list[Span]:
+    """What the advance run of `day` tells: the visits `hours` (24, 48, 72) ahead, and those nearer that it missed.
+
+    Early visits of the next day are left to the daily reminder, which tells them on the same day.
+    """
+    spans = []
+    for days in range(1, hours // 24 + 1):
+        visited = day + timedelta(days=days)
+        start, end = clock.day_bounds(visited, zone)
+        due, _due_end = clock.day_bounds(visited - timedelta(days=hours // 24), zone)
+        spans.append(Span(ADVANCE, clock.instant(visited, EARLY, zone) if days == 1 else start, end, due))
+    return spans
+
+
+@dataclass
+class Tally:
+    """How many reminders ended how; skipped ones by reason."""
+
+    sent: int = 0
+    failed: int = 0
+    unknown: int = 0
+    queued: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def count(self, status: str, reason: str | None = None, number: int = 1) -> None:
+        """Add messages of one status; those under way count as queued."""
+        if status == "skipped":
+            self.skipped[reason or "cancelled"] += number
+        elif status in ("sending", "handing_over"):
+            self.queued += number
+        else:
+            setattr(self, status, getattr(self, status) + number)
+
+    def add(self, other: Mapping[str, Any]) -> None:
+        """Add another tally, as as_dict() gives it."""
+        for status, number in other.items():
+            if status == "skipped":
+                self.skipped.update(number)
+            else:
+                self.count(status, number=number)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON and for the ledger."""
+        return {
+            "sent": self.sent,
+            "failed": self.failed,
+            "unknown": self.unknown,
+            "queued": self.queued,
+            "skipped": {reason: number for reason, number in sorted(self.skipped.items()) if number},
+        }
+
+
+def check_day(day: date, zone: ZoneInfo) -> None:
+    """Raises Invalid for a day that is over, or beyond the calendar: nobody is reminded of the past."""
+    try:
+        clock.day_bounds(day, zone)
+    except OverflowError:
+        raise Invalid(_("%(day)s lies beyond the calendar.") % {"day": day.isoformat()}) from None
+    if day < clock.today(zone):
+        raise Invalid(_("%(day)s is over: reminders are only sent for today or later.") % {"day": day.isoformat()})
+
+
+def plan(session: Session, span: Span, ways: Collection[str]) -> Tally:
+    """Write a message row for every booked visit of the span that has none yet; returns what this call wrote.
+
+    `ways` are the channels patients can be told by. Visits whose patient cannot be reached or wants nothing, begun
+    already, or booked only just now are written as skipped, with the reason.
+    """
+    now = clock.now()
+    channel, recipient, unreachable = _way(ways)
+    why_not: Any = case(
+        (unreachable.is_not(None), unreachable),
+        (Appointment.starts_at <= now, "too_late"),
+        (Appointment.created_at >= span.booked_before, "just_booked"),
+    )
+    at = literal(now, UtcDateTime())
+    columns: dict[str, Any] = {
+        "appointment_id": Appointment.id,
+        "patient_id": Appointment.patient_id,
+        "starts_at": Appointment.starts_at,
+        "rule": literal(span.rule),
+        "event": literal("schedule"),
+        "channel": channel,
+        "recipient": recipient,
+        "language": func.coalesce(Patient.language, ""),
+        "status": case((why_not.is_(None), "queued"), else_="skipped"),
+        "skip_reason": why_not,
+        "due_at": at,
+        "lease_until": at,
+        "created_at": at,
+    }
+    visits = (
+        select(*columns.values())
+        .join(Patient, Patient.id == Appointment.patient_id)
+        .where(span.visits, Appointment.status == "booked", not_(_planned(span.rule)))
+    )
+    dialect_insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    planned = session.execute(
+        dialect_insert(Message)
+        .from_select(list(columns), visits)
+        .on_conflict_do_nothing()
+        .returning(Message.status, Message.skip_reason)
+    )
+    tally = Tally()
+    for status, reason in planned:
+        tally.count(status, reason)
+    tally.queued += _reopen(session, span, ways)
+    return tally
+
+
+def plan_after_all(session: Session, visit: Appointment, zone: ZoneInfo, ways: Collection[str]) -> None:
+    """Remind of a visit that was not booked when the run which tells of it passed: today's; before that, nothing."""
+    today = clock.today(zone)
+    run = job_runs.of_slot(session, JOB, today.isoformat())
+    if run is None or run.status not in ("running", "done"):
+        return
+    for span in (of_day(today, zone), early(today, zone)):
+        if span.start <= visit.starts_at < span.end:
+            moment = replace(span, start=visit.starts_at, end=visit.starts_at + timedelta(microseconds=1))
+            plan(session, moment, ways)
+
+
+def preview(session: Session, span: Span, ways: Collection[str]) -> Tally:
+    """What plan() would write, with nothing written: the caller rolls the session back."""
+    with session.begin_nested() as savepoint:
+        tally = plan(session, span, ways)
+        savepoint.rollback()
+    return tally
+
+
+def total(session: Session, span: Span) -> Tally:
+    """All reminders of a span so far."""
+    query = select(Message.status, Message.skip_reason, func.count()).where(span.scope)
+    tally = Tally()
+    for status, reason, number in session.execute(query.group_by(Message.status, Message.skip_reason)):
+        tally.count(status, reason, number)
+    return tally
+
+
+def _way(ways: Collection[str]) -> tuple[ColumnElement[str], ColumnElement[str | None], ColumnElement[str | None]]:
+    """outbox.reach() in SQL, for the patient of the row: channel, address, and the reason where there is no way."""
+    first = Patient.preferred_channel
+    has_email = func.coalesce(Patient.email, "") != "" if "email" in ways else false()
+    has_phone = func.coalesce(Patient.phone, "") != "" if "sms" in ways else false()
+    by_email, by_sms = and_(has_email, Patient.email_allowed), and_(has_phone, Patient.sms_allowed)
+    wanted = case((and_(by_sms, or_(first == "sms", not_(by_email))), "sms"), (by_email, "email"))
+    only = literal(next(iter(ways))) if len(ways) == 1 else case((first == "sms", "sms"), else_="email")
+    return (
+        func.coalesce(wanted, only),
+        case((wanted == "sms", Patient.phone), (wanted == "email", Patient.email)),
+        case((wanted.is_not(None), null()), (or_(has_email, has_phone), "opted_out"), else_="no_address"),
+    )
+
+
+def _planned(rule: str) -> ColumnElement[bool]:
+    """Whether the visit of the row has a message of the rule about its present start."""
+    return exists().where(
+        Message.appointment_id == Appointment.id, Message.starts_at == Appointment.starts_at, Message.rule == rule
+    )
+
+
+def _reopen(session: Session, span: Span, ways: Collection[str]) -> int:
+    """Queue reminders of patients who can be reached by now, of visits that take place after all, and those left out
+    by a clock that was ahead.
+    """
+    channel, recipient, unreachable = (
+        select(part).where(Patient.id == Message.patient_id).scalar_subquery() for part in _way(ways)
+    )
+    stands = select(Appointment.status).where(Appointment.id == Message.appointment_id).scalar_subquery() == "booked"
+    left_out = and_(Message.status == "skipped", Message.skip_reason.in_(REOPENED))
+    now = clock.now()
+    reopened = session.scalars(
+        update(Message)
+        .where(span.scope, left_out, Message.phoned_at.is_(None), Message.starts_at > now, stands)
+        .where(unreachable.is_(None))
+        .values(status="queued", skip_reason=null(), channel=channel, recipient=recipient, due_at=now)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(reopened.all())

@@ -1,0 +1,102 @@
+"""Two records of one person become one: what hangs on the second moves to the first, and nothing is deleted."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.foundation import audit
+from service.domain.foundation.actor import Actor
+from service.domain.foundation.errors import Conflict, Forbidden, Invalid
+from service.domain.patients import patient_records, patients
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Export, Guardian, Message, Patient, User, WaitingEntry
+
+MOVES = (Appointment, Export, Message, WaitingEntry)
+"""Tables whose rows belong to a patient; offers and treatments hang on theirs. The audit stays as it was written."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A record as it is compared before a merge."""
+
+    patient: Patient
+    visits: int
+    accounts: list[str]
+    """Addresses of the users who look after it, and who will see the whole record afterwards."""
+
+
+def side(session: Session, actor: Actor, patient_id: int) -> Side:
+    """What one of two records holds. Raises NotFound, Forbidden, and Conflict for one that was merged already."""
+    if actor.role not in patients.DESK:
+        raise Forbidden(_("Only the desk merges records."))
+    patient = patients.fetch(session, actor, patient_id)
+    if patient.merged_into_id is not None:
+        raise Conflict(_("This record was merged into another one: open that."))
+    visits = select(func.count()).select_from(Appointment).where(Appointment.patient_id == patient_id)
+    accounts = select(User.email).join(Guardian, Guardian.user_id == User.id).where(Guardian.patient_id == patient_id)
+    return Side(patient, session.scalar(visits) or 0, list(session.scalars(accounts.order_by(User.id))))
+
+
+def merge(session: Session, actor: Actor, kept_id: int, *, other_id: int) -> None:
+    """Move all of another record into the kept one, which takes what it does not know yet; the other is archived.
+
+    Raises NotFound, Forbidden, Invalid (the same record twice), and Conflict where visits overlap, a record was
+    merged before, the kept one is archived, or an export is being made.
+    """
+    if actor.role not in patients.DESK:
+        raise Forbidden(_("Only the desk merges records."))
+    if kept_id == other_id:
+        raise Invalid(_("Choose another record than this one."), "other_id")
+    # Locked in order of their ids, so that two who merge the same pair take turns.
+    locked = {number: patient_records.to_change(session, actor, number) for number in sorted((kept_id, other_id))}
+    kept, other = locked[kept_id], locked[other_id]
+    if kept.archived_at is not None:
+        raise Conflict(_("The record that is kept is archived: take it back first."))
+    _check_exports(session, kept_id, other_id)
+    _move_rows(session, kept_id, other_id)
+    _move_guardians(session, kept_id, other_id)
+    _complete(kept, other)
+    session.execute(update(Patient).where(Patient.merged_into_id == other_id).values(merged_into_id=kept_id))
+    now = clock.now()
+    other.merged_into_id, other.archived_at = kept_id, other.archived_at or now
+    kept.registered_at = other.registered_at = None
+    audit.record(session, actor, "patient.merge", patient_id=kept_id, subject=f"patient/{other_id}")
+    audit.record(session, actor, "patient.merged_away", patient_id=other_id, subject=f"patient/{kept_id}")
+
+
+def _check_exports(session: Session, *patient_ids: int) -> None:
+    """A file that is being written is about one of the two: it must end first."""
+    unfinished = Export.patient_id.in_(patient_ids), Export.status.in_(("pending", "running"))
+    if session.scalar(select(Export.id).where(*unfinished).limit(1)):
+        raise Conflict(_("An export of one of the two is being made: try again in a minute."))
+
+
+def _move_rows(session: Session, kept_id: int, other_id: int) -> None:
+    for table in MOVES:
+        try:
+            session.execute(update(table).where(table.patient_id == other_id).values(patient_id=kept_id))
+        except IntegrityError:
+            # Only visits have a rule between rows: the database refuses two of one patient at once.
+            raise Conflict(_("The two have visits at the same time: cancel or move one of those first.")) from None
+
+
+def _move_guardians(session: Session, kept_id: int, other_id: int) -> None:
+    present = set(session.scalars(select(Guardian.user_id).where(Guardian.patient_id == kept_id)))
+    for guardian in session.scalars(select(Guardian).where(Guardian.patient_id == other_id)).all():
+        if guardian.user_id not in present:
+            session.add(Guardian(user_id=guardian.user_id, patient_id=kept_id, created_at=clock.now()))
+        session.delete(guardian)
+    session.flush()
+
+
+def _complete(kept: Patient, other: Patient) -> None:
+    """Fill what is not known of the kept one; what doctors have to know of either is known of it."""
+    for name in ("birth_date", "email", "phone"):
+        if getattr(kept, name) is None:
+            setattr(kept, name, getattr(other, name))
+    for name in ("allergies", "alerts"):
+        texts = [getattr(kept, name), getattr(other, name)]
+        setattr(kept, name, "\n".join(dict.fromkeys(text for text in texts if text)))

@@ -1,0 +1,158 @@
+"""A patient's record: made and changed by the desk, its alerts kept by doctors, archived instead of deleted."""
+
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.foundation import audit, contact_details, texts
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden
+from service.domain.patients import patient_search, patients
+from service.language.translation import gettext as _
+from service.storage.folding import fold
+from service.storage.models import Appointment, Offer, Patient, WaitingEntry
+
+LONGEST_ALERT = 2000
+
+
+class Twice(Conflict):
+    """Somebody like this may be here already; patient_search.likely_same() knows who."""
+
+
+class Stale(Conflict):
+    """The form was opened before somebody else's change."""
+
+
+@dataclass(frozen=True)
+class Details:
+    """Who a patient is and how to reach them, checked."""
+
+    name: str
+    birth_date: date | None
+    phone: str | None
+    email: str | None
+
+
+def checked(name: str, birth_date: date | None, phone: str, email: str, *, country: str, zone: ZoneInfo) -> Details:
+    """The details if they can be kept: the number in E.164, the address in lower case. Raises Invalid."""
+    return Details(
+        name=contact_details.checked_name(name),
+        birth_date=contact_details.checked_birth_date(birth_date, zone),
+        phone=contact_details.checked_phone(phone, country),
+        email=contact_details.checked_email(email) if email.strip() else None,
+    )
+
+
+def add(session: Session, actor: Actor, details: Details, *, sure: bool = False) -> Patient:
+    """Make a record. Raises Forbidden, and Twice for somebody who may be here already unless the desk is `sure`."""
+    _only_desk(actor)
+    if not sure and patient_search.likely_same(session, actor, **vars(details)):
+        raise Twice(_("Somebody like this may be here already."))
+    patient = Patient(**vars(details), created_at=clock.now())
+    session.add(patient)
+    session.flush()
+    audit.record(session, actor, "patient.add", patient_id=patient.id)
+    return patient
+
+
+def change(session: Session, actor: Actor, patient_id: int, details: Details, *, version: int) -> None:
+    """Change who a patient is or how to reach them. Raises NotFound, Conflict, and Stale for an old form."""
+    patient = to_change(session, actor, patient_id)
+    if patient.version != version:
+        raise Stale(_("Somebody else changed this record while you were writing."))
+    if all(getattr(patient, name) == value for name, value in vars(details).items()):
+        return
+    for name, value in vars(details).items():
+        setattr(patient, name, value)
+    patient.folded_name = fold(details.name)
+    audit.record(session, actor, "patient.change", patient_id=patient.id, changes=audit.changes_of(patient))
+
+
+def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: str, alerts: str, version: int) -> None:
+    """What everybody who treats this patient has to know, written by their doctors.
+
+    Raises NotFound, Forbidden, Invalid, and Stale for an old form.
+    """
+    patient = to_change(session, actor, patient_id)
+    if actor.role != Role.DOCTOR:
+        raise Forbidden(_("Only doctors write allergies and alerts."))
+    values = {
+        "allergies": texts.checked(allergies, "allergies", LONGEST_ALERT),
+        "alerts": texts.checked(alerts, "alerts", LONGEST_ALERT),
+    }
+    if patient.version != version:
+        raise Stale(_("Somebody else changed this record while you were writing."))
+    if (patient.allergies, patient.alerts) != (values["allergies"], values["alerts"]):
+        patient.allergies, patient.alerts = values["allergies"], values["alerts"]
+        audit.record(session, actor, "patient.alerts", patient_id=patient.id, changes=audit.changes_of(patient))
+
+
+def confirm(session: Session, actor: Actor, patient_id: int) -> None:
+    """The desk has seen who registered themselves here. Raises NotFound, Forbidden, Conflict."""
+    _only_desk(actor)
+    patient = to_change(session, actor, patient_id)
+    if patient.registered_at is not None:
+        patient.registered_at = None
+        audit.record(session, actor, "patient.confirm", patient_id=patient.id)
+
+
+def archive(session: Session, actor: Actor, patient_id: int) -> None:
+    """Put a record away; what it holds stays. Raises NotFound, Forbidden, Conflict while visits are booked ahead."""
+    _only_desk(actor)
+    patient = to_change(session, actor, patient_id)
+    if patient.archived_at is not None:
+        return
+    ahead = session.scalar(
+        select(func.count())
+        .select_from(Appointment)
+        .where(Appointment.patient_id == patient_id, Appointment.status.in_(("booked", "arrived")))
+        .where(Appointment.ends_at > clock.now())
+    )
+    if ahead:
+        raise Conflict(_("Visits are booked ahead for this patient: cancel them before you archive the record."))
+    patient.archived_at = clock.now()
+    close_waiting(session, patient_id)
+    audit.record(session, actor, "patient.archive", patient_id=patient.id)
+
+
+def restore(session: Session, actor: Actor, patient_id: int) -> None:
+    """Take an archived record back. Raises NotFound, Forbidden, and Conflict for one that was merged."""
+    _only_desk(actor)
+    patient = to_change(session, actor, patient_id)
+    if patient.archived_at is not None:
+        patient.archived_at = None
+        audit.record(session, actor, "patient.restore", patient_id=patient.id)
+
+
+def to_change(session: Session, actor: Actor, patient_id: int, *, erased: bool = False) -> Patient:
+    """The patient's row, locked. Raises NotFound, Forbidden for patients, and Conflict for a merged record.
+
+    One that was erased is a Conflict too, unless the caller may have `erased` ones.
+    """
+    # Two who change it at once take turns on PostgreSQL too; the second then sees what the first did.
+    session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update())
+    patient = patients.fetch(session, actor, patient_id)
+    if not actor.is_staff:
+        raise Forbidden(_("Only the clinic changes this record: please tell the desk."))
+    if patient.merged_into_id is not None:
+        raise Conflict(_("This record was merged into another one: open that."))
+    if patient.erased_at is not None and not erased:
+        raise Conflict(_("This record was erased: nothing of it can be changed any more."))
+    return patient
+
+
+def close_waiting(session: Session, patient_id: int) -> None:
+    """Take a patient off the waiting list, and give back the times that are held for them."""
+    now, theirs = clock.now(), WaitingEntry.patient_id == patient_id
+    entries = select(WaitingEntry.id).where(theirs)
+    session.execute(update(Offer).where(Offer.waiting_id.in_(entries), Offer.closed_at.is_(None)).values(closed_at=now))
+    session.execute(update(WaitingEntry).where(theirs, WaitingEntry.closed_at.is_(None)).values(closed_at=now))
+
+
+def _only_desk(actor: Actor) -> None:
+    if actor.role not in patients.DESK:
+        raise Forbidden(_("Only the desk does this."))

@@ -1,0 +1,56 @@
+"""Legal holds: reasons why a record may not be erased for now, put and lifted by the admin."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.foundation import audit, texts
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from service.domain.patients import patients
+from service.language.translation import gettext as _
+from service.storage.models import LegalHold
+
+LONGEST_REASON = 500
+
+
+def of_patient(session: Session, actor: Actor, patient_id: int) -> Sequence[LegalHold]:
+    """The holds that stand on a record, oldest first. Raises NotFound, Forbidden for who is not the admin."""
+    _only_admin(actor)
+    patients.fetch(session, actor, patient_id)
+    standing = select(LegalHold).where(LegalHold.patient_id == patient_id, LegalHold.lifted_at.is_(None))
+    return session.scalars(standing.order_by(LegalHold.id)).all()
+
+
+def put(session: Session, actor: Actor, patient_id: int, *, reason: str) -> LegalHold:
+    """Let nobody erase the record until this is lifted. Raises NotFound, Forbidden, Invalid, Conflict (erased)."""
+    _only_admin(actor)
+    if patients.fetch(session, actor, patient_id).erased_at is not None:
+        raise Conflict(_("This record was erased."))
+    why = texts.checked(reason, "reason", LONGEST_REASON)
+    if not why:
+        raise Invalid(_("Please fill this in."), "reason")
+    hold = LegalHold(patient_id=patient_id, reason=why, created_by_id=actor.user_id, created_at=clock.now())
+    session.add(hold)
+    session.flush()
+    changes = audit.changed({}, {"reason": why})
+    audit.record(session, actor, "patient.hold", patient_id=patient_id, subject=f"hold/{hold.id}", changes=changes)
+    return hold
+
+
+def lift(session: Session, actor: Actor, patient_id: int, hold_id: int) -> None:
+    """The reason is gone. Raises NotFound, Forbidden."""
+    _only_admin(actor)
+    hold = session.scalar(select(LegalHold).where(LegalHold.id == hold_id, LegalHold.patient_id == patient_id))
+    if hold is None:
+        raise NotFound
+    if hold.lifted_at is None:
+        hold.lifted_at, hold.lifted_by_id = clock.now(), actor.user_id
+        audit.record(session, actor, "patient.lift_hold", patient_id=patient_id, subject=f"hold/{hold_id}")
+
+
+def _only_admin(actor: Actor) -> None:
+    if actor.role != Role.ADMIN:
+        raise Forbidden(_("Only the admin decides about legal holds."))

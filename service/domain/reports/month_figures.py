@@ -1,0 +1,96 @@
+"""What a month comes to, counted from its visits: the part that a doctor's report and the clinic's share."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from statistics import median
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.diary import capacity
+from service.domain.reports import visit_counts
+from service.domain.reports.visit_counts import Outcomes
+
+
+class Visit(Protocol):
+    """What of a visit the figures are counted from; a plain tuple with names, for a clinic has many of them."""
+
+    @property
+    def patient_id(self) -> int: ...
+    @property
+    def starts_at(self) -> datetime: ...
+    @property
+    def ends_at(self) -> datetime: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def cancelled_late(self) -> bool: ...
+
+
+def of(visits: Sequence[Visit], zone: ZoneInfo) -> dict[str, Any]:
+    """All figures of some visits of a month as plain values, with their weekdays and hours on the clinic's wall clock.
+
+    Hours and times of day count all but the cancelled visits, for a missed one took its time too.
+    """
+    local = [visit.starts_at.astimezone(zone) for visit in visits if visit.status != "cancelled"]
+    weekdays, hours = Counter(at.weekday() for at in local), Counter(at.hour for at in local)
+    return {
+        **in_short(visits),
+        "weekdays": [weekdays[day] for day in range(7)],
+        "hours": [hours[hour] for hour in range(24)],
+    }
+
+
+def in_short(visits: Sequence[Visit]) -> dict[str, Any]:
+    """The figures that fit into a line of a table: outcomes, patients, minutes booked, lead time.
+
+    The lead time is the median of days between booking and visit; one that was written down after it had begun has
+    none.
+    """
+    kept = [visit for visit in visits if visit.status != "cancelled"]
+    counts = Counter((visit.status, bool(visit.cancelled_late)) for visit in visits)
+    leads = [
+        (visit.starts_at - visit.created_at).total_seconds() for visit in kept if visit.created_at <= visit.starts_at
+    ]
+    return {
+        **as_dict(visit_counts.tally((*stand, number) for stand, number in counts.items())),
+        "patients_seen": len({visit.patient_id for visit in visits if visit.status == "completed"}),
+        "booked_minutes": capacity.minutes((visit.starts_at, visit.ends_at) for visit in kept),
+        "lead_days": round(median(leads) / 86400, 1) if leads else None,
+    }
+
+
+def as_dict(counts: Outcomes) -> dict[str, Any]:
+    """The outcomes of some visits with their rates."""
+    return {
+        "visits": counts.total,
+        "completed": counts.completed,
+        "no_show": counts.no_show,
+        "cancelled": counts.cancelled,
+        "late": counts.late,
+        "to_complete": counts.to_complete,
+        "no_show_rate": counts.no_show_rate,
+        "late_rate": counts.late_rate,
+    }
+
+
+def compared(session: Session, month: str, zone: ZoneInfo, doctor_id: int | None = None) -> list[dict[str, Any]]:
+    """The outcomes of the month before and of the same month last year, each with its `month`."""
+    first = clock.first_of_month(month)
+    others = (clock.previous_month(first), first.replace(year=first.year - 1))
+    return [
+        {"month": name, **as_dict(visit_counts.outcomes(session, *clock.month_bounds(name, zone), doctor_id))}
+        for name in (f"{other:%Y-%m}" for other in others)
+    ]
+
+
+def patients(session: Session, month: str, zone: ZoneInfo, doctor_id: int | None = None) -> dict[str, int]:
+    """The patients who came in a month: for the first time, and those who had been here before."""
+    bounds = clock.month_bounds(month, zone)
+    new, returning = visit_counts.new_and_returning(session, *bounds, ("completed",), doctor_id)
+    return {"new": new, "returning": returning}

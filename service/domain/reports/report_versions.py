@@ -1,0 +1,103 @@
+"""How reports are kept: made once by the job, made again only on purpose, and then the earlier version stays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, contains_eager, undefer
+
+from service import clock
+from service.domain.foundation import audit, texts
+from service.domain.foundation.actor import SYSTEM, Actor, Role
+from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from service.language.translation import gettext as _
+from service.storage.models import ClinicReport, Report, ReportVersion
+
+SHOWN = 20
+LONGEST_REASON = 200
+
+
+def store(session: Session, table: type[Report] | type[ClinicReport], kind: str, **values: Any) -> int | None:
+    """Keep a report that has just been made and return its id; None when another run was faster, whose report stays.
+
+    `kind` names it in the audit: `report` or `clinic-report`.
+    """
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table).values(created_at=clock.now(), **values).on_conflict_do_nothing().returning(table.id)
+    report_id: int | None = session.execute(statement).scalar_one_or_none()
+    if report_id is not None:
+        audit.record(session, SYSTEM, f"{kind}.make", subject=f"{kind}/{report_id}")
+    return report_id
+
+
+def replace(
+    session: Session,
+    actor: Actor,
+    report: Report | ClinicReport,
+    *,
+    content: dict[str, Any],
+    visits: int,
+    reason: str,
+    seen: str,
+) -> None:
+    """Put newly counted content in the place of a report's; what it said before is kept with the reason.
+
+    `seen` is when the report was made that the admin had open (ISO). The same press twice is once.
+    Raises Forbidden, Invalid, and Conflict when somebody else made it again meanwhile.
+    """
+    if actor.role != Role.ADMIN:
+        raise Forbidden(_("Only the admin has a report made again."))
+    why = texts.checked(reason, "reason", LONGEST_REASON)
+    if not why:
+        raise Invalid(_("Say why: it stays with the report."), "reason")
+    report = _locked(session, report)
+    if report.created_at.isoformat() != seen:
+        last = next(iter(of(session, report)), None)
+        if last and (last.created_at.isoformat(), last.replaced_by_id, last.reason) == (seen, actor.user_id, why):
+            return
+        raise Conflict(_("This report was made again by somebody else meanwhile. Look at it first."))
+    session.add(
+        ReportVersion(
+            **_whose(report),
+            content=report.content,
+            created_at=report.created_at,
+            replaced_at=clock.now(),
+            replaced_by_id=actor.user_id,
+            reason=why,
+        )
+    )
+    report.content, report.visits, report.created_at = content, visits, clock.now()
+    kind = "report" if isinstance(report, Report) else "clinic-report"
+    audit.record(session, actor, f"{kind}.remake", subject=f"{kind}/{report.id}")
+
+
+def _locked(session: Session, report: Report | ClinicReport) -> Report | ClinicReport:
+    """The row as it is now, which nobody else changes until this transaction ends."""
+    if isinstance(report, Report):
+        return session.get_one(Report, report.id, with_for_update=True, populate_existing=True)
+    return session.get_one(ClinicReport, report.id, with_for_update=True, populate_existing=True)
+
+
+def of(session: Session, report: Report | ClinicReport) -> Sequence[ReportVersion]:
+    """What the report was before it was made again, newest first, with who replaced it; at most 20."""
+    query = (
+        select(ReportVersion)
+        .outerjoin(ReportVersion.replaced_by)
+        .options(contains_eager(ReportVersion.replaced_by))
+        .filter_by(**_whose(report))
+    )
+    return session.scalars(query.order_by(ReportVersion.id.desc()).limit(SHOWN)).all()
+
+
+def fetch(session: Session, report: Report | ClinicReport, version_id: int) -> ReportVersion:
+    """One of them with its content. Raises NotFound, also for another report's."""
+    query = select(ReportVersion).filter_by(**_whose(report)).options(undefer(ReportVersion.content))
+    version = session.scalar(query.where(ReportVersion.id == version_id))
+    if version is None:
+        raise NotFound
+    return version
+
+
+def _whose(report: Report | ClinicReport) -> dict[str, Any]:
+    return {"doctor_id": report.doctor_id if isinstance(report, Report) else None, "month": report.month}

@@ -1,0 +1,274 @@
+"""The monthly report: for each doctor, the calendar month that ended, kept with the figures as of the run."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.orm import Session, contains_eager, undefer
+
+from service import clock
+from service.domain.diary import capacity
+from service.domain.foundation import audit
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Invalid, NotFound
+from service.domain.foundation.paging import read_key
+from service.domain.outbox import outbox
+from service.domain.reports import month_figures, report_versions, visit_counts
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, Doctor, Patient, Report, Treatment, User, VisitType
+
+PAGE = 36
+
+
+def check_month(month: str, zone: ZoneInfo) -> str:
+    """The month if it has ended in the clinic's zone; Invalid otherwise."""
+    try:
+        _start, end = clock.month_bounds(month, zone)
+    except (ValueError, OverflowError):
+        raise Invalid(_("%(month)s is not a month: write it like 2026-05.") % {"month": month}) from None
+    if end > clock.now():
+        raise Invalid(_("%(month)s has not ended yet.") % {"month": month})
+    return month
+
+
+def last_month(zone: ZoneInfo) -> str:
+    """The calendar month that ended last in the clinic's zone."""
+    return f"{clock.previous_month(clock.today(zone).replace(day=1)):%Y-%m}"
+
+
+def missing(session: Session, month: str, zone: ZoneInfo) -> tuple[list[int], int]:
+    """Ids of doctors whose report of the month is still to be made, and how many are made."""
+    made = set(session.scalars(select(Report.doctor_id).where(Report.month == month)))
+    due = [doctor.id for doctor in doctors_of(session, month, zone)]
+    return [doctor_id for doctor_id in due if doctor_id not in made], len(made)
+
+
+def doctors_of(session: Session, month: str, zone: ZoneInfo) -> Sequence[Doctor]:
+    """The doctors who have a report of a month.
+
+    That is who had a visit in it, or was here before it ended and had not left before it began.
+    """
+    start, end = clock.month_bounds(month, zone)
+    visited = exists().where(
+        Appointment.doctor_id == Doctor.id,
+        Appointment.starts_at >= start,
+        Appointment.starts_at < end,
+        visit_counts.STANDS,
+    )
+    stayed = or_(Doctor.archived_at.is_(None), Doctor.archived_at >= start)
+    here = and_(Doctor.created_at < end, stayed)
+    return session.scalars(select(Doctor).where(or_(here, visited)).order_by(Doctor.id)).all()
+
+
+def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> dict[str, Any]:
+    """The content of a doctor's report, counted from the visits and treatments of the month."""
+    doctor = session.get_one(Doctor, doctor_id)
+    visits = _visits(session, doctor_id, month, zone)
+    figures = month_figures.of(visits, zone)
+    stay = stay_of(doctor, month, zone, visits[0].starts_at if visits else None)
+    return {
+        "doctor_name": doctor.name,
+        "department": doctor.department,
+        "here_from": stay.joined.isoformat() if stay.joined else None,
+        "here_until": stay.left.isoformat() if stay.left else None,
+        "outcomes": {key: figures[key] for key in ("completed", "no_show", "cancelled", "to_complete")},
+        "patients_seen": figures["patients_seen"],
+        "figures": {
+            **figures,
+            **month_figures.patients(session, month, zone, doctor_id),
+            "open_minutes": open_minutes(session, doctor_id, stay, zone),
+        },
+        "compared": month_figures.compared(session, month, zone, doctor_id),
+        "unfinished": [_unfinished(visit) for visit in visits if lacks(visit.status, visit.treatment_id)],
+        "visits": [
+            {
+                **_about(visit),
+                "visit_type": visit.visit_type or visit.booked_type or "",
+                "status": visit.status,
+                "late": bool(visit.cancelled_late) and visit.status == "cancelled",
+                "reason": visit.reason,
+            }
+            for visit in visits
+        ],
+        "treatments": [
+            {
+                **_about(visit),
+                "visit_type": visit.visit_type,
+                "diagnosis": visit.diagnosis,
+                "treatment": visit.treatment,
+            }
+            for visit in visits
+            if visit.treatment_id is not None
+        ],
+    }
+
+
+class Visit(NamedTuple):
+    """A visit of the month, in the order of the columns of _visits()."""
+
+    id: int
+    starts_at: datetime
+    ends_at: datetime
+    created_at: datetime
+    status: str
+    cancelled_late: bool
+    reason: str
+    patient_id: int
+    name: str
+    booked_type: str | None
+    visit_type: str | None
+    diagnosis: str | None
+    treatment: str | None
+    treatment_id: int | None
+
+
+def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> list[Visit]:
+    """The doctor's visits of a month with what was found and done, in order; without those that were moved."""
+    start, end = clock.month_bounds(month, zone)
+    rows = session.execute(
+        select(
+            Appointment.id,
+            Appointment.starts_at,
+            Appointment.ends_at,
+            Appointment.created_at,
+            Appointment.status,
+            Appointment.cancelled_late,
+            Appointment.reason,
+            Patient.id,
+            Patient.name,
+            VisitType.name,
+            Treatment.visit_type,
+            Treatment.diagnosis,
+            Treatment.treatment,
+            Treatment.id,
+        )
+        .join(Patient, Patient.id == Appointment.patient_id)
+        .outerjoin(VisitType, VisitType.id == Appointment.visit_type_id)
+        .outerjoin(Treatment, Treatment.appointment_id == Appointment.id)
+        .where(Appointment.doctor_id == doctor_id, Appointment.starts_at >= start, Appointment.starts_at < end)
+        .where(visit_counts.STANDS)
+        .order_by(Appointment.starts_at, Appointment.id)
+    )
+    return [Visit._make(row) for row in rows]
+
+
+def _about(visit: Visit) -> dict[str, Any]:
+    """Which visit it is."""
+    return {
+        "appointment_id": visit.id,
+        "starts_at": visit.starts_at.isoformat(),
+        "patient_id": visit.patient_id,
+        "patient_name": visit.name,
+    }
+
+
+def _unfinished(visit: Visit) -> dict[str, Any]:
+    return {**_about(visit), "lacks": lacks(visit.status, visit.treatment_id)}
+
+
+def lacks(status: str, treatment_id: int | None) -> str | None:
+    """What a visit of a month that is over still waits for: its `outcome`, or the `note` of what was done."""
+    if status in ("booked", "arrived"):
+        return "outcome"
+    return "note" if status == "completed" and treatment_id is None else None
+
+
+class Stay(NamedTuple):
+    """Which days of a month a doctor was here; `joined` and `left` only where that was within it."""
+
+    first: date
+    last: date
+    joined: date | None
+    left: date | None
+
+
+def stay_of(doctor: Doctor, month: str, zone: ZoneInfo, first_visit: datetime | None) -> Stay:
+    """The days of a month on which a doctor worked here.
+
+    Whoever had visits before their row was made was here before: the row came with another program's data.
+    """
+    first = clock.first_of_month(month)
+    last = clock.next_month(first) - timedelta(days=1)
+    came = doctor.created_at.astimezone(zone).date()
+    joined = came if first < came <= last and (first_visit is None or first_visit >= doctor.created_at) else None
+    went = doctor.archived_at.astimezone(zone).date() if doctor.archived_at else None
+    left = went if went and went <= last else None
+    return Stay(joined or first, left or last, joined, left if left and left >= first else None)
+
+
+def open_minutes(session: Session, doctor_id: int, stay: Stay, zone: ZoneInfo) -> int:
+    """How long a doctor saw people on the days of their stay."""
+    if stay.last < stay.first:
+        return 0
+    return sum(capacity.open_minutes(session, stay.first, stay.last, zone, [doctor_id]).values())
+
+
+def store(session: Session, doctor_id: int, month: str, content: dict[str, Any]) -> bool:
+    """Keep a report; False when another run was faster, whose report stays."""
+    values = {"doctor_id": doctor_id, "visits": len(content["visits"])}
+    report_id = report_versions.store(session, Report, "report", month=month, content=content, **values)
+    if report_id is not None:
+        _tell(session, doctor_id, report_id)
+    return report_id is not None
+
+
+def _tell(session: Session, doctor_id: int, report_id: int) -> None:
+    """Write to the doctor that the report is there, which is all that the message says."""
+    active = Doctor.id == doctor_id, User.disabled_at.is_(None)
+    user = session.scalar(select(User).join(Doctor, Doctor.user_id == User.id).where(*active))
+    if user is not None:
+        outbox.to_user(session, "report_ready", user, event="report.make", about=f"report/{report_id}")
+
+
+def fetch(session: Session, actor: Actor, report_id: int) -> Report:
+    """The report with its doctor. Raises NotFound when missing or another doctor's; the admin sees all."""
+    query = (
+        select(Report)
+        .join(Report.doctor)
+        .options(contains_eager(Report.doctor), undefer(Report.content))
+        .where(Report.id == report_id)
+    )
+    report = session.scalar(query)
+    if report is None or not _may_see(actor, report.doctor_id):
+        raise NotFound
+    return report
+
+
+def note_opened(session: Session, actor: Actor, subject: str, act: str) -> None:
+    """Put on record that somebody read (`report.view`) or took away (`report.download`) a report, or the clinic's."""
+    audit.record(session, actor, act, subject=subject)
+
+
+def archive(session: Session, actor: Actor, before: str | None = None) -> tuple[Sequence[Report], str | None]:
+    """Reports, newest month first: a doctor's own, or all for the admin; and the key of the next page."""
+    if actor.role not in (Role.ADMIN, Role.DOCTOR):
+        raise NotFound
+    query = select(Report).join(Report.doctor).options(contains_eager(Report.doctor))
+    if actor.role == Role.DOCTOR:
+        query = query.where(Report.doctor_id == actor.doctor_id)
+    if before:
+        month, report_id = month_of_key(before), read_key(before)[1]
+        query = query.where(or_(Report.month < month, (Report.month == month) & (Report.id < report_id)))
+    found = session.scalars(query.order_by(Report.month.desc(), Report.id.desc()).limit(PAGE + 1)).all()
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    return found[:PAGE], _page_key(last) if last else None
+
+
+def _page_key(report: Report) -> str:
+    return f"{report.month.replace('-', '')}01T000000000000-{report.id}"
+
+
+def month_of_key(before: str) -> str:
+    """The month of the last report before a page of the archive. Raises NotFound for what is no key."""
+    return f"{read_key(before)[0]:%Y-%m}"
+
+
+def _may_see(actor: Actor, doctor_id: int) -> bool:
+    return actor.role == Role.ADMIN or (actor.role == Role.DOCTOR and actor.doctor_id == doctor_id)
+
+
+def instant(stored: str) -> datetime:
+    """A time of a report's content as an aware datetime."""
+    return datetime.fromisoformat(stored)

@@ -1,0 +1,140 @@
+"""Errors: one clear sentence, what to do next, a reference that the log knows; a page, or a problem under /api."""
+
+from typing import Any
+
+import structlog
+from flask import Flask, current_app, g, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException
+
+from service.api import problems
+from service.domain.foundation import errors
+from service.http import assets, context
+from service.http.bearers import Unauthorized
+from service.http.cookies import API
+from service.http.headers import Misdirected
+from service.language.translation import gettext as _
+from service.storage import database
+
+log = structlog.get_logger()
+RETRY_AFTER = 5
+
+STATUS: dict[type[errors.DomainError], int] = {
+    Unauthorized: 401,
+    errors.NotFound: 404,
+    errors.Forbidden: 403,
+    errors.Conflict: 409,
+    errors.Gone: 410,
+    errors.Invalid: 422,
+    errors.Throttled: 429,
+}
+
+
+def install(app: Flask) -> None:
+    """Answer every error with the one error page."""
+    app.register_error_handler(errors.DomainError, _domain)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(DBAPIError, _database)
+    app.register_error_handler(StaleDataError, _stale)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _domain(error: errors.DomainError) -> ResponseReturnValue:
+    headers, more = {}, {}
+    if isinstance(error, problems.Refused):
+        return _page(error.status, str(error), {}, errors=error.errors)
+    if isinstance(error, errors.Throttled):
+        headers = {"Retry-After": str(error.retry_after)}
+    if isinstance(error, Unauthorized):
+        headers = {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, errors.Invalid) and error.field:
+        more = {"errors": [problems.of_field(error.field, str(error))]}
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    return _page(status, str(error), headers, **more)
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    if error.code is not None and error.code < 400:
+        return error
+    sentence = ""
+    if isinstance(error, CSRFError):
+        sentence = _("This form was open for too long, or was not sent from our own page.")
+    if isinstance(error, Misdirected):
+        sentence = str(error.description)
+    headers = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")}
+    return _page(error.code or 500, sentence, headers)
+
+
+def _database(error: DBAPIError) -> ResponseReturnValue:
+    if database.is_busy(error):
+        log.error("database busy", request=g.get("request_id"), error=database.explain(error))
+        return _page(503, "", {"Retry-After": str(RETRY_AFTER)})
+    return _unexpected(error)
+
+
+def _stale(_error: StaleDataError) -> ResponseReturnValue:
+    return _page(409, _("Somebody else changed this at the same moment."), {})
+
+
+def _unexpected(error: Exception) -> ResponseReturnValue:
+    log.exception("unexpected error", request=g.get("request_id"), error=type(error).__name__)
+    return _page(500, "", {})
+
+
+def _page(status: int, sentence: str, headers: dict[str, str], **more: Any) -> ResponseReturnValue:
+    title, message, what_next = _words(status)
+    if request.path.startswith(API):
+        return problems.answer(status, sentence if sentence and status != 404 else message, headers, **more)
+    # A missing row and somebody else's must answer the same bytes, so a 404 names the visitor, not the request.
+    reference = context.browser().reference if status == 404 else g.get("request_id", "")
+    # Rendered without what other pages share, which comes from the database: that may be what has failed.
+    page = current_app.jinja_env.get_template("error.html").render(
+        status=status,
+        title=title,
+        message=sentence or message,
+        what_next=what_next,
+        reference=reference,
+        home_url="/",
+        demo=False,
+        clinic=context.wiring().settings.clinic,
+        static=assets.static_url,
+        icon=assets.icon,
+    )
+    return page, status, headers
+
+
+def _words(status: int) -> tuple[str, str, str]:
+    """Title, sentence and what to do next for a status."""
+    back = _("Go back to where you came from, or start again from the home page.")
+    again = _("Go back, open the page again, and repeat what you did.")
+    known = {
+        400: (_("This request could not be read"), _("Something in it was missing or malformed."), again),
+        401: (_("Who are you?"), _("Show a token that is in use."), again),
+        403: (
+            _("Not for your account"),
+            _("Your account may not do this."),
+            _("Ask the clinic's admin if you need it."),
+        ),
+        404: (_("There is no such page"), _("It does not exist, or it is not yours to see."), back),
+        405: (_("That does not work here"), _("This page cannot be used that way."), back),
+        409: (_("That does not fit any more"), _("Things have changed meanwhile."), again),
+        410: (_("Not there any more"), _("It has expired."), back),
+        413: (_("That is too much at once"), _("What you sent is too large."), _("Send less, or shorten the texts.")),
+        415: (_("In another form, please"), _("Send JSON."), again),
+        422: (_("Please check what you sent"), _("Something in it is not as it should be."), again),
+        429: (_("Too many tries"), _("Please wait a few minutes."), _("Wait a few minutes, then try again.")),
+        500: (
+            _("Something went wrong on our side"),
+            _("Nothing was half done."),
+            _("Try again; if it happens again, tell the clinic the reference below."),
+        ),
+        503: (
+            _("Busy for a moment"),
+            _("The data could not be reached just now; nothing was changed."),
+            _("Wait a few seconds, then try again."),
+        ),
+    }
+    return known.get(status, known[400] if status < 500 else known[500])

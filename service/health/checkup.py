@@ -1,0 +1,170 @@
+"""`run.py check`: tries settings, database, folders, clock, mail, SMS and Redis; each is well, or says what to do."""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from time import time_ns
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+
+from service import clock
+from service.config.settings import Settings
+from service.domain.foundation import installation
+from service.health import readiness
+from service.notifications.channels import Channels
+from service.notifications.email import Email
+from service.notifications.message import Channel, DeliveryError, Letter, Unsure, message_id
+from service.notifications.sms import Sms
+from service.storage import database, postgresql
+from service.storage.database import DatabaseError
+from service.storage.models import AuditEntry, Installation
+from service.wiring import Wiring
+
+
+class Trouble(Exception):
+    """What is wrong, and what to do about it."""
+
+
+def of_all(wiring: Wiring) -> Iterator[tuple[bool, str]]:
+    """Each part in turn: whether it is well, and a line about it."""
+    settings, channels = wiring.settings, wiring.channels
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("settings", lambda: _settings(wiring)),
+        ("database", lambda: _database(wiring)),
+        ("folders", lambda: _folders(settings)),
+        ("clock", lambda: _clock(wiring)),
+        ("mail", lambda: _mail(channels, settings)),
+        ("sms", lambda: _sms(channels, settings)),
+    ]
+    if settings.cache.type == "RedisCache":
+        checks.append(("cache", lambda: _redis(settings.cache.redis_url)))
+    if settings.jobs.backend == "celery":
+        checks.append(("broker", lambda: _redis(settings.jobs.broker_url)))
+    for title, check in checks:
+        yield _line(title, check)
+
+
+def send(channels: Channels, settings: Settings, to: str) -> tuple[bool, str]:
+    """Send a test message to an e-mail address or a telephone number."""
+    name = "email" if "@" in to else "sms"
+
+    def deliver() -> str:
+        if name == "sms" and channels.sms is None:
+            raise Trouble("SMS is off: set [sms] in config.toml, or name an e-mail address")
+        return send_test(channels.of(name), settings, to)
+
+    return _line(f"test message to {to}", deliver)
+
+
+def send_test(channel: Channel, settings: Settings, to: str) -> str:
+    """Send a test message by a channel; returns who took it, with the answer. Raises DeliveryError, Unsure."""
+    number = time_ns() // 1000
+    text = f"A test message of {settings.clinic.name}. Whoever reads this: messages arrive.\n"
+    identity = message_id(number, clock.now(), settings.clinic.public_url)
+    letter = Letter(number, to, f"Test message of {settings.clinic.name}", text, message_id=identity)
+    try:
+        answer = channel.send(letter, lambda: None)
+    finally:
+        channel.close()
+    return f"taken by {channel.name}: {answer or 'written above'}"
+
+
+def _line(title: str, check: Callable[[], str]) -> tuple[bool, str]:
+    try:
+        return True, f"ok {title}: {check()}"
+    except (Trouble, DeliveryError, Unsure, DatabaseError) as error:
+        return False, f"{title}: {error}"
+    except DBAPIError as error:
+        return False, f"{title}: {database.explain(error)}"
+    except OSError as error:
+        return False, f"{title}: {error.filename or 'the system'}: {error.strerror or error}"
+
+
+def _settings(wiring: Wiring) -> str:
+    """What may be meant so is said, and is no failure."""
+    served_at = None
+    if _revision(wiring) == database.newest_revision():
+        with wiring.database.reading() as session:
+            served_at = installation.served_at(session)
+    wrong = readiness.wrong_links(wiring.settings, served_at)
+    return f"read; links {wrong or f'begin with {wiring.settings.clinic.public_url}'}"
+
+
+def _database(wiring: Wiring) -> str:
+    kind, present, newest = wiring.database.engine.dialect.name, _revision(wiring), database.newest_revision()
+    if present is None:
+        return f"{kind}, empty: the first start makes its tables"
+    if present != newest:
+        return f"{kind} at revision {present}: the next start brings it to {newest}"
+    with wiring.database.transaction() as session:  # takes the right to write, and writes nothing
+        session.execute(select(Installation.id))
+        by_index = wiring.database.is_sqlite or postgresql.has_name_index(session.connection())
+    slower = "" if by_index else "; names are found without an index: the next start makes it where pg_trgm is there"
+    return f"{kind} at revision {present}, can be written{slower}"
+
+
+def _revision(wiring: Wiring) -> str | None:
+    """The revision the database stands at; asking must not make an SQLite file."""
+    file = wiring.database.engine.url.database or ""
+    if wiring.database.is_sqlite and not Path(file).exists():
+        return None
+    return database.present_revision(wiring.database)
+
+
+def _folders(settings: Settings) -> str:
+    for folder in (settings.histories, settings.day_sheets, settings.imports):
+        there = next(one for one in (folder, *folder.parents) if one.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise Trouble(f"{there} cannot be written: check who owns it, or set [exports] folder")
+    return f"{Path(settings.base / settings.exports.folder)} can be written"
+
+
+def _clock(wiring: Wiring) -> str:
+    now = clock.now()
+    if _revision(wiring) == database.newest_revision():
+        with wiring.database.reading() as session:
+            latest, doubt = session.scalar(select(func.max(AuditEntry.at))), installation.clock_in_doubt(session)
+        if doubt is not None:
+            raise Trouble(
+                f"it shows {_wall(wiring, now)}, but Rounds ran last at {_wall(wiring, doubt)}, so nothing is sent by "
+                "itself: set it right, or say on the page System that it is right"
+            )
+        if latest is not None and latest > now:
+            raise Trouble(
+                f"it shows {_wall(wiring, now)}, but something was done at {_wall(wiring, latest)}: set it right"
+            )
+    return f"{_wall(wiring, now)} in {wiring.settings.clinic.timezone}"
+
+
+def _wall(wiring: Wiring, at: datetime) -> str:
+    return f"{at.astimezone(wiring.settings.clinic.zone):%Y-%m-%d %H:%M}"
+
+
+def _mail(channels: Channels, settings: Settings) -> str:
+    if not isinstance(channels.email, Email):
+        return "off; messages are written to the console"
+    channels.email.try_out()
+    return f"{settings.email.host}:{settings.email.port} answers, {settings.email.security}"
+
+
+def _sms(channels: Channels, settings: Settings) -> str:
+    if not isinstance(channels.sms, Sms):
+        return "off"
+    channels.sms.try_out()
+    return "the gateway can be reached"
+
+
+def _redis(url: str) -> str:
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.exceptions import RedisError
+    from redis.retry import Retry
+
+    try:
+        with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, retry=Retry(NoBackoff(), 0)) as client:
+            client.ping()
+    except RedisError:
+        raise Trouble("Redis does not answer: check that it runs, its address and its password") from None
+    return "Redis answers"

@@ -1,0 +1,42 @@
+"""Figures for a monitor: how much of what lies in which state. No person is among them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from service.domain.foundation import installation
+from service.domain.messages import deliveries
+from service.storage.models import Export, JobRun, Message
+
+
+@dataclass(frozen=True)
+class Gauges:
+    """Counts by status, and moments."""
+
+    messages: dict[str, int]
+    exports: dict[str, int]
+    runs: dict[str, int]
+    done_at: dict[str, datetime]
+    """Job -> when it last did its work."""
+    oldest_due_at: datetime | None
+    ticked_at: datetime | None
+
+
+def read(session: Session) -> Gauges:
+    """All of them as of now."""
+    done = select(JobRun.job, func.max(JobRun.finished_at)).where(JobRun.status == "done").group_by(JobRun.job)
+    return Gauges(
+        messages=_by(session, Message.status),
+        exports=_by(session, Export.status),
+        runs=_by(session, JobRun.status),
+        done_at={job: at for job, at in session.execute(done) if at is not None},
+        oldest_due_at=deliveries.oldest_due(session),
+        ticked_at=installation.ticked_at(session),
+    )
+
+
+def _by(session: Session, status: InstrumentedAttribute[str]) -> dict[str, int]:
+    query = select(status, func.count()).group_by(status)
+    return {row[0]: row[1] for row in session.execute(query)}

@@ -1,0 +1,123 @@
+"""Whether each job has done its last turn: ok, late, down or never."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.config.settings import Settings
+from service.domain.exports import export_ledger
+from service.domain.foundation import installation, job_runs
+from service.domain.messages import deliveries, message_log, messages
+from service.health import last_backup
+from service.jobs import schedule
+from service.language import rendering
+from service.language.translation import gettext as _
+from service.language.translation import ngettext
+from service.storage.models import JobRun
+
+PATIENCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job as the jobs page and the admin's home show it."""
+
+    name: str
+    title: str
+    words: str
+    next_at: datetime
+    last: JobRun | None
+    state: str
+    state_words: str
+
+
+def of_all(session: Session, settings: Settings) -> list[JobState]:
+    """Each row of the schedule with its next and last run and whether all is well."""
+    return [_of(session, row, settings) for row in schedule.table(settings)]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of "is everything running?"."""
+
+    title: str
+    state: str
+    words: str
+
+
+def checks(session: Session, jobs: list[JobState], settings: Settings) -> list[Check]:
+    """The jobs, the outbox and the exports, each ok, late, down or never; the backup is one of the jobs."""
+    doubt = installation.clock_in_doubt(session)
+    lines = [the_clock(doubt, settings)] if doubt else []
+    lines += [Check(job.title, job.state, job.state_words) for job in jobs]
+    if not any(job.name == schedule.BACKUP for job in jobs):
+        lines.append(Check(_("Backup"), "never", _("not set up")))
+    return [*lines, _outbox(session, settings), _exports(session)]
+
+
+def the_clock(doubt: datetime | None, settings: Settings) -> Check:
+    """Whether the clock can be believed; `doubt` is when the scheduler ticked last, if that is too far from now."""
+    shown = rendering.Wording(settings.clinic.zone, settings.clinic.language)
+    now = _("shows %(now)s") % {"now": shown.long_when(clock.now())}
+    if doubt is None:
+        return Check(_("Clock"), "ok", now)
+    words = _("%(now)s, but Rounds ran last on %(last)s: nothing runs or is sent until an admin says that it is right")
+    return Check(_("Clock"), "down", words % {"now": now, "last": shown.long_when(doubt)})
+
+
+def _outbox(session: Session, settings: Settings) -> Check:
+    title = _("Messages")
+    waiting, unsure = messages.waiting_and_unsure(session)
+    if waiting and messages.are_held(session, settings.messages):
+        words = ngettext("paused: %(num)s waits", "paused: %(num)s wait", waiting)
+        return Check(title, "late", words % {"num": waiting})
+    if waiting and deliveries.waiting(session, settings, deliveries.LEASE):
+        return Check(title, "late", ngettext("%(num)s waits", "%(num)s wait", waiting) % {"num": waiting})
+    to_do = message_log.to_do(session)
+    if to_do > unsure:
+        words = ngettext("%(num)s waits for the desk", "%(num)s wait for the desk", to_do)
+        return Check(title, "late", words % {"num": to_do})
+    if unsure:
+        words = ngettext("%(num)s may not have arrived", "%(num)s may not have arrived", unsure)
+        return Check(title, "late", words % {"num": unsure})
+    return Check(title, "ok", _("none waits"))
+
+
+def _exports(session: Session) -> Check:
+    unfinished, forgotten = export_ledger.unfinished(session)
+    words = ngettext("%(num)s being written", "%(num)s being written", unfinished) % {"num": unfinished}
+    return Check(_("Exports"), "late" if forgotten else "ok", words if unfinished else _("none waits"))
+
+
+def _of(session: Session, row: schedule.Row, settings: Settings) -> JobState:
+    now, zone = clock.now(), settings.clinic.zone
+    due = schedule.slot(row, schedule.due_day(row, now, zone), zone)
+    state, words = _judge(job_runs.of_slot(session, row.job, due.name), due, now)
+    if row.job == schedule.BACKUP:
+        state, words = last_backup.judge(session, settings, state, words)
+    last = job_runs.latest(session, row.job)
+    return JobState(row.job, row.title, row.words, schedule.next_due(row, now, zone), last, state, words)
+
+
+def _judge(run: JobRun | None, due: schedule.Slot, now: datetime) -> tuple[str, str]:
+    """The state of the latest due slot, and what that means in words."""
+    late = now - due.due_at > PATIENCE
+    if run is None:
+        if not late:
+            return "ok", _("due now")
+        return "down", _("was due and has not started: the scheduler does not run")
+    if run.status == "skipped":
+        reason = (run.outcome or {}).get("reason")
+        if reason == "before_start":
+            return "never", _("has not been due yet")
+        if reason == "restored":
+            return "late", _("left out after a restore: messages may have gone out before")
+        return "late", _("left out: the day was over")
+    if run.status == "failed":
+        return "down", _("failed; run it again")
+    if run.status == "done":
+        caught_up = run.trigger == "catchup"
+        return "ok", _("caught up: the computer was off") if caught_up else _("done")
+    return ("late", _("has started and is not finished")) if late else ("ok", _("is running"))

@@ -1,0 +1,61 @@
+"""The last good backup in words: when it was made, what is in it, whether it was tried out, where it is missing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from service.config.settings import Clinic, Settings
+from service.domain.foundation import job_runs
+from service.jobs import schedule
+from service.language import rendering
+from service.language.translation import gettext as _
+from service.language.translation import ngettext
+from service.storage.models import JobRun
+
+
+def judge(session: Session, settings: Settings, state: str, words: str) -> tuple[str, str]:
+    """The state of the nightly backup, with the last good one in words; `state` and `words` are its last slot's."""
+    last = job_runs.latest_done(session, schedule.BACKUP)
+    if last is None or last.finished_at is None:
+        return state, words if state != "ok" else _("none was made yet: %(words)s") % {"words": words}
+    outcome, said = last.outcome or {}, last_in_words(last, settings.clinic)
+    if state == "never":  # made by hand before the first night
+        state = "ok"
+    elif state != "ok":
+        said = f"{words} · {said}"
+    return "late" if state == "ok" and lacks_second(outcome) else state, said
+
+
+def lacks_second(outcome: Mapping[str, Any]) -> bool:
+    """Whether a backup was to be copied to a second folder and was not."""
+    return outcome.get("second") in ("missing", "failed")
+
+
+def last_in_words(last: JobRun, clinic: Clinic) -> str:
+    """When a backup was made, and what is in it."""
+    assert last.finished_at is not None
+    when = rendering.Wording(clinic.zone, clinic.language).when(last.finished_at)
+    return _("last %(when)s, %(what)s") % {"when": when, "what": outcome_in_words(last.outcome or {})}
+
+
+def outcome_in_words(outcome: Mapping[str, Any]) -> str:
+    """What a backup holds, and that it was opened, checked and counted."""
+    visits = outcome["visits"]
+    words = ngettext("%(num)s visit", "%(num)s visits", visits) % {"num": f"{visits:,}"}
+    parts = [words, size(outcome["bytes"]), _("restored in a test: yes")]
+    if outcome.get("second") == "copied":
+        parts.append(_("copied to the second folder"))
+    if outcome.get("second") == "missing":
+        parts.append(_("the second folder is missing"))
+    if outcome.get("second") == "failed":
+        parts.append(_("the copy to the second folder failed"))
+    return ", ".join(parts)
+
+
+def size(number: int) -> str:
+    """Bytes as people say them: `940 kB`, `1.2 MB`."""
+    for limit, unit in ((10**9, "GB"), (10**6, "MB")):
+        if number >= limit:
+            return f"{number / limit:.1f} {unit}"
+    return f"{-(-number // 1000)} kB"

@@ -1,0 +1,140 @@
+"""Is the service ready? It writes to the database, looks at disk, heartbeat, waiting messages and the last backup."""
+
+import shutil
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.config.settings import Settings
+from service.domain.foundation import installation, job_runs
+from service.domain.messages import deliveries, messages
+from service.health import last_backup
+from service.health.health import Check, the_clock
+from service.jobs import schedule
+from service.language.translation import gettext as _
+from service.process.listening import is_loopback
+from service.storage import database
+from service.storage.database import Database
+
+NO_ROOM = 5_000_000
+LITTLE_ROOM = 500_000_000
+"""Bytes: below the first nothing may be written any more, below the second somebody should make room."""
+SILENT = timedelta(minutes=2)
+"""Four ticks."""
+STUCK = timedelta(minutes=15)
+FIRST_BACKUP, OLD_BACKUP = timedelta(days=1), timedelta(days=3)
+
+
+def is_ready(checks: Sequence[Check]) -> bool:
+    """Whether nothing is down; what is late wants a person, but the service works."""
+    return all(check.state != "down" for check in checks)
+
+
+def checks(db: Database, settings: Settings) -> list[Check]:
+    """Each part, ok, late or down, in words that name nobody."""
+    written = [_written(db), _disk(settings)]
+    try:
+        with db.reading() as session:
+            doubt = installation.clock_in_doubt(session)
+            held = messages.are_held(session, settings.messages)
+            return [
+                *written,
+                the_clock(doubt, settings),
+                _scheduler(session, settings, doubt),
+                _messages(None if held else deliveries.oldest_due(session)),
+                _backup(session, settings),
+                *_links(session, settings),
+            ]
+    except DBAPIError as error:
+        return [*written, Check(_("Reading"), "down", database.explain(error))]
+
+
+def room(settings: Settings) -> int:
+    """Free bytes on the disk of the database's file; on PostgreSQL, of the exports."""
+    is_file = settings.database_url.startswith("sqlite:")
+    return shutil.disk_usage(_database_folder(settings) if is_file else settings.base).free
+
+
+def _database_folder(settings: Settings) -> Path:
+    return Path(settings.database_url.removeprefix("sqlite:///")).parent
+
+
+def _written(db: Database) -> Check:
+    title = _("Database")
+    try:
+        with db.transaction() as session:
+            installation.note_check(session)
+    except DBAPIError as error:
+        return Check(title, "down", database.explain(error))
+    return Check(title, "ok", _("can be read and written"))
+
+
+def _disk(settings: Settings) -> Check:
+    free = room(settings)
+    words = _("%(size)s free") % {"size": last_backup.size(free)}
+    if free < NO_ROOM:
+        return Check(_("Disk"), "down", _("full: %(words)s; make room") % {"words": words})
+    return Check(_("Disk"), "late" if free < LITTLE_ROOM else "ok", words)
+
+
+def _scheduler(session: Session, settings: Settings, doubt: datetime | None) -> Check:
+    title, ticked_at = _("Scheduler"), installation.ticked_at(session)
+    if doubt:
+        return Check(title, "late", _("waits for the clock"))
+    if ticked_at is None:
+        return Check(title, "late", _("has not ticked yet"))
+    if abs(clock.now() - ticked_at) > SILENT:
+        if settings.jobs.backend == "celery":
+            return Check(title, "down", _("has stopped ticking: see that beat and a worker run"))
+        return Check(title, "down", _("has stopped ticking: start the service again"))
+    return Check(title, "ok", _("starts each job at its hour"))
+
+
+def _messages(oldest: datetime | None) -> Check:
+    title = _("Messages")
+    if oldest is None:
+        return Check(title, "ok", _("none waits that should have left"))
+    minutes = int((clock.now() - oldest).total_seconds() // 60)
+    words = _("the oldest should have left %(minutes)s minutes ago") % {"minutes": minutes}
+    return Check(title, "down" if clock.now() - oldest > STUCK else "ok", words)
+
+
+def wrong_links(settings: Settings, served_at: str | None) -> str | None:
+    """Why nobody can follow the links in messages, or None; `served_at` is where the service was started last."""
+    link, served = urlsplit(settings.clinic.public_url), urlsplit(served_at or "")
+    if not is_loopback(link.hostname):
+        return None
+    words = _("begin with %(url)s, %(why)s: set [clinic] public_url")
+    if settings.email.enabled or settings.sms.enabled:
+        return words % {"url": settings.clinic.public_url, "why": _("which only this computer can open")}
+    if served.port and is_loopback(served.hostname) and link.port != served.port:
+        return words % {"url": settings.clinic.public_url, "why": _("but Rounds answers at %s") % served_at}
+    return None
+
+
+def _links(session: Session, settings: Settings) -> list[Check]:
+    """A line only where something is wrong."""
+    wrong = wrong_links(settings, installation.served_at(session))
+    return [Check(_("Links"), "late", wrong)] if wrong else []
+
+
+def _backup(session: Session, settings: Settings) -> Check:
+    title = _("Backup")
+    if not settings.backup.folder:
+        return Check(title, "late", _("not set up"))
+    last = job_runs.latest_done(session, schedule.BACKUP)
+    if last is None or last.finished_at is None:
+        if clock.now() - database.created_at(session) < FIRST_BACKUP:
+            return Check(title, "ok", _("the first is made at %(time)s") % {"time": settings.backup.at})
+        first = job_runs.first_opened_at(session, schedule.BACKUP)
+        old = first is not None and clock.now() - first > OLD_BACKUP
+        return Check(title, "down" if old else "late", _("none was made yet"))
+    old = clock.now() - last.finished_at > OLD_BACKUP
+    words = last_backup.last_in_words(last, settings.clinic)
+    state = "late" if last_backup.lacks_second(last.outcome or {}) else "ok"
+    return Check(title, "down" if old else state, words)

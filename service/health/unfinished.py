@@ -1,0 +1,47 @@
+"""What is not set up yet, for the admin: each with where it is done; empty when all is done."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from service.config.settings import Clinic, Settings
+from service.domain.foundation import installation, job_runs
+from service.jobs import schedule
+from service.language.translation import gettext as _
+from service.process.listening import is_loopback
+from service.storage.models import Doctor, DoctorHours
+
+
+@dataclass(frozen=True)
+class Todo:
+    """One thing to do: what it is, and the page it is done on."""
+
+    words: str
+    link: str
+    path: str
+
+
+def todos(session: Session, settings: Settings) -> list[Todo]:
+    """In the order in which they matter. A demo clinic has nothing to be set up."""
+    if installation.is_demo(session):
+        return []
+    clinic, mail = settings.clinic, settings.email.enabled
+    found = []
+    if clinic.name == Clinic().name:
+        found.append(Todo(_("The clinic has no name yet."), _("Name it"), "/settings/clinic"))
+    if not session.scalar(select(exists().where(Doctor.archived_at.is_(None)))):
+        found.append(Todo(_("There is no doctor yet."), _("Add one"), "/users/new"))
+    elif not session.scalar(select(exists().where(Doctor.archived_at.is_(None), DoctorHours.doctor_id == Doctor.id))):
+        found.append(Todo(_("No doctor has hours, so nobody can book."), _("Add hours"), "/doctors"))
+    if not mail:
+        found.append(Todo(_("E-mail is off: no patient is reminded."), _("Set e-mail up"), "/settings/mail"))
+    elif is_loopback(urlsplit(clinic.public_url).hostname):
+        words = _("Links in messages lead to this computer only, so patients cannot open them.")
+        found.append(Todo(words, _("Say who reaches Rounds"), "/settings/reach"))
+    if not settings.backup.folder:
+        found.append(Todo(_("No backups are made: [backup] folder is empty."), _("Look at backups"), "/system"))
+    elif job_runs.latest_done(session, schedule.BACKUP) is None:
+        found.append(Todo(_("No backup was made yet; one is made every night."), _("Back up now"), "/system"))
+    return found

@@ -1,0 +1,30 @@
+"""Addresses of static files with their digest, and vendored icons as inline SVG."""
+
+import hashlib
+import re
+from functools import cache as remember
+
+from flask import url_for
+from markupsafe import Markup
+
+from service.config.settings import ROOT
+
+STATIC = ROOT / "static"
+ICONS = STATIC / "vendor" / "bootstrap-icons-1.13.2"
+
+
+def static_url(path: str) -> str:
+    """The address of a file under static/, with its content's digest so that browsers may keep it for ever."""
+    return url_for("static", filename=path, v=_digest(path))
+
+
+@remember
+def _digest(path: str) -> str:
+    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+
+
+@remember
+def icon(name: str) -> Markup:
+    """A vendored icon as inline SVG, hidden from screen readers: words stand beside it."""
+    svg = (ICONS / f"{name}.svg").read_text(encoding="utf-8")
+    return Markup(re.sub(r"<svg ", '<svg aria-hidden="true" focusable="false" ', svg, count=1))  # noqa: S704 our file

@@ -1,0 +1,35 @@
+"""Finished exports handed out as attachments, to a browser or to another program."""
+
+from flask import Response, request, send_file
+
+from service.domain.exports import export_files, exports
+from service.domain.exports.export_files import Format
+from service.domain.foundation.actor import Actor
+from service.domain.foundation.errors import Gone
+from service.http import context
+from service.language.translation import gettext as _
+
+MEDIA_TYPES = {Format.CSV: "text/csv", Format.JSON: "application/json", Format.ZIP: "application/zip"}
+
+
+def send(actor: Actor, export_id: str) -> Response:
+    """The finished file as an attachment; what is handed out is put on record."""
+    wiring = context.wiring()
+    export = exports.download(context.reading(), actor, export_id)
+    made_on = (export.finished_at or export.created_at).astimezone(wiring.settings.clinic.zone).date()
+    name = "history" if export.patient_id is not None else "clinic"
+    try:
+        answer = send_file(
+            export_files.file_of(wiring.settings.histories, export.id, export.format),
+            mimetype=MEDIA_TYPES[Format(export.format)],
+            as_attachment=True,
+            download_name=f"{name}-{made_on.isoformat()}.{export.format}",
+            max_age=0,
+        )
+    except FileNotFoundError:
+        raise Gone(_("The file of this export is not there any more. You can make a new one at any time.")) from None
+    if request.method == "GET" and answer.status_code in (200, 206):
+        from_start = not answer.content_range or answer.content_range.start == 0
+        with context.transaction_if_possible("export.download") as session:
+            exports.note_download(session, actor, export_id, from_start=from_start)
+    return answer

@@ -1,0 +1,297 @@
+"""`serve`: one process with waitress in the main thread, the scheduler and the pools beside it."""
+
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from socket import socket
+from threading import Event
+from time import monotonic, sleep
+from types import FrameType
+from typing import Any
+
+import click
+import structlog
+from sqlalchemy.exc import DBAPIError
+from waitress import wasyncore
+from waitress.server import create_server
+
+from service.app import LARGEST_BODY, create_app
+from service.backups import upgrading
+from service.config.settings import Settings, SettingsError, again
+from service.domain.accounts import users
+from service.domain.foundation import installation
+from service.domain.foundation.errors import DomainError
+from service.jobs import demo_wiping
+from service.process.alone import Claim
+from service.process.listening import Listening
+from service.process.restart import Restart
+from service.server import answering
+from service.storage.database import DatabaseError
+from service.wiring import Wiring, connect
+
+log = structlog.get_logger()
+DOWNLOADS_GET_SECONDS = 6.0
+EXPORTS_GET_SECONDS = 8.0
+"""From the signal on; waitress has used up to five of them for requests under way."""
+TRIES = 30
+"""How often a service that was running tries to begin anew, a second apart, when the database is held or full."""
+
+
+class Stopping:
+    """When the signal came, so that everything after it shares one deadline."""
+
+    at: float | None = None
+    is_awaited = False
+    """Whether the signal is looked at later: while a restart gives things back it must not be cut short."""
+
+    def __init__(self) -> None:
+        self.listeners: list[socket] = []
+        """Closed with the signal, so that a new request is refused at once instead of waiting in vain."""
+
+    def install(self) -> None:
+        """SIGTERM and Ctrl-C leave waitress's loop, which then lets running requests finish; so do their kin:
+        Ctrl-Break on Windows, and a terminal that is closed unless `nohup` says not to mind.
+        """
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        for name in ("SIGBREAK", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._stop)
+
+    def left(self) -> float:
+        """Seconds until exports are cut off."""
+        return EXPORTS_GET_SECONDS - (monotonic() - self.at) if self.at is not None else EXPORTS_GET_SECONDS
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        if self.at is None:
+            self.at = monotonic()
+            for listener in self.listeners:
+                listener.close()
+            if not self.is_awaited:
+                raise SystemExit(0)
+
+
+def serve(
+    settings: Settings,
+    host: str | None = None,
+    port: int | None = None,
+    when_ready: Callable[[str], object] | None = None,
+) -> bool:
+    """Run until told to stop, in as many rounds as pages ask for; False when a thread would not end in time.
+
+    `host` and `port` win over the settings; `when_ready` is handed the address, once.
+    Raises SettingsError, DatabaseError, AlreadyRunning.
+    """
+    stopping, restart, listening, claim = Stopping(), Restart(), Listening(), Claim()
+    stopping.install()
+    all_ended, failures = True, 0
+    try:
+        while stopping.at is None:
+            anew = partial(_anew, settings, listening, restart, host, port)
+            try:
+                fixed = _with_fixed(settings, host, port)
+                ended, settings = _round(fixed, listening, claim, stopping, restart, anew, when_ready)
+            except (SettingsError, DatabaseError, DBAPIError, OSError) as error:
+                if isinstance(error, SettingsError) and restart.take_back(str(error)):
+                    log.warning("the new settings cannot be served: the former ones are back", why=str(error))
+                    settings = again(settings)
+                elif restart.is_asked and failures < TRIES:  # it was running: what is in the way may pass
+                    log.warning("cannot begin anew yet", why=type(error).__name__)
+                    failures += 1
+                    sleep(1)
+                else:
+                    raise
+            else:
+                all_ended, failures, when_ready = ended and all_ended, 0, None
+    finally:
+        listening.close()
+        claim.release()
+    log.info("stopped", all_ended=all_ended)
+    return all_ended
+
+
+def _with_fixed(settings: Settings, host: str | None, port: int | None) -> Settings:
+    """The settings with what the command line says instead."""
+    said = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    server = settings.server.model_copy(update=said)
+    fixed = settings.fixed | {f"server.{key}" for key in said}
+    return settings.model_copy(update={"server": server, "fixed": fixed})
+
+
+def _anew(settings: Settings, listening: Listening, restart: Restart, host: str | None, port: int | None) -> Settings:
+    """The settings as they stand by now, listened at already; the present ones when those cannot be."""
+    try:
+        upcoming = again(settings)
+        server = _with_fixed(upcoming, host, port).server
+        listening.open(server.host, server.port)
+    except SettingsError as error:
+        log.warning("the new settings cannot be served: the former ones stay", why=str(error))
+        if not restart.take_back(str(error)):
+            restart.trouble = str(error)
+        return settings
+    return upcoming
+
+
+@dataclass(frozen=True)
+class Door:
+    """The server of one round, and the sockets of its loop."""
+
+    server: Any
+    sockets: dict[int, Any]
+    listeners: list[Any]
+    closed: Event
+    """Set once it is closed to newcomers."""
+
+
+def _round(
+    settings: Settings,
+    listening: Listening,
+    claim: Claim,
+    stopping: Stopping,
+    restart: Restart,
+    anew: Callable[[], Settings],
+    when_ready: Callable[[str], object] | None,
+) -> tuple[bool, Settings]:
+    """Serve until a signal comes or a page asks for a restart.
+
+    Returns whether every thread ended in time, and the settings to go on with: what `anew` answers.
+    """
+    upcoming = settings
+    stopping.is_awaited = False
+    _check_exports(settings)
+    wiring = connect(settings, "serve", restart)
+    with closing(wiring.database):
+        claim.hold(settings)
+        _make_ready(wiring)
+        listening.open(settings.server.host, settings.server.port)
+        door = _open_door(wiring, listening, stopping, restart)
+        url = _address(settings.server.host, listening.port)
+        is_first = _note_start(wiring, url)
+        try:
+            wiring.queue.start()
+            gc.freeze()  # what is loaded by now stays: collecting it again and again would stall pages
+            _announce(wiring, url, is_first)
+            if when_ready is not None:
+                when_ready(url)
+            restart.done()
+            answering.answer(door.server, door.sockets, door.listeners, restart, door.closed)
+            upcoming = anew()
+        except SystemExit:
+            pass
+        finally:
+            stopping.is_awaited = True
+            _close_door(door, stopping)
+            ended = wiring.queue.stop(stopping.left())
+        if restart.wipes_demo and stopping.at is None:
+            _wipe_demo(wiring, restart)
+    return ended, upcoming
+
+
+def _make_ready(wiring: Wiring) -> None:
+    """Bring database and folders to where the service can begin. Raises DatabaseError."""
+    upgrading.migrate(wiring.database, wiring.settings)
+    wiring.database.analyse()
+    if not wiring.database.index_names():
+        log.warning("no index of names: an administrator may CREATE EXTENSION pg_trgm")
+    wiring.tasks.exports.close_folder()
+
+
+def _open_door(wiring: Wiring, listening: Listening, stopping: Stopping, restart: Restart) -> Door:
+    """A server at sockets that outlive it; a signal closes them, a restart only what is the server's own."""
+    sockets: dict[int, Any] = {}
+    server = _server(_at_port(wiring, listening.port), listening, sockets)
+    listeners = [one for one in sockets.values() if one.accepting]
+    closed = Event()
+    stopping.listeners = [*listening.sockets, *(one.socket for one in listeners)]
+    restart.let_nobody_in = partial(answering.let_nobody_in, listeners, closed)
+    return Door(server, sockets, listeners, closed)
+
+
+def _close_door(door: Door, stopping: Stopping) -> None:
+    """Let downloads end that are on their way, then close what is open."""
+    answering.forget(door.sockets, door.listeners)
+    answering.finish_downloads(door.sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
+    with suppress(OSError):
+        door.server.close()
+    wasyncore.close_all(door.sockets, ignore_all=True)
+
+
+def _note_start(wiring: Wiring, url: str) -> bool:
+    """Write down where this clinic is served, give back what a dead process held; whether nobody is a user yet."""
+    with wiring.database.transaction() as session:
+        installation.note_served_at(session, url)
+        is_first = users.none_exist(session)
+    if wiring.database.is_sqlite:
+        wiring.tasks.release_dead("serve-")
+    return is_first
+
+
+def _announce(wiring: Wiring, url: str, is_first: bool) -> None:
+    """Say on the console where it answers; whoever waits for the last line gets it at once."""
+    if is_first:
+        click.echo(f"No user exists yet: open {url}/setup (setup code from another computer: {wiring.setup_code})")
+    click.echo(f"Everything is kept in {wiring.settings.base}")
+    click.echo(f"Rounds is ready on {url}")
+    sys.stdout.flush()
+
+
+def _at_port(wiring: Wiring, port: int) -> Wiring:
+    """For the pages: with the port that was found where the settings leave it open."""
+    settings = wiring.settings
+    server = settings.server.model_copy(update={"port": port})
+    return replace(wiring, settings=settings.model_copy(update={"server": server}))
+
+
+def _wipe_demo(wiring: Wiring, restart: Restart) -> None:
+    """Empty a demo clinic that nobody has entered anything into: nothing else runs at this moment."""
+    try:
+        demo_wiping.wipe(wiring.database, wiring.settings)
+    except (DatabaseError, DomainError, OSError) as error:
+        log.warning("the demo clinic was not wiped", why=str(error))
+        restart.trouble = str(error)
+
+
+def _check_exports(settings: Settings) -> None:
+    """Raises SettingsError, with nothing made, when the exports' folder cannot be made or written."""
+    folder = settings.histories
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        raise SettingsError(f"The folder {folder} cannot be written: set [exports] folder to another one.")
+
+
+def _server(wiring: Wiring, listening: Listening, sockets: dict[int, Any]) -> Any:
+    server = wiring.settings.server
+    proxy: dict[str, Any] = (
+        {
+            "trusted_proxy": server.trusted_proxy,
+            "trusted_proxy_count": 1,
+            "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+        }
+        if server.trusted_proxy
+        else {}
+    )
+    return create_server(
+        create_app(wiring),
+        sockets=listening.copies(),
+        threads=server.threads,
+        connection_limit=500,
+        channel_timeout=60,
+        asyncore_use_poll=True,
+        max_request_body_size=16 * LARGEST_BODY,  # an upload's; up to there our own page says that it is too much
+        map=sockets,
+        ident=None,
+        clear_untrusted_proxy_headers=False,  # nobody believes them; that there are any tells of a proxy
+        **proxy,
+    )
+
+
+def _address(host: str, port: int) -> str:
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{name}:{port}"

@@ -1,0 +1,325 @@
+"""The engine, a reading session, a writing transaction, and migrate().
+
+SQLite runs in WAL with `synchronous=FULL`: a commit that was acknowledged survives a power cut.
+"""
+
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from service import clock
+from service.storage import postgresql
+from service.storage.models import Installation
+
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+BUSY_SECONDS = 5
+HASTY_MS = 100
+STATEMENT_SECONDS = 60
+"""No statement of a page takes nearly as long: one that does is given up instead of holding a thread for ever."""
+MIGRATING = 0x726F756E6473
+"""The key of PostgreSQL's lock that one migration at a time holds."""
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the text says why and what to do."""
+
+
+class Database:
+    """One engine and the ways to use it; a second one for long readers, so that no page waits for a connection."""
+
+    def __init__(self, url: str, *, pool_size: int = 20, long_readers: int = 1) -> None:
+        make = _sqlite_engine if url.startswith("sqlite:") else _server_engine
+        self.engine = make(url, pool_size, STATEMENT_SECONDS)
+        self._long_engine = make(url, long_readers, 0)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._readers = self._readers_of(self.engine)
+        self._long_readers = self._readers_of(self._long_engine)
+        self._writers = sessionmaker(self.engine, expire_on_commit=False)
+        self._hasty_writers = sessionmaker(self.engine.execution_options(hasty=True), expire_on_commit=False)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that sees one consistent state and never blocks a writer."""
+        with self._readers() as session:
+            yield session
+
+    @contextmanager
+    def reading_long(self) -> Iterator[Session]:
+        """The same for what takes minutes, over connections that nothing else uses."""
+        with self._long_readers() as session:
+            yield session
+
+    @contextmanager
+    def transaction(self, *, wait: bool = True) -> Iterator[Session]:
+        """A writing session: commits at the end, rolls back on any exception.
+
+        Waits five seconds for another writer, or hardly at all without `wait` (SQLite).
+        """
+        with (self._writers if wait else self._hasty_writers).begin() as session:
+            yield session
+
+    def analyse(self) -> None:
+        """Let SQLite count its rows again, which takes milliseconds; PostgreSQL does so by itself.
+
+        Without counts it looks for one patient's visits among all those of a status: a minute instead of 0.2 s.
+        """
+        if self.is_sqlite:
+            with self.transaction() as session:
+                session.execute(text("PRAGMA analysis_limit = 400"))
+                session.execute(text("ANALYZE"))
+
+    def index_names(self) -> bool:
+        """Let PostgreSQL find parts of names by an index, where it has what that needs; False where it has not.
+
+        SQLite looks through 100,000 names in 13 ms and needs none.
+        """
+        if self.is_sqlite:
+            return True
+        try:
+            with self.transaction() as session:
+                session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
+                postgresql.index_names(session.connection())
+        except DBAPIError:
+            return False
+        return True
+
+    def forget(self) -> None:
+        """Let nothing of what was deleted or overwritten stay in SQLite's log beside the file, if nobody reads it."""
+        if self.is_sqlite:
+            with self.engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+        self._long_engine.dispose()
+
+    def _readers_of(self, engine: Engine) -> sessionmaker[Session]:
+        """Sessions in which each transaction sees one consistent state."""
+        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        reading = engine.execution_options(**({"reading": True} if self.is_sqlite else options))
+        # One that has ended is not to be used again: it would take a connection that nobody gives back.
+        return sessionmaker(reading, autoflush=False, expire_on_commit=False, close_resets_only=False)
+
+
+def _server_engine(url: str, pool_size: int, statement_seconds: int) -> Engine:
+    try:
+        return postgresql.engine(url, pool_size, BUSY_SECONDS, statement_seconds)
+    except ModuleNotFoundError:
+        raise DatabaseError(
+            "This program only knows SQLite: set [database] url to sqlite:///rounds.db, or start Rounds from source."
+        ) from None
+    except (ValueError, ArgumentError):
+        raise DatabaseError("[database] url is not an address like postgresql+psycopg://user@host/name.") from None
+
+
+def _sqlite_engine(url: str, pool_size: int, _statement_seconds: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=10,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin below, not inside the driver
+        _close_to_others(Path(engine.url.database or ""))
+        _use_wal(connection)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A writer takes the lock at once: upgrading a read transaction later fails whatever the time-out.
+        options = connection.get_execution_options()
+        if options.get("hasty"):
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {HASTY_MS}")
+        try:
+            connection.exec_driver_sql("BEGIN" if options.get("reading") else "BEGIN IMMEDIATE")
+        finally:
+            if options.get("hasty"):
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+
+    return engine
+
+
+def _close_to_others(file: Path) -> None:
+    """A new database is for the service's own account only; its log files take after it."""
+    with suppress(OSError):
+        if file.stat().st_size == 0:
+            file.chmod(0o600)
+
+
+def _use_wal(connection: Any) -> None:
+    """The first connections to a new file may meet while switching it to WAL, and SQLite lets none of them wait."""
+    deadline = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or monotonic() > deadline:
+                raise
+            sleep(0.02)
+        else:
+            return
+
+
+def newest_revision() -> str:
+    """The revision this program's models stand at."""
+    return max(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def present_revision(database: Database) -> str | None:
+    """The revision the database stands at, or None when it is empty. Raises DatabaseError."""
+    try:
+        with database.engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except DBAPIError as error:
+        raise DatabaseError(explain(error)) from error
+
+
+def check(database: Database) -> None:
+    """Raises DatabaseError, with nothing made, when the database is damaged or newer, or its folder is not ours."""
+    if database.is_sqlite:
+        file = Path(database.engine.url.database or "")
+        if not file.parent.is_dir():
+            raise DatabaseError(f"There is no folder {file.parent} for the database: make it, or set [database] url.")
+        if not os.access(file.parent, os.W_OK):
+            raise DatabaseError(f"The folder {file.parent} cannot be written: check who owns it.")
+        if not file.exists():
+            return
+    present, newest = present_revision(database), newest_revision()
+    if present is not None and present > newest:
+        raise DatabaseError(
+            f"The database was made by a newer version of Rounds (revision {present}, this program knows {newest}): "
+            "start the newer program."
+        )
+
+
+def migrate(database: Database) -> str:
+    """Bring the database to this version in one transaction and return its revision.
+
+    Raises DatabaseError when the database is newer than the program, or cannot be used.
+    """
+    check(database)
+    newest = newest_revision()
+    if present_revision(database) == newest:
+        return newest
+    try:
+        with _without_foreign_keys(database) as connection, connection.begin():
+            _upgrade(database, connection)
+    except DBAPIError as error:
+        raise DatabaseError(explain(error)) from error
+    return newest
+
+
+def begin_anew(database: Database, check: Callable[[Session], None]) -> None:
+    """Take everything out of the database and make its tables again, all in one transaction.
+
+    `check` has the last look at what goes, inside that transaction; what it raises leaves everything as it is.
+    Raises DatabaseError.
+    """
+    try:
+        with _without_foreign_keys(database) as connection, connection.begin():
+            with Session(connection) as session:
+                check(session)
+            _drop_everything(database, connection)
+            _upgrade(database, connection)
+    except DBAPIError as error:
+        raise DatabaseError(explain(error)) from error
+
+
+def _upgrade(database: Database, connection: Connection) -> None:
+    """Run all revisions that are missing, in the connection's transaction."""
+    from alembic import command  # imported here: most starts have nothing to migrate
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    if not database.is_sqlite:  # one at a time; on SQLite the transaction itself sees to that
+        connection.execute(text(postgresql.TAKE_YOUR_TIME))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+        raise DatabaseError("The database has rows that refer to missing ones: put the newest backup in place.")
+    if connection.execute(select(Installation.id)).one_or_none() is None:
+        connection.execute(insert(Installation).values(id=1, created_at=clock.now()))
+
+
+def _drop_everything(database: Database, connection: Connection) -> None:
+    """Drop all tables with their triggers, and on PostgreSQL the functions that are ours."""
+    suffix = "" if database.is_sqlite else " CASCADE"
+    for table in inspect(connection).get_table_names():
+        connection.exec_driver_sql(f'DROP TABLE "{table}"{suffix}')
+    if not database.is_sqlite:
+        for (function,) in connection.execute(text(OUR_FUNCTIONS)).all():
+            connection.exec_driver_sql(f"DROP FUNCTION {function}")
+
+
+OUR_FUNCTIONS = """
+SELECT CAST(CAST(oid AS regprocedure) AS text) FROM pg_proc WHERE pronamespace = CAST(current_schema() AS regnamespace)
+AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')"""
+"""But for those that belong to an extension."""
+
+
+@contextmanager
+def _without_foreign_keys(database: Database) -> Iterator[Connection]:
+    """A connection on which SQLite lets a table be made anew that others refer to; whoever uses it checks them."""
+    with database.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        if database.is_sqlite:  # only works outside a transaction
+            driver.execute("PRAGMA foreign_keys = OFF")
+        try:
+            yield connection
+        finally:
+            if database.is_sqlite:
+                driver.execute("PRAGMA foreign_keys = ON")
+
+
+def created_at(session: Session) -> datetime:
+    """When this database began: nothing that was due before is made up for."""
+    return session.execute(select(Installation.created_at)).scalar_one()
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether trying again a little later may work: locked, full, or away for a moment."""
+    if not isinstance(error, OperationalError):
+        return False
+    words = r"locked|busy|full|I/O error|connect|server closed|terminat|lock timeout|statement timeout|deadlock"
+    return bool(re.search(words, str(error.orig)))
+
+
+def explain(error: DBAPIError) -> str:
+    """What a database error means to the person at the desk, in one sentence with what to do."""
+    words = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    for pattern, sentence in (
+        (r"locked|busy|lock timeout|deadlock", "Another program holds the database: close it, then try again."),
+        (r"full", "The disk is full: free some space, then try again."),
+        (r"readonly|read-only", "The database may not be written: check who owns its file and folder."),
+        (
+            r"unable to open",
+            "The database file cannot be opened or made: check that its folder exists, and who owns them.",
+        ),
+        (r"malformed|not a database", "The database file is damaged: put the newest backup in its place."),
+        (r"I/O error", "The disk reports an error: check it, then try again."),
+        (r"connect|server closed|terminat", "The database server does not answer: check that it runs."),
+    ):
+        if re.search(pattern, words):
+            return f"{sentence} ({words})"
+    return f"The database refused: {words}"

@@ -1,0 +1,73 @@
+"""All tables, an area a file; no rules. The classes are imported from here."""
+
+from service.storage.models.accounts import (
+    ApiToken,
+    Doctor,
+    Guardian,
+    RecoveryCode,
+    SecondFactor,
+    SignIn,
+    UnsentForm,
+    User,
+    UserToken,
+)
+from service.storage.models.appointments import Appointment, Treatment, TreatmentVersion, VisitType
+from service.storage.models.declaration import SECRET, Base, UtcDateTime
+from service.storage.models.diary import Cover, DoctorHours, HoursException, MoveProposal, Offer, WaitingEntry
+from service.storage.models.exports import Export
+from service.storage.models.foundation import (
+    AuditDetail,
+    AuditEntry,
+    AuditHead,
+    Failure,
+    IdempotencyKey,
+    Installation,
+    JobRun,
+)
+from service.storage.models.messages import MessageLink
+from service.storage.models.outbox import Message
+from service.storage.models.patients import ConsentChange, Patient
+from service.storage.models.privacy import EmergencyAccess, LegalHold
+from service.storage.models.reports import ClinicReport, Report, ReportVersion
+
+__all__ = [
+    "SECRET",
+    "ApiToken",
+    "Appointment",
+    "AuditDetail",
+    "AuditEntry",
+    "AuditHead",
+    "Base",
+    "ClinicReport",
+    "ConsentChange",
+    "Cover",
+    "Doctor",
+    "DoctorHours",
+    "EmergencyAccess",
+    "Export",
+    "Failure",
+    "Guardian",
+    "HoursException",
+    "IdempotencyKey",
+    "Installation",
+    "JobRun",
+    "LegalHold",
+    "Message",
+    "MessageLink",
+    "MoveProposal",
+    "Offer",
+    "Patient",
+    "RecoveryCode",
+    "Report",
+    "ReportVersion",
+    "SecondFactor",
+    "SignIn",
+    "Treatment",
+    "TreatmentVersion",
+    "UnsentForm",
+    "User",
+    "UserToken",
+    "UtcDateTime",
+    "VisitType",
+    "WaitingEntry",
+]

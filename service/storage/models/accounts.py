@@ -1,0 +1,157 @@
+"""Users, how they sign in, the doctors among them, and whom they look after."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.storage.models.declaration import SECRET, Base, one_of
+
+
+class User(Base):
+    """Someone who signs in. Ids are never used again."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        one_of("role", "admin", "receptionist", "doctor", "patient"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    """Folded to lower case."""
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(20))
+    password_hash: Mapped[str | None] = mapped_column(String(200), info=SECRET)
+    password_is_short: Mapped[bool] = mapped_column(default=False, server_default=text("false"), info=SECRET)
+    """Whether the password may only stand beside a second factor."""
+    disabled_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class UserToken(Base):
+    """A link mailed or handed to a user: only its hash rests here, and it works once."""
+
+    __tablename__ = "user_tokens"
+    __table_args__ = (one_of("purpose", "invite", "password_reset", "sign_in"), {"info": SECRET})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SignIn(Base):
+    """A sign-in session: it ends on the server, whatever cookie a browser keeps."""
+
+    __tablename__ = "sessions"
+    __table_args__ = {"info": SECRET}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    address: Mapped[str | None] = mapped_column(String(45))
+    browser: Mapped[str] = mapped_column(String(60), default="", server_default="")
+    """What it was opened with, in words: `Firefox on Windows`."""
+    awaits_code: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """The password was right and the code of the second factor is still missing: it opens nothing yet."""
+    proven_at: Mapped[datetime | None]
+    """When the person last gave their password in this session."""
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class ApiToken(Base):
+    """What another program shows to act as a user, within its scopes: only its hash rests here."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = {"info": SECRET, "sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    label: Mapped[str] = mapped_column(String(60))
+    """Which program has it."""
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[str] = mapped_column(String(60))
+    """`read`, `book`, `clinical`, those it has with blanks between."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    """To the minute."""
+    revoked_at: Mapped[datetime | None]
+
+
+class SecondFactor(Base):
+    """The authenticator app of a user. Its secret is derived from the salt and the key file, and stored nowhere."""
+
+    __tablename__ = "second_factors"
+    __table_args__ = {"info": SECRET}
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, autoincrement=False)
+    salt: Mapped[str] = mapped_column(String(64))
+    last_counter: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """The time step of the last code that was accepted: neither it nor an earlier one counts again."""
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    """When a first code proved that the app has the secret; until then it is not asked for."""
+
+
+class RecoveryCode(Base):
+    """A code for the day the telephone is lost: only its hash rests here, and it works once."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = {"info": SECRET}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[datetime | None]
+
+
+class UnsentForm(Base):
+    """A form that was sent after the session had ended: its user gets it back after signing in, within the hour."""
+
+    __tablename__ = "unsent_forms"
+    __table_args__ = (UniqueConstraint("user_id", "path"), {"info": SECRET})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    path: Mapped[str] = mapped_column(String(500))
+    """Where it was sent to."""
+    fields: Mapped[dict[str, Any]]
+    """Name -> its values."""
+    kept_at: Mapped[datetime]
+
+
+class Doctor(Base):
+    __tablename__ = "doctors"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    department: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class Guardian(Base):
+    """Which user acts for which patient: their own record, a child's, a parent's."""
+
+    __tablename__ = "guardians"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"), primary_key=True, index=True)
+    created_at: Mapped[datetime]

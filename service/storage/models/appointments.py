@@ -1,0 +1,141 @@
+"""Visits, their types, and what was found at them."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from service.storage.models.accounts import Doctor
+from service.storage.models.declaration import Base, one_of
+from service.storage.models.patients import Patient
+
+
+def _no_overlap(whose: str) -> ExcludeConstraint:
+    """PostgreSQL's own refusal of two visits at once; needs the extension btree_gist."""
+    return ExcludeConstraint(
+        (text(whose), "="),
+        (text("tstzrange(starts_at, ends_at)"), "&&"),
+        where=text("status IN ('booked', 'arrived', 'completed') AND NOT overbooked"),
+        name=f"ex_appointments_{whose}",
+    ).ddl_if("postgresql")
+
+
+class VisitType(Base):
+    """A kind of visit: how long it takes, and whether patients book it themselves."""
+
+    __tablename__ = "visit_types"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), unique=True)
+    minutes: Mapped[int]
+    colour: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """One of the eight colours of the style, 0 to 7."""
+    online: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class Appointment(Base):
+    """A visit. No two that take place overlap for a doctor or a patient, unless one is overbooked on purpose.
+
+    The database refuses an overlap by itself too: by the constraints below, on SQLite by triggers (migration 0002).
+    """
+
+    __tablename__ = "appointments"
+    __table_args__ = (
+        one_of("status", "booked", "arrived", "completed", "cancelled", "no_show"),
+        one_of("cancelled_by", "patient", "clinic"),
+        CheckConstraint("ends_at > starts_at", name="ends_after_start"),
+        # What the overlap trigger of SQLite relies on to look at a few rows only.
+        CheckConstraint(
+            "ends_at <= strftime('%Y-%m-%d %H:%M:%S', starts_at, '+12 hours') || '.999999'", name="at_most_12_hours"
+        ).ddl_if("sqlite"),
+        CheckConstraint("ends_at <= starts_at + interval '12 hours'", name="at_most_12_hours").ddl_if("postgresql"),
+        _no_overlap("doctor_id"),
+        _no_overlap("patient_id"),
+        Index(None, "doctor_id", "starts_at"),
+        Index(None, "patient_id", "starts_at"),
+        Index(None, "starts_at", "status"),
+        Index(None, "status", "starts_at"),
+        Index(None, "rescheduled_from_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"))
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(20), default="booked", server_default="booked")
+    reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    confirmed_at: Mapped[datetime | None]
+    arrived_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+    cancelled_by: Mapped[str | None] = mapped_column(String(20))
+    cancellation_reason: Mapped[str | None] = mapped_column(String(200))
+    cancelled_late: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    """Whether it was called off after the clinic's cut-off."""
+    ended_at: Mapped[datetime | None]
+    """When somebody said that it was completed, or that the patient did not come."""
+    rescheduled_from_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
+    rescheduled_at: Mapped[datetime | None]
+    """Set on the visit that was moved: another row stands in its place."""
+    visit_type_id: Mapped[int | None] = mapped_column(ForeignKey("visit_types.id"))
+    series_id: Mapped[int | None]
+    """The id of the first visit of a series, on all of its visits."""
+    overbooked: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    overbooking_reason: Mapped[str | None] = mapped_column(String(200))
+    booked_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    """None where it was taken over from another program."""
+    created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+
+    doctor: Mapped[Doctor] = relationship(lazy="raise")
+    patient: Mapped[Patient] = relationship(lazy="raise")
+    visit_type: Mapped[VisitType | None] = relationship(lazy="raise")
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class Treatment(Base):
+    """What was found and done at one visit; earlier versions are kept beside it."""
+
+    __tablename__ = "treatments"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    appointment_id: Mapped[int] = mapped_column(ForeignKey("appointments.id"), unique=True)
+    visit_type: Mapped[str] = mapped_column(String(60), default="", server_default="")
+    symptoms: Mapped[str] = mapped_column(Text, default="", server_default="")
+    diagnosis: Mapped[str] = mapped_column(Text, default="", server_default="")
+    treatment: Mapped[str] = mapped_column(Text, default="", server_default="")
+    prescription: Mapped[str] = mapped_column(Text, default="", server_default="")
+    notes: Mapped[str] = mapped_column(Text, default="", server_default="")
+    next_visit: Mapped[date | None]
+    recorded_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+
+    appointment: Mapped[Appointment] = relationship(lazy="raise")
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class TreatmentVersion(Base):
+    """A treatment as it stood before a correction."""
+
+    __tablename__ = "treatment_versions"
+    __table_args__ = (UniqueConstraint("treatment_id", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    treatment_id: Mapped[int] = mapped_column(ForeignKey("treatments.id"))
+    version: Mapped[int]
+    fields: Mapped[dict[str, Any]]
+    recorded_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    replaced_at: Mapped[datetime]

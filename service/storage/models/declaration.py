@@ -1,0 +1,58 @@
+"""How tables are declared: instants, names of constraints, closed sets, and which columns let somebody in.
+
+Times are UTC: aware in Python, text in SQLite, timestamptz in PostgreSQL. A `version` column stands
+where two people may edit the same row.
+"""
+
+from datetime import UTC, datetime, time
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, DateTime, Dialect, Integer, MetaData, Time, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase
+
+SECRET = {"secret": True}
+"""Marks a column, or a table, that lets somebody in: it leaves the clinic in no export (exports/clinic_zip.py)."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: only aware values in, aware UTC values out, whichever the database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        time: Time(),
+        int: BigInteger().with_variant(Integer(), "sqlite"),
+    }
+
+
+def one_of(column: str, *values: str) -> CheckConstraint:
+    """A column that holds one of these words."""
+    quoted = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({quoted})", name=column)

@@ -1,0 +1,145 @@
+"""Doctors' hours, days off and covers; who waits for a time, and which were offered."""
+
+from datetime import date, datetime, time
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from service.storage.models.accounts import Doctor
+from service.storage.models.appointments import VisitType
+from service.storage.models.declaration import Base, one_of
+from service.storage.models.patients import Patient
+
+
+class DoctorHours(Base):
+    """A block of a doctor's week, on the clinic's wall clock; free times are computed from it, never stored."""
+
+    __tablename__ = "doctor_hours"
+    __table_args__ = (CheckConstraint("ends > starts", name="ends_after_start"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"), index=True)
+    weekday: Mapped[int]
+    """0 is Monday."""
+    starts: Mapped[time]
+    ends: Mapped[time]
+    slot_minutes: Mapped[int]
+    valid_from: Mapped[date | None]
+    valid_until: Mapped[date | None]
+    """The last day on which it counts."""
+
+
+class HoursException(Base):
+    """Days on which the week does not hold: time off, a holiday of the whole clinic, extra hours."""
+
+    __tablename__ = "hours_exceptions"
+    __table_args__ = (
+        one_of("kind", "off", "extra"),
+        CheckConstraint("last_day >= first_day", name="last_after_first"),
+        Index(None, "last_day"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int | None] = mapped_column(ForeignKey("doctors.id"))
+    """None: the whole clinic is closed."""
+    kind: Mapped[str] = mapped_column(String(20))
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    starts: Mapped[time | None]
+    ends: Mapped[time | None]
+    """Without times the whole of each day."""
+    slot_minutes: Mapped[int | None]
+    """For extra hours."""
+    note: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+    doctor: Mapped[Doctor | None] = relationship(lazy="raise")
+
+
+class Cover(Base):
+    """A doctor who stands in for another from an instant until another, and sees their patients meanwhile."""
+
+    __tablename__ = "covers"
+    __table_args__ = (
+        CheckConstraint("ends_at > starts_at", name="ends_after_start"),
+        CheckConstraint("doctor_id <> covered_id", name="another"),
+        Index(None, "doctor_id", "ends_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"))
+    covered_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"), index=True)
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+    doctor: Mapped[Doctor] = relationship(lazy="raise", foreign_keys=[doctor_id])
+    covered: Mapped[Doctor] = relationship(lazy="raise", foreign_keys=[covered_id])
+
+
+class MoveProposal(Base):
+    """A visit that fell into time off, marked for a message that proposes other times."""
+
+    __tablename__ = "move_proposals"
+
+    appointment_id: Mapped[int] = mapped_column(ForeignKey("appointments.id"), primary_key=True)
+    times: Mapped[dict[str, Any]]
+    """`{"times": [{"doctor_id": 1, "starts_at": "…Z"}, …]}`, in UTC."""
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+
+class WaitingEntry(Base):
+    """Somebody who would come sooner, and when they could."""
+
+    __tablename__ = "waiting_list"
+    __table_args__ = (
+        one_of("part", "any", "morning", "afternoon", "evening"),
+        Index(None, "closed_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
+    doctor_id: Mapped[int | None] = mapped_column(ForeignKey("doctors.id"))
+    """None: any doctor."""
+    visit_type_id: Mapped[int | None] = mapped_column(ForeignKey("visit_types.id"))
+    weekdays: Mapped[str] = mapped_column(String(7), default="0123456", server_default="0123456")
+    """The days that suit, as digits: 0 is Monday."""
+    part: Mapped[str] = mapped_column(String(20), default="any", server_default="any")
+    urgent: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    note: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
+    """The visit that came of it."""
+
+    patient: Mapped[Patient] = relationship(lazy="raise")
+    doctor: Mapped[Doctor | None] = relationship(lazy="raise")
+    visit_type: Mapped[VisitType | None] = relationship(lazy="raise")
+
+
+class Offer(Base):
+    """A time offered to somebody on the waiting list, held for them until it expires."""
+
+    __tablename__ = "offers"
+    __table_args__ = (Index(None, "doctor_id", "starts_at"), Index(None, "waiting_id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    waiting_id: Mapped[int] = mapped_column(ForeignKey("waiting_list.id"))
+    doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"))
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    """When it was taken or given back."""
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+    entry: Mapped[WaitingEntry] = relationship(lazy="raise")

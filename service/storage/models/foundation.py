@@ -1,0 +1,135 @@
+"""The database itself, failed attempts, answers kept for programs, runs of jobs, and the audit."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.storage.models.declaration import SECRET, Base, one_of
+
+
+class Installation(Base):
+    """The one row about this database itself."""
+
+    __tablename__ = "installation"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime]
+    demo_at: Mapped[datetime | None]
+    """When a demo clinic was filled in: the demo mark."""
+    served_at: Mapped[str | None] = mapped_column(Text)
+    """The address of the running service, for the message a second one prints."""
+    messages_paused_at: Mapped[datetime | None]
+    """Since when all messages wait because somebody pressed *Pause*."""
+    ticked_at: Mapped[datetime | None]
+    """When the scheduler ticked last: its heartbeat."""
+    checked_at: Mapped[datetime | None]
+    """When somebody last asked whether the service is ready, which writes this."""
+
+
+class Failure(Base):
+    """One failed attempt under a throttling key (an account, an address)."""
+
+    __tablename__ = "failures"
+    __table_args__ = (Index(None, "key", "failed_at"), {"info": SECRET})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(80))
+    failed_at: Mapped[datetime]
+
+
+class IdempotencyKey(Base):
+    """An act of the API that was done under a key of the caller's, and its answer: asked again, it is given again."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (UniqueConstraint("token_id", "key"), {"info": SECRET})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id"))
+    key: Mapped[str] = mapped_column(String(100))
+    request_hash: Mapped[str] = mapped_column(String(64))
+    """Of the route and the body: another request under the same key is refused."""
+    status: Mapped[int]
+    location: Mapped[str | None] = mapped_column(String(200))
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class JobRun(Base):
+    """The scheduler of record: which slot of which job was opened, by what, and how it ended."""
+
+    __tablename__ = "job_runs"
+    __table_args__ = (
+        one_of("status", "queued", "running", "done", "failed", "skipped"),
+        one_of("trigger", "schedule", "catchup", "manual"),
+        UniqueConstraint("job", "slot"),
+        Index(None, "status", "lease_until"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job: Mapped[str] = mapped_column(String(40))
+    slot: Mapped[str] = mapped_column(String(60))
+    status: Mapped[str] = mapped_column(String(20), default="queued", server_default="queued")
+    trigger: Mapped[str] = mapped_column(String(20))
+    attempt: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    owner: Mapped[str | None] = mapped_column(String(60))
+    lease_until: Mapped[datetime]
+    due_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    last_error: Mapped[str | None] = mapped_column(Text)
+
+
+class AuditEntry(Base):
+    """Who did what to whose record, from where. Only ever appended to: the database refuses anything else.
+
+    Written by domain/foundation/audit.py alone, which numbers the entries and seals each one with the one before it.
+    """
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index(None, "at"),
+        Index(None, "patient_id", "at"),
+        Index(None, "subject"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    role: Mapped[str] = mapped_column(String(20))
+    address: Mapped[str | None] = mapped_column(String(45))
+    act: Mapped[str] = mapped_column(String(60))
+    patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
+    subject: Mapped[str | None] = mapped_column(String(80))
+    digest: Mapped[str | None] = mapped_column(String(64))
+    """Of the entry's details, where it has any: they may be emptied, the entry never changes."""
+    seal: Mapped[str] = mapped_column(String(64), server_default="")
+    """SHA-256 over the seal of the entry before and everything above."""
+
+
+class AuditDetail(Base):
+    """What a change was from and to. An erasure empties it; its digest stays in the sealed entry."""
+
+    __tablename__ = "audit_details"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("audit.id"), primary_key=True, autoincrement=False)
+    changes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """`{"phone": ["+49…", "+43…"], …}`: before and after."""
+    salt: Mapped[str | None] = mapped_column(String(32))
+    """Goes with the texts, so that nobody finds a short text again by trying digests."""
+
+
+class AuditHead(Base):
+    """The one row that says where the audit ends: who writes an entry holds it until the commit."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    last_id: Mapped[int]
+    seal: Mapped[str] = mapped_column(String(64))

@@ -1,0 +1,25 @@
+"""Links in messages."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.storage.models.declaration import SECRET, Base, one_of
+
+
+class MessageLink(Base):
+    """What a link in a message lets its holder do without signing in: only the token's hash rests here."""
+
+    __tablename__ = "message_links"
+    __table_args__ = (one_of("purpose", "visit", "offer", "contact"), {"info": SECRET})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    """`visit`: confirm, cancel, move; `offer`: take a held time; `contact`: which messages they want."""
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), index=True)
+    appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)

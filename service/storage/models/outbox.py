@@ -1,0 +1,83 @@
+"""Messages, from plan to answer."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.storage.models.declaration import Base, one_of
+
+
+class Message(Base):
+    """The outbox: written in the transaction of what caused it, before anything is sent.
+
+    About a visit there is one row per (appointment, start time, rule, channel); a moved visit is a new one.
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        one_of("status", "queued", "sending", "handing_over", "sent", "failed", "unknown", "skipped"),
+        UniqueConstraint("appointment_id", "starts_at", "rule", "channel"),
+        Index(None, "status", "starts_at", "due_at"),
+        Index(None, "status", "id"),
+        Index(None, "rule", "starts_at"),
+        Index(None, "rule", "id"),
+        Index(None, "patient_id", "created_at"),
+        Index(None, "recipient"),
+        Index(None, "about"),
+        Index(None, "covered_by"),
+        Index(None, "recipient", "rule", "starts_at"),
+        Index(
+            "ix_messages_with_text",
+            "created_at",
+            sqlite_where=text("body IS NOT NULL OR recipient IS NOT NULL"),
+            postgresql_where=text("body IS NOT NULL OR recipient IS NOT NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rule: Mapped[str] = mapped_column(String(40))
+    """What is said, which is also the template's name: `daily_reminder`, `booking_confirmation` …"""
+    event: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    """What caused it: `schedule`, `appointment.book` …, in the audit's words."""
+    appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
+    starts_at: Mapped[datetime | None]
+    """The start of the visit the message is about, as it was when the message was written."""
+    patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    """Who it is for, when that is somebody who signs in."""
+    about: Mapped[str | None] = mapped_column(String(60))
+    """The row it is about when that is no visit: `export/ab12`, `offer/3`, `report/7`."""
+    channel: Mapped[str] = mapped_column(String(20))
+    """`email` or `sms`; `console` where e-mail is not set up."""
+    recipient: Mapped[str | None] = mapped_column(String(254))
+    language: Mapped[str] = mapped_column(String(8), default="", server_default="")
+    """Empty: the clinic's."""
+    status: Mapped[str] = mapped_column(String(20), default="queued", server_default="queued")
+    skip_reason: Mapped[str | None] = mapped_column(String(20))
+    covered_by: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))
+    """The message that already lists this visit (skip_reason `duplicate`)."""
+    subject: Mapped[str | None] = mapped_column(Text)
+    body: Mapped[str | None] = mapped_column(Text)
+    """The text, written when it is sent and kept with `[link]` for each link; emptied when its time is over."""
+    edited_at: Mapped[datetime | None]
+    """When somebody wrote subject and body beforehand: they are kept, only the links are filled in."""
+    due_at: Mapped[datetime]
+    held_at: Mapped[datetime | None]
+    """Since when this one waits because somebody holds it back."""
+    released_at: Mapped[datetime | None]
+    """When somebody let it go although all messages are paused."""
+    attempts: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    owner: Mapped[str | None] = mapped_column(String(60))
+    lease_until: Mapped[datetime]
+    last_error: Mapped[str | None] = mapped_column(Text)
+    answer: Mapped[str | None] = mapped_column(String(500))
+    """What the mail server or the gateway answered when it took the message, with its id where it gave one."""
+    unsure_at: Mapped[datetime | None]
+    """When it first happened that nobody knew whether the message had arrived."""
+    phoned_at: Mapped[datetime | None]
+    """When the desk told the patient by telephone instead."""
+    phoned_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]

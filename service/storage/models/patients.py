@@ -1,0 +1,70 @@
+"""People with a record, and what they agreed to."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.storage.folding import fold
+from service.storage.models.declaration import Base, one_of
+
+
+def _folded(context: DefaultExecutionContext) -> str:
+    """The search text of a new row, from its name."""
+    values: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
+    return fold(values["name"])
+
+
+class Patient(Base):
+    """A person with a record, who may have no account and no address."""
+
+    __tablename__ = "patients"
+    __table_args__ = (Index(None, "folded_name"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    birth_date: Mapped[date | None]
+    email: Mapped[str | None] = mapped_column(String(254))
+    phone: Mapped[str | None] = mapped_column(String(20))
+    """E.164."""
+    folded_name: Mapped[str] = mapped_column(String(600), default=_folded, server_default="")
+    """What a search by name compares; whoever changes the name changes this too."""
+    allergies: Mapped[str] = mapped_column(Text, default="", server_default="")
+    alerts: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What everybody who treats this person has to know first."""
+    registered_at: Mapped[datetime | None]
+    """When they registered themselves; None again once reception has confirmed them."""
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
+    """The same person's record that this one's visits went to."""
+    language: Mapped[str | None] = mapped_column(String(8))
+    """Of the messages to this person; None: the clinic's."""
+    preferred_channel: Mapped[str] = mapped_column(String(20), default="email", server_default="email")
+    """`email` or `sms`: which is tried first."""
+    email_allowed: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    sms_allowed: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
+    """What they have agreed to; each change is a row of consent_changes."""
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
+    """When all that tells who this was, and what was found, went for good; the row keeps a pseudonym."""
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
+
+    __mapper_args__ = {"version_id_col": version}
+
+
+class ConsentChange(Base):
+    """When a patient's agreement to a channel changed, who changed it, and by which way."""
+
+    __tablename__ = "consent_changes"
+    __table_args__ = (one_of("via", "desk", "account", "link"), Index(None, "patient_id", "changed_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
+    channel: Mapped[str] = mapped_column(String(20))
+    allowed: Mapped[bool]
+    via: Mapped[str] = mapped_column(String(20))
+    changed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    """None: by a link, without signing in."""
+    changed_at: Mapped[datetime]

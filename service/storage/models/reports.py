@@ -1,0 +1,60 @@
+"""Monthly reports, and what they said before."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from service.storage.models.accounts import Doctor, User
+from service.storage.models.declaration import Base
+
+
+class Report(Base):
+    """A doctor's month, kept with the figures as of the run."""
+
+    __tablename__ = "reports"
+    __table_args__ = (UniqueConstraint("doctor_id", "month"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"))
+    month: Mapped[str] = mapped_column(String(7))
+    """`YYYY-MM`: the month the report is about, in the clinic's zone."""
+    visits: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """How many visits the content lists, so that the archive need not read it."""
+    content: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    created_at: Mapped[datetime]
+
+    doctor: Mapped[Doctor] = relationship(lazy="raise")
+
+
+class ClinicReport(Base):
+    """The whole clinic's month, kept with the figures as of the run."""
+
+    __tablename__ = "clinic_reports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), unique=True)
+    visits: Mapped[int]
+    content: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    created_at: Mapped[datetime]
+
+
+class ReportVersion(Base):
+    """A report as it stood before it was made again on purpose."""
+
+    __tablename__ = "report_versions"
+    __table_args__ = (Index(None, "doctor_id", "month"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    doctor_id: Mapped[int | None] = mapped_column(ForeignKey("doctors.id"))
+    """None: the clinic's report."""
+    month: Mapped[str] = mapped_column(String(7))
+    content: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    created_at: Mapped[datetime]
+    """When this version was made."""
+    replaced_at: Mapped[datetime]
+    replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    reason: Mapped[str] = mapped_column(String(200))
+
+    replaced_by: Mapped[User | None] = relationship(lazy="raise")

@@ -1,0 +1,1 @@
+"""Pages about accounts: signing in, proving who one is, one's own account, users and their guardians."""

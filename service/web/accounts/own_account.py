@@ -1,0 +1,169 @@
+"""One's own account: name, address, telephone, password, and where one is signed in."""
+
+import wtforms
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.domain.accounts import own_account, passwords, second_factors, sessions
+from service.domain.foundation.errors import Conflict, Invalid
+from service.http import context
+from service.language.translation import gettext as _
+from service.storage.models import User
+from service.web import notices
+from service.web.accounts.new_passwords import chosen_by, shortest_for
+from service.web.accounts.proof import needs_proof
+from service.web.accounts.sessions import back_to, proves
+from service.web.forms import Form, at_most, required
+
+blueprint = Blueprint("own_account", __name__)
+
+
+class NameForm(Form):
+    name = wtforms.StringField(_("Name"), [required(), at_most(200)])
+
+
+class EmailForm(Form):
+    email = wtforms.StringField(_("New e-mail address"), [required(), at_most(254)])
+
+
+class PhoneForm(Form):
+    phone = wtforms.StringField(_("Telephone"), [at_most(40)])
+
+
+class PasswordForm(Form):
+    current_password = wtforms.PasswordField(_("Password until now"), [required(), at_most(passwords.LONGEST)])
+    password = wtforms.PasswordField(_("New password"), [required()])
+
+
+class ProofForm(Form):
+    password = wtforms.PasswordField(_("Password"), [required(), at_most(passwords.LONGEST)])
+    next = wtforms.HiddenField()
+
+
+@blueprint.get("/account")
+def show() -> ResponseReturnValue:
+    """Everything about one's own account on one page."""
+    return _page(NameForm(name=_me().name))
+
+
+@blueprint.post("/account/name")
+def change_name() -> ResponseReturnValue:
+    """How one is called on pages."""
+    form = NameForm(request.form)
+    if form.validate():
+        try:
+            with context.transaction() as session:
+                own_account.change_name(session, context.actor(), form.name.data or "")
+            notices.say("name_changed")
+            return redirect(url_for("own_account.show"), 303)
+        except Invalid as error:
+            form.refuse(error)
+    return _page(form), 422
+
+
+@blueprint.route("/account/email", methods=["GET", "POST"])
+@needs_proof
+def change_email() -> ResponseReturnValue:
+    """The address one signs in with; the old one is told."""
+    form, status = EmailForm(request.form if request.method == "POST" else None), 200
+    if request.method == "POST":
+        status = 422
+        try:
+            if form.validate():
+                with context.transaction() as session:
+                    own_account.change_email(session, context.actor(), form.email.data or "")
+                notices.say("email_changed")
+                return redirect(url_for("own_account.show"), 303)
+        except Invalid as error:
+            form.refuse(error)
+        except Conflict as error:
+            form.refuse(Invalid(str(error), "email"))
+            status = 409
+    return render_template("accounts/own_account/email.html", form=form, email=_me().email), status
+
+
+@blueprint.route("/account/phone", methods=["GET", "POST"])
+@needs_proof
+def change_phone() -> ResponseReturnValue:
+    """The telephone number on the record of whoever's account this is."""
+    record = own_account.own_record(context.reading(), context.actor())
+    form = PhoneForm(request.form if request.method == "POST" else None, phone=(record and record.phone) or "")
+    if request.method == "POST" and form.validate():
+        try:
+            with context.transaction() as session:
+                country = context.wiring().settings.clinic.country
+                own_account.change_phone(session, context.actor(), form.phone.data or "", country)
+            notices.say("phone_changed")
+            return redirect(url_for("own_account.show"), 303)
+        except Invalid as error:
+            form.refuse(error)
+    return render_template("accounts/own_account/phone.html", form=form), 422 if request.method == "POST" else 200
+
+
+@blueprint.route("/account/password", methods=["GET", "POST"])
+def change_password() -> ResponseReturnValue:
+    """A new password for the current one; everybody who is signed in with it signs in anew."""
+    form = PasswordForm(request.form if request.method == "POST" else None)
+    me = _me()
+    shortest = shortest_for(me)
+    if request.method == "POST" and form.validate():
+        try:
+            password = chosen_by(me, form.password.data or "")
+            if proves(form.current_password.data or ""):
+                with context.transaction() as session:
+                    own_account.change_password(session, context.actor(), password)
+                notices.say("password_changed")
+                return redirect(url_for("sessions.sign_in"), 303)
+            form.refuse(Invalid(_("The password is not right."), "current_password"))
+        except Invalid as error:
+            form.refuse(error)
+    page = render_template("accounts/own_account/password.html", form=form, shortest=shortest)
+    return page, 422 if request.method == "POST" else 200
+
+
+@blueprint.route("/account/proof", methods=["GET", "POST"])
+def prove() -> ResponseReturnValue:
+    """The password again, before something private is changed."""
+    form = ProofForm(request.form if request.method == "POST" else None, next=request.args.get("next", ""))
+    if request.method == "POST" and form.validate():
+        if proves(form.password.data or ""):
+            return redirect(back_to(form.next.data or ""), 303)
+        form.refuse(Invalid(_("The password is not right."), "password"))
+    page = render_template("accounts/own_account/proof.html", form=form, has_password=_me().password_hash is not None)
+    return page, 422 if request.method == "POST" else 200
+
+
+@blueprint.post("/account/sessions/<row_id:session_id>/removal")
+def end_session(session_id: int) -> ResponseReturnValue:
+    """End one of one's own sessions."""
+    with context.transaction() as session:
+        sessions.end_one(session, context.actor(), session_id)
+    notices.say("session_ended")
+    return redirect(url_for("own_account.show"), 303)
+
+
+@blueprint.post("/account/sessions/removal")
+def end_other_sessions() -> ResponseReturnValue:
+    """End all of one's sessions but this one."""
+    with context.transaction() as session:
+        sessions.end_others(session, context.actor(), context.here().session_id)
+    notices.say("other_sessions_ended")
+    return redirect(url_for("own_account.show"), 303)
+
+
+def _me() -> User:
+    return own_account.fetch(context.reading(), context.actor())
+
+
+def _page(form: NameForm) -> str:
+    session, actor, me = context.reading(), context.actor(), _me()
+    return render_template(
+        "accounts/own_account/show.html",
+        form=form,
+        me=me,
+        record=own_account.own_record(session, actor),
+        has_second_factor=context.here().has_second_factor,
+        codes_left=second_factors.recovery_codes_left(session, me.id),
+        sessions=sessions.of_user(session, me.id),
+        here=context.here().session_id,
+    )

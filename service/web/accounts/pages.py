@@ -1,0 +1,75 @@
+"""The pages of this area, and who may open them."""
+
+from service.domain.foundation.actor import Role
+from service.http.access import ANYONE, DESK, SIGNED_IN, only
+from service.web.accounts import (
+    api_tokens,
+    guardians,
+    own_account,
+    password_reset,
+    registration,
+    second_factors,
+    sessions,
+    sign_in_links,
+    unsent_forms,
+    users,
+)
+
+BLUEPRINTS = tuple(
+    page.blueprint
+    for page in (
+        api_tokens,
+        guardians,
+        own_account,
+        password_reset,
+        registration,
+        second_factors,
+        sessions,
+        sign_in_links,
+        unsent_forms,
+        users,
+    )
+)
+ACCESS = {
+    "sessions.sign_in": ANYONE,
+    "sessions.sign_out": SIGNED_IN,
+    "sessions.unlock": ANYONE,
+    "sign_in_links.ask": ANYONE,
+    "sign_in_links.use": ANYONE,
+    "password_reset.ask": ANYONE,
+    "password_reset.choose": ANYONE,
+    "own_account.show": SIGNED_IN,
+    "own_account.change_name": SIGNED_IN,
+    "own_account.change_email": SIGNED_IN,
+    "own_account.change_phone": only(Role.PATIENT),
+    "own_account.change_password": SIGNED_IN,
+    "own_account.prove": SIGNED_IN,
+    "own_account.end_session": SIGNED_IN,
+    "own_account.end_other_sessions": SIGNED_IN,
+    "api_tokens.show": SIGNED_IN,
+    "api_tokens.make": SIGNED_IN,
+    "api_tokens.revoke": SIGNED_IN,
+    "api_tokens.index": only(Role.ADMIN),
+    "api_tokens.revoke_any": only(Role.ADMIN),
+    "second_factors.show": SIGNED_IN,
+    "second_factors.begin": SIGNED_IN,
+    "second_factors.confirm": SIGNED_IN,
+    "second_factors.renew_codes": SIGNED_IN,
+    "second_factors.turn_off": SIGNED_IN,
+    "unsent_forms.show": SIGNED_IN,
+    "unsent_forms.discard": SIGNED_IN,
+    "users.invite": ANYONE,
+    "users.index": only(Role.ADMIN),
+    "users.new": only(Role.ADMIN),
+    "users.show": only(Role.ADMIN),
+    "users.make_slip": DESK,
+    "users.disable": only(Role.ADMIN),
+    "users.enable": only(Role.ADMIN),
+    "users.change_role": only(Role.ADMIN),
+    "users.end_sessions": only(Role.ADMIN),
+    "users.reset_second_factor": only(Role.ADMIN),
+    "registration.register": ANYONE,
+    "guardians.index": DESK,
+    "guardians.link": DESK,
+    "guardians.unlink": DESK,
+}

@@ -1,0 +1,1 @@
+"""Pages about visits: lists, booking, moving, outcomes, treatments, visit types, links in messages."""

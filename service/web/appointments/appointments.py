@@ -1,0 +1,60 @@
+"""Visits: a patient's list, and one visit's page."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service import clock
+from service.domain.appointments import appointments, timeline, treatments
+from service.domain.foundation.actor import Role
+from service.domain.messages import decisions
+from service.http import context
+from service.web import notices
+from service.web.appointments.visits import visit, visits
+
+blueprint = Blueprint("appointments", __name__)
+
+
+@blueprint.get("/appointments")
+def index() -> ResponseReturnValue:
+    """My visits; staff work from the day instead."""
+    actor = context.actor()
+    if actor.role != Role.PATIENT:
+        return redirect(url_for("today.board"), 303)
+    session = context.reading()
+    ahead = visits(appointments.upcoming(session, actor), actor)
+    page = appointments.past(session, actor, before=request.args.get("before"))
+    return render_template(
+        "appointments/list.html",
+        first_name=actor.name.split()[0],
+        next_visit=ahead[0] if ahead else None,
+        upcoming=ahead[1:],
+        past=visits(page.visits, actor),
+        older_url=url_for("appointments.index", before=page.older) if page.older else None,
+        several=len(actor.patient_ids) > 1,
+    )
+
+
+@blueprint.get("/appointments/<row_id:appointment_id>")
+def show(appointment_id: int) -> ResponseReturnValue:
+    """One visit, with its treatment for those who may read it."""
+    actor, session = context.actor(), context.reading()
+    row = appointments.fetch(session, actor, appointment_id)
+    treatment = treatments.of_visit(session, actor, row)
+    if actor.is_staff:
+        with context.transaction_if_possible("appointment.view") as writing:
+            treatments.note_opened(writing, actor, row, with_treatment=treatment is not None)
+        session = context.reading()  # the note has ended the one before
+    record = url_for("patients.record", patient_id=row.patient_id) if actor.role == Role.DOCTOR else None
+    return render_template(
+        "appointments/show.html",
+        visit=visit(row, actor),
+        treatment=treatment,
+        may_see_clinical=actor.role in (Role.DOCTOR, Role.PATIENT),
+        may_record=appointments.may_record(actor, row),
+        record_url=record,
+        decisions=decisions.of_visit(session, row, context.wiring().settings) if actor.is_staff else [],
+        may_see_addresses=actor.role in (Role.ADMIN, Role.RECEPTIONIST),
+        events=timeline.of_visit(session, row),
+        treatment_saved=notices.shown("treatment_saved"),
+        too_late=actor.role == Role.PATIENT and row.status == "booked" and row.starts_at > clock.now(),
+    )

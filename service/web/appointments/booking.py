@@ -1,0 +1,207 @@
+"""Booking and moving visits: whom, with whom, which day, what time; plain pages and forms."""
+
+from datetime import date
+from typing import Any
+
+import wtforms
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.domain.appointments import appointments, booking, series, walk_ins
+from service.domain.appointments.booking import Taken
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Invalid
+from service.domain.patients import patient_search
+from service.http import context
+from service.language.translation import gettext as _
+from service.web import notices
+from service.web.appointments.booking_choice import Choice, chosen, nearest, offers, to_move
+from service.web.appointments.visits import visit
+from service.web.forms import Form, at_most
+from service.web.local_times import asked_day, day_of, instant_of
+
+blueprint = Blueprint("booking", __name__)
+
+
+class BookingForm(Form):
+    """What a patient sends."""
+
+    patient_id = wtforms.StringField(_("Patient"))
+    doctor_id = wtforms.StringField(_("Doctor"))
+    department = wtforms.StringField(_("Department"), [at_most(100)])
+    visit_type_id = wtforms.StringField(_("Visit type"))
+    starts_at = wtforms.StringField(_("Time"))
+    reason = wtforms.StringField(_("Reason"), [at_most(booking.LONGEST_REASON)])
+
+
+class DeskBookingForm(BookingForm):
+    """What staff may add."""
+
+    overbooking_reason = wtforms.StringField(_("Why on top of it"), [at_most(booking.LONGEST_REASON)])
+    count = wtforms.IntegerField(_("How many visits"), default=1)
+    every_days = wtforms.IntegerField(_("Days apart"), default=7)
+
+
+class WalkInForm(Form):
+    patient_id = wtforms.StringField(_("Patient"))
+    doctor_id = wtforms.StringField(_("Doctor"))
+    visit_type_id = wtforms.StringField(_("Visit type"))
+    reason = wtforms.StringField(_("Reason"), [at_most(booking.LONGEST_REASON)])
+
+
+class MoveForm(Form):
+    """Another time for a booked visit; staff may name another doctor."""
+
+    starts_at = wtforms.StringField(_("Time"))
+    doctor_id = wtforms.StringField(_("Doctor"))
+    overbooking_reason = wtforms.StringField(_("Why on top of it"), [at_most(booking.LONGEST_REASON)])
+
+
+@blueprint.get("/appointments/new")
+def new() -> ResponseReturnValue:
+    """The free times of a day, once it is known for whom and with whom."""
+    form = _form(context.actor(), None)
+    form.starts_at.data = f"{request.args.get('date', '')}T{request.args.get('time', '')}"
+    return _page(chosen(request.args), form, asked_day(request.args.get("date"), None))
+
+
+@blueprint.post("/appointments")
+def create() -> ResponseReturnValue:
+    """Book; whoever loses the race for a time keeps the form and sees the nearest free ones."""
+    actor = context.actor()
+    form, choice = _form(actor, request.form), chosen(request.form)
+    if not form.validate():
+        return _page(choice, form, _day_of(form)), 422
+    try:
+        appointment_id = _book(actor, choice, form)
+    except Invalid as error:
+        form.refuse(error)
+        return _page(choice, form, _day_of(form)), 422
+    except Taken as error:
+        return _taken(choice, form, error), 409
+    notices.say("visit_booked")
+    return redirect(url_for("appointments.show", appointment_id=appointment_id), 303)
+
+
+def _book(actor: Actor, choice: Choice, form: BookingForm) -> int:
+    """One visit or a series of them; returns the id of the first."""
+    wish = {**choice.wish(), "starts_at": instant_of(form.starts_at.data or ""), "reason": form.reason.data or ""}
+    if isinstance(form, DeskBookingForm):
+        wish["overbooking_reason"] = form.overbooking_reason.data or ""
+        if form.count.data not in (None, 1):
+            wish |= {"count": form.count.data, "every_days": form.every_days.data or 0}
+            with context.transaction() as session:
+                return series.book(session, actor, **wish)[0].id
+    booking.look(
+        context.reading(),
+        patient_id=wish["patient_id"],
+        doctor_id=wish["doctor_id"],
+        starts_at=wish["starts_at"],
+        over=bool(wish.get("overbooking_reason")),
+    )
+    with context.transaction() as session:
+        return booking.book(session, actor, **wish).id
+
+
+@blueprint.post("/walk-ins")
+def walk_in() -> ResponseReturnValue:
+    """Somebody stands at the desk: the next time there is, and the arrival with it."""
+    actor, form, choice = context.actor(), WalkInForm(request.form), chosen(request.form)
+    if not form.validate():
+        return _page(choice, form, None), 422
+    try:
+        wish = choice.wish()
+        del wish["rules"], wish["department"]
+        with context.transaction() as session:
+            walk_ins.take_in(session, actor, reason=form.reason.data or "", **wish)
+    except Invalid as error:
+        form.refuse(error)
+        return _page(choice, form, None), 422
+    except Conflict as error:
+        form.form_errors = [str(error)]
+        return _page(choice, form, None), 409
+    notices.say("walked_in")
+    return redirect(url_for("today.board"), 303)
+
+
+@blueprint.get("/appointments/<row_id:appointment_id>/reschedule")
+def move(appointment_id: int) -> ResponseReturnValue:
+    """Other times for a booked visit."""
+    form = MoveForm(doctor_id=request.args.get("doctor_id", ""))
+    return _move_page(appointment_id, form, asked_day(request.args.get("date"), None))
+
+
+@blueprint.post("/appointments/<row_id:appointment_id>/reschedule")
+def reschedule(appointment_id: int) -> ResponseReturnValue:
+    """Move the visit: the new one takes its place."""
+    actor, form, settings = context.actor(), MoveForm(request.form), context.wiring().settings
+    row = appointments.fetch(context.reading(), actor, appointment_id)
+    choice = to_move(row, form.doctor_id.data or "")
+    if not form.validate():
+        return _move_page(appointment_id, form, _day_of(form)), 422
+    try:
+        starts_at = instant_of(form.starts_at.data or "")
+        with context.transaction() as session:
+            new_id = booking.reschedule(
+                session,
+                actor,
+                appointment_id,
+                starts_at=starts_at,
+                doctor_ids=choice.candidates,
+                rules=settings.booking,
+                zone=settings.clinic.zone,
+                overbooking_reason=form.overbooking_reason.data or "",
+            ).id
+    except Invalid as error:
+        form.refuse(error)
+        return _move_page(appointment_id, form, _day_of(form)), 422
+    except Taken as error:
+        return _move_page(appointment_id, form, _day_of(form), taken=error), 409
+    notices.say("visit_moved")
+    return redirect(url_for("appointments.show", appointment_id=new_id), 303)
+
+
+def _form(actor: Actor, sent: Any) -> BookingForm:
+    return BookingForm(sent) if actor.role == Role.PATIENT else DeskBookingForm(sent)
+
+
+def _day_of(form: Form) -> date | None:
+    """The day a sent form is about, to show its times again."""
+    return day_of((form["starts_at"].data or "")[:10])
+
+
+def _page(choice: Choice, form: Form, day: date | None) -> str:
+    actor, session, query = context.actor(), context.reading(), request.args.get("q", "")
+    found = patient_search.search(session, actor, query).patients if query and actor.role != Role.PATIENT else []
+    return render_template(
+        "appointments/booking/new.html",
+        choice=choice,
+        form=form,
+        query=query,
+        found=found,
+        walk_in=request.args.get("walk_in") == "1" or isinstance(form, WalkInForm),
+        offer=offers(choice, day) if choice.candidates else None,
+    )
+
+
+def _taken(choice: Choice, form: Form, error: Taken) -> str:
+    """The page of somebody who came second: a short one, because there may be many of them."""
+    times = nearest(choice, instant_of(form["starts_at"].data))
+    return render_template(
+        "appointments/booking/taken.html", choice=choice, form=form, sentence=str(error), times=times
+    )
+
+
+def _move_page(appointment_id: int, form: MoveForm, day: date | None, *, taken: Taken | None = None) -> str:
+    actor = context.actor()
+    row = appointments.fetch(context.reading(), actor, appointment_id)
+    choice = to_move(row, form.doctor_id.data or "")
+    return render_template(
+        "appointments/booking/move.html",
+        choice=choice,
+        form=form,
+        visit=visit(row, actor),
+        sentence=str(taken) if taken else None,
+        nearest=nearest(choice, instant_of(form.starts_at.data or "")) if taken else [],
+        offer=offers(choice, day),
+    )

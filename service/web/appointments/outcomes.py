@@ -1,0 +1,97 @@
+"""What happens to a visit after booking: arrival, completion, no-show, cancellation, undo; and what still waits."""
+
+from collections.abc import Callable
+
+import wtforms
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.domain.appointments import booking, outcomes
+from service.domain.foundation.errors import Invalid
+from service.http import context
+from service.language.translation import gettext as _
+from service.web import notices
+from service.web.appointments.visits import visits
+from service.web.forms import Form, at_most
+
+blueprint = Blueprint("outcomes", __name__)
+BACK = {"today": "today.board", "to-complete": "outcomes.to_complete"}
+"""Where a one-tap form stands, and where it leads back to."""
+
+
+class TapForm(Form):
+    """One tap: nothing to fill in, only where to go back to."""
+
+    back = wtforms.HiddenField()
+    doctor_id = wtforms.HiddenField()
+
+
+class CancellationForm(TapForm):
+    reason = wtforms.StringField(_("Reason"), [at_most(booking.LONGEST_REASON)])
+
+
+@blueprint.post("/appointments/<row_id:appointment_id>/confirmation")
+def confirm(appointment_id: int) -> ResponseReturnValue:
+    """The patient said that they come."""
+    return _tap(appointment_id, outcomes.confirm, "visit_confirmed")
+
+
+@blueprint.post("/appointments/<row_id:appointment_id>/arrival")
+def arrive(appointment_id: int) -> ResponseReturnValue:
+    """The patient is here."""
+    return _tap(appointment_id, outcomes.arrive, "visit_arrived", zone=context.wiring().settings.clinic.zone)
+
+
+@blueprint.post("/appointments/<row_id:appointment_id>/completion")
+def complete(appointment_id: int) -> ResponseReturnValue:
+    """The visit took place."""
+    return _tap(appointment_id, outcomes.complete, "visit_completed")
+
+
+@blueprint.post("/appointments/<row_id:appointment_id>/no-show")
+def no_show(appointment_id: int) -> ResponseReturnValue:
+    """The patient did not come."""
+    return _tap(appointment_id, outcomes.no_show, "visit_missed")
+
+
+@blueprint.post("/appointments/<row_id:appointment_id>/cancellation")
+def cancel(appointment_id: int) -> ResponseReturnValue:
+    """The visit is called off."""
+    form = CancellationForm(request.form)
+    if not form.validate():
+        raise Invalid(_("Write the reason in at most 200 characters."))
+    rules = context.wiring().settings.booking
+    return _act(form, appointment_id, outcomes.cancel, "visit_cancelled", reason=form.reason.data or "", rules=rules)
+
+
+@blueprint.post("/appointments/<row_id:appointment_id>/undo")
+def undo(appointment_id: int) -> ResponseReturnValue:
+    """What was last said about the visit is taken back."""
+    return _tap(appointment_id, outcomes.undo, "visit_undone", settings=context.wiring().settings)
+
+
+@blueprint.get("/to-complete")
+def to_complete() -> ResponseReturnValue:
+    """Past visits of which nobody said how they ended; for a doctor this closes the day."""
+    actor, session = context.actor(), context.reading()
+    rows = outcomes.to_complete(session, actor)
+    count = len(rows) if len(rows) < outcomes.TO_COMPLETE_LIMIT else outcomes.count_to_complete(session, actor)
+    return render_template("appointments/to_complete.html", visits=visits(rows, actor), count=count)
+
+
+def _tap(appointment_id: int, act: Callable[..., None], notice: str, **more: object) -> ResponseReturnValue:
+    form = TapForm(request.form)
+    if not form.validate():
+        raise Invalid(_("This form was sent with a field it does not have."))
+    return _act(form, appointment_id, act, notice, **more)
+
+
+def _act(
+    form: TapForm, appointment_id: int, act: Callable[..., None], notice: str, **more: object
+) -> ResponseReturnValue:
+    with context.transaction() as session:
+        act(session, context.actor(), appointment_id, **more)
+    notices.say(notice)
+    if form.back.data in BACK:
+        return redirect(url_for(BACK[form.back.data], doctor_id=form.doctor_id.data or None), 303)
+    return redirect(url_for("appointments.show", appointment_id=appointment_id), 303)

@@ -1,0 +1,148 @@
+"""Treatments: a patient's own history, and the form a doctor records one with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import wtforms
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from wtforms.validators import Optional
+
+from service.domain.appointments import treatments
+from service.domain.exports import exports
+from service.domain.foundation.errors import Conflict, Invalid, NotFound
+from service.domain.patients import patients
+from service.http import context
+from service.language.translation import gettext as _
+from service.storage.models import Patient, Treatment
+from service.web import notices
+from service.web.appointments.visits import visit
+from service.web.forms import Form, at_most
+
+blueprint = Blueprint("treatments", __name__)
+
+
+class TreatmentForm(Form):
+    visit_type = wtforms.StringField(_("Visit type"), [at_most(treatments.LONGEST_TYPE)])
+    symptoms = wtforms.TextAreaField(_("Symptoms"), [at_most(treatments.LONGEST_TEXT)])
+    diagnosis = wtforms.TextAreaField(_("Diagnosis"), [at_most(treatments.LONGEST_TEXT)])
+    treatment = wtforms.TextAreaField(_("Treatment"), [at_most(treatments.LONGEST_TEXT)])
+    prescription = wtforms.TextAreaField(_("Prescription"), [at_most(treatments.LONGEST_TEXT)])
+    notes = wtforms.TextAreaField(_("Notes"), [at_most(treatments.LONGEST_TEXT)])
+    next_visit = wtforms.DateField(_("Next visit"), [Optional()])
+    version = wtforms.IntegerField(validators=[Optional()], widget=wtforms.widgets.HiddenInput())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A treatment as a history shows it."""
+
+    id: int
+    starts_at: datetime
+    doctor_name: str
+    visit_type: str
+    symptoms: str
+    diagnosis: str
+    treatment: str
+    prescription: str
+    notes: str
+    next_visit: date | None
+    appointment_id: int
+
+
+def entries(rows: Sequence[Treatment]) -> list[Entry]:
+    """Treatments with the names their visits carry."""
+    return [
+        Entry(
+            id=row.id,
+            starts_at=row.appointment.starts_at,
+            doctor_name=row.appointment.doctor.name,
+            visit_type=row.visit_type,
+            symptoms=row.symptoms,
+            diagnosis=row.diagnosis,
+            treatment=row.treatment,
+            prescription=row.prescription,
+            notes=row.notes,
+            next_visit=row.next_visit,
+            appointment_id=row.appointment_id,
+        )
+        for row in rows
+    ]
+
+
+@blueprint.get("/treatments")
+def history() -> ResponseReturnValue:
+    """My history, with the button that exports all of it."""
+    actor, session = context.actor(), context.reading()
+    mine = patients.in_care_of(session, actor)
+    chosen = asked_patient(mine)
+    page = treatments.history(session, actor, chosen, before=request.args.get("before"))
+    older = url_for("treatments.history", patient_id=chosen, before=page.older) if page.older else None
+    answer = render_template(
+        "appointments/treatments/history.html",
+        patients=mine,
+        chosen=next(patient for patient in mine if patient.id == chosen),
+        treatments=entries(page.treatments),
+        older_url=older,
+        exports=[
+            {
+                "id": row.id,
+                "status": exports.state(row),
+                "revoked_at": row.revoked_at,
+                "created_at": row.created_at,
+            }
+            for row in exports.latest(session, actor, chosen)
+        ],
+    )
+    with context.transaction_if_possible("patient.history") as writing:
+        patients.note_record_opened(writing, actor, chosen)
+    return answer
+
+
+@blueprint.get("/appointments/<row_id:appointment_id>/treatment")
+def edit(appointment_id: int) -> ResponseReturnValue:
+    """The form, with what is recorded so far."""
+    actor, session = context.actor(), context.reading()
+    row = treatments.to_record(session, actor, appointment_id)
+    present = treatments.of_visit(session, actor, row)
+    form = TreatmentForm(obj=present) if present else TreatmentForm(version=0)
+    return render_template("appointments/treatments/form.html", form=form, visit=visit(row, actor), conflict=None)
+
+
+@blueprint.post("/appointments/<row_id:appointment_id>/treatment")
+def save(appointment_id: int) -> ResponseReturnValue:
+    """Record or replace the visit's treatment; what was typed is never lost to a refusal."""
+    actor, form = context.actor(), TreatmentForm(request.form)
+    row = treatments.to_record(context.reading(), actor, appointment_id)
+    shown, present, status = visit(row, actor), None, 422
+    if form.validate():
+        try:
+            with context.transaction() as session:
+                treatments.record(
+                    session,
+                    actor,
+                    appointment_id,
+                    texts={name: form[name].data or "" for name in treatments.TEXTS},
+                    next_visit=form.next_visit.data,
+                    zone=context.wiring().settings.clinic.zone,
+                    version=form.version.data,
+                )
+            notices.say("treatment_saved")
+            return redirect(url_for("appointments.show", appointment_id=appointment_id), 303)
+        except Invalid as error:
+            form.refuse(error)
+        except Conflict:
+            row = treatments.to_record(context.reading(), actor, appointment_id)  # raises again unless it was stale
+            present, status = treatments.of_visit(context.reading(), actor, row), 409
+            form.version.raw_data = [str(present.version if present else 0)]
+    return render_template("appointments/treatments/form.html", form=form, visit=shown, conflict=present), status
+
+
+def asked_patient(mine: Sequence[Patient]) -> int:
+    """The patient whose history is asked for: the one named, else the first the user looks after."""
+    asked = request.args.get("patient_id")
+    for patient in mine:
+        if asked is None or asked == str(patient.id):
+            return patient.id
+    raise NotFound

@@ -1,0 +1,199 @@
+"""A visit by the link in its message, without signing in: opening only shows, buttons confirm, cancel, undo, move."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import wtforms
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service import clock
+from service.domain.appointments import booking, outcomes
+from service.domain.diary import hit_visits
+from service.domain.foundation.actor import Actor
+from service.domain.foundation.errors import Conflict, Invalid, NotFound
+from service.domain.messages import message_links
+from service.http import context
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, MessageLink
+from service.web.appointments.booking_choice import Offered, nearest, offers, to_move
+from service.web.appointments.visits import Visit, visit
+from service.web.forms import Form
+from service.web.links import found
+from service.web.local_times import asked_day, day_of, instant_of, row_id_of, written
+
+blueprint = Blueprint("visit_links", __name__)
+
+
+class ActForm(Form):
+    """Which of the link's visits is meant."""
+
+    appointment_id = wtforms.HiddenField()
+
+
+class MoveForm(ActForm):
+    starts_at = wtforms.StringField(_("Time"))
+
+
+@blueprint.get("/visit/<token:token>")
+def show(token: str) -> ResponseReturnValue:
+    """The visits the message told of, as they stand now, and what can be done with each."""
+    return _page(token)
+
+
+@blueprint.post("/visit/<token:token>/confirmation")
+def confirm(token: str) -> ResponseReturnValue:
+    """They come."""
+    return _act(token, outcomes.confirm)
+
+
+@blueprint.post("/visit/<token:token>/cancellation")
+def cancel(token: str) -> ResponseReturnValue:
+    """They do not come: the time is free for somebody else, and for ten minutes they may take it back."""
+    return _act(token, outcomes.cancel, reason="", rules=context.wiring().settings.booking)
+
+
+@blueprint.post("/visit/<token:token>/undo")
+def undo(token: str) -> ResponseReturnValue:
+    """They come after all."""
+    return _act(token, outcomes.undo, settings=context.wiring().settings)
+
+
+@blueprint.get("/visit/<token:token>/reschedule")
+def times(token: str) -> ResponseReturnValue:
+    """Other times for one of the visits, day by day."""
+    form = MoveForm(data={"appointment_id": request.args.get("appointment_id", "")})
+    return _times_page(token, form, asked_day(request.args.get("date"), None))
+
+
+@blueprint.post("/visit/<token:token>/reschedule")
+def reschedule(token: str) -> ResponseReturnValue:
+    """The visit takes place at another time."""
+    form = MoveForm(request.form)
+    link, row = _chosen(token, form)
+    settings = context.wiring().settings
+    if not form.validate():
+        return _times_page(token, form), 422
+    try:
+        starts_at = instant_of(form.starts_at.data or "")
+        with context.transaction() as session:
+            message_links.attempt(session, token)
+        with context.transaction() as session:
+            actor = message_links.actor(session, link, row.id, context.address())
+            new = booking.reschedule(
+                session,
+                actor,
+                row.id,
+                starts_at=starts_at,
+                doctor_ids=_doctors(row, starts_at),
+                rules=settings.booking,
+                zone=settings.clinic.zone,
+            )
+            message_links.keep_until(session, token, new.ends_at)
+    except Invalid as error:
+        form.refuse(error)
+        return _times_page(token, form, day_of((form.starts_at.data or "")[:10])), 422
+    except booking.Taken as error:
+        return _times_page(token, form, taken=str(error)), 409
+    except Conflict as error:
+        return _page(token, str(error)), 409
+    return redirect(url_for("visit_links.show", token=token), 303)
+
+
+def _doctors(row: Appointment, starts_at: datetime) -> list[int]:
+    """The doctor of a proposed time, else the visit's own: patients choose no other one here."""
+    proposed = hit_visits.proposed(context.reading(), row.id)
+    return [time.doctor_id for time in proposed if time.starts_at == starts_at] or [row.doctor_id]
+
+
+def _act(token: str, act: Callable[..., None], **more: Any) -> ResponseReturnValue:
+    form = ActForm(request.form)
+    link, row = _chosen(token, form)
+    if not form.validate():
+        raise Invalid(_("This form was sent with a field it does not have."))
+    with context.transaction() as session:
+        message_links.attempt(session, token)
+    try:
+        with context.transaction() as session:
+            act(session, message_links.actor(session, link, row.id, context.address()), row.id, **more)
+    except Conflict as error:
+        return _page(token, str(error)), 409
+    return redirect(url_for("visit_links.show", token=token), 303)
+
+
+def _chosen(token: str, form: ActForm) -> tuple[MessageLink, Appointment]:
+    """The link and the visit a form is about, one of those the page showed; the only one needs no name.
+
+    Raises NotFound, Gone.
+    """
+    link, session, asked = found(token, "visit"), context.reading(), form.appointment_id.data
+    rows = message_links.visits(session, link)
+    if not asked and len(rows) == 1:
+        return link, rows[0]
+    wanted = row_id_of(asked)
+    if wanted is None:
+        raise NotFound
+    return link, message_links.visit(session, link, wanted)
+
+
+def _page(token: str, refusal: str | None = None) -> str:
+    link, session = found(token, "visit"), context.reading()
+    rows = message_links.visits(session, link)
+    return render_template(
+        "appointments/visit_links/show.html",
+        token=token,
+        cards=[_card(row) for row in rows],
+        several=len({row.patient_id for row in rows}) > 1,
+        refusal=refusal,
+    )
+
+
+def _card(row: Appointment) -> dict[str, Any]:
+    """One visit with its buttons and, where other times were proposed, those that are still ahead."""
+    shown = visit(row, _actor(row))
+    ahead = row.status == "booked" and row.starts_at > clock.now()
+    proposed = hit_visits.proposed(context.reading(), row.id) if ahead else []
+    may = shown.may | ({"move", "cancel"} if proposed else set())
+    return {
+        "visit": shown,
+        "may_move": "move" in may,
+        "may_cancel": "cancel" in may,
+        "may_confirm": ahead and row.confirmed_at is None and not proposed,
+        "may_undo": outcomes.may_take_back(row),
+        "undo_until": row.cancelled_at + outcomes.UNDO_FOR if row.cancelled_at else None,
+        "too_late": ahead and not may,
+        "over": row.status == "booked" and not ahead,
+        "proposed": [
+            Offered(written(time.starts_at), time.starts_at, time.doctor_id, _doctor_name(time.doctor_id, row))
+            for time in proposed
+        ],
+        "chosen": request.args.get("time", ""),
+    }
+
+
+def _doctor_name(doctor_id: int, row: Appointment) -> str:
+    names = {one.id: one.name for one in to_move(row, "").doctors}
+    return names.get(doctor_id, row.doctor.name)
+
+
+def _times_page(token: str, form: MoveForm, day: date | None = None, *, taken: str | None = None) -> str:
+    _link, row = _chosen(token, form)
+    shown: Visit = visit(row, _actor(row))
+    if "move" not in shown.may and not hit_visits.proposed(context.reading(), row.id):
+        raise Conflict(_("This visit cannot be moved here any more: please call the clinic."))
+    choice = to_move(row, "")
+    return render_template(
+        "appointments/visit_links/times.html",
+        token=token,
+        form=form,
+        visit=shown,
+        sentence=taken,
+        nearest=nearest(choice, instant_of(form.starts_at.data or "")) if taken else [],
+        offer=offers(choice, day),
+    )
+
+
+def _actor(row: Appointment) -> Actor:
+    """Who looks at a visit by its link."""
+    return message_links.patient(row.patient_id, context.address())

@@ -1,0 +1,81 @@
+"""A visit as pages show it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from service import clock
+from service.domain.appointments import appointments, outcomes
+from service.domain.foundation.actor import Actor, Role
+from service.http import context
+from service.storage.models import Appointment
+
+COLOURS = 8
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One appointment with the names of its people."""
+
+    id: int
+    starts_at: datetime
+    ends_at: datetime
+    status: str
+    doctor_id: int
+    doctor_name: str
+    doctor_colour: int
+    department: str
+    patient_id: int
+    patient_name: str
+    phone: str | None
+    birth_date: date | None
+    has_alerts: bool
+    """Whether there is an allergy or an alert: only that, and only for doctors."""
+    reason: str
+    visit_type: str
+    overbooking_reason: str | None
+    confirmed_at: datetime | None
+    cancelled_by: str | None
+    cancellation_reason: str | None
+    moved: bool
+    waiting_minutes: int | None
+    may_record: bool
+    may: frozenset[str]
+    """What else the actor may do now: `arrive`, `complete`, `no_show`, `cancel`, `move`, `confirm`, `undo`."""
+
+
+def visit(row: Appointment, actor: Actor) -> Visit:
+    """The row as a page shows it to this actor."""
+    settings, waiting = context.wiring().settings, None
+    if row.status == "arrived" and row.arrived_at is not None:
+        waiting = max(0, int((clock.now() - row.arrived_at).total_seconds() // 60))
+    return Visit(
+        id=row.id,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        status=row.status,
+        doctor_id=row.doctor_id,
+        doctor_name=row.doctor.name,
+        doctor_colour=row.doctor_id % COLOURS,
+        department=row.doctor.department,
+        patient_id=row.patient_id,
+        patient_name=row.patient.name,
+        phone=row.patient.phone,
+        birth_date=row.patient.birth_date,
+        has_alerts=actor.role == Role.DOCTOR and bool(row.patient.allergies or row.patient.alerts),
+        reason=row.reason,
+        visit_type=row.visit_type.name if row.visit_type else "",
+        overbooking_reason=row.overbooking_reason,
+        confirmed_at=row.confirmed_at,
+        cancelled_by=row.cancelled_by,
+        cancellation_reason=row.cancellation_reason,
+        moved=row.rescheduled_at is not None,
+        waiting_minutes=waiting,
+        may_record=appointments.may_record(actor, row),
+        may=outcomes.possible(actor, row, settings.booking, settings.clinic.zone),
+    )
+
+
+def visits(rows: Iterable[Appointment], actor: Actor) -> list[Visit]:
+    """Several rows as pages show them."""
+    return [visit(row, actor) for row in rows]

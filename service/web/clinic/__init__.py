@@ -1,0 +1,1 @@
+"""Pages about the clinic itself: first start, settings, jobs, system, health."""

@@ -1,0 +1,27 @@
+"""The pages of this area, and who may open them."""
+
+from service.domain.foundation.actor import Role
+from service.http.access import ANYONE, only
+from service.web.clinic import health, home, jobs, settings, setup, system, wizard
+
+BLUEPRINTS = tuple(page.blueprint for page in (health, home, jobs, settings, setup, system, wizard))
+ACCESS = {
+    "health.livez": ANYONE,
+    "health.readyz": ANYONE,
+    "health.show_metrics": ANYONE,
+    "home.home": ANYONE,
+    "setup.setup": ANYONE,
+    "setup.fill_demo": ANYONE,
+    "wizard.show": ANYONE,
+    "wizard.save": ANYONE,
+    "jobs.index": only(Role.ADMIN),
+    "jobs.run_now": only(Role.ADMIN),
+    "system.show": only(Role.ADMIN),
+    "system.confirm_clock": only(Role.ADMIN),
+    "system.problem": only(Role.ADMIN),
+    "system.show_demo": only(Role.ADMIN),
+    "system.wipe_demo": only(Role.ADMIN),
+    "settings.index": only(Role.ADMIN),
+    "settings.show": only(Role.ADMIN),
+    "settings.save": only(Role.ADMIN),
+}

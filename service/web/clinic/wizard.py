@@ -1,0 +1,164 @@
+"""The four pages before the first account: clinic, who reaches it, first doctor, mail. Each can be skipped."""
+
+from datetime import time
+from typing import Any
+
+import wtforms
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+from wtforms.validators import NumberRange, Optional
+
+from service.domain.clinic.setting_up import FirstDoctor
+from service.domain.foundation.errors import Invalid
+from service.http import context
+from service.language.translation import gettext as _
+from service.web.clinic import restarting, setup_drafts
+from service.web.clinic.settings_forms import FORMS, SettingsForm
+from service.web.clinic.setup_drafts import PAGES, Filled
+from service.web.diary import week
+from service.web.diary.day_fields import TimeField
+from service.web.forms import Form, at_most, required
+
+blueprint = Blueprint("wizard", __name__)
+USUAL_WEEK = {
+    "weekdays": [0, 1, 2, 3, 4],
+    "starts": time(8),
+    "ends": time(12),
+    "starts_2": time(13),
+    "ends_2": time(17),
+    "slot_minutes": 15,
+}
+NEVER_KEPT = ("csrf_token", "act", "setup_code", "password")
+
+
+class DoctorForm(Form):
+    act = wtforms.StringField(default="save")
+    setup_code = wtforms.StringField(_("Setup code"))
+    name = wtforms.StringField(_("Name"), [required(), at_most(200)])
+    department = wtforms.StringField(_("Department"), [at_most(100)])
+    email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
+    weekdays = wtforms.SelectMultipleField(_("Days of the week"), coerce=int)
+    starts = TimeField(_("From"), [required()])
+    ends = TimeField(_("To"), [required()])
+    starts_2 = TimeField(_("After a break"), [Optional()])
+    ends_2 = TimeField(_("To"), [Optional()])
+    slot_minutes = wtforms.IntegerField(
+        _("Minutes for a visit"), [NumberRange(5, 240, message=_("A visit takes 5 to 240 minutes."))]
+    )
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.weekdays.choices = list(enumerate(week.names()))
+
+    def doctor(self) -> FirstDoctor:
+        """The doctor this form names. Raises Invalid."""
+        assert self.starts.data is not None
+        assert self.ends.data is not None
+        stretches = [(self.starts.data, self.ends.data)]
+        second = (self.starts_2.data, self.ends_2.data)
+        if second[0] is not None and second[1] is not None:
+            stretches.append((second[0], second[1]))
+        elif second != (None, None):
+            raise Invalid(_("Write both times, or none."), "ends_2" if second[1] is None else "starts_2")
+        made = FirstDoctor(
+            name=self.name.data or "",
+            department=self.department.data or "",
+            email=self.email.data or "",
+            weekdays=frozenset(self.weekdays.data or []),
+            stretches=stretches,
+            slot_minutes=self.slot_minutes.data or 0,
+        )
+        made.check()
+        return made
+
+
+@blueprint.get(f"/setup/<any({', '.join(PAGES)}):name>")
+def show(name: str) -> ResponseReturnValue:
+    """One page, with what this browser answered on it before."""
+    setup_drafts.only_while_empty()
+    filled = setup_drafts.mine().pages.get(name)
+    return _page(name, _form(name, filled.typed if filled else None))
+
+
+@blueprint.post(f"/setup/<any({', '.join(PAGES)}):name>")
+def save(name: str) -> ResponseReturnValue:
+    """Keep the page's answers until the last page, or leave them out, and go on; or try mail out."""
+    setup_drafts.only_while_empty()
+    form, draft = _form(name, request.form), setup_drafts.mine()
+    if not setup_drafts.knows_code(form):
+        return _page(name, form), 422
+    draft.knows_code = True
+    setup_drafts.keep(draft)
+    if form["act"].data == "skip":
+        draft.pages.pop(name, None)
+        return redirect(_next(name), 303)
+    if not form.validate():
+        return _page(name, form), 422
+    try:
+        filled = _filled(form)
+        if form["act"].data == "test":
+            password = filled.secret or draft.password
+            change = restarting.prepared({**draft.answers, **filled.answers}, password)
+            tried = restarting.send_test(change, password, form["test_to"].data or "")
+            return _page(name, form, tried=tried), 200 if tried[0] else 422
+    except Invalid as error:
+        form.refuse(error)
+        return _page(name, form), 422
+    if not filled.secret and name in draft.pages:
+        filled.secret = draft.pages[name].secret
+    draft.pages[name] = filled
+    return redirect(_next(name), 303)
+
+
+def _form(name: str, typed: Any) -> Form:
+    if name == "doctor":
+        return DoctorForm(typed, data=USUAL_WEEK)
+    form = FORMS[name].over(context.wiring().settings, typed)
+    if name == "mail" and setup_drafts.mine().password:
+        form.has_password = True
+    return form
+
+
+def _filled(form: Form) -> Filled:
+    """What a page means. Raises Invalid."""
+    typed = MultiDict([one for one in request.form.items(multi=True) if one[0] not in NEVER_KEPT])
+    if isinstance(form, DoctorForm):
+        return Filled(typed, doctor=form.doctor())
+    assert isinstance(form, SettingsForm)
+    answers = form.answers(context.wiring().settings)
+    restarting.prepared(answers, form.secret())
+    return Filled(typed, answers, form.secret())
+
+
+def _next(name: str) -> str:
+    place = PAGES.index(name) + 1
+    return url_for("setup.setup") if place == len(PAGES) else url_for("wizard.show", name=PAGES[place])
+
+
+def _page(name: str, form: Form, tried: tuple[bool, str] | None = None) -> str:
+    place = PAGES.index(name)
+    return render_template(
+        "clinic/setup/page.html",
+        name=name,
+        form=form,
+        tried=tried,
+        needs_code=setup_drafts.needs_code(),
+        settings=context.wiring().settings,
+        back_url=url_for("wizard.show", name=PAGES[place - 1]) if place else url_for("setup.setup"),
+        **steps(name),
+    )
+
+
+def steps(here: str) -> dict[str, Any]:
+    """What the stepper shows: the five pages, which one this is, and which were answered."""
+    titles = {
+        "clinic": _("Clinic"),
+        "reach": _("Access"),
+        "doctor": _("First doctor"),
+        "mail": _("E-mail"),
+        "account": _("Your account"),
+    }
+    done = setup_drafts.mine().pages
+    lines = [{"name": name, "title": title, "done": name in done} for name, title in titles.items()]
+    return {"steps": lines, "here": here, "number": list(titles).index(here) + 1}

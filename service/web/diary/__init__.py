@@ -1,0 +1,1 @@
+"""Pages about the clinic's days: today, calendar, doctors and their hours, time off, waiting list."""

@@ -1,0 +1,33 @@
+"""The day on paper: a sheet for each doctor."""
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service import clock
+from service.domain.diary import day_sheets
+from service.domain.foundation.errors import NotFound
+from service.http import context
+from service.web.local_times import asked_day, row_id_of
+
+blueprint = Blueprint("day_sheet", __name__)
+
+
+@blueprint.get("/today/sheet")
+def show() -> ResponseReturnValue:
+    """The sheets of a day (`?date=`), of all doctors or one (`?doctor_id=`); a doctor sees their own."""
+    actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
+    day = asked_day(request.args.get("date"), None) or clock.today(zone)
+    asked = request.args.get("doctor_id", "")
+    doctor_id = row_id_of(asked)
+    if asked and doctor_id is None:
+        raise NotFound
+    page = render_template(
+        "diary/today/sheet.html",
+        day=day,
+        sheets=day_sheets.of_day(session, actor, day, zone, doctor_id=doctor_id),
+        board_url=url_for("today.board", date=request.args.get("date"), doctor_id=doctor_id),
+    )
+    # A full disk must not keep anybody from the paper: then only the log knows of it.
+    with context.transaction_if_possible("day_sheet.view") as writing:
+        day_sheets.note_printed(writing, actor, day)
+    return page

@@ -1,0 +1,192 @@
+"""The visits that time off hits, on one page: move each, cancel it, or mark it for a message."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import wtforms
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.domain.appointments import booking, outcomes
+from service.domain.appointments.free_times import FreeTime
+from service.domain.diary import doctors, hit_visits, time_off
+from service.domain.foundation.errors import Conflict, Invalid, NotFound
+from service.http import context
+from service.language.translation import gettext as _
+from service.storage.models import HoursException
+from service.web import notices
+from service.web.appointments.visits import Visit, visit
+from service.web.forms import Form
+from service.web.local_times import instant_of, row_id_of, written
+
+blueprint = Blueprint("hit_visits", __name__)
+
+
+class ActForm(Form):
+    """One tap: about which visit, and with which doctors' times the page goes on."""
+
+    appointment_id = wtforms.HiddenField()
+    any_doctor = wtforms.HiddenField()
+
+
+class MoveForm(ActForm):
+    starts_at = wtforms.HiddenField()
+    doctor_id = wtforms.HiddenField()
+
+
+class ProposalForm(Form):
+    time_off_id = wtforms.HiddenField()
+    any_doctor = wtforms.HiddenField()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A free time as a button: what it sends and what it says; a doctor's name where it is another one."""
+
+    value: str
+    starts_at: datetime
+    doctor_id: int
+    doctor_name: str | None
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A visit that has to go, and where to."""
+
+    visit: Visit
+    times: Sequence[Choice]
+
+
+@blueprint.get("/time-off/<row_id:exception_id>")
+def show(exception_id: int) -> ResponseReturnValue:
+    """Which visits are still open, each with its three nearest free times (`?any_doctor=1`: of the department)."""
+    return _page(exception_id, any_doctor=request.args.get("any_doctor") == "1")
+
+
+@blueprint.post("/time-off/<row_id:exception_id>/moves")
+def move(exception_id: int) -> ResponseReturnValue:
+    """Move a visit and go on with the next; who comes too late sees the times that are free now."""
+    actor, settings, form = context.actor(), context.wiring().settings, MoveForm(request.form)
+    time_off.fetch(context.reading(), actor, exception_id)
+    any_doctor = form.any_doctor.data == "1"
+    if not form.validate():
+        return _page(exception_id, any_doctor=any_doctor, refusal=" ".join(form.form_errors)), 422
+    try:
+        starts_at = instant_of(form.starts_at.data or "")
+        with context.transaction() as session:
+            booking.reschedule(
+                session,
+                actor,
+                _id(form.appointment_id.data),
+                starts_at=starts_at,
+                doctor_ids=[_id(form.doctor_id.data)],
+                rules=settings.booking,
+                zone=settings.clinic.zone,
+            )
+    except (Invalid, Conflict) as error:
+        status = 422 if isinstance(error, Invalid) else 409
+        return _page(exception_id, any_doctor=any_doctor, refusal=str(error)), status
+    notices.say("visit_moved")
+    return _back(exception_id, form.any_doctor.data)
+
+
+@blueprint.post("/time-off/<row_id:exception_id>/cancellations")
+def cancel(exception_id: int) -> ResponseReturnValue:
+    """Cancel a visit, by the clinic, and go on with the next."""
+    actor, settings, form = context.actor(), context.wiring().settings, ActForm(request.form)
+    row = time_off.fetch(context.reading(), actor, exception_id)
+    any_doctor = form.any_doctor.data == "1"
+    if not form.validate():
+        return _page(exception_id, any_doctor=any_doctor, refusal=" ".join(form.form_errors)), 422
+    reason = _("The clinic is closed") if row.doctor_id is None else _("The doctor is away")
+    try:
+        with context.transaction() as session:
+            outcomes.cancel(session, actor, _id(form.appointment_id.data), reason=reason, rules=settings.booking)
+    except Conflict as error:
+        return _page(exception_id, any_doctor=any_doctor, refusal=str(error)), 409
+    notices.say("visit_cancelled")
+    return _back(exception_id, form.any_doctor.data)
+
+
+@blueprint.post("/appointments/<row_id:appointment_id>/proposal")
+def propose(appointment_id: int) -> ResponseReturnValue:
+    """Mark a visit for a message with its three nearest free times; again proposes those that are nearest now."""
+    actor, form = context.actor(), ProposalForm(request.form)
+    if not form.validate():
+        raise Invalid(" ".join(form.form_errors))
+    zone, any_doctor = context.wiring().settings.clinic.zone, form.any_doctor.data == "1"
+    with context.transaction() as session:
+        hit_visits.propose(session, actor, appointment_id, any_doctor=any_doctor, zone=zone)
+    notices.say("visit_marked")
+    return _back(row_id_of(form.time_off_id.data), form.any_doctor.data, appointment_id)
+
+
+@blueprint.post("/appointments/<row_id:appointment_id>/proposal/removal")
+def withdraw(appointment_id: int) -> ResponseReturnValue:
+    """The mark was a mistake, or the patient wants none of these times."""
+    form = ProposalForm(request.form)
+    if not form.validate():
+        raise Invalid(" ".join(form.form_errors))
+    with context.transaction() as session:
+        hit_visits.withdraw(session, context.actor(), appointment_id)
+    notices.say("visit_unmarked")
+    return _back(row_id_of(form.time_off_id.data), form.any_doctor.data, appointment_id)
+
+
+def _back(exception_id: int | None, any_doctor: str | None, appointment_id: int | None = None) -> ResponseReturnValue:
+    """To the page the tap was made on."""
+    if exception_id is None:
+        return redirect(url_for("appointments.show", appointment_id=appointment_id), 303)
+    where = url_for("hit_visits.show", exception_id=exception_id, any_doctor="1" if any_doctor == "1" else None)
+    return redirect(where, 303)
+
+
+def _id(text: str | None) -> int:
+    found = row_id_of(text)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _page(exception_id: int, *, any_doctor: bool, refusal: str = "") -> str:
+    actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
+    row = time_off.fetch(session, actor, exception_id)
+    hits = hit_visits.of(session, actor, row, zone)
+    times = hit_visits.other_times(session, hits.still_open, zone, any_doctor=any_doctor)
+    names = {one.id: one.name for one in doctors.roster(session)}
+    return render_template(
+        "diary/time_off/show.html",
+        row=row,
+        counts=hits.counts,
+        still_open=[_hit(visit(one, actor), times[one.id], names) for one in hits.still_open],
+        marked=[_hit(visit(one.visit, actor), one.times, names) for one in hits.marked],
+        done=[
+            {"visit": visit(one.visit, actor), "successor": visit(one.successor, actor) if one.successor else None}
+            for one in hits.done
+        ],
+        any_doctor=any_doctor,
+        refusal=refusal,
+        who=_who(row),
+    )
+
+
+def _hit(shown: Visit, times: Sequence[FreeTime], names: Mapping[int, str]) -> Hit:
+    return Hit(
+        shown,
+        [
+            Choice(
+                written(one.starts_at),
+                one.starts_at,
+                one.doctor_id,
+                None if one.doctor_id == shown.doctor_id else names.get(one.doctor_id, ""),
+            )
+            for one in times
+        ],
+    )
+
+
+def _who(row: HoursException) -> dict[str, Any]:
+    """Whose time it is: a doctor, or (None) the clinic."""
+    return {"doctor_id": row.doctor_id, "name": row.doctor.name if row.doctor else None}

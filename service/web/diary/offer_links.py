@@ -1,0 +1,63 @@
+"""A time offered to somebody on the waiting list, by the link in their message: take it or leave it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.domain.diary import offers
+from service.domain.foundation.errors import Conflict, Invalid
+from service.domain.messages import message_links
+from service.http import context
+from service.language.translation import gettext as _
+from service.web import notices
+from service.web.forms import Form
+from service.web.links import found
+
+blueprint = Blueprint("offer_links", __name__)
+
+
+@blueprint.get("/offer/<token:token>")
+def show(token: str) -> ResponseReturnValue:
+    """The time, until when it is held, and two buttons for the answer; later, what came of it."""
+    return _page(token)
+
+
+@blueprint.post("/offer/<token:token>/acceptance")
+def accept(token: str) -> ResponseReturnValue:
+    """They take it: the visit is booked."""
+    settings = context.wiring().settings
+    return _answer(token, offers.accept, rules=settings.booking, zone=settings.clinic.zone)
+
+
+@blueprint.post("/offer/<token:token>/decline")
+def decline(token: str) -> ResponseReturnValue:
+    """They do not: the time is free again, and they wait on."""
+    return _answer(token, offers.decline)
+
+
+def _answer(token: str, act: Callable[..., Any], **more: Any) -> ResponseReturnValue:
+    link = found(token, "offer")
+    if not Form(request.form).validate():
+        raise Invalid(_("This form was sent with a field it does not have."))
+    with context.transaction() as session:
+        message_links.attempt(session, token)
+    try:
+        with context.transaction() as session:
+            offer_id = offers.of_message(session, link.message_id)
+            act(session, message_links.patient(link.patient_id, context.address()), offer_id, **more)
+    except Invalid as error:
+        return _page(token, str(error)), 422
+    except Conflict as error:
+        return _page(token, str(error)), 409
+    if act is offers.decline:
+        notices.say("offer_left")
+    return redirect(url_for("offer_links.show", token=token), 303)
+
+
+def _page(token: str, refusal: str | None = None) -> str:
+    link, session = found(token, "offer"), context.reading()
+    offer_id = offers.of_message(session, link.message_id)
+    told = offers.told(session, message_links.patient(link.patient_id, context.address()), offer_id)
+    return render_template("diary/offer_link.html", token=token, told=told, refusal=refusal)

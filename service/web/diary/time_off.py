@@ -1,0 +1,159 @@
+"""Time off, holidays and extra hours; and the page on which the visits that time off hits are dealt with."""
+
+from dataclasses import dataclass
+
+import wtforms
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from wtforms.validators import Optional
+
+from service import clock
+from service.domain.diary import doctors, hit_visits, time_off
+from service.domain.diary.hit_visits import Counts
+from service.domain.foundation.actor import Role
+from service.domain.foundation.errors import Invalid, NotFound
+from service.http import context
+from service.language.translation import gettext as _
+from service.storage.models import HoursException
+from service.web import notices
+from service.web.diary.day_fields import DayField, TimeField
+from service.web.forms import Form, at_most, required
+from service.web.local_times import row_id_of
+
+blueprint = Blueprint("time_off", __name__)
+EVERYBODY = "all"
+USUAL_SLOT = 15
+
+
+class OffForm(Form):
+    doctor_id = wtforms.StringField(_("For whom"), [required()])
+    first_day = DayField(_("First day"), [required()])
+    last_day = DayField(_("Last day, if several"), [Optional()])
+    starts = TimeField(_("From"), [Optional()])
+    ends = TimeField(_("To"), [Optional()])
+    note = wtforms.StringField(_("Note"), [at_most(time_off.LONGEST_NOTE)])
+
+
+class ExtraForm(Form):
+    doctor_id = wtforms.StringField(_("Doctor"), [required()])
+    first_day = DayField(_("Day"), [required()])
+    starts = TimeField(_("From"), [required()])
+    ends = TimeField(_("To"), [required()])
+    slot_minutes = wtforms.IntegerField(_("Minutes for a visit"), [required()])
+    note = wtforms.StringField(_("Note"), [at_most(time_off.LONGEST_NOTE)])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the list."""
+
+    row: HoursException
+    counts: Counts | None
+    may_edit: bool
+
+
+@blueprint.get("/time-off")
+def index() -> ResponseReturnValue:
+    """What is on or ahead, and the forms for more."""
+    return _list(OffForm(), ExtraForm(slot_minutes=USUAL_SLOT))
+
+
+@blueprint.post("/time-off")
+def create() -> ResponseReturnValue:
+    """Block time; where that hits visits the next page is about them."""
+    actor, zone, form = context.actor(), context.wiring().settings.clinic.zone, OffForm(request.form)
+    if not form.validate():
+        return _list(form, ExtraForm(slot_minutes=USUAL_SLOT)), 422
+    assert form.first_day.data is not None
+    try:
+        with context.transaction() as session:
+            row = time_off.close(
+                session,
+                actor,
+                doctor_id=None if form.doctor_id.data == EVERYBODY else _doctor(form.doctor_id.data),
+                first_day=form.first_day.data,
+                last_day=form.last_day.data or form.first_day.data,
+                starts=form.starts.data,
+                ends=form.ends.data,
+                note=form.note.data or "",
+                zone=zone,
+            )
+            row_id, hits = row.id, hit_visits.count(session, actor, row, zone)
+    except Invalid as error:
+        form.refuse(error)
+        return _list(form, ExtraForm(slot_minutes=USUAL_SLOT)), 422
+    notices.say("time_off_added")
+    where = url_for("hit_visits.show", exception_id=row_id) if hits.total else url_for("time_off.index")
+    return redirect(where, 303)
+
+
+@blueprint.post("/extra-hours")
+def create_extra() -> ResponseReturnValue:
+    """Hours beside the week on one day."""
+    actor, form = context.actor(), ExtraForm(request.form)
+    if not form.validate():
+        return _list(OffForm(), form), 422
+    assert form.first_day.data is not None
+    assert form.starts.data is not None
+    assert form.ends.data is not None
+    try:
+        with context.transaction() as session:
+            time_off.open_extra(
+                session,
+                actor,
+                doctor_id=_doctor(form.doctor_id.data),
+                day=form.first_day.data,
+                starts=form.starts.data,
+                ends=form.ends.data,
+                slot_minutes=form.slot_minutes.data or 0,
+                note=form.note.data or "",
+                zone=context.wiring().settings.clinic.zone,
+            )
+    except Invalid as error:
+        form.refuse(error)
+        return _list(OffForm(), form), 422
+    notices.say("extra_hours_added")
+    return redirect(url_for("time_off.index"), 303)
+
+
+@blueprint.post("/time-off/<row_id:exception_id>/removal")
+def remove(exception_id: int) -> ResponseReturnValue:
+    """The week holds again."""
+    with context.transaction() as session:
+        time_off.remove(session, context.actor(), exception_id)
+    notices.say("time_off_removed")
+    return redirect(url_for("time_off.index"), 303)
+
+
+def doctor_choices() -> list[tuple[str, str]]:
+    """Whose hours the actor may change, for a select field: a doctor only their own."""
+    actor = context.actor()
+    found = doctors.roster(context.reading())
+    return [(str(one.id), one.name) for one in found if doctors.may_edit(actor, one.id)]
+
+
+def _doctor(text: str | None) -> int:
+    doctor_id = row_id_of(text)
+    if doctor_id is None:
+        raise NotFound
+    return doctor_id
+
+
+def _list(form: OffForm, extra: ExtraForm) -> str:
+    actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
+    rows = time_off.upcoming(session, actor, zone)
+    return render_template(
+        "diary/time_off/list.html",
+        entries=[_entry(row) for row in rows],
+        form=form,
+        extra=extra,
+        doctors=doctor_choices(),
+        may_close_clinic=actor.role != Role.DOCTOR,
+        today=clock.today(zone),
+    )
+
+
+def _entry(row: HoursException) -> Entry:
+    actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
+    counts = hit_visits.count(session, actor, row, zone) if row.kind == "off" else None
+    return Entry(row, counts, time_off.may_edit(actor, row))

@@ -1,0 +1,150 @@
+"""The day at the clinic: who is booked, here, done, not coming."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service import clock
+from service.domain.appointments import appointments
+from service.domain.appointments.free_times import FreeTime
+from service.domain.diary import waiting_list
+from service.domain.foundation import job_runs
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import NotFound
+from service.domain.messages import morning_sheets
+from service.domain.outbox import reminders
+from service.http import context
+from service.language.translation import gettext as _
+from service.storage.models import Appointment
+from service.web.appointments.visits import COLOURS, Visit, visits
+from service.web.local_times import asked_day, row_id_of, written
+from service.web.messages.messages import sending
+
+blueprint = Blueprint("today", __name__)
+NEXT = 200
+LATEST = 30
+"""So many booked ones, and of those that are settled the latest, stand on the board unless all are asked for."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the board."""
+
+    key: str
+    title: str
+    visits: list[Visit]
+    left_out: int
+    """How many more there are."""
+
+
+@blueprint.get("/today")
+def board() -> ResponseReturnValue:
+    """The board of a day (`?date=`), of all doctors or one (`?doctor_id=`); a doctor sees their own.
+
+    Left alone for too long it goes on refreshing without telephone numbers, notes and buttons, until the password.
+    """
+    watcher = context.watcher()
+    actor, session, zone = watcher or context.actor(), context.reading(), context.wiring().settings.clinic.zone
+    today = clock.today(zone)
+    day, chosen = today, _doctor(actor)
+    if watcher is None:  # nobody leafs through a locked board
+        day = asked_day(request.args.get("date"), None) or today
+    rows = appointments.day(session, actor, day, zone, chosen)
+    columns = _columns(rows, actor)
+    if watcher is not None:
+        here = request.full_path.rstrip("?")
+        return render_template("diary/today/locked.html", day=day, columns=columns, name=actor.name, here=here)
+    others = [] if actor.role == Role.DOCTOR else appointments.doctors(session)
+    now = clock.now()
+    return render_template(
+        "diary/today/board.html",
+        day=day,
+        is_today=day == today,
+        previous_url=url_for("today.board", date=day - timedelta(days=1), doctor_id=chosen)
+        if day.year > 2000
+        else None,
+        next_url=url_for("today.board", date=day + timedelta(days=1), doctor_id=chosen) if day.year < 2100 else None,
+        today_url=url_for("today.board", doctor_id=chosen),
+        all_url=url_for("today.board", date=request.args.get("date"), doctor_id=chosen, all=1),
+        doctors=[{"id": one.id, "name": one.name, "colour": one.id % COLOURS} for one in others],
+        chosen_doctor_id=chosen,
+        columns=columns,
+        fits=_fits(columns[-1].visits),
+        summary={
+            "total": len(rows),
+            "doctor_count": len({one.doctor_id for one in rows}),
+            "next_visit": next((one for one in rows if one.status == "booked" and one.starts_at > now), None),
+        },
+        sending=None if actor.role == Role.DOCTOR else sending(),
+        reminders=None if actor.role == Role.DOCTOR else _reminders(day),  # the desk calls, not the doctor
+    )
+
+
+def _fits(shown: list[Visit]) -> dict[int, dict[str, Any]]:
+    """The cancelled visits ahead whose time is free again and suits somebody on the waiting list."""
+    if context.actor().role == Role.DOCTOR:
+        return {}
+    freed = {
+        FreeTime(one.starts_at, one.ends_at, one.doctor_id): one
+        for one in shown
+        if one.status == "cancelled" and one.starts_at > clock.now()
+    }
+    counts = waiting_list.count_fits(context.reading(), context.wiring().settings.clinic.zone, list(freed))
+    return {
+        freed[time].id: {"count": count, "value": written(time.starts_at)} for time, count in counts.items() if count
+    }
+
+
+def _columns(rows: Sequence[Appointment], actor: Actor) -> list[Column]:
+    """The day by state; of a long one the next who are booked, and the latest of what is settled."""
+    by_state: dict[str, list[Appointment]] = {key: [] for key in ("booked", "arrived", "completed", "not_coming")}
+    for row in rows:
+        by_state[row.status if row.status in by_state else "not_coming"].append(row)
+    limits = {} if "all" in request.args else {"booked": NEXT, "completed": LATEST, "not_coming": LATEST}
+    columns = []
+    for key, found in by_state.items():
+        if key == "completed":
+            found.reverse()  # what was done last is asked for most
+        shown = found[-limits.get(key, 0) :] if key == "not_coming" else found[: limits.get(key)]
+        columns.append(Column(key, _title(key), visits(shown, actor), left_out=len(found) - len(shown)))
+    return columns
+
+
+def _title(key: str) -> str:
+    return {
+        "booked": _("Booked"),
+        "arrived": _("Arrived"),
+        "completed": _("Completed"),
+        "not_coming": _("Not coming"),
+    }[key]
+
+
+def _doctor(actor: Actor) -> int | None:
+    asked = request.args.get("doctor_id", "")
+    if actor.role == Role.DOCTOR or not asked:
+        return None
+    doctor_id = row_id_of(asked)
+    if doctor_id is None:
+        raise NotFound
+    return doctor_id
+
+
+def _reminders(day: date) -> dict[str, Any] | None:
+    """How the reminders of this day went, from the ledger and the outbox; None when there were none."""
+    session, zone = context.reading(), context.wiring().settings.clinic.zone
+    run = job_runs.of_slot(session, "send_daily_reminders", day.isoformat())
+    tally = reminders.total(session, reminders.of_day(day, zone))
+    empty = not (tally.sent or tally.failed or tally.unknown or tally.queued or tally.skipped)
+    if empty and (run is None or run.status == "skipped"):
+        return None
+    return {
+        **tally.as_dict(),
+        "to_call": morning_sheets.count_to_call(session, day, zone),
+        "status": run.status if run else None,
+        "started_at": run.started_at if run else None,
+        "late": bool(run and run.trigger == "catchup"),
+    }

@@ -1,0 +1,211 @@
+"""The waiting list: who waits, putting somebody on it, and whom a free time suits."""
+
+from typing import Any
+
+import wtforms
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.domain.appointments import appointments, visit_types
+from service.domain.diary import doctors, offers, waiting_list
+from service.domain.foundation.actor import Role
+from service.domain.foundation.errors import Conflict, Invalid, NotFound
+from service.domain.patients import patient_search, patients
+from service.http import context
+from service.language.translation import gettext as _
+from service.web import notices
+from service.web.forms import Form, at_most
+from service.web.local_times import instant_of, row_id_of, written
+
+blueprint = Blueprint("waiting_list", __name__)
+ANY = "any"
+
+
+class WaitingForm(Form):
+    """What somebody waits for; no marked day means every day."""
+
+    patient_id = wtforms.StringField(_("Patient"))
+    doctor_id = wtforms.SelectField(_("Doctor"), validate_choice=False)
+    visit_type_id = wtforms.SelectField(_("Visit type"), validate_choice=False)
+    weekdays = wtforms.SelectMultipleField(_("Days that suit"), validate_choice=False)
+    part = wtforms.SelectField(_("Part of the day"), default="any", validate_choice=False)
+    urgent = wtforms.BooleanField(_("Urgent"))
+    note = wtforms.StringField(_("Note"), [at_most(waiting_list.LONGEST_NOTE)])
+
+
+class OfferForm(Form):
+    """A time for somebody who waits."""
+
+    doctor_id = wtforms.StringField(_("Doctor"))
+    starts_at = wtforms.StringField(_("Time"))
+
+
+class EmptyForm(Form):
+    """A button."""
+
+
+@blueprint.get("/waiting-list")
+def index() -> ResponseReturnValue:
+    """Everybody who waits, and the times that are held just now."""
+    actor, session = context.actor(), context.reading()
+    held = offers.standing(session)
+    return render_template(
+        "diary/waiting_list/list.html",
+        entries=waiting_list.waiting(session, actor),
+        total=waiting_list.count(session, actor),
+        held={one.entry_id: one for one in held},
+        days=_days(),
+        parts=_parts(),
+        may_change=actor.role != Role.DOCTOR,
+    )
+
+
+@blueprint.get("/waiting-list/new")
+def new() -> ResponseReturnValue:
+    """The form, once it is known for whom."""
+    return _form_page(WaitingForm(request.args))
+
+
+@blueprint.post("/waiting-list")
+def create() -> ResponseReturnValue:
+    """Put somebody on the list."""
+    actor, form = context.actor(), WaitingForm(request.form)
+    if not form.validate():
+        return _form_page(form), 422
+    try:
+        wish = _wish(form)
+        with context.transaction() as session:
+            waiting_list.add(session, actor, **wish)
+    except Invalid as error:
+        form.refuse(error)
+        return _form_page(form), 422
+    notices.say("waiting_added")
+    return redirect(url_for("waiting_list.index"), 303)
+
+
+@blueprint.post("/waiting-list/<row_id:entry_id>/removal")
+def remove(entry_id: int) -> ResponseReturnValue:
+    """Take somebody off the list."""
+    with context.transaction() as session:
+        waiting_list.remove(session, context.actor(), entry_id)
+    notices.say("waiting_removed")
+    return redirect(url_for("waiting_list.index"), 303)
+
+
+@blueprint.get("/waiting-list/fits")
+def fits() -> ResponseReturnValue:
+    """Whom a time (`?doctor_id=&starts_at=YYYY-MM-DDTHH:MM`) suits, with a button to offer it."""
+    return _fits_page(request.args.get("doctor_id"), request.args.get("starts_at", ""))
+
+
+@blueprint.post("/waiting-list/<row_id:entry_id>/offers")
+def offer(entry_id: int) -> ResponseReturnValue:
+    """Hold a time for somebody who waits."""
+    actor, form = context.actor(), OfferForm(request.form)
+    doctor_id, starts_at = form.doctor_id.data or "", form.starts_at.data or ""
+    zone = context.wiring().settings.clinic.zone
+    try:
+        if not form.validate():
+            raise Invalid(_("This form was sent with a field it does not have."))
+        at = instant_of(starts_at)
+        with context.transaction() as session:
+            made = offers.make(
+                session, actor, entry_id, doctor_id=row_id_of(doctor_id) or 0, starts_at=at, zone=zone
+            ).id
+    except Invalid as error:
+        return _refused(doctor_id, starts_at, error), 422
+    except Conflict as error:
+        return _refused(doctor_id, starts_at, error), 409
+    return redirect(url_for("offers.show", offer_id=made), 303)
+
+
+def _form_page(form: WaitingForm) -> str:
+    actor, session, query = context.actor(), context.reading(), request.args.get("q", "")
+    doctors, kinds = appointments.doctors(session), visit_types.offered(session, actor)
+    form.doctor_id.choices = [(ANY, _("Any doctor")), *((str(one.id), one.name) for one in doctors)]
+    form.visit_type_id.choices = [("", _("Any kind")), *((str(one.id), one.name) for one in kinds)]
+    form.weekdays.choices = list(_days().items())
+    form.part.choices = list(_parts().items())
+    asked = form.patient_id.data
+    return render_template(
+        "diary/waiting_list/new.html",
+        form=form,
+        patient=patients.fetch(session, actor, row_id_of(asked) or 0) if asked else None,
+        query=query,
+        found=patient_search.search(session, actor, query).patients if query else [],
+    )
+
+
+def _wish(form: WaitingForm) -> dict[str, Any]:
+    """The form as the domain takes it. Raises Invalid without a patient, NotFound for ids that cannot be."""
+    if not form.patient_id.data:
+        raise Invalid(_("Choose the patient first."), "patient_id")
+    return {
+        "patient_id": _id(form.patient_id.data),
+        "doctor_id": None if form.doctor_id.data in (ANY, "", None) else _id(form.doctor_id.data),
+        "visit_type_id": _id(form.visit_type_id.data) if form.visit_type_id.data else None,
+        "weekdays": "".join(form.weekdays.data or []) or waiting_list.EVERY_DAY,
+        "part": form.part.data or "any",
+        "urgent": form.urgent.data,
+        "note": form.note.data or "",
+    }
+
+
+def _fits_page(asked: str | None, starts_at: str, refusal: str | None = None) -> str:
+    """The page of a time. Raises NotFound for a doctor or a time that does not exist."""
+    session, zone = context.reading(), context.wiring().settings.clinic.zone
+    doctor_id = _id(asked)
+    try:
+        at = instant_of(starts_at)
+    except Invalid:
+        raise NotFound from None
+    doctor = doctors.fetch(session, doctor_id)
+    free = None if doctor.archived_at else offers.free_stretch(session, zone, doctor_id, at)
+    return render_template(
+        "diary/waiting_list/fits.html",
+        doctor=doctor,
+        at=at,
+        value=written(at),
+        free=free,
+        minutes=int((free.ends_at - free.starts_at).total_seconds() // 60) if free else 0,
+        entries=waiting_list.who_fits(session, context.actor(), zone, free) if free else [],
+        days=_days(),
+        parts=_parts(),
+        refusal=refusal,
+    )
+
+
+def _refused(asked: str, starts_at: str, error: Invalid | Conflict) -> str:
+    """Why a time could not be held: on its own page, or on one line where there is no such time."""
+    try:
+        return _fits_page(asked, starts_at, str(error))
+    except NotFound:
+        return render_template("diary/waiting_list/refused.html", refusal=str(error))
+
+
+def _id(text: str | None) -> int:
+    found = row_id_of(text)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _days() -> dict[str, str]:
+    return {
+        "0": _("Mon"),
+        "1": _("Tue"),
+        "2": _("Wed"),
+        "3": _("Thu"),
+        "4": _("Fri"),
+        "5": _("Sat"),
+        "6": _("Sun"),
+    }
+
+
+def _parts() -> dict[str, str]:
+    return {
+        "any": _("Any time"),
+        "morning": _("Morning, before 12"),
+        "afternoon": _("Afternoon, 12 to 17"),
+        "evening": _("Evening, from 17"),
+    }

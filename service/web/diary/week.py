@@ -1,0 +1,71 @@
+"""A doctor's week as pages show it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from itertools import groupby
+
+from service.language.translation import gettext as _
+from service.storage.models import DoctorHours
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Hours of a day; `begins` and `last` are set where they do not hold now, or not for ever."""
+
+    starts: time
+    ends: time
+    slot_minutes: int
+    begins: date | None
+    last: date | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """Days that follow one another and have the same hours: `Mon–Fri`."""
+
+    days: str
+    stretches: Sequence[Stretch]
+
+
+@dataclass(frozen=True)
+class Weekday:
+    """A row of the week: its name and the blocks on it."""
+
+    number: int
+    name: str
+    blocks: Sequence[tuple[int, Stretch]]
+
+
+def names() -> list[str]:
+    """The days of the week, Monday first."""
+    return [_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday")]
+
+
+def in_words(blocks: Sequence[DoctorHours], today: date) -> list[Line]:
+    """The week in few words; empty when there are no hours."""
+    short = [_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")]
+    days = {
+        number: tuple(_stretch(block, today) for block in found)
+        for number, found in groupby(blocks, key=lambda block: block.weekday)
+    }
+    lines = []
+    for stretches, numbers in groupby(range(7), key=lambda number: days.get(number, ())):
+        same = list(numbers)
+        if stretches:
+            words = short[same[0]] if len(same) == 1 else f"{short[same[0]]}–{short[same[-1]]}"
+            lines.append(Line(words, stretches))
+    return lines
+
+
+def rows(blocks: Sequence[DoctorHours], today: date) -> list[Weekday]:
+    """The seven days with their blocks."""
+    return [
+        Weekday(number, name, [(block.id, _stretch(block, today)) for block in blocks if block.weekday == number])
+        for number, name in enumerate(names())
+    ]
+
+
+def _stretch(block: DoctorHours, today: date) -> Stretch:
+    begins = block.valid_from if block.valid_from is not None and block.valid_from > today else None
+    return Stretch(block.starts, block.ends, block.slot_minutes, begins, block.valid_until)

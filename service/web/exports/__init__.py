@@ -1,0 +1,1 @@
+"""Pages about exports: a patient's history, the whole clinic."""

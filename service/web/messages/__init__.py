@@ -1,0 +1,1 @@
+"""Pages about messages: the log, the morning sheet, the next run."""

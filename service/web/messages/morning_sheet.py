@@ -1,0 +1,32 @@
+"""The morning sheet: how the run of a day went, and whom to call."""
+
+from datetime import timedelta
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service import clock
+from service.domain.messages import morning_sheets
+from service.http import context
+from service.web.local_times import asked_day
+from service.web.messages.messages import sending
+
+blueprint = Blueprint("morning_sheet", __name__)
+
+
+@blueprint.get("/messages/morning")
+def show() -> ResponseReturnValue:
+    """The sheet of today, or of `?date=`."""
+    settings = context.wiring().settings
+    today = clock.today(settings.clinic.zone)
+    day = asked_day(request.args.get("date"), None) or today
+    return render_template(
+        "messages/morning.html",
+        sheet=morning_sheets.of_day(context.reading(), day, settings.clinic.zone),
+        is_today=day == today,
+        previous_url=url_for("morning_sheet.show", date=day - timedelta(days=1)) if day.year > 2000 else None,
+        next_url=url_for("morning_sheet.show", date=day + timedelta(days=1)) if day < today else None,
+        today_url=url_for("morning_sheet.show"),
+        reminders_at=settings.jobs.reminders_at,
+        sending=sending(),
+    )

@@ -1,0 +1,1 @@
+"""Pages about patients: records and their forms, merging, emergencies, consent."""

@@ -1,0 +1,68 @@
+"""Which messages somebody gets, by the link in one of them; a mail program may say by itself that none are."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.domain.messages import message_links
+from service.domain.patients import consent
+from service.http import context
+from service.web import notices
+from service.web.links import found
+from service.web.patients.consent import ConsentForm, form_of
+
+blueprint = Blueprint("contact_links", __name__)
+
+
+@blueprint.get("/contact/<token:token>")
+def show(token: str) -> ResponseReturnValue:
+    """What is wanted now, as a form."""
+    return _page(token)
+
+
+@blueprint.post("/contact/<token:token>")
+def save(token: str) -> ResponseReturnValue:
+    """Something else is wanted, by everybody the message was for."""
+    form = ConsentForm(request.form)
+    if not form.validate():
+        return _page(token, form), 422
+    _change(token, form)
+    notices.say("consent_saved")
+    return redirect(url_for("contact_links.show", token=token), 303)
+
+
+@blueprint.get("/contact/<token:token>/unsubscribe")
+def unsubscribed(token: str) -> ResponseReturnValue:
+    """Where mail programs lead people who press *Unsubscribe* and do not act by themselves: to the form."""
+    found(token, "contact")
+    return redirect(url_for("contact_links.show", token=token), 303)
+
+
+@blueprint.post("/contact/<token:token>/unsubscribe")
+def unsubscribe(token: str) -> ResponseReturnValue:
+    """One click in a mail program (RFC 8058): no more e-mail. It carries no form token, only the address's secret."""
+    link = found(token, "contact")
+    with context.transaction() as session:
+        message_links.attempt(session, token)
+    with context.transaction() as session:
+        for patient_id in message_links.told(session, link):
+            actor = message_links.patient(patient_id, context.address())
+            consent.change(session, actor, patient_id, via="link", email=False)
+    return "", 200
+
+
+def _change(token: str, form: ConsentForm) -> None:
+    link = found(token, "contact")
+    with context.transaction() as session:
+        message_links.attempt(session, token)
+    with context.transaction() as session:
+        for patient_id in message_links.told(session, link):
+            actor = message_links.patient(patient_id, context.address())
+            consent.change(session, actor, patient_id, via="link", **form.wishes())
+
+
+def _page(token: str, form: ConsentForm | None = None) -> str:
+    link, session = found(token, "contact"), context.reading()
+    patients = consent.of_patients(session, message_links.told(session, link))
+    return render_template(
+        "patients/contact_link.html", token=token, patients=patients, form=form or form_of(patients[0])
+    )

@@ -1,0 +1,71 @@
+"""The emergency door: a doctor gives a name, a birth date and a reason; an admin looks at it afterwards."""
+
+import wtforms
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.domain.foundation.errors import Invalid
+from service.domain.patients import emergencies
+from service.http import context
+from service.language.translation import gettext as _
+from service.web import notices
+from service.web.forms import Form, at_most, required
+from service.web.patients.patient_forms import BIRTH_DATES
+
+blueprint = Blueprint("emergencies", __name__)
+
+
+class EmergencyForm(Form):
+    name = wtforms.StringField(_("Whole name"), [required(), at_most(200)])
+    birth_date = wtforms.DateField(_("Birth date"), [required()], format=BIRTH_DATES)
+    reason = wtforms.TextAreaField(_("Why you need this record now"), [required(), at_most(emergencies.LONGEST_REASON)])
+
+
+@blueprint.get("/emergency")
+def new() -> ResponseReturnValue:
+    """The form."""
+    return _page(EmergencyForm())
+
+
+@blueprint.post("/emergency")
+def create() -> ResponseReturnValue:
+    """Open the record for some hours; who is not found is not found, and that is on record as well."""
+    form = EmergencyForm(request.form)
+    if not form.validate() or form.birth_date.data is None:
+        return _page(form), 422
+    try:
+        with context.transaction() as session:
+            found = emergencies.open_records(
+                session,
+                context.actor(),
+                name=form.name.data or "",
+                birth_date=form.birth_date.data,
+                reason=form.reason.data or "",
+                hours=context.wiring().settings.privacy.emergency_hours,
+            )
+    except Invalid as error:
+        form.refuse(error)
+        return _page(form), 422
+    if not found:
+        form.form_errors = [
+            _("Nobody here has exactly this name and birth date. Look at the spelling, or ask the desk.")
+        ]
+        return _page(form), 422
+    notices.say("emergency_opened")
+    if len(found) == 1:
+        return redirect(url_for("patients.record", patient_id=found[0].id), 303)
+    return redirect(url_for("patients.index"), 303)
+
+
+@blueprint.post("/emergencies/<row_id:access_id>/review")
+def mark_seen(access_id: int) -> ResponseReturnValue:
+    """The admin has looked at it."""
+    with context.transaction() as session:
+        emergencies.mark_seen(session, context.actor(), access_id)
+    return redirect(url_for("audit.index"), 303)
+
+
+def _page(form: EmergencyForm) -> str:
+    return render_template(
+        "patients/emergency.html", form=form, hours=context.wiring().settings.privacy.emergency_hours
+    )

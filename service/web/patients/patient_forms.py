@@ -1,0 +1,167 @@
+"""The forms of a patient's record: made by the desk, changed by staff, its alerts written by doctors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import wtforms
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from wtforms.validators import Optional
+
+from service.domain.foundation.actor import Role
+from service.domain.foundation.errors import Conflict, Invalid
+from service.domain.patients import patient_records, patient_search, patients
+from service.domain.patients.patient_records import Details, Stale, Twice
+from service.http import context
+from service.language.rendering import phone as spoken
+from service.language.translation import gettext as _
+from service.storage.models import Patient
+from service.web import notices
+from service.web.forms import Form, at_most, required
+
+blueprint = Blueprint("patient_forms", __name__)
+
+BIRTH_DATES = ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y"]
+"""Browsers send the first; the others are typed where a browser has no field for dates."""
+
+
+class PatientForm(Form):
+    name = wtforms.StringField(_("Name"), [required(), at_most(200)])
+    birth_date = wtforms.DateField(_("Birth date"), [Optional()], format=BIRTH_DATES)
+    phone = wtforms.StringField(_("Phone"), [at_most(50)])
+    email = wtforms.StringField(_("E-mail"), [at_most(254)])
+
+    def details(self) -> Details:
+        """The fields, checked. Raises Invalid."""
+        clinic = context.wiring().settings.clinic
+        return patient_records.checked(
+            self.name.data or "",
+            self.birth_date.data,
+            self.phone.data or "",
+            self.email.data or "",
+            country=clinic.country,
+            zone=clinic.zone,
+        )
+
+
+class NewPatientForm(PatientForm):
+    confirm = wtforms.BooleanField(_("This is somebody else: make a new record"))
+
+
+class VersionedPatientForm(PatientForm):
+    version = wtforms.IntegerField(validators=[required()], widget=wtforms.widgets.HiddenInput())
+
+
+class AlertsForm(Form):
+    allergies = wtforms.TextAreaField(_("Allergies"), [at_most(patient_records.LONGEST_ALERT)])
+    alerts = wtforms.TextAreaField(_("Alerts"), [at_most(patient_records.LONGEST_ALERT)])
+    version = wtforms.IntegerField(validators=[required()], widget=wtforms.widgets.HiddenInput())
+
+
+@blueprint.get("/patients/new")
+def new() -> ResponseReturnValue:
+    """The form for a new record."""
+    return render_template("patients/new.html", form=NewPatientForm(), likely=[])
+
+
+@blueprint.post("/patients/new")
+def create() -> ResponseReturnValue:
+    """Make the record; where somebody like this is here already, only after a second look."""
+    actor, form = context.actor(), NewPatientForm(request.form)
+    likely: Sequence[Patient] = []
+    if form.validate():
+        try:
+            details = form.details()
+            with context.transaction() as session:
+                patient_id = patient_records.add(session, actor, details, sure=form.confirm.data).id
+            notices.say("patient_added")
+            return redirect(url_for("patients.record", patient_id=patient_id), 303)
+        except Invalid as error:
+            form.refuse(error)
+        except Twice:
+            likely = patient_search.likely_same(context.reading(), actor, **vars(details))
+    return render_template("patients/new.html", form=form, likely=likely), 409 if likely else 422
+
+
+@blueprint.get("/patients/<row_id:patient_id>/edit")
+def edit(patient_id: int) -> ResponseReturnValue:
+    """The form with what is known."""
+    return _page(_to_edit(patient_id))
+
+
+@blueprint.post("/patients/<row_id:patient_id>/edit")
+def save(patient_id: int) -> ResponseReturnValue:
+    """Change the record; after somebody else's change both versions are shown and nothing is overwritten."""
+    patient, form = _to_edit(patient_id), VersionedPatientForm(request.form)
+    if not form.validate():
+        return _page(patient, form=form), 422
+    try:
+        details, version = form.details(), form.version.data or 0
+        with context.transaction() as session:
+            patient_records.change(session, context.actor(), patient_id, details, version=version)
+    except Invalid as error:
+        form.refuse(error)
+        return _page(patient, form=form), 422
+    except Stale:
+        return _stale(patient_id, form), 409
+    notices.say("patient_saved")
+    return redirect(url_for("patients.record", patient_id=patient_id), 303)
+
+
+@blueprint.post("/patients/<row_id:patient_id>/alerts")
+def save_alerts(patient_id: int) -> ResponseReturnValue:
+    """Write what everybody who treats this patient has to know first."""
+    patient, form = _to_edit(patient_id), AlertsForm(request.form)
+    if not form.validate():
+        return _page(patient, alerts=form), 422
+    try:
+        with context.transaction() as session:
+            patient_records.set_alerts(
+                session,
+                context.actor(),
+                patient_id,
+                allergies=form.allergies.data or "",
+                alerts=form.alerts.data or "",
+                version=form.version.data or 0,
+            )
+    except Invalid as error:
+        form.refuse(error)
+        return _page(patient, alerts=form), 422
+    except Stale:
+        return _stale(patient_id, form), 409
+    notices.say("alerts_saved")
+    return redirect(url_for("patients.record", patient_id=patient_id), 303)
+
+
+def _to_edit(patient_id: int) -> Patient:
+    """The patient as they stand now. Raises NotFound, and Conflict for a merged record."""
+    patient = patients.fetch(context.reading(), context.actor(), patient_id)
+    if patient.merged_into_id is not None:
+        raise Conflict(_("This record was merged into another one: open that."))
+    return patient
+
+
+def _stale(patient_id: int, form: VersionedPatientForm | AlertsForm) -> str:
+    """The page with mine in the form and what was saved meanwhile beside it; saving again puts mine in its place."""
+    patient = _to_edit(patient_id)
+    form.version.raw_data = [str(patient.version)]
+    if isinstance(form, AlertsForm):
+        return _page(patient, alerts=form, stale=form)
+    return _page(patient, form=form, stale=form)
+
+
+def _page(
+    patient: Patient, *, form: PatientForm | None = None, alerts: AlertsForm | None = None, stale: Form | None = None
+) -> str:
+    values: dict[str, Any] = {"version": patient.version}
+    contact: dict[str, Any] = {"name": patient.name, "birth_date": patient.birth_date, "email": patient.email or ""}
+    contact["phone"] = spoken(patient.phone) if patient.phone else ""
+    if alerts is None and context.actor().role == Role.DOCTOR:
+        alerts = AlertsForm(allergies=patient.allergies, alerts=patient.alerts, **values)
+    return render_template(
+        "patients/edit.html",
+        patient=patient,
+        form=form or VersionedPatientForm(**contact, **values),
+        alerts_form=alerts,
+        stale=stale,
+    )

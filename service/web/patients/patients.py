@@ -1,0 +1,149 @@
+"""Patients: found by the desk and by their doctors, and each one's page."""
+
+from collections.abc import Sequence
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from service.domain.accounts import guardians
+from service.domain.appointments import appointments, treatments
+from service.domain.foundation.actor import Role
+from service.domain.foundation.errors import NotFound
+from service.domain.patients import consent, emergencies, patient_records, patient_search, patients
+from service.http import context
+from service.storage.models import Patient
+from service.web import notices
+from service.web.appointments.treatments import entries
+from service.web.appointments.visits import visits
+from service.web.patients.consent import form_of
+
+blueprint = Blueprint("patients", __name__)
+
+LAST_VISITS = 5
+
+
+def asked_id(name: str) -> int | None:
+    """The id a URL asks for, if it does. Raises NotFound for what can be none."""
+    text = request.args.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 2**63):
+        raise NotFound
+    return int(text)
+
+
+@blueprint.get("/patients")
+def index() -> ResponseReturnValue:
+    """Those who fit `?q=`; without it those who wait to be confirmed, and those one is likely to look for."""
+    actor, session, text = context.actor(), context.reading(), request.args.get("q", "").strip()
+    if text:
+        found = patient_search.search(session, actor, text, after=asked_id("after"))
+        more = url_for("patients.index", q=text, after=found.after) if found.after else None
+        return render_template(
+            "patients/list.html", q=text, patients=found.patients, more_url=more, waiting=[], opened=[]
+        )
+    return render_template(
+        "patients/list.html",
+        q="",
+        patients=patient_search.latest(session, actor),
+        more_url=None,
+        waiting=patient_search.to_confirm(session, actor),
+        opened=emergencies.current(session, actor),
+    )
+
+
+@blueprint.get("/patients/<row_id:patient_id>")
+def record(patient_id: int) -> ResponseReturnValue:
+    """A doctor reads the record, the desk sees who this is and when they come; a merged one leads to the kept one."""
+    actor, session = context.actor(), context.reading()
+    kept = patients.kept_instead(session, actor, patient_id)
+    if kept is not None:
+        return redirect(url_for("patients.record", patient_id=kept), 303)
+    patient = patients.fetch(session, actor, patient_id)
+    answer = _clinical(patient) if actor.role == Role.DOCTOR else _desk(patient)
+    # A full disk must not keep a doctor from reading: then only the log knows of the look.
+    with context.transaction_if_possible("patient.view") as writing:
+        patients.note_record_opened(writing, actor, patient_id)
+    return answer
+
+
+@blueprint.post("/patients/<row_id:patient_id>/archival")
+def archive(patient_id: int) -> ResponseReturnValue:
+    """Put the record away."""
+    with context.transaction() as session:
+        patient_records.archive(session, context.actor(), patient_id)
+    return _back(patient_id, "patient_archived")
+
+
+@blueprint.post("/patients/<row_id:patient_id>/restoration")
+def restore(patient_id: int) -> ResponseReturnValue:
+    """Take an archived record back."""
+    with context.transaction() as session:
+        patient_records.restore(session, context.actor(), patient_id)
+    return _back(patient_id, "patient_restored")
+
+
+@blueprint.post("/patients/<row_id:patient_id>/confirmation")
+def confirm(patient_id: int) -> ResponseReturnValue:
+    """Somebody who registered themselves has been seen at the desk."""
+    with context.transaction() as session:
+        patient_records.confirm(session, context.actor(), patient_id)
+    return _back(patient_id, "patient_confirmed")
+
+
+@blueprint.post("/patients/<row_id:patient_id>/prints")
+def note_print(patient_id: int) -> ResponseReturnValue:
+    """The browser says that the record is being printed; nothing else can know."""
+    with context.transaction() as session:
+        patients.note_record_printed(session, context.actor(), patient_id)
+    return "", 204
+
+
+def _back(patient_id: int, notice: str) -> ResponseReturnValue:
+    notices.say(notice)
+    return redirect(url_for("patients.record", patient_id=patient_id), 303)
+
+
+def _clinical(patient: Patient) -> str:
+    """What one has to know first, what is ahead, what was found and done."""
+    actor, session, patient_id = context.actor(), context.reading(), patient.id
+    page = treatments.history(session, actor, patient_id, before=request.args.get("before"))
+    older = url_for("patients.record", patient_id=patient_id, before=page.older) if page.older else None
+    last = appointments.past(session, actor, patient_id=patient_id).visits[:LAST_VISITS]
+    return render_template(
+        "patients/record.html",
+        patient=patient,
+        upcoming=visits(appointments.upcoming(session, actor, patient_id), actor),
+        last_visits=visits(last, actor),
+        treatments=entries(page.treatments),
+        older_url=older,
+        emergency_until=patients.emergency_until(session, actor, patient_id),
+    )
+
+
+def _desk(patient: Patient) -> str:
+    """How to reach them, when they come and came, who looks after them; no clinical text."""
+    actor, session = context.actor(), context.reading()
+    page = appointments.past(session, actor, patient_id=patient.id, before=request.args.get("before"))
+    likely: Sequence[Patient] = []
+    if patient.registered_at is not None:
+        likely = patient_search.likely_same(
+            session,
+            actor,
+            name=patient.name,
+            birth_date=patient.birth_date,
+            phone=patient.phone,
+            email=patient.email,
+            except_id=patient.id,
+        )
+    return render_template(
+        "patients/desk.html",
+        patient=patient,
+        upcoming=visits(appointments.upcoming(session, actor, patient.id), actor),
+        past=visits(page.visits, actor),
+        older_url=url_for("patients.record", patient_id=patient.id, before=page.older) if page.older else None,
+        guardians=guardians.of_patient(session, actor, patient.id),
+        likely=likely,
+        consent_form=form_of(patient),
+        consent_changes=consent.history(session, actor, patient.id),
+    )

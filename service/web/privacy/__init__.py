@@ -1,0 +1,1 @@
+"""Pages about privacy: the audit, who looked, erasures, changes of records."""

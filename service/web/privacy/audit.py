@@ -1,0 +1,166 @@
+"""The audit as the admin reads it: by period, person and patient, in any order, and as a file."""
+
+import io
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+
+from service import clock
+from service.domain.foundation import audit
+from service.domain.foundation.errors import NotFound
+from service.domain.patients import emergencies
+from service.domain.privacy import audit_log
+from service.http import context
+from service.language.translation import gettext as _
+from service.web.local_times import asked_day, row_id_of
+from service.web.privacy import audit_words
+
+blueprint = Blueprint("audit", __name__)
+
+USUAL_DAYS = 7
+LONGEST = 200
+PAGES_OF = {
+    "appointment": "appointments.show",
+    "report": "reports.show",
+    "user": "users.show",
+    "doctor": "doctors.show",
+}
+"""Kinds of rows that have a page, and whose id stands in the path under the kind's name."""
+
+
+@blueprint.get("/audit")
+def index() -> ResponseReturnValue:
+    """The entries of a period (`?from=&until=`, the last week without), of a person, about a patient, sorted."""
+    actor, session = context.actor(), context.reading()
+    number = _page_number()
+    rows, more = audit_log.page(session, actor, _wanted(), number)
+    return render_template(
+        "privacy/audit/list.html",
+        asked=_asked(),
+        columns=_columns(),
+        entries=[_shown(row) for row in rows],
+        number=number,
+        newer_url=_url(page=number - 1) if number > 1 else None,
+        older_url=_url(page=number + 1) if more else None,
+        file_url=_url("audit.file"),
+        emergencies=emergencies.unseen(session, actor),
+        now=clock.now().astimezone(context.wiring().settings.clinic.zone),
+    )
+
+
+@blueprint.get("/audit/file")
+def file() -> ResponseReturnValue:
+    """The same entries, all of them, as a CSV file; that somebody took it is on record."""
+    actor = context.actor()
+    text = io.StringIO(newline="")
+    audit_log.write_csv(context.reading(), actor, _wanted(), text)
+    with context.transaction() as session:
+        audit.record(session, actor, "audit.download")
+    day = clock.today(context.wiring().settings.clinic.zone)
+    made = io.BytesIO(text.getvalue().encode())
+    return send_file(made, mimetype="text/csv", as_attachment=True, download_name=f"audit-{day}.csv", max_age=0)
+
+
+def _days() -> tuple[date, date]:
+    today = clock.today(context.wiring().settings.clinic.zone)
+    until = asked_day(request.args.get("until") or None, today) or today
+    since = asked_day(request.args.get("from") or None, None) or until - timedelta(days=USUAL_DAYS - 1)
+    return since, until
+
+
+def _text(name: str) -> str:
+    return request.args.get(name, "").replace("\0", " ").strip()[:LONGEST]
+
+
+def _asked() -> dict[str, str]:
+    """What the form and the links of the page carry on."""
+    since, until = _days()
+    sort, order = request.args.get("sort", "at"), request.args.get("order", "")
+    if sort not in audit_log.SORTS or order not in ("", "asc", "desc"):
+        raise NotFound
+    return {
+        "from": since.isoformat(),
+        "until": until.isoformat(),
+        "person": _text("person"),
+        "patient": _text("patient"),
+        "sort": sort,
+        "order": order or ("desc" if sort == "at" else "asc"),
+    }
+
+
+def _wanted() -> audit_log.Wanted:
+    asked, zone, (since, until) = _asked(), context.wiring().settings.clinic.zone, _days()
+    return audit_log.Wanted(
+        since=clock.day_bounds(since, zone)[0],
+        until=clock.day_bounds(until, zone)[1],
+        person=asked["person"],
+        patient=asked["patient"],
+        sort=asked["sort"],
+        descending=asked["order"] == "desc",
+    )
+
+
+def _page_number() -> int:
+    number = row_id_of(request.args.get("page", "1"))
+    if number is None or number > 10_000:
+        raise NotFound
+    return number
+
+
+def _url(endpoint: str = "audit.index", **more: Any) -> str:
+    return url_for(endpoint, **{name: value for name, value in {**_asked(), **more}.items() if value})
+
+
+def _columns() -> list[dict[str, Any]]:
+    """The heads of the table: each sorts by its column, the one in use the other way round."""
+    asked = _asked()
+    titles = {
+        "at": _("Time"),
+        "person": _("Person"),
+        "role": _("Role"),
+        "act": _("Did what"),
+        "patient": _("Patient"),
+        "subject": _("Row"),
+        "address": _("From"),
+    }
+    columns = []
+    for name, title in titles.items():
+        sorted_here = asked["sort"] == name
+        order = ("asc" if asked["order"] == "desc" else "desc") if sorted_here else ("desc" if name == "at" else "asc")
+        columns.append(
+            {
+                "title": title,
+                "url": _url(sort=name, order=order),
+                "sorted": {"asc": "ascending", "desc": "descending"}[asked["order"]] if sorted_here else None,
+            }
+        )
+    return columns
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    changes = audit_log.shown_changes(row) or {}
+    return {
+        "id": row.id,
+        "at": row.at,
+        "user_id": row.user_id,
+        "person": row.person,
+        "role": row.role,
+        "words": audit_words.act(row.act),
+        "patient_id": row.patient_id,
+        "patient": row.patient,
+        "subject": row.subject,
+        "subject_url": _page_of(row.subject),
+        "address": row.address,
+        "changes": [{"field": name.replace("_", " "), "pair": pair} for name, pair in changes.items()],
+    }
+
+
+def _page_of(subject: str | None) -> str | None:
+    kind, _sep, number = (subject or "").partition("/")
+    row = row_id_of(number)
+    if kind not in PAGES_OF or row is None:
+        return None
+    place: dict[str, Any] = {f"{kind}_id": row}
+    return url_for(PAGES_OF[kind], **place)

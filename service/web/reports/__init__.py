@@ -1,0 +1,1 @@
+"""Pages about figures: monthly reports, the dashboard, small figures."""

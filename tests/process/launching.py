@@ -1,0 +1,305 @@
+"""Starts run.py as a process of its own and talks to it over HTTP, as a clinic's computer and its browsers do."""
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import psycopg
+import pytest
+
+from tests.house import PASSWORD
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = re.compile(r"^Rounds is ready on (http://\S+)$", re.MULTILINE)
+START_SECONDS = 60.0
+ANOTHER_TIME = ROOT / "tests" / "faults" / "another_time.py"
+Found = TypeVar("Found")
+ON_SERVER: dict[Path, str] = {}
+"""The URL of a folder's clinic where that is on PostgreSQL; else it is in the folder's `rounds.db`."""
+
+
+def until(check: Callable[[], Found], seconds: float = 30.0) -> Found:
+    """What `check` answers once it is true; the test fails when that takes too long."""
+    deadline = monotonic() + seconds
+    while True:
+        found = check()
+        if found:
+            return found
+        if monotonic() > deadline:
+            pytest.fail(f"did not come true within {seconds:g} seconds")
+        sleep(0.02)
+
+
+def configure(folder: Path, text: str = "") -> Path:
+    """Write a config.toml with a free port into the folder; `text` is further TOML."""
+    file = folder / "config.toml"
+    file.write_text(f"{text}\n" if "[server]" in text else f"[server]\nport = 0\n{text}\n", encoding="utf-8")
+    return file
+
+
+def command(folder: Path, *args: str, at: datetime | None = None) -> list[str]:
+    """The command line of run.py with the folder's settings; `at` is the instant the process lives at."""
+    program = ANOTHER_TIME if at else ROOT / "run.py"
+    return [sys.executable, str(program), *args, "--config", str(folder / "config.toml")]
+
+
+def environment(folder: Path, at: datetime | None = None) -> dict[str, str]:
+    """The environment without settings of this computer, with what a process at another time needs."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ROUNDS_")}
+    if folder in ON_SERVER:
+        kept["ROUNDS_DATABASE_URL"] = ON_SERVER[folder]
+    return {**kept, "TEST_NOW": at.isoformat(), "TEST_CLOCK": str(folder / "clock")} if at else kept
+
+
+def jump(folder: Path, to: datetime) -> None:
+    """Set the clock of a running process that lives at another time."""
+    new = folder / "clock.new"
+    new.write_text(to.isoformat(), encoding="utf-8")
+    new.rename(folder / "clock")
+    until(lambda: not (folder / "clock").exists())
+
+
+def run(
+    folder: Path,
+    *args: str,
+    at: datetime | None = None,
+    given: str = "",
+    cwd: Path | None = None,
+    config: bool = True,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of run.py to its end; `config=False` leaves naming the settings to `args`."""
+    line = command(folder, *args, at=at)
+    return subprocess.run(
+        line if config else line[:-2],
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(folder, at),
+        cwd=cwd or folder,
+        check=False,
+    )
+
+
+def run_all(folders: Iterable[Path], lines: Iterable[tuple[str, ...]]) -> list[subprocess.CompletedProcess[str]]:
+    """Run command lines, each in its folder, two at a time: starting a process is most of their work."""
+    with ThreadPoolExecutor(2) as pool:
+        turns = [pool.submit(run, folder, *line) for folder, line in zip(folders, lines, strict=False)]
+        return [turn.result() for turn in turns]
+
+
+def sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line with which a command was refused."""
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("Error: ")
+    return done.stderr
+
+
+def result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """The JSON in the last line of a command that went well."""
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def rows(folder: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    """What the folder's database answers to a query, asked from outside."""
+    if folder in ON_SERVER:
+        with psycopg.connect(_address(folder)) as server:
+            return server.execute(query.replace("?", "%s").encode(), values or None).fetchall()
+    with closing(sqlite3.connect(folder / "rounds.db", timeout=10)) as connection:
+        return connection.execute(query, values).fetchall()
+
+
+def change(folder: Path, *statements: str) -> None:
+    """Change the folder's database from outside, in one transaction."""
+    if folder in ON_SERVER:
+        with psycopg.connect(_address(folder)) as server:
+            for statement in statements:
+                server.execute(statement.encode())
+        return
+    with closing(sqlite3.connect(folder / "rounds.db", timeout=10)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def _address(folder: Path) -> str:
+    return ON_SERVER[folder].replace("+psycopg", "")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response, read to its end."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def location(self) -> str:
+        return urlsplit(self.headers.get("location", "")).path
+
+
+@dataclass
+class Client:
+    """A browser without a screen: keeps cookies, sends the form token of its own pages."""
+
+    url: str
+    seconds: float = 20.0
+    cookies: dict[str, str] = field(default_factory=dict)
+    _token: str = ""
+    context: ssl.SSLContext | None = None
+    """With it the line is closed."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Sent with each request."""
+
+    def begin(self, method: str, path: str, body: str | None = None) -> Callable[[], Answer]:
+        """Send a request; what is returned waits for its answer."""
+        host = urlsplit(self.url).netloc
+        plain = self.context is None
+        connection = (
+            HTTPConnection(host, timeout=self.seconds)
+            if plain
+            else HTTPSConnection(host, timeout=self.seconds, context=self.context)
+        )
+        form = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
+        headers = {**self.headers, **form}
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
+        def finish() -> Answer:
+            with closing(connection):
+                response = connection.getresponse()
+                answer = Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            for name, value in response.getheaders():
+                if name.lower() == "set-cookie":
+                    key, _, rest = value.partition("=")
+                    self.cookies[key] = rest.partition(";")[0]
+            return answer
+
+        try:
+            connection.request(method, path, body, headers)
+        except BaseException:
+            connection.close()
+            raise
+        return finish
+
+    def get(self, path: str) -> Answer:
+        return self.begin("GET", path)()
+
+    def begin_post(self, path: str, fields: dict[str, str] | None = None) -> Callable[[], Answer]:
+        return self.begin("POST", path, urlencode({"csrf_token": self._token or self.token(), **(fields or {})}))
+
+    def post(self, path: str, fields: dict[str, str] | None = None) -> Answer:
+        return self.begin_post(path, fields)()
+
+    def token(self) -> str:
+        """The form token of the page this visitor is led to; good until the next sign-in."""
+        answer = self.get("/")
+        while answer.status == 303:
+            answer = self.get(answer.location)
+        found = re.search(r'name="csrf_token" value="([^"]+)"', answer.text)
+        assert found is not None, answer.status
+        self._token = found[1]
+        return self._token
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> Answer:
+        answer = self.post("/sign-in", {"email": email, "password": password})
+        self._token = ""
+        return answer
+
+
+@dataclass
+class Service:
+    """A running `serve`; what it prints goes to files of its folder."""
+
+    process: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+    url: str = ""
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
+
+    @property
+    def printed(self) -> str:
+        return self.out.read_text(encoding="utf-8")
+
+    def client(self, email: str | None = None) -> Client:
+        """A visitor, signed in when an e-mail is given."""
+        client = Client(self.url)
+        if email is not None:
+            assert client.sign_in(email).status == 303
+        return client
+
+    def kill(self) -> None:
+        """As if the power went: kill -9."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self, number: Literal[signal.Signals.SIGTERM, signal.Signals.SIGINT] = signal.SIGTERM) -> int:
+        """Ask it to end; returns the exit code. The test fails when that takes more than 10 seconds."""
+        self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        return self.process.wait(10)
+
+
+def start(folder: Path, *args: str, at: datetime | None = None) -> Service:
+    """Start `serve` and wait until it says that it is ready."""
+    turn = len(list(folder.glob("serve-*.out"))) + 1
+    out, err = folder / f"serve-{turn}.out", folder / f"serve-{turn}.err"
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = subprocess.Popen(
+            command(folder, "serve", *args, at=at),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env=environment(folder, at),
+            cwd=folder,
+        )
+    service = Service(process, out, err)
+    try:
+        found = until(lambda: READY.search(service.printed) or process.poll() is not None, START_SECONDS)
+        assert isinstance(found, re.Match), err.read_text(encoding="utf-8")
+    except BaseException:
+        service.kill()
+        raise
+    service.url = found[1]
+    return service
+
+
+@contextmanager
+def serving(folder: Path, *args: str, at: datetime | None = None) -> Iterator[Service]:
+    """A running `serve` for the length of a block; what is left of it then is killed."""
+    service = start(folder, *args, at=at)
+    try:
+        yield service
+    finally:
+        service.kill()
+
+
+def printed_everywhere(folder: Path) -> str:
+    """Everything that all `serve` of the folder have printed so far."""
+    return "".join(file.read_text(encoding="utf-8") for file in sorted(folder.glob("serve-*.out")))

@@ -1,0 +1,295 @@
+"""Signing in as the trust checklist promises: good passwords, no guessing, no enumeration (A1-A9, A12)."""
+
+import re
+from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from urllib.parse import urlencode
+
+import pytest
+import time_machine
+
+from service.domain.accounts import passwords
+from service.domain.accounts.sessions import FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS
+from service.storage.models import Message, SignIn, User
+from tests import warm
+from tests.house import PASSWORD, House
+from tests.process.launching import configure, run, serving
+from tests.web.frozen_clinic import NOW, minutes
+from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
+
+KNOWN, STRANGER = "known@clinic.example", "ghost@clinic.example"
+WRONG = "rapid rivers run deep"
+
+
+@pytest.fixture
+def known(moved: time_machine.Traveller, house: House) -> House:
+    house.user("doctor", KNOWN, "Dr. Known")
+    return house
+
+
+FIFTEEN = "correct horse b"
+
+
+def registered(house: House, password: str, email: str = "new@clinic.example") -> int:
+    """The status after somebody registers with a password."""
+    form = {"name": "Somebody New", "email": email, "password": password}
+    return house.browser().post("/register", form).status_code
+
+
+@pytest.fixture
+def open_house(make_house: Callable[..., House], moved: time_machine.Traveller) -> House:
+    """A clinic where strangers may register."""
+    return make_house(booking={"self_registration": True})
+
+
+def test_a1_fourteen_characters_are_refused_and_fifteen_accepted(open_house: House) -> None:
+    assert registered(open_house, FIFTEEN[:14]) == 422
+    assert open_house.count(User) == 0
+    assert registered(open_house, FIFTEEN) == 303
+    assert open_house.browser().sign_in("new@clinic.example", FIFTEEN).status_code == 303
+
+
+def test_a2_a_hundred_characters_of_any_script_count_to_the_last(open_house: House) -> None:
+    long = "Zwölf Boxkämpfer jagen Viktor 🚲 quer über den großen Sylter Deich, パスワードは長い方がよいと思います "
+    first, second = f"{long:·<89}a{'z' * 10}", f"{long:·<89}b{'z' * 10}"
+    assert (len(first), first[:89]) == (100, second[:89])
+    assert registered(open_house, first) == 303
+    assert open_house.browser().sign_in("new@clinic.example", second).status_code == 422
+    assert open_house.browser().sign_in("new@clinic.example", first).status_code == 303
+
+
+def test_a3_twenty_small_letters_will_do_and_last_for_years(open_house: House, moved: time_machine.Traveller) -> None:
+    assert registered(open_house, "quietriversrundeeply") == 303
+    moved.shift(timedelta(days=730))
+    assert open_house.browser().sign_in("new@clinic.example", "quietriversrundeeply").location == "/"
+
+
+@pytest.mark.parametrize("password", ["passwordpassword", "Our clinic 2026", "Somebody New 99", "new@clinic.example"])
+def test_a4_what_others_would_try_first_is_refused_with_the_reason(open_house: House, password: str) -> None:
+    form = {"name": "Somebody New", "email": "new@clinic.example", "password": password}
+    answer = open_house.browser().post("/register", form)
+    assert answer.status_code == 422
+    assert "This one is too easy to guess: it" in answer.get_data(as_text=True)
+    setup = open_house.browser().post("/setup", form)
+    assert setup.status_code == 422
+    assert "This one is too easy to guess: it" in setup.get_data(as_text=True)
+
+
+def test_a12_a_reset_asked_for_under_another_name_mails_nothing(known: House) -> None:
+    browser = known.browser()
+    token = browser.token()
+    answer = browser.client.post(
+        "/password-reset", data={"csrf_token": token, "email": KNOWN}, headers={"Host": "evil.example"}
+    )
+    assert answer.status_code == 400
+    assert known.count(Message) == 0
+
+
+def test_a6_guessing_at_one_account_is_throttled_with_the_time_to_wait(known: House) -> None:
+    browser = known.browser()
+    statuses = [browser.sign_in(KNOWN, f"{WRONG} {number}").status_code for number in range(FAILURES_PER_ACCOUNT + 20)]
+    assert statuses == [422] * FAILURES_PER_ACCOUNT + [429] * 20
+    refused = browser.sign_in(KNOWN, WRONG)
+    assert 1 <= int(refused.headers["Retry-After"]) <= 301
+
+
+def test_a6_while_throttled_the_right_password_is_refused_too(known: House) -> None:
+    browser = known.browser()
+    for _try in range(FAILURES_PER_ACCOUNT):
+        browser.sign_in(KNOWN, WRONG)
+    assert browser.sign_in(KNOWN, PASSWORD).status_code == 429
+    assert known.count(SignIn) == 0
+
+
+def test_a6_the_owner_gets_in_after_the_wait(known: House, moved: time_machine.Traveller) -> None:
+    browser = known.browser()
+    for _try in range(FAILURES_PER_ACCOUNT):
+        browser.sign_in(KNOWN, WRONG)
+    wait = int(browser.sign_in(KNOWN, PASSWORD).headers["Retry-After"])
+    moved.shift(wait)
+    assert browser.sign_in(KNOWN, PASSWORD).status_code == 303
+
+
+def test_a6_a_restart_forgets_no_failure(make_house: Callable[..., House], moved: time_machine.Traveller) -> None:
+    before = make_house()
+    before.user("doctor", KNOWN)
+    for _try in range(FAILURES_PER_ACCOUNT):
+        before.browser().sign_in(KNOWN, WRONG)
+    assert make_house().browser().sign_in(KNOWN, PASSWORD).status_code == 429
+
+
+def test_a6_a_good_sign_in_forgets_the_failures_before_it(known: House) -> None:
+    for _round in range(3):
+        browser = known.browser()
+        for _try in range(FAILURES_PER_ACCOUNT - 1):
+            assert browser.sign_in(KNOWN, WRONG).status_code == 422
+        assert browser.sign_in(KNOWN, PASSWORD).status_code == 303
+
+
+def test_a6_other_accounts_of_the_same_address_are_not_throttled(known: House) -> None:
+    known.user("receptionist", "desk@clinic.example")
+    browser = known.browser()
+    for _try in range(FAILURES_PER_ACCOUNT + 1):
+        browser.sign_in(KNOWN, WRONG)
+    assert browser.sign_in("desk@clinic.example", PASSWORD).status_code == 303
+
+
+def test_a6_a_throttled_page_says_what_to_do(known: House) -> None:
+    browser = known.browser()
+    for _try in range(FAILURES_PER_ACCOUNT):
+        browser.sign_in(KNOWN, WRONG)
+    assert "Too many tries" in browser.sign_in(KNOWN, WRONG).get_data(as_text=True)
+
+
+def test_a7_a_forged_forwarded_address_does_not_reset_the_limits(known: House) -> None:
+    browser = known.browser()
+    token = browser.token()
+
+    def guess(number: int) -> int:
+        forged = dict.fromkeys(("X-Forwarded-For", "X-Real-IP", "Forwarded", "Client-IP"), f"203.0.113.{number}")
+        data = {"csrf_token": token, "email": f"ghost{number}@clinic.example", "password": WRONG}
+        return browser.client.post("/sign-in", data=data, headers=forged).status_code
+
+    statuses = [guess(number) for number in range(FAILURES_PER_ADDRESS + 5)]
+    assert statuses == [422] * FAILURES_PER_ADDRESS + [429] * 5
+    assert browser.sign_in(KNOWN, PASSWORD).status_code == 429
+    away = browser.client.post(
+        "/sign-in",
+        data={"csrf_token": token, "email": KNOWN, "password": PASSWORD},
+        environ_base={"REMOTE_ADDR": "192.0.2.7"},
+    )
+    assert away.status_code == 303
+
+
+def test_a7_forged_addresses_do_not_help_against_one_account(known: House) -> None:
+    browser = known.browser()
+    token = browser.token()
+    statuses = [
+        browser.client.post(
+            "/sign-in",
+            data={"csrf_token": token, "email": KNOWN, "password": WRONG},
+            headers={"X-Forwarded-For": f"198.51.100.{number}"},
+        ).status_code
+        for number in range(50)
+    ]
+    assert statuses[-1] == 429
+    assert statuses.count(422) == FAILURES_PER_ACCOUNT
+
+
+def test_a6_a7_on_a_running_service_neither_forged_addresses_nor_a_restart_help(tmp_path: Path) -> None:
+    configure(tmp_path)
+    who = ("--role", "doctor", "--email", KNOWN, "--name", "Dr. Known", "--password-stdin")
+    assert run(tmp_path, "add-user", *who, given=f"{PASSWORD}\n").returncode == 0
+    with serving(tmp_path) as service:
+        client = service.client()
+        body = urlencode({"csrf_token": client.token(), "email": KNOWN, "password": WRONG})
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        statuses = []
+        for number in range(50):
+            forged = dict.fromkeys(("X-Forwarded-For", "X-Real-IP", "Forwarded"), f"203.0.113.{number}")
+            form = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookies}
+            with closing(HTTPConnection("127.0.0.1", service.port, timeout=20)) as connection:
+                connection.request("POST", "/sign-in", body, {**form, **forged})
+                statuses.append(connection.getresponse().status)
+    assert statuses == [422] * FAILURES_PER_ACCOUNT + [429] * (50 - FAILURES_PER_ACCOUNT)
+    with serving(tmp_path) as service:
+        assert service.client().sign_in(KNOWN).status == 429
+
+
+NEW = {"name": "Somebody New", "password": "slow boats drift home"}
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [("/sign-in", {"password": WRONG}), ("/password-reset", {}), ("/sign-in/link", {}), ("/register", NEW)],
+)
+def test_a8_an_unknown_account_answers_like_a_known_one_and_as_slowly(
+    make_house: Callable[..., House],
+    moved: time_machine.Traveller,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    more: dict[str, str],
+) -> None:
+    warm.hash_in_earnest(monkeypatch)
+    house = make_house(security={"sign_in_links": True}, booking={"self_registration": True})
+    house.user("patient", KNOWN, "Kim Known", password_hash=passwords.hashed(PASSWORD))
+    browser = house.browser()
+    token, pages = browser.token(), dict[bool, set[tuple[int, str, bytes]]]()
+
+    def asked(address: str) -> float:
+        moved.shift(minutes(6))
+        form = {"csrf_token": token, "email": address, **more}
+        began = perf_counter()
+        answer = browser.client.post(path, data=form, buffered=True)
+        took = perf_counter() - began
+        page = without_token(answer.data).replace(address.encode(), b"ADDRESS")
+        pages.setdefault(address == KNOWN, set()).add((answer.status_code, answer.location or "", page))
+        return took
+
+    ratios = []
+    for turn in range(3):  # on a busy computer a round may be off; one that tells known from unknown always is
+        strangers = [f"ghost{turn}-{number:02}@clinic.example" for number in range(60)]
+        times = [(asked(KNOWN), asked(stranger)) for stranger in strangers]
+        first, second = (median(column) for column in zip(*times, strict=True))
+        ratios.append(max(first, second) / min(first, second))
+        if ratios[-1] <= 1.2:
+            break
+    assert min(ratios) <= 1.2, ratios
+    assert pages[True] == pages[False]
+    assert len(pages[True]) == 1
+
+
+def without_token(page: bytes) -> bytes:
+    """A page without its form token, which holds the time."""
+    return re.sub(rb'name="csrf_token" value="[^"]+"', b"", page)
+
+
+@pytest.mark.parametrize("state", ["disabled", "invited"])
+def test_a8_accounts_that_cannot_sign_in_answer_like_unknown_ones(known: House, state: str) -> None:
+    with known.writing() as session:
+        user = session.query(User).one()
+        if state == "disabled":
+            user.disabled_at = NOW
+        else:
+            user.password_hash = None
+    browser = known.browser()
+    token = browser.token()
+    answers = [
+        browser.client.post("/sign-in", data={"csrf_token": token, "email": address, "password": PASSWORD})
+        for address in (KNOWN, STRANGER)
+    ]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert answers[0].data.replace(KNOWN.encode(), b"") == answers[1].data.replace(STRANGER.encode(), b"")
+
+
+def test_a8_an_unknown_account_is_throttled_like_a_known_one(known: House) -> None:
+    browser = known.browser()
+    answers = {
+        address: [browser.sign_in(address, WRONG).status_code for _try in range(FAILURES_PER_ACCOUNT + 1)]
+        for address in (KNOWN, STRANGER)
+    }
+    assert answers[KNOWN] == answers[STRANGER]
+
+
+@pytest.mark.parametrize("password", ["admin", "password", ""])
+def test_a9_a_fresh_installation_has_no_account_to_guess(house: House, password: str) -> None:
+    browser = house.browser()
+    for name in ("admin", "admin@clinic.example", "admin@demo.example", "root"):
+        assert browser.sign_in(name, password).status_code == 422
+    assert house.count(User) == 0
+    assert house.count(SignIn) == 0
+
+
+def test_a9_setup_is_gone_after_use(house: House) -> None:
+    browser = house.browser()
+    mine = {"name": "Ada", "email": "ada@clinic.example", "password": PASSWORD}
+    assert browser.post("/setup", mine).status_code == 303
+    assert browser.get("/setup").status_code == 404
+    assert browser.post("/setup", {**mine, "email": "eve@clinic.example"}).status_code == 404
+    assert browser.post("/setup/demo", {"password": PASSWORD}).status_code == 404
+    assert house.count(User) == 1

@@ -1,0 +1,150 @@
+"""The page on which a receptionist deals with the visits that time off hits."""
+
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+
+from service.storage.models import Appointment, AuditEntry, MoveProposal
+from tests.house import Browser, at
+from tests.web.frozen_clinic import Clinic, away
+from tests.web.reading import faults, links, one, parsed, words
+
+
+def doll(clinic: Clinic) -> str:
+    return str(clinic.people["doctor"].doctor_id)
+
+
+def helper(clinic: Clinic) -> str:
+    """The helper page of Dr Doll's time off on 15 June, when one visit is booked."""
+    return f"/time-off/{away(clinic.house, clinic.people['doctor'].doctor_id, '2026-06-15', '2026-06-15')}"
+
+
+def sent(page: BeautifulSoup, action: str) -> dict[str, Any]:
+    """The path of the first form whose action ends so, and what it sends."""
+    form = one(page, f"form[action$='{action}']")
+    fields = {str(field["name"]): str(field["value"]) for field in form.select("input[name]")}
+    return {"path": str(form["action"]), "data": fields}
+
+
+def tap(browser: Browser, page: str, action: str) -> BeautifulSoup:
+    """Press the first such button of a page; what follows."""
+    form = sent(parsed(browser.get(page)), action)
+    answer = browser.post(form["path"], form["data"], follow_redirects=True)
+    assert answer.status_code == 200
+    assert answer.request.path == page.partition("?")[0]
+    assert faults(answer.get_data(as_text=True)) == []
+    return parsed(answer)
+
+
+def visit(clinic: Clinic) -> Appointment:
+    with clinic.house.reading() as session:
+        return session.get_one(Appointment, clinic.ahead)
+
+
+def test_a_visit_is_moved_with_one_tap_and_the_page_says_when_all_is_done(clinic: Clinic) -> None:
+    page, browser = helper(clinic), clinic.browser("receptionist")
+    before = parsed(browser.get(page))
+    form = sent(before, "/moves")
+    assert form["data"]["starts_at"] == "2026-06-14T17:15"  # the last three of the day before
+    after = words(tap(browser, page, "/moves").find("main"))
+    assert visit(clinic).rescheduled_at is not None
+    assert clinic.house.count(Appointment, Appointment.rescheduled_from_id == clinic.ahead) == 1
+    assert "All visits are dealt with" in after
+    assert "moved to Sun 14 Jun, 17:15 , Dr. Doll" in after
+    assert "+49 30 1234567" in after
+
+
+def test_any_doctor_offers_a_colleague_at_the_same_time(clinic: Clinic) -> None:
+    house = clinic.house
+    colleague = house.user("doctor", "dana@clinic.example", "Dr. Dana", department="Eyes").doctor_id
+    house.hours(colleague)
+    page, browser = helper(clinic), clinic.browser("receptionist")
+    assert "Dr. Dana" not in words(parsed(browser.get(page)).find("ol"))
+    shown = parsed(browser.get(f"{page}?any_doctor=1"))
+    assert "Mon 15 Jun, 09:00 Dr. Dana" in words(shown.find("ol"))
+    assert words(shown.find("ol")).count("Dr. Dora") == 0
+    button = next(form for form in shown.select("form[action$='/moves']") if "09:00" in words(form))
+    data = {str(field["name"]): str(field["value"]) for field in button.select("input")}
+    answer = browser.post(str(button["action"]), data)
+    assert answer.location == f"{page}?any_doctor=1"
+    with house.reading() as session:
+        moved = session.query(Appointment).where(Appointment.rescheduled_from_id == clinic.ahead).one()
+    assert (moved.doctor_id, moved.starts_at) == (colleague, at("2026-06-15 07:00"))
+
+
+def test_a_time_that_was_taken_meanwhile_keeps_the_page_and_shows_others(clinic: Clinic) -> None:
+    page, browser = helper(clinic), clinic.browser("receptionist")
+    form = sent(parsed(browser.get(page)), "/moves")
+    clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.otto, at("2026-06-14 15:15"))
+    answer = browser.post(form["path"], form["data"])
+    assert answer.status_code == 409
+    assert faults(answer.get_data(as_text=True)) == []
+    assert "taken" in words(one(parsed(answer), "[role=alert]"))
+    assert sent(parsed(answer), "/moves")["data"]["starts_at"] != form["data"]["starts_at"]
+    assert visit(clinic).status == "booked"
+
+
+@pytest.mark.parametrize(
+    "starts_at", ["2026-06-15T09:15", "2026-06-31T09:00", "2027-03-28T02:30", "2026-05-01T09:00", ""]
+)
+def test_a_move_to_a_time_that_cannot_be_is_refused_on_the_page(clinic: Clinic, starts_at: str) -> None:
+    page, browser = helper(clinic), clinic.browser("receptionist")
+    form = {"appointment_id": clinic.ahead, "doctor_id": doll(clinic), "starts_at": starts_at}
+    answer = browser.post(f"{page}/moves", form)
+    assert answer.status_code == 422
+    assert parsed(answer).select_one("[role=alert]") is not None
+    assert visit(clinic).status == "booked"
+
+
+def test_a_visit_is_cancelled_by_the_clinic_with_one_tap(clinic: Clinic) -> None:
+    page, browser = helper(clinic), clinic.browser("receptionist")
+    after = words(tap(browser, page, "/cancellations").find("main"))
+    assert "Cancelled by the clinic" in after
+    assert "All visits are dealt with" in after
+    row = visit(clinic)
+    assert (row.status, row.cancelled_by, row.cancellation_reason) == ("cancelled", "clinic", "The doctor is away")
+
+
+def test_a_visit_is_marked_with_three_times_and_the_words_to_say(clinic: Clinic) -> None:
+    page, browser = helper(clinic), clinic.browser("receptionist")
+    after = tap(browser, page, "/proposal")
+    with clinic.house.reading() as session:
+        proposal = session.query(MoveProposal).one()
+    assert len(proposal.times["times"]) == 3
+    assert proposal.times["times"][0]["starts_at"].endswith("Z")
+    said = words(one(after, ".hit-say"))
+    assert "“Your visit on Mon 15 Jun, 09:00 cannot take place. We can offer: Sun 14 Jun, 17:" in said
+    assert "1 waits for an answer" in words(parsed(browser.get("/time-off")).find("main"))
+    after = tap(browser, page, "/proposal/removal")
+    assert clinic.house.count(MoveProposal) == 0
+    assert "1 of 1 still open" in words(after.find("main"))
+    assert clinic.house.count(AuditEntry, AuditEntry.act.in_(["appointment.propose", "appointment.withdraw"])) == 2
+
+
+def test_a_marked_visit_is_moved_to_a_proposed_time(clinic: Clinic) -> None:
+    page, browser = helper(clinic), clinic.browser("receptionist")
+    tap(browser, page, "/proposal")
+    assert "All visits are dealt with" in words(tap(browser, page, "/moves").find("main"))
+
+
+def test_a_mark_made_elsewhere_leads_to_the_visit(clinic: Clinic) -> None:
+    path = f"/appointments/{clinic.ahead}"
+    assert clinic.browser("doctor").post(f"{path}/proposal").location == path
+    assert clinic.browser("other doctor").post(f"{path}/proposal").status_code == 404
+    clinic.browser("receptionist").post(f"{path}/cancellation")
+    assert clinic.browser("receptionist").post(f"{path}/proposal").status_code == 409
+
+
+def test_a_holiday_hits_everybodys_visits_and_a_doctor_sees_their_own(clinic: Clinic) -> None:
+    dora = clinic.people["other doctor"].doctor_id
+    theirs = clinic.house.visit(dora, clinic.otto, at("2026-06-15 09:00"))
+    page = f"/time-off/{away(clinic.house, None, '2026-06-15', '2026-06-15')}"
+    all_of_them = parsed(clinic.browser("receptionist").get(page))
+    assert {f"/appointments/{clinic.ahead}", f"/appointments/{theirs}"} <= set(links(all_of_them))
+    assert "2 of 2 still open" in words(all_of_them.find("main"))
+    own = parsed(clinic.browser("doctor").get(page))
+    assert "1 of 1 still open" in words(own.find("main"))
+    assert f"/appointments/{theirs}" not in links(own)
+    assert clinic.browser("doctor").post(f"{page}/cancellations", {"appointment_id": theirs}).status_code == 404
+    assert clinic.browser("other doctor").get(helper(clinic)).status_code == 404

@@ -1,0 +1,286 @@
+"""The page of an export in each of its states, and the download."""
+
+import io
+from collections.abc import Callable
+from datetime import timedelta
+from time import monotonic, sleep
+from zipfile import ZipFile
+
+import pytest
+from werkzeug.test import TestResponse
+
+from service.storage.models import AuditEntry, Export
+from tests.house import Browser, House
+from tests.web.frozen_clinic import NOW, Clinic, email
+from tests.web.pages import after_expiry
+from tests.web.reading import attribute, links, one, parsed, words
+
+
+def put(clinic: Clinic, status: str, **values: object) -> str:
+    """Bring Pia's export into a state; returns its page."""
+    with clinic.house.writing() as session:
+        export = session.get_one(Export, clinic.export)
+        export.status, export.lease_until = status, NOW.replace(hour=23)
+        for name, value in values.items():
+            setattr(export, name, value)
+    return f"/exports/{clinic.export}"
+
+
+def state(browser: Browser, path: str) -> str:
+    return attribute(parsed(browser.get(path)), "main", "data-state")
+
+
+@pytest.mark.parametrize("status", ["pending", "running", "available", "failed", "cancelled", "expired"])
+def test_the_page_names_the_state_and_links_to_the_file_only_when_it_is_there(clinic: Clinic, status: str) -> None:
+    path, browser = put(clinic, status), clinic.browser("patient")
+    page = parsed(browser.get(path))
+    assert state(browser, path) == status
+    assert links(page) == ([f"{path}/file"] if status == "available" else [])
+
+
+@pytest.mark.parametrize("status", ["pending", "running", "available", "failed", "cancelled", "expired"])
+def test_without_scripts_an_unfinished_page_refreshes_itself_and_a_finished_one_does_not(
+    clinic: Clinic, status: str
+) -> None:
+    page = clinic.browser("patient").get(put(clinic, status)).get_data(as_text=True)
+    unfinished = status in ("pending", "running")
+    assert ('<noscript><meta http-equiv="refresh" content="' in page) is unfinished
+    assert ("hx-get" in page) is unfinished
+    assert ("htmx.min.js" in page) is unfinished
+
+
+def test_progress_is_shown_in_rows(clinic: Clinic) -> None:
+    page = parsed(clinic.browser("patient").get(put(clinic, "running", rows_done=250, rows_total=1000)))
+    assert (attribute(page, "progress", "value"), attribute(page, "progress", "max")) == ("25", "100")
+    assert "250 of 1,000 rows" in words(page)
+
+
+def test_a_running_export_of_nobody_knows_how_many_rows_is_no_error(clinic: Clinic) -> None:
+    assert clinic.browser("patient").get(put(clinic, "running", rows_done=0, rows_total=0)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("pending", 409), ("running", 409), ("failed", 409), ("cancelled", 409), ("available", 200), ("expired", 410)],
+)
+def test_the_file_is_only_there_when_it_is(clinic: Clinic, status: str, code: int) -> None:
+    path = put(clinic, status)
+    answer = clinic.browser("patient").get(f"{path}/file", buffered=True)
+    assert answer.status_code == code
+    downloads = AuditEntry.act == "export.download"
+    assert clinic.house.count(AuditEntry, downloads) == (1 if code == 200 else 0)
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled", "expired"])
+def test_what_failed_or_expired_can_be_started_again(clinic: Clinic, status: str) -> None:
+    clinic.clock.shift(60)
+    path, browser = put(clinic, status), clinic.browser("patient")
+    patient = attribute(parsed(browser.get(path)), "main form[action='/exports'] input[name=patient_id]", "value")
+    answer = browser.post("/exports", {"patient_id": patient})
+    assert answer.status_code == 303
+    assert answer.location != path
+
+
+def test_the_page_says_expired_before_the_clean_up_has_passed(clinic: Clinic) -> None:
+    after_expiry(clinic)
+    browser = clinic.house.browser(email("patient"))
+    assert state(browser, f"/exports/{clinic.export}") == "expired"
+    assert clinic.house.count(Export, Export.id == clinic.export, Export.status == "available") == 1
+    clinic.house.wiring.tasks.clean_up()
+    assert clinic.house.count(Export, Export.id == clinic.export, Export.status == "expired") == 1
+    assert browser.get(f"/exports/{clinic.export}/file").status_code == 410
+
+
+def test_a_file_that_somebody_removed_is_gone_not_an_error(clinic: Clinic) -> None:
+    (clinic.house.settings.histories / f"{clinic.export}.csv").unlink()
+    assert clinic.browser("patient").get(f"/exports/{clinic.export}/file").status_code == 410
+
+
+def test_an_interrupted_download_is_resumed_where_it_stopped(clinic: Clinic) -> None:
+    browser, path = clinic.browser("patient"), f"/exports/{clinic.export}/file"
+    whole = browser.get(path, buffered=True)
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    half = len(whole.data) // 2
+    rest = browser.get(path, headers={"Range": f"bytes={half}-", "If-Range": whole.headers["ETag"]}, buffered=True)
+    assert rest.status_code == 206
+    assert rest.headers["Content-Range"] == f"bytes {half}-{len(whole.data) - 1}/{len(whole.data)}"
+    assert whole.data[:half] + rest.data == whole.data
+    assert rest.headers["Content-Disposition"] == whole.headers["Content-Disposition"]
+
+
+def test_a_resumed_download_of_another_file_starts_over(clinic: Clinic) -> None:
+    browser, path = clinic.browser("patient"), f"/exports/{clinic.export}/file"
+    answer = browser.get(path, headers={"Range": "bytes=10-", "If-Range": '"another"'}, buffered=True)
+    assert answer.status_code == 200
+
+
+def test_a_range_behind_the_end_is_refused(clinic: Clinic) -> None:
+    path = f"/exports/{clinic.export}/file"
+    answer = clinic.browser("patient").get(path, headers={"Range": "bytes=9999999-"}, buffered=True)
+    assert answer.status_code == 416
+
+
+def test_head_tells_the_size_without_the_file(clinic: Clinic) -> None:
+    browser, path = clinic.browser("patient"), f"/exports/{clinic.export}/file"
+    size = (clinic.house.settings.histories / f"{clinic.export}.csv").stat().st_size
+    head = browser.client.head(path, buffered=True)
+    assert (head.status_code, head.data, head.headers["Content-Length"]) == (200, b"", str(size))
+
+
+def test_the_first_button_needs_no_choice_when_there_is_one_patient(clinic: Clinic) -> None:
+    clinic.clock.shift(60)
+    assert clinic.browser("patient").post("/exports").status_code == 303
+
+
+@pytest.mark.parametrize("wrong", ["x", "0", "-1", "1.5", str(2**63), "9" * 5000])
+def test_an_id_that_is_none_is_refused(clinic: Clinic, wrong: str) -> None:
+    assert clinic.browser("patient").post("/exports", {"patient_id": wrong}).status_code == 422
+
+
+def test_a_doctor_must_say_whose_history(clinic: Clinic) -> None:
+    assert clinic.browser("doctor").post("/exports").status_code == 422
+
+
+# Choosing
+
+
+def choose(browser: Browser, **fields: object) -> TestResponse:
+    return browser.post("/exports", {name: str(value) for name, value in fields.items()})
+
+
+def made(browser: Browser, path: str) -> str:
+    """Wait until the export behind a page is ready; returns the address of its file."""
+    deadline = monotonic() + 20
+    while state(browser, path) != "available":
+        assert monotonic() < deadline, "the export does not become available"
+        sleep(0.01)
+    return f"{path}/file"
+
+
+@pytest.mark.parametrize(
+    ("form", "media_type"),
+    [("csv", "text/csv; charset=utf-8"), ("json", "application/json"), ("zip", "application/zip")],
+)
+def test_e7_each_form_has_its_type_and_a_name_that_tells_nothing(clinic: Clinic, form: str, media_type: str) -> None:
+    clinic.clock.shift(60)
+    browser = clinic.browser("patient")
+    answer = browser.get(made(browser, choose(browser, format=form).location), buffered=True)
+    assert answer.headers["Content-Type"] == media_type
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=history-2026-05-06.{form}"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("visitor", ["patient", "doctor"])
+def test_what_is_chosen_on_the_page_is_what_the_file_has(clinic: Clinic, visitor: str) -> None:
+    clinic.clock.shift(60)
+    browser = clinic.browser(visitor)
+    page = parsed(browser.get(f"/exports/new?patient_id={clinic.pia}"))
+    assert attribute(page, "input[name=format][checked]", "value") == "zip"
+    answer = choose(browser, patient_id=clinic.pia, format="zip", visits="y")
+    file = browser.get(made(browser, answer.location), buffered=True)
+    with ZipFile(io.BytesIO(file.data)) as found:
+        names = {name.partition("/")[2] for name in found.namelist()}
+    assert names == {"README.txt", "history.html", "treatments.csv", "visits.csv", "history.json"}
+    assert "as a page, a table and JSON in one zip, with visits" in words(parsed(browser.get(answer.location)))
+
+
+def test_one_table_and_more_is_refused_beside_the_choice_and_the_form_is_kept(clinic: Clinic) -> None:
+    answer = choose(clinic.browser("patient"), format="csv", visits="y")
+    page = parsed(answer)
+    assert answer.status_code == 422
+    assert "One table has room for the treatments only" in words(one(page, "#format-error"))
+    assert attribute(page, "input[name=format][checked]", "value") == "csv"
+    assert page.select("input[name=visits][checked]")
+    assert not page.select("input[name=messages][checked]")
+
+
+@pytest.mark.parametrize("wrong", ["xlsx", "CSV", "csv/..", "../zip", "\u202ecsv"])
+def test_e6_a_form_that_is_none_is_refused(clinic: Clinic, wrong: str) -> None:
+    before = clinic.house.count(Export)
+    assert choose(clinic.browser("patient"), format=wrong).status_code == 422
+    assert clinic.house.count(Export) == before
+
+
+def test_e8_another_form_while_one_is_under_way_leads_to_that_one_and_says_so(clinic: Clinic) -> None:
+    clinic.clock.shift(60)
+    clinic.house.wiring.queue.stop(5)  # nobody works at it
+    browser = clinic.browser("patient")
+    first = choose(browser)
+    second = choose(browser, format="json")
+    assert second.location == first.location
+    assert "Another export of this history is under way" in words(parsed(browser.get(second.location)))
+
+
+def test_e8_a_full_queue_says_when_to_come_back(clinic: Clinic, make_house: Callable[..., House]) -> None:
+    with clinic.house.writing() as session:
+        session.get_one(Export, clinic.other_export).status = "pending"
+    clinic.clock.shift(60)
+    house = make_house(exports={"most_waiting": 1})
+    house.wiring.queue.stop(5)
+    answer = house.browser(email("patient")).post("/exports")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
+    assert "press again in a minute" in words(parsed(answer))
+
+
+# Following, stopping, taking away
+
+
+def test_time_left_and_percent_are_shown_while_it_runs(clinic: Clinic) -> None:
+    path = put(clinic, "running", rows_done=250, rows_total=1000, started_at=NOW - timedelta(seconds=30))
+    assert "250 of 1,000 rows · 25 % · about 2 minutes left" in words(parsed(clinic.browser("patient").get(path)))
+
+
+def test_whoever_waits_sees_how_many_are_ahead(clinic: Clinic) -> None:
+    path = put(clinic, "pending", created_at=NOW + timedelta(seconds=1))
+    with clinic.house.writing() as session:
+        session.get_one(Export, clinic.other_export).status = "pending"
+    assert "1 export is ahead of this one." in words(parsed(clinic.browser("patient").get(path)))
+
+
+def test_an_export_is_stopped_by_its_button(clinic: Clinic) -> None:
+    path, browser = put(clinic, "running"), clinic.browser("patient")
+    action = attribute(parsed(browser.get(path)), "main form", "action")
+    answer = browser.post(action)
+    assert (answer.status_code, answer.location) == (303, path)
+    assert state(browser, path) == "cancelled"
+    assert browser.get(f"{path}/file").status_code == 409
+    assert browser.post(action).status_code == 303
+
+
+def test_e5_a_removed_file_is_gone_from_the_disk_and_its_link_leads_nowhere(clinic: Clinic) -> None:
+    browser, path = clinic.browser("patient"), f"/exports/{clinic.export}"
+    file = clinic.house.settings.histories / f"{clinic.export}.csv"
+    assert file.exists()
+    action = attribute(parsed(browser.get(path)), "main form", "action")
+    assert browser.post(action).location == path
+    assert not file.exists()
+    assert state(browser, path) == "expired"
+    assert "This file was removed" in words(parsed(browser.get(path)))
+    assert browser.get(f"{path}/file").status_code == 410
+    assert "Removed" in words(parsed(browser.get("/treatments")))
+
+
+def test_downloads_are_counted_and_shown_to_whom_it_belongs(clinic: Clinic) -> None:
+    browser, path = clinic.browser("patient"), f"/exports/{clinic.export}"
+    assert "Downloaded not yet" in words(parsed(browser.get(path)))
+    browser.client.head(f"{path}/file", buffered=True)
+    browser.get(f"{path}/file", headers={"Range": "bytes=9999999-"}, buffered=True)
+    assert clinic.house.count(AuditEntry, AuditEntry.act == "export.download") == 0, "nothing was handed out"
+    browser.get(f"{path}/file", buffered=True)
+    assert "Downloaded once, Wed 6 May, 10:00" in words(parsed(browser.get(path)))
+    browser.get(f"{path}/file", headers={"Range": "bytes=10-"}, buffered=True)
+    assert "Downloaded once" in words(parsed(browser.get(path))), "it only went on"
+    clinic.browser("doctor").get(f"{path}/file", headers={"Range": "bytes=0-"}, buffered=True)
+    assert "Downloaded 2 times, last" in words(parsed(browser.get(path)))
+    assert clinic.house.count(AuditEntry, AuditEntry.act == "export.download") == 3, "each part is on record"
+
+
+def test_start_again_asks_for_the_same(clinic: Clinic) -> None:
+    clinic.clock.shift(60)
+    path, browser = put(clinic, "failed", format="zip", with_messages=True), clinic.browser("patient")
+    form = one(parsed(browser.get(path)), "main form")
+    fields = {str(field["name"]): str(field["value"]) for field in form.select("input[type=hidden]")}
+    again = browser.post("/exports", fields).location
+    with clinic.house.reading() as session:
+        made = session.get_one(Export, again.rpartition("/")[2])
+        assert (made.format, made.with_visits, made.with_messages) == ("zip", False, True)
