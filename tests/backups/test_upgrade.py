@@ -101,8 +101,8 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import event
 from service.backups import upgrading
-from service.database import Database
-from service.settings import Settings
+from service.storage.database import Database
+from service.config.settings import Settings
 
 old, folder, every = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 for number in count(1, every):

@@ -105,7 +105,7 @@ def test_a_real_clinic_is_never_wiped_and_only_the_admin_may(house: House, fille
 WIPE = """
 from pathlib import Path
 from service.jobs import demo_wiping
-from service.settings import load
+from service.config.settings import load
 from service.wiring import connect
 wiring = connect(load(Path("config.toml")), "test")
 print("now", flush=True)

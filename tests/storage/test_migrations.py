@@ -142,7 +142,7 @@ def test_f28_a_missing_folder_is_said_in_one_line(tmp_path: Path) -> None:
 MIGRATE_ON_COMMAND = """
 import sys
 from alembic import command  # imported first, so that all begin at once
-from service.database import Database, migrate
+from service.storage.database import Database, migrate
 database = Database(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -180,7 +180,7 @@ import os, sys
 from itertools import count
 from alembic import command
 from sqlalchemy import event
-from service.database import Database, migrate
+from service.storage.database import Database, migrate
 
 for number in count(1, int(sys.argv[2])):
     child = os.fork()
