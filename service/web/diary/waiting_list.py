@@ -40,10 +40,6 @@ class OfferForm(Form):
     starts_at = wtforms.StringField(_("Time"))
 
 
-class EmptyForm(Form):
-    """A button."""
-
-
 @blueprint.get("/waiting-list")
 def index() -> ResponseReturnValue:
     """Everybody who waits, and the times that are held just now."""
