@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -9,6 +10,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from service.domain.foundation import installation
 from service.domain.messages import deliveries
 from service.storage.models import Export, JobRun, Message
+
+Status = TypeVar("Status", bound=str)
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,6 @@ def read(session: Session) -> Gauges:
     )
 
 
-def _by(session: Session, status: InstrumentedAttribute[str]) -> dict[str, int]:
+def _by(session: Session, status: InstrumentedAttribute[Status]) -> dict[str, int]:
     query = select(status, func.count()).group_by(status)
     return {row[0]: row[1] for row in session.execute(query)}

@@ -19,6 +19,7 @@ from service.notifications.channels import Channels
 from service.notifications.message import DeliveryError, Unsure
 from service.storage import database
 from service.storage.database import Database
+from service.storage.models import MessageStatus, SkipReason
 
 log = structlog.get_logger()
 Settled = TypeVar("Settled")
@@ -65,7 +66,7 @@ class Delivery:
                     claimed = deliveries.claim(session, self._owner, self._settings, scope, self._resting())
                 if claimed is None:
                     return
-                tally.skipped["duplicate"] += claimed.covered
+                tally.skipped[SkipReason.DUPLICATE] += claimed.covered
                 if claimed.letter is None:
                     tally.count(claimed.status, claimed.skip_reason)
                 else:
@@ -73,7 +74,7 @@ class Delivery:
         finally:
             self._channels.close()
 
-    def _send(self, claimed: Claim) -> str:
+    def _send(self, claimed: Claim) -> MessageStatus:
         """Hand one message to its channel and settle it; returns its new status."""
 
         def before_data() -> None:
@@ -86,7 +87,7 @@ class Delivery:
         try:
             answer = channel.send(claimed.letter, before_data)
         except _NotOurs:
-            return "queued"
+            return MessageStatus.QUEUED
         except DeliveryError as error:
             refusal = error
             if error.connection:
@@ -100,7 +101,7 @@ class Delivery:
             return self._settle(lambda session: deliveries.broken(session, claimed, why, self._settings))
         self._rests.pop(channel.name, None)
         self._settle(lambda session: deliveries.sent(session, claimed, answer))
-        return "sent"
+        return MessageStatus.SENT
 
     def _settle(self, note: Callable[[Session], Settled]) -> Settled:
         """Take down how a message ended; that is known only here, so a busy database is asked again."""

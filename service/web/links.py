@@ -3,13 +3,13 @@
 from service.domain.foundation.errors import NotFound
 from service.domain.messages import message_links
 from service.http import context
-from service.storage.models import MessageLink
+from service.storage.models import LinkPurpose, MessageLink
 
 
-def found(token: str, *purposes: str) -> MessageLink:
+def found(token: str, purpose: LinkPurpose) -> MessageLink:
     """What a link in a message is for. Raises NotFound, Gone, and Throttled for somebody who seems to guess."""
     try:
-        return message_links.find(context.reading(), token, *purposes)
+        return message_links.find(context.reading(), token, purpose)
     except NotFound:
         with context.transaction_if_possible("link.guess") as session:
             message_links.guessed(session, context.address())

@@ -16,7 +16,7 @@ from service.jobs.tasks import Tasks
 from service.notifications import email
 from service.notifications.channels import choose
 from service.notifications.message import Letter
-from service.storage.models import Installation, JobRun, Message, Patient, User
+from service.storage.models import Channel, Installation, JobRun, Message, Patient, User
 from tests.crowd import together
 from tests.house import House, at, day
 from tests.jobs.by_hand import opened
@@ -290,5 +290,5 @@ def _by_sms(house: House, addresses: list[str]) -> None:
     with house.writing() as session:
         for number, address in enumerate(addresses):
             patient = session.query(Patient).filter(Patient.email == address).one()
-            patient.phone, patient.preferred_channel = f"+49157359855{number:02}", "sms"
+            patient.phone, patient.preferred_channel = f"+49157359855{number:02}", Channel.SMS
         reminders.plan(session, reminders.of_day(day("2026-05-04"), house.settings.clinic.zone), ("email", "sms"))

@@ -27,6 +27,7 @@ from service.storage.models import (
     ClinicReport,
     DoctorHours,
     HoursException,
+    LinkPurpose,
     Message,
     Offer,
     Report,
@@ -217,9 +218,11 @@ def linked(house: House, visit_id: int, patient: int, offer_id: int) -> dict[str
         other = session.get_one(WaitingEntry, waiting_id).patient_id
         make = message_links.make
         return {
-            "visit_token": make(session, visit, "visit", patient_id=patient, appointment_id=visit_id, expires_at=until),
-            "contact_token": make(session, visit, "contact", patient_id=patient, expires_at=until),
-            "offer_token": make(session, offer, "offer", patient_id=other, expires_at=until),
+            "visit_token": make(
+                session, visit, LinkPurpose.VISIT, patient_id=patient, appointment_id=visit_id, expires_at=until
+            ),
+            "contact_token": make(session, visit, LinkPurpose.CONTACT, patient_id=patient, expires_at=until),
+            "offer_token": make(session, offer, LinkPurpose.OFFER, patient_id=other, expires_at=until),
         }
 
 

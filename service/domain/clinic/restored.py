@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.domain.foundation import audit
 from service.domain.foundation.actor import SYSTEM
-from service.storage.models import ApiToken, Export, IdempotencyKey, Message, SignIn
+from service.storage.models import ApiToken, Export, IdempotencyKey, Message, MessageStatus, SignIn, SkipReason
 
 FILE_GONE = "restored from a backup: start it again"
 
@@ -31,11 +31,14 @@ def settle(session: Session, zone: ZoneInfo, made_at: datetime) -> Settled:
     being handed over is `unknown`. Everybody signs in again and makes new tokens; exports are to be started again.
     """
     _start, tomorrow = clock.day_bounds(clock.today(zone), zone)
-    session.execute(update(Message).where(Message.status == "handing_over").values(status="unknown"))
-    waiting = Message.status.in_(("queued", "sending"))
+    session.execute(
+        update(Message).where(Message.status == MessageStatus.HANDING_OVER).values(status=MessageStatus.UNKNOWN)
+    )
+    waiting = Message.status.in_((MessageStatus.QUEUED, MessageStatus.SENDING))
     past = or_(Message.due_at <= clock.now(), Message.starts_at.is_(None), Message.starts_at < tomorrow)
-    left = _ids(session, update(Message).where(waiting, past).values(status="skipped", skip_reason="too_late"))
-    kept = _ids(session, update(Message).where(waiting).values(status="queued", owner=None))
+    too_late = {"status": MessageStatus.SKIPPED, "skip_reason": SkipReason.TOO_LATE}
+    left = _ids(session, update(Message).where(waiting, past).values(too_late))
+    kept = _ids(session, update(Message).where(waiting).values(status=MessageStatus.QUEUED, owner=None))
     unfinished = Export.status.in_(("pending", "running"))
     session.execute(update(Export).where(unfinished).values(status="failed", last_error=FILE_GONE))
     session.execute(update(Export).where(Export.status == "available").values(status="expired"))
@@ -48,7 +51,9 @@ def settle(session: Session, zone: ZoneInfo, made_at: datetime) -> Settled:
 
 def in_doubt(session: Session, scope: ColumnElement[bool]) -> None:
     """Nobody knows whether these reminders went out after the backup was made: the desk decides."""
-    session.execute(update(Message).where(scope, Message.status == "queued").values(status="unknown"))
+    session.execute(
+        update(Message).where(scope, Message.status == MessageStatus.QUEUED).values(status=MessageStatus.UNKNOWN)
+    )
 
 
 def _ids(session: Session, statement: Update) -> Sequence[int]:

@@ -11,7 +11,7 @@ from service import clock
 from service.config.settings import Settings
 from service.domain.outbox import message_rules, outbox, reminders
 from service.domain.outbox.reminders import ADVANCE, Span
-from service.storage.models import Appointment, Message
+from service.storage.models import Appointment, Channel, Message, MessageStatus, SkipReason
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Decision:
     """When it was sent or decided; when it will be, where it is only expected."""
     status: str
     """The message's, or `expected` where there is none yet."""
-    channel: str
+    channel: Channel
     recipient: str | None
-    reason: str | None = None
+    reason: SkipReason | None = None
     """Why it is not sent."""
     message: Message | None = field(default=None, compare=False)
     """The row; None while it is only expected."""
@@ -63,7 +63,7 @@ def runs(visit: Appointment, settings: Settings) -> Sequence[tuple[datetime, Spa
 
 
 def _made(row: Message) -> Decision:
-    at = row.sent_at or (row.due_at if row.status == "queued" else row.created_at)
+    at = row.sent_at or (row.due_at if row.status == MessageStatus.QUEUED else row.created_at)
     return Decision(
         message_rules.of(row.rule), at, row.status, row.channel, row.recipient, row.skip_reason, message=row
     )
@@ -77,6 +77,8 @@ def _expected(visit: Appointment, settings: Settings) -> Sequence[Decision]:
         if at <= clock.now() and (span.rule == ADVANCE or span.rule in found):
             continue
         just_booked = visit.created_at >= span.booked_before
-        reason = unreachable or ("too_late" if visit.starts_at <= at else "just_booked" if just_booked else None)
+        reason = unreachable or (
+            SkipReason.TOO_LATE if visit.starts_at <= at else SkipReason.JUST_BOOKED if just_booked else None
+        )
         found[span.rule] = Decision(message_rules.of(span.rule), at, "expected", channel, recipient, reason)
     return list(found.values())

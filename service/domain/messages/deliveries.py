@@ -17,7 +17,7 @@ from service.config.settings import Settings
 from service.domain.messages import letters, message_checks, messages
 from service.domain.outbox import message_rules
 from service.notifications.message import DeliveryError, Letter, message_id
-from service.storage.models import Installation, Message
+from service.storage.models import Channel, Installation, Message, MessageStatus, SkipReason
 
 LEASE = timedelta(seconds=60)
 LAST_LEASE = timedelta(seconds=150)
@@ -36,10 +36,10 @@ class Claim:
     id: int
     owner: str = ""
     attempt: int = 0
-    channel: str = ""
+    channel: Channel = Channel.CONSOLE
     letter: Letter | None = None
-    status: str = "sending"
-    skip_reason: str | None = None
+    status: MessageStatus = MessageStatus.SENDING
+    skip_reason: SkipReason | None = None
     covered: int = 0
     """How many other visits of the same address this letter lists."""
     edited: bool = False
@@ -66,25 +66,25 @@ def claim(
         reason = message_checks.why_not(message, visits[0], now)
     else:
         reason = message_checks.outdated(session, message, now)
-    way = ""
+    way = message.channel
     if reason is None:
         way, reason = message_checks.find_way(session, message, settings)
     if reason is not None:
-        message.status, message.skip_reason = "skipped", reason
+        message.status, message.skip_reason = MessageStatus.SKIPPED, reason
         message_checks.uncover_those_of(session, [message.id], now)
-        return Claim(message.id, status="skipped", skip_reason=reason)
+        return Claim(message.id, status=MessageStatus.SKIPPED, skip_reason=reason)
     later = message_checks.not_before(session, message, settings, now)
     if later is not None:
-        message.status, message.due_at, message.attempts = "queued", later, message.attempts - 1
-        return Claim(message.id, status="queued")
+        message.status, message.due_at, message.attempts = MessageStatus.QUEUED, later, message.attempts - 1
+        return Claim(message.id, status=MessageStatus.QUEUED)
     family = message_rules.of(message.rule).family
     others = message_checks.absorb(session, message, settings.clinic.zone, now) if family else []
     try:
         with session.begin_nested():
             letter = letters.write(session, message, [*visits, *others], settings.clinic)
     except Exception as error:  # one message that cannot be written never stops the others
-        message.status, message.last_error = "failed", f"{type(error).__name__}: {error}"[:500]
-        return Claim(message.id, status="failed", covered=len(others))
+        message.status, message.last_error = MessageStatus.FAILED, f"{type(error).__name__}: {error}"[:500]
+        return Claim(message.id, status=MessageStatus.FAILED, covered=len(others))
     edited = message.edited_at is not None
     if not edited:
         message.subject, message.body = without_links(letter.subject), without_links(letter.body)
@@ -99,13 +99,21 @@ def without_links(text: str) -> str:
 
 def hand_over(session: Session, claimed: Claim) -> bool:
     """Note that the content leaves now; False when the message is no longer ours."""
-    return _move(session, claimed, ("sending",), "handing_over", lease_until=clock.now() + LAST_LEASE)
+    return _move(
+        session, claimed, (MessageStatus.SENDING,), MessageStatus.HANDING_OVER, lease_until=clock.now() + LAST_LEASE
+    )
 
 
 def sent(session: Session, claimed: Claim, answer: str | None = None) -> bool:
     """The channel accepted the message (which is sent, not delivered); also when we had given up waiting for it."""
     values = {"sent_at": clock.now(), "last_error": None, "answer": answer and answer[:500]}
-    if not _move(session, claimed, ("handing_over", "unknown", "queued"), "sent", **values):
+    if not _move(
+        session,
+        claimed,
+        (MessageStatus.HANDING_OVER, MessageStatus.UNKNOWN, MessageStatus.QUEUED),
+        MessageStatus.SENT,
+        **values,
+    ):
         return False
     if claimed.edited:
         message = session.get_one(Message, claimed.id)
@@ -113,36 +121,43 @@ def sent(session: Session, claimed: Claim, answer: str | None = None) -> bool:
     return True
 
 
-def refused(session: Session, claimed: Claim, error: DeliveryError) -> str:
+def refused(session: Session, claimed: Claim, error: DeliveryError) -> MessageStatus:
     """The channel said no: failed, or queued again with a growing pause; returns the new status."""
     now = clock.now()
     message = session.get_one(Message, claimed.id)
-    status = "failed" if error.permanent or _out_of_patience(message, now) else "queued"
+    status = MessageStatus.FAILED if error.permanent or _out_of_patience(message, now) else MessageStatus.QUEUED
     due_at = now + _pause(message, now, error.retry_after)
-    _move(session, claimed, ("sending", "handing_over"), status, last_error=str(error)[:500], due_at=due_at)
+    _move(
+        session,
+        claimed,
+        (MessageStatus.SENDING, MessageStatus.HANDING_OVER),
+        status,
+        last_error=str(error)[:500],
+        due_at=due_at,
+    )
     return status
 
 
-def broken(session: Session, claimed: Claim, why: str, settings: Settings) -> str:
+def broken(session: Session, claimed: Claim, why: str, settings: Settings) -> MessageStatus:
     """The channel itself failed: unknown when the content may have left already, else as refused for now."""
-    handing_over = and_(_mine(claimed), Message.status == "handing_over")
+    handing_over = and_(_mine(claimed), Message.status == MessageStatus.HANDING_OVER)
     _settle_unsure(session, handing_over, settings, why)
     status = session.scalar(select(Message.status).where(_mine(claimed)))
-    if status == "sending":
+    if status == MessageStatus.SENDING:
         return refused(session, claimed, DeliveryError(why, permanent=False))
-    return status or "queued"  # by now it is somebody else's
+    return status or MessageStatus.QUEUED  # by now it is somebody else's
 
 
 def unsure(session: Session, settings: Settings) -> int:
     """Mark messages whose sender died while handing over as unknown: they may or may not have arrived."""
-    dead = and_(Message.status == "handing_over", Message.lease_until < clock.now())
+    dead = and_(Message.status == MessageStatus.HANDING_OVER, Message.lease_until < clock.now())
     return _settle_unsure(session, dead, settings, "the program ended while it was sent")
 
 
 def waiting(session: Session, settings: Settings, since: timedelta = timedelta()) -> bool:
     """Whether messages are due, for so long at least, that may be sent and that nobody is sending."""
     now = clock.now()
-    dead = select(Message.id).where(Message.status == "handing_over", Message.lease_until < now)
+    dead = select(Message.id).where(Message.status == MessageStatus.HANDING_OVER, Message.lease_until < now)
     found = [dead, *_claimable(session, settings, now, Message.due_at <= now - since, ())]
     return any(session.scalar(query.limit(1)) is not None for query in found)
 
@@ -150,7 +165,7 @@ def waiting(session: Session, settings: Settings, since: timedelta = timedelta()
 def oldest_due(session: Session) -> datetime | None:
     """Since when the message that waits longest should have left; one that is held or paused waits on purpose."""
     paused = exists().where(Installation.messages_paused_at.is_not(None))
-    waits = and_(Message.status.in_(("queued", "sending")), Message.held_at.is_(None), ~paused)
+    waits = and_(Message.status.in_((MessageStatus.QUEUED, MessageStatus.SENDING)), Message.held_at.is_(None), ~paused)
     ahead = or_(Message.starts_at.is_(None), Message.starts_at > clock.now())
     return session.scalar(select(func.min(Message.due_at)).where(waits, ahead, Message.due_at <= clock.now()))
 
@@ -163,19 +178,21 @@ def begun(session: Session) -> bool:
 def give_up_begun(session: Session) -> None:
     """Skip messages whose visit has begun while they waited, also while all are held; others they were to list wait."""
     message_checks.uncover_those_of(session, select(Message.id).where(_begun()), clock.now())
-    session.execute(update(Message).where(_begun()).values(status="skipped", skip_reason="too_late"))
+    session.execute(
+        update(Message).where(_begun()).values(status=MessageStatus.SKIPPED, skip_reason=SkipReason.TOO_LATE)
+    )
 
 
 def free(session: Session, owner_prefix: str) -> None:
     """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
     stale = Message.owner.startswith(owner_prefix, autoescape=True)
     past = clock.now() - timedelta(seconds=1)
-    held = Message.status.in_(("sending", "handing_over"))
+    held = Message.status.in_((MessageStatus.SENDING, MessageStatus.HANDING_OVER))
     session.execute(update(Message).where(held, stale).values(lease_until=past))
 
 
 def _begun() -> ColumnElement[bool]:
-    return and_(Message.status == "queued", Message.starts_at <= clock.now())
+    return and_(Message.status == MessageStatus.QUEUED, Message.starts_at <= clock.now())
 
 
 def _claimable(
@@ -185,9 +202,11 @@ def _claimable(
     let = Message.released_at.is_not(None) if messages.are_held(session, settings.messages) else true()
     awake = Message.channel.not_in(resting) if resting else true()
     ready = and_(scope, let, awake, Message.held_at.is_(None), Message.due_at <= now)
-    queued = select(Message.id).where(ready, Message.status == "queued")
+    queued = select(Message.id).where(ready, Message.status == MessageStatus.QUEUED)
     return (
-        select(Message.id).where(ready, Message.status == "sending", Message.lease_until < now).order_by(Message.id),
+        select(Message.id)
+        .where(ready, Message.status == MessageStatus.SENDING, Message.lease_until < now)
+        .order_by(Message.id),
         queued.where(Message.starts_at.is_(None)).order_by(Message.due_at, Message.id),
         queued.where(Message.starts_at.is_not(None)).order_by(Message.starts_at, Message.due_at, Message.id),
     )
@@ -199,7 +218,7 @@ def _take(session: Session, owner: str, claimable: Collection[Select[int]], now:
     return session.execute(
         update(Message)
         .where(Message.id == func.coalesce(*firsts))
-        .values(status="sending", owner=owner, lease_until=now + LEASE, attempts=Message.attempts + 1)
+        .values(status=MessageStatus.SENDING, owner=owner, lease_until=now + LEASE, attempts=Message.attempts + 1)
         .returning(Message.id)
         .execution_options(synchronize_session=False)
     ).scalar_one_or_none()
@@ -222,11 +241,11 @@ def _settle_unsure(session: Session, which: ColumnElement[bool], settings: Setti
     """Unknown, or for e-mail once queued again where the clinic wants that; returns how many."""
     now = clock.now()
     values = {"last_error": why[:500], "unsure_at": func.coalesce(Message.unsure_at, now)}
-    again = and_(which, Message.channel == "email", Message.unsure_at.is_(None))
+    again = and_(which, Message.channel == Channel.EMAIL, Message.unsure_at.is_(None))
     settled = 0
     if settings.email.retry_unknown:
-        settled += _set(session, again, status="queued", due_at=now + FIRST_PAUSE, **values)
-    return settled + _set(session, which, status="unknown", **values)
+        settled += _set(session, again, status=MessageStatus.QUEUED, due_at=now + FIRST_PAUSE, **values)
+    return settled + _set(session, which, status=MessageStatus.UNKNOWN, **values)
 
 
 def _set(session: Session, which: ColumnElement[bool], **values: object) -> int:
@@ -240,6 +259,8 @@ def _mine(claimed: Claim) -> ColumnElement[bool]:
     return and_(Message.id == claimed.id, Message.owner == claimed.owner, Message.attempts == claimed.attempt)
 
 
-def _move(session: Session, claimed: Claim, present: Collection[str], status: str, **values: object) -> bool:
+def _move(
+    session: Session, claimed: Claim, present: Collection[MessageStatus], status: MessageStatus, **values: object
+) -> bool:
     """Compare and set: only whoever claimed a message, and only at that attempt, moves it on."""
     return _set(session, and_(_mine(claimed), Message.status.in_(present)), status=status, **values) == 1

@@ -10,7 +10,7 @@ from service.config.settings import Clinic
 from service.domain.accounts import users
 from service.domain.messages import message_links
 from service.domain.messages.letter_facts import TOKENS
-from service.storage.models import Appointment, Message, Offer
+from service.storage.models import Appointment, LinkPurpose, Message, Offer
 
 NAMES = ("manage_link", "contact_link")
 PATHS = {"invite": "invite", "password_reset": "password-reset", "sign_in_link": "sign-in"}
@@ -24,7 +24,7 @@ def make(session: Session, message: Message, visits: Sequence[Appointment], clin
         token = message_links.make(
             session,
             message,
-            "contact",
+            LinkPurpose.CONTACT,
             patient_id=message.patient_id,
             expires_at=clock.now() + message_links.CONTACT_FOR,
         )
@@ -35,11 +35,11 @@ def make(session: Session, message: Message, visits: Sequence[Appointment], clin
 def _path(session: Session, message: Message, visits: Sequence[Appointment]) -> str:
     if visits:
         last = max(visit.ends_at for visit in visits)
-        return f"visit/{_token(session, message, visits[0].patient_id, 'visit', last, visits[0].id)}"
+        return f"visit/{_token(session, message, visits[0].patient_id, LinkPurpose.VISIT, last, visits[0].id)}"
     kind, _, key = (message.about or "").partition("/")
     if kind == "offer" and message.patient_id is not None:
         offer = session.get_one(Offer, int(key))
-        return f"offer/{_token(session, message, message.patient_id, 'offer', offer.starts_at, None)}"
+        return f"offer/{_token(session, message, message.patient_id, LinkPurpose.OFFER, offer.starts_at, None)}"
     if message.rule in TOKENS and message.user_id is not None:
         return f"{PATHS[message.rule]}/{users.issue(session, message.user_id, TOKENS[message.rule])}"
     pages = {"export": f"exports/{key}", "report": f"reports/{key}", "morning_sheet": f"messages/morning?date={key}"}
@@ -47,7 +47,12 @@ def _path(session: Session, message: Message, visits: Sequence[Appointment]) -> 
 
 
 def _token(
-    session: Session, message: Message, patient_id: int, purpose: str, until: datetime, appointment_id: int | None
+    session: Session,
+    message: Message,
+    patient_id: int,
+    purpose: LinkPurpose,
+    until: datetime,
+    appointment_id: int | None,
 ) -> str:
     return message_links.make(
         session, message, purpose, patient_id=patient_id, expires_at=until, appointment_id=appointment_id

@@ -5,9 +5,8 @@ from sqlalchemy.orm import Session
 from service.config.settings import Clinic
 from service.domain.appointments import appointments
 from service.domain.messages import letters
+from service.domain.outbox import outbox
 from service.storage.models import Appointment, Message
-
-STILL_TO_COME = frozenset({"queued", "sending", "handing_over"})
 
 
 def of(session: Session, message: Message, clinic: Clinic) -> tuple[str, str] | None:
@@ -17,6 +16,6 @@ def of(session: Session, message: Message, clinic: Clinic) -> tuple[str, str] | 
     visit = message.appointment_id and session.scalar(
         appointments.with_people().where(Appointment.id == message.appointment_id)
     )
-    if message.status not in STILL_TO_COME or not visit:
+    if message.status not in outbox.UNDER_WAY or not visit:
         return None
     return letters.preview(session, message, [visit], clinic)

@@ -11,9 +11,19 @@ from service import clock
 from service.config.settings import Settings
 from service.domain.foundation import installation
 from service.domain.outbox import message_rules
-from service.storage.models import Appointment, Export, Message, Offer, Patient, User
+from service.storage.models import (
+    Appointment,
+    Channel,
+    Export,
+    Message,
+    MessageStatus,
+    Offer,
+    Patient,
+    SkipReason,
+    User,
+)
 
-BY_ADDRESS = ("email", "console")
+BY_ADDRESS = (Channel.EMAIL, Channel.CONSOLE)
 """The names of the one way to an e-mail address: the console stands in until e-mail is set up."""
 
 
@@ -29,54 +39,57 @@ def visits_of(session: Session, message: Message) -> list[Appointment]:
     return list(session.scalars(query))
 
 
-def why_not(message: Message, visit: Appointment, now: datetime) -> str | None:
+def why_not(message: Message, visit: Appointment, now: datetime) -> SkipReason | None:
     """The reason not to send about a visit any more, or None."""
     still = message_rules.of(message.rule).still
     if visit.starts_at != message.starts_at or (visit.status in ("cancelled", "no_show") and visit.status not in still):
-        return "cancelled"
-    return "too_late" if visit.starts_at <= now or visit.status not in still else None
+        return SkipReason.CANCELLED
+    return SkipReason.TOO_LATE if visit.starts_at <= now or visit.status not in still else None
 
 
-def outdated(session: Session, message: Message, now: datetime) -> str | None:
+def outdated(session: Session, message: Message, now: datetime) -> SkipReason | None:
     """Why a message about no visit is not true any more: the reason to skip it, or None."""
     kind, _, key = (message.about or "").partition("/")
     if kind == "offer":
         offer = session.get(Offer, int(key))
         if offer is None or offer.closed_at is not None:
-            return "cancelled"
-        return "too_late" if offer.expires_at <= now else None
+            return SkipReason.CANCELLED
+        return SkipReason.TOO_LATE if offer.expires_at <= now else None
     if kind == "export":
         export = session.get(Export, key)
-        return "too_late" if export is None or export.expires_at is None or export.expires_at <= now else None
+        return SkipReason.TOO_LATE if export is None or export.expires_at is None or export.expires_at <= now else None
     user = None if message.user_id is None else session.get(User, message.user_id)
-    return "cancelled" if user is not None and user.disabled_at is not None else None
+    return SkipReason.CANCELLED if user is not None and user.disabled_at is not None else None
 
 
-def find_way(session: Session, message: Message, settings: Settings) -> tuple[str, str | None]:
+def find_way(session: Session, message: Message, settings: Settings) -> tuple[Channel, SkipReason | None]:
     """Settle on channel and address as they are by now; returns the channel, and the reason to skip, if any.
 
     Where the message's own channel is off, or no longer wanted, the patient's other one stands in.
     """
-    kind = "email" if message.channel in BY_ADDRESS else message.channel
+    kind = Channel.EMAIL if message.channel in BY_ADDRESS else message.channel
     if message.patient_id is not None:
         patient = session.get_one(Patient, message.patient_id)
-        ways = {"email": (patient.email, patient.email_allowed), "sms": (patient.phone, patient.sms_allowed)}
+        ways = {
+            Channel.EMAIL: (patient.email, patient.email_allowed),
+            Channel.SMS: (patient.phone, patient.sms_allowed),
+        }
         if not settings.sms.enabled:
-            del ways["sms"]
+            del ways[Channel.SMS]
         wanted = message_rules.of(message.rule).wanted
         open_ones = [name for name, (address, allowed) in ways.items() if address and (allowed or not wanted)]
         if not open_ones:
             unwanted = any(address for address, _allowed in ways.values())
-            return "", "opted_out" if unwanted else "no_address"
+            return kind, SkipReason.OPTED_OUT if unwanted else SkipReason.NO_ADDRESS
         kind = kind if kind in open_ones else open_ones[0]
         message.recipient = ways[kind][0]
-    way = "console" if kind == "email" and not settings.email.enabled else kind
+    way = Channel.CONSOLE if kind == Channel.EMAIL and not settings.email.enabled else kind
     if not str(message.recipient).endswith("@demo.example") and installation.is_demo(session):
-        way = "console"  # nobody outside hears of people who are made up
+        way = Channel.CONSOLE  # nobody outside hears of people who are made up
     return way, _take_name(session, message, way)
 
 
-def _take_name(session: Session, message: Message, channel: str) -> str | None:
+def _take_name(session: Session, message: Message, channel: Channel) -> SkipReason | None:
     """Call the message's channel by the name of the one it takes; `duplicate` when another row has told the same."""
     if message.channel == channel:
         return None
@@ -92,9 +105,9 @@ def _take_name(session: Session, message: Message, channel: str) -> str | None:
         )
     if other is None:
         message.channel = channel
-    elif other.status != "skipped" or other.skip_reason == "duplicate":
+    elif other.status != MessageStatus.SKIPPED or other.skip_reason == SkipReason.DUPLICATE:
         message.covered_by = other.covered_by or other.id
-        return "duplicate"
+        return SkipReason.DUPLICATE
     return None
 
 
@@ -107,7 +120,7 @@ def not_before(session: Session, message: Message, settings: Settings, now: date
         return None
     zone = settings.clinic.zone
     today = clock.today(zone)
-    left = Message.status.in_(("handing_over", "sent", "unknown"))
+    left = Message.status.in_((MessageStatus.HANDING_OVER, MessageStatus.SENT, MessageStatus.UNKNOWN))
     this_day = func.coalesce(Message.sent_at, Message.lease_until) >= clock.day_bounds(today, zone)[0]
     had = session.scalar(select(func.count()).where(Message.patient_id == message.patient_id, left, this_day)) or 0
     if had < settings.messages.daily_cap:
@@ -132,7 +145,7 @@ def absorb(session: Session, message: Message, zone: ZoneInfo, now: datetime) ->
             Message.id != message.id,
             Message.held_at.is_(None),
             Message.edited_at.is_(None),
-            or_(Message.status == "queued", Message.covered_by == message.id),
+            or_(Message.status == MessageStatus.QUEUED, Message.covered_by == message.id),
         )
         .order_by(Message.starts_at, Message.id)
         .with_for_update(skip_locked=True)
@@ -142,22 +155,30 @@ def absorb(session: Session, message: Message, zone: ZoneInfo, now: datetime) ->
         (visit,) = visits_of(session, sibling)
         if not _lives_at(visit.patient, message):
             if sibling.covered_by == message.id:
-                sibling.status, sibling.skip_reason, sibling.covered_by = "queued", None, None
+                sibling.status, sibling.skip_reason, sibling.covered_by = MessageStatus.QUEUED, None, None
         elif why_not(sibling, visit, now) is None:
-            sibling.status, sibling.skip_reason, sibling.covered_by = "skipped", "duplicate", message.id
+            sibling.status, sibling.skip_reason, sibling.covered_by = (
+                MessageStatus.SKIPPED,
+                SkipReason.DUPLICATE,
+                message.id,
+            )
             covered.append(visit)
     return covered
 
 
 def _lives_at(patient: Patient, message: Message) -> bool:
     """Whether the patient is still reached, and wants to be, where the message goes."""
-    by_sms = message.channel == "sms"
+    by_sms = message.channel == Channel.SMS
     address, allowed = (patient.phone, patient.sms_allowed) if by_sms else (patient.email, patient.email_allowed)
     return allowed and address == message.recipient
 
 
 def uncover_those_of(session: Session, messages: Collection[int] | Select[int], now: datetime) -> None:
     """Queue again what letters that will not be sent were to list."""
-    covered = and_(Message.covered_by.in_(messages), Message.status == "skipped", Message.skip_reason == "duplicate")
-    values = {"status": "queued", "skip_reason": null(), "covered_by": null(), "due_at": now}
+    covered = and_(
+        Message.covered_by.in_(messages),
+        Message.status == MessageStatus.SKIPPED,
+        Message.skip_reason == SkipReason.DUPLICATE,
+    )
+    values = {"status": MessageStatus.QUEUED, "skip_reason": null(), "covered_by": null(), "due_at": now}
     session.execute(update(Message).where(covered).values(**values).execution_options(synchronize_session=False))

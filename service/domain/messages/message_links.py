@@ -17,7 +17,7 @@ from service.domain.foundation import throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Gone, NotFound
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Message, MessageLink
+from service.storage.models import Appointment, LinkPurpose, Message, MessageLink
 
 CONTACT_FOR = timedelta(days=400)
 """An old mail still lets its reader say that no more are wanted."""
@@ -30,7 +30,7 @@ GUESSES = 30
 def make(
     session: Session,
     message: Message,
-    purpose: str,
+    purpose: LinkPurpose,
     *,
     patient_id: int,
     expires_at: datetime,
@@ -52,10 +52,10 @@ def make(
     return token
 
 
-def find(session: Session, token: str, *purposes: str) -> MessageLink:
+def find(session: Session, token: str, purpose: LinkPurpose) -> MessageLink:
     """What a token is for. Raises NotFound for one that was never given out, Gone for one whose time is over."""
     link = session.scalar(
-        select(MessageLink).where(MessageLink.token_hash == sessions.digest(token), MessageLink.purpose.in_(purposes))
+        select(MessageLink).where(MessageLink.token_hash == sessions.digest(token), MessageLink.purpose == purpose)
     )
     if link is None:
         raise NotFound
@@ -97,7 +97,7 @@ def told(session: Session, link: MessageLink) -> list[int]:
 
 def keep_until(session: Session, token: str, at: datetime) -> None:
     """The link's visit was moved: it works as long as the new one lies ahead."""
-    link = find(session, token, "visit")
+    link = find(session, token, LinkPurpose.VISIT)
     link.expires_at = max(link.expires_at, at)
 
 

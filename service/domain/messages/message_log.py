@@ -13,16 +13,15 @@ from service import clock
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import NotFound
-from service.domain.outbox import message_rules
+from service.domain.outbox import message_rules, outbox
 from service.domain.patients import patient_search
-from service.storage.models import Appointment, Doctor, Message, Patient, User
+from service.storage.models import Appointment, Doctor, Message, MessageStatus, Patient, SkipReason, User
 
 PAGE = 50
 DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
 TO_DO = "to_do"
 """A filter beside the states: messages of which somebody still has to do something."""
-STATES = ("queued", "sent", "failed", "unknown", "skipped")
-UNDER_WAY = ("queued", "sending", "handing_over")
+STATES = (MessageStatus.QUEUED, MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.SKIPPED)
 MOST_COUNTED = 1000
 MOST_PEOPLE = 200
 MOST_WAITING = 100_000
@@ -72,9 +71,9 @@ def page(
     query = _with_names().order_by(Message.id.desc()).limit(PAGE + 1)
     if state == TO_DO:
         query = query.where(_to_do())
-    elif state == "queued":
+    elif state == MessageStatus.QUEUED:
         # The limit keeps the database from walking through all messages for the few that wait.
-        waiting = select(Message.id).where(Message.status.in_(UNDER_WAY)).limit(MOST_WAITING)
+        waiting = select(Message.id).where(Message.status.in_(outbox.UNDER_WAY)).limit(MOST_WAITING)
         query = query.where(Message.id.in_(waiting))
     elif state:
         query = query.where(Message.status == state)
@@ -102,7 +101,7 @@ def counts(session: Session, actor: Actor) -> dict[str, int]:
     check(actor)
     found = {TO_DO: to_do(session)}
     for state in STATES:
-        statuses = UNDER_WAY if state == "queued" else (state,)
+        statuses = outbox.UNDER_WAY if state == MessageStatus.QUEUED else (state,)
         some = select(Message.id).where(Message.status.in_(statuses)).limit(MOST_COUNTED + 1).subquery()
         found[state] = session.execute(select(func.count()).select_from(some)).scalar_one()
     return found
@@ -175,12 +174,12 @@ def _to_do() -> ColumnElement[bool]:
     """Nobody has called yet, and what the message says still holds; in a form that the index by status serves."""
     return and_(
         Message.phoned_at.is_(None),
-        Message.status.in_(("failed", "unknown", "skipped")),
+        Message.status.in_((MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.SKIPPED)),
         or_(Message.starts_at > clock.now(), Message.starts_at.is_(None)),
         or_(
-            Message.status != "skipped",
-            and_(Message.skip_reason == "no_address", Message.rule.in_(sorted(CALLED))),
-            and_(Message.skip_reason == "duplicate", _was_not_told_with_another()),
+            Message.status != MessageStatus.SKIPPED,
+            and_(Message.skip_reason == SkipReason.NO_ADDRESS, Message.rule.in_(sorted(CALLED))),
+            and_(Message.skip_reason == SkipReason.DUPLICATE, _was_not_told_with_another()),
         ),
         or_(Message.appointment_id.is_(None), _holds()),
     )
@@ -189,7 +188,9 @@ def _to_do() -> ColumnElement[bool]:
 def _was_not_told_with_another() -> ColumnElement[bool]:
     """Whether the message that was to list this visit too did not arrive, or may not have."""
     other = aliased(Message)
-    return exists().where(other.id == Message.covered_by, other.status.in_(("failed", "unknown")))
+    return exists().where(
+        other.id == Message.covered_by, other.status.in_((MessageStatus.FAILED, MessageStatus.UNKNOWN))
+    )
 
 
 def _holds() -> ColumnElement[bool]:

@@ -15,7 +15,7 @@ from service.domain.foundation import audit, installation
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
 from service.language.translation import gettext as _
-from service.storage.models import Installation, Message, MessageLink, Patient, User
+from service.storage.models import Channel, Installation, Message, MessageLink, MessageStatus, Patient, User
 
 DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
 POSTED = "messages posted"
@@ -67,7 +67,7 @@ def release_all(session: Session, actor: Actor) -> int:
     Raises Forbidden.
     """
     _for_the_desk(actor)
-    waiting = and_(Message.status == "queued", Message.due_at <= clock.now(), Message.held_at.is_(None))
+    waiting = and_(Message.status == MessageStatus.QUEUED, Message.due_at <= clock.now(), Message.held_at.is_(None))
     let = update(Message).where(waiting, Message.released_at.is_(None)).values(released_at=clock.now())
     released = session.scalars(let.returning(Message.id).execution_options(synchronize_session=False)).all()
     if released:
@@ -101,16 +101,16 @@ def send_again(session: Session, actor: Actor, message_id: int) -> Message:
     begun, or there is no address.
     """
     message = _of(session, actor, message_id)
-    if message.status == "queued" and message.released_at is not None:
+    if message.status == MessageStatus.QUEUED and message.released_at is not None:
         return message
-    if message.status not in ("failed", "unknown"):
+    if message.status not in (MessageStatus.FAILED, MessageStatus.UNKNOWN):
         raise Conflict(_("Only a message that failed, or that may not have arrived, can be sent again."))
     if message.starts_at is not None and message.starts_at <= clock.now():
         raise Conflict(_("The visit has begun: call the patient instead."))
     message.recipient = _address_now(session, message)
     if message.recipient is None:
         raise Conflict(_("There is no address to send this to."))
-    message.status, message.due_at, message.released_at = "queued", clock.now(), clock.now()
+    message.status, message.due_at, message.released_at = MessageStatus.QUEUED, clock.now(), clock.now()
     message.held_at = None
     _note(session, actor, "message.send_again", message)
     return message
@@ -126,11 +126,11 @@ def waiting_and_unsure(session: Session) -> tuple[int, int]:
     ahead = func.coalesce(Message.starts_at > clock.now(), True)
     query = (
         select(Message.status, func.count())
-        .where(Message.status.in_(("queued", "unknown")), ahead)
+        .where(Message.status.in_((MessageStatus.QUEUED, MessageStatus.UNKNOWN)), ahead)
         .group_by(Message.status)
     )
-    counts: dict[str, int] = dict(session.execute(query).all())
-    return counts.get("queued", 0), counts.get("unknown", 0)
+    counts: dict[MessageStatus, int] = dict(session.execute(query).all())
+    return counts.get(MessageStatus.QUEUED, 0), counts.get(MessageStatus.UNKNOWN, 0)
 
 
 def purge(session: Session, settings: Messages) -> bool:
@@ -158,7 +158,7 @@ def purge(session: Session, settings: Messages) -> bool:
 def _notice(_mapper: Any, _connection: Any, message: Message) -> None:
     """Remember that this transaction queued something."""
     session = object_session(message)
-    if session is not None and message.status == "queued":
+    if session is not None and message.status == MessageStatus.QUEUED:
         session.info[POSTED] = True
 
 
@@ -178,7 +178,7 @@ def _of(session: Session, actor: Actor, message_id: int) -> Message:
 
 def _waiting(session: Session, actor: Actor, message_id: int) -> Message:
     message = _of(session, actor, message_id)
-    if message.status != "queued":
+    if message.status != MessageStatus.QUEUED:
         raise Conflict(_("This message no longer waits."))
     return message
 
@@ -187,7 +187,7 @@ def _address_now(session: Session, message: Message) -> str | None:
     """Where a message goes by now: an address may have been mended since."""
     if message.patient_id is not None:
         patient = session.get_one(Patient, message.patient_id)
-        return patient.phone if message.channel == "sms" else patient.email
+        return patient.phone if message.channel == Channel.SMS else patient.email
     if message.user_id is not None:
         return session.get_one(User, message.user_id).email
     return message.recipient

@@ -17,11 +17,11 @@ from service.domain.messages import message_log
 from service.domain.messages.message_log import Entry
 from service.domain.outbox import outbox, reminders
 from service.domain.outbox.reminders import Span, Tally
-from service.storage.models import JobRun, Message
+from service.storage.models import JobRun, Message, MessageStatus, SkipReason
 
 RULE = "morning_sheet"
 MOST_LINES = 500
-MEANT_TO_BE = frozenset({"duplicate"})
+MEANT_TO_BE = frozenset({SkipReason.DUPLICATE})
 """Left out because another message says the same."""
 
 
@@ -57,7 +57,7 @@ class MorningSheet:
     @property
     def no_address(self) -> int:
         """How many cannot be reached by any message."""
-        return self.reasons["no_address"]
+        return self.reasons[SkipReason.NO_ADDRESS]
 
     @property
     def reasons(self) -> Counter[str]:
@@ -77,7 +77,7 @@ def of_day(session: Session, day: date, zone: ZoneInfo) -> MorningSheet:
     waiting = message_log.to_call(session, scope)
     ids = {entry.message.id for entry in waiting}
     skipped = message_log.entries(
-        session, scope & (Message.status == "skipped") & Message.phoned_at.is_(None), MOST_LINES
+        session, scope & (Message.status == MessageStatus.SKIPPED) & Message.phoned_at.is_(None), MOST_LINES
     )
     return MorningSheet(
         day=day,

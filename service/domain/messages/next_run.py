@@ -20,7 +20,7 @@ from service.domain.messages import letters, message_log, messages, morning_shee
 from service.domain.outbox import message_rules, outbox, reminders
 from service.domain.outbox.reminders import Span
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Message
+from service.storage.models import Appointment, Channel, Message, MessageStatus, SkipReason
 
 Act = Callable[[Session, Actor, int, str, Settings], None]
 MOST_VISITS = 500
@@ -34,7 +34,7 @@ class Expected:
     """One message of the next run: its visits (a family's together), and its row where somebody touched it."""
 
     rule: message_rules.Rule
-    channel: str
+    channel: Channel
     recipient: str
     visits: list[Appointment] = field(default_factory=list)
     rows: list[Message] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Unreachable:
 
     rule: message_rules.Rule
     visit: Appointment
-    reason: str
+    reason: SkipReason
     row: Message | None
     """The message that was left out already, if there is one."""
 
@@ -88,7 +88,7 @@ class NextRun:
 def of(session: Session, settings: Settings, *, with_texts: bool = True) -> NextRun:
     """The run that comes next, as it would be if nothing changes until then."""
     day, at = _next(settings)
-    groups: dict[tuple[str, str, str, date], Expected] = {}
+    groups: dict[tuple[str, Channel, str, date], Expected] = {}
     unreachable: list[Unreachable] = []
     cut = False
     for span in spans(day, settings):
@@ -101,7 +101,7 @@ def of(session: Session, settings: Settings, *, with_texts: bool = True) -> Next
                 continue
             channel, recipient, reason = way
             if reason is not None or recipient is None:
-                unreachable.append(Unreachable(rule, visit, reason or "no_address", row))
+                unreachable.append(Unreachable(rule, visit, reason or SkipReason.NO_ADDRESS, row))
                 continue
             local_day = visit.starts_at.astimezone(settings.clinic.zone).date()
             group = groups.setdefault((rule.name, channel, recipient, local_day), Expected(rule, channel, recipient))
@@ -150,7 +150,7 @@ def edit(
     found = find(session, settings, appointment_id, rule)
     subject = " ".join(texts.checked(subject, "subject", LONGEST_SUBJECT).split())
     body = texts.checked(body, "body", LONGEST_BODY)
-    if found.channel == "email" and not subject:
+    if found.channel == Channel.EMAIL and not subject:
         raise Invalid(_("Please fill this in."), "subject")
     if not body:
         raise Invalid(_("Please fill this in."), "body")
@@ -173,7 +173,7 @@ def mark_phoned(session: Session, actor: Actor, appointment_id: int, rule: str, 
     for one in of(session, settings, with_texts=False).unreachable:
         if (one.visit.id, one.rule.name) == (appointment_id, rule):
             row = outbox.to_patient(session, rule, one.visit.patient_id, event="schedule", visit=one.visit)
-            row.status, row.skip_reason = "skipped", one.reason
+            row.status, row.skip_reason = MessageStatus.SKIPPED, one.reason
             morning_sheets.mark_phoned(session, actor, row.id)
             return
     find(session, settings, appointment_id, rule)
@@ -203,11 +203,11 @@ def _rows(session: Session, span: Span) -> dict[tuple[int | None, datetime | Non
 
 def _way(
     visit: Appointment, row: Message | None, span: Span, settings: Settings
-) -> tuple[str, str | None, str | None] | None:
+) -> tuple[Channel, str | None, SkipReason | None] | None:
     """Channel, address and the reason where there is no way; None where the run will say nothing of the visit."""
-    if row is not None and row.status == "queued":
+    if row is not None and row.status == MessageStatus.QUEUED:
         return row.channel, row.recipient, None
-    told = row is not None and row.skip_reason not in ("no_address", "opted_out")
+    told = row is not None and row.skip_reason not in (SkipReason.NO_ADDRESS, SkipReason.OPTED_OUT)
     if told or (row is None and visit.created_at >= span.booked_before):
         return None
     return outbox.reach(visit.patient, settings.ways)
@@ -242,7 +242,7 @@ def _written(session: Session, expected: Expected, settings: Settings) -> Sequen
             rule = expected.rule.name
             row = outbox.to_patient(session, rule, visit.patient_id, event="schedule", visit=visit, due_at=at)
             row.channel, row.recipient = expected.channel, expected.recipient
-        if row.status != "queued":
+        if row.status != MessageStatus.QUEUED:
             raise Conflict(_("This message is not one that waits any more."))
         rows.append(row)
     return rows

@@ -5,36 +5,36 @@ Nothing is written out or sent here; that is done when the message is claimed (m
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.storage.models import Appointment, Message, Patient, User
+from service.storage.models import Appointment, Channel, Message, MessageStatus, Patient, SkipReason, User
 
-Channel = Literal["email", "sms"]
-CHANNELS: tuple[Channel, ...] = ("email", "sms")
+CHANNELS = (Channel.EMAIL, Channel.SMS)
+UNDER_WAY = frozenset({MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.HANDING_OVER})
+"""The states of a message of which nobody can say yet how it ends."""
 
 
-def reach(patient: Patient, ways: Collection[str] = CHANNELS) -> tuple[Channel, str | None, str | None]:
+def reach(patient: Patient, ways: Collection[str] = CHANNELS) -> tuple[Channel, str | None, SkipReason | None]:
     """How a patient is told: channel, address and, where there is no way, the reason to skip.
 
     Of the channels the clinic has (`ways`) the one they prefer comes first; the other stands in where that one has no
     address or is not wanted. reminders.py says the same in SQL.
     """
     all_ways: list[tuple[Channel, str | None, bool]] = [
-        ("email", patient.email, patient.email_allowed),
-        ("sms", patient.phone, patient.sms_allowed),
+        (Channel.EMAIL, patient.email, patient.email_allowed),
+        (Channel.SMS, patient.phone, patient.sms_allowed),
     ]
     open_ways = [way for way in all_ways if way[0] in ways]
-    if patient.preferred_channel == "sms":
+    if patient.preferred_channel == Channel.SMS:
         open_ways.reverse()
     for channel, address, allowed in open_ways:
         if address and allowed:
             return channel, address, None
     unwanted = any(address for _channel, address, _allowed in open_ways)
-    return open_ways[0][0], None, "opted_out" if unwanted else "no_address"
+    return open_ways[0][0], None, SkipReason.OPTED_OUT if unwanted else SkipReason.NO_ADDRESS
 
 
 def to_patient(
@@ -59,7 +59,7 @@ def to_patient(
     values = {
         "channel": channel,
         "recipient": recipient,
-        "status": "queued" if skip_reason is None else "skipped",
+        "status": MessageStatus.QUEUED if skip_reason is None else MessageStatus.SKIPPED,
         "skip_reason": skip_reason,
         "due_at": due_at or now,
     }
@@ -79,7 +79,9 @@ def to_patient(
         )
         session.add(found)
         session.flush()
-    elif found.status in ("queued", "skipped") or (again and found.status in ("sent", "failed", "unknown")):
+    elif found.status in (MessageStatus.QUEUED, MessageStatus.SKIPPED) or (
+        again and found.status in (MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN)
+    ):
         anew = {
             "created_at": now,
             "sent_at": None,
@@ -96,11 +98,11 @@ def to_patient(
 def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
     """Do not send a message about a visit whose cause was taken back; False when it may have left already."""
     found = _about_visit(session, rule, visit)
-    if found is None or found.status == "skipped":
+    if found is None or found.status == MessageStatus.SKIPPED:
         return True
-    if found.status == "queued":
-        found.status, found.skip_reason = "skipped", "cancelled"
-    return found.status == "skipped"
+    if found.status == MessageStatus.QUEUED:
+        found.status, found.skip_reason = MessageStatus.SKIPPED, SkipReason.CANCELLED
+    return found.status == MessageStatus.SKIPPED
 
 
 def to_user(session: Session, rule: str, user: User, *, event: str, about: str | None = None) -> Message:
@@ -118,7 +120,7 @@ def to_address(session: Session, rule: str, address: str, *, event: str, about: 
         rule=rule,
         event=event,
         about=about,
-        channel="email",
+        channel=Channel.EMAIL,
         recipient=address,
         language="",
         due_at=now,

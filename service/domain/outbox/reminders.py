@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal, not_, null, or_, select, update
@@ -19,13 +19,13 @@ from service import clock
 from service.domain.foundation import job_runs
 from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Message, Patient, UtcDateTime
+from service.storage.models import Appointment, Message, MessageStatus, Patient, SkipReason, UtcDateTime
 
 JOB = "send_daily_reminders"
 """The job whose turns tell the spans of_day() and early()."""
 DAILY = "daily_reminder"
 ADVANCE = "advance_reminder"
-REOPENED = ("no_address", "opted_out", "too_late", "cancelled")
+REOPENED = (SkipReason.NO_ADDRESS, SkipReason.OPTED_OUT, SkipReason.TOO_LATE, SkipReason.CANCELLED)
 """Why a reminder was left out that is sent after all when the reason no longer holds."""
 EARLY = time(9)
 """A visit that begins before this hour is told by the run of the day before."""
@@ -88,22 +88,29 @@ class Tally:
     queued: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
 
-    def count(self, status: str, reason: str | None = None, number: int = 1) -> None:
+    def count(self, status: MessageStatus, reason: SkipReason | None = None, number: int = 1) -> None:
         """Add messages of one status; those under way count as queued."""
-        if status == "skipped":
-            self.skipped[reason or "cancelled"] += number
-        elif status in ("sending", "handing_over"):
-            self.queued += number
-        else:
-            setattr(self, status, getattr(self, status) + number)
+        match status:
+            case MessageStatus.SKIPPED:
+                self.skipped[reason or SkipReason.CANCELLED] += number
+            case MessageStatus.QUEUED | MessageStatus.SENDING | MessageStatus.HANDING_OVER:
+                self.queued += number
+            case MessageStatus.SENT:
+                self.sent += number
+            case MessageStatus.FAILED:
+                self.failed += number
+            case MessageStatus.UNKNOWN:
+                self.unknown += number
+            case _:
+                assert_never(status)
 
     def add(self, other: Mapping[str, Any]) -> None:
         """Add another tally, as as_dict() gives it."""
         for status, number in other.items():
-            if status == "skipped":
+            if status == MessageStatus.SKIPPED:
                 self.skipped.update(number)
             else:
-                self.count(status, number=number)
+                self.count(MessageStatus(status), number=number)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON and for the ledger."""
@@ -136,8 +143,8 @@ def plan(session: Session, span: Span, ways: Collection[str]) -> Tally:
     channel, recipient, unreachable = _way(ways)
     why_not: Any = case(
         (unreachable.is_not(None), unreachable),
-        (Appointment.starts_at <= now, "too_late"),
-        (Appointment.created_at >= span.booked_before, "just_booked"),
+        (Appointment.starts_at <= now, SkipReason.TOO_LATE),
+        (Appointment.created_at >= span.booked_before, SkipReason.JUST_BOOKED),
     )
     at = literal(now, UtcDateTime())
     columns: dict[str, Any] = {
@@ -149,7 +156,7 @@ def plan(session: Session, span: Span, ways: Collection[str]) -> Tally:
         "channel": channel,
         "recipient": recipient,
         "language": func.coalesce(Patient.language, ""),
-        "status": case((why_not.is_(None), "queued"), else_="skipped"),
+        "status": case((why_not.is_(None), MessageStatus.QUEUED), else_=MessageStatus.SKIPPED),
         "skip_reason": why_not,
         "due_at": at,
         "lease_until": at,
@@ -233,13 +240,13 @@ def _reopen(session: Session, span: Span, ways: Collection[str]) -> int:
         select(part).where(Patient.id == Message.patient_id).scalar_subquery() for part in _way(ways)
     )
     stands = select(Appointment.status).where(Appointment.id == Message.appointment_id).scalar_subquery() == "booked"
-    left_out = and_(Message.status == "skipped", Message.skip_reason.in_(REOPENED))
+    left_out = and_(Message.status == MessageStatus.SKIPPED, Message.skip_reason.in_(REOPENED))
     now = clock.now()
     reopened = session.scalars(
         update(Message)
         .where(span.scope, left_out, Message.phoned_at.is_(None), Message.starts_at > now, stands)
         .where(unreachable.is_(None))
-        .values(status="queued", skip_reason=null(), channel=channel, recipient=recipient, due_at=now)
+        .values(status=MessageStatus.QUEUED, skip_reason=null(), channel=channel, recipient=recipient, due_at=now)
         .returning(Message.id)
         .execution_options(synchronize_session=False)
     )

@@ -13,9 +13,9 @@ from service.domain.foundation.errors import Forbidden, Invalid
 from service.domain.patients import patients
 from service.language import message_texts
 from service.language.translation import gettext as _
-from service.storage.models import ConsentChange, Patient, User
+from service.storage.models import Channel, ConsentChange, ConsentVia, Patient, User
 
-CHANNELS = ("email", "sms")
+CHANNELS = (Channel.EMAIL, Channel.SMS)
 SHOWN = 20
 
 
@@ -24,7 +24,7 @@ def change(
     actor: Actor,
     patient_id: int,
     *,
-    via: str,
+    via: ConsentVia,
     email: bool | None = None,
     sms: bool | None = None,
     preferred: str | None = None,
@@ -32,7 +32,7 @@ def change(
 ) -> None:
     """Set what a patient agrees to; None leaves a thing as it is, an empty language means the clinic's.
 
-    `via` is `desk`, `account` or `link`. Raises NotFound, Forbidden, Invalid.
+    Raises NotFound, Forbidden, Invalid.
     """
     if actor.role not in patients.DESK and actor.role != Role.PATIENT:
         raise Forbidden(_("Only the patient or the desk says which messages are wanted."))
@@ -42,7 +42,7 @@ def change(
         raise Invalid(_("Choose e-mail or SMS."), "preferred")
     if language and language not in message_texts.LANGUAGES:
         raise Invalid(_("Choose one of the languages."), "language")
-    for channel, allowed in (("email", email), ("sms", sms)):
+    for channel, allowed in ((Channel.EMAIL, email), (Channel.SMS, sms)):
         if allowed is not None and allowed != getattr(patient, f"{channel}_allowed"):
             setattr(patient, f"{channel}_allowed", allowed)
             session.add(
@@ -57,12 +57,12 @@ def change(
             )
             audit.record(session, actor, "patient.consent", patient_id=patient.id, subject=f"{channel}/{via}")
     if preferred is not None:
-        patient.preferred_channel = preferred
+        patient.preferred_channel = Channel(preferred)
     if language is not None:
         patient.language = language or None
 
 
-def history(session: Session, actor: Actor, patient_id: int) -> Sequence[Row[str, bool, str, datetime, str]]:
+def history(session: Session, actor: Actor, patient_id: int) -> Sequence[Row[Channel, bool, ConsentVia, datetime, str]]:
     """The last changes of a patient's consent, newest first: `channel, allowed, via, changed_at, name` of who."""
     patients.fetch(session, actor, patient_id)
     query = (

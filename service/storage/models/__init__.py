@@ -24,9 +24,9 @@ from service.storage.models.foundation import (
     Installation,
     JobRun,
 )
-from service.storage.models.messages import MessageLink
-from service.storage.models.outbox import Message
-from service.storage.models.patients import ConsentChange, Patient
+from service.storage.models.messages import LinkPurpose, MessageLink
+from service.storage.models.outbox import Channel, Message, MessageStatus, SkipReason
+from service.storage.models.patients import ConsentChange, ConsentVia, Patient
 from service.storage.models.privacy import EmergencyAccess, LegalHold
 from service.storage.models.reports import ClinicReport, Report, ReportVersion
 
@@ -38,8 +38,10 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "Base",
+    "Channel",
     "ClinicReport",
     "ConsentChange",
+    "ConsentVia",
     "Cover",
     "Doctor",
     "DoctorHours",
@@ -52,8 +54,10 @@ __all__ = [
     "Installation",
     "JobRun",
     "LegalHold",
+    "LinkPurpose",
     "Message",
     "MessageLink",
+    "MessageStatus",
     "MoveProposal",
     "Offer",
     "Patient",
@@ -62,6 +66,7 @@ __all__ = [
     "ReportVersion",
     "SecondFactor",
     "SignIn",
+    "SkipReason",
     "Treatment",
     "TreatmentVersion",
     "UnsentForm",

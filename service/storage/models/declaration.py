@@ -5,9 +5,21 @@ where two people may edit the same row.
 """
 
 from datetime import UTC, datetime, time
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, DateTime, Dialect, Integer, MetaData, Time, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Enum,
+    Integer,
+    MetaData,
+    Time,
+    TypeDecorator,
+)
 from sqlalchemy.orm import DeclarativeBase
 
 SECRET = {"secret": True}
@@ -48,11 +60,13 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         dict[str, Any]: JSON(),
         time: Time(),
+        StrEnum: Enum(StrEnum, native_enum=False, length=20, values_callable=list),
         int: BigInteger().with_variant(Integer(), "sqlite"),
     }
 
 
-def one_of(column: str, *values: str) -> CheckConstraint:
-    """A column that holds one of these words."""
+def one_of(column: str, *words: str | type[StrEnum]) -> CheckConstraint:
+    """A column that holds one of these words, or one of the words of a closed set."""
+    values = [value for word in words for value in ((word,) if isinstance(word, str) else word)]
     quoted = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({quoted})", name=column)

@@ -1,6 +1,7 @@
 """Links in messages."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,15 +9,25 @@ from sqlalchemy.orm import Mapped, mapped_column
 from service.storage.models.declaration import SECRET, Base, one_of
 
 
+class LinkPurpose(StrEnum):
+    """What a link in a message is for."""
+
+    VISIT = "visit"
+    """Confirm, cancel, move."""
+    OFFER = "offer"
+    """Take a held time."""
+    CONTACT = "contact"
+    """Say which messages are wanted."""
+
+
 class MessageLink(Base):
     """What a link in a message lets its holder do without signing in: only the token's hash rests here."""
 
     __tablename__ = "message_links"
-    __table_args__ = (one_of("purpose", "visit", "offer", "contact"), {"info": SECRET})
+    __table_args__ = (one_of("purpose", LinkPurpose), {"info": SECRET})
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    purpose: Mapped[str] = mapped_column(String(20))
-    """`visit`: confirm, cancel, move; `offer`: take a held time; `contact`: which messages they want."""
+    purpose: Mapped[LinkPurpose]
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), index=True)
     appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))

@@ -1,11 +1,49 @@
 """Messages, from plan to answer."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.storage.models.declaration import Base, one_of
+
+
+class MessageStatus(StrEnum):
+    """How far a message has come."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    """Claimed: it is written and its channel asked."""
+    HANDING_OVER = "handing_over"
+    """Its content leaves; from here on it may have arrived."""
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """The line broke while it left: nobody knows whether it arrived."""
+    SKIPPED = "skipped"
+
+
+class SkipReason(StrEnum):
+    """Why a message is not sent."""
+
+    NO_ADDRESS = "no_address"
+    OPTED_OUT = "opted_out"
+    CANCELLED = "cancelled"
+    """What it says does not hold any more."""
+    TOO_LATE = "too_late"
+    JUST_BOOKED = "just_booked"
+    DUPLICATE = "duplicate"
+    """Another message says the same: `covered_by`."""
+
+
+class Channel(StrEnum):
+    """By what a message leaves."""
+
+    EMAIL = "email"
+    SMS = "sms"
+    CONSOLE = "console"
+    """Stands in for e-mail where that is not set up."""
 
 
 class Message(Base):
@@ -16,7 +54,7 @@ class Message(Base):
 
     __tablename__ = "messages"
     __table_args__ = (
-        one_of("status", "queued", "sending", "handing_over", "sent", "failed", "unknown", "skipped"),
+        one_of("status", MessageStatus),
         UniqueConstraint("appointment_id", "starts_at", "rule", "channel"),
         Index(None, "status", "starts_at", "due_at"),
         Index(None, "status", "id"),
@@ -49,15 +87,14 @@ class Message(Base):
     """Who it is for, when that is somebody who signs in."""
     about: Mapped[str | None] = mapped_column(String(60))
     """The row it is about when that is no visit: `export/ab12`, `offer/3`, `report/7`."""
-    channel: Mapped[str] = mapped_column(String(20))
-    """`email` or `sms`; `console` where e-mail is not set up."""
+    channel: Mapped[Channel]
     recipient: Mapped[str | None] = mapped_column(String(254))
     language: Mapped[str] = mapped_column(String(8), default="", server_default="")
     """Empty: the clinic's."""
-    status: Mapped[str] = mapped_column(String(20), default="queued", server_default="queued")
-    skip_reason: Mapped[str | None] = mapped_column(String(20))
+    status: Mapped[MessageStatus] = mapped_column(default=MessageStatus.QUEUED, server_default="queued")
+    skip_reason: Mapped[SkipReason | None]
     covered_by: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))
-    """The message that already lists this visit (skip_reason `duplicate`)."""
+    """The message that already lists this visit (DUPLICATE)."""
     subject: Mapped[str | None] = mapped_column(Text)
     body: Mapped[str | None] = mapped_column(Text)
     """The text, written when it is sent and kept with `[link]` for each link; emptied when its time is over."""

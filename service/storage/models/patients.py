@@ -1,6 +1,7 @@
 """People with a record, and what they agreed to."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, text
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from service.storage.folding import fold
 from service.storage.models.declaration import Base, one_of
+from service.storage.models.outbox import Channel
 
 
 def _folded(context: DefaultExecutionContext) -> str:
@@ -40,8 +42,8 @@ class Patient(Base):
     """The same person's record that this one's visits went to."""
     language: Mapped[str | None] = mapped_column(String(8))
     """Of the messages to this person; None: the clinic's."""
-    preferred_channel: Mapped[str] = mapped_column(String(20), default="email", server_default="email")
-    """`email` or `sms`: which is tried first."""
+    preferred_channel: Mapped[Channel] = mapped_column(default=Channel.EMAIL, server_default="email")
+    """Which is tried first."""
     email_allowed: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     sms_allowed: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     """What they have agreed to; each change is a row of consent_changes."""
@@ -54,17 +56,25 @@ class Patient(Base):
     __mapper_args__ = {"version_id_col": version}
 
 
+class ConsentVia(StrEnum):
+    """By which way somebody said which messages are wanted."""
+
+    DESK = "desk"
+    ACCOUNT = "account"
+    LINK = "link"
+
+
 class ConsentChange(Base):
     """When a patient's agreement to a channel changed, who changed it, and by which way."""
 
     __tablename__ = "consent_changes"
-    __table_args__ = (one_of("via", "desk", "account", "link"), Index(None, "patient_id", "changed_at"))
+    __table_args__ = (one_of("via", ConsentVia), Index(None, "patient_id", "changed_at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
-    channel: Mapped[str] = mapped_column(String(20))
+    channel: Mapped[Channel]
     allowed: Mapped[bool]
-    via: Mapped[str] = mapped_column(String(20))
+    via: Mapped[ConsentVia]
     changed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     """None: by a link, without signing in."""
     changed_at: Mapped[datetime]

@@ -16,7 +16,7 @@ from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.messages import message_links
 from service.http import context
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, MessageLink
+from service.storage.models import Appointment, LinkPurpose, MessageLink
 from service.web.appointments.booking_choice import Offered, nearest, offers, to_move
 from service.web.appointments.visits import Visit, visit
 from service.web.forms import Form
@@ -127,7 +127,7 @@ def _chosen(token: str, form: ActForm) -> tuple[MessageLink, Appointment]:
 
     Raises NotFound, Gone.
     """
-    link, session, asked = found(token, "visit"), context.reading(), form.appointment_id.data
+    link, session, asked = found(token, LinkPurpose.VISIT), context.reading(), form.appointment_id.data
     rows = message_links.visits(session, link)
     if not asked and len(rows) == 1:
         return link, rows[0]
@@ -138,7 +138,7 @@ def _chosen(token: str, form: ActForm) -> tuple[MessageLink, Appointment]:
 
 
 def _page(token: str, refusal: str | None = None) -> str:
-    link, session = found(token, "visit"), context.reading()
+    link, session = found(token, LinkPurpose.VISIT), context.reading()
     rows = message_links.visits(session, link)
     return render_template(
         "appointments/visit_links/show.html",

@@ -11,6 +11,7 @@ from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.messages import message_links
 from service.http import context
 from service.language.translation import gettext as _
+from service.storage.models import LinkPurpose
 from service.web import notices
 from service.web.forms import Form
 from service.web.links import found
@@ -38,7 +39,7 @@ def decline(token: str) -> ResponseReturnValue:
 
 
 def _answer(token: str, act: Callable[..., Any], **more: Any) -> ResponseReturnValue:
-    link = found(token, "offer")
+    link = found(token, LinkPurpose.OFFER)
     if not Form(request.form).validate():
         raise Invalid(_("This form was sent with a field it does not have."))
     with context.transaction() as session:
@@ -57,7 +58,7 @@ def _answer(token: str, act: Callable[..., Any], **more: Any) -> ResponseReturnV
 
 
 def _page(token: str, refusal: str | None = None) -> str:
-    link, session = found(token, "offer"), context.reading()
+    link, session = found(token, LinkPurpose.OFFER), context.reading()
     offer_id = offers.of_message(session, link.message_id)
     told = offers.told(session, message_links.patient(link.patient_id, context.address()), offer_id)
     return render_template("diary/offer_link.html", token=token, told=told, refusal=refusal)

@@ -13,7 +13,7 @@ from service.domain.patients import consent, patients
 from service.http import context
 from service.language import message_texts
 from service.language.translation import gettext as _
-from service.storage.models import Patient
+from service.storage.models import ConsentVia, Patient
 from service.web import notices
 from service.web.forms import Form
 
@@ -67,6 +67,6 @@ def save(patient_id: int) -> ResponseReturnValue:
         raise Invalid(_("Choose one of the values the form offers."))
     own = actor.role == Role.PATIENT
     with context.transaction() as session:
-        consent.change(session, actor, patient_id, via="account" if own else "desk", **form.wishes())
+        consent.change(session, actor, patient_id, via=ConsentVia.ACCOUNT if own else ConsentVia.DESK, **form.wishes())
     notices.say("consent_saved")
     return redirect(url_for("consent.mine") if own else url_for("patients.record", patient_id=patient_id), 303)

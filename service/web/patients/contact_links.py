@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from service.domain.messages import message_links
 from service.domain.patients import consent
 from service.http import context
+from service.storage.models import ConsentVia, LinkPurpose
 from service.web import notices
 from service.web.links import found
 from service.web.patients.consent import ConsentForm, form_of
@@ -33,35 +34,35 @@ def save(token: str) -> ResponseReturnValue:
 @blueprint.get("/contact/<token:token>/unsubscribe")
 def unsubscribed(token: str) -> ResponseReturnValue:
     """Where mail programs lead people who press *Unsubscribe* and do not act by themselves: to the form."""
-    found(token, "contact")
+    found(token, LinkPurpose.CONTACT)
     return redirect(url_for("contact_links.show", token=token), 303)
 
 
 @blueprint.post("/contact/<token:token>/unsubscribe")
 def unsubscribe(token: str) -> ResponseReturnValue:
     """One click in a mail program (RFC 8058): no more e-mail. It carries no form token, only the address's secret."""
-    link = found(token, "contact")
+    link = found(token, LinkPurpose.CONTACT)
     with context.transaction() as session:
         message_links.attempt(session, token)
     with context.transaction() as session:
         for patient_id in message_links.told(session, link):
             actor = message_links.patient(patient_id, context.address())
-            consent.change(session, actor, patient_id, via="link", email=False)
+            consent.change(session, actor, patient_id, via=ConsentVia.LINK, email=False)
     return "", 200
 
 
 def _change(token: str, form: ConsentForm) -> None:
-    link = found(token, "contact")
+    link = found(token, LinkPurpose.CONTACT)
     with context.transaction() as session:
         message_links.attempt(session, token)
     with context.transaction() as session:
         for patient_id in message_links.told(session, link):
             actor = message_links.patient(patient_id, context.address())
-            consent.change(session, actor, patient_id, via="link", **form.wishes())
+            consent.change(session, actor, patient_id, via=ConsentVia.LINK, **form.wishes())
 
 
 def _page(token: str, form: ConsentForm | None = None) -> str:
-    link, session = found(token, "contact"), context.reading()
+    link, session = found(token, LinkPurpose.CONTACT), context.reading()
     patients = consent.of_patients(session, message_links.told(session, link))
     return render_template(
         "patients/contact_link.html", token=token, patients=patients, form=form or form_of(patients[0])

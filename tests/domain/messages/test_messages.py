@@ -12,7 +12,7 @@ from service.config.settings import Messages
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
 from service.domain.messages import messages
-from service.storage.models import AuditEntry, Message, MessageLink, Patient
+from service.storage.models import AuditEntry, Message, MessageLink, MessageStatus, Patient
 from tests.domain.outbox.planning import claim, planned, row
 from tests.house import House, at
 
@@ -212,7 +212,7 @@ def test_many_are_forgotten_some_at_a_time(
 
 def test_it_says_how_many_wait_and_how_many_are_unsure(house: House, waiting: list[int]) -> None:
     with house.writing() as session:
-        session.get_one(Message, waiting[0]).status = "unknown"
+        session.get_one(Message, waiting[0]).status = MessageStatus.UNKNOWN
     with house.reading() as session:
         assert messages.waiting_and_unsure(session) == (1, 1)
     assert row(house, waiting[1]).status == "queued"
