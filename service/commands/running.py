@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import closing
 
 import click
 
@@ -11,6 +12,7 @@ from service.config.settings import Settings
 from service.health import checkup
 from service.process import desktop
 from service.process.alone import AlreadyRunning
+from service.storage import database
 from service.wiring import connect
 
 BROWSER_SECONDS = 10
@@ -40,9 +42,11 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
 
 @command("migrate")
 def migrate(settings: Settings) -> None:
-    """Bring the database to this version of Rounds."""
-    wiring = connect(settings, "command")
-    click.echo(f"The database is at revision {upgrading.migrate(wiring.database, settings)}.")
+    """Bring the database to this version of Rounds, and see that it lacks nothing."""
+    with closing(connect(settings, "command").database) as db:
+        revision = upgrading.migrate(db, settings)
+        database.require_structure(db)
+    click.echo(f"The database is at revision {revision}.")
 
 
 @command("check")

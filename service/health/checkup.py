@@ -98,6 +98,7 @@ def _database(wiring: Wiring) -> str:
         return f"{kind}, empty: the first start makes its tables"
     if present != newest:
         return f"{kind} at revision {present}: the next start brings it to {newest}"
+    database.require_structure(wiring.database)
     with wiring.database.transaction() as session:  # takes the right to write, and writes nothing
         session.execute(select(Installation.id))
         by_index = wiring.database.is_sqlite or postgresql.has_name_index(session.connection())

@@ -31,6 +31,7 @@ from service.process.alone import Claim
 from service.process.listening import Listening
 from service.process.restart import Restart
 from service.server import answering
+from service.storage import database
 from service.storage.database import DatabaseError
 from service.wiring import Wiring, connect
 
@@ -196,6 +197,10 @@ def _round(
 def _make_ready(wiring: Wiring) -> None:
     """Bring database and folders to where the service can begin. Raises DatabaseError."""
     upgrading.migrate(wiring.database, wiring.settings)
+    try:
+        database.require_structure(wiring.database)
+    except DatabaseError as error:  # a clinic that works without a trigger is better than one that stands still
+        log.error("the database is not whole", why=str(error))
     wiring.database.analyse()
     if not wiring.database.index_names():
         log.warning("no index of names: an administrator may CREATE EXTENSION pg_trgm")

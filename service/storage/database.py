@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from service import clock
-from service.storage import postgresql
+from service.storage import postgresql, structure
 from service.storage.models import Installation
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
@@ -28,6 +28,8 @@ STATEMENT_SECONDS = 60
 """No statement of a page takes nearly as long: one that does is given up instead of holding a thread for ever."""
 MIGRATING = 0x726F756E6473
 """The key of PostgreSQL's lock that one migration at a time holds."""
+NAMED = 8
+"""How many of the things that a database lacks are named."""
 
 
 class DatabaseError(Exception):
@@ -214,7 +216,8 @@ def check(database: Database) -> None:
 def migrate(database: Database) -> str:
     """Bring the database to this version in one transaction and return its revision.
 
-    Raises DatabaseError when the database is newer than the program, or cannot be used.
+    Raises DatabaseError when the database is newer than the program, cannot be used, or would lack something on which
+    the models rely; then it stays as it was.
     """
     check(database)
     newest = newest_revision()
@@ -258,8 +261,27 @@ def _upgrade(database: Database, connection: Connection) -> None:
     command.upgrade(config, "head")
     if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
         raise DatabaseError("The database has rows that refer to missing ones: put the newest backup in place.")
+    _require_structure(connection)
     if connection.execute(select(Installation.id)).one_or_none() is None:
         connection.execute(insert(Installation).values(id=1, created_at=clock.now()))
+
+
+def require_structure(database: Database) -> None:
+    """Raises DatabaseError when a database at this version lacks something on which the models rely."""
+    try:
+        with database.reading() as session:
+            _require_structure(session.connection())
+    except DBAPIError as error:
+        raise DatabaseError(explain(error)) from error
+
+
+def _require_structure(connection: Connection) -> None:
+    lacks = structure.lacking(connection)
+    if lacks:
+        more = f" and {len(lacks) - NAMED} more" if len(lacks) > NAMED else ""
+        raise DatabaseError(
+            f"The database lacks what Rounds relies on: {', '.join(lacks[:NAMED])}{more}. Restore a backup that has it."
+        )
 
 
 def _drop_everything(database: Database, connection: Connection) -> None:

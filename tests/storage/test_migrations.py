@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +15,6 @@ from sqlalchemy.engine import Engine
 from service.config.settings import ROOT
 from service.storage.database import Database, DatabaseError, created_at, migrate, newest_revision, present_revision
 from service.storage.models import Base, Installation
-from tests.services.postgres import Postgres
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of either kind."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'empty.db'}"
-    else:
-        server: Postgres = request.getfixturevalue("postgres")
-        url = server.empty()
-        yield url
-        server.drop(url)
-
-
-@pytest.fixture
-def database(empty_url: str) -> Iterator[Database]:
-    """The empty database, opened as the program opens it."""
-    opened = Database(empty_url)
-    yield opened
-    opened.close()
 
 
 def described(engine: Engine) -> dict[str, Any]:
@@ -46,7 +24,7 @@ def described(engine: Engine) -> dict[str, Any]:
     def plain(parts: Any) -> list[str]:
         return sorted(json.dumps(part, default=str, sort_keys=True) for part in parts)
 
-    return {
+    return {"triggers": plain(triggers_of(engine))} | {
         table: {
             "columns": plain(found.get_columns(table)),
             "key": plain([found.get_pk_constraint(table)]),
@@ -58,6 +36,16 @@ def described(engine: Engine) -> dict[str, Any]:
         for table in found.get_table_names()
         if table != "alembic_version"
     }
+
+
+def triggers_of(engine: Engine) -> list[tuple[str, str]]:
+    """Each trigger with the statement that makes it, however that was written."""
+    if engine.dialect.name == "sqlite":
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        query = "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
+    with engine.connect() as connection:
+        return [(name, " ".join(made.lower().split())) for name, made in connection.execute(text(query))]
 
 
 def test_an_empty_database_becomes_the_models(database: Database) -> None:
