@@ -1,7 +1,6 @@
 """Makes a backup: copy, pack, open again, check, count; only then does it get its name."""
 
 import errno
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from service import __version__, clock
+from service import __version__, clock, disk
 from service.backups import archive, postgresql_copy, sealing, shelf, sqlite_copy, workroom
 from service.backups.archive import About, Keep
 from service.backups.errors import BackupError, NoRoom
@@ -65,10 +64,9 @@ def make(
             finished.unlink()
             finished = room / "sealed"
         _try_out(finished, about, words, room, keep)
-        workroom.flush(finished)
-        workroom.give_to_owner_of(file.parent, finished)
-        os.replace(finished, file)
-        workroom.flush_folder(file.parent)
+        disk.give_to_owner_of(file.parent, finished)
+        disk.put_in_place(finished, file)
+        disk.flush_folder(file.parent)
     if output is None:
         shelf.rotate(file.parent, settings.clinic.zone, file)
     second = _second(settings, file) if output is None else None
@@ -91,7 +89,7 @@ def _packed(database: Database, settings: Settings, room: Path, keep: Keep) -> t
         counts, revision = postgresql_copy.copy(database, copied, keep), present_revision(database) or ""
     keep()
     about = About(made_at, __version__, revision, "sqlite" if database.is_sqlite else "postgresql", content, counts)
-    with os.fdopen(os.open(finished, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+    with disk.new(finished) as target:
         archive.pack(target, about, copied, _others(settings), keep)
     copied.unlink()
     return about, finished
@@ -143,10 +141,9 @@ def _second(settings: Settings, file: Path) -> str | None:
     try:
         with workroom.opened(folder) as room:
             archive.copy_file(file, room / file.name)
-            workroom.flush(room / file.name)
             if not archive.same(file, room / file.name):
                 raise OSError(errno.EIO, "What was written reads differently")
-            os.replace(room / file.name, folder / file.name)
+            disk.put_in_place(room / file.name, folder / file.name)
         shelf.rotate(folder, settings.clinic.zone, file)
     except OSError:
         log.exception("second backup failed", folder=str(folder))

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import make_url, text
 from sqlalchemy.orm import Session
 
-from service import clock
+from service import clock, disk
 from service.backups import making, postgresql_copy, sealing, shelf, sqlite_copy, workroom
 from service.backups.archive import About
 from service.backups.errors import BackupError, NoRoom
@@ -100,10 +100,10 @@ def put_in_place(found: Found, settings: Settings, settle: Callable[[Session], N
     _make_one_file(found.copy)
     aside = _keep_present(found.present, settings)
     _like_present(found.present, found.copy)
-    workroom.flush(found.copy)
+    disk.flush(found.copy)  # first, so that as little time as possible passes between the next two
     _without_log(found.present)
     os.replace(found.copy, found.present)
-    workroom.flush_folder(found.present.parent)
+    disk.flush_folder(found.present.parent)
     log.info("backup restored", made_at=found.about.made_at.isoformat(), kept=str(aside))
     return aside
 
@@ -180,4 +180,4 @@ def _like_present(present: Path, copy: Path) -> None:
     """Give the restored file the owner and mode of the present one, or the owner of its folder."""
     if present.exists():
         shutil.copymode(present, copy)
-    workroom.give_to_owner_of(present if present.exists() else present.parent, copy)
+    disk.give_to_owner_of(present if present.exists() else present.parent, copy)

@@ -1,11 +1,11 @@
 """Backups closed with a passphrase: scrypt makes the key, AES-GCM seals piece after piece; order and end count too."""
 
 import hashlib
-import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from service import disk
 from service.backups.errors import BackupError
 from service.config import keys
 
@@ -44,8 +44,7 @@ def seal(source: Path, target: Path, words: str, keep: Keep) -> None:
     salt, prefix = secrets.token_bytes(SALT), secrets.token_bytes(PREFIX)
     header = MAGIC + salt + prefix
     cipher = AESGCM(_key(words, salt))
-    made = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with source.open("rb") as plain, os.fdopen(made, "wb") as closed:
+    with source.open("rb") as plain, disk.new(target) as closed:
         closed.write(header)
         piece, number = plain.read(PIECE), 0
         while True:
@@ -62,8 +61,7 @@ def unseal(source: Path, target: Path, words: str, keep: Keep) -> None:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    made = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with source.open("rb") as closed, os.fdopen(made, "wb") as plain:
+    with source.open("rb") as closed, disk.new(target) as plain:
         header = closed.read(len(MAGIC) + SALT + PREFIX)
         salt, prefix = header[len(MAGIC) : -PREFIX], header[-PREFIX:]
         cipher = AESGCM(_key(words, salt))

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from service import clock
-from service.backups import workroom
+from service import clock, disk
 from service.backups.errors import BackupError
 from service.config.settings import Settings
 
@@ -56,7 +55,7 @@ def folder_of(settings: Settings) -> Path:
         is_new = not folder.exists()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if is_new:
-            workroom.give_to_owner_of(folder.parent, folder)
+            disk.give_to_owner_of(folder.parent, folder)
         if os.name != "nt":
             folder.chmod(0o700)
     except OSError as error:

@@ -1,11 +1,11 @@
 """Copies of a SQLite database while others write to it, and the trial a copy has to pass."""
 
-import os
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from service import disk
 from service.backups.errors import BackupError
 
 DAMAGED = "The copy of the database is damaged ({what}): the database may be too. Check the disk, keep older backups."
@@ -13,7 +13,7 @@ DAMAGED = "The copy of the database is damaged ({what}): the database may be too
 
 def copy(database: Path, target: Path) -> None:
     """Copy a database in one go: one consistent state, however many write meanwhile. Raises sqlite3.Error."""
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    disk.new(target).close()
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(target)) as made:
         source.backup(made, pages=-1)  # step by step it would begin anew with each foreign write
         made.execute("PRAGMA journal_mode = DELETE").fetchone()  # one file, with no log beside it

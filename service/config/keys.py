@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from service import disk
 from service.config.settings import Settings, SettingsError
 
 OF_EMAIL = "email.password"
@@ -60,7 +61,7 @@ def secret_key(settings: Settings) -> bytes:
     file = settings.base / "secret.key"
     try:
         if not file.exists():
-            _make_key(file)
+            disk.write_first(file, secrets.token_hex(32).encode())
         key = file.read_bytes()
     except OSError as error:
         raise SettingsError(f"The key file {file} cannot be written: {error.strerror}.") from None
@@ -76,20 +77,3 @@ def _long_enough(key: bytes, otherwise: str) -> bytes:
     if len(key) < SHORTEST:
         raise SettingsError(otherwise)
     return key
-
-
-def _make_key(file: Path) -> None:
-    """Write a new key beside, whole and flushed, then give it its name unless another process was faster."""
-    made = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-        handle.write(secrets.token_hex(32).encode())
-        handle.flush()
-        os.fsync(handle.fileno())
-    try:
-        os.link(made, file)
-    except FileExistsError:
-        pass
-    except OSError:  # a stick has no links: there the last one wins, and services are kept apart by their lock
-        os.replace(made, file)
-    finally:
-        made.unlink(missing_ok=True)

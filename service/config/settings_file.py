@@ -1,7 +1,6 @@
 """Writes config.toml and the secrets beside it: only what was answered, comments stay, whole or not at all."""
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from service import disk
 from service.config.settings import Settings, SettingsError, parse
 
 Answers = Mapping[str, Any]
@@ -155,22 +155,13 @@ def _take_back(files: Sequence[File]) -> None:
 
 
 def _replace(file: Path, content: bytes, *, secret: bool) -> None:
-    """Write beside, whole and flushed, then take the file's place, with its mode and owner."""
-    part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
-    try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644), "wb") as made:
-            made.write(content)
-            made.flush()
-            os.fsync(made.fileno())
+    """Put the content in the file's place, with its mode and owner."""
+    with disk.replacing(file, mode=disk.OWNER_ONLY if secret else 0o644) as target:
+        target.write(content)
+        part = Path(target.name)
         if file.exists() and not secret:
             shutil.copymode(file, part)
-        if hasattr(os, "chown"):
-            was = (file if file.exists() else file.parent).stat()
-            with suppress(PermissionError):
-                os.chown(part, was.st_uid, was.st_gid)
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
+        disk.give_to_owner_of(file if file.exists() else file.parent, part)
 
 
 def _refused(file: Path, error: OSError) -> str:

@@ -1,6 +1,5 @@
 """The day sheets as files: one HTML page a day that stands alone, for the day the power fails."""
 
-import os
 import re
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -10,7 +9,7 @@ from threading import Lock
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
-from service import clock
+from service import clock, disk
 from service.config.settings import ROOT, Settings
 from service.domain.diary import day_sheets
 from service.domain.foundation.actor import SYSTEM
@@ -40,8 +39,11 @@ def write(session: Session, day: date, settings: Settings) -> tuple[int, int]:
         made_at=clock.now(),
         style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 our own file
     )
-    with _writing:  # by hand and by the schedule at once
-        _replace(folder_of(settings) / f"{day}.html", text)
+    with (
+        _writing,  # by hand and by the schedule at once
+        disk.replacing(folder_of(settings) / f"{day}.html", one_writer=True) as target,
+    ):
+        target.write(text.encode())
     return len(sheets), sum(sheet.visits for sheet in sheets)
 
 
@@ -59,16 +61,6 @@ def old(folder: Path, today: date) -> list[Path]:
         if named and day and day < (today if named[2] else today - timedelta(days=KEEP_DAYS)):
             found.append(file)
     return found
-
-
-def _replace(file: Path, text: str) -> None:
-    part = file.with_name(f"{file.name}.part")
-    part.unlink(missing_ok=True)  # a writer that was killed left it
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
-        target.write(text)
-        target.flush()
-        os.fsync(target.fileno())
-    os.replace(part, file)
 
 
 def _day(text: str) -> date | None:

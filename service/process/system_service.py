@@ -1,7 +1,5 @@
 """Rounds started by the computer itself: a hardened systemd unit, or the steps on Windows and macOS."""
 
-import os
-import secrets
 import shlex
 import subprocess
 import sys
@@ -10,6 +8,7 @@ from pathlib import Path
 from string import Template
 from xml.sax.saxutils import escape
 
+from service import disk
 from service.config.settings import FROZEN, HOME, ROOT, Settings
 
 UNIT = Path("/etc/systemd/system/rounds.service")
@@ -31,12 +30,8 @@ def next_steps(settings: Settings, account: str, unit: Path) -> str:
 
 def write(unit: Path, content: str) -> None:
     """Write the unit whole or not at all. Raises OSError."""
-    part = unit.with_name(f".{unit.name}.{secrets.token_hex(4)}")
-    try:
-        part.write_text(content, encoding="utf-8")
-        os.replace(part, unit)
-    finally:
-        part.unlink(missing_ok=True)
+    with disk.replacing(unit, mode=0o644) as target:
+        target.write(content.encode())
 
 
 def _unit(settings: Settings, account: str) -> str:

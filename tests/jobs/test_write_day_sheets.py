@@ -139,8 +139,14 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-def killed(*_args: object) -> None:
-    raise Killed
+def killing(process: pytest.MonkeyPatch) -> Callable[..., None]:
+    """What ends a process in the middle of its work: it does not get to clean up."""
+
+    def killed(*_args: object, **_named: object) -> None:
+        process.setattr(Path, "unlink", killed)
+        raise Killed
+
+    return killed
 
 
 @pytest.mark.parametrize("moment", ["fsync", "replace"])
@@ -153,7 +159,7 @@ def test_a_kill_before_the_file_has_its_name_leaves_the_old_one_whole_and_the_ne
         house.visit(1, house.patient("Late Booker"), at("2026-05-04 12:00"))
         again = opened(house, JOB)
         with monkeypatch.context() as dying:
-            dying.setattr(os, moment, killed)
+            dying.setattr(os, moment, killing(dying))
             with pytest.raises(Killed):
                 house.wiring.tasks.execute(again)
         assert (folder / FILE).read_bytes() == before

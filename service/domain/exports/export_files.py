@@ -4,12 +4,9 @@ It is written as NAME.part, flushed to the disk, and renamed; only then does the
 """
 
 import io
-import os
 import re
-import secrets
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +15,7 @@ from typing import BinaryIO
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from service import disk
 from service.config.settings import Clinic
 from service.domain.exports import clinic_zip, export_columns, history_csv, history_json, history_tables, history_zip
 from service.domain.exports.export_columns import Table
@@ -96,23 +94,8 @@ def produce(
         text.detach()
         return rows
 
-    return _whole_or_not(file, content)
-
-
-def _whole_or_not(file: Path, content: Callable[[BinaryIO], int]) -> int:
-    part = file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        with open(descriptor, "wb", buffering=1 << 18) as target:
-            rows = content(target)
-            target.flush()
-            os.fsync(target.fileno())
-        os.replace(part, file)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
-    return rows
+    with disk.replacing(file) as target:
+        return content(target)
 
 
 def has_room(session: Session, patient_id: int | None, contents: Contents, folder: Path) -> bool:

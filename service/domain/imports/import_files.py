@@ -1,7 +1,6 @@
 """Where an uploaded file rests between the steps of an import: beside it, whose it is and what was chosen so far."""
 
 import json
-import os
 import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -9,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from service import clock
+from service import clock, disk
 
 _id = re.compile(r"[0-9a-f]{32}").fullmatch
 KEPT = timedelta(days=1)
@@ -43,7 +42,8 @@ def keep(folder: Path, upload: Upload, data: bytes) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         note(folder, upload)
-        _write(_file(folder, upload.id), data)
+        with disk.replacing(_file(folder, upload.id)) as target:
+            target.write(data)
     except OSError:
         remove(folder, upload)
         raise
@@ -52,9 +52,8 @@ def keep(folder: Path, upload: Upload, data: bytes) -> None:
 def note(folder: Path, upload: Upload) -> None:
     """Write down what is known of an upload."""
     facts = {**asdict(upload), "created_at": upload.created_at.isoformat()}
-    part = folder / f"{upload.id}.json.part"
-    _write(part, json.dumps(facts).encode())
-    os.replace(part, _facts(folder, upload.id))
+    with disk.replacing(_facts(folder, upload.id)) as target:
+        target.write(json.dumps(facts).encode())
 
 
 def load(folder: Path, upload_id: str) -> Upload | None:
@@ -101,11 +100,6 @@ def old(folder: Path) -> list[Path]:
     """The files that have rested for a day: nobody goes on with them."""
     oldest = (clock.now() - KEPT).timestamp()
     return [file for file in folder.glob("*") if file.is_file() and file.stat().st_mtime < oldest]
-
-
-def _write(file: Path, data: bytes) -> None:
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
-        target.write(data)
 
 
 def _file(folder: Path, upload_id: str) -> Path:

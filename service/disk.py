@@ -1,0 +1,102 @@
+"""Writes files to the disk whole or not at all: next to their place first, flushed, then renamed."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+OWNER_ONLY = 0o600
+BUFFER = 1 << 18
+
+
+@contextmanager
+def replacing(file: Path, *, mode: int = OWNER_ONLY, one_writer: bool = False) -> Iterator[BinaryIO]:
+    """Yield a new file that takes the place of `file` at the end of the block, with its bytes on the disk.
+
+    If the block or the disk fails, `file` stays as it was and no part of the new one is left. With `one_writer`,
+    for files that only one writer writes at a time, the part a killed writer left is written over; otherwise each
+    writer has a part of its own. Raises OSError.
+    """
+    part = file.with_name(f"{file.name}.part") if one_writer else _own_part(file)
+    if one_writer:
+        part.unlink(missing_ok=True)
+    try:
+        with _flushed(part, mode) as target:
+            yield target
+        os.replace(part, file)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+
+
+def write_first(file: Path, content: bytes) -> None:
+    """Write a file for its owner only, unless it exists: of several writers the first one wins. Raises OSError.
+
+    A disk without hard links, such as a USB stick, cannot tell: there the last one wins.
+    """
+    part = _own_part(file)
+    try:
+        with _flushed(part, OWNER_ONLY) as target:
+            target.write(content)
+        try:
+            os.link(part, file)
+        except FileExistsError:
+            pass
+        except OSError:
+            os.replace(part, file)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def put_in_place(made: Path, file: Path) -> None:
+    """Rename a finished file on the same disk to its place, its bytes on the disk first. Raises OSError."""
+    flush(made)
+    os.replace(made, file)
+
+
+def new(file: Path, mode: int = OWNER_ONLY) -> BinaryIO:
+    """Open a new file for writing. Raises FileExistsError."""
+    return open(file, "xb", buffering=BUFFER, opener=partial(os.open, mode=mode))
+
+
+def flush(file: Path) -> None:
+    """Make sure the file's bytes are on the disk."""
+    with file.open("rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Make sure the names in a folder are on the disk, where the system can."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def give_to_owner_of(model: Path, *files: Path) -> None:
+    """Give files the owner `model` has: whoever runs a command need not be whoever runs the service."""
+    if hasattr(os, "chown"):
+        was = model.stat()
+        for file in files:
+            with suppress(PermissionError):
+                os.chown(file, was.st_uid, was.st_gid)
+
+
+def _own_part(file: Path) -> Path:
+    return file.with_name(f"{file.name}.{secrets.token_hex(4)}.part")
+
+
+@contextmanager
+def _flushed(file: Path, mode: int) -> Iterator[BinaryIO]:
+    with new(file, mode) as target:
+        yield target
+        target.flush()
+        os.fsync(target.fileno())
