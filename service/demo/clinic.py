@@ -20,7 +20,9 @@ from service.language.translation import gettext as _
 from service.storage.folding import fold
 from service.storage.models import (
     Appointment,
+    AppointmentStatus,
     Base,
+    CancelledBy,
     Doctor,
     DoctorHours,
     Guardian,
@@ -257,7 +259,7 @@ def _add_visit(rows: _Rows, calendar: _Calendar, offset: int, visit: Visit, rng:
     row = _appointment(calendar, offset, visit, luck, number)
     row["id"] = rows.next_id(Appointment)
     rows.add(Appointment, row)
-    if row["status"] != "completed" or (visit.patient != 0 and (number >> 52) % 20 == 0):
+    if row["status"] != AppointmentStatus.COMPLETED or (visit.patient != 0 and (number >> 52) % 20 == 0):
         return
     next_visit = calendar.date(offset + 7 + (words >> 40) % 170).isoformat() if (words >> 50) % 3 == 0 else None
     treatment = {
@@ -276,7 +278,7 @@ def _appointment(calendar: _Calendar, offset: int, visit: Visit, luck: float, nu
     """The row of a visit but for its id: booked in the first part of a day, cancelled or confirmed later."""
     before, start, end = calendar.quarters(offset)[visit.slot : visit.slot + 3]
     status = _status(calendar, offset, visit, start, luck)
-    is_off = status == "cancelled"
+    is_off = status == AppointmentStatus.CANCELLED
     booked = _day_booked(offset, number)
     answered = booked + (number >> 6) % (min(offset, 0) - booked)
     answered_at = calendar.quarters(answered)[41 + (number >> 16) % 20]
@@ -291,9 +293,9 @@ def _appointment(calendar: _Calendar, offset: int, visit: Visit, luck: float, nu
         "reason": demo_people.REASONS[(number >> 24) % len(demo_people.REASONS)],
         "visit_type_id": demo_people.USUAL_TYPES[(number >> 45) % len(demo_people.USUAL_TYPES)],
         "confirmed_at": answered_at if not is_off and (number >> 30) % 3 == 0 else None,
-        "arrived_at": before if status in ("arrived", "completed") else None,
+        "arrived_at": before if status in (AppointmentStatus.ARRIVED, AppointmentStatus.COMPLETED) else None,
         "cancelled_at": answered_at if is_off else None,
-        "cancelled_by": ("clinic" if by_clinic else "patient") if is_off else None,
+        "cancelled_by": (CancelledBy.CLINIC if by_clinic else CancelledBy.PATIENT) if is_off else None,
         "cancellation_reason": reasons[(number >> 34) % len(reasons)] if is_off else None,
         "created_at": calendar.quarters(booked)[1 + (number >> 40) % 40],
     }
@@ -305,16 +307,16 @@ def _day_booked(offset: int, number: int) -> int:
     return day if day < 0 else -1 - number % 20
 
 
-def _status(calendar: _Calendar, offset: int, visit: Visit, start: str, luck: float) -> str:
+def _status(calendar: _Calendar, offset: int, visit: Visit, start: str, luck: float) -> AppointmentStatus:
     """How a visit stands by now; the one of the first doctor and the first patient today stays booked."""
     if visit.turn is not None:
         luck = 0.0
     if luck >= (0.91 if offset < 0 else 0.95):
-        return "cancelled"
+        return AppointmentStatus.CANCELLED
     if start > calendar.now or (offset == 0 and visit.patient == 0 and visit.turn is not None):
-        return "booked"
+        return AppointmentStatus.BOOKED
     if start > calendar.half_an_hour_ago:
-        return "arrived"
+        return AppointmentStatus.ARRIVED
     if luck >= 0.84:
-        return "no_show"
-    return "booked" if luck >= 0.79 and -TO_COMPLETE_DAYS <= offset < 0 else "completed"
+        return AppointmentStatus.NO_SHOW
+    return AppointmentStatus.BOOKED if luck >= 0.79 and -TO_COMPLETE_DAYS <= offset < 0 else AppointmentStatus.COMPLETED

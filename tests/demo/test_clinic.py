@@ -19,7 +19,16 @@ from service.demo import clinic as demo
 from service.domain.foundation import contact_details
 from service.domain.foundation.errors import Conflict
 from service.storage.database import Database
-from service.storage.models import Appointment, Doctor, Guardian, Installation, Patient, Treatment, User
+from service.storage.models import (
+    Appointment,
+    AppointmentStatus,
+    Doctor,
+    Guardian,
+    Installation,
+    Patient,
+    Treatment,
+    User,
+)
 from tests.services.postgres import Postgres
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -180,9 +189,9 @@ def test_every_status_occurs_where_it_belongs(clinic: Database) -> None:
     past = Counter(visit.status for visit in found if visit.starts_at < TEN and not is_today(visit))
     ahead = Counter(visit.status for visit in found if visit.starts_at > TEN and not is_today(visit))
     assert set(past) == {"completed", "no_show", "cancelled", "booked"}
-    assert 0.77 < past["completed"] / past.total() < 0.9
-    assert 0.04 < past["no_show"] / past.total() < 0.11
-    assert 0.06 < past["cancelled"] / past.total() < 0.13
+    assert 0.77 < past[AppointmentStatus.COMPLETED] / past.total() < 0.9
+    assert 0.04 < past[AppointmentStatus.NO_SHOW] / past.total() < 0.11
+    assert 0.06 < past[AppointmentStatus.CANCELLED] / past.total() < 0.13
     assert set(ahead) == {"booked", "cancelled"}
     to_complete = [visit for visit in found if visit.status == "booked" and visit.starts_at < TEN]
     assert all(visit.starts_at > TEN - timedelta(days=15) for visit in to_complete)

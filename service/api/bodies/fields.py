@@ -2,7 +2,7 @@
 
 import re
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from service.http import context
+from service.storage.models import AppointmentStatus
 
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL stores no NUL, so none is accepted anywhere."""
@@ -109,4 +110,6 @@ Cursor = Annotated[
 ]
 Department = Annotated[str, StringConstraints(max_length=100, pattern=NO_NUL)]
 Line = Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)]
-Status = Literal["booked", "arrived", "completed", "cancelled", "no_show"]
+Status = Annotated[
+    AppointmentStatus, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(AppointmentStatus)})
+]

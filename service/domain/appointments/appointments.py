@@ -14,7 +14,7 @@ from service.domain.foundation.errors import Conflict, Forbidden, NotFound
 from service.domain.foundation.paging import page_key, read_key
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Doctor, Patient
+from service.storage.models import OPEN, OVER, TAKES_PLACE, Appointment, Doctor, Patient
 
 PAGE = 25
 DAY_LIMIT = 2000
@@ -71,7 +71,7 @@ def may_record(actor: Actor, visit: Appointment) -> bool:
     return (
         actor.role == Role.DOCTOR
         and actor.doctor_id == visit.doctor_id
-        and visit.status in ("booked", "arrived", "completed")
+        and visit.status in TAKES_PLACE
         and visit.starts_at <= clock.now()
     )
 
@@ -81,7 +81,7 @@ def upcoming(session: Session, actor: Actor, patient_id: int | None = None) -> S
     return session.scalars(
         with_people()
         .where(_of(actor, patient_id), Appointment.ends_at > clock.now())
-        .where(Appointment.status.in_(("booked", "arrived")))
+        .where(Appointment.status.in_(OPEN))
         .order_by(Appointment.starts_at, Appointment.id)
         .limit(PAGE)
     ).all()
@@ -93,7 +93,7 @@ def past(session: Session, actor: Actor, *, patient_id: int | None = None, befor
     Of one patient whom the actor may see, or of all the actor looks after.
     """
     now = clock.now()
-    over = or_(Appointment.ends_at <= now, Appointment.status.in_(("completed", "cancelled", "no_show")))
+    over = or_(Appointment.ends_at <= now, Appointment.status.in_(OVER))
     query = with_people().where(_of(actor, patient_id), over)
     query = query.order_by(Appointment.starts_at.desc(), Appointment.id.desc())
     if before:

@@ -20,7 +20,15 @@ from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.outbox import announcements
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Doctor, MoveProposal, Patient
+from service.storage.models import (
+    TAKES_PLACE,
+    Appointment,
+    AppointmentStatus,
+    CancelledBy,
+    Doctor,
+    MoveProposal,
+    Patient,
+)
 
 LONGEST_REASON = 200
 USUAL_MINUTES = 15
@@ -93,7 +101,7 @@ def look(session: Session, *, patient_id: int, doctor_id: int | None, starts_at:
     holder = session.scalar(
         select(Appointment.patient_id).where(
             Appointment.doctor_id == doctor_id,
-            Appointment.status.in_(free_times.TAKES_PLACE),
+            Appointment.status.in_(TAKES_PLACE),
             Appointment.starts_at > starts_at - free_times.LONGEST,
             Appointment.starts_at <= starts_at,
             Appointment.ends_at > starts_at,
@@ -124,14 +132,14 @@ def reschedule(
     doctor_ids = locked_doctors(session, doctor_ids or [visit.doctor_id])
     if visit.rescheduled_at is not None:
         return _moved_before(session, visit, doctor_ids, starts_at)
-    if visit.status != "booked":
+    if visit.status != AppointmentStatus.BOOKED:
         raise Conflict(_("This visit is not booked any more, so it cannot be moved."))
     check_cutoff(session, actor, visit, rules)
     if visit.starts_at == starts_at and visit.doctor_id in doctor_ids:
         raise Invalid(_("The visit is at that time already: choose another one."), "starts_at")
     now = clock.now()
-    visit.status, visit.rescheduled_at, visit.cancelled_at = "cancelled", now, now
-    visit.cancelled_by = "patient" if actor.role == Role.PATIENT else "clinic"
+    visit.status, visit.rescheduled_at, visit.cancelled_at = AppointmentStatus.CANCELLED, now, now
+    visit.cancelled_by = CancelledBy.PATIENT if actor.role == Role.PATIENT else CancelledBy.CLINIC
     visit.cancelled_late = is_late(visit, rules)
     session.flush()  # its own time is free for the new one
     length = int((visit.ends_at - visit.starts_at).total_seconds() // 60)
@@ -284,7 +292,7 @@ def _made_before(
             Appointment.patient_id == patient_id,
             Appointment.starts_at == starts_at,
             Appointment.doctor_id.in_(doctor_ids),
-            Appointment.status == "booked",
+            Appointment.status == AppointmentStatus.BOOKED,
             Appointment.booked_by_id == actor.user_id,
         )
     ).first()
@@ -301,7 +309,7 @@ def _check_open(session: Session, patient_id: int, rules: Booking) -> None:
     count = session.scalar(
         select(func.count())
         .select_from(Appointment)
-        .where(Appointment.patient_id == patient_id, Appointment.status == "booked")
+        .where(Appointment.patient_id == patient_id, Appointment.status == AppointmentStatus.BOOKED)
         .where(Appointment.starts_at > clock.now())
     )
     if (count or 0) >= rules.max_open:

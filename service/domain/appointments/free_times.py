@@ -13,9 +13,8 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.appointments import holds
-from service.storage.models import Appointment, DoctorHours, HoursException
+from service.storage.models import TAKES_PLACE, Appointment, DoctorHours, ExceptionKind, HoursException
 
-TAKES_PLACE = ("booked", "arrived", "completed")
 LONGEST = holds.LONGEST
 NEAREST_DAYS = 28
 """How far around a wanted time the nearest free ones are looked for."""
@@ -75,7 +74,7 @@ def _blocks_of_day(
     day: date, weekly: Sequence[DoctorHours], special: Sequence[HoursException], zone: ZoneInfo
 ) -> Iterator[Block]:
     today = [row for row in special if row.first_day <= day <= row.last_day]
-    off = [_span(day, row.starts, row.ends, zone) for row in today if row.kind == "off"]
+    off = [_span(day, row.starts, row.ends, zone) for row in today if row.kind == ExceptionKind.OFF]
     opened = [
         (*_span(day, row.starts, row.ends, zone), row.slot_minutes)
         for row in weekly
@@ -83,7 +82,11 @@ def _blocks_of_day(
         and (row.valid_from is None or row.valid_from <= day)
         and (row.valid_until is None or day <= row.valid_until)
     ]
-    extra = [(*_span(day, row.starts, row.ends, zone), row.slot_minutes or 15) for row in today if row.kind == "extra"]
+    extra = [
+        (*_span(day, row.starts, row.ends, zone), row.slot_minutes or 15)
+        for row in today
+        if row.kind == ExceptionKind.EXTRA
+    ]
     closed = list(off)
     for starts_at, ends_at, minutes in [*sorted(opened), *sorted(extra)]:
         # What meets a block that is open already brings only what that does not have.

@@ -16,9 +16,8 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
 from service.domain.outbox import announcements, reminders
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Treatment
+from service.storage.models import OPEN, Appointment, AppointmentStatus, CancelledBy, Treatment
 
-OPEN = ("booked", "arrived")
 UNDO_FOR = timedelta(minutes=10)
 """So long patients may take their cancellation back; it is told them when that is over."""
 TO_COMPLETE_DAYS = 90
@@ -28,7 +27,7 @@ TO_COMPLETE_LIMIT = 100
 def confirm(session: Session, actor: Actor, appointment_id: int) -> None:
     """The patient says that they come. Raises Conflict unless the visit is booked and ahead."""
     visit = appointments.to_change(session, actor, appointment_id)
-    if visit.status != "booked" or visit.starts_at <= clock.now():
+    if visit.status != AppointmentStatus.BOOKED or visit.starts_at <= clock.now():
         raise Conflict(_("Only a booked visit that is still ahead can be confirmed."))
     if visit.confirmed_at is None:
         visit.confirmed_at = clock.now()
@@ -38,35 +37,35 @@ def confirm(session: Session, actor: Actor, appointment_id: int) -> None:
 def arrive(session: Session, actor: Actor, appointment_id: int, zone: ZoneInfo, *, version: int | None = None) -> None:
     """The patient is here; twice is once. Raises Conflict on another day than the visit's, or when it is over."""
     visit = _of_staff(session, actor, appointment_id, version)
-    if visit.status == "arrived":
+    if visit.status == AppointmentStatus.ARRIVED:
         return
-    if visit.status != "booked":
+    if visit.status != AppointmentStatus.BOOKED:
         raise Conflict(_("This visit is over or was cancelled: undo that first."))
     if visit.starts_at.astimezone(zone).date() != clock.today(zone):
         raise Conflict(_("This visit is not today."))
-    visit.status, visit.arrived_at = "arrived", clock.now()
+    visit.status, visit.arrived_at = AppointmentStatus.ARRIVED, clock.now()
     _note(session, actor, visit, "arrive")
 
 
 def complete(session: Session, actor: Actor, appointment_id: int, *, version: int | None = None) -> None:
     """The visit took place; twice is once. Raises Conflict before it began, or when it was cancelled or missed."""
     visit = _of_staff(session, actor, appointment_id, version)
-    if visit.status == "completed":
+    if visit.status == AppointmentStatus.COMPLETED:
         return
     _check_begun(visit)
-    visit.status, visit.ended_at = "completed", clock.now()
+    visit.status, visit.ended_at = AppointmentStatus.COMPLETED, clock.now()
     _note(session, actor, visit, "complete")
 
 
 def no_show(session: Session, actor: Actor, appointment_id: int, *, version: int | None = None) -> None:
     """The patient did not come; twice is once. Raises Conflict before the visit began, or when it is over."""
     visit = _of_staff(session, actor, appointment_id, version)
-    if visit.status == "no_show":
+    if visit.status == AppointmentStatus.NO_SHOW:
         return
-    if visit.status == "arrived":
+    if visit.status == AppointmentStatus.ARRIVED:
         raise Conflict(_("The patient has arrived: undo that first."))
     _check_begun(visit)
-    visit.status, visit.ended_at = "no_show", clock.now()
+    visit.status, visit.ended_at = AppointmentStatus.NO_SHOW, clock.now()
     _note(session, actor, visit, "no_show")
 
 
@@ -84,16 +83,16 @@ def cancel(
     Twice is once. Raises Conflict for a visit that is over, and for a patient after the cut-off.
     """
     visit = appointments.to_change(session, actor, appointment_id, version)
-    if visit.status == "cancelled" and visit.rescheduled_at is None:
+    if visit.status == AppointmentStatus.CANCELLED and visit.rescheduled_at is None:
         return
     if visit.status not in OPEN:
         raise Conflict(_("This visit is over or was moved, so it cannot be cancelled."))
-    if actor.role == Role.PATIENT and visit.status == "arrived":
+    if actor.role == Role.PATIENT and visit.status == AppointmentStatus.ARRIVED:
         raise Conflict(_("You have arrived for this visit: please tell the desk."))
     booking.check_cutoff(session, actor, visit, rules)
     visit.cancellation_reason = booking.checked_reason(reason) or None
-    visit.status, visit.cancelled_at = "cancelled", clock.now()
-    visit.cancelled_by = "patient" if actor.role == Role.PATIENT else "clinic"
+    visit.status, visit.cancelled_at = AppointmentStatus.CANCELLED, clock.now()
+    visit.cancelled_by = CancelledBy.PATIENT if actor.role == Role.PATIENT else CancelledBy.CLINIC
     visit.cancelled_late = booking.is_late(visit, rules)
     _note(session, actor, visit, "cancel")
     announcements.cancelled(session, visit, clock.now() + UNDO_FOR if actor.role == Role.PATIENT else None)
@@ -109,15 +108,16 @@ def undo(session: Session, actor: Actor, appointment_id: int, settings: Settings
     visit = appointments.to_change(session, actor, appointment_id)
     if actor.role == Role.PATIENT and not may_take_back(visit):
         raise Conflict(_("This cannot be taken back here any more: please call the clinic."))
-    if visit.status == "booked" or visit.rescheduled_at is not None:
+    if visit.status == AppointmentStatus.BOOKED or visit.rescheduled_at is not None:
         raise Conflict(_("There is nothing to undo."))
-    if visit.status == "completed" and session.scalar(select(Treatment.id).where(Treatment.appointment_id == visit.id)):
+    recorded = select(Treatment.id).where(Treatment.appointment_id == visit.id)
+    if visit.status == AppointmentStatus.COMPLETED and session.scalar(recorded):
         raise Conflict(_("Its treatment is recorded, so this visit was completed."))
-    was_cancelled = visit.status == "cancelled"
-    if visit.status == "arrived":
-        visit.status, visit.arrived_at = "booked", None
+    was_cancelled = visit.status == AppointmentStatus.CANCELLED
+    if visit.status == AppointmentStatus.ARRIVED:
+        visit.status, visit.arrived_at = AppointmentStatus.BOOKED, None
     else:
-        visit.status = "booked" if visit.arrived_at is None else "arrived"
+        visit.status = AppointmentStatus.BOOKED if visit.arrived_at is None else AppointmentStatus.ARRIVED
         visit.cancelled_at = visit.cancelled_by = visit.cancellation_reason = visit.ended_at = None
         visit.cancelled_late = False
     _note(session, actor, visit, "undo")
@@ -133,9 +133,9 @@ def undo(session: Session, actor: Actor, appointment_id: int, settings: Settings
 def may_take_back(visit: Appointment) -> bool:
     """Whether the patient's own cancellation is so fresh that they may still take it back."""
     return (
-        visit.status == "cancelled"
+        visit.status == AppointmentStatus.CANCELLED
         and visit.rescheduled_at is None
-        and visit.cancelled_by == "patient"
+        and visit.cancelled_by == CancelledBy.PATIENT
         and visit.cancelled_at is not None
         and visit.cancelled_at > clock.now() - UNDO_FOR
         and visit.starts_at > clock.now()
@@ -159,15 +159,15 @@ def possible(actor: Actor, visit: Appointment, rules: Booking, zone: ZoneInfo) -
         return frozenset()
     now, may = clock.now(), set()
     if actor.role == Role.PATIENT:
-        if visit.status == "booked" and visit.starts_at > now and not booking.is_late(visit, rules):
+        if visit.status == AppointmentStatus.BOOKED and visit.starts_at > now and not booking.is_late(visit, rules):
             may = {"move", "cancel"}
         return frozenset(may)
     begun = visit.starts_at <= now
-    if visit.status == "booked":
+    if visit.status == AppointmentStatus.BOOKED:
         may = {"move", "cancel"} | ({"complete", "no_show"} if begun else {"confirm"})
         if visit.starts_at.astimezone(zone).date() == clock.today(zone):
             may.add("arrive")
-    elif visit.status == "arrived":
+    elif visit.status == AppointmentStatus.ARRIVED:
         may = {"complete", "cancel", "undo"}
     elif visit.rescheduled_at is None:
         may = {"undo"}
@@ -198,7 +198,7 @@ def _of_staff(session: Session, actor: Actor, appointment_id: int, version: int 
 def _check_begun(visit: Appointment) -> None:
     if visit.status not in OPEN:
         raise Conflict(_("This visit is over or was cancelled: undo that first."))
-    if visit.status == "booked" and visit.starts_at > clock.now():
+    if visit.status == AppointmentStatus.BOOKED and visit.starts_at > clock.now():
         raise Conflict(_("This visit has not begun yet."))
 
 

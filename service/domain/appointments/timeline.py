@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.domain.outbox import message_rules
-from service.storage.models import Appointment, AuditEntry, Message, User
+from service.storage.models import Appointment, AuditEntry, CancelledBy, Message, User
 
 ACTS = ("book", "overbook", "confirm", "arrive", "complete", "no_show", "cancel", "undo", "move", "propose")
 
@@ -42,7 +42,9 @@ def of_visit(session: Session, visit: Appointment) -> list[Event]:
         ("cancel", visit.cancelled_at if visit.rescheduled_at is None else None),
     ):
         if at is not None and act not in known and not (act == "book" and "overbook" in known):
-            events.append(Event(at, act, role="patient" if act == "cancel" and visit.cancelled_by == "patient" else ""))
+            events.append(
+                Event(at, act, role="patient" if act == "cancel" and visit.cancelled_by == CancelledBy.PATIENT else "")
+            )
     return sorted(events, key=lambda event: event.at)
 
 

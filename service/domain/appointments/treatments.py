@@ -17,7 +17,7 @@ from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFo
 from service.domain.foundation.texts import checked
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Treatment, TreatmentVersion
+from service.storage.models import NOT_COMING, Appointment, AppointmentStatus, Treatment, TreatmentVersion
 
 PAGE = 20
 LONGEST_TYPE = 60
@@ -47,7 +47,7 @@ def to_record(session: Session, actor: Actor, appointment_id: int) -> Appointmen
         raise NotFound
     if visit.doctor_id != actor.doctor_id:
         raise Forbidden(_("Only the doctor of this visit records its treatment."))
-    if visit.status in ("cancelled", "no_show"):
+    if visit.status in NOT_COMING:
         raise Conflict(_("This visit did not take place, so there is no treatment to record."))
     if visit.starts_at > clock.now():
         raise Conflict(_("This visit has not begun yet: record the treatment once it has."))
@@ -99,7 +99,7 @@ def record(
             subject=f"appointment/{visit.id}",
             changes=audit.changes_of(treatment),
         )
-    visit.status = "completed"
+    visit.status = AppointmentStatus.COMPLETED
     return treatment
 
 

@@ -13,7 +13,7 @@ from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import Appointment
+from service.storage.models import OPEN, Appointment, AppointmentStatus
 
 
 def take_in(
@@ -46,7 +46,7 @@ def take_in(
     visit = booking.add(
         session, actor, wish, found, reason=reason, visit_type_id=visit_type_id, overbooking_reason=over
     )
-    visit.status, visit.arrived_at = "arrived", clock.now()
+    visit.status, visit.arrived_at = AppointmentStatus.ARRIVED, clock.now()
     audit.record(session, actor, "appointment.arrive", patient_id=patient_id, subject=f"appointment/{visit.id}")
     return visit
 
@@ -55,7 +55,7 @@ def _check_none_waits(session: Session, patient_id: int, zone: ZoneInfo) -> None
     start, end = clock.day_bounds(clock.today(zone), zone)
     waiting = session.scalar(
         select(Appointment.id)
-        .where(Appointment.patient_id == patient_id, Appointment.status.in_(("booked", "arrived")))
+        .where(Appointment.patient_id == patient_id, Appointment.status.in_(OPEN))
         .where(Appointment.starts_at >= start, Appointment.starts_at < end)
     )
     if waiting is not None:

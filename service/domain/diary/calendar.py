@@ -16,7 +16,7 @@ from service.domain.diary import offers
 from service.domain.diary.offers import Held
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import NotFound
-from service.storage.models import Appointment, Doctor, Patient, VisitType
+from service.storage.models import TAKES_PLACE, Appointment, AppointmentStatus, Doctor, Patient, VisitType
 
 LIMIT = 5000
 """More visits than this no page shows: 100 doctors with 50 a day."""
@@ -29,7 +29,7 @@ class Booked(NamedTuple):
     doctor_id: int
     starts_at: datetime
     ends_at: datetime
-    status: str
+    status: AppointmentStatus
     confirmed: bool
     overbooked: bool
     reason: str
@@ -107,7 +107,7 @@ def days(session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids: 
     found = {(one, day): Day(one, day, blocks.get((one, day), [])) for one in doctor_ids for day in dates}
     taken: dict[int, list[Span]] = {one: [] for one in doctor_ids}
     for visit in visits(session, start, end, doctor_ids):
-        if visit.status in free_times.TAKES_PLACE:
+        if visit.status in TAKES_PLACE:
             taken[visit.doctor_id].append((visit.starts_at, visit.ends_at))
         if visit.starts_at >= start:  # else it reaches into the first day from the night before
             found[visit.doctor_id, visit.starts_at.astimezone(zone).date()].visits.append(visit)

@@ -10,9 +10,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.appointments import free_times
-from service.storage.models import Appointment
-
-NOT_COMING = ("cancelled", "no_show")
+from service.storage.models import NOT_COMING, Appointment
 
 
 @dataclass

@@ -15,7 +15,7 @@ from service.domain.diary import calendar
 from service.domain.diary.calendar import Booked
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
-from service.storage.models import Appointment, Doctor
+from service.storage.models import Appointment, AppointmentStatus, Doctor
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def of_day(
     doctor_ids = [doctor.id for doctor in doctors]
     visits: dict[int, list[Booked]] = defaultdict(list)
     for visit in calendar.visits(session, start, end, doctor_ids):
-        if visit.status != "cancelled" and visit.starts_at >= start:
+        if visit.status != AppointmentStatus.CANCELLED and visit.starts_at >= start:
             visits[visit.doctor_id].append(visit)
     blocks = free_times.open_blocks(session, day, day, zone, doctor_ids)
     sheets = (Sheet(one, _lines(visits[one.id], blocks.get((one.id, day), []))) for one in doctors)
@@ -68,7 +68,7 @@ def note_printed(session: Session, actor: Actor, day: date) -> None:
 
 def _lines(visits: Sequence[Booked], blocks: Sequence[free_times.Block]) -> list[Line]:
     """The visits and, between them, what is left of the open hours."""
-    taken = [(visit.starts_at, visit.ends_at) for visit in visits if visit.status != "no_show"]
+    taken = [(visit.starts_at, visit.ends_at) for visit in visits if visit.status != AppointmentStatus.NO_SHOW]
     free = [span for block in blocks for span in free_times.without(block.starts_at, block.ends_at, taken)]
     lines = [Line(visit.starts_at, visit.ends_at, visit) for visit in visits]
     lines += [Line(start, end, None) for start, end in free]

@@ -11,7 +11,7 @@ from service.domain.foundation import audit, contact_details
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Doctor
+from service.storage.models import OPEN, Appointment, Doctor
 
 MOST = 500
 
@@ -101,7 +101,7 @@ def change(
 def _check_nothing_ahead(session: Session, doctor_id: int) -> None:
     ahead = exists().where(
         Appointment.doctor_id == doctor_id,
-        Appointment.status.in_(("booked", "arrived")),
+        Appointment.status.in_(OPEN),
         Appointment.ends_at > clock.now(),
         # What the index by doctor and time needs; no visit is longer than 12 hours.
         Appointment.starts_at > clock.now() - free_times.LONGEST,

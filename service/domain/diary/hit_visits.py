@@ -19,7 +19,15 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, NotFound
 from service.domain.outbox import announcements
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Doctor, HoursException, MoveProposal
+from service.storage.models import (
+    TAKES_PLACE,
+    Appointment,
+    AppointmentStatus,
+    Doctor,
+    ExceptionKind,
+    HoursException,
+    MoveProposal,
+)
 
 SHOWN = 25
 """So many of each kind a page shows at once; the next ones follow as these are dealt with."""
@@ -75,7 +83,7 @@ def of(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> H
     found = _found(session, actor, row, zone)
     still_open = [one.id for one in found if _is_open(one)]
     marked = [one.id for one in found if _is_marked(one)]
-    done = [one.id for one in found if one.status != "booked"]
+    done = [one.id for one in found if one.status != AppointmentStatus.BOOKED]
     visits = _by_id(session, [*still_open[:SHOWN], *marked[:SHOWN], *done[-SHOWN:]])
     proposals = {
         row.appointment_id: _read(row, visits[row.appointment_id])
@@ -118,7 +126,7 @@ def propose(
     Raises NotFound, Forbidden, and Conflict when the visit is not booked any more or there is no other time.
     """
     visit = appointments.to_change(session, actor, appointment_id)
-    if visit.status != "booked":
+    if visit.status != AppointmentStatus.BOOKED:
         raise Conflict(_("This visit is not booked any more, so there is nothing to propose."))
     times = other_times(session, [visit], zone, any_doctor=any_doctor)[visit.id]
     if not times:
@@ -150,12 +158,12 @@ def proposed(session: Session, appointment_id: int) -> Sequence[FreeTime]:
     return [] if row is None else _read(row, session.get_one(Appointment, appointment_id))
 
 
-Found = Row[int, datetime, datetime, str, int | None]
+Found = Row[int, datetime, datetime, AppointmentStatus, int | None]
 
 
 def _found(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> Sequence[Found]:
     """The visits in the blocked time, in order of it: those booked, and those called off since it was blocked."""
-    if row.kind != "off":
+    if row.kind != ExceptionKind.OFF:
         raise NotFound
     spans = time_off.spans(row, zone)
     begin, end = spans[0][0], spans[-1][1]
@@ -172,8 +180,8 @@ def _found(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) 
         .where(Appointment.starts_at < end, Appointment.ends_at > begin)
         .where(
             or_(
-                and_(Appointment.status == "booked", Appointment.ends_at > clock.now()),
-                and_(Appointment.status == "cancelled", Appointment.cancelled_at >= row.created_at),
+                and_(Appointment.status == AppointmentStatus.BOOKED, Appointment.ends_at > clock.now()),
+                and_(Appointment.status == AppointmentStatus.CANCELLED, Appointment.cancelled_at >= row.created_at),
             )
         )
         .order_by(Appointment.starts_at, Appointment.id)
@@ -189,11 +197,11 @@ def _meets(starts_at: datetime, ends_at: datetime, spans: Collection[Span]) -> b
 
 
 def _is_open(one: Found) -> bool:
-    return one.status == "booked" and one.proposal is None
+    return one.status == AppointmentStatus.BOOKED and one.proposal is None
 
 
 def _is_marked(one: Found) -> bool:
-    return one.status == "booked" and one.proposal is not None
+    return one.status == AppointmentStatus.BOOKED and one.proposal is not None
 
 
 def _by_id(session: Session, ids: Sequence[int]) -> Mapping[int, Appointment]:
@@ -257,7 +265,7 @@ def _own_visits(session: Session, visits: Sequence[Appointment]) -> Mapping[int,
     rows = session.execute(
         select(Appointment.patient_id, Appointment.id, Appointment.starts_at, Appointment.ends_at)
         .where(Appointment.patient_id.in_({visit.patient_id for visit in visits}))
-        .where(Appointment.status.in_(free_times.TAKES_PLACE), Appointment.starts_at > clock.now() - free_times.LONGEST)
+        .where(Appointment.status.in_(TAKES_PLACE), Appointment.starts_at > clock.now() - free_times.LONGEST)
     )
     found: dict[int, list[tuple[int, Span]]] = defaultdict(list)
     for patient_id, visit_id, starts_at, ends_at in rows:

@@ -17,7 +17,7 @@ from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Invalid, NotFound
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, DoctorHours
+from service.storage.models import Appointment, AppointmentStatus, DoctorHours
 
 SHORTEST_SLOT, LONGEST_SLOT = 5, 240
 SHOWN = 20
@@ -118,7 +118,7 @@ def outside(session: Session, actor: Actor, doctor_id: int, zone: ZoneInfo) -> O
     rows = session.execute(
         select(Appointment.id, Appointment.starts_at, Appointment.ends_at)
         .where(Appointment.doctor_id == doctor_id, Appointment.starts_at > clock.now())
-        .where(Appointment.status == "booked", Appointment.overbooked.is_(False))
+        .where(Appointment.status == AppointmentStatus.BOOKED, Appointment.overbooked.is_(False))
         .order_by(Appointment.starts_at)
         .limit(LOOKED_AT)
     ).all()

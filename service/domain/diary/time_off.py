@@ -15,7 +15,7 @@ from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.language.translation import gettext as _
-from service.storage.models import HoursException
+from service.storage.models import ExceptionKind, HoursException
 
 LONGEST_NOTE = 200
 LONGEST_DAYS = 366
@@ -77,7 +77,7 @@ def close(
     if starts is not None and ends is not None and ends <= starts:
         raise Invalid(_("The end lies before the start."), "ends")
     row = HoursException(
-        doctor_id=doctor_id, kind="off", first_day=first_day, last_day=last_day, starts=starts, ends=ends
+        doctor_id=doctor_id, kind=ExceptionKind.OFF, first_day=first_day, last_day=last_day, starts=starts, ends=ends
     )
     return _add(session, actor, row, note)
 
@@ -103,7 +103,7 @@ def open_extra(
             raise Invalid(_("This time does not exist on that day: the clocks go forward."), name)
     row = HoursException(
         doctor_id=doctor_id,
-        kind="extra",
+        kind=ExceptionKind.EXTRA,
         first_day=day,
         last_day=day,
         starts=starts,

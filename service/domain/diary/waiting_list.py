@@ -15,9 +15,8 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Doctor, Offer, Patient, VisitType, WaitingEntry
+from service.storage.models import TAKES_PLACE, Appointment, Doctor, Offer, PartOfDay, Patient, VisitType, WaitingEntry
 
-PARTS = ("any", "morning", "afternoon", "evening")
 NOON, EVENING = 12, 17
 """The hours of the wall clock at which the afternoon and the evening begin."""
 EVERY_DAY = "0123456"
@@ -35,7 +34,7 @@ def add(
     doctor_id: int | None,
     visit_type_id: int | None = None,
     weekdays: str = EVERY_DAY,
-    part: str = "any",
+    part: str = PartOfDay.ANY,
     urgent: bool = False,
     note: str = "",
 ) -> WaitingEntry:
@@ -126,10 +125,10 @@ def count_fits(session: Session, zone: ZoneInfo, times: Sequence[FreeTime]) -> d
     return found
 
 
-def part_of(at: datetime, zone: ZoneInfo) -> str:
+def part_of(at: datetime, zone: ZoneInfo) -> PartOfDay:
     """The part of the clinic's day an instant lies in."""
     hour = at.astimezone(zone).hour
-    return "morning" if hour < NOON else "afternoon" if hour < EVENING else "evening"
+    return PartOfDay.MORNING if hour < NOON else PartOfDay.AFTERNOON if hour < EVENING else PartOfDay.EVENING
 
 
 def _suits(time: FreeTime, zone: ZoneInfo) -> ColumnElement[bool]:
@@ -137,7 +136,7 @@ def _suits(time: FreeTime, zone: ZoneInfo) -> ColumnElement[bool]:
     minutes = int((time.ends_at - time.starts_at).total_seconds() // 60)
     elsewhere = exists().where(
         Appointment.patient_id == WaitingEntry.patient_id,
-        Appointment.status.in_(free_times.TAKES_PLACE),
+        Appointment.status.in_(TAKES_PLACE),
         Appointment.starts_at > time.starts_at - free_times.LONGEST,
         Appointment.starts_at < time.ends_at,
         Appointment.ends_at > time.starts_at,
@@ -148,7 +147,7 @@ def _suits(time: FreeTime, zone: ZoneInfo) -> ColumnElement[bool]:
     return and_(
         or_(WaitingEntry.doctor_id.is_(None), WaitingEntry.doctor_id == time.doctor_id),
         WaitingEntry.weekdays.contains(str(time.starts_at.astimezone(zone).weekday())),
-        WaitingEntry.part.in_(("any", part_of(time.starts_at, zone))),
+        WaitingEntry.part.in_((PartOfDay.ANY, part_of(time.starts_at, zone))),
         or_(VisitType.minutes.is_(None), VisitType.minutes <= minutes),
         Patient.archived_at.is_(None),
         ~elsewhere,
@@ -219,10 +218,11 @@ def _checked_weekdays(weekdays: str) -> str:
     return days
 
 
-def _checked_part(part: str) -> str:
-    if part not in PARTS:
-        raise Invalid(_("Choose a part of the day."), "part")
-    return part
+def _checked_part(part: str) -> PartOfDay:
+    try:
+        return PartOfDay(part)
+    except ValueError:
+        raise Invalid(_("Choose a part of the day."), "part") from None
 
 
 def _checked_note(text: str) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.appointments.free_times import LONGEST, TAKES_PLACE
+from service.domain.appointments.free_times import LONGEST
 from service.domain.foundation.errors import Invalid
 from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Row, VisitRow
 from service.language.translation import gettext as _
 from service.storage.folding import fold
-from service.storage.models import Appointment, Doctor, Patient
+from service.storage.models import TAKES_PLACE, Appointment, Doctor, Patient
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from service.domain.diary import hit_visits
 from service.domain.messages import morning_sheets
 from service.language import message_texts
 from service.language.rendering import Wording, one_line, phone
-from service.storage.models import Appointment, Doctor, Export, Message, Offer, Patient, Report, User
+from service.storage.models import Appointment, AppointmentStatus, Doctor, Export, Message, Offer, Patient, Report, User
 
 TOKENS = {"invite": "invite", "password_reset": "password_reset", "sign_in_link": "sign_in"}
 """Rule -> the purpose of the token its link holds."""
@@ -41,7 +41,7 @@ def with_series(session: Session, message: Message, visits: Sequence[Appointment
     series = appointments.with_people().where(
         Appointment.series_id == visits[0].series_id,
         Appointment.patient_id == visits[0].patient_id,
-        Appointment.status == "booked",
+        Appointment.status == AppointmentStatus.BOOKED,
     )
     return session.scalars(series.order_by(Appointment.starts_at, Appointment.id)).all()
 

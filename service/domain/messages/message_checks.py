@@ -12,6 +12,7 @@ from service.config.settings import Settings
 from service.domain.foundation import installation
 from service.domain.outbox import message_rules
 from service.storage.models import (
+    NOT_COMING,
     Appointment,
     Channel,
     Export,
@@ -42,7 +43,7 @@ def visits_of(session: Session, message: Message) -> list[Appointment]:
 def why_not(message: Message, visit: Appointment, now: datetime) -> SkipReason | None:
     """The reason not to send about a visit any more, or None."""
     still = message_rules.of(message.rule).still
-    if visit.starts_at != message.starts_at or (visit.status in ("cancelled", "no_show") and visit.status not in still):
+    if visit.starts_at != message.starts_at or (visit.status in NOT_COMING and visit.status not in still):
         return SkipReason.CANCELLED
     return SkipReason.TOO_LATE if visit.starts_at <= now or visit.status not in still else None
 

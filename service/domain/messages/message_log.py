@@ -15,7 +15,16 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import NotFound
 from service.domain.outbox import message_rules, outbox
 from service.domain.patients import patient_search
-from service.storage.models import Appointment, Doctor, Message, MessageStatus, Patient, SkipReason, User
+from service.storage.models import (
+    Appointment,
+    AppointmentStatus,
+    Doctor,
+    Message,
+    MessageStatus,
+    Patient,
+    SkipReason,
+    User,
+)
 
 PAGE = 50
 DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
@@ -195,9 +204,9 @@ def _was_not_told_with_another() -> ColumnElement[bool]:
 
 def _holds() -> ColumnElement[bool]:
     """Whether the visit is still as the message says."""
-    called_off = sorted(rule.name for rule in message_rules.RULES.values() if "cancelled" in rule.still)
+    called_off = sorted(rule.name for rule in message_rules.RULES.values() if AppointmentStatus.CANCELLED in rule.still)
     about = and_(Appointment.id == Message.appointment_id, Appointment.starts_at == Message.starts_at)
-    stands = or_(Appointment.status == "booked", Message.rule.in_(called_off))
+    stands = or_(Appointment.status == AppointmentStatus.BOOKED, Message.rule.in_(called_off))
     return exists().where(about, stands)
 
 

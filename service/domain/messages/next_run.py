@@ -20,7 +20,7 @@ from service.domain.messages import letters, message_log, messages, morning_shee
 from service.domain.outbox import message_rules, outbox, reminders
 from service.domain.outbox.reminders import Span
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Channel, Message, MessageStatus, SkipReason
+from service.storage.models import Appointment, AppointmentStatus, Channel, Message, MessageStatus, SkipReason
 
 Act = Callable[[Session, Actor, int, str, Settings], None]
 MOST_VISITS = 500
@@ -191,7 +191,7 @@ def _next(settings: Settings) -> tuple[date, datetime]:
 
 def _visits(session: Session, span: Span, run_at: datetime) -> Sequence[Appointment]:
     query = appointments.with_people().where(
-        span.visits, Appointment.status == "booked", Appointment.starts_at > run_at
+        span.visits, Appointment.status == AppointmentStatus.BOOKED, Appointment.starts_at > run_at
     )
     return session.scalars(query.order_by(Appointment.starts_at, Appointment.id).limit(MOST_VISITS + 1)).all()
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service.language.translation import gettext as _
+from service.storage.models import AppointmentStatus
 
 CLINIC = frozenset({"clinic_name", "clinic_phone", "by_phone", "manage_link"})
 VISIT = frozenset({"patient_first_name", "doctor", "date", "time", "visits", "visits_short", "contact_link"})
@@ -21,7 +22,7 @@ class Rule:
     """For the pages of the clinic."""
     says: frozenset[str] = PERSON
     """The variables its template may name, besides those of the clinic."""
-    still: frozenset[str] = frozenset()
+    still: frozenset[AppointmentStatus] = frozenset()
     """The states of its visit in which it is still true; it is skipped in any other. Empty: it is about no visit."""
     family: bool = False
     """Whether one message lists all visits of one address on one day."""
@@ -31,7 +32,8 @@ class Rule:
     """The method of the calendar entry that is attached, if one is."""
 
 
-BOOKED = frozenset({"booked"})
+BOOKED = frozenset({AppointmentStatus.BOOKED})
+CALLED_OFF = frozenset({AppointmentStatus.CANCELLED})
 UNTIL = PERSON | {"until"}
 
 RULES = {
@@ -41,7 +43,7 @@ RULES = {
         Rule("advance_reminder", _("Reminder some days ahead"), VISIT, BOOKED, family=True),
         Rule("booking_confirmation", _("Booking confirmed"), VISIT, BOOKED, calendar="REQUEST"),
         Rule("visit_moved", _("Visit moved"), VISIT | {"old_date", "old_time"}, BOOKED, calendar="REQUEST"),
-        Rule("visit_cancelled", _("Visit cancelled"), VISIT, frozenset({"cancelled"}), calendar="CANCEL"),
+        Rule("visit_cancelled", _("Visit cancelled"), VISIT, CALLED_OFF, calendar="CANCEL"),
         Rule("visit_restored", _("Visit takes place after all"), VISIT, BOOKED, calendar="REQUEST"),
         Rule("move_proposal", _("Other times proposed"), VISIT | {"times"}, BOOKED),
         Rule("waiting_list_offer", _("Time offered to the waiting list"), OFFER),

@@ -19,7 +19,15 @@ from service import clock
 from service.domain.foundation import job_runs
 from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Message, MessageStatus, Patient, SkipReason, UtcDateTime
+from service.storage.models import (
+    Appointment,
+    AppointmentStatus,
+    Message,
+    MessageStatus,
+    Patient,
+    SkipReason,
+    UtcDateTime,
+)
 
 JOB = "send_daily_reminders"
 """The job whose turns tell the spans of_day() and early()."""
@@ -165,7 +173,7 @@ def plan(session: Session, span: Span, ways: Collection[str]) -> Tally:
     visits = (
         select(*columns.values())
         .join(Patient, Patient.id == Appointment.patient_id)
-        .where(span.visits, Appointment.status == "booked", not_(_planned(span.rule)))
+        .where(span.visits, Appointment.status == AppointmentStatus.BOOKED, not_(_planned(span.rule)))
     )
     dialect_insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     planned = session.execute(
@@ -239,7 +247,10 @@ def _reopen(session: Session, span: Span, ways: Collection[str]) -> int:
     channel, recipient, unreachable = (
         select(part).where(Patient.id == Message.patient_id).scalar_subquery() for part in _way(ways)
     )
-    stands = select(Appointment.status).where(Appointment.id == Message.appointment_id).scalar_subquery() == "booked"
+    stands = (
+        select(Appointment.status).where(Appointment.id == Message.appointment_id).scalar_subquery()
+        == AppointmentStatus.BOOKED
+    )
     left_out = and_(Message.status == MessageStatus.SKIPPED, Message.skip_reason.in_(REOPENED))
     now = clock.now()
     reopened = session.scalars(

@@ -14,7 +14,7 @@ from service.domain.foundation.errors import Conflict, Forbidden
 from service.domain.patients import patient_search, patients
 from service.language.translation import gettext as _
 from service.storage.folding import fold
-from service.storage.models import Appointment, Offer, Patient, WaitingEntry
+from service.storage.models import OPEN, Appointment, Offer, Patient, WaitingEntry
 
 LONGEST_ALERT = 2000
 
@@ -109,7 +109,7 @@ def archive(session: Session, actor: Actor, patient_id: int) -> None:
     ahead = session.scalar(
         select(func.count())
         .select_from(Appointment)
-        .where(Appointment.patient_id == patient_id, Appointment.status.in_(("booked", "arrived")))
+        .where(Appointment.patient_id == patient_id, Appointment.status.in_(OPEN))
         .where(Appointment.ends_at > clock.now())
     )
     if ahead:

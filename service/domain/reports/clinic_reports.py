@@ -13,7 +13,7 @@ from service import clock
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import NotFound
 from service.domain.reports import month_figures, report_versions, reports, visit_counts
-from service.storage.models import Appointment, ClinicReport, Doctor, Report, Treatment
+from service.storage.models import Appointment, AppointmentStatus, ClinicReport, Doctor, Report, Treatment
 
 
 def is_missing(session: Session, month: str, zone: ZoneInfo) -> bool:
@@ -54,7 +54,7 @@ class Visit(NamedTuple):
     starts_at: datetime
     ends_at: datetime
     created_at: datetime
-    status: str
+    status: AppointmentStatus
     cancelled_late: bool
     treatment_id: int | None
 

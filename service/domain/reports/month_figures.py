@@ -13,6 +13,7 @@ from service import clock
 from service.domain.diary import capacity
 from service.domain.reports import visit_counts
 from service.domain.reports.visit_counts import Outcomes
+from service.storage.models import AppointmentStatus
 
 
 class Visit(Protocol):
@@ -27,7 +28,7 @@ class Visit(Protocol):
     @property
     def created_at(self) -> datetime: ...
     @property
-    def status(self) -> str: ...
+    def status(self) -> AppointmentStatus: ...
     @property
     def cancelled_late(self) -> bool: ...
 
@@ -37,7 +38,7 @@ def of(visits: Sequence[Visit], zone: ZoneInfo) -> dict[str, Any]:
 
     Hours and times of day count all but the cancelled visits, for a missed one took its time too.
     """
-    local = [visit.starts_at.astimezone(zone) for visit in visits if visit.status != "cancelled"]
+    local = [visit.starts_at.astimezone(zone) for visit in visits if visit.status != AppointmentStatus.CANCELLED]
     weekdays, hours = Counter(at.weekday() for at in local), Counter(at.hour for at in local)
     return {
         **in_short(visits),
@@ -52,14 +53,14 @@ def in_short(visits: Sequence[Visit]) -> dict[str, Any]:
     The lead time is the median of days between booking and visit; one that was written down after it had begun has
     none.
     """
-    kept = [visit for visit in visits if visit.status != "cancelled"]
+    kept = [visit for visit in visits if visit.status != AppointmentStatus.CANCELLED]
     counts = Counter((visit.status, bool(visit.cancelled_late)) for visit in visits)
     leads = [
         (visit.starts_at - visit.created_at).total_seconds() for visit in kept if visit.created_at <= visit.starts_at
     ]
     return {
         **as_dict(visit_counts.tally((*stand, number) for stand, number in counts.items())),
-        "patients_seen": len({visit.patient_id for visit in visits if visit.status == "completed"}),
+        "patients_seen": len({visit.patient_id for visit in visits if visit.status == AppointmentStatus.COMPLETED}),
         "booked_minutes": capacity.minutes((visit.starts_at, visit.ends_at) for visit in kept),
         "lead_days": round(median(leads) / 86400, 1) if leads else None,
     }
@@ -92,5 +93,5 @@ def compared(session: Session, month: str, zone: ZoneInfo, doctor_id: int | None
 def patients(session: Session, month: str, zone: ZoneInfo, doctor_id: int | None = None) -> dict[str, int]:
     """The patients who came in a month: for the first time, and those who had been here before."""
     bounds = clock.month_bounds(month, zone)
-    new, returning = visit_counts.new_and_returning(session, *bounds, ("completed",), doctor_id)
+    new, returning = visit_counts.new_and_returning(session, *bounds, (AppointmentStatus.COMPLETED,), doctor_id)
     return {"new": new, "returning": returning}

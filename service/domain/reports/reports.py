@@ -17,7 +17,17 @@ from service.domain.foundation.paging import read_key
 from service.domain.outbox import outbox
 from service.domain.reports import month_figures, report_versions, visit_counts
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Doctor, Patient, Report, Treatment, User, VisitType
+from service.storage.models import (
+    OPEN,
+    Appointment,
+    AppointmentStatus,
+    Doctor,
+    Patient,
+    Report,
+    Treatment,
+    User,
+    VisitType,
+)
 
 PAGE = 36
 
@@ -87,7 +97,7 @@ def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> dic
                 **_about(visit),
                 "visit_type": visit.visit_type or visit.booked_type or "",
                 "status": visit.status,
-                "late": bool(visit.cancelled_late) and visit.status == "cancelled",
+                "late": bool(visit.cancelled_late) and visit.status == AppointmentStatus.CANCELLED,
                 "reason": visit.reason,
             }
             for visit in visits
@@ -112,7 +122,7 @@ class Visit(NamedTuple):
     starts_at: datetime
     ends_at: datetime
     created_at: datetime
-    status: str
+    status: AppointmentStatus
     cancelled_late: bool
     reason: str
     patient_id: int
@@ -168,11 +178,11 @@ def _unfinished(visit: Visit) -> dict[str, Any]:
     return {**_about(visit), "lacks": lacks(visit.status, visit.treatment_id)}
 
 
-def lacks(status: str, treatment_id: int | None) -> str | None:
+def lacks(status: AppointmentStatus, treatment_id: int | None) -> str | None:
     """What a visit of a month that is over still waits for: its `outcome`, or the `note` of what was done."""
-    if status in ("booked", "arrived"):
+    if status in OPEN:
         return "outcome"
-    return "note" if status == "completed" and treatment_id is None else None
+    return "note" if status == AppointmentStatus.COMPLETED and treatment_id is None else None
 
 
 class Stay(NamedTuple):

@@ -13,11 +13,10 @@ from service.domain.diary import capacity
 from service.domain.diary.capacity import Load
 from service.domain.outbox import reminders
 from service.domain.reports import visit_counts
-from service.storage.models import Appointment, Doctor
+from service.storage.models import OPEN, TAKES_PLACE, Appointment, Doctor
 
 LOOK_BACK = 90
 AHEAD = 7
-CAME = ("completed", "arrived", "booked")
 
 
 def dashboard_stats(session: Session, zone: ZoneInfo) -> dict[str, Any]:
@@ -83,7 +82,7 @@ def _thirty_days(session: Session, today: date, zone: ZoneInfo, doctor_id: int |
     start, middle, end = (_midnight(today, -days, zone) for days in (60, 30, 0))
     recent = visit_counts.outcomes(session, middle, end, doctor_id)
     before = visit_counts.outcomes(session, start, middle, doctor_id)
-    new, returning = visit_counts.new_and_returning(session, middle, end, CAME, doctor_id)
+    new, returning = visit_counts.new_and_returning(session, middle, end, TAKES_PLACE, doctor_id)
     return {
         "visits_30_days": recent.due,
         "visits_30_before": before.due,
@@ -110,7 +109,7 @@ def _reminders(session: Session, today: date, zone: ZoneInfo) -> dict[str, int |
 def _to_complete(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> int:
     """Past visits of the last 90 days that nobody has said the outcome of."""
     now = clock.now()
-    open_visit = and_(Appointment.status.in_(("booked", "arrived")), Appointment.ends_at <= now)
+    open_visit = and_(Appointment.status.in_(OPEN), Appointment.ends_at <= now)
     query = (
         select(func.count())
         .select_from(Appointment)

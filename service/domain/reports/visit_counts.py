@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from service.storage.models import Appointment
+from service.storage.models import Appointment, AppointmentStatus
 
 STANDS = Appointment.rescheduled_at.is_(None)
 
@@ -58,12 +58,12 @@ def _rate(part: int, whole: int) -> float | None:
     return round(100 * part / whole, 1) if whole else None
 
 
-def tally(visits: Iterable[tuple[str, bool, int]]) -> Outcomes:
+def tally(visits: Iterable[tuple[AppointmentStatus, bool, int]]) -> Outcomes:
     """Outcomes of visits given as status, whether called off late, and how many."""
     counts: Counter[str] = Counter()
     for status, late, number in visits:
         counts[status] += number
-        counts["late"] += number if late and status == "cancelled" else 0
+        counts["late"] += number if late and status == AppointmentStatus.CANCELLED else 0
     return Outcomes(**counts)
 
 
@@ -72,33 +72,38 @@ def outcomes(session: Session, start: datetime, end: datetime, doctor_id: int | 
     within = _within(start, end, doctor_id)
     counts = select(Appointment.status, func.count()).where(within).group_by(Appointment.status)
     stand = dict(session.execute(counts).all())
-    stand.pop("cancelled", None)
+    stand.pop(AppointmentStatus.CANCELLED, None)
     cancelled = session.execute(
         select(Appointment.cancelled_late, func.count())
-        .where(within, Appointment.status == "cancelled", STANDS)
+        .where(within, Appointment.status == AppointmentStatus.CANCELLED, STANDS)
         .group_by(Appointment.cancelled_late)
     ).all()
     return tally(
         [
             *((status, False, number) for status, number in stand.items()),
-            *(("cancelled", late, number) for late, number in cancelled),
+            *((AppointmentStatus.CANCELLED, late, number) for late, number in cancelled),
         ]
     )
 
 
 def new_and_returning(
-    session: Session, start: datetime, end: datetime, statuses: Iterable[str], doctor_id: int | None = None
+    session: Session,
+    start: datetime,
+    end: datetime,
+    statuses: Iterable[AppointmentStatus],
+    doctor_id: int | None = None,
 ) -> tuple[int, int]:
     """Patients with a visit of these statuses in a span: here for the first time, and here before.
 
     With a doctor: for the first time, and before, at this doctor's.
     """
-    # The few rows of a patient, or of a doctor's month, are looked at one by one: coalesce() keeps SQLite from
-    # going through the much longer index of all that was ever completed, which it prefers.
     came = (
         select(Appointment.patient_id)
         .distinct()
-        .where(_within(start, end, doctor_id), func.coalesce(Appointment.status, "").in_(list(statuses)))
+        .where(
+            _within(start, end, doctor_id),
+            _status_of(Appointment).in_(list(statuses)),
+        )
         .order_by(Appointment.patient_id)  # then what is looked up below lies side by side in the index
         .subquery()
     )
@@ -106,7 +111,7 @@ def new_and_returning(
     before = and_(
         earlier.patient_id == came.c.patient_id,
         earlier.starts_at < start,
-        func.coalesce(earlier.status, "") == "completed",
+        _status_of(earlier) == AppointmentStatus.COMPLETED,
     )
     if doctor_id is not None:
         before = and_(before, func.coalesce(earlier.doctor_id, 0) == doctor_id)
@@ -120,7 +125,10 @@ def new_by_doctor(session: Session, start: datetime, end: datetime) -> dict[int,
     came = (
         select(Appointment.patient_id, Appointment.doctor_id)
         .distinct()
-        .where(_within(start, end, None), func.coalesce(Appointment.status, "") == "completed")
+        .where(
+            _within(start, end, None),
+            _status_of(Appointment) == AppointmentStatus.COMPLETED,
+        )
         .order_by(Appointment.patient_id)
         .subquery()
     )
@@ -129,7 +137,7 @@ def new_by_doctor(session: Session, start: datetime, end: datetime) -> dict[int,
         earlier.patient_id == came.c.patient_id,
         func.coalesce(earlier.doctor_id, 0) == came.c.doctor_id,
         earlier.starts_at < start,
-        func.coalesce(earlier.status, "") == "completed",
+        _status_of(earlier) == AppointmentStatus.COMPLETED,
     )
     rows = session.execute(select(came.c.doctor_id, func.count()).where(~known).group_by(came.c.doctor_id))
     return dict(rows.all())
@@ -142,13 +150,22 @@ def by_hour(
     hours = [[0] * 24 for _weekday in range(7)]
     rows = session.execute(
         select(Appointment.starts_at, func.count())
-        .where(_within(start, end, doctor_id), Appointment.status != "cancelled")
+        .where(_within(start, end, doctor_id), Appointment.status != AppointmentStatus.CANCELLED)
         .group_by(Appointment.starts_at)
     )
     for starts_at, number in rows:
         local = starts_at.astimezone(zone)
         hours[local.weekday()][local.hour] += number
     return hours
+
+
+def _status_of(table: type[Appointment]) -> ColumnElement[AppointmentStatus]:
+    """The status, but by no index.
+
+    The few rows of a patient, or of a doctor's month, are looked at one by one: coalesce() keeps SQLite from going
+    through the much longer index of all that was ever completed, which it prefers.
+    """
+    return func.coalesce(table.status, AppointmentStatus.BOOKED)
 
 
 def _within(start: datetime, end: datetime, doctor_id: int | None) -> ColumnElement[bool]:

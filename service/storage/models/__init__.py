@@ -11,9 +11,29 @@ from service.storage.models.accounts import (
     User,
     UserToken,
 )
-from service.storage.models.appointments import Appointment, Treatment, TreatmentVersion, VisitType
+from service.storage.models.appointments import (
+    NOT_COMING,
+    OPEN,
+    OVER,
+    TAKES_PLACE,
+    Appointment,
+    AppointmentStatus,
+    CancelledBy,
+    Treatment,
+    TreatmentVersion,
+    VisitType,
+)
 from service.storage.models.declaration import SECRET, Base, UtcDateTime
-from service.storage.models.diary import Cover, DoctorHours, HoursException, MoveProposal, Offer, WaitingEntry
+from service.storage.models.diary import (
+    Cover,
+    DoctorHours,
+    ExceptionKind,
+    HoursException,
+    MoveProposal,
+    Offer,
+    PartOfDay,
+    WaitingEntry,
+)
 from service.storage.models.exports import Export
 from service.storage.models.foundation import (
     AuditDetail,
@@ -31,13 +51,19 @@ from service.storage.models.privacy import EmergencyAccess, LegalHold
 from service.storage.models.reports import ClinicReport, Report, ReportVersion
 
 __all__ = [
+    "NOT_COMING",
+    "OPEN",
+    "OVER",
     "SECRET",
+    "TAKES_PLACE",
     "ApiToken",
     "Appointment",
+    "AppointmentStatus",
     "AuditDetail",
     "AuditEntry",
     "AuditHead",
     "Base",
+    "CancelledBy",
     "Channel",
     "ClinicReport",
     "ConsentChange",
@@ -46,6 +72,7 @@ __all__ = [
     "Doctor",
     "DoctorHours",
     "EmergencyAccess",
+    "ExceptionKind",
     "Export",
     "Failure",
     "Guardian",
@@ -60,6 +87,7 @@ __all__ = [
     "MessageStatus",
     "MoveProposal",
     "Offer",
+    "PartOfDay",
     "Patient",
     "RecoveryCode",
     "Report",

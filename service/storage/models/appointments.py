@@ -1,6 +1,7 @@
 """Visits, their types, and what was found at them."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
@@ -8,8 +9,35 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.storage.models.accounts import Doctor
-from service.storage.models.declaration import Base, one_of
+from service.storage.models.declaration import Base, listed, one_of
 from service.storage.models.patients import Patient
+
+
+class AppointmentStatus(StrEnum):
+    """What has become of a visit."""
+
+    BOOKED = "booked"
+    ARRIVED = "arrived"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    NO_SHOW = "no_show"
+
+
+TAKES_PLACE = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED, AppointmentStatus.COMPLETED)
+"""Visits that take their doctor's and their patient's time."""
+OPEN = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
+"""Visits of which nobody has said how they ended."""
+NOT_COMING = (AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW)
+"""Visits that do not take place, or did not."""
+OVER = (AppointmentStatus.COMPLETED, *NOT_COMING)
+"""Visits of which it is known how they ended."""
+
+
+class CancelledBy(StrEnum):
+    """Who called a visit off."""
+
+    PATIENT = "patient"
+    CLINIC = "clinic"
 
 
 def _no_overlap(whose: str) -> ExcludeConstraint:
@@ -17,7 +45,7 @@ def _no_overlap(whose: str) -> ExcludeConstraint:
     return ExcludeConstraint(
         (text(whose), "="),
         (text("tstzrange(starts_at, ends_at)"), "&&"),
-        where=text("status IN ('booked', 'arrived', 'completed') AND NOT overbooked"),
+        where=text(f"status IN ({listed(TAKES_PLACE)}) AND NOT overbooked"),
         name=f"ex_appointments_{whose}",
     ).ddl_if("postgresql")
 
@@ -48,8 +76,8 @@ class Appointment(Base):
 
     __tablename__ = "appointments"
     __table_args__ = (
-        one_of("status", "booked", "arrived", "completed", "cancelled", "no_show"),
-        one_of("cancelled_by", "patient", "clinic"),
+        one_of("status", AppointmentStatus),
+        one_of("cancelled_by", CancelledBy),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         # What the overlap trigger of SQLite relies on to look at a few rows only.
         CheckConstraint(
@@ -71,12 +99,14 @@ class Appointment(Base):
     patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
-    status: Mapped[str] = mapped_column(String(20), default="booked", server_default="booked")
+    status: Mapped[AppointmentStatus] = mapped_column(
+        default=AppointmentStatus.BOOKED, server_default=AppointmentStatus.BOOKED
+    )
     reason: Mapped[str] = mapped_column(String(200), default="", server_default="")
     confirmed_at: Mapped[datetime | None]
     arrived_at: Mapped[datetime | None]
     cancelled_at: Mapped[datetime | None]
-    cancelled_by: Mapped[str | None] = mapped_column(String(20))
+    cancelled_by: Mapped[CancelledBy | None]
     cancellation_reason: Mapped[str | None] = mapped_column(String(200))
     cancelled_late: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     """Whether it was called off after the clinic's cut-off."""

@@ -4,6 +4,7 @@ Times are UTC: aware in Python, text in SQLite, timestamptz in PostgreSQL. A `ve
 where two people may edit the same row.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from enum import StrEnum
 from typing import Any
@@ -68,5 +69,9 @@ class Base(DeclarativeBase):
 def one_of(column: str, *words: str | type[StrEnum]) -> CheckConstraint:
     """A column that holds one of these words, or one of the words of a closed set."""
     values = [value for word in words for value in ((word,) if isinstance(word, str) else word)]
-    quoted = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({quoted})", name=column)
+    return CheckConstraint(f"{column} IN ({listed(values)})", name=column)
+
+
+def listed(values: Iterable[str]) -> str:
+    """Some of our own words as SQL lists them."""
+    return ", ".join(f"'{value}'" for value in values)

@@ -1,6 +1,7 @@
 """Doctors' hours, days off and covers; who waits for a time, and which were offered."""
 
 from datetime import date, datetime, time
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
@@ -10,6 +11,22 @@ from service.storage.models.accounts import Doctor
 from service.storage.models.appointments import VisitType
 from service.storage.models.declaration import Base, one_of
 from service.storage.models.patients import Patient
+
+
+class ExceptionKind(StrEnum):
+    """What an exception from the week does: it closes, or it opens besides."""
+
+    OFF = "off"
+    EXTRA = "extra"
+
+
+class PartOfDay(StrEnum):
+    """When somebody on the waiting list could come."""
+
+    ANY = "any"
+    MORNING = "morning"
+    AFTERNOON = "afternoon"
+    EVENING = "evening"
 
 
 class DoctorHours(Base):
@@ -35,7 +52,7 @@ class HoursException(Base):
 
     __tablename__ = "hours_exceptions"
     __table_args__ = (
-        one_of("kind", "off", "extra"),
+        one_of("kind", ExceptionKind),
         CheckConstraint("last_day >= first_day", name="last_after_first"),
         Index(None, "last_day"),
         {"sqlite_autoincrement": True},
@@ -44,7 +61,7 @@ class HoursException(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     doctor_id: Mapped[int | None] = mapped_column(ForeignKey("doctors.id"))
     """None: the whole clinic is closed."""
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[ExceptionKind]
     first_day: Mapped[date]
     last_day: Mapped[date]
     starts: Mapped[time | None]
@@ -99,7 +116,7 @@ class WaitingEntry(Base):
 
     __tablename__ = "waiting_list"
     __table_args__ = (
-        one_of("part", "any", "morning", "afternoon", "evening"),
+        one_of("part", PartOfDay),
         Index(None, "closed_at"),
         {"sqlite_autoincrement": True},
     )
@@ -111,7 +128,7 @@ class WaitingEntry(Base):
     visit_type_id: Mapped[int | None] = mapped_column(ForeignKey("visit_types.id"))
     weekdays: Mapped[str] = mapped_column(String(7), default="0123456", server_default="0123456")
     """The days that suit, as digits: 0 is Monday."""
-    part: Mapped[str] = mapped_column(String(20), default="any", server_default="any")
+    part: Mapped[PartOfDay] = mapped_column(default=PartOfDay.ANY, server_default=PartOfDay.ANY)
     urgent: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     note: Mapped[str] = mapped_column(String(200), default="", server_default="")
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))

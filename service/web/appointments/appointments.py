@@ -8,6 +8,7 @@ from service.domain.appointments import appointments, timeline, treatments
 from service.domain.foundation.actor import Role
 from service.domain.messages import decisions
 from service.http import context
+from service.storage.models import AppointmentStatus
 from service.web import notices
 from service.web.appointments.visits import visit, visits
 
@@ -56,5 +57,5 @@ def show(appointment_id: int) -> ResponseReturnValue:
         may_see_addresses=actor.role in (Role.ADMIN, Role.RECEPTIONIST),
         events=timeline.of_visit(session, row),
         treatment_saved=notices.shown("treatment_saved"),
-        too_late=actor.role == Role.PATIENT and row.status == "booked" and row.starts_at > clock.now(),
+        too_late=actor.role == Role.PATIENT and row.status == AppointmentStatus.BOOKED and row.starts_at > clock.now(),
     )

@@ -16,7 +16,7 @@ from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.messages import message_links
 from service.http import context
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, LinkPurpose, MessageLink
+from service.storage.models import Appointment, AppointmentStatus, LinkPurpose, MessageLink
 from service.web.appointments.booking_choice import Offered, nearest, offers, to_move
 from service.web.appointments.visits import Visit, visit
 from service.web.forms import Form
@@ -152,7 +152,7 @@ def _page(token: str, refusal: str | None = None) -> str:
 def _card(row: Appointment) -> dict[str, Any]:
     """One visit with its buttons and, where other times were proposed, those that are still ahead."""
     shown = visit(row, _actor(row))
-    ahead = row.status == "booked" and row.starts_at > clock.now()
+    ahead = row.status == AppointmentStatus.BOOKED and row.starts_at > clock.now()
     proposed = hit_visits.proposed(context.reading(), row.id) if ahead else []
     may = shown.may | ({"move", "cancel"} if proposed else set())
     return {
@@ -163,7 +163,7 @@ def _card(row: Appointment) -> dict[str, Any]:
         "may_undo": outcomes.may_take_back(row),
         "undo_until": row.cancelled_at + outcomes.UNDO_FOR if row.cancelled_at else None,
         "too_late": ahead and not may,
-        "over": row.status == "booked" and not ahead,
+        "over": row.status == AppointmentStatus.BOOKED and not ahead,
         "proposed": [
             Offered(written(time.starts_at), time.starts_at, time.doctor_id, _doctor_name(time.doctor_id, row))
             for time in proposed

@@ -8,7 +8,7 @@ from service import clock
 from service.domain.appointments import appointments, outcomes
 from service.domain.foundation.actor import Actor, Role
 from service.http import context
-from service.storage.models import Appointment
+from service.storage.models import Appointment, AppointmentStatus, CancelledBy
 
 COLOURS = 8
 
@@ -20,7 +20,7 @@ class Visit:
     id: int
     starts_at: datetime
     ends_at: datetime
-    status: str
+    status: AppointmentStatus
     doctor_id: int
     doctor_name: str
     doctor_colour: int
@@ -35,7 +35,7 @@ class Visit:
     visit_type: str
     overbooking_reason: str | None
     confirmed_at: datetime | None
-    cancelled_by: str | None
+    cancelled_by: CancelledBy | None
     cancellation_reason: str | None
     moved: bool
     waiting_minutes: int | None
@@ -47,7 +47,7 @@ class Visit:
 def visit(row: Appointment, actor: Actor) -> Visit:
     """The row as a page shows it to this actor."""
     settings, waiting = context.wiring().settings, None
-    if row.status == "arrived" and row.arrived_at is not None:
+    if row.status == AppointmentStatus.ARRIVED and row.arrived_at is not None:
         waiting = max(0, int((clock.now() - row.arrived_at).total_seconds() // 60))
     return Visit(
         id=row.id,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -15,7 +15,7 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import NotFound
 from service.http import context
 from service.language.translation import gettext as _
-from service.storage.models import Doctor
+from service.storage.models import AppointmentStatus, Doctor
 from service.web.appointments.visits import COLOURS
 from service.web.diary.calendar_grid import Column, Thing, grid
 from service.web.local_times import asked_day, row_id_of
@@ -61,13 +61,13 @@ def show() -> ResponseReturnValue:
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
     view = _asked(actor)
     days = calendar.days(session, view.days[0], view.days[-1], zone, [doctor.id for doctor in view.doctors])
-    cancelled = [one for day in days for one in day.visits if one.status == "cancelled"]
+    cancelled = [one for day in days for one in day.visits if one.status == AppointmentStatus.CANCELLED]
     everybody = [] if actor.role == Role.DOCTOR else calendar.doctors(session, actor)
     return render_template(
         "diary/calendar.html",
         view=view,
         grid=grid(_columns(view, days, may_offer=actor.role != Role.DOCTOR)),
-        total=sum(visit.status != "cancelled" for day in days for visit in day.visits),
+        total=sum(visit.status != AppointmentStatus.CANCELLED for day in days for visit in day.visits),
         cancelled=[(one, _url(one)) for one in sorted(cancelled, key=lambda one: one.starts_at)],
         everybody=everybody,
         departments=sorted({doctor.department for doctor in everybody if doctor.department}),
@@ -108,7 +108,7 @@ def _columns(view: View, days: Sequence[Day], *, may_offer: bool) -> list[Column
             colour=doctor.id % COLOURS,
             day=on,
             things=_things(by_day[doctor.id, on], may_offer=may_offer),
-            count=sum(visit.status != "cancelled" for visit in by_day[doctor.id, on].visits),
+            count=sum(visit.status != AppointmentStatus.CANCELLED for visit in by_day[doctor.id, on].visits),
         )
         for doctor in view.doctors
         for on in view.days
@@ -119,7 +119,7 @@ def _things(day: Day, *, may_offer: bool) -> list[Thing]:
     """All that stands in a column."""
     zone = context.wiring().settings.clinic.zone
     found = [Thing("open", one.starts_at.astimezone(zone), one.ends_at.astimezone(zone)) for one in day.blocks]
-    found += [_visit(one) for one in day.visits if one.status != "cancelled"]
+    found += [_visit(one) for one in day.visits if one.status != AppointmentStatus.CANCELLED]
     book = url_for("booking.new", doctor_id=day.doctor_id, date=day.day.isoformat()) if day.free else ""
     for starts_at, ends_at in day.free:
         starts = starts_at.astimezone(zone)
@@ -135,8 +135,8 @@ def _things(day: Day, *, may_offer: bool) -> list[Thing]:
 
 def _visit(one: Booked) -> Thing:
     zone = context.wiring().settings.clinic.zone
-    state = "confirmed" if one.confirmed and one.status == "booked" else one.status
-    words = [_state(state), _("overbooked") if one.overbooked else None, one.type_name]
+    state, title = _state(one)
+    words = [title, _("overbooked") if one.overbooked else None, one.type_name]
     colour = one.doctor_id % COLOURS if one.colour is None else one.colour
     return Thing(
         "visit",
@@ -145,18 +145,27 @@ def _visit(one: Booked) -> Thing:
         _url(one),
         one.patient_name,
         " · ".join(word for word in words if word),
-        f" doctor-{colour} cal-{state.replace('_', '-')}{' cal-over' if one.overbooked else ''}",
+        f" doctor-{colour} cal-{state}{' cal-over' if one.overbooked else ''}",
     )
 
 
-def _state(state: str) -> str:
-    return {
-        "booked": _("Booked"),
-        "confirmed": _("Confirmed"),
-        "arrived": _("Arrived"),
-        "completed": _("Completed"),
-        "no_show": _("No-show"),
-    }[state]
+def _state(one: Booked) -> tuple[str, str]:
+    """How a visit looks, as a class of calendar.css, and in words."""
+    match one.status:
+        case AppointmentStatus.BOOKED if one.confirmed:
+            return "confirmed", _("Confirmed")
+        case AppointmentStatus.BOOKED:
+            return "booked", _("Booked")
+        case AppointmentStatus.ARRIVED:
+            return "arrived", _("Arrived")
+        case AppointmentStatus.COMPLETED:
+            return "completed", _("Completed")
+        case AppointmentStatus.NO_SHOW:
+            return "no-show", _("No-show")
+        case AppointmentStatus.CANCELLED:
+            return "cancelled", _("Cancelled")
+        case _:
+            assert_never(one.status)
 
 
 def _url(visit: Booked) -> str:

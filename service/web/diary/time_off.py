@@ -14,7 +14,7 @@ from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Invalid, NotFound
 from service.http import context
 from service.language.translation import gettext as _
-from service.storage.models import HoursException
+from service.storage.models import ExceptionKind, HoursException
 from service.web import notices
 from service.web.diary.day_fields import DayField, TimeField
 from service.web.forms import Form, at_most, required
@@ -155,5 +155,5 @@ def _list(form: OffForm, extra: ExtraForm) -> str:
 
 def _entry(row: HoursException) -> Entry:
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
-    counts = hit_visits.count(session, actor, row, zone) if row.kind == "off" else None
+    counts = hit_visits.count(session, actor, row, zone) if row.kind == ExceptionKind.OFF else None
     return Entry(row, counts, time_off.may_edit(actor, row))

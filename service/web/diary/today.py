@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from enum import StrEnum
+from typing import Any, assert_never
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -19,7 +20,7 @@ from service.domain.messages import morning_sheets
 from service.domain.outbox import reminders
 from service.http import context
 from service.language.translation import gettext as _
-from service.storage.models import Appointment
+from service.storage.models import Appointment, AppointmentStatus
 from service.web.appointments.visits import COLOURS, Visit, visits
 from service.web.local_times import asked_day, row_id_of, written
 from service.web.messages.messages import sending
@@ -30,11 +31,20 @@ LATEST = 30
 """So many booked ones, and of those that are settled the latest, stand on the board unless all are asked for."""
 
 
+class Key(StrEnum):
+    """The columns of the board, in order."""
+
+    BOOKED = "booked"
+    ARRIVED = "arrived"
+    COMPLETED = "completed"
+    NOT_COMING = "not_coming"
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of the board."""
 
-    key: str
+    key: Key
     title: str
     visits: list[Visit]
     left_out: int
@@ -77,7 +87,9 @@ def board() -> ResponseReturnValue:
         summary={
             "total": len(rows),
             "doctor_count": len({one.doctor_id for one in rows}),
-            "next_visit": next((one for one in rows if one.status == "booked" and one.starts_at > now), None),
+            "next_visit": next(
+                (one for one in rows if one.status == AppointmentStatus.BOOKED and one.starts_at > now), None
+            ),
         },
         sending=None if actor.role == Role.DOCTOR else sending(),
         reminders=None if actor.role == Role.DOCTOR else _reminders(day),  # the desk calls, not the doctor
@@ -91,7 +103,7 @@ def _fits(shown: list[Visit]) -> dict[int, dict[str, Any]]:
     freed = {
         FreeTime(one.starts_at, one.ends_at, one.doctor_id): one
         for one in shown
-        if one.status == "cancelled" and one.starts_at > clock.now()
+        if one.status == AppointmentStatus.CANCELLED and one.starts_at > clock.now()
     }
     counts = waiting_list.count_fits(context.reading(), context.wiring().settings.clinic.zone, list(freed))
     return {
@@ -101,26 +113,57 @@ def _fits(shown: list[Visit]) -> dict[int, dict[str, Any]]:
 
 def _columns(rows: Sequence[Appointment], actor: Actor) -> list[Column]:
     """The day by state; of a long one the next who are booked, and the latest of what is settled."""
-    by_state: dict[str, list[Appointment]] = {key: [] for key in ("booked", "arrived", "completed", "not_coming")}
+    by_key: dict[Key, list[Appointment]] = {key: [] for key in Key}
     for row in rows:
-        by_state[row.status if row.status in by_state else "not_coming"].append(row)
-    limits = {} if "all" in request.args else {"booked": NEXT, "completed": LATEST, "not_coming": LATEST}
+        by_key[_key(row.status)].append(row)
     columns = []
-    for key, found in by_state.items():
-        if key == "completed":
-            found.reverse()  # what was done last is asked for most
-        shown = found[-limits.get(key, 0) :] if key == "not_coming" else found[: limits.get(key)]
+    for key, found in by_key.items():
+        shown = found if "all" in request.args else _shown(key, found)
+        if key is Key.COMPLETED:
+            shown = shown[::-1]  # what was done last is asked for most
         columns.append(Column(key, _title(key), visits(shown, actor), left_out=len(found) - len(shown)))
     return columns
 
 
-def _title(key: str) -> str:
-    return {
-        "booked": _("Booked"),
-        "arrived": _("Arrived"),
-        "completed": _("Completed"),
-        "not_coming": _("Not coming"),
-    }[key]
+def _key(status: AppointmentStatus) -> Key:
+    match status:
+        case AppointmentStatus.BOOKED:
+            return Key.BOOKED
+        case AppointmentStatus.ARRIVED:
+            return Key.ARRIVED
+        case AppointmentStatus.COMPLETED:
+            return Key.COMPLETED
+        case AppointmentStatus.CANCELLED | AppointmentStatus.NO_SHOW:
+            return Key.NOT_COMING
+        case _:
+            assert_never(status)
+
+
+def _shown(key: Key, found: Sequence[Appointment]) -> Sequence[Appointment]:
+    """The visits of a long column that stand on the board."""
+    match key:
+        case Key.BOOKED:
+            return found[:NEXT]
+        case Key.ARRIVED:
+            return found
+        case Key.COMPLETED | Key.NOT_COMING:
+            return found[-LATEST:]
+        case _:
+            assert_never(key)
+
+
+def _title(key: Key) -> str:
+    match key:
+        case Key.BOOKED:
+            return _("Booked")
+        case Key.ARRIVED:
+            return _("Arrived")
+        case Key.COMPLETED:
+            return _("Completed")
+        case Key.NOT_COMING:
+            return _("Not coming")
+        case _:
+            assert_never(key)
 
 
 def _doctor(actor: Actor) -> int | None:

@@ -13,6 +13,7 @@ from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.patients import patient_search, patients
 from service.http import context
 from service.language.translation import gettext as _
+from service.storage.models import PartOfDay
 from service.web import notices
 from service.web.forms import Form, at_most
 from service.web.local_times import instant_of, row_id_of, written
@@ -28,7 +29,7 @@ class WaitingForm(Form):
     doctor_id = wtforms.SelectField(_("Doctor"), validate_choice=False)
     visit_type_id = wtforms.SelectField(_("Visit type"), validate_choice=False)
     weekdays = wtforms.SelectMultipleField(_("Days that suit"), validate_choice=False)
-    part = wtforms.SelectField(_("Part of the day"), default="any", validate_choice=False)
+    part = wtforms.SelectField(_("Part of the day"), default=PartOfDay.ANY, validate_choice=False)
     urgent = wtforms.BooleanField(_("Urgent"))
     note = wtforms.StringField(_("Note"), [at_most(waiting_list.LONGEST_NOTE)])
 
@@ -141,7 +142,7 @@ def _wish(form: WaitingForm) -> dict[str, Any]:
         "doctor_id": None if form.doctor_id.data in (ANY, "", None) else _id(form.doctor_id.data),
         "visit_type_id": _id(form.visit_type_id.data) if form.visit_type_id.data else None,
         "weekdays": "".join(form.weekdays.data or []) or waiting_list.EVERY_DAY,
-        "part": form.part.data or "any",
+        "part": form.part.data or PartOfDay.ANY,
         "urgent": form.urgent.data,
         "note": form.note.data or "",
     }
@@ -198,10 +199,10 @@ def _days() -> dict[str, str]:
     }
 
 
-def _parts() -> dict[str, str]:
+def _parts() -> dict[PartOfDay, str]:
     return {
-        "any": _("Any time"),
-        "morning": _("Morning, before 12"),
-        "afternoon": _("Afternoon, 12 to 17"),
-        "evening": _("Evening, from 17"),
+        PartOfDay.ANY: _("Any time"),
+        PartOfDay.MORNING: _("Morning, before 12"),
+        PartOfDay.AFTERNOON: _("Afternoon, 12 to 17"),
+        PartOfDay.EVENING: _("Evening, from 17"),
     }

@@ -14,7 +14,7 @@ from service import clock
 from service.config.settings import Clinic
 from service.language.rendering import one_line
 from service.language.translation import gettext as _
-from service.storage.models import ClinicReport, Report
+from service.storage.models import AppointmentStatus, ClinicReport, Report
 
 
 def of_doctor(report: Report, content: Mapping[str, Any], clinic: Clinic) -> dict[str, Any]:
@@ -69,11 +69,11 @@ def of_clinic(report: ClinicReport, content: Mapping[str, Any], clinic: Clinic) 
 
 def _states() -> dict[str, str]:
     return {
-        "booked": _("Booked"),
-        "arrived": _("Arrived"),
-        "completed": _("Completed"),
-        "no_show": _("No-show"),
-        "cancelled": _("Cancelled"),
+        AppointmentStatus.BOOKED: _("Booked"),
+        AppointmentStatus.ARRIVED: _("Arrived"),
+        AppointmentStatus.COMPLETED: _("Completed"),
+        AppointmentStatus.NO_SHOW: _("No-show"),
+        AppointmentStatus.CANCELLED: _("Cancelled"),
         "to_complete": _("No outcome yet"),
     }
 

@@ -15,7 +15,15 @@ from service.domain.appointments import booking, free_times, series, walk_ins
 from service.domain.appointments.booking import Taken
 from service.domain.foundation.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from service.storage import models
-from service.storage.models import Appointment, AuditEntry, HoursException, Offer, VisitType, WaitingEntry
+from service.storage.models import (
+    Appointment,
+    AppointmentStatus,
+    AuditEntry,
+    HoursException,
+    Offer,
+    VisitType,
+    WaitingEntry,
+)
 from tests.domain.clinic_week import RULES, Week, open_week
 from tests.house import House, at, day
 
@@ -197,7 +205,7 @@ def test_an_overbooked_visit_still_takes_its_time(week: Week) -> None:
     first = week.book(week.pia, NINE)
     week.book(week.desk, NINE, patient_id=week.house.patient("Third"), overbooking_reason="Pain")
     with week.house.writing() as session:
-        session.get_one(Appointment, first).status = "cancelled"
+        session.get_one(Appointment, first).status = AppointmentStatus.CANCELLED
     with pytest.raises(Taken):
         week.book(week.otto, NINE)
 
@@ -218,7 +226,7 @@ def test_the_database_itself_refuses_a_change_that_overlaps(week: Week) -> None:
     plain_visit(week, week.ahrens.doctor_id, min(week.pia.patient_ids), at(NINE))
     other = plain_visit(week, week.ahrens.doctor_id, min(week.otto.patient_ids), at(NINE), status="cancelled")
     with pytest.raises(IntegrityError), week.house.writing() as session:
-        session.get_one(Appointment, other).status = "booked"
+        session.get_one(Appointment, other).status = AppointmentStatus.BOOKED
     assert week.row(other).status == "cancelled"
 
 
@@ -303,7 +311,7 @@ def test_nobody_moves_what_is_over_or_somebody_elses(week: Week) -> None:
     with pytest.raises(Forbidden):
         week.move(week.ahrens, other, f"{MONDAY} 09:15")
     with week.house.writing() as session:
-        session.get_one(Appointment, old).status = "arrived"
+        session.get_one(Appointment, old).status = AppointmentStatus.ARRIVED
     with pytest.raises(Conflict, match="not booked any more"):
         week.move(week.desk, old, f"{MONDAY} 08:00")
 

@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from service.domain.appointments import free_times
-from service.domain.appointments.free_times import TAKES_PLACE
-from service.storage.models import Appointment, Doctor, DoctorHours, HoursException, Offer, Patient, WaitingEntry
+from service.storage.models import (
+    TAKES_PLACE,
+    Appointment,
+    Doctor,
+    DoctorHours,
+    HoursException,
+    Offer,
+    Patient,
+    WaitingEntry,
+)
 from tests.domain.scratch import scratch
 from tests.house import House
 

@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 
 from service.config.settings import Settings
 from service.domain.appointments import booking, outcomes
-from service.domain.appointments.free_times import TAKES_PLACE
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import DomainError
-from service.storage.models import Appointment, Doctor, DoctorHours, Patient, VisitType
+from service.storage.models import TAKES_PLACE, Appointment, Doctor, DoctorHours, Patient, VisitType
 from tests.domain.scratch import scratch
 from tests.house import House, at
 

@@ -12,7 +12,7 @@ from service.domain.appointments.free_times import FreeTime
 from service.domain.diary import offers, waiting_list
 from service.domain.foundation.actor import SYSTEM, Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from service.storage.models import Appointment, AuditEntry, Offer, Patient, WaitingEntry
+from service.storage.models import Appointment, AuditEntry, Offer, PartOfDay, Patient, WaitingEntry
 from tests.crowd import together
 from tests.house import House, at
 from tests.waiting import archive, entry, offer, row, visit_type
@@ -128,9 +128,9 @@ def test_a_time_suits_those_whose_day_it_is_at_the_clinic(house: House, doctor: 
 def test_the_part_of_the_day_follows_the_clock_on_the_wall_also_when_it_changes(
     house: House, doctor: int, utc: str, part: str
 ) -> None:
-    by_part = {name: entry(house, house.patient(), part=name) for name in waiting_list.PARTS}
+    by_part = {name: entry(house, house.patient(), part=name) for name in PartOfDay}
     assert waiting_list.part_of(at(utc), ZONE) == part
-    assert set(fits(house, slot(doctor, at(utc)))) == {by_part["any"], by_part[part]}
+    assert set(fits(house, slot(doctor, at(utc)))) == {by_part[PartOfDay.ANY], by_part[PartOfDay(part)]}
 
 
 def test_a_time_is_long_enough_for_whom_it_suits(house: House, doctor: int) -> None:
