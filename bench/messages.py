@@ -25,6 +25,7 @@ from service.domain.outbox import reminders
 from service.notifications.email import Email
 from service.notifications.message import Letter
 from service.storage.database import Database
+from service.storage.models import Channel
 
 TICK = 0.05
 """Seconds between two pages at the desk: 20 a second."""
@@ -100,7 +101,7 @@ def _planning(clinic: Clinic, day: date, count: int, rounds: int) -> Row:
         _forget(clinic)
         start = perf_counter()
         with database.transaction() as session:
-            reminders.plan(session, reminders.of_day(day, settings.clinic.zone), ("email",))
+            reminders.plan(session, reminders.of_day(day, settings.clinic.zone), (Channel.EMAIL,))
         return perf_counter() - start
 
     def bare() -> float:
@@ -156,7 +157,7 @@ def _morning(clinic: Clinic, day: date, count: int, server: MailServer, pages: i
     settings = load(clinic.config)
     database = Database(settings.database_url)
     with database.transaction() as session:
-        reminders.plan(session, reminders.of_day(day, settings.clinic.zone), ("email",))
+        reminders.plan(session, reminders.of_day(day, settings.clinic.zone), (Channel.EMAIL,))
     database.close()
     left = "SELECT count(*) FROM messages WHERE status IN ('queued', 'sending', 'handing_over')"
     count = clinic.ask(left)  # with those of the demo clinic's own visits that day

@@ -25,7 +25,7 @@ from service import clock
 from service.config.settings import load
 from service.domain.accounts import sessions
 from service.domain.outbox import reminders
-from service.storage.models import Appointment, Export, Installation, Message, Patient, User
+from service.storage.models import Appointment, Channel, Export, Installation, Message, Patient, User
 from tests.services import postgres, redis
 
 ADMIN = "admin@demo.example"
@@ -220,7 +220,7 @@ def _reminders(here: Site, number: int) -> float:
     mine = Message.patient_id >= first
     with here.database.transaction() as session:
         session.execute(update(Installation).values(messages_paused_at=clock.now()))
-        reminders.plan(session, reminders.of_day(day, settings.clinic.zone), ("email",))
+        reminders.plan(session, reminders.of_day(day, settings.clinic.zone), (Channel.EMAIL,))
     with here.database.transaction() as session:
         session.execute(update(Installation).values(messages_paused_at=None))
     sent = select(func.count()).where(mine, Message.status == "sent")

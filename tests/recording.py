@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from service.notifications.message import Letter
+from service.storage.models import Channel
 
 
 class Crash(BaseException):
@@ -15,7 +16,7 @@ class Crash(BaseException):
 class Recording:
     """Delivers into a list; `before` and `after` are called around the hand-over and may raise."""
 
-    name: str = "console"
+    name: Channel = Channel.CONSOLE
     letters: list[Letter] = field(default_factory=list)
     before: Callable[[Letter], None] = lambda _letter: None
     after: Callable[[Letter], None] = lambda _letter: None

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.commands.frame import config_option, opened, rounds, subcommand
 from service.config.settings import Settings
-from service.domain.outbox import reminders
+from service.domain.outbox import channels, reminders
 from service.domain.reports import reports
 from service.storage.database import DatabaseError
 from service.wiring import Wiring
@@ -48,7 +48,7 @@ def run_reminders(settings: Settings, day: datetime | None, dry_run: bool, as_js
 
 
 def _previewed(session: Session, settings: Settings, span: reminders.Span) -> dict[str, Any]:
-    run, total = reminders.preview(session, span, settings.ways), reminders.total(session, span)
+    run, total = reminders.preview(session, span, channels.ways(settings)), reminders.total(session, span)
     return {"run": run.as_dict(), "total": total.as_dict()}
 
 

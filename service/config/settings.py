@@ -303,11 +303,6 @@ class Settings(Section):
         return self.base / self.exports.folder / "day"
 
     @property
-    def ways(self) -> tuple[str, ...]:
-        """The channels patients are told by. E-mail is always one: until it is set up the console stands in."""
-        return ("email", "sms") if self.sms.enabled else ("email",)
-
-    @property
     def message_templates(self) -> Path | None:
         """The folder of the clinic's own message texts, if it has one."""
         return self.base / self.messages.templates if self.messages.templates else None

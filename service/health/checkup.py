@@ -15,11 +15,11 @@ from service.domain.foundation import installation
 from service.health import readiness
 from service.notifications.channels import Channels
 from service.notifications.email import Email
-from service.notifications.message import Channel, DeliveryError, Letter, Unsure, message_id
+from service.notifications.message import DeliveryError, Letter, Transport, Unsure, message_id
 from service.notifications.sms import Sms
 from service.storage import database, postgresql
 from service.storage.database import DatabaseError
-from service.storage.models import AuditEntry, Installation
+from service.storage.models import AuditEntry, Channel, Installation
 from service.wiring import Wiring
 
 
@@ -48,17 +48,17 @@ def of_all(wiring: Wiring) -> Iterator[tuple[bool, str]]:
 
 def send(channels: Channels, settings: Settings, to: str) -> tuple[bool, str]:
     """Send a test message to an e-mail address or a telephone number."""
-    name = "email" if "@" in to else "sms"
+    name = Channel.EMAIL if "@" in to else Channel.SMS
 
     def deliver() -> str:
-        if name == "sms" and channels.sms is None:
+        if name == Channel.SMS and channels.sms is None:
             raise Trouble("SMS is off: set [sms] in config.toml, or name an e-mail address")
         return send_test(channels.of(name), settings, to)
 
     return _line(f"test message to {to}", deliver)
 
 
-def send_test(channel: Channel, settings: Settings, to: str) -> str:
+def send_test(channel: Transport, settings: Settings, to: str) -> str:
     """Send a test message by a channel; returns who took it, with the answer. Raises DeliveryError, Unsure."""
     number = time_ns() // 1000
     text = f"A test message of {settings.clinic.name}. Whoever reads this: messages arrive.\n"

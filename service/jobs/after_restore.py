@@ -9,7 +9,7 @@ from service.config.settings import Settings
 from service.domain.clinic import restored
 from service.domain.clinic.restored import Settled
 from service.domain.foundation import job_runs
-from service.domain.outbox import reminders
+from service.domain.outbox import channels, reminders
 from service.jobs import schedule
 
 
@@ -26,7 +26,7 @@ def settle(session: Session, settings: Settings, made_at: datetime) -> Settled:
             reminders.ahead(day, zone, hours) if row.job == "send_advance_reminders" else [reminders.early(day, zone)]
         )
         for span in ahead:  # visits of later days which that run has told already
-            reminders.plan(session, span, settings.ways)
+            reminders.plan(session, span, channels.ways(settings))
             restored.in_doubt(session, span.scope)
         if day == clock.today(zone):
             job_runs.leave_out(session, row.job, due.name, due_at=due.due_at, why="restored")

@@ -14,12 +14,13 @@ from service import clock
 from service.config.settings import Settings
 from service.domain.messages import deliveries
 from service.domain.messages.deliveries import Claim
+from service.domain.outbox import channels
 from service.domain.outbox.reminders import Tally
 from service.notifications.channels import Channels
 from service.notifications.message import DeliveryError, Unsure
 from service.storage import database
 from service.storage.database import Database
-from service.storage.models import MessageStatus, SkipReason
+from service.storage.models import Channel, MessageStatus, SkipReason
 
 log = structlog.get_logger()
 Settled = TypeVar("Settled")
@@ -53,7 +54,7 @@ class Delivery:
         self._settings = settings
         self._channels = channels
         self._owner = owner
-        self._rests: dict[str, _Rest] = {}
+        self._rests: dict[Channel, _Rest] = {}
 
     def round(self, scope: ColumnElement[bool], keep: Callable[[], None], tally: Tally) -> None:
         """Send what is due within `scope`; `keep` is called between messages and may raise to end it."""
@@ -115,7 +116,7 @@ class Delivery:
         with self._db.transaction() as session:
             return note(session)
 
-    def _rest(self, channel: str, at_least: float | None = None) -> None:
+    def _rest(self, channel: Channel, at_least: float | None = None) -> None:
         """Leave a channel alone, twice as long as the last time."""
         before = self._rests.get(channel)
         grown = min(before.length * 2, LONGEST_REST) if before else SHORTEST_REST
@@ -124,8 +125,8 @@ class Delivery:
         self._rests[channel] = _Rest(grown, now, now + length)
         log.warning("channel rests", channel=channel, seconds=round(length.total_seconds()))
 
-    def _resting(self) -> tuple[str, ...]:
+    def _resting(self) -> tuple[Channel, ...]:
         """The names of messages' channels that are left alone now; the two of an e-mail address share one fate."""
         now = clock.now()
         names = [name for name, rest in self._rests.items() if rest.since <= now < rest.until]  # no clock ahead counts
-        return tuple({one for name in names for one in (("email", "console") if name != "sms" else ("sms",))})
+        return tuple({one for name in names for one in channels.of(name).sharing})

@@ -21,7 +21,7 @@ from service.domain.exports import export_ledger
 from service.domain.foundation import idempotency, installation, job_runs, throttle
 from service.domain.imports import import_files
 from service.domain.messages import deliveries, message_links, messages, morning_sheets
-from service.domain.outbox import reminders
+from service.domain.outbox import channels, reminders
 from service.domain.outbox.reminders import Tally
 from service.domain.reports import clinic_reports, reports
 from service.jobs import day_sheet_files, leases, schedule
@@ -232,7 +232,7 @@ class Tasks:
     def _tell(self, span: reminders.Span, keep: Callable[[], None]) -> dict[str, Any]:
         """Plan the reminders of a span and send them: `run` is what this call changed, `total` the span so far."""
         with self._db.transaction() as session:
-            run = reminders.plan(session, span, self._settings.ways)
+            run = reminders.plan(session, span, channels.ways(self._settings))
         self._delivery.round(span.scope, keep, run)
         with self._db.reading() as session:
             total = reminders.total(session, span)

@@ -2,36 +2,47 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from service.config import keys
 from service.config.settings import Settings, SettingsError
 from service.notifications.console import Console
 from service.notifications.email import Email
-from service.notifications.message import Channel
+from service.notifications.message import Transport
 from service.notifications.sms import Sms
+from service.storage.models import Channel
 
 
 @dataclass(frozen=True)
 class Channels:
     """What takes messages to e-mail addresses and to telephone numbers."""
 
-    email: Channel
-    sms: Channel | None = None
+    email: Transport
+    sms: Transport | None = None
     """None: the clinic sends no SMS."""
-    console: Channel | None = None
+    console: Transport | None = None
     """Beside e-mail that is set up, for what may not leave the house: the demo clinic's."""
 
-    def of(self, name: str) -> Channel:
-        """The channel of a claimed message."""
-        named = {"sms": self.sms, "console": self.console}.get(name)
-        return self.email if named is None else named
+    def of(self, name: Channel) -> Transport:
+        """What takes a claimed message. Raises LookupError where the clinic has no such channel."""
+        match name:
+            case Channel.EMAIL:
+                return self.email
+            case Channel.CONSOLE:
+                return self.console or self.email
+            case Channel.SMS if self.sms is not None:
+                return self.sms
+            case Channel.SMS:
+                raise LookupError("the clinic sends no SMS")
+            case _:
+                assert_never(name)
 
     def close(self) -> None:
         """There is nothing more to send for now."""
         for channel in self:
             channel.close()
 
-    def __iter__(self) -> Iterator[Channel]:
+    def __iter__(self) -> Iterator[Transport]:
         yield from (channel for channel in (self.email, self.sms, self.console) if channel is not None)
 
 

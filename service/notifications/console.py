@@ -5,12 +5,13 @@ from collections.abc import Callable
 from threading import Lock
 
 from service.notifications.message import DeliveryError, Letter
+from service.storage.models import Channel
 
 
 class Console:
     """Stands in for e-mail until the clinic has set it up."""
 
-    name = "console"
+    name = Channel.CONSOLE
 
     def __init__(self) -> None:
         self._lock = Lock()

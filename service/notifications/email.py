@@ -13,6 +13,7 @@ from service.config.settings import Clinic
 from service.config.settings import Email as EmailSettings
 from service.notifications import mail
 from service.notifications.message import DeliveryError, Letter, Unsure
+from service.storage.models import Channel
 
 SECONDS = 15.0
 """How long the server may take for each answer but the last one."""
@@ -23,7 +24,7 @@ LAST_SECONDS = 60.0
 class Email:
     """Hands mail to the clinic's mail server; each thread that sends has a connection of its own meanwhile."""
 
-    name = "email"
+    name = Channel.EMAIL
 
     def __init__(self, settings: EmailSettings, password: str, clinic: Clinic) -> None:
         self._settings = settings

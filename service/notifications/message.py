@@ -1,10 +1,12 @@
-"""A message ready to leave, what a channel is, and how a channel says no."""
+"""A message ready to leave, what takes it away, and how that says no."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlsplit
+
+from service.storage.models import Channel
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,10 @@ class Unsure(Exception):
     """The line broke while the content was leaving: the message may have arrived."""
 
 
-class Channel(Protocol):
+class Transport(Protocol):
     """A way to reach a recipient."""
 
-    name: str
+    name: Channel
 
     def send(self, letter: Letter, before_data: Callable[[], None]) -> str | None:
         """Deliver, calling `before_data` once just before the content leaves; returns the other side's answer.

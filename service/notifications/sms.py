@@ -15,6 +15,7 @@ from service import clock
 from service.config.settings import Clinic
 from service.config.settings import Sms as SmsSettings
 from service.notifications.message import DeliveryError, Letter, Unsure
+from service.storage.models import Channel
 
 SECONDS = 20.0
 LARGEST_ANSWER = 100_000
@@ -23,7 +24,7 @@ LARGEST_ANSWER = 100_000
 class Sms:
     """Asks a gateway to send one SMS, with a key by which it knows a repeated request."""
 
-    name = "sms"
+    name = Channel.SMS
 
     def __init__(self, settings: SmsSettings, secret: str, clinic: Clinic) -> None:
         self._settings = settings

@@ -291,4 +291,6 @@ def _by_sms(house: House, addresses: list[str]) -> None:
         for number, address in enumerate(addresses):
             patient = session.query(Patient).filter(Patient.email == address).one()
             patient.phone, patient.preferred_channel = f"+49157359855{number:02}", Channel.SMS
-        reminders.plan(session, reminders.of_day(day("2026-05-04"), house.settings.clinic.zone), ("email", "sms"))
+        reminders.plan(
+            session, reminders.of_day(day("2026-05-04"), house.settings.clinic.zone), (Channel.EMAIL, Channel.SMS)
+        )

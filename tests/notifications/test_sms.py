@@ -17,6 +17,7 @@ from service.notifications import sms
 from service.notifications.channels import choose
 from service.notifications.message import DeliveryError, Letter, Unsure
 from service.notifications.sms import Sms
+from service.storage.models import Channel
 from tests.house import at
 from tests.services.sms_gateway import Answer, Gateway, running
 
@@ -164,5 +165,5 @@ def test_o8_a_secret_that_is_missing_stops_the_start(gateway: Gateway, monkeypat
     with pytest.raises(SettingsError, match="ROUNDS_SMS_SECRET"):
         choose(settings)
     monkeypatch.setenv("ROUNDS_SMS_SECRET", "open sesame")
-    assert choose(settings).of("sms").name == "sms"
+    assert choose(settings).of(Channel.SMS).name == "sms"
     assert "sesame" not in repr(settings)

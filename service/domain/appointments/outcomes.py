@@ -14,7 +14,7 @@ from service.domain.appointments import appointments, booking
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
-from service.domain.outbox import announcements, reminders
+from service.domain.outbox import announcements, channels, reminders
 from service.language.translation import gettext as _
 from service.storage.models import OPEN, Appointment, AppointmentStatus, CancelledBy, Treatment
 
@@ -127,7 +127,7 @@ def undo(session: Session, actor: Actor, appointment_id: int, settings: Settings
         raise Conflict(_("Somebody else has this time now: book a new one.")) from None
     if was_cancelled:
         announcements.restored(session, visit)
-        reminders.plan_after_all(session, visit, settings.clinic.zone, settings.ways)
+        reminders.plan_after_all(session, visit, settings.clinic.zone, channels.ways(settings))
 
 
 def may_take_back(visit: Appointment) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Settings
-from service.domain.outbox import message_rules, outbox, reminders
+from service.domain.outbox import channels, message_rules, reach, reminders
 from service.domain.outbox.reminders import ADVANCE, Span
 from service.storage.models import Appointment, AppointmentStatus, Channel, Message, MessageStatus, SkipReason
 
@@ -39,7 +39,7 @@ def of_visit(session: Session, visit: Appointment, settings: Settings) -> Sequen
     found = [_made(row) for row in rows]
     about_now = {row.rule for row in rows if row.starts_at == visit.starts_at}
     if visit.status == AppointmentStatus.BOOKED and visit.starts_at > clock.now():
-        found += [one for one in _expected(visit, settings) if one.rule.name not in about_now]
+        found += [one for one in _expected(session, visit, settings) if one.rule.name not in about_now]
     return sorted(found, key=lambda one: one.at)
 
 
@@ -69,9 +69,9 @@ def _made(row: Message) -> Decision:
     )
 
 
-def _expected(visit: Appointment, settings: Settings) -> Sequence[Decision]:
+def _expected(session: Session, visit: Appointment, settings: Settings) -> Sequence[Decision]:
     """What the next run of each kind of reminder will do, as far as is known now."""
-    channel, recipient, unreachable = outbox.reach(visit.patient, settings.ways)
+    channel, recipient, unreachable = reach.of_patient(session, visit.patient_id, channels.ways(settings))
     found: dict[str, Decision] = {}
     for at, span in reversed(runs(visit, settings)):  # so that the soonest of those to come has the last word
         if at <= clock.now() and (span.rule == ADVANCE or span.rule in found):

@@ -47,7 +47,7 @@ class Claim:
 
 
 def claim(
-    session: Session, owner: str, settings: Settings, scope: ColumnElement[bool], resting: Collection[str] = ()
+    session: Session, owner: str, settings: Settings, scope: ColumnElement[bool], resting: Collection[Channel] = ()
 ) -> Claim | None:
     """Take the next due message within `scope`, or None when there is none left; channels that rest are left alone.
 
@@ -196,7 +196,7 @@ def _begun() -> ColumnElement[bool]:
 
 
 def _claimable(
-    session: Session, settings: Settings, now: datetime, scope: ColumnElement[bool], resting: Collection[str]
+    session: Session, settings: Settings, now: datetime, scope: ColumnElement[bool], resting: Collection[Channel]
 ) -> tuple[Select[int], ...]:
     """What may be claimed, in this order: left by a crash; about no visit, such as a sign-in mail; the next visits'."""
     let = Message.released_at.is_not(None) if messages.are_held(session, settings.messages) else true()

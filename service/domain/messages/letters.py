@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 from service.config.settings import Clinic
 from service.domain.messages import letter_facts, letter_links, letter_page, visit_calendar
 from service.domain.messages.letter_facts import Facts
-from service.domain.outbox import message_rules
+from service.domain.outbox import channels, message_rules
 from service.language import message_texts
 from service.notifications.message import Letter
-from service.storage.models import Appointment, Channel, Message
+from service.storage.models import Appointment, Message
 
 
 def write(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> Letter:
@@ -27,7 +27,7 @@ def write(session: Session, message: Message, visits: Sequence[Appointment], cli
         subject = message_texts.fill_links(message.subject or "", links)
         body = message_texts.fill_links(message.body or "", links)
     language = letter_facts.language_of(message, clinic)
-    mail = message.channel != Channel.SMS
+    mail = channels.of(message.channel).is_mail
     return Letter(
         id=message.id,
         recipient=message.recipient or "",
@@ -49,7 +49,7 @@ def preview(session: Session, message: Message, visits: Sequence[Appointment], c
 def _filled(message: Message, facts: Facts, links: Mapping[str, str], clinic: Clinic) -> tuple[str, str]:
     """Subject and body, from the rule's template."""
     times = "\n".join(f"  {words}: {links['manage_link']}?time={value}" for words, value in facts.times)
-    short = message.channel == Channel.SMS and "contact_link" in message_rules.of(message.rule).says
+    short = not channels.of(message.channel).is_mail and "contact_link" in message_rules.of(message.rule).says
     template = f"{message.rule}.sms" if short else message.rule
     values = {**facts.values, **links, "times": times}
     return message_texts.fill(template, letter_facts.language_of(message, clinic), values)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, contains_eager
 from service import clock
 from service.config.settings import Settings
 from service.domain.foundation import installation
-from service.domain.outbox import message_rules
+from service.domain.outbox import channels, message_rules, reach
 from service.storage.models import (
     NOT_COMING,
     Appointment,
@@ -23,9 +23,6 @@ from service.storage.models import (
     SkipReason,
     User,
 )
-
-BY_ADDRESS = (Channel.EMAIL, Channel.CONSOLE)
-"""The names of the one way to an e-mail address: the console stands in until e-mail is set up."""
 
 
 def visits_of(session: Session, message: Message) -> list[Appointment]:
@@ -68,22 +65,14 @@ def find_way(session: Session, message: Message, settings: Settings) -> tuple[Ch
 
     Where the message's own channel is off, or no longer wanted, the patient's other one stands in.
     """
-    kind = Channel.EMAIL if message.channel in BY_ADDRESS else message.channel
+    kind = channels.of(message.channel).way
     if message.patient_id is not None:
-        patient = session.get_one(Patient, message.patient_id)
-        ways = {
-            Channel.EMAIL: (patient.email, patient.email_allowed),
-            Channel.SMS: (patient.phone, patient.sms_allowed),
-        }
-        if not settings.sms.enabled:
-            del ways[Channel.SMS]
         wanted = message_rules.of(message.rule).wanted
-        open_ones = [name for name, (address, allowed) in ways.items() if address and (allowed or not wanted)]
-        if not open_ones:
-            unwanted = any(address for address, _allowed in ways.values())
-            return kind, SkipReason.OPTED_OUT if unwanted else SkipReason.NO_ADDRESS
-        kind = kind if kind in open_ones else open_ones[0]
-        message.recipient = ways[kind][0]
+        ways = channels.ways(settings)
+        kind, recipient, reason = reach.of_patient(session, message.patient_id, ways, first=kind, asking=wanted)
+        if reason is not None:
+            return kind, reason
+        message.recipient = recipient
     way = Channel.CONSOLE if kind == Channel.EMAIL and not settings.email.enabled else kind
     if not str(message.recipient).endswith("@demo.example") and installation.is_demo(session):
         way = Channel.CONSOLE  # nobody outside hears of people who are made up
@@ -139,7 +128,7 @@ def absorb(session: Session, message: Message, zone: ZoneInfo, now: datetime) ->
         select(Message)
         .where(
             Message.rule == message.rule,
-            Message.channel.in_(BY_ADDRESS if message.channel in BY_ADDRESS else (message.channel,)),
+            Message.channel.in_(channels.of(message.channel).sharing),
             Message.recipient == message.recipient,
             Message.starts_at >= start,
             Message.starts_at < end,
@@ -169,9 +158,8 @@ def absorb(session: Session, message: Message, zone: ZoneInfo, now: datetime) ->
 
 def _lives_at(patient: Patient, message: Message) -> bool:
     """Whether the patient is still reached, and wants to be, where the message goes."""
-    by_sms = message.channel == Channel.SMS
-    address, allowed = (patient.phone, patient.sms_allowed) if by_sms else (patient.email, patient.email_allowed)
-    return allowed and address == message.recipient
+    channel = channels.of(message.channel)
+    return channel.is_allowed_by(patient) and channel.address_of(patient) == message.recipient
 
 
 def uncover_those_of(session: Session, messages: Collection[int] | Select[int], now: datetime) -> None:

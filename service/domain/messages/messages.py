@@ -14,8 +14,9 @@ from service.config.settings import Messages
 from service.domain.foundation import audit, installation
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
+from service.domain.outbox import channels
 from service.language.translation import gettext as _
-from service.storage.models import Channel, Installation, Message, MessageLink, MessageStatus, Patient, User
+from service.storage.models import Installation, Message, MessageLink, MessageStatus, Patient, User
 
 DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
 POSTED = "messages posted"
@@ -186,8 +187,7 @@ def _waiting(session: Session, actor: Actor, message_id: int) -> Message:
 def _address_now(session: Session, message: Message) -> str | None:
     """Where a message goes by now: an address may have been mended since."""
     if message.patient_id is not None:
-        patient = session.get_one(Patient, message.patient_id)
-        return patient.phone if message.channel == Channel.SMS else patient.email
+        return channels.of(message.channel).address_of(session.get_one(Patient, message.patient_id))
     if message.user_id is not None:
         return session.get_one(User, message.user_id).email
     return message.recipient

@@ -17,7 +17,8 @@ from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.messages import letters, message_log, messages, morning_sheets
-from service.domain.outbox import message_rules, outbox, reminders
+from service.domain.outbox import channels, message_rules, outbox, reach, reminders
+from service.domain.outbox.reach import Reached
 from service.domain.outbox.reminders import Span
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, AppointmentStatus, Channel, Message, MessageStatus, SkipReason
@@ -94,9 +95,11 @@ def of(session: Session, settings: Settings, *, with_texts: bool = True) -> Next
     for span in spans(day, settings):
         visits, rows = _visits(session, span, at), _rows(session, span)
         cut = cut or len(visits) > MOST_VISITS
-        for visit in visits[:MOST_VISITS]:
+        visits = visits[:MOST_VISITS]
+        reached = reach.of_patients(session, {visit.patient_id for visit in visits}, channels.ways(settings))
+        for visit in visits:
             row, rule = rows.get((visit.id, visit.starts_at)), message_rules.of(span.rule)
-            way = _way(visit, row, span, settings)
+            way = _way(visit, row, span, reached[visit.patient_id])
             if way is None:
                 continue
             channel, recipient, reason = way
@@ -150,7 +153,7 @@ def edit(
     found = find(session, settings, appointment_id, rule)
     subject = " ".join(texts.checked(subject, "subject", LONGEST_SUBJECT).split())
     body = texts.checked(body, "body", LONGEST_BODY)
-    if found.channel == Channel.EMAIL and not subject:
+    if channels.of(found.channel).is_mail and not subject:
         raise Invalid(_("Please fill this in."), "subject")
     if not body:
         raise Invalid(_("Please fill this in."), "body")
@@ -201,16 +204,14 @@ def _rows(session: Session, span: Span) -> dict[tuple[int | None, datetime | Non
     return {(row.appointment_id, row.starts_at): row for row in found}
 
 
-def _way(
-    visit: Appointment, row: Message | None, span: Span, settings: Settings
-) -> tuple[Channel, str | None, SkipReason | None] | None:
-    """Channel, address and the reason where there is no way; None where the run will say nothing of the visit."""
+def _way(visit: Appointment, row: Message | None, span: Span, reached: Reached) -> Reached | None:
+    """How the run tells of a visit whose patient is `reached` so; None where it will say nothing of it."""
     if row is not None and row.status == MessageStatus.QUEUED:
-        return row.channel, row.recipient, None
+        return Reached(row.channel, row.recipient, None)
     told = row is not None and row.skip_reason not in (SkipReason.NO_ADDRESS, SkipReason.OPTED_OUT)
     if told or (row is None and visit.created_at >= span.booked_before):
         return None
-    return outbox.reach(visit.patient, settings.ways)
+    return reached
 
 
 def _text(session: Session, expected: Expected, settings: Settings) -> tuple[str, str]:

@@ -3,38 +3,17 @@
 Nothing is written out or sent here; that is done when the message is claimed (messages.py).
 """
 
-from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.domain.outbox import reach
 from service.storage.models import Appointment, Channel, Message, MessageStatus, Patient, SkipReason, User
 
-CHANNELS = (Channel.EMAIL, Channel.SMS)
 UNDER_WAY = frozenset({MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.HANDING_OVER})
 """The states of a message of which nobody can say yet how it ends."""
-
-
-def reach(patient: Patient, ways: Collection[str] = CHANNELS) -> tuple[Channel, str | None, SkipReason | None]:
-    """How a patient is told: channel, address and, where there is no way, the reason to skip.
-
-    Of the channels the clinic has (`ways`) the one they prefer comes first; the other stands in where that one has no
-    address or is not wanted. reminders.py says the same in SQL.
-    """
-    all_ways: list[tuple[Channel, str | None, bool]] = [
-        (Channel.EMAIL, patient.email, patient.email_allowed),
-        (Channel.SMS, patient.phone, patient.sms_allowed),
-    ]
-    open_ways = [way for way in all_ways if way[0] in ways]
-    if patient.preferred_channel == Channel.SMS:
-        open_ways.reverse()
-    for channel, address, allowed in open_ways:
-        if address and allowed:
-            return channel, address, None
-    unwanted = any(address for _channel, address, _allowed in open_ways)
-    return open_ways[0][0], None, SkipReason.OPTED_OUT if unwanted else SkipReason.NO_ADDRESS
 
 
 def to_patient(
@@ -54,7 +33,7 @@ def to_patient(
     at the same start again is the same row, queued anew if its cause had been taken back or it is to be told `again`.
     """
     patient = session.get_one(Patient, patient_id)
-    channel, recipient, skip_reason = reach(patient)
+    channel, recipient, skip_reason = reach.of_patient(session, patient_id)
     now = clock.now()
     values = {
         "channel": channel,

@@ -11,17 +11,19 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, case, exists, false, func, literal, not_, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, not_, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.foundation import job_runs
 from service.domain.foundation.errors import Invalid
+from service.domain.outbox import reach
 from service.language.translation import gettext as _
 from service.storage.models import (
     Appointment,
     AppointmentStatus,
+    Channel,
     Message,
     MessageStatus,
     Patient,
@@ -141,14 +143,14 @@ def check_day(day: date, zone: ZoneInfo) -> None:
         raise Invalid(_("%(day)s is over: reminders are only sent for today or later.") % {"day": day.isoformat()})
 
 
-def plan(session: Session, span: Span, ways: Collection[str]) -> Tally:
+def plan(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
     """Write a message row for every booked visit of the span that has none yet; returns what this call wrote.
 
     `ways` are the channels patients can be told by. Visits whose patient cannot be reached or wants nothing, begun
     already, or booked only just now are written as skipped, with the reason.
     """
     now = clock.now()
-    channel, recipient, unreachable = _way(ways)
+    channel, recipient, unreachable = reach.columns(ways)
     why_not: Any = case(
         (unreachable.is_not(None), unreachable),
         (Appointment.starts_at <= now, SkipReason.TOO_LATE),
@@ -189,7 +191,7 @@ def plan(session: Session, span: Span, ways: Collection[str]) -> Tally:
     return tally
 
 
-def plan_after_all(session: Session, visit: Appointment, zone: ZoneInfo, ways: Collection[str]) -> None:
+def plan_after_all(session: Session, visit: Appointment, zone: ZoneInfo, ways: Collection[Channel]) -> None:
     """Remind of a visit that was not booked when the run which tells of it passed: today's; before that, nothing."""
     today = clock.today(zone)
     run = job_runs.of_slot(session, JOB, today.isoformat())
@@ -201,7 +203,7 @@ def plan_after_all(session: Session, visit: Appointment, zone: ZoneInfo, ways: C
             plan(session, moment, ways)
 
 
-def preview(session: Session, span: Span, ways: Collection[str]) -> Tally:
+def preview(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
     """What plan() would write, with nothing written: the caller rolls the session back."""
     with session.begin_nested() as savepoint:
         tally = plan(session, span, ways)
@@ -218,21 +220,6 @@ def total(session: Session, span: Span) -> Tally:
     return tally
 
 
-def _way(ways: Collection[str]) -> tuple[ColumnElement[str], ColumnElement[str | None], ColumnElement[str | None]]:
-    """outbox.reach() in SQL, for the patient of the row: channel, address, and the reason where there is no way."""
-    first = Patient.preferred_channel
-    has_email = func.coalesce(Patient.email, "") != "" if "email" in ways else false()
-    has_phone = func.coalesce(Patient.phone, "") != "" if "sms" in ways else false()
-    by_email, by_sms = and_(has_email, Patient.email_allowed), and_(has_phone, Patient.sms_allowed)
-    wanted = case((and_(by_sms, or_(first == "sms", not_(by_email))), "sms"), (by_email, "email"))
-    only = literal(next(iter(ways))) if len(ways) == 1 else case((first == "sms", "sms"), else_="email")
-    return (
-        func.coalesce(wanted, only),
-        case((wanted == "sms", Patient.phone), (wanted == "email", Patient.email)),
-        case((wanted.is_not(None), null()), (or_(has_email, has_phone), "opted_out"), else_="no_address"),
-    )
-
-
 def _planned(rule: str) -> ColumnElement[bool]:
     """Whether the visit of the row has a message of the rule about its present start."""
     return exists().where(
@@ -240,12 +227,12 @@ def _planned(rule: str) -> ColumnElement[bool]:
     )
 
 
-def _reopen(session: Session, span: Span, ways: Collection[str]) -> int:
+def _reopen(session: Session, span: Span, ways: Collection[Channel]) -> int:
     """Queue reminders of patients who can be reached by now, of visits that take place after all, and those left out
     by a clock that was ahead.
     """
     channel, recipient, unreachable = (
-        select(part).where(Patient.id == Message.patient_id).scalar_subquery() for part in _way(ways)
+        select(part).where(Patient.id == Message.patient_id).scalar_subquery() for part in reach.columns(ways)
     )
     stands = (
         select(Appointment.status).where(Appointment.id == Message.appointment_id).scalar_subquery()

@@ -11,8 +11,8 @@ from service.config.settings import Settings
 from service.domain.appointments import appointments
 from service.domain.foundation.actor import SYSTEM
 from service.domain.messages import decisions
-from service.domain.outbox import reminders
-from service.storage.models import Appointment, Message, Patient
+from service.domain.outbox import channels, reminders
+from service.storage.models import Appointment, Channel, Message, Patient
 from tests.domain.outbox.planning import CLINIC, change, claim
 from tests.house import House, at, day
 
@@ -104,7 +104,7 @@ def test_what_was_expected_is_what_the_run_does(house: House, doctor: int, clock
         with house.writing() as session:
             zone, hours = CLINIC.zone, AHEAD.messages.advance_hours
             for span in (reminders.of_day(on, zone), reminders.early(on, zone), *reminders.ahead(on, zone, hours)):
-                reminders.plan(session, span, AHEAD.ways)
+                reminders.plan(session, span, channels.ways(AHEAD))
     with house.reading() as session:
         rows = session.query(Message).order_by(Message.created_at, Message.rule)
         done = {visit: [row for row in rows if row.appointment_id == visit] for visit in ids}
@@ -120,7 +120,7 @@ def test_what_was_expected_is_what_the_run_does(house: House, doctor: int, clock
 def test_afterwards_it_says_what_came_of_it(house: House, doctor: int) -> None:
     visit = house.visit(doctor, house.patient(email="a@mail.example"), at("2026-05-04 12:00"))
     with house.writing() as session:
-        reminders.plan(session, reminders.of_day(day("2026-05-04"), CLINIC.zone), ("email",))
+        reminders.plan(session, reminders.of_day(day("2026-05-04"), CLINIC.zone), (Channel.EMAIL,))
     assert why(house, visit) == [("daily_reminder", "2026-05-04 06:00", "queued", None)]
     assert claim(house) is not None
     with house.writing() as session:
@@ -131,7 +131,7 @@ def test_afterwards_it_says_what_came_of_it(house: House, doctor: int) -> None:
 def test_a_moved_visit_has_both_its_times(house: House, doctor: int) -> None:
     visit = house.visit(doctor, house.patient(email="a@mail.example"), at("2026-05-04 12:00"))
     with house.writing() as session:
-        reminders.plan(session, reminders.of_day(day("2026-05-04"), CLINIC.zone), ("email",))
+        reminders.plan(session, reminders.of_day(day("2026-05-04"), CLINIC.zone), (Channel.EMAIL,))
         session.execute(update(Message).values(status="sent", sent_at=at("2026-05-04 06:00")))
     change(house, visit, starts_at=at("2026-05-06 12:00"), ends_at=at("2026-05-06 12:15"))
     assert why(house, visit) == [

@@ -12,7 +12,7 @@ from service.domain.foundation.errors import NotFound
 from service.domain.messages import letter_facts, message_log, morning_sheets
 from service.domain.messages.morning_sheets import MorningSheet
 from service.domain.outbox import reminders
-from service.storage.models import Appointment, Message
+from service.storage.models import Appointment, Channel, Message
 from tests.domain.outbox.planning import CLINIC, change, claim
 from tests.house import House, at, day
 
@@ -47,7 +47,7 @@ def visit(house: House, doctor: int, name: str, starts_at: str = "2026-05-04 12:
 def plan(house: House) -> None:
     with house.writing() as session:
         for span in (reminders.of_day(TODAY, CLINIC.zone), reminders.early(TODAY, CLINIC.zone)):
-            reminders.plan(session, span, ("email",))
+            reminders.plan(session, span, (Channel.EMAIL,))
 
 
 def settle(house: House, appointment_id: int, **values: Any) -> None:

@@ -10,7 +10,7 @@ from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.messages import letter_texts, next_run
 from service.domain.messages.next_run import NextRun
-from service.domain.outbox import reminders
+from service.domain.outbox import channels, reminders
 from service.domain.outbox.reminders import DAILY
 from service.storage.models import Message
 from tests.domain.outbox.planning import CLINIC, claim, row
@@ -66,7 +66,7 @@ def run(house: House, clock: time_machine.Traveller) -> None:
     """The run of tomorrow plans its messages."""
     clock.move_to(at("2026-05-05 06:00"))
     with house.writing() as session:
-        reminders.plan(session, reminders.of_day(TOMORROW, CLINIC.zone), SETTINGS.ways)
+        reminders.plan(session, reminders.of_day(TOMORROW, CLINIC.zone), channels.ways(SETTINGS))
 
 
 def test_it_shows_each_message_with_its_text_and_writes_nothing(house: House, doctor: int) -> None:

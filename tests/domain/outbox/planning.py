@@ -9,7 +9,7 @@ from service.domain.foundation.actor import Actor
 from service.domain.messages import deliveries
 from service.domain.messages.deliveries import Claim
 from service.domain.outbox import outbox, reminders
-from service.domain.outbox.outbox import CHANNELS
+from service.domain.outbox.channels import WAYS
 from service.notifications.message import DeliveryError, Letter
 from service.storage.models import Appointment, Message, User
 from tests.house import House, day
@@ -19,7 +19,7 @@ CLINIC = Clinic(name="Practice at the Park", phone="+49 30 1234567")
 
 def planned(house: House) -> None:
     with house.writing() as session:
-        reminders.plan(session, reminders.of_day(day("2026-05-04"), CLINIC.zone), CHANNELS)
+        reminders.plan(session, reminders.of_day(day("2026-05-04"), CLINIC.zone), WAYS)
 
 
 def posted(house: House, to: Actor, rule: str = "account_changed") -> int:

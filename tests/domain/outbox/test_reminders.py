@@ -11,10 +11,10 @@ import time_machine
 from sqlalchemy import update
 
 from service.domain.foundation.errors import Invalid
-from service.domain.outbox import outbox, reminders
-from service.domain.outbox.outbox import CHANNELS
+from service.domain.outbox import reach, reminders
+from service.domain.outbox.channels import WAYS
 from service.domain.outbox.reminders import Span, Tally
-from service.storage.models import Appointment, Message, Patient
+from service.storage.models import Appointment, Channel, Message, Patient
 from tests.house import House, at, day
 
 TODAY = day("2026-05-04")
@@ -31,7 +31,7 @@ def doctor(house: House) -> int:
 ZONE = ZoneInfo("Europe/Berlin")
 
 
-def plan(house: House, on: date | Span = TODAY, *, ways: Collection[str] = CHANNELS) -> Tally:
+def plan(house: House, on: date | Span = TODAY, *, ways: Collection[Channel] = WAYS) -> Tally:
     span = on if isinstance(on, Span) else reminders.of_day(on, ZONE)
     with house.writing() as session:
         return reminders.plan(session, span, ways)
@@ -174,7 +174,7 @@ def test_a_preview_says_what_the_plan_would_do_and_writes_nothing(house: House, 
     house.visit(doctor, house.patient(email="a@mail.example"), at("2026-05-04 12:00"))
     house.visit(doctor, house.patient(), at("2026-05-04 13:00"))
     with house.writing() as session:
-        previewed = reminders.preview(session, reminders.of_day(TODAY, ZONE), CHANNELS)
+        previewed = reminders.preview(session, reminders.of_day(TODAY, ZONE), WAYS)
     assert rows(house) == []
     assert previewed == plan(house)
 
@@ -248,10 +248,10 @@ def test_f18_a_reminder_left_out_by_a_clock_that_was_ahead_is_opened_again(
 # Consent and channels
 
 
-@pytest.mark.parametrize("ways", [("email",), ("sms",), CHANNELS])
+@pytest.mark.parametrize("ways", [(Channel.EMAIL,), (Channel.SMS,), WAYS])
 @pytest.mark.usefixtures("clock")
 def test_r4_the_plan_reaches_everybody_as_a_single_message_would(
-    house: House, doctor: int, ways: tuple[str, ...]
+    house: House, doctor: int, ways: tuple[Channel, ...]
 ) -> None:
     people = {}
     choices = product((None, "a@mail.example"), (None, "+491705550132"), ("email", "sms"), (True, False), (True, False))
@@ -261,7 +261,8 @@ def test_r4_the_plan_reaches_everybody_as_a_single_message_would(
         people[house.visit(doctor, patient, at("2026-05-04 12:00"))] = patient
     plan(house, ways=ways)
     with house.reading() as session:
-        wanted = {visit: outbox.reach(session.get_one(Patient, patient), ways) for visit, patient in people.items()}
+        reached = reach.of_patients(session, people.values(), ways)
+        wanted = {visit: reached[patient] for visit, patient in people.items()}
     assert {row.appointment_id: (row.channel, row.recipient, row.skip_reason) for row in rows(house)} == wanted
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.domain.outbox import reminders
+from service.domain.outbox import channels, reminders
 from service.storage.models import Appointment, Message, MessageLink
 from tests.house import at, day
 from tests.web import mail
@@ -235,7 +235,9 @@ def test_one_link_of_a_family_reaches_each_of_its_visits(clinic: Clinic) -> None
         for name, time in (("Lena Vogt", "14:00"), ("Mia Vogt", "15:00"))
     ]
     with house.writing() as session:
-        reminders.plan(session, reminders.of_day(day("2026-05-06"), house.settings.clinic.zone), house.settings.ways)
+        reminders.plan(
+            session, reminders.of_day(day("2026-05-06"), house.settings.clinic.zone), channels.ways(house.settings)
+        )
     (found,) = [one for one in mail.letters(clinic) if "Lena" in one.body]
     path = mail.link(found, "visit")
     shown = state(clinic, path)

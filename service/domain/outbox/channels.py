@@ -1,0 +1,106 @@
+"""The table of channels: which address each uses, what a patient agreed to, and what it can carry."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.orm import InstrumentedAttribute
+
+from service.config.settings import Settings
+from service.language.translation import gettext as _
+from service.storage.models import Channel, Patient
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One channel."""
+
+    name: Channel
+    title: str
+    word: str
+    """The title inside a sentence."""
+    wish: str
+    """What a patient agrees to."""
+    carries: str
+    """What comes by it, for somebody whose address is not shown."""
+    nowhere: str
+    """What is said where there is no address for it."""
+    address: InstrumentedAttribute[str | None]
+    allowed: InstrumentedAttribute[bool]
+    is_mail: bool
+    """Whether it carries a page, attachments and a subject; any other takes the short texts."""
+    way: Channel
+    """The channel whose address and consent it uses: its own, unless it stands in for another."""
+    is_on: Callable[[Settings], bool]
+    """Whether the clinic can tell patients by it; what stands in for another is never chosen for its own sake."""
+
+    def address_of(self, patient: Patient) -> str | None:
+        """Where a patient is reached by it, if they can be."""
+        found: str | None = getattr(patient, self.address.key)
+        return found
+
+    def is_allowed_by(self, patient: Patient) -> bool:
+        """Whether a patient agreed to it."""
+        return bool(getattr(patient, self.allowed.key))
+
+    @property
+    def sharing(self) -> tuple[Channel, ...]:
+        """All channels to the same address; this one among them."""
+        return tuple(kind.name for kind in CHANNELS.values() if kind.way == self.way)
+
+
+CHANNELS: Mapping[Channel, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            name=Channel.EMAIL,
+            title=_("E-mail"),
+            word=_("e-mail"),
+            wish=_("By e-mail"),
+            carries=_("Confirmations, changes, reminders"),
+            nowhere=_("no address is known"),
+            address=Patient.email,
+            allowed=Patient.email_allowed,
+            is_mail=True,
+            way=Channel.EMAIL,
+            is_on=lambda settings: True,  # until it is set up the console stands in
+        ),
+        Kind(
+            name=Channel.CONSOLE,
+            title=_("Console"),
+            word=_("console"),
+            wish=_("By e-mail"),
+            carries=_("Confirmations, changes, reminders"),
+            nowhere=_("no address is known"),
+            address=Patient.email,
+            allowed=Patient.email_allowed,
+            is_mail=True,
+            way=Channel.EMAIL,
+            is_on=lambda settings: False,
+        ),
+        Kind(
+            name=Channel.SMS,
+            title=_("SMS"),
+            word=_("SMS"),
+            wish=_("By SMS"),
+            carries=_("The same, as short texts"),
+            nowhere=_("no number is known"),
+            address=Patient.phone,
+            allowed=Patient.sms_allowed,
+            is_mail=False,
+            way=Channel.SMS,
+            is_on=lambda settings: settings.sms.enabled,
+        ),
+    )
+}
+WAYS = tuple(kind.name for kind in CHANNELS.values() if kind.way == kind.name)
+"""The channels a patient chooses among, the one that is tried first in front."""
+
+
+def of(name: str) -> Kind:
+    """The channel of a name. Raises KeyError for one that is none."""
+    return CHANNELS[Channel(name)]
+
+
+def ways(settings: Settings) -> tuple[Channel, ...]:
+    """The channels by which the clinic tells patients."""
+    return tuple(way for way in WAYS if CHANNELS[way].is_on(settings))
