@@ -21,6 +21,7 @@ from service import clock
 from service.app import create_app
 from service.config.settings import Settings
 from service.domain.accounts import passwords, users
+from service.domain.accounts.users import NewUser
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.storage.models import Appointment, Base, Doctor, DoctorHours, Guardian, Patient, Treatment, User
 from service.wiring import Wiring, connect
@@ -79,8 +80,8 @@ class House:
     def user(self, role: str, email: str, name: str = "Somebody", **more: Any) -> Actor:
         """Make a user (and the doctor or patient behind it) who signs in with PASSWORD."""
         with self.writing() as session:
-            values = {"country": "DE", "zone": self.settings.clinic.zone, "password_hash": HASH, **more}
-            user = users.add(session, SYSTEM, role=role, email=email, name=name, **values)
+            new = NewUser(Role(role), email, name, **{"password_hash": HASH, **more})
+            user = users.add(session, SYSTEM, new, self.settings.clinic)
         return self.actor(user.email)
 
     def actor(self, email: str) -> Actor:

@@ -11,7 +11,8 @@ from service.config.settings import Settings
 from service.demo import clinic as demo
 from service.domain.accounts import api_tokens, passwords, users
 from service.domain.accounts.api_tokens import Scope
-from service.domain.foundation.actor import SYSTEM
+from service.domain.accounts.users import NewUser
+from service.domain.foundation.actor import SYSTEM, Role
 
 
 @command("demo")
@@ -66,18 +67,9 @@ def add_user(
         typed = sys.stdin.readline().rstrip("\r\n")
         hashed = passwords.chosen(typed, about=(settings.clinic.name, name, email)).hash
     with opened(settings) as wiring, wiring.database.transaction() as session:
+        born = birth_date.date() if birth_date else None
         user = users.add(
-            session,
-            SYSTEM,
-            role=role,
-            email=email,
-            name=name,
-            country=settings.clinic.country,
-            zone=settings.clinic.zone,
-            department=department,
-            birth_date=birth_date.date() if birth_date else None,
-            phone=phone,
-            password_hash=hashed,
+            session, SYSTEM, NewUser(Role(role), email, name, department, born, phone, hashed), settings.clinic
         )
         token = users.invite(session, user) if hashed is None else None
     click.echo(f"{role} {user.email} was added.")

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service.demo import clinic as demo
 from service.domain.accounts import users
+from service.domain.accounts.users import NewUser
 from service.domain.foundation import audit, demo_mark
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
@@ -73,16 +74,8 @@ def test_a_failure_on_the_way_leaves_the_demo_clinic(filled: House, monkeypatch:
 
 def test_what_was_entered_by_hand_is_named_and_never_wiped(filled: House) -> None:
     with filled.writing() as session:
-        users.add(
-            session,
-            SYSTEM,  # as a command does
-            role="receptionist",
-            email="real@clinic.example",
-            name="Real",
-            country="DE",
-            zone=filled.settings.clinic.zone,
-            password_hash=HASH,
-        )
+        real = NewUser(Role.RECEPTIONIST, "real@clinic.example", "Real", password_hash=HASH)
+        users.add(session, SYSTEM, real, filled.settings.clinic)  # as a command does
     before = kept(filled)
     with filled.reading() as session:
         assert [(one.act, one.count) for one in demo_mark.entered_by_hand(session)] == [("user.add", 1)]

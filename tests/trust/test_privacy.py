@@ -10,6 +10,7 @@ from sqlalchemy import select
 from service.domain.appointments import treatments
 from service.domain.foundation.errors import Conflict, Forbidden
 from service.domain.patients import patient_records
+from service.domain.patients.details import PatientDetails
 from service.domain.privacy import audit_check, erasure, legal_holds
 from service.storage.models import (
     Appointment,
@@ -113,8 +114,8 @@ def filled(clinic: Clinic) -> list[str]:
         doctor, desk = clinic.people["doctor"], clinic.people["receptionist"]
         patient_records.set_alerts(session, doctor, clinic.pia, allergies="Allergic to penguins", alerts="", version=1)
     with house.writing() as session:
-        details = patient_records.checked(
-            "Pia Ahorn", None, "030 5550199", "pia.ahorn@mail.example", country="DE", zone=house.settings.clinic.zone
+        details = PatientDetails.checked(
+            "Pia Ahorn", None, "030 5550199", "pia.ahorn@mail.example", house.settings.clinic
         )
         patient_records.change(session, desk, clinic.pia, details, version=2)
         texts = {"symptoms": "Itching eyes", "diagnosis": "Corrected fever"}

@@ -8,7 +8,7 @@ from service.api.contract import Answer
 from service.domain.accounts.api_tokens import Scope
 from service.domain.foundation.actor import Role
 from service.domain.patients import patient_records, patient_search, patients
-from service.domain.patients.patient_records import Details
+from service.domain.patients.details import PatientDetails
 from service.domain.patients.patient_search import Found
 from service.http import bearers, context
 from service.storage.models import Patient as Row
@@ -60,11 +60,8 @@ def change(patient_id: int, body: PatientChange) -> Answer:
     return Answer(_shown(patients.fetch(session, actor, patient_id)))
 
 
-def _details(body: NewPatient | PatientChange) -> Details:
-    clinic = context.wiring().settings.clinic
-    return patient_records.checked(
-        body.name, body.birth_date, body.phone, body.email, country=clinic.country, zone=clinic.zone
-    )
+def _details(body: NewPatient | PatientChange) -> PatientDetails:
+    return PatientDetails.checked(body.name, body.birth_date, body.phone, body.email, context.wiring().settings.clinic)
 
 
 def _shown(row: Row) -> Patient:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.accounts import users
+from service.domain.accounts.users import NewUser
 from service.domain.foundation import audit, contact_details
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
@@ -35,7 +36,7 @@ def link(session: Session, actor: Actor, patient_id: int, *, email: str, name: s
     user = session.scalar(select(User).where(User.email == address))
     is_new = user is None
     if user is None:
-        user = users.make(session, role=Role.PATIENT, email=address, name=name.strip() or patient.name)
+        user = users.make(session, NewUser(Role.PATIENT, address, name.strip() or patient.name))
         outbox.to_user(session, "invite", user, event="user.add")
         audit.record(session, actor, "user.add", patient_id=patient_id, subject=f"user/{user.id}")
     if user.role != Role.PATIENT:

@@ -4,10 +4,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.domain.accounts import users
+from service.domain.accounts.users import NewUser
 from service.domain.foundation import audit, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid
-from service.domain.patients.patient_records import Details
+from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
 from service.storage.models import User
 
@@ -20,7 +21,7 @@ def attempt(session: Session, address: str) -> None:
     throttle.attempt(session, {f"register:{address}": TRIES_PER_ADDRESS})
 
 
-def register(session: Session, details: Details, *, password_hash: str, address: str) -> None:
+def register(session: Session, details: PatientDetails, *, password_hash: str, address: str) -> None:
     """Make the account and the record; for an e-mail that has an account nothing but a note in the audit.
 
     Whoever asks learns nothing from which of the two it was. Raises Invalid without an e-mail.
@@ -34,12 +35,9 @@ def register(session: Session, details: Details, *, password_hash: str, address:
         return
     try:
         with session.begin_nested():
-            user = users.make(
-                session, role=Role.PATIENT, email=details.email, name=details.name, password_hash=password_hash
-            )
+            new = NewUser(Role.PATIENT, details.email, details.name, password_hash=password_hash)
+            user = users.make(session, new)
     except Conflict:  # registered twice at the same moment, on PostgreSQL: the other one won
         return
-    patient = users.give_record(
-        session, user, birth_date=details.birth_date, phone=details.phone, registered_at=user.created_at
-    )
+    patient = users.give_record(session, user, details, registered_at=user.created_at)
     audit.record(session, asker, "user.register", patient_id=patient.id, subject=f"user/{user.id}")

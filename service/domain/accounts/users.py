@@ -1,20 +1,24 @@
 """People who sign in: made by an admin or by setup, let in by an invite link."""
 
 import secrets
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from typing import assert_never
 
 from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.config.settings import Clinic
 from service.domain.accounts import api_tokens, sessions, user_tokens
 from service.domain.accounts.passwords import NewPassword
 from service.domain.foundation import audit, contact_details
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
 from service.domain.outbox import outbox
+from service.domain.patients import patient_records
+from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
 from service.storage.models import Doctor, Guardian, Installation, Patient, User, UserToken
 
@@ -32,46 +36,52 @@ def none_exist(session: Session) -> bool:
     return not session.scalar(select(exists().where(User.id > 0)))
 
 
-def add(
-    session: Session,
-    actor: Actor,
-    *,
-    role: str,
-    email: str,
-    name: str,
-    country: str,
-    zone: ZoneInfo,
-    department: str = "",
-    birth_date: date | None = None,
-    phone: str = "",
-    password_hash: str | None = None,
-) -> User:
+@dataclass(frozen=True)
+class NewUser:
+    """Somebody who is to sign in, and the doctor or patient behind them, as it was typed."""
+
+    role: Role
+    email: str
+    name: str
+    department: str = ""
+    """Of a doctor."""
+    birth_date: date | None = None
+    """Of a patient."""
+    phone: str = ""
+    """Of a patient."""
+    password_hash: str | None = None
+    """None: they choose a password by a link."""
+
+
+def add(session: Session, actor: Actor, new: NewUser, clinic: Clinic) -> User:
     """Make a user and the doctor or patient behind it. Raises Invalid, Conflict (e-mail already used), Forbidden."""
     if actor.role not in (Role.ADMIN, Role.SYSTEM):
         raise Forbidden(_("Only the admin adds users."))
-    user = make(session, role=role, email=email, name=name, password_hash=password_hash)
-    if role == Role.DOCTOR:
-        department = contact_details.checked_department(department)
-        session.add(Doctor(user_id=user.id, name=user.name, department=department, created_at=user.created_at))
-    elif role == Role.PATIENT:
-        number, born = (
-            contact_details.checked_phone(phone, country),
-            contact_details.checked_birth_date(birth_date, zone),
-        )
-        give_record(session, user, birth_date=born, phone=number)
-    if password_hash is None and actor.role != Role.SYSTEM:  # a command prints the link
+    user = make(session, new)
+    match new.role:
+        case Role.DOCTOR:
+            department = contact_details.checked_department(new.department)
+            session.add(Doctor(user_id=user.id, name=user.name, department=department, created_at=user.created_at))
+        case Role.PATIENT:
+            who = PatientDetails.checked(user.name, new.birth_date, new.phone, user.email, clinic)
+            give_record(session, user, who)
+        case Role.ADMIN | Role.RECEPTIONIST | Role.SYSTEM:
+            pass
+        case never:
+            assert_never(never)
+    if new.password_hash is None and actor.role != Role.SYSTEM:  # a command prints the link
         outbox.to_user(session, "invite", user, event="user.add")
     audit.record(session, actor, "user.add", subject=f"user/{user.id}")
     return user
 
 
-def make(session: Session, *, role: str, email: str, name: str, password_hash: str | None = None) -> User:
+def make(session: Session, new: NewUser) -> User:
     """The bare user, for acts that say who may make one. Raises Invalid, and Conflict for an e-mail already used."""
     user = User(
-        email=contact_details.checked_email(email),
-        name=contact_details.checked_name(name),
-        role=Role(role),
-        password_hash=password_hash,
+        email=contact_details.checked_email(new.email),
+        name=contact_details.checked_name(new.name),
+        role=new.role,
+        password_hash=new.password_hash,
         created_at=clock.now(),
     )
     session.add(user)
@@ -82,35 +92,19 @@ def make(session: Session, *, role: str, email: str, name: str, password_hash: s
     return user
 
 
-def give_record(
-    session: Session,
-    user: User,
-    *,
-    birth_date: date | None,
-    phone: str | None,
-    registered_at: datetime | None = None,
-) -> Patient:
-    """Make the record of a patient's user, who looks after it; the values are checked already."""
-    patient = Patient(
-        name=user.name,
-        birth_date=birth_date,
-        email=user.email,
-        phone=phone,
-        registered_at=registered_at,
-        created_at=user.created_at,
-    )
-    session.add(patient)
-    session.flush()
+def give_record(session: Session, user: User, who: PatientDetails, *, registered_at: datetime | None = None) -> Patient:
+    """Make the record of a patient's user, who looks after it."""
+    patient = patient_records.make(session, who, registered_at=registered_at)
     session.add(Guardian(user_id=user.id, patient_id=patient.id, created_at=user.created_at))
     return patient
 
 
-def add_first_admin(session: Session, *, email: str, name: str, password_hash: str, address: str) -> User:
-    """The admin whom the setup page makes, once. Raises NotFound when a user exists already."""
+def add_first_admin(session: Session, new: NewUser, address: str) -> User:
+    """The admin whom the setup page makes, from a network address, once. Raises NotFound when a user exists already."""
     session.execute(select(Installation.id).with_for_update())  # one at a time, also on PostgreSQL
     if not none_exist(session):
         raise NotFound
-    user = make(session, role=Role.ADMIN, email=email, name=name, password_hash=password_hash)
+    user = make(session, new)
     audit.record(session, Actor(Role.SYSTEM, address=address), "user.add", subject=f"user/{user.id}")
     return user
 

@@ -5,12 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.config.settings import Clinic
 from service.domain.accounts import users
+from service.domain.accounts.users import NewUser
 from service.domain.diary import hours
 from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
@@ -61,33 +62,23 @@ def is_code(session: Session, typed: str, code: str, address: str) -> bool:
 
 def begin(
     session: Session,
-    *,
-    email: str,
-    name: str,
-    password_hash: str,
-    address: str,
+    first: NewUser,
     doctor: FirstDoctor | None,
-    country: str,
-    zone: ZoneInfo,
+    clinic: Clinic,
+    *,
+    address: str,
 ) -> Actor:
-    """Make the first admin, and the first doctor where one is named; returns the admin.
+    """Make the first admin, and the first doctor where one is named; returns the admin, who sits at `address`.
 
     Raises Invalid, and NotFound once a user exists.
     """
-    user = users.add_first_admin(session, email=email, name=name, password_hash=password_hash, address=address)
+    user = users.add_first_admin(session, first, address)
     admin = _admin(user, address)
     if doctor is None:
         return admin
     try:
         made = users.add(
-            session,
-            admin,
-            role=Role.DOCTOR,
-            email=doctor.email,
-            name=doctor.name,
-            department=doctor.department,
-            country=country,
-            zone=zone,
+            session, admin, NewUser(Role.DOCTOR, doctor.email, doctor.name, department=doctor.department), clinic
         )
     except Conflict:
         words = _("The first doctor has this address already: each account needs one of its own.")
@@ -105,7 +96,7 @@ def begin(
             slot_minutes=doctor.slot_minutes,
             valid_from=None,
             valid_until=None,
-            zone=zone,
+            zone=clinic.zone,
         )
     return admin
 

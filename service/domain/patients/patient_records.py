@@ -1,19 +1,17 @@
 """A patient's record: made and changed by the desk, its alerts kept by doctors, archived instead of deleted."""
 
-from dataclasses import dataclass
-from datetime import date
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.foundation import audit, contact_details, texts
+from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
 from service.domain.patients import patient_search, patients
+from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
-from service.storage.folding import fold
 from service.storage.models import OPEN, Appointment, Offer, Patient, WaitingEntry
 
 LONGEST_ALERT = 2000
@@ -27,48 +25,33 @@ class Stale(Conflict):
     """The form was opened before somebody else's change."""
 
 
-@dataclass(frozen=True)
-class Details:
-    """Who a patient is and how to reach them, checked."""
-
-    name: str
-    birth_date: date | None
-    phone: str | None
-    email: str | None
-
-
-def checked(name: str, birth_date: date | None, phone: str, email: str, *, country: str, zone: ZoneInfo) -> Details:
-    """The details if they can be kept: the number in E.164, the address in lower case. Raises Invalid."""
-    return Details(
-        name=contact_details.checked_name(name),
-        birth_date=contact_details.checked_birth_date(birth_date, zone),
-        phone=contact_details.checked_phone(phone, country),
-        email=contact_details.checked_email(email) if email.strip() else None,
-    )
-
-
-def add(session: Session, actor: Actor, details: Details, *, sure: bool = False) -> Patient:
+def add(session: Session, actor: Actor, details: PatientDetails, *, sure: bool = False) -> Patient:
     """Make a record. Raises Forbidden, and Twice for somebody who may be here already unless the desk is `sure`."""
     _only_desk(actor)
-    if not sure and patient_search.likely_same(session, actor, **vars(details)):
+    if not sure and patient_search.likely_same(session, actor, details):
         raise Twice(_("Somebody like this may be here already."))
-    patient = Patient(**vars(details), created_at=clock.now())
-    session.add(patient)
-    session.flush()
+    patient = make(session, details)
     audit.record(session, actor, "patient.add", patient_id=patient.id)
     return patient
 
 
-def change(session: Session, actor: Actor, patient_id: int, details: Details, *, version: int) -> None:
+def make(session: Session, details: PatientDetails, *, registered_at: datetime | None = None) -> Patient:
+    """The bare record, for acts that say who may make one; `registered_at` when somebody registered themselves."""
+    patient = Patient(**details.columns(), registered_at=registered_at, created_at=registered_at or clock.now())
+    session.add(patient)
+    session.flush()
+    return patient
+
+
+def change(session: Session, actor: Actor, patient_id: int, details: PatientDetails, *, version: int) -> None:
     """Change who a patient is or how to reach them. Raises NotFound, Conflict, and Stale for an old form."""
     patient = to_change(session, actor, patient_id)
     if patient.version != version:
         raise Stale(_("Somebody else changed this record while you were writing."))
-    if all(getattr(patient, name) == value for name, value in vars(details).items()):
+    if PatientDetails.of(patient) == details:
         return
-    for name, value in vars(details).items():
+    for name, value in details.columns().items():
         setattr(patient, name, value)
-    patient.folded_name = fold(details.name)
     audit.record(session, actor, "patient.change", patient_id=patient.id, changes=audit.changes_of(patient))
 
 

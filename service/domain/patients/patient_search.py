@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.domain.foundation.actor import Actor, Role
 from service.domain.patients import patients
+from service.domain.patients.details import PatientDetails
 from service.storage.folding import fold
 from service.storage.models import Appointment, Patient
 
@@ -122,25 +123,18 @@ def to_confirm(session: Session, actor: Actor) -> Sequence[Patient]:
 
 
 def likely_same(
-    session: Session,
-    actor: Actor,
-    *,
-    name: str,
-    birth_date: date | None,
-    phone: str | None,
-    email: str | None,
-    except_id: int | None = None,
+    session: Session, actor: Actor, who: PatientDetails, *, except_id: int | None = None
 ) -> Sequence[Patient]:
     """Who may be this person: the same name and birth date (or one is not known), phone, or e-mail; at most ten."""
     signs: list[ColumnElement[bool]] = []
-    folded = fold(name)
+    folded = fold(who.name)
     if folded:
-        same_day = or_(Patient.birth_date == birth_date, Patient.birth_date.is_(None)) if birth_date else True
+        same_day = or_(Patient.birth_date == who.birth_date, Patient.birth_date.is_(None)) if who.birth_date else True
         signs.append((Patient.folded_name == folded) & same_day)
-    if phone:
-        signs.append(Patient.phone == phone)
-    if email:
-        signs.append(Patient.email == email)
+    if who.phone:
+        signs.append(Patient.phone == who.phone)
+    if who.email:
+        signs.append(Patient.email == who.email)
     if not signs:
         return []
     query = select(Patient).where(or_(*signs), Patient.merged_into_id.is_(None), patients.visible(actor))

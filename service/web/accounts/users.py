@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from wtforms.validators import AnyOf
 
 from service.domain.accounts import accounts, second_factors, users
+from service.domain.accounts.users import NewUser
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
@@ -88,18 +89,14 @@ def new() -> ResponseReturnValue:
     form = UserForm(request.form if request.method == "POST" else None)
     if request.method == "POST" and form.validate():
         try:
-            clinic = context.wiring().settings.clinic
+            added = NewUser(
+                role=Role(form.role.data or ""),
+                email=form.email.data or "",
+                name=form.name.data or "",
+                department=form.department.data or "",
+            )
             with context.transaction() as session:
-                user_id = users.add(
-                    session,
-                    context.actor(),
-                    role=form.role.data or "",
-                    email=form.email.data or "",
-                    name=form.name.data or "",
-                    department=form.department.data or "",
-                    country=clinic.country,
-                    zone=clinic.zone,
-                ).id
+                user_id = users.add(session, context.actor(), added, context.wiring().settings.clinic).id
             notices.say("account_made")
             return redirect(url_for("users.show", user_id=user_id), 303)
         except Invalid as error:

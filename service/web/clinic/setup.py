@@ -8,7 +8,9 @@ from flask.typing import ResponseReturnValue
 
 from service.demo import clinic as demo
 from service.domain.accounts import passwords
+from service.domain.accounts.users import NewUser
 from service.domain.clinic import setting_up
+from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.http import context
 from service.language.translation import gettext as _
@@ -55,13 +57,10 @@ def _begin(form: SetupForm) -> ResponseReturnValue:
     with change.undone_on_failure(), context.transaction() as session:
         admin = setting_up.begin(
             session,
-            email=email,
-            name=name,
-            password_hash=hashed,
+            NewUser(Role.ADMIN, email, name, password_hash=hashed),
+            draft.doctor,
+            clinic,
             address=context.address(),
-            doctor=draft.doctor,
-            country=clinic.country,
-            zone=clinic.zone,
         )
         setting_up.note_settings(session, admin, "setup", change.changes)
         restarting.put_in_place(change)

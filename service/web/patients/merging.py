@@ -7,6 +7,7 @@ from wtforms.validators import NumberRange
 
 from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.patients import merging, patient_search
+from service.domain.patients.details import PatientDetails
 from service.http import context
 from service.language.translation import gettext as _
 from service.web import notices
@@ -50,14 +51,7 @@ def _page(patient_id: int, other_id: int | None, refusal: str | None) -> str:
     if text:
         found = patient_search.search(session, actor, text).patients
     else:
-        found = patient_search.likely_same(
-            session,
-            actor,
-            name=kept.patient.name,
-            birth_date=kept.patient.birth_date,
-            phone=kept.patient.phone,
-            email=kept.patient.email,
-        )
+        found = patient_search.likely_same(session, actor, PatientDetails.of(kept.patient), except_id=patient_id)
     return render_template(
         "patients/merge.html",
         kept=kept,

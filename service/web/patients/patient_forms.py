@@ -11,7 +11,8 @@ from wtforms.validators import Optional
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.patients import patient_records, patient_search, patients
-from service.domain.patients.patient_records import Details, Stale, Twice
+from service.domain.patients.details import PatientDetails
+from service.domain.patients.patient_records import Stale, Twice
 from service.http import context
 from service.language.rendering import phone as spoken
 from service.language.translation import gettext as _
@@ -31,16 +32,14 @@ class PatientForm(Form):
     phone = wtforms.StringField(_("Phone"), [at_most(50)])
     email = wtforms.StringField(_("E-mail"), [at_most(254)])
 
-    def details(self) -> Details:
+    def details(self) -> PatientDetails:
         """The fields, checked. Raises Invalid."""
-        clinic = context.wiring().settings.clinic
-        return patient_records.checked(
+        return PatientDetails.checked(
             self.name.data or "",
             self.birth_date.data,
             self.phone.data or "",
             self.email.data or "",
-            country=clinic.country,
-            zone=clinic.zone,
+            context.wiring().settings.clinic,
         )
 
 
@@ -79,7 +78,7 @@ def create() -> ResponseReturnValue:
         except Invalid as error:
             form.refuse(error)
         except Twice:
-            likely = patient_search.likely_same(context.reading(), actor, **vars(details))
+            likely = patient_search.likely_same(context.reading(), actor, details)
     return render_template("patients/new.html", form=form, likely=likely), 409 if likely else 422
 
 

@@ -10,6 +10,7 @@ from service.domain.appointments import appointments, treatments
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import NotFound
 from service.domain.patients import consent, emergencies, patient_records, patient_search, patients
+from service.domain.patients.details import PatientDetails
 from service.http import context
 from service.storage.models import Patient
 from service.web import notices
@@ -127,15 +128,7 @@ def _desk(patient: Patient) -> str:
     page = appointments.past(session, actor, patient_id=patient.id, before=request.args.get("before"))
     likely: Sequence[Patient] = []
     if patient.registered_at is not None:
-        likely = patient_search.likely_same(
-            session,
-            actor,
-            name=patient.name,
-            birth_date=patient.birth_date,
-            phone=patient.phone,
-            email=patient.email,
-            except_id=patient.id,
-        )
+        likely = patient_search.likely_same(session, actor, PatientDetails.of(patient), except_id=patient.id)
     return render_template(
         "patients/desk.html",
         patient=patient,

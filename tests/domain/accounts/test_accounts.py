@@ -10,7 +10,7 @@ from service.domain.accounts import accounts, guardians, registration, sessions,
 from service.domain.foundation import throttle
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Throttled
-from service.domain.patients.patient_records import Details
+from service.domain.patients.details import PatientDetails
 from service.storage.models import AuditEntry, Guardian, Patient, SignIn, User
 from tests.crowd import together
 from tests.house import HASH, House, at
@@ -209,10 +209,10 @@ def test_the_list_of_accounts_is_paged_without_gap_or_repetition(house: House, a
 
 # Registering oneself
 
-LENA = Details("Lena Vogt", date(1985, 5, 4), "+49301234567", "lena@mail.example")
+LENA = PatientDetails("Lena Vogt", date(1985, 5, 4), "+49301234567", "lena@mail.example")
 
 
-def register(house: House, who: Details = LENA) -> None:
+def register(house: House, who: PatientDetails = LENA) -> None:
     with house.writing() as session:
         registration.register(session, who, password_hash=HASH, address="192.0.2.1")
 
@@ -245,7 +245,7 @@ def test_of_many_who_register_an_address_at_once_one_has_it(house: House) -> Non
 
 def test_a_registration_needs_an_address(house: House) -> None:
     with pytest.raises(Invalid) as refused:
-        register(house, Details("Lena Vogt", None, None, None))
+        register(house, PatientDetails("Lena Vogt", None, None, None))
     assert refused.value.field == "email"
 
 

@@ -9,6 +9,7 @@ import time_machine
 from service.config.settings import Security
 from service.domain.accounts import passwords, sessions, users
 from service.domain.accounts.passwords import NewPassword
+from service.domain.accounts.users import NewUser
 from service.domain.foundation import contact_details
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
@@ -20,9 +21,10 @@ pytestmark = pytest.mark.usefixtures("clock")
 
 
 def add(house: House, role: str = "patient", email: str = "lena@mail.example", **more: Any) -> User:
-    values = {"name": "Lena Vogt", "country": "DE", "zone": house.settings.clinic.zone, **more}
+    values = {"name": "Lena Vogt", **more}
+    actor = values.pop("actor", SYSTEM)
     with house.writing() as session:
-        return users.add(session, values.pop("actor", SYSTEM), role=role, email=email, **values)
+        return users.add(session, actor, NewUser(Role(role), email, **values), house.settings.clinic)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_a_mistake_leaves_nobody_half_made(house: House, mistake: dict[str, Any]
 
 def test_z7_the_id_of_a_removed_user_is_not_given_again(house: House) -> None:
     with house.writing() as session:  # no entry of the audit is about this one, so that it can be removed
-        first = users.make(session, role=Role.RECEPTIONIST, email="first@clinic.example", name="First").id
+        first = users.make(session, NewUser(Role.RECEPTIONIST, "first@clinic.example", "First")).id
     with house.writing() as session:
         session.query(User).delete()
     assert add(house, "receptionist").id > first
@@ -180,7 +182,7 @@ def test_z7_the_id_of_a_removed_user_is_not_given_again(house: House) -> None:
 def test_a9_the_first_admin_is_made_once(house: House) -> None:
     def first(email: str) -> User:
         with house.writing() as session:
-            return users.add_first_admin(session, email=email, name="Ada", password_hash=HASH, address="192.0.2.1")
+            return users.add_first_admin(session, NewUser(Role.ADMIN, email, "Ada", password_hash=HASH), "192.0.2.1")
 
     with house.reading() as session:
         assert users.none_exist(session)

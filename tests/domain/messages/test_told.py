@@ -12,9 +12,10 @@ from sqlalchemy import select, update
 from service import clock as our_clock
 from service.config.settings import Booking, Clinic
 from service.domain.accounts import guardians, sessions, users
+from service.domain.accounts.users import NewUser
 from service.domain.appointments import booking, outcomes, series, walk_ins
 from service.domain.diary import offers, waiting_list
-from service.domain.foundation.actor import Actor
+from service.domain.foundation.actor import Actor, Role
 from service.domain.outbox import outbox
 from service.domain.reports import reports
 from service.notifications.message import Letter
@@ -362,9 +363,7 @@ def test_a11_sign_in_mails_hold_a_fresh_token_of_which_only_the_hash_is_kept(
 def test_an_account_made_by_the_admin_or_at_the_desk_is_invited_by_mail(house: House, desk: Actor, lena: int) -> None:
     admin = house.user("admin", "ada@clinic.example", "Ada Leitung")
     with house.writing() as session:
-        users.add(
-            session, admin, role="receptionist", email="rolf@clinic.example", name="Rolf Neu", country="DE", zone=ZONE
-        )
+        users.add(session, admin, NewUser(Role.RECEPTIONIST, "rolf@clinic.example", "Rolf Neu"), house.settings.clinic)
         guardians.link(session, desk, lena, email="aunt@mail.example", name="Aunt May")
         guardians.link(session, desk, lena, email="aunt@mail.example")
     found = due(house)

@@ -7,6 +7,7 @@ import pytest
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import NotFound
 from service.domain.patients import patient_records, patient_search
+from service.domain.patients.details import PatientDetails
 from tests.house import House, at
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -126,7 +127,6 @@ def test_archived_people_are_found_and_merged_ones_are_not(house: House, desk: A
 
 @pytest.mark.parametrize("name", ["x", "ﷺ" * 200, "🙂", "x" * 200])
 def test_the_search_text_of_any_name_can_be_kept(house: House, desk: Actor, name: str) -> None:
-    zone = house.settings.clinic.zone
     with house.writing() as session:
-        details = patient_records.checked(name, None, "", "", country="DE", zone=zone)
+        details = PatientDetails.checked(name, None, "", "", house.settings.clinic)
         assert patient_records.add(session, desk, details).name == name

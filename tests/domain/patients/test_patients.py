@@ -8,7 +8,8 @@ import pytest
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.patients import patient_records, patient_search
-from service.domain.patients.patient_records import Details, Stale, Twice
+from service.domain.patients.details import PatientDetails
+from service.domain.patients.patient_records import Stale, Twice
 from service.storage.models import Appointment, AuditEntry, Offer, Patient, WaitingEntry
 from tests import waiting
 from tests.crowd import together
@@ -38,16 +39,16 @@ def found(house: House, actor: Actor, text: str) -> list[str]:
         return [patient.name for patient in patient_search.search(session, actor, text).patients]
 
 
-def details(name: str = "Lena Vogt", **more: Any) -> Details:
-    return Details(**{"name": name, "birth_date": date(1985, 5, 4), "phone": None, "email": None, **more})
+def details(name: str = "Lena Vogt", **more: Any) -> PatientDetails:
+    return PatientDetails(**{"name": name, "birth_date": date(1985, 5, 4), "phone": None, "email": None, **more})
 
 
-def add(house: House, actor: Actor, who: Details, *, sure: bool = False) -> int:
+def add(house: House, actor: Actor, who: PatientDetails, *, sure: bool = False) -> int:
     with house.writing() as session:
         return patient_records.add(session, actor, who, sure=sure).id
 
 
-def change(house: House, actor: Actor, patient_id: int, who: Details, version: int = 1) -> None:
+def change(house: House, actor: Actor, patient_id: int, who: PatientDetails, version: int = 1) -> None:
     with house.writing() as session:
         patient_records.change(session, actor, patient_id, who, version=version)
 
@@ -71,13 +72,13 @@ def test_a_new_record_is_put_on_record_and_found(house: House, desk: Actor) -> N
     ],
 )
 def test_somebody_who_may_be_here_already_is_made_only_after_a_second_look(
-    house: House, desk: Actor, who: Details
+    house: House, desk: Actor, who: PatientDetails
 ) -> None:
     here = house.patient("Lena Vogt", birth_date=date(1985, 5, 4), phone="+49301234567", email="lena@mail.example")
     with pytest.raises(Twice):
         add(house, desk, who)
     with house.reading() as session:
-        assert [one.id for one in patient_search.likely_same(session, desk, **vars(who))] == [here]
+        assert [one.id for one in patient_search.likely_same(session, desk, who)] == [here]
     assert house.count(Patient) == 1
     add(house, desk, who, sure=True)
     assert house.count(Patient) == 2
@@ -86,7 +87,7 @@ def test_somebody_who_may_be_here_already_is_made_only_after_a_second_look(
 @pytest.mark.parametrize(
     "who", [details("Lena Vogt", birth_date=date(1985, 5, 5)), details("Lena Voigt"), details("🙂")]
 )
-def test_another_name_or_birth_date_is_another_person(house: House, desk: Actor, who: Details) -> None:
+def test_another_name_or_birth_date_is_another_person(house: House, desk: Actor, who: PatientDetails) -> None:
     house.patient("Lena Vogt", birth_date=date(1985, 5, 4))
     house.patient("🎈", birth_date=date(1985, 5, 4))
     add(house, desk, who)
@@ -154,12 +155,12 @@ def test_z1_a_patient_does_not_change_their_record(house: House) -> None:
 @pytest.mark.parametrize(("day", "accepted"), [("2026-05-04", True), ("2026-05-05", False), ("1896-01-01", True),
                                                ("1895-12-31", False), ("0001-01-01", False)])  # fmt: skip
 def test_a_birth_date_lies_in_the_time_of_the_living(house: House, day: str, accepted: bool) -> None:
-    zone, born = house.settings.clinic.zone, date.fromisoformat(day)
+    clinic, born = house.settings.clinic, date.fromisoformat(day)
     if accepted:
-        assert patient_records.checked("A", born, "", "", country="DE", zone=zone).birth_date == born
+        assert PatientDetails.checked("A", born, "", "", clinic).birth_date == born
     else:
         with pytest.raises(Invalid) as refused:
-            patient_records.checked("A", born, "", "", country="DE", zone=zone)
+            PatientDetails.checked("A", born, "", "", clinic)
         assert refused.value.field == "birth_date"
 
 
