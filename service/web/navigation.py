@@ -74,7 +74,7 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
             {"title": None, "entries": [dashboard, today, people, told, reports]},
             {"title": _("Running it"), "entries": [doctors, users, running]},
         ]
-    open_visits = outcomes.count_to_complete(session, actor)
+    open_visits = outcomes.count_to_complete(session, actor, context.wiring().settings.clinic.zone)
     away = _entry(_("Time off"), "time_off.index", "calendar-x")
     if actor.role == Role.DOCTOR:
         close = _entry(_("Close the day"), "outcomes.to_complete", "check-circle", open_visits)

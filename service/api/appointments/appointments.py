@@ -1,6 +1,6 @@
 """Visits: listed, booked, moved, called off; and what became of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, request, url_for
@@ -23,6 +23,7 @@ from service.domain.appointments import (
     appointment_search,
     appointments,
     booking,
+    candidates,
     free_times,
     outcomes,
     treatments,
@@ -142,16 +143,15 @@ def taken(error: Taken) -> ResponseReturnValue:
     return problems.answer(409, str(error), free_times=[FreeTime.model_validate(time) for time in times])
 
 
-def _wish(sent: NewAppointment | Reschedule) -> tuple[list[int], int | None]:
+def _wish(sent: NewAppointment | Reschedule) -> tuple[Sequence[int], int | None]:
     """The doctors whose free times are told instead, and how many minutes are needed; None: as their hours say."""
     session, actor = context.reading(), bearers.actor()
     if isinstance(sent, Reschedule):
         visit = appointments.fetch(session, actor, (request.view_args or {})["appointment_id"])
         return [sent.doctor_id or visit.doctor_id], int((visit.ends_at - visit.starts_at).total_seconds() // 60)
     minutes = None if sent.visit_type_id is None else visit_types.fetch(session, actor, sent.visit_type_id).minutes
-    if sent.doctor_id == "any":
-        return [one.id for one in appointments.doctors(session) if sent.department in ("", one.department)], minutes
-    return [sent.doctor_id], minutes
+    doctor_id = None if sent.doctor_id == "any" else sent.doctor_id
+    return candidates.ids(session, doctor_id, sent.department), minutes
 
 
 def _done(act: Callable[..., None], appointment_id: int, **more: Any) -> Answer:

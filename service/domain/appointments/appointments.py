@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, select, tuple_
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
+from service.domain.appointments import candidates
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
 from service.domain.foundation.paging import page_key, read_key
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import OPEN, OVER, TAKES_PLACE, Appointment, Doctor, Patient
+from service.storage.models import Appointment, Doctor, Patient
 
 PAGE = 25
 DAY_LIMIT = 2000
@@ -66,22 +67,11 @@ def to_change(session: Session, actor: Actor, appointment_id: int, version: int 
     return visit
 
 
-def may_record(actor: Actor, visit: Appointment) -> bool:
-    """Whether the actor may write this visit's treatment: its doctor, once it has begun and was not called off."""
-    return (
-        actor.role == Role.DOCTOR
-        and actor.doctor_id == visit.doctor_id
-        and visit.status in TAKES_PLACE
-        and visit.starts_at <= clock.now()
-    )
-
-
 def upcoming(session: Session, actor: Actor, patient_id: int | None = None) -> Sequence[Appointment]:
     """Visits still ahead, soonest first: of one patient, or of all the actor looks after; at most a page."""
     return session.scalars(
         with_people()
-        .where(_of(actor, patient_id), Appointment.ends_at > clock.now())
-        .where(Appointment.status.in_(OPEN))
+        .where(_of(actor, patient_id), Appointment.is_expected())
         .order_by(Appointment.starts_at, Appointment.id)
         .limit(PAGE)
     ).all()
@@ -92,9 +82,7 @@ def past(session: Session, actor: Actor, *, patient_id: int | None = None, befor
 
     Of one patient whom the actor may see, or of all the actor looks after.
     """
-    now = clock.now()
-    over = or_(Appointment.ends_at <= now, Appointment.status.in_(OVER))
-    query = with_people().where(_of(actor, patient_id), over)
+    query = with_people().where(_of(actor, patient_id), ~Appointment.is_expected())
     query = query.order_by(Appointment.starts_at.desc(), Appointment.id.desc())
     if before:
         query = query.where(tuple_(Appointment.starts_at, Appointment.id) < read_key(before))
@@ -118,7 +106,7 @@ def day(
 
 def doctors(session: Session) -> Sequence[Doctor]:
     """The clinic's doctors, in the order they joined."""
-    return session.scalars(select(Doctor).where(Doctor.archived_at.is_(None)).order_by(Doctor.id).limit(500)).all()
+    return session.scalars(select(Doctor).where(candidates.any_of()).order_by(Doctor.id).limit(500)).all()
 
 
 def _of(actor: Actor, patient_id: int | None) -> ColumnElement[bool]:

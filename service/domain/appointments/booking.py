@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Booking
-from service.domain.appointments import appointments, free_times, visit_types
+from service.domain.appointments import appointments, candidates, free_times, possible, visit_types
 from service.domain.appointments.free_times import FreeTime
 from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import Actor, Role
-from service.domain.foundation.errors import Conflict, Invalid, NotFound
+from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.outbox import announcements
 from service.domain.patients import patients
 from service.language.translation import gettext as _
@@ -25,8 +25,6 @@ from service.storage.models import (
     Appointment,
     AppointmentStatus,
     CancelledBy,
-    Doctor,
-    MoveProposal,
     Patient,
 )
 
@@ -74,7 +72,7 @@ def book(
     session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update(key_share=True))
     patients.to_book(session, actor, patient_id)
     kind = None if visit_type_id is None else visit_types.fetch(session, actor, visit_type_id)
-    doctor_ids = locked_doctors(session, None if doctor_id is None else [doctor_id], department)
+    doctor_ids = candidates.locked(session, None if doctor_id is None else [doctor_id], department)
     again = _made_before(session, actor, patient_id, doctor_ids, starts_at)
     if again is not None:
         return again
@@ -129,18 +127,18 @@ def reschedule(
     Raises NotFound, Forbidden, Invalid, Taken, and Conflict for a visit that cannot be moved any more.
     """
     visit = appointments.to_change(session, actor, appointment_id, version)
-    doctor_ids = locked_doctors(session, doctor_ids or [visit.doctor_id])
+    doctor_ids = candidates.locked(session, doctor_ids or [visit.doctor_id])
     if visit.rescheduled_at is not None:
         return _moved_before(session, visit, doctor_ids, starts_at)
-    if visit.status != AppointmentStatus.BOOKED:
-        raise Conflict(_("This visit is not booked any more, so it cannot be moved."))
-    check_cutoff(session, actor, visit, rules)
+    refusal = possible.why_not_moved(session, actor, visit, rules)
+    if refusal is not None:
+        raise Conflict(refusal)
     if visit.starts_at == starts_at and visit.doctor_id in doctor_ids:
         raise Invalid(_("The visit is at that time already: choose another one."), "starts_at")
     now = clock.now()
     visit.status, visit.rescheduled_at, visit.cancelled_at = AppointmentStatus.CANCELLED, now, now
     visit.cancelled_by = CancelledBy.PATIENT if actor.role == Role.PATIENT else CancelledBy.CLINIC
-    visit.cancelled_late = is_late(visit, rules)
+    visit.cancelled_late = possible.is_late(visit, rules)
     session.flush()  # its own time is free for the new one
     length = int((visit.ends_at - visit.starts_at).total_seconds() // 60)
     wish = Wish(visit.patient_id, starts_at, doctor_ids, length, zone)
@@ -245,37 +243,6 @@ def add(session: Session, actor: Actor, wish: Wish, found: FreeTime, **fields: A
     act = "appointment.overbook" if visit.overbooked else "appointment.book"
     audit.record(session, actor, act, patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
     return visit
-
-
-def locked_doctors(session: Session, doctor_ids: Sequence[int] | None, department: str = "") -> Sequence[int]:
-    """The doctors who could see the patient, locked against other bookings. Raises NotFound when there is none."""
-    query = select(Doctor.id).where(Doctor.archived_at.is_(None)).order_by(Doctor.id)
-    if doctor_ids is not None:
-        query = query.where(Doctor.id.in_(doctor_ids))
-    elif department:
-        query = query.where(Doctor.department == department)
-    # SQLite has one writer at a time anyway; on PostgreSQL bookings of one doctor take turns here.
-    found = session.scalars(query.with_for_update(key_share=True)).all()
-    if not found:
-        raise NotFound
-    return found
-
-
-def check_cutoff(session: Session, actor: Actor, visit: Appointment, rules: Booking) -> None:
-    """Patients move and cancel their own visits until the cut-off, or when the clinic itself asked them to move.
-
-    Raises Conflict after it.
-    """
-    if actor.role == Role.PATIENT and is_late(visit, rules) and session.get(MoveProposal, visit.id) is None:
-        raise Conflict(
-            _("It is too late to change this visit here (%(hours)s hours before): please call the clinic.")
-            % {"hours": rules.cancel_cutoff_hours}
-        )
-
-
-def is_late(visit: Appointment, rules: Booking) -> bool:
-    """Whether the clinic's cut-off before the visit has passed."""
-    return clock.now() > visit.starts_at - timedelta(hours=rules.cancel_cutoff_hours)
 
 
 def checked_reason(text: str) -> str:

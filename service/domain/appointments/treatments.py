@@ -10,14 +10,14 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
-from service.domain.appointments import appointments
+from service.domain.appointments import appointments, possible
 from service.domain.foundation import audit, paging
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.foundation.texts import checked
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import NOT_COMING, Appointment, AppointmentStatus, Treatment, TreatmentVersion
+from service.storage.models import Appointment, AppointmentStatus, Treatment, TreatmentVersion
 
 PAGE = 20
 LONGEST_TYPE = 60
@@ -47,10 +47,9 @@ def to_record(session: Session, actor: Actor, appointment_id: int) -> Appointmen
         raise NotFound
     if visit.doctor_id != actor.doctor_id:
         raise Forbidden(_("Only the doctor of this visit records its treatment."))
-    if visit.status in NOT_COMING:
-        raise Conflict(_("This visit did not take place, so there is no treatment to record."))
-    if visit.starts_at > clock.now():
-        raise Conflict(_("This visit has not begun yet: record the treatment once it has."))
+    refusal = possible.why_not_recorded(visit)
+    if refusal is not None:
+        raise Conflict(refusal)
     return visit
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.appointments import booking, free_times, visit_types
+from service.domain.appointments import booking, candidates, free_times, visit_types
 from service.domain.appointments.booking import Wish
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor
@@ -33,7 +33,7 @@ def take_in(
     """
     patients.to_book(session, actor, patient_id)
     kind = None if visit_type_id is None else visit_types.fetch(session, actor, visit_type_id)
-    doctor_ids = booking.locked_doctors(session, None if doctor_id is None else [doctor_id])
+    doctor_ids = candidates.locked(session, None if doctor_id is None else [doctor_id])
     now, today = clock.now().replace(second=0, microsecond=0), clock.today(zone)
     _check_none_waits(session, patient_id, zone)
     minutes = kind.minutes if kind else None

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.appointments import free_times
+from service.domain.appointments import candidates, free_times
 from service.domain.appointments.free_times import Block, Span
 from service.domain.diary import offers
 from service.domain.diary.offers import Held
@@ -67,8 +67,7 @@ def doctors(session: Session, actor: Actor, *, doctor_id: int | None = None, dep
         if not found:
             raise NotFound
         return found
-    query = query.where(Doctor.archived_at.is_(None))
-    return session.scalars(query.where(Doctor.department == department) if department else query).all()
+    return session.scalars(query.where(candidates.any_of(department))).all()
 
 
 def visits(session: Session, first: datetime, last: datetime, doctor_ids: Sequence[int]) -> list[Booked]:

@@ -6,12 +6,12 @@ from sqlalchemy import exists, select, true
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.appointments import free_times
+from service.domain.appointments import candidates, free_times
 from service.domain.foundation import audit, contact_details
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.language.translation import gettext as _
-from service.storage.models import OPEN, Appointment, Doctor
+from service.storage.models import Appointment, Doctor
 
 MOST = 500
 
@@ -24,9 +24,7 @@ def roster(session: Session, *, archived: bool = False) -> Sequence[Doctor]:
 
 def page(session: Session, *, department: str = "", after: int = 0, limit: int) -> Sequence[Doctor]:
     """Those of the doctors who work here, of a department where one is named, in the order they joined."""
-    query = select(Doctor).where(Doctor.archived_at.is_(None), Doctor.id > after)
-    if department:
-        query = query.where(Doctor.department == department)
+    query = select(Doctor).where(candidates.any_of(department), Doctor.id > after)
     return session.scalars(query.order_by(Doctor.id).limit(limit)).all()
 
 
@@ -101,8 +99,7 @@ def change(
 def _check_nothing_ahead(session: Session, doctor_id: int) -> None:
     ahead = exists().where(
         Appointment.doctor_id == doctor_id,
-        Appointment.status.in_(OPEN),
-        Appointment.ends_at > clock.now(),
+        Appointment.is_expected(),
         # What the index by doctor and time needs; no visit is longer than 12 hours.
         Appointment.starts_at > clock.now() - free_times.LONGEST,
     )

@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from service.domain.appointments import free_times, visit_types
+from service.domain.appointments import candidates, free_times, visit_types
 from service.domain.appointments.free_times import FreeTime
-from service.domain.diary import doctors
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import NotFound
 from service.domain.foundation.paging import page_key, read_key
@@ -46,12 +45,11 @@ def page(
     As long as the visit type says, and not where the patient has a visit already. Raises NotFound for a doctor, type
     or patient that is not there, or not the actor's, and for an `after` that no page has given.
     """
-    if doctor_id is not None and doctors.fetch(session, doctor_id).archived_at is not None:
+    doctor_ids = candidates.ids(session, doctor_id, department)
+    if doctor_id is not None and not doctor_ids:
         raise NotFound
-    several = [one.id for one in doctors.page(session, department=department, limit=doctors.MOST)]
     kind = visit_types.fetch(session, actor, visit_type_id) if visit_type_id is not None else None
     patient = patients.fetch(session, actor, patient_id) if patient_id is not None else None
-    doctor_ids = several if doctor_id is None else [doctor_id]
     found = _each_once(
         lambda begin, last: free_times.of_days(
             session,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
 from service.config.settings import Booking
-from service.domain.appointments import booking, free_times
+from service.domain.appointments import booking, candidates, free_times
 from service.domain.appointments.booking import Wish
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.holds import HELD_FOR
@@ -58,7 +58,7 @@ def make(
     """
     _check_desk(actor)
     entry = waiting_list.to_change(session, actor, entry_id)
-    booking.locked_doctors(session, [doctor_id])
+    candidates.locked(session, [doctor_id])
     if entry.closed_at is not None:
         raise Conflict(_("This patient does not wait any more."))
     patients.to_book(session, actor, entry.patient_id)

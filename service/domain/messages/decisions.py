@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Settings
+from service.domain.appointments import possible
 from service.domain.outbox import channels, message_rules, reach, reminders
 from service.domain.outbox.reminders import ADVANCE, Span
-from service.storage.models import Appointment, AppointmentStatus, Channel, Message, MessageStatus, SkipReason
+from service.storage.models import Appointment, Channel, Message, MessageStatus, SkipReason
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def of_visit(session: Session, visit: Appointment, settings: Settings) -> Sequen
     ).all()
     found = [_made(row) for row in rows]
     about_now = {row.rule for row in rows if row.starts_at == visit.starts_at}
-    if visit.status == AppointmentStatus.BOOKED and visit.starts_at > clock.now():
+    if possible.is_ahead(visit):
         found += [one for one in _expected(session, visit, settings) if one.rule.name not in about_now]
     return sorted(found, key=lambda one: one.at)
 

@@ -12,7 +12,7 @@ from service.domain.foundation.errors import Conflict, Forbidden
 from service.domain.patients import patient_search, patients
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
-from service.storage.models import OPEN, Appointment, Offer, Patient, WaitingEntry
+from service.storage.models import Appointment, Offer, Patient, WaitingEntry
 
 LONGEST_ALERT = 2000
 
@@ -92,8 +92,7 @@ def archive(session: Session, actor: Actor, patient_id: int) -> None:
     ahead = session.scalar(
         select(func.count())
         .select_from(Appointment)
-        .where(Appointment.patient_id == patient_id, Appointment.status.in_(OPEN))
-        .where(Appointment.ends_at > clock.now())
+        .where(Appointment.patient_id == patient_id, Appointment.is_expected())
     )
     if ahead:
         raise Conflict(_("Visits are booked ahead for this patient: cancel them before you archive the record."))

@@ -25,7 +25,6 @@ from service.language import rendering
 from service.language.translation import gettext as _
 from service.storage.folding import fold
 from service.storage.models import (
-    OPEN,
     Appointment,
     AuditDetail,
     AuditEntry,
@@ -73,8 +72,7 @@ def obstacles(session: Session, actor: Actor, patient_id: int, *, years: int, zo
     found = []
     if legal_holds.of_patient(session, actor, patient_id):
         found.append(_("A legal hold stands: lift it first."))
-    ahead = Appointment.status.in_(OPEN), Appointment.ends_at > clock.now()
-    if session.scalar(select(exists().where(Appointment.patient_id == patient_id, *ahead))):
+    if session.scalar(select(exists().where(Appointment.patient_id == patient_id, Appointment.is_expected()))):
         found.append(_("Visits are booked ahead: cancel them first."))
     until = kept_until(session, patient_id, years=years, zone=zone)
     if until is not None and until > clock.today(zone):

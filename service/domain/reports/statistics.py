@@ -5,17 +5,17 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.domain.appointments import outcomes
 from service.domain.diary import capacity
 from service.domain.diary.capacity import Load
 from service.domain.outbox import reminders
 from service.domain.reports import visit_counts
-from service.storage.models import OPEN, TAKES_PLACE, Appointment, Doctor
+from service.storage.models import TAKES_PLACE, Appointment, Doctor
 
-LOOK_BACK = 90
 AHEAD = 7
 
 
@@ -28,7 +28,7 @@ def dashboard_stats(session: Session, zone: ZoneInfo) -> dict[str, Any]:
         **_today(session, today, zone),
         **_thirty_days(session, today, zone),
         **_reminders(session, today, zone),
-        "to_complete": _to_complete(session, today, zone),
+        "to_complete": _to_complete(session, zone),
         "next_days": _by_day(loads, today),
         "next_by_doctor": _by_doctor(session, loads),
         "busy_hours": _busy_hours(session, today, zone),
@@ -42,7 +42,7 @@ def doctor_stats(session: Session, doctor_id: int, zone: ZoneInfo) -> dict[str, 
         **_stamp(today),
         **_today(session, today, zone, doctor_id),
         **_thirty_days(session, today, zone, doctor_id),
-        "to_complete": _to_complete(session, today, zone, doctor_id),
+        "to_complete": _to_complete(session, zone, doctor_id),
         "next_days": _by_day(_loads(session, today, AHEAD, zone, doctor_id), today),
         "busy_hours": _busy_hours(session, today, zone, doctor_id),
     }
@@ -55,7 +55,7 @@ def desk_stats(session: Session, zone: ZoneInfo) -> dict[str, Any]:
         **_stamp(today),
         **_today(session, today, zone),
         **_reminders(session, today, zone),
-        "to_complete": _to_complete(session, today, zone),
+        "to_complete": _to_complete(session, zone),
         "today_by_doctor": _by_doctor(session, _loads(session, today, 1, zone)),
     }
 
@@ -106,15 +106,9 @@ def _reminders(session: Session, today: date, zone: ZoneInfo) -> dict[str, int |
     }
 
 
-def _to_complete(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> int:
-    """Past visits of the last 90 days that nobody has said the outcome of."""
-    now = clock.now()
-    open_visit = and_(Appointment.status.in_(OPEN), Appointment.ends_at <= now)
-    query = (
-        select(func.count())
-        .select_from(Appointment)
-        .where(Appointment.starts_at >= _midnight(today, -LOOK_BACK, zone), Appointment.starts_at < now, open_visit)
-    )
+def _to_complete(session: Session, zone: ZoneInfo, doctor_id: int | None = None) -> int:
+    """The visits that need an outcome: as many as the page that says so lists."""
+    query = select(func.count()).select_from(Appointment).where(outcomes.needs_outcome(zone))
     if doctor_id is not None:
         query = query.where(Appointment.doctor_id == doctor_id)
     return session.execute(query).scalar_one()

@@ -4,10 +4,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from service import clock
 from service.storage.models.accounts import Doctor
 from service.storage.models.declaration import Base, listed, one_of
 from service.storage.models.patients import Patient
@@ -130,6 +131,11 @@ class Appointment(Base):
     visit_type: Mapped[VisitType | None] = relationship(lazy="raise")
 
     __mapper_args__ = {"version_id_col": version}
+
+    @classmethod
+    def is_expected(cls) -> ColumnElement[bool]:
+        """The condition on visits that are not over yet, by the clock and by what was said of them."""
+        return cls.status.in_(OPEN) & (cls.ends_at > clock.now())
 
 
 class Treatment(Base):

@@ -3,12 +3,10 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service import clock
-from service.domain.appointments import appointments, timeline, treatments
+from service.domain.appointments import appointments, possible, timeline, treatments
 from service.domain.foundation.actor import Role
 from service.domain.messages import decisions
 from service.http import context
-from service.storage.models import AppointmentStatus
 from service.web import notices
 from service.web.appointments.visits import visit, visits
 
@@ -51,11 +49,11 @@ def show(appointment_id: int) -> ResponseReturnValue:
         visit=visit(row, actor),
         treatment=treatment,
         may_see_clinical=actor.role in (Role.DOCTOR, Role.PATIENT),
-        may_record=appointments.may_record(actor, row),
+        may_record=possible.may_record(actor, row),
         record_url=record,
         decisions=decisions.of_visit(session, row, context.wiring().settings) if actor.is_staff else [],
         may_see_addresses=actor.role in (Role.ADMIN, Role.RECEPTIONIST),
         events=timeline.of_visit(session, row),
         treatment_saved=notices.shown("treatment_saved"),
-        too_late=actor.role == Role.PATIENT and row.status == AppointmentStatus.BOOKED and row.starts_at > clock.now(),
+        too_late=actor.role == Role.PATIENT and possible.is_ahead(row),
     )

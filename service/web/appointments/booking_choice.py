@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from service import clock
-from service.domain.appointments import appointments, free_times, visit_types
+from service.domain.appointments import appointments, candidates, free_times, visit_types
 from service.domain.appointments.free_times import FreeTime
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Invalid, NotFound
@@ -54,16 +54,11 @@ class Choice:
     doctor_id: str
     """An id, `any`, or nothing yet."""
     department: str
+    candidates: Sequence[int]
+    """The doctors whose times count."""
     visit_type: VisitType | None
     minutes: int | None
     """How long the visit takes; None: as long as the doctor's slots."""
-
-    @property
-    def candidates(self) -> list[int]:
-        """The doctors whose times count."""
-        if self.doctor_id == ANY:
-            return [one.id for one in self.doctors if self.department in ("", one.department)]
-        return [one.id for one in self.doctors if str(one.id) == self.doctor_id]
 
     @property
     def doctor(self) -> Doctor | None:
@@ -118,6 +113,7 @@ def chosen(values: Mapping[str, str]) -> Choice:
         patient=patient,
         doctor_id=doctor_id,
         department=values.get("department", ""),
+        candidates=_meant(doctor_id, values.get("department", "")),
         visit_type=kind,
         minutes=kind.minutes if kind else None,
     )
@@ -135,6 +131,7 @@ def to_move(visit: Appointment, doctor_id: str) -> Choice:
         patient=visit.patient,
         doctor_id=doctor_id or str(visit.doctor_id),
         department="",
+        candidates=_meant(doctor_id or str(visit.doctor_id), ""),
         visit_type=visit.visit_type,
         minutes=int((visit.ends_at - visit.starts_at).total_seconds() // 60),
     )
@@ -199,6 +196,12 @@ def _offered(choice: Choice, times: Sequence[FreeTime]) -> list[Offered]:
     return [
         Offered(value, time.starts_at, time.doctor_id, names[time.doctor_id]) for value, time in sorted(found.items())
     ]
+
+
+def _meant(doctor_id: str, department: str) -> Sequence[int]:
+    if not doctor_id:
+        return []
+    return candidates.ids(context.reading(), None if doctor_id == ANY else int(doctor_id), department)
 
 
 def _whom(choice: Choice) -> int | None:

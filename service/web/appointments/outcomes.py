@@ -74,8 +74,9 @@ def undo(appointment_id: int) -> ResponseReturnValue:
 def to_complete() -> ResponseReturnValue:
     """Past visits of which nobody said how they ended; for a doctor this closes the day."""
     actor, session = context.actor(), context.reading()
-    rows = outcomes.to_complete(session, actor)
-    count = len(rows) if len(rows) < outcomes.TO_COMPLETE_LIMIT else outcomes.count_to_complete(session, actor)
+    zone = context.wiring().settings.clinic.zone
+    rows = outcomes.to_complete(session, actor, zone)
+    count = len(rows) if len(rows) < outcomes.TO_COMPLETE_LIMIT else outcomes.count_to_complete(session, actor, zone)
     return render_template("appointments/to_complete.html", visits=visits(rows, actor), count=count)
 
 

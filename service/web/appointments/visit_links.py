@@ -8,8 +8,8 @@ import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service import clock
-from service.domain.appointments import booking, outcomes
+from service.domain.appointments import booking, outcomes, possible
+from service.domain.appointments.possible import Act
 from service.domain.diary import hit_visits
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
@@ -152,17 +152,16 @@ def _page(token: str, refusal: str | None = None) -> str:
 def _card(row: Appointment) -> dict[str, Any]:
     """One visit with its buttons and, where other times were proposed, those that are still ahead."""
     shown = visit(row, _actor(row))
-    ahead = row.status == AppointmentStatus.BOOKED and row.starts_at > clock.now()
+    ahead = possible.is_ahead(row)
     proposed = hit_visits.proposed(context.reading(), row.id) if ahead else []
-    may = shown.may | ({"move", "cancel"} if proposed else set())
     return {
         "visit": shown,
-        "may_move": "move" in may,
-        "may_cancel": "cancel" in may,
+        "may_move": Act.MOVE in shown.may,
+        "may_cancel": Act.CANCEL in shown.may,
         "may_confirm": ahead and row.confirmed_at is None and not proposed,
-        "may_undo": outcomes.may_take_back(row),
-        "undo_until": row.cancelled_at + outcomes.UNDO_FOR if row.cancelled_at else None,
-        "too_late": ahead and not may,
+        "may_undo": possible.may_take_back(row),
+        "undo_until": row.cancelled_at + possible.UNDO_FOR if row.cancelled_at else None,
+        "too_late": ahead and not shown.may,
         "over": row.status == AppointmentStatus.BOOKED and not ahead,
         "proposed": [
             Offered(written(time.starts_at), time.starts_at, time.doctor_id, _doctor_name(time.doctor_id, row))
@@ -180,7 +179,7 @@ def _doctor_name(doctor_id: int, row: Appointment) -> str:
 def _times_page(token: str, form: MoveForm, day: date | None = None, *, taken: str | None = None) -> str:
     _link, row = _chosen(token, form)
     shown: Visit = visit(row, _actor(row))
-    if "move" not in shown.may and not hit_visits.proposed(context.reading(), row.id):
+    if Act.MOVE not in shown.may:
         raise Conflict(_("This visit cannot be moved here any more: please call the clinic."))
     choice = to_move(row, "")
     return render_template(

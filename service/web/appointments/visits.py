@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from service import clock
-from service.domain.appointments import appointments, outcomes
+from service.domain.appointments import possible
+from service.domain.appointments.possible import Act
 from service.domain.foundation.actor import Actor, Role
 from service.http import context
 from service.storage.models import Appointment, AppointmentStatus, CancelledBy
@@ -40,8 +41,8 @@ class Visit:
     moved: bool
     waiting_minutes: int | None
     may_record: bool
-    may: frozenset[str]
-    """What else the actor may do now: `arrive`, `complete`, `no_show`, `cancel`, `move`, `confirm`, `undo`."""
+    may: frozenset[Act]
+    """What else the actor may do now."""
 
 
 def visit(row: Appointment, actor: Actor) -> Visit:
@@ -71,8 +72,8 @@ def visit(row: Appointment, actor: Actor) -> Visit:
         cancellation_reason=row.cancellation_reason,
         moved=row.rescheduled_at is not None,
         waiting_minutes=waiting,
-        may_record=appointments.may_record(actor, row),
-        may=outcomes.possible(actor, row, settings.booking, settings.clinic.zone),
+        may_record=possible.may_record(actor, row),
+        may=possible.acts(context.reading(), actor, row, settings.booking, settings.clinic.zone),
     )
 
 

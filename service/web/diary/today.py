@@ -10,7 +10,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock
-from service.domain.appointments import appointments
+from service.domain.appointments import appointments, possible
 from service.domain.appointments.free_times import FreeTime
 from service.domain.diary import waiting_list
 from service.domain.foundation import job_runs
@@ -69,7 +69,6 @@ def board() -> ResponseReturnValue:
         here = request.full_path.rstrip("?")
         return render_template("diary/today/locked.html", day=day, columns=columns, name=actor.name, here=here)
     others = [] if actor.role == Role.DOCTOR else appointments.doctors(session)
-    now = clock.now()
     return render_template(
         "diary/today/board.html",
         day=day,
@@ -87,9 +86,7 @@ def board() -> ResponseReturnValue:
         summary={
             "total": len(rows),
             "doctor_count": len({one.doctor_id for one in rows}),
-            "next_visit": next(
-                (one for one in rows if one.status == AppointmentStatus.BOOKED and one.starts_at > now), None
-            ),
+            "next_visit": next((one for one in rows if possible.is_ahead(one)), None),
         },
         sending=None if actor.role == Role.DOCTOR else sending(),
         reminders=None if actor.role == Role.DOCTOR else _reminders(day),  # the desk calls, not the doctor

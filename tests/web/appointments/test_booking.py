@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from service.storage.models import Appointment, Guardian, Patient, VisitType
+from service.storage.models import Appointment, Doctor, Guardian, Patient, VisitType
+from tests.api.program import Program, token_of
 from tests.house import Browser, at
 from tests.web.frozen_clinic import NOW, Clinic
 from tests.web.reading import links, parsed, words
@@ -375,3 +376,27 @@ def test_the_waiting_room_counts_minutes(clinic: Clinic) -> None:
     desk.post(f"/appointments/{clinic.later}/arrival")
     clinic.clock.shift(timedelta(minutes=7))
     assert "waiting 7 min" in words(parsed(desk.get("/today")))
+
+
+@pytest.mark.parametrize(("busy", "free"), [(0, True), (1, True), (2, False)])
+def test_any_doctor_is_the_same_at_every_door(clinic: Clinic, busy: int, free: bool) -> None:
+    mine, gone = (
+        clinic.house.user("doctor", f"{name}@clinic.example", department="Eyes").doctor_id for name in ("mine", "gone")
+    )
+    for doctor in (mine, gone):
+        clinic.house.hours(doctor)
+    with clinic.house.writing() as session:
+        session.get_one(Doctor, gone).archived_at = NOW
+    for doctor in (mine, doll(clinic))[:busy]:
+        clinic.house.visit(doctor, clinic.otto, at("2026-05-11 07:00"), overbooked=True)
+    asked = {"doctor_id": "any", "department": "Eyes"}
+    caller = Program(clinic.house.app, token_of(clinic.house, "receptionist"))
+    told = caller.get("/doctors/any/free-times?department=Eyes&date=2026-05-11&limit=100").get_json()["items"]
+    assert (FREE in values(new_page(clinic, "patient", "doctor_id=any&department=Eyes&date=2026-05-11"))) == free
+    assert ("2026-05-11T09:00:00+02:00" in [one["starts_at"] for one in told]) == free
+    answer = book(clinic, "patient", **asked)
+    assert answer.status_code == (303 if free else 409)
+    if free:
+        with clinic.house.reading() as session:
+            made = session.get_one(Appointment, int(answer.location.rsplit("/", 1)[1]))
+        assert made.doctor_id in {mine, doll(clinic)}

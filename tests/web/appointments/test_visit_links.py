@@ -8,9 +8,10 @@ import pytest
 
 from service.domain.outbox import channels, reminders
 from service.storage.models import Appointment, Message, MessageLink
+from tests.api.program import Program, token_of
 from tests.house import at, day
 from tests.web import mail
-from tests.web.frozen_clinic import NOBODY, Clinic, minutes
+from tests.web.frozen_clinic import NOBODY, Clinic, email, minutes
 from tests.web.frozen_clinic import the_log as the_log
 from tests.web.reading import faults, parsed, words
 
@@ -226,6 +227,24 @@ def test_time_off_proposes_three_times_and_one_is_chosen_by_link(clinic: Clinic,
     answer = browser.post(f"{path}/reschedule", {"appointment_id": booked, "starts_at": times[-1]})
     assert answer.status_code == 303
     assert visit(clinic, booked).rescheduled_at is not None
+
+
+@pytest.mark.parametrize("proposed", [False, True])
+def test_after_the_cut_off_every_door_is_open_or_none(clinic: Clinic, booked: int, path: str, proposed: bool) -> None:
+    second = clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.pia, at("2026-06-01 07:30"))
+    desk = clinic.browser("receptionist")
+    for one in (booked, second) if proposed else ():
+        assert desk.post(f"/appointments/{one}/proposal").status_code == 303
+    clinic.clock.move_to(at("2026-06-01 05:00"))
+    pia, caller = clinic.house.browser(email("patient")), Program(clinic.house.app, token_of(clinic.house, "patient"))
+    page = parsed(pia.get(f"/appointments/{booked}"))
+    assert bool(page.select(f"form[action='/appointments/{booked}/cancellation']")) == proposed
+    assert bool(page.select(f"a[href='/appointments/{booked}/reschedule']")) == proposed
+    assert ("Cancel the visit" in state(clinic, path)) == proposed
+    times = clinic.browser(NOBODY).get(f"{path}/reschedule?appointment_id={booked}")
+    assert times.status_code == (200 if proposed else 409)
+    assert pia.post(f"/appointments/{booked}/cancellation", {}).status_code == (303 if proposed else 409)
+    assert caller.post(f"/appointments/{second}/cancellation", {}).status_code == (200 if proposed else 409)
 
 
 def test_one_link_of_a_family_reaches_each_of_its_visits(clinic: Clinic) -> None:

@@ -1,0 +1,34 @@
+"""Which doctors a booking means: the one who is named, or any of a department; only those who work here."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy.orm import Session
+
+from service.domain.foundation.errors import NotFound
+from service.storage.models import Doctor
+
+
+def any_of(department: str = "") -> ColumnElement[bool]:
+    """The condition on doctors that "any" means: all who work here, or those of a department that is named."""
+    works_here = Doctor.archived_at.is_(None)
+    return works_here & (Doctor.department == department) if department else works_here
+
+
+def ids(session: Session, doctor_id: int | None, department: str = "") -> Sequence[int]:
+    """The doctors that are meant, in the order they joined; None: any. Empty where there is none."""
+    return session.scalars(_ids(None if doctor_id is None else [doctor_id], department)).all()
+
+
+def locked(session: Session, doctor_ids: Collection[int] | None, department: str = "") -> Sequence[int]:
+    """The same, of several too, locked against other bookings. Raises NotFound where there is none."""
+    # SQLite has one writer at a time anyway; on PostgreSQL bookings of one doctor take turns here.
+    found = session.scalars(_ids(doctor_ids, department).with_for_update(key_share=True)).all()
+    if not found:
+        raise NotFound
+    return found
+
+
+def _ids(doctor_ids: Collection[int] | None, department: str) -> Select[int]:
+    named = true() if doctor_ids is None else Doctor.id.in_(doctor_ids)
+    return select(Doctor.id).where(any_of("" if doctor_ids is not None else department), named).order_by(Doctor.id)
