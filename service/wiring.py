@@ -1,4 +1,4 @@
-"""From settings to the parts that work together: engine, channels, tasks, job backend."""
+"""From settings to the parts that work together: database, channels, jobs, job backend."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -7,9 +7,9 @@ from service.backups import restoring
 from service.config import keys
 from service.config.settings import Settings
 from service.domain.outbox import message_rules
+from service.jobs.context import JobContext
 from service.jobs.local_backend import LocalBackend
 from service.jobs.queue import JobQueue
-from service.jobs.tasks import Tasks
 from service.language import message_texts
 from service.notifications import channels
 from service.notifications.channels import Channels
@@ -24,7 +24,8 @@ class Wiring:
     settings: Settings
     database: Database
     channels: Channels
-    tasks: Tasks
+    jobs: JobContext
+    """What this process runs jobs with."""
     queue: JobQueue
     secret_key: bytes
     setup_code: str
@@ -45,13 +46,13 @@ def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wi
     )
     _check(database, settings)
     chosen, key = channels.choose(settings), keys.secret_key(settings)
-    tasks = Tasks(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}")
+    jobs = JobContext(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}")
     return Wiring(
         settings=settings,
         database=database,
         channels=chosen,
-        tasks=tasks,
-        queue=_queue(tasks, settings),
+        jobs=jobs,
+        queue=_queue(jobs),
         secret_key=key,
         setup_code=keys.setup_code(key),
         metrics_token=keys.secret("ROUNDS_METRICS_TOKEN"),
@@ -59,12 +60,12 @@ def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wi
     )
 
 
-def _queue(tasks: Tasks, settings: Settings) -> JobQueue:
-    if settings.jobs.backend == "local":
-        return LocalBackend(tasks, settings)
+def _queue(jobs: JobContext) -> JobQueue:
+    if jobs.settings.jobs.backend == "local":
+        return LocalBackend(jobs)
     from service.jobs.celery_backend import CeleryBackend  # imported here: a clinic of one process pays nothing for it
 
-    return CeleryBackend(settings)
+    return CeleryBackend(jobs.settings)
 
 
 def _check(database: Database, settings: Settings) -> None:

@@ -16,7 +16,12 @@ from celery import Celery, signals
 
 from service import logs
 from service.config.settings import Settings, SettingsError, load
+from service.jobs import runner
 from service.jobs.celery_backend import CeleryBackend, application
+from service.jobs.clean_up import clean_up as _clean_up
+from service.jobs.deliver_messages import deliver_messages
+from service.jobs.export_patient_history_csv import export_patient_history_csv
+from service.jobs.tick import tick as _tick
 from service.storage import database
 from service.storage.database import DatabaseError
 from service.wiring import Wiring, connect
@@ -52,25 +57,25 @@ def parts() -> Wiring:
 @app.task(name="rounds.tick")
 def tick() -> None:
     """Open what is due, queue what nobody does."""
-    parts().tasks.tick(parts().queue)
+    _tick(parts().jobs, parts().queue)
 
 
 @app.task(name="rounds.clean_up")
 def clean_up() -> None:
     """Remove what has had its time."""
-    parts().tasks.clean_up()
+    _clean_up(parts().jobs)
 
 
 @app.task(name="rounds.run")
 def run(run_id: int) -> None:
     """Execute a run of the ledger."""
-    parts().tasks.execute(run_id)
+    runner.execute(parts().jobs, run_id)
 
 
 @app.task(name="rounds.export")
 def export(export_id: str) -> None:
     """Write an export."""
-    parts().tasks.export(export_id)
+    export_patient_history_csv(parts().jobs, export_id)
 
 
 @app.task(name="rounds.deliver")
@@ -78,7 +83,7 @@ def deliver() -> None:
     """Send the messages that wait, unless two threads are at it: what they should miss the next tick finds."""
     if _posting.acquire(blocking=False):
         try:
-            parts().tasks.deliver()
+            deliver_messages(parts().jobs)
         finally:
             _posting.release()
 
@@ -121,6 +126,6 @@ def _catch_up() -> None:
 @signals.worker_shutting_down.connect
 def _stop(**_more: Any) -> None:
     """Let short work end, then ask the rest to put itself back."""
-    timer = Timer(EXPORTS_GET_SECONDS, parts().tasks.stopping.set)
+    timer = Timer(EXPORTS_GET_SECONDS, parts().jobs.stopping.set)
     timer.daemon = True
     timer.start()

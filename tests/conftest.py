@@ -96,7 +96,7 @@ def make_house(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Hous
 
     yield make
     for house in houses:
-        house.wiring.tasks.stopping.set()
+        house.wiring.jobs.stopping.set()
         house.wiring.queue.stop(5)
         house.wiring.database.close()
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,14 @@ from service.config.settings import Settings
 from service.domain.accounts import passwords, users
 from service.domain.accounts.users import NewUser
 from service.domain.foundation.actor import SYSTEM, Actor, Role
+from service.jobs import runner
+from service.jobs.clean_up import clean_up
+from service.jobs.context import JobContext, Outcome
+from service.jobs.deliver_messages import deliver_messages
+from service.jobs.export_patient_history_csv import export_patient_history_csv
+from service.jobs.queue import JobQueue
+from service.jobs.tick import tick
+from service.notifications.channels import Channels
 from service.storage.models import Appointment, Base, Doctor, DoctorHours, Guardian, Patient, Treatment, User
 from service.wiring import Wiring, connect
 from tests import warm
@@ -76,6 +84,35 @@ class House:
     def reading(self) -> Iterator[Session]:
         with self.wiring.database.reading() as session:
             yield session
+
+    def process(self, channels: Channels, owner: str) -> "House":
+        """The same clinic as another process works on it, whose name in leases is `owner`."""
+        jobs = JobContext(self.wiring.database, self.settings, channels, owner)
+        return House(replace(self.wiring, jobs=jobs))
+
+    def execute(self, run_id: int) -> Outcome | None:
+        """Run one turn of a job in this process."""
+        return runner.execute(self.wiring.jobs, run_id)
+
+    def run_by_hand(self, job: str, slot: str) -> Outcome | None:
+        """Open a turn of a job and run it in this process."""
+        return runner.run_by_hand(self.wiring.jobs, job, slot)
+
+    def tick(self, queue: JobQueue) -> None:
+        """Open what is due and hand what waits to a queue."""
+        tick(self.wiring.jobs, queue)
+
+    def deliver(self) -> None:
+        """Send the messages that wait, in this process."""
+        deliver_messages(self.wiring.jobs)
+
+    def export(self, export_id: str) -> None:
+        """Write an export in this process."""
+        export_patient_history_csv(self.wiring.jobs, export_id)
+
+    def clean_up(self) -> None:
+        """Remove what has had its time."""
+        clean_up(self.wiring.jobs)
 
     def user(self, role: str, email: str, name: str = "Somebody", **more: Any) -> Actor:
         """Make a user (and the doctor or patient behind it) who signs in with PASSWORD."""

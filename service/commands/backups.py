@@ -1,17 +1,21 @@
 """`backup`, `restore` and `copy-database`."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
+from sqlalchemy.orm import Session
 
 from service.backups import copying, making, restoring, sealing
 from service.commands.frame import command, progress_bar
 from service.config.settings import Settings
+from service.domain.clinic import restored
 from service.domain.clinic.restored import Settled
 from service.domain.foundation.errors import DomainError
 from service.health import last_backup
-from service.jobs import after_restore
+from service.jobs import runner
+from service.jobs.make_backup import make_backup
 from service.process.alone import only_one
 from service.wiring import connect
 
@@ -28,7 +32,7 @@ def backup(settings: Settings, output: Path | None) -> None:
     try:
         made = making.make(wiring.database, settings, output=output)
         if output is None:
-            wiring.tasks.note_backup(made)
+            runner.note_done(wiring.jobs, make_backup.__name__, made.as_outcome())
     finally:
         wiring.database.close()
     click.echo(f"{made.file}: {last_backup.outcome_in_words(made.as_outcome())}.")
@@ -46,7 +50,7 @@ def restore(settings: Settings, file: Path, yes: bool) -> None:
             _confirm(f"Put the backup of {when} ({visits:,} visits) in place of what is in {found.present.name} now?")
         settled: list[Settled] = []
         aside = restoring.put_in_place(
-            found, settings, lambda session: settled.append(after_restore.settle(session, settings, made_at))
+            found, settings, lambda session: settled.append(_settle(session, settings, made_at))
         )
     click.echo(f"The backup of {when} is in place: {visits:,} visits. Everybody signs in again.")
     if aside is not None:
@@ -75,6 +79,12 @@ def copy_database(settings: Settings, from_url: str, to_url: str) -> None:
     click.echo(
         f"{sum(table.rows for table in copied):,} rows are the same on both sides. Set [database] url to the new one."
     )
+
+
+def _settle(session: Session, settings: Settings, made_at: datetime) -> Settled:
+    """Close what a database restored from a backup of `made_at` must not go on with."""
+    runner.skip_after_restore(session, settings)
+    return restored.settle(session, settings.clinic.zone, made_at)
 
 
 def _passphrase() -> str:

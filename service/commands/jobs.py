@@ -12,6 +12,10 @@ from service.commands.frame import config_option, opened, rounds, subcommand
 from service.config.settings import Settings
 from service.domain.outbox import channels, reminders
 from service.domain.reports import reports
+from service.jobs import runner
+from service.jobs.generate_monthly_report import generate_monthly_report
+from service.jobs.schedule import Job
+from service.jobs.send_daily_reminders import send_daily_reminders
 from service.storage.database import DatabaseError
 from service.wiring import Wiring
 
@@ -38,7 +42,7 @@ def run_reminders(settings: Settings, day: datetime | None, dry_run: bool, as_js
                 early = _previewed(session, settings, reminders.early(on, zone))
                 outcome["early"] = {"date": (on + timedelta(days=1)).isoformat(), **early}
         else:
-            outcome = _executed(wiring, "send_daily_reminders", on.isoformat())
+            outcome = _executed(wiring, send_daily_reminders, on.isoformat())
     if as_json:
         click.echo(json.dumps(outcome))
     else:
@@ -67,16 +71,18 @@ def run_reports(settings: Settings, month: str | None, as_json: bool) -> None:
     zone = settings.clinic.zone
     chosen = reports.check_month(month or reports.last_month(zone), zone)
     with opened(settings) as wiring:
-        outcome = _executed(wiring, "generate_monthly_report", chosen)
+        outcome = _executed(wiring, generate_monthly_report, chosen)
     if as_json:
         click.echo(json.dumps(outcome))
     else:
         click.echo(f"Reports of {chosen}: {outcome['made']} made, {outcome['already']} were there.")
 
 
-def _executed(wiring: Wiring, job: str, slot: str) -> dict[str, Any]:
+def _executed(wiring: Wiring, job: Job, slot: str) -> dict[str, Any]:
     """Run a job in this process, through the ledger."""
-    outcome = wiring.tasks.run_by_hand(job, slot)
+    outcome = runner.run_by_hand(wiring.jobs, job.__name__, slot)
     if outcome is None or "reason" in outcome:
-        raise DatabaseError(f"{job} of {slot} could not be finished; what is left is tried again by the service.")
+        raise DatabaseError(
+            f"{job.__name__} of {slot} could not be finished; what is left is tried again by the service."
+        )
     return outcome

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from sqlalchemy.orm import Session
 
@@ -9,13 +10,15 @@ from service import clock
 from service.config.settings import Settings
 from service.domain.exports import export_ledger
 from service.domain.foundation import installation, job_runs
+from service.domain.foundation.job_runs import RunSkip
 from service.domain.messages import deliveries, message_log, messages
 from service.health import last_backup
 from service.jobs import schedule
+from service.jobs.make_backup import make_backup
 from service.language import rendering
 from service.language.translation import gettext as _
 from service.language.translation import ngettext
-from service.storage.models import JobRun
+from service.storage.models import JobRun, RunStatus, RunTrigger
 
 PATIENCE = timedelta(minutes=5)
 
@@ -52,7 +55,7 @@ def checks(session: Session, jobs: list[JobState], settings: Settings) -> list[C
     doubt = installation.clock_in_doubt(session)
     lines = [the_clock(doubt, settings)] if doubt else []
     lines += [Check(job.title, job.state, job.state_words) for job in jobs]
-    if not any(job.name == schedule.BACKUP for job in jobs):
+    if not any(job.name == make_backup.__name__ for job in jobs):
         lines.append(Check(_("Backup"), "never", _("not set up")))
     return [*lines, _outbox(session, settings), _exports(session)]
 
@@ -95,7 +98,7 @@ def _of(session: Session, row: schedule.Row, settings: Settings) -> JobState:
     now, zone = clock.now(), settings.clinic.zone
     due = schedule.slot(row, schedule.due_day(row, now, zone), zone)
     state, words = _judge(job_runs.of_slot(session, row.job, due.name), due, now)
-    if row.job == schedule.BACKUP:
+    if row.job == make_backup.__name__:
         state, words = last_backup.judge(session, settings, state, words)
     last = job_runs.latest(session, row.job)
     return JobState(row.job, row.title, row.words, schedule.next_due(row, now, zone), last, state, words)
@@ -105,19 +108,28 @@ def _judge(run: JobRun | None, due: schedule.Slot, now: datetime) -> tuple[str, 
     """The state of the latest due slot, and what that means in words."""
     late = now - due.due_at > PATIENCE
     if run is None:
-        if not late:
-            return "ok", _("due now")
-        return "down", _("was due and has not started: the scheduler does not run")
-    if run.status == "skipped":
-        reason = (run.outcome or {}).get("reason")
-        if reason == "before_start":
+        return ("down", _("was due and has not started: the scheduler does not run")) if late else ("ok", _("due now"))
+    match run.status:
+        case RunStatus.SKIPPED:
+            return _judge_skipped(RunSkip((run.outcome or {}).get("reason", RunSkip.DAY_IS_OVER)))
+        case RunStatus.FAILED:
+            return "down", _("failed; run it again")
+        case RunStatus.DONE:
+            caught_up = run.trigger == RunTrigger.CATCHUP
+            return "ok", _("caught up: the computer was off") if caught_up else _("done")
+        case RunStatus.QUEUED | RunStatus.RUNNING:
+            return ("late", _("has started and is not finished")) if late else ("ok", _("is running"))
+        case _:
+            assert_never(run.status)
+
+
+def _judge_skipped(reason: RunSkip) -> tuple[str, str]:
+    match reason:
+        case RunSkip.BEFORE_START:
             return "never", _("has not been due yet")
-        if reason == "restored":
+        case RunSkip.RESTORED:
             return "late", _("left out after a restore: messages may have gone out before")
-        return "late", _("left out: the day was over")
-    if run.status == "failed":
-        return "down", _("failed; run it again")
-    if run.status == "done":
-        caught_up = run.trigger == "catchup"
-        return "ok", _("caught up: the computer was off") if caught_up else _("done")
-    return ("late", _("has started and is not finished")) if late else ("ok", _("is running"))
+        case RunSkip.DAY_IS_OVER:
+            return "late", _("left out: the day was over")
+        case _:
+            assert_never(reason)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from service.config.settings import Clinic, Settings
 from service.domain.foundation import job_runs
-from service.jobs import schedule
+from service.jobs.make_backup import make_backup
 from service.language import rendering
 from service.language.translation import gettext as _
 from service.language.translation import ngettext
@@ -16,7 +16,7 @@ from service.storage.models import JobRun
 
 def judge(session: Session, settings: Settings, state: str, words: str) -> tuple[str, str]:
     """The state of the nightly backup, with the last good one in words; `state` and `words` are its last slot's."""
-    last = job_runs.latest_done(session, schedule.BACKUP)
+    last = job_runs.latest_done(session, make_backup.__name__)
     if last is None or last.finished_at is None:
         return state, words if state != "ok" else _("none was made yet: %(words)s") % {"words": words}
     outcome, said = last.outcome or {}, last_in_words(last, settings.clinic)

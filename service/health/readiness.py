@@ -15,7 +15,7 @@ from service.domain.foundation import installation, job_runs
 from service.domain.messages import deliveries, messages
 from service.health import last_backup
 from service.health.health import Check, the_clock
-from service.jobs import schedule
+from service.jobs.make_backup import make_backup
 from service.language.translation import gettext as _
 from service.process.listening import is_loopback
 from service.storage import database
@@ -127,11 +127,11 @@ def _backup(session: Session, settings: Settings) -> Check:
     title = _("Backup")
     if not settings.backup.folder:
         return Check(title, "late", _("not set up"))
-    last = job_runs.latest_done(session, schedule.BACKUP)
+    last = job_runs.latest_done(session, make_backup.__name__)
     if last is None or last.finished_at is None:
         if clock.now() - database.created_at(session) < FIRST_BACKUP:
             return Check(title, "ok", _("the first is made at %(time)s") % {"time": settings.backup.at})
-        first = job_runs.first_opened_at(session, schedule.BACKUP)
+        first = job_runs.first_opened_at(session, make_backup.__name__)
         old = first is not None and clock.now() - first > OLD_BACKUP
         return Check(title, "down" if old else "late", _("none was made yet"))
     old = clock.now() - last.finished_at > OLD_BACKUP

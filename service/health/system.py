@@ -16,9 +16,9 @@ from service.config.settings import Settings
 from service.domain.foundation import job_runs
 from service.health import readiness
 from service.health.health import Check
-from service.jobs import schedule
+from service.jobs.make_backup import make_backup
 from service.storage.database import newest_revision
-from service.storage.models import Base
+from service.storage.models import Base, RunStatus
 
 TOLD = {
     "clinic": ("timezone", "country", "language"),
@@ -70,8 +70,8 @@ def describe(session: Session, settings: Settings) -> System:
 
 def backup_under_way(session: Session) -> bool:
     """Whether a backup is being made, or about to be."""
-    run = job_runs.latest(session, schedule.BACKUP)
-    return run is not None and run.status in ("queued", "running")
+    run = job_runs.latest(session, make_backup.__name__)
+    return run is not None and run.status in (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
 def problem_file(session: Session, settings: Settings, checks: list[Check]) -> str:

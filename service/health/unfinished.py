@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.config.settings import Clinic, Settings
 from service.domain.foundation import installation, job_runs
-from service.jobs import schedule
+from service.jobs.make_backup import make_backup
 from service.language.translation import gettext as _
 from service.process.listening import is_loopback
 from service.storage.models import Doctor, DoctorHours
@@ -42,6 +42,6 @@ def todos(session: Session, settings: Settings) -> list[Todo]:
         found.append(Todo(words, _("Say who reaches Rounds"), "/settings/reach"))
     if not settings.backup.folder:
         found.append(Todo(_("No backups are made: [backup] folder is empty."), _("Look at backups"), "/system"))
-    elif job_runs.latest_done(session, schedule.BACKUP) is None:
+    elif job_runs.latest_done(session, make_backup.__name__) is None:
         found.append(Todo(_("No backup was made yet; one is made every night."), _("Back up now"), "/system"))
     return found

@@ -9,15 +9,20 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import date
 from threading import Event, Lock, Thread
 from time import monotonic
+from typing import assert_never
+from zoneinfo import ZoneInfo
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.calendarinterval import CalendarIntervalTrigger
 from apscheduler.triggers.cron import CronTrigger
 
-from service.config.settings import Settings
-from service.jobs import schedule
-from service.jobs.tasks import Tasks
+from service.jobs import runner, schedule
+from service.jobs.clean_up import clean_up
+from service.jobs.context import JobContext
+from service.jobs.deliver_messages import deliver_messages
+from service.jobs.export_patient_history_csv import export_patient_history_csv
+from service.jobs.tick import tick
 
 log = structlog.get_logger()
 TICK_SECONDS = 30
@@ -28,12 +33,11 @@ CLEAN_UP_EVERY = 20
 class LocalBackend:
     """The job queue of a clinic on one computer."""
 
-    def __init__(self, tasks: Tasks, settings: Settings) -> None:
-        self._tasks = tasks
-        self._settings = settings
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
         self._runs = ThreadPoolExecutor(2, "job")
         self._post = ThreadPoolExecutor(1, "post")  # of its own: a mail server that hangs holds up nothing else
-        self._exports = ThreadPoolExecutor(settings.jobs.export_workers, "export")
+        self._exports = ThreadPoolExecutor(context.settings.jobs.export_workers, "export")
         self._clinic_exports = ThreadPoolExecutor(1, "clinic export")
         self._under_way: dict[str, Future[None]] = {}
         self._once_more: set[str] = set()
@@ -41,25 +45,25 @@ class LocalBackend:
         self._halt = Event()
         self._heart = Thread(target=self._beat, name="heart", daemon=True)
         self._scheduler = BackgroundScheduler(
-            timezone=settings.clinic.zone,
+            timezone=context.zone,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
 
     def run(self, run_id: int) -> None:
         """Execute a run of the ledger in a thread."""
-        self._submit(self._runs, f"run {run_id}", lambda: self._tasks.execute(run_id))
+        self._submit(self._runs, f"run {run_id}", lambda: runner.execute(self._context, run_id))
 
     def export(self, export_id: str) -> None:
         """Write an export in the pool made for them; a pool begins in the order in which it was asked."""
-        self._submit(self._exports, f"export {export_id}", lambda: self._tasks.export(export_id))
+        self._write_export(self._exports, export_id)
 
     def export_clinic(self, export_id: str) -> None:
         """Write the whole clinic in a thread of its own."""
-        self._submit(self._clinic_exports, f"export {export_id}", lambda: self._tasks.export(export_id))
+        self._write_export(self._clinic_exports, export_id)
 
     def deliver(self) -> None:
         """Send waiting messages in a thread; if it is at it already, it looks again before it ends."""
-        self._submit(self._post, "deliver", self._tasks.deliver, once_more=True)
+        self._submit(self._post, "deliver", lambda: deliver_messages(self._context), once_more=True)
 
     def posted(self) -> None:
         """Send in a thread what was just written, once the service has started."""
@@ -68,8 +72,8 @@ class LocalBackend:
 
     def start(self) -> None:
         """Register the schedule and begin to tick, at once for whatever was missed."""
-        for row in schedule.table(self._settings):
-            self._scheduler.add_job(self._tick, _trigger(row, self._settings), id=row.job)
+        for row in schedule.table(self._context.settings):
+            self._scheduler.add_job(self._tick, trigger_of(row, self._context.zone), id=row.job)
         self._scheduler.start()
         self._heart.start()
 
@@ -84,12 +88,15 @@ class LocalBackend:
         wait(self._futures(), timeout=max(0.0, deadline - monotonic()))
         if self._heart.is_alive():
             self._heart.join(1.0)
-        self._tasks.stopping.set()
+        self._context.stopping.set()
         return not wait(self._futures(), timeout=1.5).not_done
 
     def _futures(self) -> list[Future[None]]:
         with self._lock:
             return [future for future in self._under_way.values() if not future.cancelled()]
+
+    def _write_export(self, pool: ThreadPoolExecutor, export_id: str) -> None:
+        self._submit(pool, f"export {export_id}", lambda: export_patient_history_csv(self._context, export_id))
 
     def _submit(
         self, pool: ThreadPoolExecutor, name: str, work: Callable[[], object], *, once_more: bool = False
@@ -99,7 +106,7 @@ class LocalBackend:
         What is under way already is done `once_more` after it, where it may have looked too early.
         """
         with self._lock:
-            if self._tasks.stopping.is_set():
+            if self._context.stopping.is_set():
                 return
             if name in self._under_way:
                 self._once_more |= {name} if once_more else set()
@@ -138,22 +145,27 @@ class LocalBackend:
 
     def _tick(self) -> None:
         try:
-            self._tasks.tick(self)
+            tick(self._context, self)
         except Exception:
             log.exception("tick failed")
 
     def _clean_up(self) -> None:
         try:
-            self._tasks.clean_up()
+            clean_up(self._context)
         except Exception:
             log.exception("clean-up failed")
 
 
-def _trigger(row: schedule.Row, settings: Settings) -> CronTrigger | CalendarIntervalTrigger:
+def trigger_of(row: schedule.Row, zone: ZoneInfo) -> CronTrigger | CalendarIntervalTrigger:
     """APScheduler's trigger for a row of the schedule."""
-    zone = settings.clinic.zone
-    if row.every is schedule.Every.DAY:
-        return CronTrigger(hour=row.at.hour, minute=row.at.minute, timezone=zone)
-    return CalendarIntervalTrigger(
-        months=1, hour=row.at.hour, minute=row.at.minute, start_date=date(2024, 1, row.day), timezone=zone
-    )
+    hour, minute = row.at.hour, row.at.minute
+    match row.kind:
+        case schedule.Kind.DAILY:
+            return CronTrigger(hour=hour, minute=minute, timezone=zone)
+        case schedule.Kind.WEEKLY:
+            return CronTrigger(day_of_week=row.day - 1, hour=hour, minute=minute, timezone=zone)
+        case schedule.Kind.MONTHLY:
+            first = date(2024, 1, row.day)
+            return CalendarIntervalTrigger(months=1, hour=hour, minute=minute, start_date=first, timezone=zone)
+        case _:
+            assert_never(row.kind)

@@ -1,51 +1,155 @@
-"""The table of what runs when, and the slots that are due by the clinic's wall clock.
+"""The one table of jobs: what runs when, by which function, and how long a missed turn is still worth it.
 
-No cron arithmetic: a slot is due once the wall clock has passed its time, however late anybody looks.
+No cron arithmetic: a slot is due once the clinic's wall clock has passed its time, however late anybody looks.
+A row names its function, and the function's name is the job's name in the ledger and of its module.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Protocol, assert_never
 from zoneinfo import ZoneInfo
 
 from service import clock
 from service.config.settings import Settings
+from service.domain.foundation.job_runs import RunSkip
+from service.domain.outbox import reminders
+from service.domain.outbox.reminders import Span
+from service.jobs.context import JobContext, Outcome
+from service.jobs.generate_monthly_report import generate_monthly_report
+from service.jobs.make_backup import make_backup
+from service.jobs.send_advance_reminders import send_advance_reminders
+from service.jobs.send_daily_reminders import send_daily_reminders
+from service.jobs.write_day_sheets import write_day_sheets
 from service.language.translation import gettext as _
+from service.storage.models import RunTrigger
 
 LATE = timedelta(minutes=5)
-MOST_DAYS_BACK = 31
-BACKUP = "make_backup"
+MOST_SLOTS_BACK = 31
 
 
-class Every(StrEnum):
-    DAY = "day"
-    MONTH = "month"
+class UnknownJob(LookupError):
+    """No row of the schedule has this name."""
+
+
+class Job(Protocol):
+    """The function of a job: gets the name of its slot, never "now"."""
+
+    __name__: str
+
+    def __call__(self, context: JobContext, slot: str) -> Outcome: ...
+
+
+class Kind(StrEnum):
+    """How often a job runs."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+class CatchUp(StrEnum):
+    """Until when a missed slot is run; later it is only written down as skipped."""
+
+    SAME_DAY = "same_day"
+    ALWAYS = "always"
 
 
 @dataclass(frozen=True)
 class Row:
     """One job of the schedule."""
 
-    job: str
+    run: Job
     title: str
-    every: Every
+    kind: Kind
     at: time
+    """On the clinic's wall clock."""
+    catch_up: CatchUp
     day: int = 1
-    """Of the month, for monthly jobs."""
-    only_today: bool = False
-    """Whether a slot of an earlier day is left out, visibly, instead of being caught up."""
-    writes_to_people: bool = False
-    """Whether it sends messages: after a restore nobody knows which of today's have gone out already."""
+    """Of the month (1 to 28) for a monthly job, of the week (1 is Monday) for a weekly one."""
+    told_ahead: Callable[[date], Sequence[Span]] | None = None
+    """For jobs that write to people: the appointments of later days that the run of a day reminds of."""
+    is_on: bool = True
+    """Whether the settings want it."""
+
+    @property
+    def job(self) -> str:
+        """The job's name in the ledger."""
+        return self.run.__name__
 
     @property
     def words(self) -> str:
         """When it runs, for people."""
-        if self.every is Every.DAY:
-            return _("every day at %(time)s") % {"time": f"{self.at:%H:%M}"}
-        if self.day == 1:
-            return _("on the 1st of the month at %(time)s") % {"time": f"{self.at:%H:%M}"}
-        return _("on day %(day)s of the month at %(time)s") % {"day": self.day, "time": f"{self.at:%H:%M}"}
+        at = f"{self.at:%H:%M}"
+        match self.kind:
+            case Kind.DAILY:
+                return _("every day at %(time)s") % {"time": at}
+            case Kind.WEEKLY:
+                return _("on day %(day)s of the week at %(time)s") % {"day": self.day, "time": at}
+            case Kind.MONTHLY if self.day == 1:
+                return _("on the 1st of the month at %(time)s") % {"time": at}
+            case Kind.MONTHLY:
+                return _("on day %(day)s of the month at %(time)s") % {"day": self.day, "time": at}
+            case _:
+                assert_never(self.kind)
+
+
+def every_row(settings: Settings) -> tuple[Row, ...]:
+    """All jobs there are, those too that the settings do not want."""
+    jobs, backup = settings.jobs, settings.backup
+    zone, hours = settings.clinic.zone, settings.messages.advance_hours
+    backups_at, sheets_at = time.fromisoformat(backup.at), time.fromisoformat(jobs.sheets_at)
+    reminders_at, reports_at = time.fromisoformat(jobs.reminders_at), time.fromisoformat(jobs.reports_at)
+    return (
+        Row(
+            make_backup,
+            _("Backup"),
+            Kind.DAILY,
+            backups_at,
+            CatchUp.SAME_DAY,
+            is_on=bool(backup.folder),
+        ),
+        Row(write_day_sheets, _("Day sheets"), Kind.DAILY, sheets_at, CatchUp.SAME_DAY),
+        Row(
+            send_daily_reminders,
+            _("Daily reminders"),
+            Kind.DAILY,
+            reminders_at,
+            CatchUp.SAME_DAY,
+            told_ahead=lambda day: [reminders.early(day, zone)],
+        ),
+        Row(
+            send_advance_reminders,
+            _("Reminders some days ahead"),
+            Kind.DAILY,
+            reminders_at,
+            CatchUp.SAME_DAY,
+            told_ahead=lambda day: reminders.ahead(day, zone, hours),
+            is_on=bool(hours),
+        ),
+        Row(
+            generate_monthly_report,
+            _("Monthly reports"),
+            Kind.MONTHLY,
+            reports_at,
+            CatchUp.ALWAYS,
+            day=jobs.reports_day,
+        ),
+    )
+
+
+def table(settings: Settings) -> tuple[Row, ...]:
+    """The schedule, as the settings have it."""
+    return tuple(row for row in every_row(settings) if row.is_on)
+
+
+def row_of(settings: Settings, job: str) -> Row:
+    """A job's row, whether the settings want it or not: runs from before still end. Raises UnknownJob."""
+    for row in every_row(settings):
+        if row.job == job:
+            return row
+    raise UnknownJob(job)
 
 
 @dataclass(frozen=True)
@@ -56,50 +160,52 @@ class Slot:
     due_at: datetime
 
 
-def table(settings: Settings) -> tuple[Row, ...]:
-    """The schedule, as the settings have it."""
-    jobs, backup = settings.jobs, settings.backup
-    at = time.fromisoformat(jobs.reminders_at)
-    daily = Row("send_daily_reminders", _("Daily reminders"), Every.DAY, at, only_today=True, writes_to_people=True)
-    ahead = replace(daily, job="send_advance_reminders", title=_("Reminders some days ahead"))
-    backups = Row(BACKUP, _("Backup"), Every.DAY, time.fromisoformat(backup.at), only_today=True)
-    return (
-        *((backups,) if backup.folder else ()),
-        Row("write_day_sheets", _("Day sheets"), Every.DAY, time.fromisoformat(jobs.sheets_at), only_today=True),
-        daily,
-        *([ahead] if settings.messages.advance_hours else []),
-        Row(
-            "generate_monthly_report",
-            _("Monthly reports"),
-            Every.MONTH,
-            time.fromisoformat(jobs.reports_at),
-            day=jobs.reports_day,
-        ),
-    )
-
-
 def slot(row: Row, day: date, zone: ZoneInfo) -> Slot:
     """The slot that falls due on a day: that day's, or for a monthly job the month that ended before it."""
-    name = day.isoformat() if row.every is Every.DAY else f"{clock.previous_month(day.replace(day=1)):%Y-%m}"
+    match row.kind:
+        case Kind.DAILY | Kind.WEEKLY:
+            name = day.isoformat()
+        case Kind.MONTHLY:
+            name = f"{clock.previous_month(day.replace(day=1)):%Y-%m}"
+        case _:
+            assert_never(row.kind)
     return Slot(name, clock.instant(day, row.at, zone))
+
+
+def day_of(row: Row, name: str) -> date:
+    """The day on which the slot of a name falls due. Raises ValueError for a name that isn't one."""
+    match row.kind:
+        case Kind.DAILY | Kind.WEEKLY:
+            return date.fromisoformat(name)
+        case Kind.MONTHLY:
+            return clock.next_month(clock.first_of_month(name)).replace(day=row.day)
+        case _:
+            assert_never(row.kind)
+
+
+def present_day(row: Row, today: date) -> date:
+    """The day of the slot somebody means who runs the job now, though its hour may not have come."""
+    match row.kind:
+        case Kind.DAILY:
+            return today
+        case Kind.WEEKLY:
+            return today - timedelta(days=(today.isoweekday() - row.day) % 7)
+        case Kind.MONTHLY:
+            return today.replace(day=row.day)
+        case _:
+            assert_never(row.kind)
 
 
 def due_day(row: Row, now: datetime, zone: ZoneInfo) -> date:
     """The clinic day on which the job was due last, `now` included."""
     local = now.astimezone(zone)
-    day = local.date()
-    if row.every is Every.DAY:
-        return day if local.time() >= row.at else day - timedelta(days=1)
-    this_month = day.replace(day=row.day)
-    passed = (day, local.time()) >= (this_month, row.at)
-    return this_month if passed else clock.previous_month(day.replace(day=1)).replace(day=row.day)
+    day = present_day(row, local.date())
+    return day if (local.date(), local.time()) >= (day, row.at) else _before(row, day)
 
 
 def next_due(row: Row, now: datetime, zone: ZoneInfo) -> datetime:
     """The next instant the job falls due, in UTC."""
-    day = due_day(row, now, zone)
-    following = day + timedelta(days=1) if row.every is Every.DAY else clock.next_month(day.replace(day=1))
-    return slot(row, following if row.every is Every.DAY else following.replace(day=row.day), zone).due_at
+    return slot(row, _after(row, due_day(row, now, zone)), zone).due_at
 
 
 def due_slots(row: Row, last: str | None, now: datetime, zone: ZoneInfo) -> Iterator[Slot]:
@@ -109,7 +215,7 @@ def due_slots(row: Row, last: str | None, now: datetime, zone: ZoneInfo) -> Iter
     """
     latest = due_day(row, now, zone)
     days = [latest]
-    while last is not None and slot(row, days[0], zone).name > last and len(days) <= MOST_DAYS_BACK:
+    while last is not None and slot(row, days[0], zone).name > last and len(days) <= MOST_SLOTS_BACK:
         days.insert(0, _before(row, days[0]))
     for day in days:
         found = slot(row, day, zone)
@@ -117,21 +223,46 @@ def due_slots(row: Row, last: str | None, now: datetime, zone: ZoneInfo) -> Iter
             yield found
 
 
-def trigger_of(found: Slot, now: datetime) -> str:
+def trigger_of(found: Slot, now: datetime) -> RunTrigger:
     """Whether a slot opened now is on time or caught up."""
-    return "catchup" if now - found.due_at > LATE else "schedule"
+    return RunTrigger.CATCHUP if now - found.due_at > LATE else RunTrigger.SCHEDULE
 
 
-def reason_to_skip(row: Row, found: Slot, now: datetime, zone: ZoneInfo, began_at: datetime) -> str | None:
+def reason_to_skip(row: Row, found: Slot, now: datetime, zone: ZoneInfo, began_at: datetime) -> RunSkip | None:
     """Why a due slot is not run but only written down, or None."""
     if found.due_at < began_at:
-        return "before_start"
-    if row.only_today and found.due_at.astimezone(zone).date() != now.astimezone(zone).date():
-        return "day_is_over"
-    return None
+        return RunSkip.BEFORE_START
+    match row.catch_up:
+        case CatchUp.SAME_DAY:
+            is_over = found.due_at.astimezone(zone).date() != now.astimezone(zone).date()
+            return RunSkip.DAY_IS_OVER if is_over else None
+        case CatchUp.ALWAYS:
+            return None
+        case _:
+            assert_never(row.catch_up)
 
 
 def _before(row: Row, day: date) -> date:
-    if row.every is Every.DAY:
-        return day - timedelta(days=1)
-    return clock.previous_month(day.replace(day=1)).replace(day=row.day)
+    """The day of the turn before the one on `day`."""
+    match row.kind:
+        case Kind.DAILY:
+            return day - timedelta(days=1)
+        case Kind.WEEKLY:
+            return day - timedelta(weeks=1)
+        case Kind.MONTHLY:
+            return clock.previous_month(day.replace(day=1)).replace(day=row.day)
+        case _:
+            assert_never(row.kind)
+
+
+def _after(row: Row, day: date) -> date:
+    """The day of the turn after the one on `day`."""
+    match row.kind:
+        case Kind.DAILY:
+            return day + timedelta(days=1)
+        case Kind.WEEKLY:
+            return day + timedelta(weeks=1)
+        case Kind.MONTHLY:
+            return clock.next_month(day.replace(day=1)).replace(day=row.day)
+        case _:
+            assert_never(row.kind)

@@ -23,10 +23,12 @@ from waitress.server import create_server
 from service.app import LARGEST_BODY, create_app
 from service.backups import upgrading
 from service.config.settings import Settings, SettingsError, again
+from service.demo import wipe
 from service.domain.accounts import users
+from service.domain.exports import export_files
 from service.domain.foundation import installation
 from service.domain.foundation.errors import DomainError
-from service.jobs import demo_wiping
+from service.jobs.tick import release_dead
 from service.process.alone import Claim
 from service.process.listening import Listening
 from service.process.restart import Restart
@@ -204,7 +206,7 @@ def _make_ready(wiring: Wiring) -> None:
     wiring.database.analyse()
     if not wiring.database.index_names():
         log.warning("no index of names: an administrator may CREATE EXTENSION pg_trgm")
-    wiring.tasks.exports.close_folder()
+    export_files.close_folder(wiring.settings)
 
 
 def _open_door(wiring: Wiring, listening: Listening, stopping: Stopping, restart: Restart) -> Door:
@@ -233,7 +235,7 @@ def _note_start(wiring: Wiring, url: str) -> bool:
         installation.note_served_at(session, url)
         is_first = users.none_exist(session)
     if wiring.database.is_sqlite:
-        wiring.tasks.release_dead("serve-")
+        release_dead(wiring.jobs, "serve-")
     return is_first
 
 
@@ -256,7 +258,7 @@ def _at_port(wiring: Wiring, port: int) -> Wiring:
 def _wipe_demo(wiring: Wiring, restart: Restart) -> None:
     """Empty a demo clinic that nobody has entered anything into: nothing else runs at this moment."""
     try:
-        demo_wiping.wipe(wiring.database, wiring.settings)
+        wipe.wipe(wiring.database, wiring.settings)
     except (DatabaseError, DomainError, OSError) as error:
         log.warning("the demo clinic was not wiped", why=str(error))
         restart.trouble = str(error)

@@ -181,7 +181,7 @@ def test_an_export_is_asked_for_followed_and_downloaded(clinic: Clinic, program:
     made = caller.post("/exports", {"format": "json", "visits": True})
     here = made.headers["Location"].removeprefix("/api/v1")
     clinic.house.wiring.queue.stop(5)
-    clinic.house.wiring.tasks.export(made.get_json()["id"])
+    clinic.house.export(made.get_json()["id"])
     assert caller.get(here).get_json()["status"] == "available"
     file = caller.get(f"{here}/file")
     assert (file.status_code, file.mimetype) == (200, "application/json")

@@ -75,7 +75,7 @@ def test_it_is_kept_for_a_day_and_then_cleaned_up(clinic: Clinic, program: Progr
     clinic.clock.shift(timedelta(seconds=1))
     assert caller.post("/patients", {**NORA, "confirm": True}, key="k").get_json()["id"] != first
     clinic.clock.shift(idempotency.KEPT_FOR)
-    clinic.house.wiring.tasks.clean_up()
+    clinic.house.clean_up()
     assert clinic.house.count(IdempotencyKey) == 0
 
 

@@ -178,8 +178,8 @@ def test_l1_what_a_program_does_is_its_user_s_act(clinic: Clinic, program: Progr
 def test_old_tokens_are_cleaned_up(clinic: Clinic, program: Programs) -> None:
     program("receptionist").post("/patients", {"name": "Nora Neu"}, key="k")
     clinic.clock.shift(timedelta(days=59))
-    clinic.house.wiring.tasks.clean_up()
+    clinic.house.clean_up()
     assert clinic.house.count(ApiToken) == 2
     clinic.clock.shift(timedelta(days=2))
-    clinic.house.wiring.tasks.clean_up()
+    clinic.house.clean_up()
     assert clinic.house.count(ApiToken) == 0

@@ -151,6 +151,6 @@ def test_a_backup_of_the_other_kind_of_database_is_refused(clinic: House, saved:
 def test_a_nightly_backup_without_programs_says_why(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _name: None)
     run_id = opened(house, "make_backup")
-    house.wiring.tasks.execute(run_id)
+    house.execute(run_id)
     with house.reading() as session:
         assert "needs pg_dump" in (session.get_one(JobRun, run_id).last_error or "")

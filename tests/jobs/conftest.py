@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service.jobs.tasks import Tasks
 from tests.house import House
 
 
@@ -57,9 +56,9 @@ class Desk:
 def tick(house: House) -> Callable[[], Desk]:
     """Ticks once and says what was queued."""
 
-    def once(tasks: Tasks = house.wiring.tasks) -> Desk:
+    def once() -> Desk:
         desk = Desk()
-        tasks.tick(desk)
+        house.tick(desk)
         return desk
 
     return once

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from service.domain.exports import clinic_zip, exports, history_csv
+from service.domain.exports import clinic_zip, export_files, exports, history_csv
 from service.domain.foundation.actor import SYSTEM
+from service.jobs import local_backend, runner
 from service.jobs.celery_backend import CeleryBackend
+from service.jobs.context import JobContext
 from service.jobs.queue import JobQueue
 from service.storage.models import Export, JobRun, Message
 from tests.domain.outbox.planning import posted
@@ -139,7 +141,7 @@ def test_what_was_missed_is_caught_up_at_the_start(house: House, queue: JobQueue
 
 @BOTH
 def test_files_that_no_row_stands_for_are_removed_at_the_start(house: House, queue: JobQueue) -> None:
-    stray = house.wiring.tasks.exports.folder() / f"{'0' * 32}.csv.0a1b2c3d.part"
+    stray = export_files.folder_of(house.settings) / f"{'0' * 32}.csv.0a1b2c3d.part"
     stray.touch()
     begin(queue)
     until(lambda: not stray.exists())
@@ -342,8 +344,8 @@ def test_an_export_does_not_wait_for_a_long_job(
     house: House, queue: JobQueue, patient: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = Event()
-    monkeypatch.setattr(house.wiring.tasks, "deliver", lambda: go_on.wait(20))
-    monkeypatch.setattr(house.wiring.tasks, "execute", lambda _run_id: go_on.wait(20))
+    monkeypatch.setattr(local_backend, "deliver_messages", lambda _context: go_on.wait(20))
+    monkeypatch.setattr(runner, "execute", lambda _context, _run_id: go_on.wait(20))
     queue.deliver()
     for run_id in range(4):
         queue.run(run_id)
@@ -358,12 +360,12 @@ def test_what_is_posted_while_the_last_message_leaves_is_looked_for_once_more(
 ) -> None:
     begun, free, rounds = Event(), Event(), list[int]()
 
-    def deliver() -> None:
+    def deliver(_context: JobContext) -> None:
         rounds.append(len(rounds))
         begun.set()
         free.wait(20)
 
-    monkeypatch.setattr(house.wiring.tasks, "deliver", deliver)
+    monkeypatch.setattr(local_backend, "deliver_messages", deliver)
     queue.deliver()
     assert begun.wait(20)
     for _again in range(3):

@@ -127,7 +127,7 @@ def test_a_page_answers_without_a_broker_and_its_work_waits_in_the_database(hous
     own.start()
     pages.wiring.queue.stop(1)
     behind = build(house.settings.base, jobs={"backend": "celery", "broker_url": url})
-    behind.wiring.tasks.tick(behind.wiring.queue)
+    behind.tick(behind.wiring.queue)
     assert len(waiting(url)["exports"]) == 1
     for one in (pages, behind):
         one.wiring.database.close()

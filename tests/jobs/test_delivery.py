@@ -12,7 +12,6 @@ from service.domain.foundation.actor import Actor
 from service.domain.messages import deliveries, letters, messages
 from service.domain.outbox import outbox, reminders
 from service.http import context
-from service.jobs.tasks import Tasks
 from service.notifications import email
 from service.notifications.channels import choose
 from service.notifications.message import Letter
@@ -59,14 +58,14 @@ def morning(house: House, patients: int) -> list[str]:
     return [f"p{number}@mail.example" for number in range(patients)]
 
 
-def another(house: House, owner: str = "serve-two") -> Tasks:
+def another(house: House, owner: str = "serve-two") -> House:
     """Another process of the same clinic, with connections of its own."""
-    return Tasks(house.wiring.database, house.settings, choose(house.settings), owner)
+    return house.process(choose(house.settings), owner)
 
 
-def run(house: House, tasks: Tasks | None = None) -> dict[str, int]:
+def run(house: House, process: House | None = None) -> dict[str, int]:
     """Today's reminders; returns what the run changed."""
-    outcome = (tasks or house.wiring.tasks).execute(opened(house, JOB))
+    outcome = (process or house).execute(opened(house, JOB))
     assert outcome is not None
     changed: dict[str, int] = outcome["run"]
     return changed
@@ -116,14 +115,14 @@ def test_f12_while_the_mail_server_is_down_messages_wait_and_then_leave_once(
     assert run(house)["queued"] == 30
     for _minute in range(6):
         clock.shift(60)
-        house.wiring.tasks.deliver()
+        house.deliver()
     assert sum(row.attempts for row in rows(house)) <= 5, "one is tried at a time, not all of them"
     with running(server):
         clock.shift(300)
         house = make_house(email=server.settings())
-        house.wiring.tasks.deliver()
+        house.deliver()
         clock.shift(600)
-        house.wiring.tasks.deliver()
+        house.deliver()
     assert server.told == dict.fromkeys(everybody, 1)
 
 
@@ -140,10 +139,10 @@ def test_f14_greylisted_mail_is_sent_at_the_second_try(
     server.on_recipient = grey
     assert run(mailing)["queued"] == 5
     assert {row.last_error for row in rows(mailing)} == {"451 greylisted"}
-    mailing.wiring.tasks.deliver()
+    mailing.deliver()
     assert server.told == {}, "not before the pause is over"
     clock.shift(deliveries.FIRST_PAUSE)
-    mailing.wiring.tasks.deliver()
+    mailing.deliver()
     assert server.told == dict.fromkeys(everybody, 1)
 
 
@@ -157,7 +156,7 @@ def test_f15_r10_one_unknown_address_fails_with_its_reason_and_the_others_go_on(
     failed = rows(mailing)[1]
     assert (failed.status, failed.last_error) == ("failed", "550 5.1.1 no such user")
     clock.shift(timedelta(hours=2))
-    mailing.wiring.tasks.deliver()
+    mailing.deliver()
     assert sum(server.told.values()) == 3
 
 
@@ -171,7 +170,7 @@ def test_f16_an_answer_that_never_comes_leaves_unknown_and_is_repeated_only_wher
     run(house)
     for _hour in range(3):
         clock.shift(timedelta(hours=1))
-        house.wiring.tasks.deliver()
+        house.deliver()
     assert [(row.status, row.unsure_at) for row in rows(house)] == [("unknown", at("2026-05-04 06:00"))]
     assert server.told == {address: told}
     assert len({mail.parsed["Message-ID"] for mail in server.mails}) == 1
@@ -185,7 +184,7 @@ def test_f16_a_server_that_breaks_at_every_content_makes_few_unknown(
     run(mailing)
     for _minute in range(5):
         clock.shift(60)
-        mailing.wiring.tasks.deliver()
+        mailing.deliver()
     assert len(server.mails) <= 4
 
 
@@ -228,14 +227,13 @@ def _done(house: House, run_id: int) -> bool:
 def test_a_sign_in_mail_does_not_wait_behind_the_morning(mailing: House, server: MailServer) -> None:
     morning(mailing, 5)
     run_id = opened(mailing, JOB)
-    tasks = mailing.wiring.tasks
     with mailing.writing() as session:
         session.get_one(Installation, 1).messages_paused_at = at("2026-05-04 05:00")
-    tasks.execute(run_id)
+    mailing.execute(run_id)
     post(mailing, mailing.user("admin", "admin@clinic.example"))
     with mailing.writing() as session:
         session.get_one(Installation, 1).messages_paused_at = None
-    tasks.deliver()
+    mailing.deliver()
     assert server.mails[0].recipients == ("admin@clinic.example",)
     assert len(server.mails) == 6
 
@@ -243,7 +241,7 @@ def test_a_sign_in_mail_does_not_wait_behind_the_morning(mailing: House, server:
 @pytest.mark.usefixtures("clock", "plain_letters")
 def test_no_token_rests_in_the_database(mailing: House, server: MailServer) -> None:
     post(mailing, mailing.user("admin", "admin@clinic.example"))
-    mailing.wiring.tasks.deliver()
+    mailing.deliver()
     assert b"https://rounds.example/reset/s3cr3t" in server.mails[0].content
     assert rows(mailing)[0].body == "Look: [link] .\n"
 
@@ -273,13 +271,13 @@ def test_f17_the_gateway_says_when_to_come_back_and_gets_each_sms_once(
     with sms_gateway.running(gateway):
         house = make_house(sms=gateway.settings())
         _by_sms(house, morning(house, 3))
-        house.wiring.tasks.deliver()
+        house.deliver()
         clock.shift(599)
-        house.wiring.tasks.deliver()
+        house.deliver()
         assert len(gateway.requests) == 1, "one heard it for all"
         clock.shift(1)
-        house.wiring.tasks.deliver()
-        house.wiring.tasks.deliver()
+        house.deliver()
+        house.deliver()
     assert len(gateway.sent) == 3
     assert {(row.channel, row.status) for row in rows(house)} == {("sms", "sent")}
     assert {row.answer for row in rows(house)} == {"201 id SM1", "201 id SM2", "201 id SM3"}

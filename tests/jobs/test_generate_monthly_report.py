@@ -7,7 +7,6 @@ import time_machine
 from sqlalchemy import update
 
 from service.domain.reports import reports
-from service.jobs.tasks import Tasks
 from service.notifications.channels import Channels
 from service.storage.models import ClinicReport, Doctor, JobRun, Report
 from tests.crowd import together
@@ -28,12 +27,12 @@ def doctors(house: House) -> list[int]:
     return [one for one in found if one is not None]
 
 
-def tasks(house: House, owner: str = "serve-one") -> Tasks:
-    return Tasks(house.wiring.database, house.settings, Channels(Recording()), owner)
+def process_of(house: House, owner: str = "serve-one") -> House:
+    return house.process(Channels(Recording()), owner)
 
 
 def run(house: House, month: str | None = None, owner: str = "serve-one") -> dict[str, Any] | None:
-    process = tasks(house, owner)
+    process = process_of(house, owner)
     return process.execute(opened(house, JOB, month))
 
 
@@ -81,7 +80,7 @@ def test_one_doctor_whose_report_fails_stops_nobody_else_and_is_tried_again(
             raise RuntimeError("a row nobody thought of")
         return produce(session, doctor_id, *more)
 
-    process = tasks(house)
+    process = process_of(house)
     with time_machine.travel(at("2026-05-01 10:00"), tick=False) as clock:
         run_id = opened(house, JOB)
         with monkeypatch.context() as broken:
@@ -97,10 +96,10 @@ def test_one_doctor_whose_report_fails_stops_nobody_else_and_is_tried_again(
 def test_a_stop_between_two_doctors_puts_the_run_back(
     house: House, doctors: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process, store = tasks(house), reports.store
+    process, store = process_of(house), reports.store
 
     def store_and_stop(*args: Any) -> bool:
-        process.stopping.set()
+        process.wiring.jobs.stopping.set()
         return store(*args)
 
     with time_machine.travel(at("2026-05-01 10:00"), tick=False):
@@ -109,7 +108,7 @@ def test_a_stop_between_two_doctors_puts_the_run_back(
             stopped.setattr(reports, "store", store_and_stop)
             assert process.execute(run_id) is None
         assert house.count(Report) == 1
-        assert tasks(house, "serve-two").execute(run_id) == {
+        assert process_of(house, "serve-two").execute(run_id) == {
             "month": "2026-04",
             "made": 2,
             "already": 1,
@@ -140,11 +139,11 @@ def test_a_clinic_without_doctors_has_no_report(house: House) -> None:
 def test_a_run_that_is_stopped_before_the_clinics_report_makes_it_when_it_goes_on(
     house: House, doctors: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process, store = tasks(house), reports.store
+    process, store = process_of(house), reports.store
 
     def store_and_stop(session: Any, doctor_id: int, *args: Any) -> bool:
         if doctor_id == doctors[-1]:
-            process.stopping.set()
+            process.wiring.jobs.stopping.set()
         return store(session, doctor_id, *args)
 
     with time_machine.travel(at("2026-05-01 10:00"), tick=False):
@@ -153,7 +152,7 @@ def test_a_run_that_is_stopped_before_the_clinics_report_makes_it_when_it_goes_o
             stopped.setattr(reports, "store", store_and_stop)
             assert process.execute(run_id) is None
         assert (house.count(Report), house.count(ClinicReport)) == (3, 0)
-        assert tasks(house, "serve-two").execute(run_id) is not None
+        assert process_of(house, "serve-two").execute(run_id) is not None
     assert house.count(ClinicReport) == 1
 
 
@@ -172,7 +171,7 @@ def test_a_run_that_is_stopped_before_the_clinics_report_makes_it_when_it_goes_o
 def test_at_midnight_of_the_first_the_reports_of_the_month_are_made(
     house: House, doctors: list[int], before: str, after: str, month: str, visits: list[str]
 ) -> None:
-    process, who = tasks(house), house.patient()
+    process, who = process_of(house), house.patient()
     for moment in visits:
         house.visit(doctors[0], who, at(moment), status="completed")
     house.visit(doctors[0], who, at(after), status="completed")

@@ -13,7 +13,7 @@ from service.backups import making
 from service.domain.exports import export_ledger, exports, history_csv
 from service.domain.foundation import job_runs
 from service.domain.foundation.actor import SYSTEM
-from service.jobs import leases
+from service.jobs import lease as lease_thread
 from service.storage.models import Export, JobRun
 from tests.history import long_history
 from tests.house import House
@@ -28,7 +28,7 @@ SHORT = timedelta(seconds=0.5)
 def slow(monkeypatch: pytest.MonkeyPatch) -> tuple[Event, Event]:
     """Leases end after half a second, and a step takes until the second event is set; the first: it has begun."""
     begun, go_on = Event(), Event()
-    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(lease_thread, "RENEW_SECONDS", 0.1)
     for ledger in (export_ledger, job_runs):
         monkeypatch.setattr(ledger, "LEASE", SHORT)
 
@@ -53,13 +53,13 @@ def test_f11_a_slow_export_stays_with_the_process_that_writes_it(
     long_history(house, house.user("doctor", "doctor@clinic.example").doctor_id, patient, 1)
     with house.writing() as session:
         export_id = exports.request(session, SYSTEM, patient).id
-    writing = Thread(target=house.wiring.tasks.export, args=(export_id,))
+    writing = Thread(target=house.export, args=(export_id,))
     writing.start()
     assert begun.wait(20)
     first = lease(house, export_id)
     until(lambda: lease(house, export_id) > first + 2 * SHORT)
     desk = Desk()
-    make_house().wiring.tasks.tick(desk)
+    make_house().tick(desk)
     assert desk.exports == []
     go_on.set()
     writing.join(20)
@@ -73,13 +73,13 @@ def test_f11_a_backup_that_takes_long_is_made_by_nobody_else(
 ) -> None:
     begun, go_on = slow
     run_id = opened(house, "make_backup")
-    making_it = Thread(target=house.wiring.tasks.execute, args=(run_id,))
+    making_it = Thread(target=house.execute, args=(run_id,))
     making_it.start()
     assert begun.wait(20)
     first = run(house, run_id).lease_until
     until(lambda: run(house, run_id).lease_until > first + 2 * SHORT)
     desk = Desk()
-    make_house().wiring.tasks.tick(desk)
+    make_house().tick(desk)
     assert run_id not in desk.runs
     go_on.set()
     making_it.join(20)
@@ -91,7 +91,7 @@ def test_a_job_whose_claim_was_lost_ends_and_leaves_it_to_the_other(
 ) -> None:
     begun, go_on = slow
     run_id = opened(house, "make_backup")
-    making_it = Thread(target=house.wiring.tasks.execute, args=(run_id,))
+    making_it = Thread(target=house.execute, args=(run_id,))
     making_it.start()
     assert begun.wait(20)
     with house.writing() as session:
@@ -103,9 +103,9 @@ def test_a_job_whose_claim_was_lost_ends_and_leaves_it_to_the_other(
 
 
 def test_what_hangs_is_given_up(slow: tuple[Event, Event], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "LONGEST_SECONDS", 0.35)
+    monkeypatch.setattr(lease_thread, "LONGEST_SECONDS", 0.35)
     renewed = count(1)
-    with leases.kept(lambda: bool(next(renewed))) as lost:
+    with lease_thread.kept(lambda: bool(next(renewed))) as lost:
         until(lambda: not any(thread.name == "lease" for thread in threads()))
         assert (next(renewed), lost()) == (4, False)
 

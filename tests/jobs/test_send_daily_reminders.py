@@ -13,7 +13,6 @@ from service.config.settings import Booking
 from service.domain.appointments import outcomes
 from service.domain.messages import deliveries
 from service.jobs import schedule
-from service.jobs.tasks import Tasks
 from service.notifications.channels import Channels
 from service.notifications.message import DeliveryError, Letter
 from service.storage.models import Appointment, JobRun, Message, Patient
@@ -71,13 +70,13 @@ def visits(house: House, doctor: int, count: int, time: str = "12:00") -> list[s
     return [f"p{number}@mail.example" for number in range(count)]
 
 
-def tasks(house: House, channel: Recording, owner: str = "serve-one") -> Tasks:
-    return Tasks(house.wiring.database, house.settings, Channels(channel), owner)
+def process_of(house: House, channel: Recording, owner: str = "serve-one") -> House:
+    return house.process(Channels(channel), owner)
 
 
 def run(house: House, channel: Recording, owner: str = "serve-one") -> dict[str, Any] | None:
     """The job of today, in a process of its own name."""
-    process = tasks(house, channel, owner)
+    process = process_of(house, channel, owner)
     return process.execute(opened(house, JOB))
 
 
@@ -159,10 +158,10 @@ def test_f14_an_address_that_is_refused_for_now_is_told_later_once(
     assert outcome is not None
     assert (outcome["run"]["sent"], outcome["run"]["queued"], outcome["run"]["failed"]) == (2, 1, 0)
     channel.before = lambda _letter: None
-    tasks(house, channel).deliver()
+    process_of(house, channel).deliver()
     assert len(channel.letters) == 2, "not before its pause is over"
     clock.shift(timedelta(minutes=2))
-    tasks(house, channel).deliver()
+    process_of(house, channel).deliver()
     assert channel.recipients == [*everybody[1:], everybody[0]]
 
 
@@ -183,7 +182,7 @@ def test_f15_a_channel_that_breaks_on_one_letter_stops_nobody_else(
     assert set(everybody[1:]) <= set(channel.recipients)
     clock.shift(timedelta(hours=1))
     setattr(channel, moment, lambda _letter: None)
-    tasks(house, channel).deliver()
+    process_of(house, channel).deliver()
     assert sorted(channel.recipients) == everybody, "nobody twice"
 
 
@@ -200,7 +199,7 @@ def test_f2_a_process_that_dies_before_the_hand_over_leaves_the_letter_to_the_ne
         run(house, channel)
     channel.before = lambda _letter: None
     clock.shift(61)
-    tasks(house, channel, "serve-two").deliver()
+    process_of(house, channel, "serve-two").deliver()
     assert sorted(channel.recipients) == everybody
     assert statuses(house) == ["sent"] * 3
 
@@ -218,7 +217,7 @@ def test_f2_a_process_that_dies_during_the_hand_over_leaves_an_unknown_that_nobo
     assert outcome is not None
     assert outcome["total"] == {"sent": 2, "failed": 0, "unknown": 1, "queued": 0, "skipped": {}}
     clock.shift(timedelta(hours=1))
-    tasks(house, channel, "serve-two").deliver()
+    process_of(house, channel, "serve-two").deliver()
     assert sorted(channel.recipients) == everybody, "each once, the unsure one included"
 
 
@@ -227,26 +226,26 @@ def test_f2_the_run_of_a_dead_process_is_run_to_its_end_by_the_next(
 ) -> None:
     everybody = visits(house, doctor, 3)
     channel.before = crash
-    first = tasks(house, channel)
+    first = process_of(house, channel)
     run_id = opened(house, JOB)
     with pytest.raises(Crash):
         first.execute(run_id)
     channel.before = lambda _letter: None
     clock.shift(61)
-    assert tasks(house, channel, "serve-two").execute(run_id) is not None
+    assert process_of(house, channel, "serve-two").execute(run_id) is not None
     assert sorted(channel.recipients) == everybody
     assert house.count(JobRun, JobRun.status == "done") == 1
 
 
 def test_a_stop_puts_the_run_back_and_the_next_start_ends_it(house: House, doctor: int, channel: Recording) -> None:
     everybody = visits(house, doctor, 3)
-    first = tasks(house, channel)
-    channel.after = lambda _letter: first.stopping.set()
+    first = process_of(house, channel)
+    channel.after = lambda _letter: first.wiring.jobs.stopping.set()
     run_id = opened(house, JOB)
     assert first.execute(run_id) is None
     assert len(channel.letters) == 1
     channel.after = lambda _letter: None
-    assert tasks(house, channel, "serve-two").execute(run_id) is not None
+    assert process_of(house, channel, "serve-two").execute(run_id) is not None
     assert sorted(channel.recipients) == everybody
 
 
@@ -281,10 +280,10 @@ def test_on_hold_messages_wait_and_afterwards_only_those_still_ahead_are_sent(
     outcome = run(held, channel)
     assert outcome is not None
     assert outcome["run"]["queued"] == 3
-    tasks(held, channel).deliver()
+    process_of(held, channel).deliver()
     assert channel.letters == []
     clock.shift(timedelta(hours=3))
-    tasks(house, channel).deliver()
+    process_of(house, channel).deliver()
     assert sorted(statuses(house)) == ["sent", "sent", "skipped"]
     assert house.count(Message, Message.skip_reason == "too_late") == 1
     assert len(channel.letters) == 2
@@ -294,7 +293,7 @@ def test_r3_the_slot_of_a_day_that_is_over_sends_nothing(
     house: House, doctor: int, channel: Recording, clock: time_machine.Traveller
 ) -> None:
     visits(house, doctor, 2)
-    process = tasks(house, channel)
+    process = process_of(house, channel)
     run_id = opened(house, JOB)
     clock.shift(timedelta(days=1))
     assert process.execute(run_id) == {"date": "2026-05-04", "reason": "day_is_over"}
@@ -305,7 +304,7 @@ def test_a_reminder_of_another_day_by_hand_is_sent_now_and_not_again_that_mornin
     house: House, doctor: int, channel: Recording, clock: time_machine.Traveller
 ) -> None:
     house.visit(doctor, house.patient(email="a@mail.example"), at("2026-05-05 12:00"))
-    process = tasks(house, channel)
+    process = process_of(house, channel)
     assert process.execute(opened(house, JOB, "2026-05-05")) is not None
     clock.shift(timedelta(days=1))
     assert run(house, channel) is not None
@@ -337,7 +336,7 @@ def test_the_advance_reminder_is_a_job_of_its_own_where_the_clinic_wants_it(
     house.visit(doctor, house.patient(email="soon@mail.example"), at("2026-05-05 12:00"))
     house.visit(doctor, house.patient(email="late@mail.example"), at("2026-05-06 12:00"))
     wanting = make_house(messages={"advance_hours": 24})
-    outcome = tasks(wanting, channel).execute(opened(wanting, "send_advance_reminders"))
+    outcome = process_of(wanting, channel).execute(opened(wanting, "send_advance_reminders"))
     told = {**NOBODY, "sent": 1}
     assert outcome == {"date": "2026-05-04", "run": told, "total": told}
     assert channel.recipients == ["soon@mail.example"]
@@ -367,7 +366,7 @@ def test_a_cancellation_that_is_taken_back_after_the_run_is_reminded_of_once(
 ) -> None:
     desk = house.user("receptionist", "rita@clinic.example")
     visit = house.visit(doctor, house.patient("Eve", email="eve@mail.example"), wall(begins))
-    process = tasks(house, channel)
+    process = process_of(house, channel)
     for at_wall, act in sorted([("08:00", "run"), (cancelled, "cancel"), (undone, "undo")]):
         clock.move_to(wall(f"2026-05-04 {at_wall}"))
         if act == "run":

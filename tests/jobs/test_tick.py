@@ -16,7 +16,8 @@ from service.domain.foundation.actor import SYSTEM
 from service.domain.foundation.errors import Forbidden
 from service.health import health
 from service.jobs import schedule
-from service.storage.models import Installation, JobRun, Message
+from service.jobs.tick import release_dead
+from service.storage.models import Installation, JobRun, Message, RunTrigger
 from tests.crowd import together
 from tests.house import House, at
 from tests.jobs.by_hand import opened
@@ -56,14 +57,14 @@ def test_the_advance_reminder_has_a_slot_each_day_where_the_clinic_wants_it(
 ) -> None:
     wanting = make_house(messages={"advance_hours": 48})
     with time_machine.travel(at("2026-05-04 06:00"), tick=False):
-        wanting.wiring.tasks.tick(Desk())
+        wanting.tick(Desk())
         assert ledger(wanting, "send_advance_reminders") == [("2026-05-04", "queued", "schedule", None)]
         assert state(wanting, "send_advance_reminders")[0] == "ok"
 
 
 def test_ticks_at_the_same_moment_open_a_slot_once(house: House) -> None:
     with time_machine.travel(at("2026-05-04 06:00"), tick=False):
-        together(8, lambda _number: house.wiring.tasks.tick(Desk()))
+        together(8, lambda _number: house.tick(Desk()))
     assert [row[0] for row in ledger(house, DAILY)] == ["2026-05-04"]
     assert [row[0] for row in ledger(house, MONTHLY)] == ["2026-04"]
 
@@ -100,8 +101,8 @@ def test_f18_a_clock_that_is_far_off_runs_and_sends_nothing_until_it_comes_back(
         assert [line["log_level"] for line in said] == ["warning"]
         assert "clock may be wrong" in said[0]["event"]
         assert house.count(JobRun) == before
-        house.wiring.tasks.run_by_hand(DAILY, clock_day(house))
-        house.wiring.tasks.deliver()
+        house.run_by_hand(DAILY, clock_day(house))
+        house.deliver()
         assert house.count(Message, Message.status == "queued") == house.count(Message) == 1
         clock.move_to(at("2026-05-05 07:00"))
         assert len(tick().runs) > 3
@@ -136,7 +137,7 @@ def test_f18_by_a_clock_that_is_ahead_nothing_is_old(house: House, tick: Tick) -
         tick()
         before = house.count(JobRun)
         clock.move_to(at("2029-05-04 07:00"))
-        house.wiring.tasks.clean_up()
+        house.clean_up()
         assert house.count(JobRun) == before > 0
 
 
@@ -173,7 +174,7 @@ def test_what_was_due_before_the_clinic_began_is_not_made_up_for(house: House, t
 def test_a_run_by_hand_before_the_hour_does_not_take_the_slot(house: House, tick: Tick) -> None:
     with time_machine.travel(at("2026-05-04 05:00"), tick=False) as clock:
         run_id = opened(house, DAILY)
-        assert house.wiring.tasks.execute(run_id) is not None
+        assert house.execute(run_id) is not None
         clock.move_to(at("2026-05-04 06:00"))
         tick()
     assert ledger(house, DAILY)[-2][0] == "2026-05-04"
@@ -182,11 +183,11 @@ def test_a_run_by_hand_before_the_hour_does_not_take_the_slot(house: House, tick
 
 def test_a_run_by_hand_after_the_hour_is_the_slot(house: House, tick: Tick) -> None:
     with time_machine.travel(at("2026-05-04 07:00"), tick=False):
-        assert house.wiring.tasks.execute(opened(house, DAILY)) is not None
-        assert house.wiring.tasks.execute(opened(house, MONTHLY, "2026-04")) is not None
-        assert house.wiring.tasks.execute(opened(house, SHEETS)) is not None
+        assert house.execute(opened(house, DAILY)) is not None
+        assert house.execute(opened(house, MONTHLY, "2026-04")) is not None
+        assert house.execute(opened(house, SHEETS)) is not None
         assert BACKUP in {row.job for row in schedule.table(house.settings)}
-        assert house.wiring.tasks.execute(opened(house, BACKUP)) is not None
+        assert house.execute(opened(house, BACKUP)) is not None
         assert tick().runs == []
     assert [row[:3] for row in ledger(house, DAILY)] == [("2026-05-04", "done", "manual")]
     assert [row[:3] for row in ledger(house, MONTHLY)] == [("2026-04", "done", "manual")]
@@ -211,7 +212,7 @@ def test_at_the_start_the_work_of_a_dead_service_is_free_at_once(house: House, t
             job_runs.claim(session, run_id, "serve-dead")
             export_ledger.claim(session, export_id, "serve-dead")
         assert (run_id in tick().runs, tick().exports) == (False, [])
-        house.wiring.tasks.release_dead("serve-")
+        release_dead(house.wiring.jobs, "serve-")
         desk = tick()
     assert run_id in desk.runs
     assert desk.exports == [export_id]
@@ -222,11 +223,11 @@ def test_messages_left_waiting_are_queued_unless_on_hold(house: House, make_hous
     held = make_house(messages={"hold": True})
     with time_machine.travel(at("2026-05-04 06:00"), tick=False) as clock:
         house.visit(doctor, house.patient(email="a@mail.example"), at("2026-05-04 12:00"))
-        assert held.wiring.tasks.execute(opened(held, DAILY)) is not None
+        assert held.execute(opened(held, DAILY)) is not None
         clock.shift(timedelta(minutes=2))
         waiting, paused = Desk(), Desk()
-        house.wiring.tasks.tick(waiting)
-        held.wiring.tasks.tick(paused)
+        house.tick(waiting)
+        held.tick(paused)
     assert (waiting.deliveries, paused.deliveries) == (1, 0)
 
 
@@ -248,7 +249,9 @@ def test_o4_the_state_of_a_job_is_said_in_words(
     with time_machine.travel(at("2026-05-04 06:00"), tick=False) as clock:
         if status:
             with house.writing() as session:
-                job_runs.open_slot(session, DAILY, "2026-05-04", due_at=at("2026-05-04 06:00"), trigger="schedule")
+                job_runs.open_slot(
+                    session, DAILY, "2026-05-04", due_at=at("2026-05-04 06:00"), trigger=RunTrigger.SCHEDULE
+                )
                 session.execute(update(JobRun).values(status=status))
         clock.shift(timedelta(minutes=minutes))
         assert state(house, DAILY) == words
@@ -257,5 +260,5 @@ def test_o4_the_state_of_a_job_is_said_in_words(
 def test_a_slot_that_was_caught_up_says_so(house: House, tick: Tick) -> None:
     with time_machine.travel(at("2026-05-04 09:00"), tick=False):
         for run_id in tick().runs:
-            house.wiring.tasks.execute(run_id)
+            house.execute(run_id)
         assert state(house, DAILY) == ("ok", "caught up: the computer was off")

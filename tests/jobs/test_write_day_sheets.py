@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from service.domain.exports import exports
+from service.domain.diary import day_sheet_files
+from service.domain.exports import export_files, exports
 from service.domain.foundation.actor import SYSTEM
-from service.jobs import day_sheet_files
 from service.storage.models import JobRun
 from tests.house import House, at, day
 from tests.jobs.by_hand import opened
@@ -36,7 +36,7 @@ def folder(house: House) -> Path:
 
 
 def run(house: House, slot: str | None = None) -> dict[str, Any] | None:
-    return house.wiring.tasks.execute(opened(house, JOB, slot))
+    return house.execute(opened(house, JOB, slot))
 
 
 def runs(house: House) -> list[tuple[str, str, str]]:
@@ -48,7 +48,7 @@ def runs(house: House) -> list[tuple[str, str, str]]:
 def work_off(house: House, tick: Callable[[], Desk]) -> None:
     """A tick, and whatever it queued."""
     for run_id in tick().runs:
-        house.wiring.tasks.execute(run_id)
+        house.execute(run_id)
 
 
 def names(folder: Path) -> list[str]:
@@ -115,7 +115,7 @@ def test_seven_is_by_the_clock_on_the_wall(house: House, tick: Callable[[], Desk
 def test_the_setting_says_when(make_house: Callable[..., House]) -> None:
     early = make_house(jobs={"sheets_at": "05:30"})
     with time_machine.travel(at("2026-05-04 03:30"), tick=False):
-        early.wiring.tasks.tick(Desk())
+        early.tick(Desk())
     assert runs(early)[-1][0] == "2026-05-04"
 
 
@@ -161,7 +161,7 @@ def test_a_kill_before_the_file_has_its_name_leaves_the_old_one_whole_and_the_ne
         with monkeypatch.context() as dying:
             dying.setattr(os, moment, killing(dying))
             with pytest.raises(Killed):
-                house.wiring.tasks.execute(again)
+                house.execute(again)
         assert (folder / FILE).read_bytes() == before
         assert names(folder) == [FILE, f"{FILE}.part"]
         clock.shift(61)
@@ -195,18 +195,18 @@ def test_sheets_are_kept_for_14_days_and_nothing_else_is_touched(house: House, f
     with house.writing() as session:
         export_id = exports.request(session, SYSTEM, patient).id
     with time_machine.travel(SEVEN, tick=False):
-        house.wiring.tasks.export(export_id)
+        house.export(export_id)
     folder.mkdir(mode=0o700, parents=True)
     kept = ["2026-04-20.html", "2026-05-04.html", "2026-05-04.html.part", "2026-05-05.html", "2026-02-30.html", "a.txt"]
     gone = ["2026-04-19.html", "2025-01-01.html", "2026-05-03.html.part"]
     for name in (*kept, *gone):
         (folder / name).touch()
     with time_machine.travel(SEVEN, tick=False):
-        house.wiring.tasks.clean_up()
+        house.clean_up()
         assert names(folder) == sorted(kept)
-        house.wiring.tasks.clean_up()
+        house.clean_up()
     assert names(folder) == sorted(kept)
-    assert names(house.wiring.tasks.exports.folder()) == [f"{export_id}.csv"]
+    assert names(export_files.folder_of(house.settings)) == [f"{export_id}.csv"]
 
 
 def test_a_clinic_without_visits_gets_a_file_that_says_so(house: House) -> None:

@@ -118,7 +118,7 @@ def test_e5_files_lie_in_a_closed_folder_and_are_removed_on_expiry(clinic: Clini
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     after_expiry(clinic)
-    clinic.house.wiring.tasks.clean_up()
+    clinic.house.clean_up()
     assert not file.exists()
 
 

@@ -253,7 +253,7 @@ def test_o9_records_whose_time_is_over_are_listed_and_nobody_is_erased_by_itself
 
     assert listed() == []
     clinic.clock.move_to(at("2037-01-02 08:00"))
-    clinic.house.wiring.tasks.clean_up()
+    clinic.house.clean_up()
     assert listed() == ["Otto Birke", "Gus Gast", "Tom Morgen"]  # a hold stands on Pia's
     assert clinic.house.count(Patient, Patient.erased_at.is_not(None)) == 0
 
@@ -264,7 +264,7 @@ def test_o9_texts_and_addresses_of_messages_are_removed_after_their_months(clini
     there, sent = clinic.house.count(Message, *told), clinic.house.count(Message, Message.status == "sent")
     for days, left in ((180, there), (184, 0)):
         clinic.clock.move_to(at("2026-05-06 08:00") + timedelta(days=days))
-        clinic.house.wiring.tasks.clean_up()
+        clinic.house.clean_up()
         assert clinic.house.count(Message, *told) == left
     assert clinic.house.count(Message, Message.status == "sent") == sent
 

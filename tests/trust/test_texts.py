@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import update
 
 from service import logs
-from service.storage.models import Appointment, Doctor, JobRun, Message, Patient, Report, Treatment, User
+from service.storage.models import Appointment, Doctor, JobRun, Message, Patient, Report, RunStatus, Treatment, User
 from tests.house import PASSWORD, Browser, House
 from tests.web.frozen_clinic import (
     VISITORS,
@@ -81,7 +81,7 @@ def test_w1_no_text_of_anybody_becomes_markup_on_any_page(clinic: Clinic) -> Non
     failed = opened(clinic.house, "generate_monthly_report")
     with clinic.house.writing() as session:
         run = session.get_one(JobRun, failed)
-        run.status, run.last_error = "failed", "OSError: harmless"
+        run.status, run.last_error = RunStatus.FAILED, "OSError: harmless"
     browsers: dict[str, Browser] = {}
     harmless = poisoned(clinic, "harmless", browsers)
     text, literal = " ".join(POISONS), 0

@@ -21,6 +21,7 @@ from service.domain.foundation.actor import Actor
 from service.domain.imports import imports
 from service.domain.messages import message_links
 from service.domain.reports import clinic_reports, reports
+from service.jobs import runner
 from service.storage.models import (
     ApiToken,
     Appointment,
@@ -296,7 +297,7 @@ def exported(house: House, actor: Actor, patient: int) -> str:
     """A finished export; returns its id."""
     with house.writing() as session:
         export_id = exports.request(session, actor, patient).id
-    house.wiring.tasks.export(export_id)
+    house.export(export_id)
     return export_id
 
 
@@ -304,7 +305,7 @@ def clinic_exported(house: House, admin: Actor) -> str:
     """A finished export of all data; returns its id."""
     with house.writing() as session:
         export_id = exports.request_of_clinic(session, admin).id
-    house.wiring.tasks.export(export_id)
+    house.export(export_id)
     return export_id
 
 
@@ -410,7 +411,7 @@ def tokened(house: House, actor: Actor) -> int:
 def opened(house: House, job: str) -> int:
     """A run of a job that somebody asked for; returns its id."""
     with house.writing() as session:
-        return house.wiring.tasks.open_manual(session, job)
+        return runner.open_by_hand(session, house.settings, job)
 
 
 @pytest.fixture(name="moved")

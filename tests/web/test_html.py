@@ -44,7 +44,7 @@ def crowd(clinic: Clinic) -> None:
     for day in range(1, 31):
         moment = clock.now().replace(month=1, day=day)
         house.treated(doll, clinic.pia, moment, visit_type="Check-up", notes="x\n\ny")
-    house.wiring.tasks.tick(house.wiring.queue)
+    house.tick(house.wiring.queue)
     house.wiring.queue.stop(5)
 
 

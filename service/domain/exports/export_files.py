@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from service import disk
-from service.config.settings import Clinic
+from service.config.settings import Clinic, Settings
 from service.domain.exports import clinic_zip, export_columns, history_csv, history_json, history_tables, history_zip
 from service.domain.exports.export_columns import Table
 from service.domain.foundation import audit
@@ -122,6 +123,20 @@ def _expected_bytes(session: Session, patient_id: int | None, contents: Contents
 def file_of(folder: Path, export_id: str, format: str) -> Path:
     """Where an export's finished file lies; id and format come from a row, never from a request."""
     return folder / f"{export_id}.{Format(format)}"
+
+
+def folder_of(settings: Settings) -> Path:
+    """The folder of finished exports, made when it is missing, closed to other users of the computer."""
+    folder = settings.histories
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def close_folder(settings: Settings) -> None:
+    """Take the folder from other users of the computer, should somebody have opened it to them."""
+    folder = folder_of(settings)
+    with suppress(OSError):  # somebody else's, or a disk without such rights
+        folder.chmod(0o700)
 
 
 def remove_parts(file: Path) -> None:

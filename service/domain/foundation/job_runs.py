@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.foundation.paging import page_key, read_key
-from service.storage.models import JobRun
+from service.storage.models import JobRun, RunStatus, RunTrigger
 
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 5
@@ -20,8 +21,16 @@ PAGE = 30
 BY_HAND = " by hand "
 
 
+class RunSkip(StrEnum):
+    """Why a slot was written down without running its job."""
+
+    BEFORE_START = "before_start"
+    DAY_IS_OVER = "day_is_over"
+    RESTORED = "restored"
+
+
 def open_slot(
-    session: Session, job: str, slot: str, *, due_at: datetime, trigger: str, skip: str | None = None
+    session: Session, job: str, slot: str, *, due_at: datetime, trigger: RunTrigger, skip: RunSkip | None = None
 ) -> int | None:
     """Insert the slot's run, unless it is there; returns its id when this call made it.
 
@@ -32,7 +41,7 @@ def open_slot(
     values: dict[str, Any] = {
         "job": job,
         "slot": slot,
-        "status": "skipped" if skip else "queued",
+        "status": RunStatus.SKIPPED if skip else RunStatus.QUEUED,
         "trigger": trigger,
         "lease_until": now,
         "due_at": due_at,
@@ -51,27 +60,35 @@ def open_manual(session: Session, job: str, slot: str, *, due_at: datetime) -> i
     hour never takes the scheduled one's place.
     """
     now = clock.now()
-    taken = open_slot(session, job, slot, due_at=due_at, trigger="manual") if due_at <= now else None
+    taken = open_slot(session, job, slot, due_at=due_at, trigger=RunTrigger.MANUAL) if due_at <= now else None
     taken = taken or _reopened(session, job, slot)
     if taken is not None:
         return taken
     name = f"{slot}{BY_HAND}{now:%Y-%m-%dT%H:%M:%S}Z {secrets.token_hex(3)}"
-    run = open_slot(session, job, name, due_at=now, trigger="manual")
+    run = open_slot(session, job, name, due_at=now, trigger=RunTrigger.MANUAL)
     assert run is not None, "a random name is free"
     return run
 
 
 def _reopened(session: Session, job: str, slot: str) -> int | None:
-    failed = and_(JobRun.job == job, JobRun.slot == slot, JobRun.status == "failed")
-    values = {"status": "queued", "trigger": "manual", "attempt": 0, "lease_until": clock.now(), "finished_at": None}
+    failed = and_(JobRun.job == job, JobRun.slot == slot, JobRun.status == RunStatus.FAILED)
+    values = {
+        "status": RunStatus.QUEUED,
+        "trigger": RunTrigger.MANUAL,
+        "attempt": 0,
+        "lease_until": clock.now(),
+        "finished_at": None,
+    }
     return session.execute(update(JobRun).where(failed).values(**values).returning(JobRun.id)).scalar_one_or_none()
 
 
-def leave_out(session: Session, job: str, slot: str, *, due_at: datetime, why: str) -> None:
+def leave_out(session: Session, job: str, slot: str, *, due_at: datetime, why: RunSkip) -> None:
     """Close a slot without running it, as a visible row, unless it was done."""
-    if open_slot(session, job, slot, due_at=due_at, trigger="schedule", skip=why) is None:
-        unfinished = and_(JobRun.job == job, JobRun.slot == slot, JobRun.status.in_(("queued", "running")))
-        values = {"status": "skipped", "owner": None, "finished_at": clock.now(), "outcome": {"reason": why}}
+    if open_slot(session, job, slot, due_at=due_at, trigger=RunTrigger.SCHEDULE, skip=why) is None:
+        unfinished = and_(
+            JobRun.job == job, JobRun.slot == slot, JobRun.status.in_((RunStatus.QUEUED, RunStatus.RUNNING))
+        )
+        values = {"status": RunStatus.SKIPPED, "owner": None, "finished_at": clock.now(), "outcome": {"reason": why}}
         session.execute(update(JobRun).where(unfinished).values(**values))
 
 
@@ -87,13 +104,13 @@ def claim(session: Session, run_id: int, owner: str) -> tuple[str, str] | None:
     session.execute(
         update(JobRun)
         .where(JobRun.id == run_id, _free(now), JobRun.attempt >= ATTEMPTS)
-        .values(status="failed", finished_at=now)
+        .values(status=RunStatus.FAILED, finished_at=now)
     )
     row = session.execute(
         update(JobRun)
         .where(JobRun.id == run_id, _free(now))
         .values(
-            status="running",
+            status=RunStatus.RUNNING,
             owner=owner,
             lease_until=now + LEASE,
             attempt=JobRun.attempt + 1,
@@ -115,7 +132,7 @@ def renew(session: Session, run_id: int, owner: str) -> bool:
 def finish(session: Session, run_id: int, owner: str, outcome: Mapping[str, Any]) -> None:
     """Close a run that did its work, or found that there was none to do (`reason`)."""
     values = {
-        "status": "skipped" if "reason" in outcome else "done",
+        "status": RunStatus.SKIPPED if "reason" in outcome else RunStatus.DONE,
         "finished_at": clock.now(),
         "outcome": dict(outcome),
         "last_error": None,
@@ -126,7 +143,7 @@ def finish(session: Session, run_id: int, owner: str, outcome: Mapping[str, Any]
 def put_back(session: Session, run_id: int, owner: str, why: str | None = None) -> None:
     """Queue a run again: at once after a stop, a minute later after an error, which counts."""
     now = clock.now()
-    values: dict[str, Any] = {"status": "queued", "owner": None, "lease_until": now}
+    values: dict[str, Any] = {"status": RunStatus.QUEUED, "owner": None, "lease_until": now}
     if why is None:
         values["attempt"] = JobRun.attempt - 1
     else:
@@ -134,8 +151,8 @@ def put_back(session: Session, run_id: int, owner: str, why: str | None = None) 
     session.execute(update(JobRun).where(*_mine(run_id, owner)).values(**values))
     session.execute(
         update(JobRun)
-        .where(JobRun.id == run_id, JobRun.status == "queued", JobRun.attempt >= ATTEMPTS)
-        .values(status="failed", finished_at=now)
+        .where(JobRun.id == run_id, JobRun.status == RunStatus.QUEUED, JobRun.attempt >= ATTEMPTS)
+        .values(status=RunStatus.FAILED, finished_at=now)
     )
 
 
@@ -148,20 +165,20 @@ def release(session: Session, owner_prefix: str) -> None:
     """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
     stale = JobRun.owner.startswith(owner_prefix, autoescape=True)
     past = clock.now() - timedelta(seconds=1)
-    session.execute(update(JobRun).where(JobRun.status == "running", stale).values(lease_until=past))
+    session.execute(update(JobRun).where(JobRun.status == RunStatus.RUNNING, stale).values(lease_until=past))
 
 
 def latest(session: Session, job: str) -> JobRun | None:
     """The job's most recent run that was more than a skipped slot, or the skipped one if there is no other."""
     query = select(JobRun).where(JobRun.job == job)
     newest = JobRun.id.desc()
-    ran = session.scalar(query.where(JobRun.status != "skipped").order_by(newest).limit(1))
+    ran = session.scalar(query.where(JobRun.status != RunStatus.SKIPPED).order_by(newest).limit(1))
     return ran or session.scalar(query.order_by(newest).limit(1))
 
 
 def latest_done(session: Session, job: str) -> JobRun | None:
     """The job's most recent run that did its work."""
-    query = select(JobRun).where(JobRun.job == job, JobRun.status == "done", JobRun.finished_at.is_not(None))
+    query = select(JobRun).where(JobRun.job == job, JobRun.status == RunStatus.DONE, JobRun.finished_at.is_not(None))
     return session.scalar(query.order_by(JobRun.finished_at.desc()).limit(1))
 
 
@@ -192,9 +209,9 @@ def prune(session: Session, keep_days: int) -> None:
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
-    waiting = and_(JobRun.status == "queued", JobRun.lease_until <= now)
-    return or_(waiting, and_(JobRun.status == "running", JobRun.lease_until < now))
+    waiting = and_(JobRun.status == RunStatus.QUEUED, JobRun.lease_until <= now)
+    return or_(waiting, and_(JobRun.status == RunStatus.RUNNING, JobRun.lease_until < now))
 
 
 def _mine(run_id: int, owner: str) -> tuple[ColumnElement[bool], ...]:
-    return JobRun.id == run_id, JobRun.owner == owner, JobRun.status == "running"
+    return JobRun.id == run_id, JobRun.owner == owner, JobRun.status == RunStatus.RUNNING

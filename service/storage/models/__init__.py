@@ -43,6 +43,8 @@ from service.storage.models.foundation import (
     IdempotencyKey,
     Installation,
     JobRun,
+    RunStatus,
+    RunTrigger,
 )
 from service.storage.models.messages import LinkPurpose, MessageLink
 from service.storage.models.outbox import Channel, Message, MessageStatus, SkipReason
@@ -92,6 +94,8 @@ __all__ = [
     "RecoveryCode",
     "Report",
     "ReportVersion",
+    "RunStatus",
+    "RunTrigger",
     "SecondFactor",
     "SignIn",
     "SkipReason",

@@ -1,6 +1,7 @@
 """The database itself, failed attempts, answers kept for programs, runs of jobs, and the audit."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
@@ -57,13 +58,32 @@ class IdempotencyKey(Base):
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class RunStatus(StrEnum):
+    """How far a run of a job has come."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class RunTrigger(StrEnum):
+    """What opened a run."""
+
+    SCHEDULE = "schedule"
+    CATCHUP = "catchup"
+    """The schedule, more than five minutes late."""
+    MANUAL = "manual"
+
+
 class JobRun(Base):
     """The scheduler of record: which slot of which job was opened, by what, and how it ended."""
 
     __tablename__ = "job_runs"
     __table_args__ = (
-        one_of("status", "queued", "running", "done", "failed", "skipped"),
-        one_of("trigger", "schedule", "catchup", "manual"),
+        one_of("status", RunStatus),
+        one_of("trigger", RunTrigger),
         UniqueConstraint("job", "slot"),
         Index(None, "status", "lease_until"),
     )
@@ -71,8 +91,8 @@ class JobRun(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     job: Mapped[str] = mapped_column(String(40))
     slot: Mapped[str] = mapped_column(String(60))
-    status: Mapped[str] = mapped_column(String(20), default="queued", server_default="queued")
-    trigger: Mapped[str] = mapped_column(String(20))
+    status: Mapped[RunStatus] = mapped_column(default=RunStatus.QUEUED, server_default="queued")
+    trigger: Mapped[RunTrigger]
     attempt: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     owner: Mapped[str | None] = mapped_column(String(60))
     lease_until: Mapped[datetime]

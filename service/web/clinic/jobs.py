@@ -9,12 +9,14 @@ from flask.typing import ResponseReturnValue
 
 from service.domain.foundation import audit, job_runs
 from service.domain.foundation.errors import NotFound
+from service.domain.foundation.job_runs import RunSkip
 from service.health import health, last_backup
 from service.http import context
-from service.jobs import schedule
+from service.jobs import runner, schedule
+from service.jobs.make_backup import make_backup
 from service.language.translation import gettext as _
 from service.language.translation import ngettext
-from service.storage.models import JobRun
+from service.storage.models import JobRun, RunStatus, RunTrigger
 from service.web import notices
 from service.web.messages.messages import sending
 
@@ -27,8 +29,8 @@ class Run:
 
     job_title: str
     slot: str
-    trigger: str
-    status: str
+    trigger: RunTrigger
+    status: RunStatus
     started_at: datetime | None
     finished_at: datetime | None
     words: str
@@ -54,11 +56,11 @@ def run_now(job: str) -> ResponseReturnValue:
     if job not in {row.job for row in schedule.table(wiring.settings)}:
         raise NotFound
     with context.transaction() as session:
-        run_id = wiring.tasks.open_manual(session, job)
+        run_id = runner.open_by_hand(session, wiring.settings, job)
         audit.record(session, context.actor(), "job.run", subject=f"run/{run_id}")
     wiring.queue.run(run_id)
     notices.say("run_started")
-    return redirect(url_for("system.show" if job == schedule.BACKUP else "jobs.index"), 303)
+    return redirect(url_for("system.show" if job == make_backup.__name__ else "jobs.index"), 303)
 
 
 def table(states: list[health.JobState] | None = None) -> list[dict[str, Any]]:
@@ -86,7 +88,7 @@ def in_words(run: JobRun) -> Run:
     return Run(
         job_title=titles.get(run.job, run.job),
         slot=slot,
-        trigger="manual" if by_hand else run.trigger,
+        trigger=RunTrigger.MANUAL if by_hand else run.trigger,
         status=run.status,
         started_at=run.started_at,
         finished_at=run.finished_at,
@@ -96,13 +98,13 @@ def in_words(run: JobRun) -> Run:
 
 def _outcome(run: JobRun) -> str:
     outcome = run.outcome or {}
-    if run.status in ("queued", "failed") and run.last_error:
+    if run.status in (RunStatus.QUEUED, RunStatus.FAILED) and run.last_error:
         return _("failed: %(why)s") % {"why": run.last_error}
     if "reason" in outcome:
         reasons = {
-            "before_start": _("due before the clinic began to use Rounds"),
-            "day_is_over": _("the day was over"),
-            "restored": _("left out after a restore: messages may have gone out before"),
+            RunSkip.BEFORE_START: _("due before the clinic began to use Rounds"),
+            RunSkip.DAY_IS_OVER: _("the day was over"),
+            RunSkip.RESTORED: _("left out after a restore: messages may have gone out before"),
         }
         return reasons.get(outcome["reason"], "")
     if "total" in outcome:

@@ -8,12 +8,12 @@ from flask.typing import ResponseReturnValue
 from wtforms.validators import InputRequired
 
 from service import clock
+from service.demo import wipe
 from service.domain.foundation import demo_mark, installation
 from service.domain.foundation.errors import Invalid, NotFound
 from service.health import last_backup, readiness, system, unfinished
 from service.health.health import Check
 from service.http import context
-from service.jobs import demo_wiping
 from service.language.translation import gettext as _
 from service.storage.database import DatabaseError
 from service.web import notices
@@ -89,7 +89,7 @@ def wipe_demo() -> ResponseReturnValue:
         return _demo_page(form), 422
     demo_mark.check_may_wipe(session, context.actor())
     try:
-        demo_wiping.back_up(wiring.database, wiring.settings)
+        wipe.back_up(wiring.database, wiring.settings)
     except DatabaseError as error:
         form.refuse(Invalid(_("It could not be backed up, so it stays: %(why)s") % {"why": error}))
         return _demo_page(form), 422

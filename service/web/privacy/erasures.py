@@ -10,6 +10,7 @@ from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.patients import patients
 from service.domain.privacy import erasure, legal_holds
 from service.http import context
+from service.jobs.clean_up import clean_up_after_erasure
 from service.language.translation import gettext as _
 from service.web import notices
 from service.web.forms import Form, at_most, required
@@ -50,7 +51,7 @@ def erase(patient_id: int) -> ResponseReturnValue:
             days = erasure.erase(session, context.actor(), patient_id, years=years, zone=zone)
     except Conflict:
         return _page(patient_id, EraseForm(), HoldForm()), 409
-    context.wiring().tasks.forget_files(days)
+    clean_up_after_erasure(context.wiring().jobs, days)
     notices.say("patient_erased")
     return redirect(url_for("erasures.show", patient_id=patient_id), 303)
 

@@ -10,6 +10,7 @@ from service.domain.foundation.actor import Role
 from service.domain.reports import clinic_reports, reports
 from service.http import context
 from service.jobs import schedule
+from service.jobs.generate_monthly_report import generate_monthly_report
 from service.storage.models import Report
 from service.web.reports import report_pages, report_views
 
@@ -62,5 +63,5 @@ def _opened(report_id: int, act: str) -> Report:
 
 def _next_at() -> Any:
     settings = context.wiring().settings
-    row = next(row for row in schedule.table(settings) if row.job == "generate_monthly_report")
+    row = schedule.row_of(settings, generate_monthly_report.__name__)
     return schedule.next_due(row, clock.now(), settings.clinic.zone)

@@ -35,7 +35,7 @@ def produce(house: House, patient_id: int, file: Path, progress: Callable[[int],
 
 
 def test_e5_the_file_is_for_its_owner_only_and_so_is_its_folder(house: House, patient: Actor, tmp_path: Path) -> None:
-    folder = house.wiring.tasks.exports.folder()
+    folder = export_files.folder_of(house.settings)
     file = export_files.file_of(folder, "ab" * 16, "csv")
     produce(house, only(patient), file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -90,7 +90,7 @@ def test_a_file_is_one_consistent_state_while_others_write(house: House, patient
 def test_e5_expired_files_and_strays_are_removed_and_the_others_stay(
     house: House, patient: Actor, clock: time_machine.Traveller
 ) -> None:
-    folder = house.wiring.tasks.exports.folder()
+    folder = export_files.folder_of(house.settings)
     old = finished(house, patient)
     clock.shift(timedelta(hours=23))
     fresh = finished(house, patient)
@@ -105,10 +105,10 @@ def test_e5_expired_files_and_strays_are_removed_and_the_others_stay(
     go = [f"{old}.csv", f"{fresh}.csv.0a1b2c3d.part", f"{failed}.csv.0a1b2c3d.part", f"{'0' * 32}.csv", "notes.txt"]
     for name in (*keep, *go):
         (folder / name).touch()
-    house.wiring.tasks.clean_up()
+    house.clean_up()
     assert sorted(file.name for file in folder.iterdir()) == sorted(keep)
     assert (row(house, old).status, row(house, fresh).status) == ("expired", "available")
-    house.wiring.tasks.clean_up()
+    house.clean_up()
     assert sorted(file.name for file in folder.iterdir()) == sorted(keep)
 
 
@@ -117,18 +117,18 @@ def test_f3_the_part_of_a_dead_worker_is_removed_by_whoever_writes_next(
 ) -> None:
     export_id = request(house, patient)
     claim(house, export_id)
-    part = house.wiring.tasks.exports.folder() / f"{export_id}.csv.0a1b2c3d.part"
+    part = export_files.folder_of(house.settings) / f"{export_id}.csv.0a1b2c3d.part"
     part.touch()
     clock.shift(export_ledger.LEASE + timedelta(seconds=1))
-    house.wiring.tasks.export(export_id)
+    house.export(export_id)
     assert row(house, export_id).status == "available"
     assert list(house.settings.histories.iterdir()) == [house.settings.histories / f"{export_id}.csv"]
 
 
 def test_e5_a_folder_that_somebody_opened_to_others_is_closed_again(house: House) -> None:
-    folder = house.wiring.tasks.exports.folder()
+    folder = export_files.folder_of(house.settings)
     folder.chmod(0o755)
-    house.wiring.tasks.exports.close_folder()
+    export_files.close_folder(house.settings)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
@@ -142,7 +142,7 @@ def test_f7_an_export_does_not_begin_where_the_disk_has_no_room_for_it(
     with monkeypatch.context() as disk:
         disk.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=15_000))
         for export_id in asked:
-            house.wiring.tasks.export(export_id)
+            house.export(export_id)
     for export_id in asked:
         found = row(house, export_id)
         assert (found.status, found.last_error) == ("failed", "there is not enough room on the disk")
@@ -166,7 +166,7 @@ def test_an_export_that_was_stopped_at_its_last_row_leaves_no_file(
         return rows
 
     monkeypatch.setattr(export_files, "produce", stopped_meanwhile)
-    house.wiring.tasks.export(export_id)
+    house.export(export_id)
     assert row(house, export_id).status == "cancelled"
     assert list(house.settings.histories.iterdir()) == []
 
@@ -186,7 +186,7 @@ def test_the_whole_task_writes_the_file_and_says_so(house: House, patient: Actor
     for day in range(1, 6):
         house.treated(doctor, only(patient), at(f"2026-04-0{day} 10:00"), notes="ä")
     export_id = request(house, patient)
-    house.wiring.tasks.export(export_id)
+    house.export(export_id)
     found = row(house, export_id)
     assert (found.status, found.rows_done, found.rows_total) == ("available", 5, 5)
     assert len((house.settings.histories / f"{export_id}.csv").read_bytes().splitlines()) == 6
@@ -202,11 +202,11 @@ def test_f7_a_task_that_cannot_write_says_failed_and_leaves_nothing(
     export_id = request(house, patient)
     with monkeypatch.context() as disk:
         disk.setattr(os, "fsync", full)
-        house.wiring.tasks.export(export_id)
+        house.export(export_id)
     found = row(house, export_id)
     assert (found.status, found.last_error) == ("failed", "No space left on device")
     assert list(house.settings.histories.iterdir()) == []
     again = request(house, patient)
     assert again != export_id
-    house.wiring.tasks.export(again)
+    house.export(again)
     assert row(house, again).status == "available"

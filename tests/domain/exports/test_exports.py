@@ -242,7 +242,7 @@ def test_e8_what_changed_within_the_ten_seconds_is_in_the_next_file(house: House
     def press() -> str:
         with house.writing() as session:
             export_id = exports.request(session, patient, only(patient), all_of_it).id
-        house.wiring.tasks.export(export_id)
+        house.export(export_id)
         return export_id
 
     first = press()

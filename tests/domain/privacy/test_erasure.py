@@ -47,5 +47,5 @@ def test_o9_files_of_the_whole_clinic_go_with_whoever_is_erased(house: House) ->
     with house.writing() as session:
         erasure.erase(session, admin, pia, years=5, zone=house.settings.clinic.zone)
     assert house.count(Export, Export.id == export_id, Export.status == "expired") == 1
-    house.wiring.tasks.clean_up()
+    house.clean_up()
     assert list(house.settings.histories.iterdir()) == []

@@ -2,7 +2,6 @@
 
 import pytest
 
-from service.jobs.tasks import Tasks
 from service.storage.models import Treatment, UnsentForm
 from tests.house import PASSWORD, Browser
 from tests.web.frozen_clinic import NOBODY, Clinic, email, minutes
@@ -112,8 +111,7 @@ def test_it_is_gone_after_an_hour(clinic: Clinic) -> None:
     browser = sent_too_late(clinic)
     clinic.clock.shift(minutes(61))
     assert browser.sign_in(email("doctor")).location == "/"
-    tasks: Tasks = clinic.house.wiring.tasks
-    tasks.clean_up()
+    clinic.house.clean_up()
     assert clinic.house.count(UnsentForm) == 0
 
 

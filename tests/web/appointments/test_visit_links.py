@@ -270,6 +270,6 @@ def test_one_link_of_a_family_reaches_each_of_its_visits(clinic: Clinic) -> None
 def test_old_links_are_removed(clinic: Clinic, booked: int, path: str) -> None:
     assert clinic.house.count(MessageLink) > 0
     clinic.clock.shift(timedelta(days=500))
-    clinic.house.wiring.tasks.clean_up()
+    clinic.house.clean_up()
     assert clinic.house.count(MessageLink) == 0
     assert clinic.house.count(Message) > 0

@@ -29,8 +29,8 @@ def asked(house: House, path: str = "/readyz", **more: Any) -> tuple[int, str]:
 
 
 def test_o4_a_service_that_works_is_ready_and_says_why(clinic: Clinic) -> None:
-    clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.execute(opened(clinic.house, "make_backup"))
+    clinic.house.tick(Desk())
     status, text = asked(clinic.house)
     assert status == 200
     assert text.splitlines()[0] == "ready"
@@ -78,9 +78,9 @@ def test_f28_a_database_that_may_not_be_written_is_not_ready_also_right_after_it
 
 @pytest.mark.parametrize("years", [2, -2])
 def test_f18_a_clock_that_is_years_off_is_said_and_the_admin_may_confirm_it(clinic: Clinic, years: int) -> None:
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.tick(Desk())
     clinic.clock.shift(timedelta(days=365 * years))
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.tick(Desk())
     status, text = asked(clinic.house)
     assert status == 503
     assert f"down: Clock: shows {'Fri 5 May 2028' if years > 0 else 'Mon 6 May 2024'}, 10:00" in text
@@ -92,7 +92,7 @@ def test_f18_a_clock_that_is_years_off_is_said_and_the_admin_may_confirm_it(clin
         assert "Rounds ran last on Wed 6 May 2026" in words(one(parsed(admin.get(path)), "[role=alert]")), path
     assert desk.post("/system/clock").status_code == 403
     assert admin.post("/system/clock").status_code == 303
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.tick(Desk())
     assert "ok: Clock" in asked(clinic.house)[1]
     assert parsed(admin.get("/dashboard")).select_one("[role=alert]") is None
     assert "said that the clock is right" in words(one(parsed(admin.get("/audit")), "main"))
@@ -101,7 +101,7 @@ def test_f18_a_clock_that_is_years_off_is_said_and_the_admin_may_confirm_it(clin
 def test_a_new_clinic_is_told_when_its_first_backup_is_made(clinic: Clinic) -> None:
     with clinic.house.writing() as session:
         session.execute(update(Installation).values(created_at=NOW - timedelta(hours=2)))
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.tick(Desk())
     assert "ok: Backup: the first is made at 03:00" in asked(clinic.house)[1]
     assert "Fine Backup the first is made at 03:00" in words(
         one(parsed(clinic.browser("admin").get("/system")), "main")
@@ -137,14 +137,14 @@ def test_links_that_nobody_can_follow_are_said(
 
 
 def test_o4_a_scheduler_that_stands_still_is_not_ready(clinic: Clinic) -> None:
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.tick(Desk())
     clinic.clock.shift(110)
     assert asked(clinic.house)[0] == 200
     clinic.clock.shift(15)
     status, text = asked(clinic.house)
     assert (status, text.splitlines()[0]) == (503, "not ready")
     assert "down: Scheduler: has stopped ticking" in text
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.tick(Desk())
     assert asked(clinic.house)[0] == 200
 
 
@@ -179,7 +179,7 @@ def test_o4_a_message_that_should_have_left_a_quarter_of_an_hour_ago_is_not_read
 ) -> None:
     waiting(clinic)
     clinic.clock.shift(minutes(late))
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.tick(Desk())
     found, text = asked(clinic.house)
     assert (found, f"{late} minutes ago" in text) == (status, True)
 
@@ -187,7 +187,7 @@ def test_o4_a_message_that_should_have_left_a_quarter_of_an_hour_ago_is_not_read
 def test_o4_messages_that_are_held_or_paused_wait_on_purpose(clinic: Clinic) -> None:
     waiting(clinic, held_at=NOW)
     clinic.clock.shift(minutes(30))
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.tick(Desk())
     assert asked(clinic.house)[0] == 200
     with clinic.house.writing() as session:
         session.execute(update(Message).values(held_at=None))
@@ -196,15 +196,15 @@ def test_o4_messages_that_are_held_or_paused_wait_on_purpose(clinic: Clinic) -> 
 
 
 def test_o4_three_days_without_a_backup_are_not_ready(clinic: Clinic) -> None:
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.tick(Desk())
     assert "late: Backup: none was made yet" in asked(clinic.house)[1]
     clinic.clock.shift(timedelta(days=3, minutes=1))
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.tick(Desk())
     assert "down: Backup: none was made yet" in asked(clinic.house)[1]
-    clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
+    clinic.house.execute(opened(clinic.house, "make_backup"))
     assert asked(clinic.house)[0] == 200
     clinic.clock.shift(timedelta(days=3, minutes=1))
-    clinic.house.wiring.tasks.tick(Desk())
+    clinic.house.tick(Desk())
     assert "down: Backup: last Sat 9 May, 10:01" in asked(clinic.house)[1]
 
 
@@ -265,8 +265,8 @@ def test_o4_metrics_count_by_route_and_state_and_name_nobody(clinic: Clinic) -> 
     browser = clinic.browser("receptionist")
     assert browser.get(f"/patients/{clinic.pia}").status_code == 200
     waiting(clinic)
-    clinic.house.wiring.tasks.tick(Desk())
-    clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
+    clinic.house.tick(Desk())
+    clinic.house.execute(opened(clinic.house, "make_backup"))
     status, text = asked(clinic.house, "/metrics")
     assert status == 200
     for line in (
@@ -287,7 +287,7 @@ def test_o4_metrics_count_by_route_and_state_and_name_nobody(clinic: Clinic) -> 
 def test_the_heartbeat_is_noted_by_each_tick(house: House) -> None:
     with house.reading() as session:
         assert installation.ticked_at(session) is None
-    house.wiring.tasks.tick(Desk())
+    house.tick(Desk())
     with house.reading() as session:
         assert installation.ticked_at(session) is not None
     assert readiness.is_ready(readiness.checks(house.wiring.database, house.settings))

@@ -15,7 +15,7 @@ def test_the_page_says_versions_room_and_backups(clinic: Clinic) -> None:
     on_sqlite = clinic.house.wiring.database.is_sqlite
     assert (f"SQLite {sqlite3.sqlite_version}" if on_sqlite else "PostgreSQL 1") in page
     assert "No backup yet" in page
-    clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
+    clinic.house.execute(opened(clinic.house, "make_backup"))
     page = words(one(parsed(browser.get("/system")), "main"))
     (file,) = clinic.house.settings.backups.iterdir()
     assert file.name in page
@@ -36,7 +36,7 @@ def test_the_page_says_that_a_backup_is_under_way_and_looks_again(clinic: Clinic
     page = parsed(browser.get("/system"))
     assert "A backup is being made" in words(one(page, ".note[role=status]"))
     assert one(page, "meta[http-equiv=refresh]")["content"] == "3"
-    house.wiring.tasks.execute(run_id)
+    house.execute(run_id)
     page = parsed(browser.get("/system"))
     assert page.select("meta[http-equiv=refresh]") == []
     assert "A backup is being made" not in words(one(page, "main"))
@@ -46,14 +46,14 @@ def test_a_missing_second_folder_is_a_warning(clinic: Clinic, make_house: Callab
     house = make_house(backup={"second_folder": "stick"})
     browser = house.browser(email("admin"))
     assert "is missing" in words(one(parsed(browser.get("/system")), "[role=alert]"))
-    house.wiring.tasks.execute(opened(house, "make_backup"))
+    house.execute(opened(house, "make_backup"))
     assert "Attention Backup last Wed 6 May, 10:00" in words(one(parsed(browser.get("/system")), "main"))
     (house.settings.base / "stick").mkdir()
     assert parsed(browser.get("/system")).select_one("[role=alert]") is None
 
 
 def test_the_problem_file_names_nobody(clinic: Clinic) -> None:
-    clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
+    clinic.house.execute(opened(clinic.house, "make_backup"))
     answer = clinic.browser("admin").get("/system/problem.txt")
     text = answer.get_data(as_text=True)
     assert answer.headers["Content-Disposition"] == "attachment; filename=rounds-problem-2026-05-06.txt"

@@ -283,6 +283,6 @@ def test_the_banner_is_gone_when_all_is_done(make_house: Callable[..., House], t
     house = make_house(clinic={"name": "Park", "public_url": "https://rounds.example"}, email=mail)
     house.user("admin", "ines@clinic.example", "Ines")
     house.hours(house.user("doctor", "ada@clinic.example", "Dr Ada").doctor_id)
-    house.wiring.tasks.run_by_hand("make_backup", "2026-01-01")
+    house.run_by_hand("make_backup", "2026-01-01")
     page = parsed(house.browser("ines@clinic.example").get("/dashboard"))
     assert page.select(".unfinished") == []

@@ -125,7 +125,7 @@ def test_how_the_reminders_went_stands_on_the_day(clinic: Clinic) -> None:
     clinic.house.visit(clinic.people["doctor"].doctor_id, nobody, at("2026-05-06 13:00"))
     browser = clinic.browser("receptionist")
     assert parsed(browser.get("/today")).find(id="reminders") is None
-    clinic.house.wiring.tasks.execute(opened(clinic.house, "send_daily_reminders"))
+    clinic.house.execute(opened(clinic.house, "send_daily_reminders"))
     band = parsed(browser.get("/today")).select_one("[aria-labelledby=reminders]")
     assert "1 told" in words(band)
     assert "1 without an address" in words(band)

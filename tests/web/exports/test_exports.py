@@ -86,7 +86,7 @@ def test_the_page_says_expired_before_the_clean_up_has_passed(clinic: Clinic) ->
     browser = clinic.house.browser(email("patient"))
     assert state(browser, f"/exports/{clinic.export}") == "expired"
     assert clinic.house.count(Export, Export.id == clinic.export, Export.status == "available") == 1
-    clinic.house.wiring.tasks.clean_up()
+    clinic.house.clean_up()
     assert clinic.house.count(Export, Export.id == clinic.export, Export.status == "expired") == 1
     assert browser.get(f"/exports/{clinic.export}/file").status_code == 410
 

@@ -233,12 +233,12 @@ def test_a_file_can_be_removed_without_a_trace(clinic: Clinic) -> None:
 
 
 def test_after_a_day_the_clean_up_removes_the_file(clinic: Clinic) -> None:
-    folder, tasks = clinic.house.settings.imports, clinic.house.wiring.tasks
+    folder = clinic.house.settings.imports
     for age, left in ((timedelta(hours=23), 2), (timedelta(hours=25), 0)):
         for file in folder.iterdir():
             moment = (NOW - age).timestamp()
             os.utime(file, (moment, moment))
-        tasks.clean_up()
+        clinic.house.clean_up()
         assert len(list(folder.iterdir())) == left
     assert clinic.browser("admin").get(f"/imports/{clinic.upload}").status_code == 404
 

@@ -172,13 +172,13 @@ def test_pausing_stops_everything_and_says_so_on_every_page(clinic: Clinic, desk
 def test_what_waits_while_all_is_paused_can_be_released(clinic: Clinic, desk: Browser) -> None:
     waiting = told(clinic.house, clinic.pia, "queued", rule="visit_restored")
     press(desk, "/messages", "Pause all")
-    clinic.house.wiring.tasks.deliver()
+    clinic.house.deliver()
     assert row(clinic, waiting).status == "queued"
     press(desk, "/messages", "Send what waits now")
-    clinic.house.wiring.tasks.deliver()
+    clinic.house.deliver()
     assert row(clinic, waiting).status == "sent"
     later = told(clinic.house, clinic.otto, "queued", rule="visit_restored")
-    clinic.house.wiring.tasks.deliver()
+    clinic.house.deliver()
     assert row(clinic, later).status == "queued", "new ones wait again"
 
 
@@ -190,7 +190,7 @@ def reminded(clinic: Clinic, *nameless: str) -> None:
     for name in nameless:
         patient = clinic.house.patient(name, phone="+491705550132")
         clinic.house.visit(clinic.people["doctor"].doctor_id, patient, at("2026-05-06 13:00"))
-    clinic.house.wiring.tasks.execute(opened(clinic.house, "send_daily_reminders"))
+    clinic.house.execute(opened(clinic.house, "send_daily_reminders"))
 
 
 def test_the_morning_sheet_says_whom_to_call_with_a_number_to_tap(clinic: Clinic, desk: Browser) -> None:
@@ -204,7 +204,7 @@ def test_the_morning_sheet_says_whom_to_call_with_a_number_to_tap(clinic: Clinic
 
 def test_a_late_run_says_that_the_computer_was_off(clinic: Clinic) -> None:
     clinic.clock.shift(timedelta(minutes=17))
-    clinic.house.wiring.tasks.tick(clinic.house.wiring.queue)
+    clinic.house.tick(clinic.house.wiring.queue)
     until(lambda: clinic.house.count(JobRun, JobRun.job == "send_daily_reminders", JobRun.status == "done"))
     clinic.house.wiring.queue.stop(5)
     page = parsed(clinic.house.browser("receptionist@clinic.example").get("/messages/morning"))

@@ -46,7 +46,7 @@ def furnish(clinic: Clinic) -> None:
 def test_figures_equal_the_database(clinic: Clinic) -> None:
     furnish(clinic)
     house = clinic.house
-    house.wiring.tasks.execute(opened(house, "send_daily_reminders"))
+    house.execute(opened(house, "send_daily_reminders"))
     midnight = datetime.fromisoformat("2026-05-06T00:00+02:00")
     today = (Appointment.starts_at >= midnight, Appointment.starts_at < midnight + timedelta(days=1))
     recent = (Appointment.starts_at >= midnight - timedelta(days=30), Appointment.starts_at < midnight)
@@ -138,7 +138,7 @@ def test_a_backup_that_is_switched_off_is_said_so(clinic: Clinic, make_house: Ca
 def test_o2_the_last_backup_is_said_with_its_visits_and_its_test(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
     assert health(browser)["Backup"].startswith("Down Backup was due and has not started")
-    clinic.house.wiring.tasks.execute(opened(clinic.house, "make_backup"))
+    clinic.house.execute(opened(clinic.house, "make_backup"))
     said = health(browser)["Backup"]
     assert said.startswith(f"Fine Backup last Wed 6 May, 10:00, {clinic.house.count(Appointment)} visits, ")
     assert said.endswith(", restored in a test: yes")
@@ -146,7 +146,7 @@ def test_o2_the_last_backup_is_said_with_its_visits_and_its_test(clinic: Clinic)
 
 def test_a_second_folder_that_is_missing_is_said_so(clinic: Clinic, make_house: Callable[..., House]) -> None:
     house = make_house(backup={"second_folder": "stick"})
-    house.wiring.tasks.execute(opened(house, "make_backup"))
+    house.execute(opened(house, "make_backup"))
     said = health(house.browser(email("admin")))["Backup"]
     assert said.startswith("Attention Backup last Wed 6 May, 10:00, ")
     assert said.endswith("the second folder is missing")

@@ -10,13 +10,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
 
 from service.demo import clinic as demo
+from service.demo import wipe
 from service.domain.accounts import users
 from service.domain.accounts.users import NewUser
 from service.domain.foundation import audit, demo_mark
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
 from service.domain.privacy import audit_check
-from service.jobs import demo_wiping
 from service.storage import database
 from service.storage.models import Appointment, AuditEntry, Base, Installation, Patient, User
 from tests.house import HASH, House
@@ -44,7 +44,7 @@ def kept(house: House) -> tuple[int, int, int]:
 def test_it_is_empty_as_new_afterwards(filled: House) -> None:
     filled.settings.histories.mkdir(parents=True)
     (filled.settings.histories / ("0" * 32)).write_text("made up", encoding="utf-8")
-    demo_wiping.wipe(filled.wiring.database, filled.settings)
+    wipe.wipe(filled.wiring.database, filled.settings)
     for table in Base.metadata.sorted_tables:
         if table.name not in ("installation", "audit_head"):
             with filled.reading() as session:
@@ -66,7 +66,7 @@ def test_a_failure_on_the_way_leaves_the_demo_clinic(filled: House, monkeypatch:
     before = kept(filled)
     monkeypatch.setattr(database, "_upgrade", fail)
     with pytest.raises(OSError, match="the disk is gone"):
-        demo_wiping.wipe(filled.wiring.database, filled.settings)
+        wipe.wipe(filled.wiring.database, filled.settings)
     assert kept(filled) == before
     with filled.reading() as session:
         assert audit_check.verify(session).entries == 3
@@ -80,7 +80,7 @@ def test_what_was_entered_by_hand_is_named_and_never_wiped(filled: House) -> Non
     with filled.reading() as session:
         assert [(one.act, one.count) for one in demo_mark.entered_by_hand(session)] == [("user.add", 1)]
     with pytest.raises(Conflict, match="entered into the demo clinic by hand"):
-        demo_wiping.wipe(filled.wiring.database, filled.settings)
+        wipe.wipe(filled.wiring.database, filled.settings)
     assert kept(filled) == before
 
 
@@ -92,17 +92,17 @@ def test_a_real_clinic_is_never_wiped_and_only_the_admin_may(house: House, fille
     with filled.writing() as session:
         session.scalars(select(Installation)).one().demo_at = None
     with pytest.raises(Conflict, match="no demo clinic"):
-        demo_wiping.wipe(filled.wiring.database, filled.settings)
+        wipe.wipe(filled.wiring.database, filled.settings)
 
 
 WIPE = """
 from pathlib import Path
-from service.jobs import demo_wiping
 from service.config.settings import load
+from service.demo import wipe
 from service.wiring import connect
 wiring = connect(load(Path("config.toml")), "test")
 print("now", flush=True)
-demo_wiping.wipe(wiring.database, wiring.settings)
+wipe.wipe(wiring.database, wiring.settings)
 print("done", flush=True)
 """
 

@@ -1,0 +1,98 @@
+"""Removing what has had its time: expired exports, stray files, old rows; and the files of an erased patient."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from service import clock
+from service.domain.accounts import api_tokens, sessions, unsent_forms
+from service.domain.diary import day_sheet_files
+from service.domain.exports import export_files, export_ledger
+from service.domain.foundation import idempotency, installation, job_runs, throttle
+from service.domain.imports import import_files
+from service.domain.messages import message_links, messages
+from service.jobs.context import JobContext
+
+log = structlog.get_logger()
+
+
+def clean_up(context: JobContext) -> None:
+    """Forget rows that no longer count and remove files that no row stands for.
+
+    Nothing while the clock is in doubt: by a clock that is ahead, everything is old.
+    """
+    with context.database.reading() as session:
+        in_doubt = installation.clock_in_doubt(session) is not None
+    if not in_doubt:
+        _clean_up(context)
+
+
+def clean_up_after_erasure(context: JobContext, days: Sequence[date]) -> None:
+    """Remove the exports that no row stands for, the day sheets of these days and the database's log.
+
+    What fails is logged: the erasure itself is done, and the next clean-up and the sheets' 14 days see to the rest.
+    """
+    try:
+        _clean_up(context)
+        _remove_day_sheets(context, days)
+        context.database.forget()
+    except (DBAPIError, OSError):
+        log.exception("files not removed after an erasure")
+
+
+def _clean_up(context: JobContext) -> None:
+    _prune_rows(context)
+    _remove(_stray_files(context))
+    _purge_messages(context)
+
+
+def _prune_rows(context: JobContext) -> None:
+    with context.database.transaction() as session:
+        throttle.prune(session)
+        job_runs.prune(session, context.settings.privacy.job_runs_days)
+        sessions.prune(session)
+        api_tokens.prune(session)
+        idempotency.prune(session)
+        unsent_forms.prune(session)
+        message_links.prune(session)
+
+
+def _stray_files(context: JobContext) -> list[Path]:
+    """Expire exports; returns the files of exports, day sheets and imports that may go."""
+    folder = export_files.folder_of(context.settings)
+    exports = [file for file in folder.iterdir() if file.is_file()]  # first: a file made later has a row
+    with context.database.transaction() as session:
+        export_ledger.expire(session)
+        stray = [file for file in exports if not export_ledger.has_claim_on_file(session, file.name)]
+    sheets = day_sheet_files.old(day_sheet_files.folder_of(context.settings), clock.today(context.zone))
+    return [*stray, *sheets, *import_files.old(context.settings.imports)]
+
+
+def _remove(files: Sequence[Path]) -> None:
+    for file in files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError:  # somebody downloads it just now (Windows), or it is not ours: the others still go
+            log.exception("file not removed", file=file.name)
+    if files:
+        log.info("files removed", count=len(files))
+
+
+def _purge_messages(context: JobContext) -> None:
+    more = True
+    while more and not context.stopping.is_set():
+        with context.database.transaction() as session:
+            more = messages.purge(session, context.settings.messages)
+
+
+def _remove_day_sheets(context: JobContext, days: Sequence[date]) -> None:
+    """Remove the sheets of these days; today's is written again, in case the power fails today."""
+    today = clock.today(context.zone)
+    for file in day_sheet_files.of_days(day_sheet_files.folder_of(context.settings), days):
+        file.unlink(missing_ok=True)
+    if today in days:
+        with context.database.reading() as session:
+            day_sheet_files.write(session, today, context.settings)

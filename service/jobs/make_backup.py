@@ -1,0 +1,10 @@
+"""The nightly backup."""
+
+from service.backups import making
+from service.jobs.context import JobContext, Outcome
+
+
+def make_backup(context: JobContext, slot: str) -> Outcome:
+    """Back up the clinic as it is now, whichever night was meant, and try the backup out."""
+    made = making.make(context.database, context.settings, keep=context.checkpoint)
+    return {"date": slot, **made.as_outcome()}

@@ -1,0 +1,105 @@
+"""Runs of the ledger: open one by hand, claim it, run its job under a lease, settle it.
+
+The ledger decides what is done; a run that is handed over twice, late or never does no harm.
+"""
+
+from dataclasses import replace
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.config.settings import Settings
+from service.domain.clinic import restored
+from service.domain.foundation import job_runs
+from service.domain.foundation.job_runs import RunSkip
+from service.domain.outbox import channels, reminders
+from service.jobs import lease, schedule
+from service.jobs.context import JobContext, Outcome, Stopped, explain
+from service.storage import database
+
+log = structlog.get_logger()
+
+
+def open_by_hand(session: Session, settings: Settings, job: str, slot: str | None = None) -> int:
+    """Open a run somebody asked for, of the present slot unless another is named; returns its id.
+
+    Raises schedule.UnknownJob.
+    """
+    row, zone = schedule.row_of(settings, job), settings.clinic.zone
+    day = schedule.present_day(row, clock.today(zone)) if slot is None else schedule.day_of(row, slot)
+    asked = schedule.slot(row, day, zone)
+    return job_runs.open_manual(session, job, asked.name, due_at=asked.due_at)
+
+
+def run_by_hand(context: JobContext, job: str, slot: str) -> Outcome | None:
+    """Open a run and do it here; no tick can take it in between. Returns what execute() does."""
+    with context.database.transaction() as session:
+        run_id = open_by_hand(session, context.settings, job, slot)
+        claimed = job_runs.claim(session, run_id, context.owner)
+    return _perform(context, run_id, *claimed) if claimed else None
+
+
+def execute(context: JobContext, run_id: int) -> Outcome | None:
+    """Run one turn of a job; returns its outcome, or None when it was not ours, put back, or failed."""
+    with context.database.transaction() as session:
+        claimed = job_runs.claim(session, run_id, context.owner)
+    return _perform(context, run_id, *claimed) if claimed else None
+
+
+def note_done(context: JobContext, job: str, outcome: Outcome) -> None:
+    """Write into the ledger what a command has done itself, unless the settings do not want the job.
+
+    A database that can't take it, or is of another version, is left as it is.
+    """
+    is_scheduled = any(row.job == job for row in schedule.table(context.settings))
+    if not is_scheduled or database.present_revision(context.database) != database.newest_revision():
+        return
+    try:
+        with context.database.transaction() as session:
+            run_id = open_by_hand(session, context.settings, job)
+            if job_runs.claim(session, run_id, context.owner):
+                job_runs.finish(session, run_id, context.owner, outcome)
+    except DBAPIError as error:
+        log.warning("run not noted", job=job, why=database.explain(error))
+
+
+def skip_after_restore(session: Session, settings: Settings) -> None:
+    """Close today's due slots of the jobs that write to people: after a restore they may have been run already."""
+    now, zone = clock.now(), settings.clinic.zone
+    for row in schedule.table(settings):
+        if row.told_ahead is None:
+            continue
+        day = schedule.due_day(row, now, zone)
+        for span in row.told_ahead(day):  # appointments of later days which that run has told already
+            reminders.plan(session, span, channels.ways(settings))
+            restored.in_doubt(session, span.scope)
+        if day == clock.today(zone):
+            due = schedule.slot(row, day, zone)
+            job_runs.leave_out(session, row.job, due.name, due_at=due.due_at, why=RunSkip.RESTORED)
+
+
+def _perform(context: JobContext, run_id: int, job: str, slot: str) -> Outcome | None:
+    def renew() -> bool:
+        with context.database.transaction() as session:
+            return job_runs.renew(session, run_id, context.owner)
+
+    try:
+        with lease.kept(renew) as lost:
+            run = schedule.row_of(context.settings, job).run
+            outcome = run(replace(context, lease_lost=lost), slot.split(job_runs.BY_HAND)[0])
+        with context.database.transaction() as session:
+            job_runs.finish(session, run_id, context.owner, outcome)
+    except Stopped:
+        log.info("job stopped", job=job, slot=slot)
+        with context.database.transaction() as session:
+            job_runs.put_back(session, run_id, context.owner)
+    except Exception as error:
+        log.exception("job failed", job=job, slot=slot)
+        with context.database.transaction() as session:
+            job_runs.put_back(session, run_id, context.owner, explain(error))
+    else:
+        log.info("job done", job=job, slot=slot)
+        return outcome
+    return None

@@ -1,0 +1,34 @@
+"""The 08:00 job: reminders of the day's appointments and of the next day's early ones, then the morning sheet."""
+
+from datetime import date, timedelta
+
+from service import clock
+from service.domain.foundation.job_runs import RunSkip
+from service.domain.messages import morning_sheets
+from service.domain.outbox import reminders
+from service.jobs.context import JobContext, Outcome
+from service.jobs.deliver_messages import send_due, send_reminders
+from service.storage.models import Message
+
+
+def send_daily_reminders(context: JobContext, slot: str) -> Outcome:
+    """Plan and send the reminders of a clinic day; `run` is what this run changed, `total` the day so far."""
+    day = date.fromisoformat(slot)
+    if context.is_over(day):
+        return {"date": slot, "reason": RunSkip.DAY_IS_OVER}
+    outcome = send_reminders(context, reminders.of_day(day, context.zone))
+    early = send_reminders(context, reminders.early(day, context.zone))
+    if day == clock.today(context.zone):
+        _send_morning_sheet(context, day)
+    next_day = (day + timedelta(days=1)).isoformat()
+    return {"date": slot, **outcome, "early": {"date": next_day, **early}}
+
+
+def _send_morning_sheet(context: JobContext, day: date) -> None:
+    """Send the call list to the clinic's own address, if it has named one."""
+    recipient = context.settings.messages.morning_sheet_to
+    if not recipient:
+        return
+    with context.database.transaction() as session:
+        sheet = morning_sheets.post(session, day, recipient).id
+    send_due(context, Message.id == sheet)

@@ -1,0 +1,90 @@
+"""A tick: opens the slots that are due, then queues all work that no process does."""
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from service import clock
+from service.domain.exports import export_ledger
+from service.domain.foundation import installation, job_runs
+from service.domain.messages import deliveries
+from service.jobs import schedule
+from service.jobs.context import JobContext
+from service.jobs.queue import JobQueue
+from service.storage import database
+
+log = structlog.get_logger()
+
+
+def tick(context: JobContext, queue: JobQueue) -> None:
+    """Open what is due and queue what waits; nothing while the clock is in doubt."""
+    if _clock_in_doubt(context):
+        return
+    _open_due_slots(context)
+    _give_up_begun_messages(context)
+    _queue_waiting_work(context, queue)
+    _note_tick(context)
+
+
+def release_dead(context: JobContext, owner_prefix: str) -> None:
+    """At the start of the only process of a kind: what dead ones of it held is free at once."""
+    with context.database.transaction() as session:
+        for release in (job_runs.release, deliveries.free, export_ledger.release):
+            release(session, owner_prefix)
+
+
+def _clock_in_doubt(context: JobContext) -> bool:
+    """Whether the clock may be wrong; logged once each time that begins."""
+    with context.database.reading() as session:
+        ran_last = installation.clock_in_doubt(session)
+    if ran_last is None:
+        context.clock_doubted.clear()
+        return False
+    if not context.clock_doubted.is_set():
+        log.warning(
+            "the clock may be wrong: nothing runs or is sent until it is right, or confirmed on the page System",
+            shows=clock.now().isoformat(timespec="seconds"),
+            ran_last=ran_last.isoformat(timespec="seconds"),
+        )
+    context.clock_doubted.set()
+    return True
+
+
+def _open_due_slots(context: JobContext) -> None:
+    now, zone = clock.now(), context.zone
+    for row in schedule.table(context.settings):
+        with context.database.reading() as session:
+            last, began_at = job_runs.last_slot(session, row.job), database.created_at(session)
+        for slot in schedule.due_slots(row, last, now, zone):
+            skip = schedule.reason_to_skip(row, slot, now, zone, began_at)
+            trigger = schedule.trigger_of(slot, now)
+            with context.database.transaction() as session:
+                job_runs.open_slot(session, row.job, slot.name, due_at=slot.due_at, trigger=trigger, skip=skip)
+
+
+def _give_up_begun_messages(context: JobContext) -> None:
+    with context.database.reading() as session:
+        begun = deliveries.begun(session)
+    if begun:
+        with context.database.transaction() as session:
+            deliveries.give_up_begun(session)
+
+
+def _queue_waiting_work(context: JobContext, queue: JobQueue) -> None:
+    with context.database.reading() as session:
+        runs, exports = job_runs.claimable(session), export_ledger.claimable(session)
+        messages_wait = deliveries.waiting(session, context.settings)
+    for run_id in runs:
+        queue.run(run_id)
+    for export in exports:
+        (queue.export_clinic if export.is_of_clinic else queue.export)(export.id)
+    if messages_wait:
+        queue.deliver()
+
+
+def _note_tick(context: JobContext) -> None:
+    """Note that the scheduler lives; where that can't be written, the pages that ask say so."""
+    try:
+        with context.database.transaction() as session:
+            installation.note_tick(session)
+    except DBAPIError as error:
+        log.warning("tick not noted", why=database.explain(error))
