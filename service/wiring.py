@@ -38,6 +38,7 @@ class Wiring:
 
 def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wiring:
     """Wire up a process of a kind (`serve`, `command`, `worker`), unstarted. Raises SettingsError, DatabaseError."""
+    message_texts.check_ours(message_rules.texts())
     message_texts.use(settings.message_templates, message_rules.variables())
     database = Database(
         settings.database_url,

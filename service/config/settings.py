@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from service.config.languages import Language
+
 FROZEN: bool = getattr(sys, "frozen", False)
 """Whether this is the one executable (packaging/rounds.spec) and not run.py."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +54,14 @@ def _checked_proxy(address: str) -> str:
     return address
 
 
+def _checked_language(code: str) -> str:
+    known = ["", *Language]
+    if code not in known:
+        *others, last = (f"'{one}'" for one in known)
+        raise ValueError(f"expected {', '.join(others)} or {last}")
+    return code
+
+
 Address = Annotated[str, AfterValidator(_checked_address)]
 ProxyAddress = Annotated[str, AfterValidator(_checked_proxy)]
 
@@ -73,7 +83,7 @@ class Clinic(Section):
     public_url: Address = "http://127.0.0.1:8000"
     phone: str = ""
     language: Literal["en"] = "en"
-    message_language: Literal["", "en", "de"] = ""
+    message_language: Annotated[str, AfterValidator(_checked_language)] = ""
 
     @field_validator("timezone")
     @classmethod
@@ -90,9 +100,9 @@ class Clinic(Section):
         return ZoneInfo(self.timezone)
 
     @property
-    def tongue(self) -> str:
+    def tongue(self) -> Language:
         """The language of messages to people who have not chosen one."""
-        return self.message_language or self.language
+        return Language(self.message_language or self.language)
 
 
 class Server(Section):

@@ -1,14 +1,15 @@
 """The words of messages: a template for each rule and language, ours or the clinic's own copy of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 
+from service.config.languages import Language
 from service.config.settings import SettingsError
+from service.language.languages import LANGUAGES
 from service.language.rendering import TEMPLATES, one_line
 
-LANGUAGES = {"en": "English", "de": "Deutsch"}
 OURS = TEMPLATES / "messages"
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
@@ -31,6 +32,16 @@ def use(folder: Path | None, variables: Mapping[str, frozenset[str]]) -> None:
             _check(file, file.relative_to(folder), variables)
     _text.cache_clear()
     _Folders.own = folder
+
+
+def check_ours(templates: Collection[str]) -> None:
+    """Raises SettingsError, in one line, for a language that lacks one of these templates, or something else."""
+    for language in Language:
+        if language not in LANGUAGES:
+            raise SettingsError(f"The language {language} is not in the table of languages.")
+        for template in templates:
+            if not (OURS / language / f"{template}.txt").is_file():
+                raise SettingsError(f"The language {language} has no message text {template}.txt.")
 
 
 def fill(template: str, language: str, values: Mapping[str, str]) -> tuple[str, str]:
@@ -57,10 +68,10 @@ def _text(own: Path | None, language: str, template: str) -> str:
 
 def _check(file: Path, name: Path, variables: Mapping[str, frozenset[str]]) -> None:
     rule = name.name.removesuffix(".txt").removesuffix(".sms")
-    if len(name.parts) != 2 or name.parts[0] not in LANGUAGES or rule not in variables:
+    if len(name.parts) != 2 or name.parts[0] not in set(Language) or rule not in variables:
         raise SettingsError(
             f"messages.templates: {name.as_posix()} is no text of Rounds: "
-            f"expected <language>/<rule>.txt, of {', '.join(LANGUAGES)} and {', '.join(variables)}."
+            f"expected <language>/<rule>.txt, of {', '.join(Language)} and {', '.join(variables)}."
         )
     try:
         text = file.read_text("utf-8-sig")

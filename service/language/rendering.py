@@ -9,6 +9,8 @@ from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service import clock
+from service.config.languages import Language
+from service.language.languages import LANGUAGES
 from service.language.translation import gettext, ngettext
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
@@ -96,7 +98,7 @@ class Wording:
     def day(self, on: date) -> str:
         """`Mon 23 Nov`, with the year when it is not this one."""
         this_year = on.year == clock.today(self._zone).year
-        pattern = "ccc d. MMM" if self._language == "de" else "EEE d MMM"
+        pattern = LANGUAGES[Language(self._language)].short_day
         return _written(on, pattern if this_year else f"{pattern} y", self._language)
 
     def long_day(self, on: date) -> str:

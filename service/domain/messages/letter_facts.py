@@ -8,17 +8,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.config.languages import Language
 from service.config.settings import Clinic
 from service.domain.accounts import users
 from service.domain.appointments import appointments
 from service.domain.diary import hit_visits
 from service.domain.messages import morning_sheets
-from service.language import message_texts
+from service.domain.outbox import message_rules
 from service.language.rendering import Wording, one_line, phone
 from service.storage.models import Appointment, AppointmentStatus, Doctor, Export, Message, Offer, Patient, Report, User
-
-TOKENS = {"invite": "invite", "password_reset": "password_reset", "sign_in_link": "sign_in"}
-"""Rule -> the purpose of the token its link holds."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +27,9 @@ class Facts:
     times: Sequence[tuple[str, str]] = ()
 
 
-def language_of(message: Message, clinic: Clinic) -> str:
+def language_of(message: Message, clinic: Clinic) -> Language:
     """The language of a message: its recipient's, else the clinic's."""
-    return message.language if message.language in message_texts.LANGUAGES else clinic.tongue
+    return Language(message.language) if message.language in set(Language) else clinic.tongue
 
 
 def with_series(session: Session, message: Message, visits: Sequence[Appointment]) -> Sequence[Appointment]:
@@ -67,8 +65,9 @@ def of(session: Session, message: Message, visits: Sequence[Appointment], clinic
         values["month"] = words.month(clock.first_of_month(session.get_one(Report, int(key)).month))
     elif kind == "morning_sheet":
         values |= _of_sheet(session, date.fromisoformat(key), words, clinic)
-    if message.rule in TOKENS:
-        values["until"] = words.when(clock.now() + users.LASTING[TOKENS[message.rule]])
+    one_time = message_rules.of(message.rule).one_time
+    if one_time:
+        values["until"] = words.when(clock.now() + users.LASTING[one_time])
     if message.user_id is not None:
         values["name"] = one_line(session.get_one(User, message.user_id).name)
     return Facts(values)

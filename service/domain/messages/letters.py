@@ -49,7 +49,7 @@ def preview(session: Session, message: Message, visits: Sequence[Appointment], c
 def _filled(message: Message, facts: Facts, links: Mapping[str, str], clinic: Clinic) -> tuple[str, str]:
     """Subject and body, from the rule's template."""
     times = "\n".join(f"  {words}: {links['manage_link']}?time={value}" for words, value in facts.times)
-    short = not channels.of(message.channel).is_mail and "contact_link" in message_rules.of(message.rule).says
-    template = f"{message.rule}.sms" if short else message.rule
+    rule = message_rules.of(message.rule)
+    template = rule.short_text if rule.is_for_patients and not channels.of(message.channel).is_mail else rule.name
     values = {**facts.values, **links, "times": times}
     return message_texts.fill(template, letter_facts.language_of(message, clinic), values)

@@ -34,7 +34,7 @@ STATES = (MessageStatus.QUEUED, MessageStatus.SENT, MessageStatus.FAILED, Messag
 MOST_COUNTED = 1000
 MOST_PEOPLE = 200
 MOST_WAITING = 100_000
-CALLED = frozenset({"daily_reminder", "move_proposal"})
+CALLED = sorted(rule.name for rule in message_rules.RULES.values() if rule.called)
 """Rules whose patients are called where no message reaches them."""
 
 
@@ -187,7 +187,7 @@ def _to_do() -> ColumnElement[bool]:
         or_(Message.starts_at > clock.now(), Message.starts_at.is_(None)),
         or_(
             Message.status != MessageStatus.SKIPPED,
-            and_(Message.skip_reason == SkipReason.NO_ADDRESS, Message.rule.in_(sorted(CALLED))),
+            and_(Message.skip_reason == SkipReason.NO_ADDRESS, Message.rule.in_(CALLED)),
             and_(Message.skip_reason == SkipReason.DUPLICATE, _was_not_told_with_another()),
         ),
         or_(Message.appointment_id.is_(None), _holds()),

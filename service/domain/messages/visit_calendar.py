@@ -10,11 +10,11 @@ from service import clock
 from service.config.settings import Clinic
 from service.domain.messages.letter_facts import language_of
 from service.domain.outbox import message_rules
+from service.language.languages import LANGUAGES
 from service.language.rendering import one_line
 from service.notifications.message import Attachment
 from service.storage.models import Appointment, Message
 
-SUMMARY = {"en": "Visit at {clinic}", "de": "Termin bei {clinic}"}
 NOBODY = "invalid:nomail"
 """The organiser's address: answers are given by the link, not by mail."""
 
@@ -51,7 +51,7 @@ def _calendar(session: Session, message: Message, visit: Appointment, clinic: Cl
     event.add("dtstamp", now)
     event.add("dtstart", visit.starts_at.astimezone(clinic.zone))
     event.add("dtend", visit.ends_at.astimezone(clinic.zone))
-    event.add("summary", SUMMARY[language_of(message, clinic)].format(clinic=one_line(clinic.name)))
+    event.add("summary", LANGUAGES[language_of(message, clinic)].calendar_summary.format(clinic=one_line(clinic.name)))
     event.add("description", one_line(visit.doctor.name))
     event.add("location", one_line(clinic.name))
     event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")

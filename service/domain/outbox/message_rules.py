@@ -1,6 +1,6 @@
-"""The table of what the clinic tells people: each rule, whom it is for, and while which state of a visit it holds."""
+"""The table of what the clinic tells people: each rule with its texts, its link, and while what it holds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.language.translation import gettext as _
@@ -30,6 +30,27 @@ class Rule:
     """Whether patients may do without it: all but what an account needs."""
     calendar: str = ""
     """The method of the calendar entry that is attached, if one is."""
+    one_time: str = ""
+    """What its link is for, where it works once only."""
+    page: str = ""
+    """Where its link leads, unless to a visit or an offer: `{key}` is its token, or what it is about."""
+    called: bool = False
+    """Whether its patient is called where no message reaches them."""
+
+    @property
+    def is_for_patients(self) -> bool:
+        """Whether it goes to patients, by any channel; any other goes to a user's e-mail address."""
+        return "contact_link" in self.says
+
+    @property
+    def short_text(self) -> str:
+        """The template for channels that carry a short text."""
+        return f"{self.name}.sms"
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The templates that it needs in each language."""
+        return (self.name, self.short_text) if self.is_for_patients else (self.name,)
 
 
 BOOKED = frozenset({AppointmentStatus.BOOKED})
@@ -39,20 +60,27 @@ UNTIL = PERSON | {"until"}
 RULES = {
     rule.name: rule
     for rule in (
-        Rule("daily_reminder", _("Reminder of the day"), VISIT, BOOKED, family=True),
+        Rule("daily_reminder", _("Reminder of the day"), VISIT, BOOKED, family=True, called=True),
         Rule("advance_reminder", _("Reminder some days ahead"), VISIT, BOOKED, family=True),
         Rule("booking_confirmation", _("Booking confirmed"), VISIT, BOOKED, calendar="REQUEST"),
         Rule("visit_moved", _("Visit moved"), VISIT | {"old_date", "old_time"}, BOOKED, calendar="REQUEST"),
         Rule("visit_cancelled", _("Visit cancelled"), VISIT, CALLED_OFF, calendar="CANCEL"),
         Rule("visit_restored", _("Visit takes place after all"), VISIT, BOOKED, calendar="REQUEST"),
-        Rule("move_proposal", _("Other times proposed"), VISIT | {"times"}, BOOKED),
+        Rule("move_proposal", _("Other times proposed"), VISIT | {"times"}, BOOKED, called=True),
         Rule("waiting_list_offer", _("Time offered to the waiting list"), OFFER),
-        Rule("export_ready", _("Export ready"), UNTIL),
-        Rule("report_ready", _("Report ready"), PERSON | {"month"}),
-        Rule("morning_sheet", _("Morning sheet"), SHEET),
-        Rule("invite", _("Invitation"), UNTIL, wanted=False),
-        Rule("password_reset", _("New password"), UNTIL, wanted=False),
-        Rule("sign_in_link", _("Sign-in link"), UNTIL, wanted=False),
+        Rule("export_ready", _("Export ready"), UNTIL, page="exports/{key}"),
+        Rule("report_ready", _("Report ready"), PERSON | {"month"}, page="reports/{key}"),
+        Rule("morning_sheet", _("Morning sheet"), SHEET, page="messages/morning?date={key}"),
+        Rule("invite", _("Invitation"), UNTIL, wanted=False, one_time="invite", page="invite/{key}"),
+        Rule(
+            "password_reset",
+            _("New password"),
+            UNTIL,
+            wanted=False,
+            one_time="password_reset",
+            page="password-reset/{key}",
+        ),
+        Rule("sign_in_link", _("Sign-in link"), UNTIL, wanted=False, one_time="sign_in", page="sign-in/{key}"),
         Rule("account_changed", _("Account changed"), PERSON, wanted=False),
     )
 }
@@ -66,3 +94,8 @@ def of(name: str) -> Rule:
 def variables() -> Mapping[str, frozenset[str]]:
     """What the template of each rule may name."""
     return {rule.name: CLINIC | rule.says for rule in RULES.values()}
+
+
+def texts() -> Sequence[str]:
+    """All templates that each language needs."""
+    return [text for rule in RULES.values() for text in rule.texts]

@@ -16,6 +16,7 @@ from service.config import keys
 from service.config.settings import Email, Settings, SettingsError, is_address
 from service.domain.foundation import contact_details
 from service.domain.foundation.errors import Invalid
+from service.language import languages
 from service.language.translation import gettext as _
 from service.process import listening
 from service.process.listening import is_loopback
@@ -79,7 +80,7 @@ class ClinicForm(SettingsForm):
         super().__init__(*args, **more)
         present = more.get("data") or {}
         self.timezone.choices = _zones(present.get("timezone"))
-        self.language.choices = [("en", "English"), ("de", "Deutsch")]
+        self.language.choices = list(languages.NAMES.items())
         self.country.choices = _countries(present.get("country"))
 
     @classmethod

@@ -1,12 +1,18 @@
 """The texts of messages: every rule in each language, the clinic's own copies, and what stops the start."""
 
+import shutil
+from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from service.config.languages import Language
 from service.config.settings import Settings, SettingsError
+from service.domain.accounts import users
 from service.domain.outbox import message_rules
-from service.language import message_texts
+from service.language import languages, message_texts
+from service.language.rendering import Wording
 from service.wiring import connect
 from tests.house import House
 
@@ -26,7 +32,7 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize("language", message_texts.LANGUAGES)
+@pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("rule", message_rules.RULES)
 def test_every_rule_has_its_words_in_every_language(rule: str, language: str) -> None:
     values = {name: f"<{name}>" for name in message_rules.variables()[rule]}
@@ -38,12 +44,54 @@ def test_every_rule_has_its_words_in_every_language(rule: str, language: str) ->
     assert ("<contact_link>" in body) == ("contact_link" in values)
 
 
-@pytest.mark.parametrize("language", message_texts.LANGUAGES)
+@pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("rule", [one for one in message_rules.RULES.values() if "contact_link" in one.says])
 def test_an_sms_is_one_segment_besides_its_link(rule: message_rules.Rule, language: str) -> None:
     _subject, body = message_texts.fill(f"{rule.name}.sms", language, EXAMPLES)
     assert len(body.strip()) <= 160
     assert set(body) <= GSM7
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_language_has_the_texts_of_all_rules_and_no_others(language: Language) -> None:
+    folder = message_texts.OURS / language
+    assert sorted(file.name.removesuffix(".txt") for file in folder.iterdir()) == sorted(message_rules.texts())
+    assert {file.name for file in message_texts.OURS.iterdir() if file.is_dir()} == set(Language)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_language_without_one_of_its_texts_does_not_start(
+    house: House, language: Language, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(message_texts.OURS, tmp_path / "ours")
+    (tmp_path / "ours" / language / "visit_moved.sms.txt").unlink()
+    monkeypatch.setattr(message_texts, "OURS", tmp_path / "ours")
+    with pytest.raises(SettingsError, match=rf"^The language {language} has no message text visit_moved\.sms\.txt\.$"):
+        connect(house.settings, "test")
+
+
+def test_a_language_that_is_not_in_the_table_does_not_start(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(languages.LANGUAGES, Language.DE)
+    with pytest.raises(SettingsError, match=r"^The language de is not in the table of languages\.$"):
+        connect(house.settings, "test")
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_language_knows_its_name_its_days_and_the_words_of_a_calendar(language: Language) -> None:
+    speech = languages.LANGUAGES[language]
+    assert speech.name
+    assert "{clinic}" in speech.calendar_summary
+    words = Wording(ZoneInfo("Europe/Berlin"), language)
+    assert "4" in words.day(date(2026, 5, 4))
+    assert words.month(date(2026, 5, 4)).endswith(" 2026")
+
+
+@pytest.mark.parametrize("rule", message_rules.RULES.values(), ids=lambda rule: rule.name)
+def test_a_rule_that_names_a_link_says_where_it_leads(rule: message_rules.Rule) -> None:
+    about_a_visit_or_an_offer = rule.is_for_patients
+    assert bool(rule.page) != (about_a_visit_or_an_offer or rule.name == "account_changed")
+    assert not rule.one_time or (rule.one_time in users.LASTING and "{key}" in rule.page and not rule.wanted)
+    assert not rule.calendar or rule.still
 
 
 @pytest.fixture(name="folder")
