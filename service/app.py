@@ -12,6 +12,7 @@ from service.api import access as api_access
 from service.api import entrance, guide
 from service.config.settings import ROOT
 from service.domain.foundation import installation
+from service.domain.outbox.channels import CHANNELS
 from service.http import access, assets, cache, context, headers, metrics
 from service.http import unsent_forms as unsent
 from service.http.cookies import Cookies
@@ -80,6 +81,7 @@ def _shared() -> dict[str, Any]:
     wiring, visitor = context.wiring(), context.visitor()
     return {
         "actor": visitor,
+        "channels": CHANNELS,
         "clinic": wiring.settings.clinic,
         "command": wiring.settings.command,
         "csrf_token": generate_csrf,

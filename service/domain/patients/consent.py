@@ -1,36 +1,44 @@
 """Which messages a patient agreed to, by which way and in which language; each change says who and when."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.config.languages import Language
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid
+from service.domain.outbox.channels import CHANNELS, WAYS
 from service.domain.patients import patients
-from service.language import message_texts
 from service.language.translation import gettext as _
 from service.storage.models import Channel, ConsentChange, ConsentVia, Patient, User
 
-CHANNELS = (Channel.EMAIL, Channel.SMS)
 SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What somebody wants; what is not said stays as it is."""
+
+    allowed: Mapping[Channel, bool] = field(default_factory=dict)
+    preferred: str | None = None
+    """The channel that is tried first."""
+    language: str | None = None
+    """Empty: the clinic's."""
 
 
 def change(
     session: Session,
     actor: Actor,
     patient_id: int,
-    *,
+    wishes: Wishes,
     via: ConsentVia,
-    email: bool | None = None,
-    sms: bool | None = None,
-    preferred: str | None = None,
-    language: str | None = None,
 ) -> None:
-    """Set what a patient agrees to; None leaves a thing as it is, an empty language means the clinic's.
+    """Set what a patient agrees to, and note who said so, by which way.
 
     Raises NotFound, Forbidden, Invalid.
     """
@@ -38,13 +46,13 @@ def change(
         raise Forbidden(_("Only the patient or the desk says which messages are wanted."))
     session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update())
     patient = patients.fetch(session, actor, patient_id)
-    if preferred is not None and preferred not in CHANNELS:
+    if wishes.preferred is not None and wishes.preferred not in WAYS:
         raise Invalid(_("Choose e-mail or SMS."), "preferred")
-    if language and language not in message_texts.LANGUAGES:
+    if wishes.language and wishes.language not in set(Language):
         raise Invalid(_("Choose one of the languages."), "language")
-    for channel, allowed in ((Channel.EMAIL, email), (Channel.SMS, sms)):
-        if allowed is not None and allowed != getattr(patient, f"{channel}_allowed"):
-            setattr(patient, f"{channel}_allowed", allowed)
+    for channel, allowed in wishes.allowed.items():
+        if allowed != CHANNELS[channel].is_allowed_by(patient):
+            setattr(patient, CHANNELS[channel].allowed.key, allowed)
             session.add(
                 ConsentChange(
                     patient_id=patient.id,
@@ -56,10 +64,10 @@ def change(
                 )
             )
             audit.record(session, actor, "patient.consent", patient_id=patient.id, subject=f"{channel}/{via}")
-    if preferred is not None:
-        patient.preferred_channel = Channel(preferred)
-    if language is not None:
-        patient.language = language or None
+    if wishes.preferred is not None:
+        patient.preferred_channel = Channel(wishes.preferred)
+    if wishes.language is not None:
+        patient.language = wishes.language or None
 
 
 def history(session: Session, actor: Actor, patient_id: int) -> Sequence[Row[Channel, bool, ConsentVia, datetime, str]]:

@@ -1,6 +1,6 @@
 """Which messages patients get: set by themselves in their account, or for them at the desk."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -9,47 +9,53 @@ from wtforms.validators import AnyOf
 
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Invalid
+from service.domain.outbox.channels import CHANNELS, WAYS, Kind
 from service.domain.patients import consent, patients
+from service.domain.patients.consent import Wishes
 from service.http import context
-from service.language import message_texts
+from service.language import languages
 from service.language.translation import gettext as _
-from service.storage.models import ConsentVia, Patient
+from service.storage.models import Channel, ConsentVia, Patient
 from service.web import notices
 from service.web.forms import Form
 
 blueprint = Blueprint("consent", __name__)
-WAYS = {"email": _("E-mail"), "sms": _("SMS")}
+TITLES: Mapping[str, str] = {way: CHANNELS[way].title for way in WAYS}
 
 
 class ConsentForm(Form):
-    """What is wanted, by which way first, in which language."""
+    """What is wanted, by which way first, in which language; a box for each channel stands beside these."""
 
-    email = wtforms.BooleanField(_("By e-mail"))
-    sms = wtforms.BooleanField(_("By SMS"))
-    preferred = wtforms.StringField(_("Which way first"), [AnyOf(WAYS, _("Choose e-mail or SMS."))], default="email")
+    preferred = wtforms.StringField(
+        _("Which way first"), [AnyOf(TITLES, _("Choose e-mail or SMS."))], default=Channel.EMAIL
+    )
     language = wtforms.StringField(
-        _("Language"), [AnyOf(("", *message_texts.LANGUAGES), _("Choose one of the languages."))], default=""
+        _("Language"), [AnyOf(("", *languages.NAMES), _("Choose one of the languages."))], default=""
     )
 
-    def wishes(self) -> dict[str, Any]:
+    def wishes(self) -> Wishes:
         """What the domain is told."""
-        return {name: self[name].data for name in ("email", "sms", "preferred", "language")}
+        return Wishes({way: self[way].data for way in WAYS}, self.preferred.data, self.language.data)
 
     @property
-    def choices(self) -> dict[str, dict[str, str]]:
+    def boxes(self) -> list[tuple[Kind, wtforms.Field]]:
+        """The channels, each with the field that allows it."""
+        return [(CHANNELS[way], self[way]) for way in WAYS]
+
+    @property
+    def choices(self) -> Mapping[str, Mapping[str, str]]:
         """What the two lists offer, by field."""
-        return {"preferred": WAYS, "language": {"": _("The clinic's"), **message_texts.LANGUAGES}}
+        return {"preferred": TITLES, "language": {"": _("The clinic's"), **languages.NAMES}}
+
+
+for _way in WAYS:
+    setattr(ConsentForm, _way, wtforms.BooleanField(CHANNELS[_way].wish))
 
 
 def form_of(patient: Patient) -> ConsentForm:
     """The form as a patient's wishes stand."""
-    values = {
-        "email": patient.email_allowed,
-        "sms": patient.sms_allowed,
-        "preferred": patient.preferred_channel,
-        "language": patient.language or "",
-    }
-    return ConsentForm(data=values)
+    allowed: dict[str, bool] = {way: CHANNELS[way].is_allowed_by(patient) for way in WAYS}
+    return ConsentForm(data={**allowed, "preferred": patient.preferred_channel, "language": patient.language or ""})
 
 
 @blueprint.get("/contact")
@@ -67,6 +73,6 @@ def save(patient_id: int) -> ResponseReturnValue:
         raise Invalid(_("Choose one of the values the form offers."))
     own = actor.role == Role.PATIENT
     with context.transaction() as session:
-        consent.change(session, actor, patient_id, via=ConsentVia.ACCOUNT if own else ConsentVia.DESK, **form.wishes())
+        consent.change(session, actor, patient_id, form.wishes(), ConsentVia.ACCOUNT if own else ConsentVia.DESK)
     notices.say("consent_saved")
     return redirect(url_for("consent.mine") if own else url_for("patients.record", patient_id=patient_id), 303)

@@ -5,8 +5,9 @@ from flask.typing import ResponseReturnValue
 
 from service.domain.messages import message_links
 from service.domain.patients import consent
+from service.domain.patients.consent import Wishes
 from service.http import context
-from service.storage.models import ConsentVia, LinkPurpose
+from service.storage.models import Channel, ConsentVia, LinkPurpose
 from service.web import notices
 from service.web.links import found
 from service.web.patients.consent import ConsentForm, form_of
@@ -26,7 +27,7 @@ def save(token: str) -> ResponseReturnValue:
     form = ConsentForm(request.form)
     if not form.validate():
         return _page(token, form), 422
-    _change(token, form)
+    _change(token, form.wishes())
     notices.say("consent_saved")
     return redirect(url_for("contact_links.show", token=token), 303)
 
@@ -41,24 +42,18 @@ def unsubscribed(token: str) -> ResponseReturnValue:
 @blueprint.post("/contact/<token:token>/unsubscribe")
 def unsubscribe(token: str) -> ResponseReturnValue:
     """One click in a mail program (RFC 8058): no more e-mail. It carries no form token, only the address's secret."""
-    link = found(token, LinkPurpose.CONTACT)
-    with context.transaction() as session:
-        message_links.attempt(session, token)
-    with context.transaction() as session:
-        for patient_id in message_links.told(session, link):
-            actor = message_links.patient(patient_id, context.address())
-            consent.change(session, actor, patient_id, via=ConsentVia.LINK, email=False)
+    _change(token, Wishes({Channel.EMAIL: False}))
     return "", 200
 
 
-def _change(token: str, form: ConsentForm) -> None:
+def _change(token: str, wishes: Wishes) -> None:
     link = found(token, LinkPurpose.CONTACT)
     with context.transaction() as session:
         message_links.attempt(session, token)
     with context.transaction() as session:
         for patient_id in message_links.told(session, link):
             actor = message_links.patient(patient_id, context.address())
-            consent.change(session, actor, patient_id, via=ConsentVia.LINK, **form.wishes())
+            consent.change(session, actor, patient_id, wishes, ConsentVia.LINK)
 
 
 def _page(token: str, form: ConsentForm | None = None) -> str:
