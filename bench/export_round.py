@@ -10,7 +10,7 @@ from bench.clinics import Clinic
 from bench.export_data import PATIENT
 from service.config.settings import load
 from service.domain.exports import export_files
-from service.domain.exports.export_files import ONE_TABLE
+from service.domain.exports.export_formats import ONE_TABLE
 from service.storage.database import Database
 
 

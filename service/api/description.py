@@ -14,7 +14,8 @@ from service import __version__
 from service.api import access, contract, problems
 from service.api.bodies.problem import Problem
 from service.api.contract import FILE, JSON, KEY, LONGEST_KEY, Contract
-from service.http import downloads
+from service.domain.exports.export_formats import FORMATS
+from service.storage.models import ExportFormat
 
 KEPT = "rounds api description"
 REF = "#/components/schemas/{model}"
@@ -152,7 +153,7 @@ def _responses(rule: Rule, said: Contract) -> dict[str, Any]:
 
 def _success(status: int, model: type[BaseModel] | str) -> dict[str, Any]:
     if isinstance(model, str):
-        media: dict[str, dict[str, Any]] = {kind: {} for kind in downloads.MEDIA_TYPES.values()}
+        media: dict[str, dict[str, Any]] = {FORMATS[one].media_type: {} for one in ExportFormat}
         return {"description": "The file, or a part of it.", "content": media}
     answer: dict[str, Any] = {
         "description": " ".join(cleandoc(model.__doc__ or "").split()) or model.__name__,
@@ -192,7 +193,7 @@ def _schemas(contracts: Iterable[Contract]) -> dict[str, Any]:
         if one.body is not None:
             wanted[one.body] = "validation"
     _map, found = models_json_schema(list(wanted.items()), ref_template=REF, schema_generator=Plain)
-    return dict(found["$defs"])
+    return {name: schema for name, schema in found["$defs"].items() if "enum" not in schema}  # words stand in fields
 
 
 def _tag(rule: Rule) -> str:

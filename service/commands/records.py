@@ -7,10 +7,13 @@ import click
 from service.commands.frame import command, config_option, opened, rounds, subcommand
 from service.config.settings import Settings
 from service.domain.exports import export_files
-from service.domain.exports.export_files import OF_THE_CLINIC, ONE_TABLE, Contents, Format
+from service.domain.exports.export_formats import OF_THE_CLINIC, ONE_TABLE, Contents
 from service.domain.foundation.actor import SYSTEM
 from service.domain.foundation.errors import DomainError
 from service.domain.privacy import audit_check
+from service.storage.models import ExportFormat
+
+FORMATS = [one.value for one in ExportFormat]
 
 
 @command("export")
@@ -18,7 +21,7 @@ from service.domain.privacy import audit_check
 @click.option("--clinic", "of_clinic", is_flag=True, help="All data of the clinic instead, as a zip.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
-@click.option("--format", "form", type=click.Choice(["csv", "json", "zip"]), default="csv", show_default=True)
+@click.option("--format", "form", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
 @click.option("--visits", is_flag=True, help="With all visits, in JSON or zip.")
 @click.option("--messages", is_flag=True, help="With all messages, in JSON or zip.")
 def export(
@@ -34,7 +37,7 @@ def export(
     """Write a patient's whole history, or all data of the clinic."""
     if (patient_id is None) is not of_clinic:
         raise click.UsageError("Name either --patient ID or --clinic.")
-    contents = OF_THE_CLINIC if of_clinic else Contents(Format(form), visits, messages)
+    contents = OF_THE_CLINIC if of_clinic else Contents(ExportFormat(form), visits, messages)
     contents.check()
     if output.exists() and not force:
         raise DomainError(f"{output} exists already: use --force to replace it.")

@@ -3,13 +3,11 @@
 from flask import Response, request, send_file
 
 from service.domain.exports import export_files, exports
-from service.domain.exports.export_files import Format
+from service.domain.exports.export_formats import FORMATS
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Gone
 from service.http import context
 from service.language.translation import gettext as _
-
-MEDIA_TYPES = {Format.CSV: "text/csv", Format.JSON: "application/json", Format.ZIP: "application/zip"}
 
 
 def send(actor: Actor, export_id: str) -> Response:
@@ -17,13 +15,14 @@ def send(actor: Actor, export_id: str) -> Response:
     wiring = context.wiring()
     export = exports.download(context.reading(), actor, export_id)
     made_on = (export.finished_at or export.created_at).astimezone(wiring.settings.clinic.zone).date()
+    form = FORMATS[export.format]
     name = "history" if export.patient_id is not None else "clinic"
     try:
         answer = send_file(
             export_files.file_of(wiring.settings.histories, export.id, export.format),
-            mimetype=MEDIA_TYPES[Format(export.format)],
+            mimetype=form.media_type,
             as_attachment=True,
-            download_name=f"{name}-{made_on.isoformat()}.{export.format}",
+            download_name=f"{name}-{made_on.isoformat()}.{form.suffix}",
             max_age=0,
         )
     except FileNotFoundError:

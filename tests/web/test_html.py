@@ -4,7 +4,7 @@ import pytest
 
 from service import clock
 from service.domain.appointments import appointments
-from service.storage.models import Export
+from service.storage.models import Export, ExportStatus
 from tests.house import Browser, House
 from tests.web.frozen_clinic import VISITORS, Clinic, email
 from tests.web.pages import after_expiry, pages_of
@@ -78,7 +78,7 @@ def test_the_reports_file_stands_alone(clinic: Clinic) -> None:
 
 def test_each_state_of_an_export(clinic: Clinic) -> None:
     browser = clinic.browser("patient")
-    for status in ("pending", "running", "failed", "expired"):
+    for status in ExportStatus:
         with clinic.house.writing() as session:
             session.get_one(Export, clinic.export).status = status
         check(browser, [f"/exports/{clinic.export}", "/treatments"])

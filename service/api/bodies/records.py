@@ -1,13 +1,17 @@
 """Treatments, exports of a history, monthly reports."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, WithJsonSchema
 
 from service.api.bodies.fields import NO_NUL, Cursor, Day, Id, Sent, Shown, ShownAt, Version
+from service.storage.models import ExportFormat, ExportStatus
 
 Long = Annotated[str, StringConstraints(max_length=20_000, pattern=NO_NUL)]
+
+Format = Annotated[ExportFormat, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(ExportFormat)})]
+Status = Annotated[ExportStatus, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(ExportStatus)})]
 
 
 class Treatment(Shown):
@@ -52,10 +56,10 @@ class Export(Shown):
 
     id: str
     patient_id: int
-    format: Literal["csv", "json", "zip"]
+    format: Format
     with_visits: bool
     with_messages: bool
-    status: Literal["pending", "running", "available", "expired", "failed", "cancelled"]
+    status: Status
     rows_done: int
     rows_total: int
     created_at: ShownAt
@@ -65,7 +69,7 @@ class Export(Shown):
 
 class NewExport(Sent):
     patient_id: Id | None = Field(None, description="Needed unless the user looks after exactly one patient.")
-    format: Literal["csv", "json", "zip"] = "csv"
+    format: Format = ExportFormat.CSV
     visits: bool = Field(False, description="Not with csv.")
     messages: bool = Field(False, description="Not with csv.")
 

@@ -7,7 +7,7 @@ from service.api.bodies.records import Export, NewExport
 from service.api.contract import FILE, Answer
 from service.api.patients.own_patient import patient_meant
 from service.domain.exports import exports
-from service.domain.exports.export_files import Contents, Format
+from service.domain.exports.export_formats import Contents
 from service.http import bearers, context, downloads
 from service.storage.models import Export as Row
 
@@ -23,7 +23,7 @@ def create(body: NewExport) -> Answer:
         context.writing(),
         actor,
         patient_meant(actor, body.patient_id),
-        Contents(Format(body.format), body.visits, body.messages),
+        Contents(body.format, body.visits, body.messages),
         most_waiting=wiring.settings.exports.most_waiting,
     )
     context.writing().flush()

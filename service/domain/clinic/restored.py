@@ -11,7 +11,16 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.domain.foundation import audit
 from service.domain.foundation.actor import SYSTEM
-from service.storage.models import ApiToken, Export, IdempotencyKey, Message, MessageStatus, SignIn, SkipReason
+from service.storage.models import (
+    ApiToken,
+    Export,
+    ExportStatus,
+    IdempotencyKey,
+    Message,
+    MessageStatus,
+    SignIn,
+    SkipReason,
+)
 
 FILE_GONE = "restored from a backup: start it again"
 
@@ -39,9 +48,10 @@ def settle(session: Session, zone: ZoneInfo, made_at: datetime) -> Settled:
     too_late = {"status": MessageStatus.SKIPPED, "skip_reason": SkipReason.TOO_LATE}
     left = _ids(session, update(Message).where(waiting, past).values(too_late))
     kept = _ids(session, update(Message).where(waiting).values(status=MessageStatus.QUEUED, owner=None))
-    unfinished = Export.status.in_(("pending", "running"))
-    session.execute(update(Export).where(unfinished).values(status="failed", last_error=FILE_GONE))
-    session.execute(update(Export).where(Export.status == "available").values(status="expired"))
+    lost = {"status": ExportStatus.FAILED, "last_error": FILE_GONE}
+    session.execute(update(Export).where(Export.is_unfinished).values(**lost))
+    finished = Export.status == ExportStatus.AVAILABLE
+    session.execute(update(Export).where(finished).values(status=ExportStatus.EXPIRED))
     session.execute(delete(SignIn))
     session.execute(delete(IdempotencyKey))
     session.execute(delete(ApiToken))  # one that was revoked since would work again

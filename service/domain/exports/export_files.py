@@ -3,65 +3,31 @@
 It is written as NAME.part, flushed to the disk, and renamed; only then does the row say available.
 """
 
-import io
 import re
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from service import disk
 from service.config.settings import Clinic, Settings
-from service.domain.exports import clinic_zip, export_columns, history_csv, history_json, history_tables, history_zip
-from service.domain.exports.export_columns import Table
+from service.domain.exports import clinic_zip, history_tables
+from service.domain.exports.export_formats import FORMATS, Contents, Progress
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor
-from service.domain.foundation.errors import Invalid, NotFound
+from service.domain.foundation.errors import NotFound
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Treatment
+from service.storage.models import Appointment, ExportFormat, Treatment
 
 AMPLE = 1 << 30
 """With so many bytes free nobody counts how long a history is before it is written."""
 ROW_BYTES = 500
 """What names, times and punctuation of a row take at most, besides its texts."""
-_name = re.compile(r"([0-9a-f]{32})\.(csv|json|zip)(\.[0-9a-f]{8}\.part)?", re.ASCII).fullmatch
-
-
-class Format(StrEnum):
-    CSV = "csv"
-    JSON = "json"
-    ZIP = "zip"
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a patient's export holds besides the treatments, and how it is written."""
-
-    format: Format = Format.CSV
-    visits: bool = False
-    messages: bool = False
-
-    def check(self) -> None:
-        """Raises Invalid for a choice that fits no file."""
-        if self.format == Format.CSV and (self.visits or self.messages):
-            raise Invalid(_("One table has room for the treatments only: choose the zip for more."), "format")
-
-    @property
-    def tables(self) -> tuple[Table, ...]:
-        """The tables it has."""
-        return export_columns.chosen(visits=self.visits, messages=self.messages)
-
-
-ONE_TABLE = Contents()
-"""What the button makes."""
-OF_THE_CLINIC = Contents(Format.ZIP, visits=True, messages=True)
+_suffixes = "|".join(form.suffix for form in FORMATS.values())
+_name = re.compile(rf"([0-9a-f]{{32}})\.(?:{_suffixes})(\.[0-9a-f]{{8}}\.part)?", re.ASCII).fullmatch
 
 
 def count(session: Session, patient_id: int | None, contents: Contents) -> int:
@@ -77,26 +43,14 @@ def produce(
     contents: Contents,
     file: Path,
     clinic: Clinic,
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Progress = lambda rows: None,
 ) -> int:
     """Write a patient's history, or the whole clinic (None), to `file` from one consistent state; returns the rows."""
 
-    def content(target: BinaryIO) -> int:
+    with disk.replacing(file) as target:
         if patient_id is None:
             return clinic_zip.write(session, clinic, target, progress)
-        if contents.format == Format.ZIP:
-            return history_zip.write(session, patient_id, contents.tables, clinic, target, progress)
-        text = io.TextIOWrapper(target, encoding="utf-8", newline="")
-        if contents.format == Format.JSON:
-            rows = history_json.write(session, patient_id, contents.tables, clinic, text, progress)
-        else:
-            rows = history_csv.write(session, patient_id, clinic.zone, text, progress)
-        text.flush()
-        text.detach()
-        return rows
-
-    with disk.replacing(file) as target:
-        return content(target)
+        return contents.form.write(session, patient_id, contents.tables, clinic, target, progress)
 
 
 def has_room(session: Session, patient_id: int | None, contents: Contents, folder: Path) -> bool:
@@ -120,9 +74,9 @@ def _expected_bytes(session: Session, patient_id: int | None, contents: Contents
     return ROW_BYTES * count(session, patient_id, contents) + 2 * int(session.scalar(total) or 0)
 
 
-def file_of(folder: Path, export_id: str, format: str) -> Path:
+def file_of(folder: Path, export_id: str, format: ExportFormat) -> Path:
     """Where an export's finished file lies; id and format come from a row, never from a request."""
-    return folder / f"{export_id}.{Format(format)}"
+    return folder / f"{export_id}.{FORMATS[format].suffix}"
 
 
 def folder_of(settings: Settings) -> Path:
@@ -148,7 +102,7 @@ def remove_parts(file: Path) -> None:
 def export_of(name: str) -> tuple[str, bool] | None:
     """The id of the export a file of the folder is named after, and whether it is a part; None for other files."""
     found = _name(name)
-    return (found[1], found[3] is not None) if found else None
+    return (found[1], found[2] is not None) if found else None
 
 
 def note_written(session: Session, actor: Actor, patient_id: int | None) -> None:

@@ -6,17 +6,18 @@ States: pending -> running -> available -> expired, or failed, or cancelled.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.exports import export_files
-from service.domain.exports.export_files import Contents, Format
+from service.domain.exports.export_formats import Contents
 from service.domain.foundation import audit
 from service.domain.foundation.actor import SYSTEM
 from service.domain.outbox import outbox
-from service.storage.models import Export, User
+from service.storage.models import Export, ExportFormat, ExportStatus, User
 
 LEASE = timedelta(seconds=30)
 ATTEMPTS = 2
@@ -49,7 +50,7 @@ def claimable(session: Session) -> Sequence[Waiting]:
 
 def unfinished(session: Session) -> tuple[int, bool]:
     """How many exports are pending or running, and whether one of them has been left alone for five minutes."""
-    query = select(func.count(), func.min(Export.lease_until)).where(Export.status.in_(("pending", "running")))
+    query = select(func.count(), func.min(Export.lease_until)).where(Export.is_unfinished)
     number, oldest = session.execute(query).one()
     return number, oldest is not None and oldest < clock.now() - timedelta(minutes=5)
 
@@ -57,12 +58,12 @@ def unfinished(session: Session) -> tuple[int, bool]:
 def claim(session: Session, export_id: str, owner: str) -> Claim | None:
     """Take an export to write it; None when somebody else has it, it was called off, or it has failed."""
     now = clock.now()
-    tired = (Export.status == "running") & (Export.lease_until < now) & (Export.attempts >= ATTEMPTS)
+    tired = (Export.status == ExportStatus.RUNNING) & (Export.lease_until < now) & (Export.attempts >= ATTEMPTS)
     row = session.execute(
         update(Export)
         .where(Export.id == export_id, _free(now), ~tired)
         .values(
-            status="running",
+            status=ExportStatus.RUNNING,
             owner=owner,
             lease_until=now + LEASE,
             attempts=Export.attempts + 1,
@@ -74,10 +75,10 @@ def claim(session: Session, export_id: str, owner: str) -> Claim | None:
         .execution_options(synchronize_session=False)
     ).one_or_none()
     if row is None:
-        failed = {"status": "failed", "finished_at": now, "last_error": "interrupted twice"}
+        failed = {"status": ExportStatus.FAILED, "finished_at": now, "last_error": "interrupted twice"}
         session.execute(update(Export).where(Export.id == export_id, tired).values(**failed))
         return None
-    return Claim(row.patient_id, Contents(Format(row.format), row.with_visits, row.with_messages))
+    return Claim(row.patient_id, Contents(row.format, row.with_visits, row.with_messages))
 
 
 def note_progress(session: Session, export_id: str, owner: str, rows: int, total: int) -> bool:
@@ -106,7 +107,7 @@ def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: 
         update(Export)
         .where(*_mine(export_id, owner))
         .values(
-            status="available",
+            status=ExportStatus.AVAILABLE,
             rows_done=rows,
             rows_total=rows,
             finished_at=now,
@@ -130,14 +131,16 @@ def put_back(session: Session, export_id: str, owner: str) -> None:
     now = clock.now()
     mine = _mine(export_id, owner)
     session.execute(
-        update(Export).where(*mine, Export.attempts < ATTEMPTS).values(status="pending", owner=None, lease_until=now)
+        update(Export)
+        .where(*mine, Export.attempts < ATTEMPTS)
+        .values(status=ExportStatus.PENDING, owner=None, lease_until=now)
     )
     fail(session, export_id, owner, "interrupted twice")
 
 
 def fail(session: Session, export_id: str, owner: str, why: str) -> None:
     """Say that the export cannot be made; the person may start it again."""
-    values = {"status": "failed", "finished_at": clock.now(), "last_error": why}
+    values = {"status": ExportStatus.FAILED, "finished_at": clock.now(), "last_error": why}
     session.execute(update(Export).where(*_mine(export_id, owner)).values(**values))
 
 
@@ -146,8 +149,8 @@ def expire(session: Session) -> Sequence[str]:
     now = clock.now()
     return session.scalars(
         update(Export)
-        .where(Export.status == "available", Export.expires_at <= now)
-        .values(status="expired")
+        .where(Export.status == ExportStatus.AVAILABLE, Export.expires_at <= now)
+        .values(status=ExportStatus.EXPIRED)
         .returning(Export.id)
     ).all()
 
@@ -158,27 +161,36 @@ def has_claim_on_file(session: Session, name: str) -> bool:
     export = session.get(Export, found[0]) if found else None
     if found is None or export is None:
         return False
-    if export.status in ("pending", "running"):
-        return True  # whoever writes it next removes what a dead writer left
-    return export.status == "available" and not found[1]
+    match export.status:
+        case ExportStatus.PENDING | ExportStatus.RUNNING:
+            return True  # whoever writes it next removes what a dead writer left
+        case ExportStatus.AVAILABLE:
+            return not found[1]
+        case ExportStatus.EXPIRED | ExportStatus.FAILED | ExportStatus.CANCELLED:
+            return False
+        case never:
+            assert_never(never)
 
 
-def given_up(session: Session, export_id: str) -> str | None:
+def given_up(session: Session, export_id: str) -> ExportFormat | None:
     """The format of an export that has failed or was called off, whose file nobody writes any more; else None."""
     export = session.get(Export, export_id)
-    return export.format if export is not None and export.status in ("failed", "cancelled") else None
+    if export is None or export.status not in (ExportStatus.FAILED, ExportStatus.CANCELLED):
+        return None
+    return export.format
 
 
 def release(session: Session, owner_prefix: str) -> None:
     """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
     stale = Export.owner.startswith(owner_prefix, autoescape=True)
     past = clock.now() - timedelta(seconds=1)
-    session.execute(update(Export).where(Export.status == "running", stale).values(lease_until=past))
+    session.execute(update(Export).where(Export.status == ExportStatus.RUNNING, stale).values(lease_until=past))
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
-    return or_(Export.status == "pending", (Export.status == "running") & (Export.lease_until < now))
+    left_alone = (Export.status == ExportStatus.RUNNING) & (Export.lease_until < now)
+    return or_(Export.status == ExportStatus.PENDING, left_alone)
 
 
 def _mine(export_id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
-    return Export.id == export_id, Export.owner == owner, Export.status == "running"
+    return Export.id == export_id, Export.owner == owner, Export.status == ExportStatus.RUNNING

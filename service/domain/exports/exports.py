@@ -4,20 +4,20 @@ import re
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import assert_never
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.exports import export_files
-from service.domain.exports.export_files import ONE_TABLE, Contents
+from service.domain.exports.export_formats import OF_THE_CLINIC, ONE_TABLE, Contents
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Gone, NotFound, Throttled
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Export, Message, Treatment
+from service.storage.models import Appointment, Export, ExportStatus, Message, Treatment
 
 _id = re.compile(r"[0-9a-f]{32}").fullmatch
 SAME_PRESS = timedelta(seconds=10)
@@ -50,14 +50,14 @@ def request_of_clinic(session: Session, actor: Actor) -> Export:
     """The same for all the clinic's data. Raises NotFound for anybody but the admin."""
     if actor.role != Role.ADMIN:
         raise NotFound
-    return _requested(session, actor, None, export_files.OF_THE_CLINIC, MOST_WAITING)
+    return _requested(session, actor, None, OF_THE_CLINIC, MOST_WAITING)
 
 
 def _requested(session: Session, actor: Actor, patient_id: int | None, contents: Contents, most_waiting: int) -> Export:
     present = _present(session, patient_id, contents)
     if present is not None:
         return present
-    waiting = session.scalar(select(func.count()).select_from(Export).where(_unfinished())) or 0
+    waiting = session.scalar(select(func.count()).select_from(Export).where(Export.is_unfinished)) or 0
     if waiting >= most_waiting:
         raise Throttled(_("Many exports are being made just now: please press again in a minute."), RETRY_AFTER)
     now = clock.now()
@@ -95,16 +95,17 @@ def fetch(session: Session, actor: Actor, export_id: str) -> Export:
     return export
 
 
-def state(export: Export) -> str:
+def state(export: Export) -> ExportStatus:
     """The export's status as of now: it expires at its time, even before the clean-up has passed."""
-    if export.status == "available" and export.expires_at is not None and export.expires_at <= clock.now():
-        return "expired"
+    if export.status == ExportStatus.AVAILABLE and export.expires_at is not None and export.expires_at <= clock.now():
+        return ExportStatus.EXPIRED
     return export.status
 
 
 def seconds_left(export: Export) -> int | None:
     """How long a running export will still take, going by what it took so far; None while nobody can say."""
-    if export.status != "running" or export.started_at is None or not 0 < export.rows_done < export.rows_total:
+    is_under_way = export.status == ExportStatus.RUNNING and 0 < export.rows_done < export.rows_total
+    if not is_under_way or export.started_at is None:
         return None
     took = clock.now() - export.started_at
     if took < GUESS_AFTER:
@@ -114,12 +115,12 @@ def seconds_left(export: Export) -> int | None:
 
 def ahead(session: Session, export: Export) -> int:
     """How many exports that were asked for before a pending one are not finished yet."""
-    if export.status != "pending":
+    if export.status != ExportStatus.PENDING:
         return 0
     before = or_(
         Export.created_at < export.created_at, and_(Export.created_at == export.created_at, Export.id < export.id)
     )
-    return session.scalar(select(func.count()).select_from(Export).where(_unfinished(), before)) or 0
+    return session.scalar(select(func.count()).select_from(Export).where(Export.is_unfinished, before)) or 0
 
 
 def cancel(session: Session, actor: Actor, export_id: str) -> None:
@@ -128,10 +129,10 @@ def cancel(session: Session, actor: Actor, export_id: str) -> None:
     Raises NotFound, and Conflict for one that has ended.
     """
     export = fetch(session, actor, export_id)
-    if export.status == "cancelled":
+    if export.status == ExportStatus.CANCELLED:
         return
-    values = {"status": "cancelled", "finished_at": clock.now()}
-    if not _changed(session, export, _unfinished(), values):
+    values = {"status": ExportStatus.CANCELLED, "finished_at": clock.now()}
+    if not _changed(session, export, Export.is_unfinished, values):
         raise Conflict(_("This export has ended already, so there is nothing to stop."))
     audit.record(session, actor, "export.cancel", patient_id=export.patient_id, subject=f"export/{export.id}")
 
@@ -142,17 +143,17 @@ def revoke(session: Session, actor: Actor, export_id: str) -> Export:
     Raises NotFound, and Conflict for one that is not finished. The caller removes the file after the commit.
     """
     export = fetch(session, actor, export_id)
-    if state(export) == "expired":
+    if state(export) == ExportStatus.EXPIRED:
         return export
     now = clock.now()
-    values = {"status": "expired", "expires_at": now, "revoked_at": now}
-    if not _changed(session, export, Export.status == "available", values):
+    values = {"status": ExportStatus.EXPIRED, "expires_at": now, "revoked_at": now}
+    if not _changed(session, export, Export.status == ExportStatus.AVAILABLE, values):
         raise Conflict(_("This export is not ready yet."))
     audit.record(session, actor, "export.revoke", patient_id=export.patient_id, subject=f"export/{export.id}")
     return export
 
 
-def _changed(session: Session, export: Export, condition: ColumnElement[bool], values: dict[str, object]) -> bool:
+def _changed(session: Session, export: Export, condition: SQLColumnExpression[bool], values: dict[str, object]) -> bool:
     """Change the row if it still is in that state; a worker may change it at the same moment."""
     change = update(Export).where(Export.id == export.id, condition).values(**values).returning(Export.id)
     return session.execute(change.execution_options(synchronize_session=False)).one_or_none() is not None
@@ -161,11 +162,15 @@ def _changed(session: Session, export: Export, condition: ColumnElement[bool], v
 def download(session: Session, actor: Actor, export_id: str) -> Export:
     """The export whose finished file may be handed out. Raises NotFound, Conflict (not ready), Gone (expired)."""
     export = fetch(session, actor, export_id)
-    if state(export) == "expired":
-        raise Gone(_("This export has expired and its file was removed. You can make a new one at any time."))
-    if export.status != "available":
-        raise Conflict(_("This export is not ready yet."))
-    return export
+    match state(export):
+        case ExportStatus.AVAILABLE:
+            return export
+        case ExportStatus.EXPIRED:
+            raise Gone(_("This export has expired and its file was removed. You can make a new one at any time."))
+        case ExportStatus.PENDING | ExportStatus.RUNNING | ExportStatus.FAILED | ExportStatus.CANCELLED:
+            raise Conflict(_("This export is not ready yet."))
+        case never:
+            assert_never(never)
 
 
 def note_download(session: Session, actor: Actor, export_id: str, *, from_start: bool = True) -> None:
@@ -189,7 +194,7 @@ def latest(session: Session, actor: Actor, patient_id: int | None) -> Sequence[E
 
 def _present(session: Session, patient_id: int | None, contents: Contents) -> Export | None:
     """The export that a press leads to instead of making another one."""
-    under_way = session.scalar(select(Export).where(_about(patient_id), _unfinished()))
+    under_way = session.scalar(select(Export).where(_about(patient_id), Export.is_unfinished))
     return under_way or _just_made(session, patient_id, contents)
 
 
@@ -197,7 +202,7 @@ def _just_made(session: Session, patient_id: int | None, contents: Contents) -> 
     """An export of the same contents of the last few seconds, if nothing in it has changed since."""
     export = session.scalar(
         select(Export)
-        .where(_about(patient_id), Export.status == "available", Export.format == contents.format)
+        .where(_about(patient_id), Export.status == ExportStatus.AVAILABLE, Export.format == contents.format)
         .where(Export.with_visits == contents.visits, Export.with_messages == contents.messages)
         .where(Export.created_at > clock.now() - SAME_PRESS, Export.expires_at > clock.now())
         .order_by(Export.created_at.desc())
@@ -219,10 +224,6 @@ def _just_made(session: Session, patient_id: int | None, contents: Contents) -> 
         late = or_(message.created_at >= since, message.sent_at >= since)
         changes.append(exists().where(message.patient_id == patient_id, late))
     return None if session.scalar(select(or_(*changes))) else export
-
-
-def _unfinished() -> ColumnElement[bool]:
-    return Export.status.in_(("pending", "running"))
 
 
 def _about(patient_id: int | None) -> ColumnElement[bool]:

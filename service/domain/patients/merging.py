@@ -69,7 +69,7 @@ def merge(session: Session, actor: Actor, kept_id: int, *, other_id: int) -> Non
 
 def _check_exports(session: Session, *patient_ids: int) -> None:
     """A file that is being written is about one of the two: it must end first."""
-    unfinished = Export.patient_id.in_(patient_ids), Export.status.in_(("pending", "running"))
+    unfinished = Export.patient_id.in_(patient_ids), Export.is_unfinished
     if session.scalar(select(Export.id).where(*unfinished).limit(1)):
         raise Conflict(_("An export of one of the two is being made: try again in a minute."))
 

@@ -30,6 +30,7 @@ from service.storage.models import (
     AuditEntry,
     EmergencyAccess,
     Export,
+    ExportStatus,
     Guardian,
     LegalHold,
     Message,
@@ -78,7 +79,7 @@ def obstacles(session: Session, actor: Actor, patient_id: int, *, years: int, zo
     if until is not None and until > clock.today(zone):
         found.append(_("Treatments are kept until %(day)s, as the law asks.") % {"day": until.isoformat()})
     theirs = or_(Export.patient_id == patient_id, Export.patient_id.is_(None))  # the whole clinic's has them too
-    unfinished = theirs, Export.status.in_(("pending", "running"))
+    unfinished = theirs, Export.is_unfinished
     if session.scalar(select(Export.id).where(*unfinished).limit(1)):
         found.append(_("An export is being made: try again in a minute."))
     return Obstacles(found)
@@ -160,8 +161,8 @@ def _erase_texts(session: Session, ids: Sequence[int]) -> None:
     nothing: dict[str, Any] = {"reason": "", "cancellation_reason": None, "overbooking_reason": None}
     _do(session, update(Appointment).where(Appointment.patient_id.in_(ids)).values(nothing))
     _do(session, update(WaitingEntry).where(WaitingEntry.patient_id.in_(ids)).values(note=""))
-    files = (or_(Export.patient_id.in_(ids), Export.patient_id.is_(None)), Export.status == "available")
-    _do(session, update(Export).where(*files).values(status="expired", expires_at=clock.now()))
+    files = (or_(Export.patient_id.in_(ids), Export.patient_id.is_(None)), Export.status == ExportStatus.AVAILABLE)
+    _do(session, update(Export).where(*files).values(status=ExportStatus.EXPIRED, expires_at=clock.now()))
     _do(session, update(EmergencyAccess).where(EmergencyAccess.patient_id.in_(ids)).values(reason=""))
     _do(session, update(LegalHold).where(LegalHold.patient_id.in_(ids)).values(reason=""))
 

@@ -34,7 +34,7 @@ from service.storage.models.diary import (
     PartOfDay,
     WaitingEntry,
 )
-from service.storage.models.exports import Export
+from service.storage.models.exports import Export, ExportFormat, ExportStatus
 from service.storage.models.foundation import (
     AuditDetail,
     AuditEntry,
@@ -76,6 +76,8 @@ __all__ = [
     "EmergencyAccess",
     "ExceptionKind",
     "Export",
+    "ExportFormat",
+    "ExportStatus",
     "Failure",
     "Guardian",
     "HoursException",

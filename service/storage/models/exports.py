@@ -1,16 +1,40 @@
 """Histories as files."""
 
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ColumnElement, Enum, ForeignKey, Index, String, Text, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.storage.models.declaration import Base, one_of
+from service.storage.models.declaration import Base, listed, one_of
+
+
+class ExportFormat(StrEnum):
+    """How a history is written; the rest of what there is to know of each is in domain/exports/export_formats.py."""
+
+    CSV = "csv"
+    JSON = "json"
+    ZIP = "zip"
+
+
+class ExportStatus(StrEnum):
+    """pending -> running -> available -> expired, or failed, or cancelled."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    AVAILABLE = "available"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = (ExportStatus.PENDING, ExportStatus.RUNNING)
 
 
 def _one_unfinished(name: str, column: str, of: str = "") -> Index:
     """At most one export of a kind is under way."""
-    where = text(f"status IN ('pending', 'running'){of}")
+    where = text(f"status IN ({listed(UNFINISHED)}){of}")
     return Index(name, column, unique=True, sqlite_where=where, postgresql_where=where)
 
 
@@ -19,8 +43,8 @@ class Export(Base):
 
     __tablename__ = "exports"
     __table_args__ = (
-        one_of("status", "pending", "running", "available", "expired", "failed", "cancelled"),
-        one_of("format", "csv", "json", "zip"),
+        one_of("status", ExportStatus),
+        one_of("format", ExportFormat),
         _one_unfinished("uq_exports_one_unfinished", "patient_id"),
         # Of the whole clinic: always a zip, so that the format can stand for "one".
         _one_unfinished("uq_exports_one_unfinished_clinic", "format", " AND patient_id IS NULL"),
@@ -33,10 +57,14 @@ class Export(Base):
     patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
     """None: the whole clinic."""
     requested_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    format: Mapped[str] = mapped_column(String(10), default="csv", server_default="csv")
+    format: Mapped[ExportFormat] = mapped_column(
+        Enum(ExportFormat, native_enum=False, length=10, values_callable=list),
+        default=ExportFormat.CSV,
+        server_default=ExportFormat.CSV,
+    )
     with_visits: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     with_messages: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
-    status: Mapped[str] = mapped_column(String(20), default="pending", server_default="pending")
+    status: Mapped[ExportStatus] = mapped_column(default=ExportStatus.PENDING, server_default=ExportStatus.PENDING)
     rows_done: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     rows_total: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     attempts: Mapped[int] = mapped_column(default=0, server_default=text("0"))
@@ -53,3 +81,13 @@ class Export(Base):
     downloads: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     """How often it was downloaded from its beginning on."""
     downloaded_at: Mapped[datetime | None]
+
+    @hybrid_property
+    def is_unfinished(self) -> bool:
+        """Whether its file is still to be made."""
+        return self.status in UNFINISHED
+
+    @is_unfinished.inplace.expression
+    @classmethod
+    def _is_unfinished(cls) -> ColumnElement[bool]:
+        return cls.status.in_(UNFINISHED)

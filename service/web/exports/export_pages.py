@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain.exports import export_files, exports
-from service.domain.exports.export_files import Contents, Format
+from service.domain.exports.export_formats import FORMATS
 from service.http import context
 from service.language.translation import gettext as _
 from service.language.translation import ngettext
-from service.storage.models import Export
+from service.storage.models import Export, ExportFormat, ExportStatus
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,10 @@ class Shown:
     """An export as its page shows it."""
 
     id: str
-    status: str
+    status: ExportStatus
+    is_unfinished: bool
     patient_id: int | None
-    format: str
+    format: ExportFormat
     visits: bool
     messages: bool
     what: str
@@ -44,6 +45,7 @@ def shown(export: Export) -> Shown:
     return Shown(
         id=export.id,
         status=exports.state(export),
+        is_unfinished=export.is_unfinished,
         patient_id=export.patient_id,
         format=export.format,
         visits=export.with_visits,
@@ -63,11 +65,6 @@ def shown(export: Export) -> Shown:
     )
 
 
-def contents_of(export: Export) -> Contents:
-    """What was chosen for an export."""
-    return Contents(Format(export.format), export.with_visits, export.with_messages)
-
-
 def take_away(export_id: str) -> None:
     """Revoke an export, then remove its file; what cannot be removed now goes with the next clean-up."""
     with context.transaction() as session:
@@ -80,11 +77,7 @@ def _what(export: Export) -> Iterator[str]:
     if export.patient_id is None:
         yield _("All tables, as CSV and JSON in one zip")
         return
-    yield {
-        Format.CSV: _("A table of all treatments (CSV)"),
-        Format.JSON: _("All treatments as JSON"),
-        Format.ZIP: _("All treatments as a page, a table and JSON in one zip"),
-    }[Format(export.format)]
+    yield FORMATS[export.format].holds
     if export.with_visits and export.with_messages:
         yield _("with visits and messages")
     elif export.with_visits or export.with_messages:

@@ -6,12 +6,12 @@ from flask.typing import ResponseReturnValue
 from wtforms.validators import AnyOf, NumberRange, Optional
 
 from service.domain.exports import exports
-from service.domain.exports.export_files import Contents, Format
+from service.domain.exports.export_formats import FORMATS, Contents
 from service.domain.foundation.errors import Invalid, NotFound
 from service.domain.patients import patients
 from service.http import context, downloads
 from service.language.translation import gettext as _
-from service.storage.models import Patient
+from service.storage.models import ExportFormat, Patient
 from service.web import notices
 from service.web.exports import export_pages
 from service.web.forms import Form
@@ -23,21 +23,21 @@ blueprint = Blueprint("exports", __name__)
 class ExportForm(Form):
     patient_id = wtforms.IntegerField(validators=[Optional(), NumberRange(1, 2**63 - 1)])
     format = wtforms.StringField(
-        validators=[Optional(), AnyOf(tuple(Format), _("Choose one of these."))], default=Format.CSV
+        validators=[Optional(), AnyOf(tuple(ExportFormat), _("Choose one of these."))], default=ExportFormat.CSV
     )
     visits = wtforms.BooleanField(_("My visits"))
     messages = wtforms.BooleanField(_("Messages from the clinic"))
 
     def contents(self) -> Contents:
         """What was chosen; without a choice the table of treatments."""
-        return Contents(Format(self.format.data or Format.CSV), self.visits.data, self.messages.data)
+        return Contents(ExportFormat(self.format.data or ExportFormat.CSV), self.visits.data, self.messages.data)
 
 
 @blueprint.get("/exports/new")
 def new() -> ResponseReturnValue:
     """What to take along, and how: for those to whom the plain table is not enough."""
     patient = patients.fetch_clinical(context.reading(), context.actor(), asked_id("patient_id") or _only_patient())
-    return _form(ExportForm(data={"format": Format.ZIP, "visits": True, "messages": True}), patient)
+    return _form(ExportForm(data={"format": ExportFormat.ZIP, "visits": True, "messages": True}), patient)
 
 
 @blueprint.post("/exports")
@@ -55,7 +55,7 @@ def create() -> ResponseReturnValue:
         form.refuse(error)
         return _form(form, patients.fetch_clinical(context.reading(), actor, patient_id)), 422
     context.wiring().queue.export(export.id)
-    if export_pages.contents_of(export) != form.contents():
+    if Contents.of(export) != form.contents():
         notices.say("export_under_way")
     return redirect(url_for("exports.show", export_id=export.id), 303)
 
@@ -101,4 +101,4 @@ def _only_patient() -> int:
 
 
 def _form(form: ExportForm, patient: Patient) -> str:
-    return render_template("exports/new.html", form=form, patient=patient)
+    return render_template("exports/new.html", form=form, patient=patient, formats=FORMATS)

@@ -13,10 +13,10 @@ import time_machine
 from sqlalchemy.orm import Session
 
 from service.domain.exports import export_files, export_ledger, exports
-from service.domain.exports.export_files import Contents, Format
+from service.domain.exports.export_formats import Contents
 from service.domain.foundation.actor import SYSTEM, Actor
 from service.domain.foundation.errors import NotFound
-from service.storage.models import AuditEntry, Export
+from service.storage.models import AuditEntry, Export, ExportFormat
 from tests.domain.exports.asking import claim, finished, only, request, row
 from tests.house import House, at
 
@@ -36,7 +36,7 @@ def produce(house: House, patient_id: int, file: Path, progress: Callable[[int],
 
 def test_e5_the_file_is_for_its_owner_only_and_so_is_its_folder(house: House, patient: Actor, tmp_path: Path) -> None:
     folder = export_files.folder_of(house.settings)
-    file = export_files.file_of(folder, "ab" * 16, "csv")
+    file = export_files.file_of(folder, "ab" * 16, ExportFormat.CSV)
     produce(house, only(patient), file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -150,7 +150,7 @@ def test_f7_an_export_does_not_begin_where_the_disk_has_no_room_for_it(
 
 
 def request_of(session: Session, patient: Actor) -> str:
-    return exports.request(session, patient, only(patient), Contents(Format.ZIP)).id
+    return exports.request(session, patient, only(patient), Contents(ExportFormat.ZIP)).id
 
 
 def test_an_export_that_was_stopped_at_its_last_row_leaves_no_file(

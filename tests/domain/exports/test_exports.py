@@ -6,10 +6,10 @@ import pytest
 import time_machine
 
 from service.domain.exports import export_ledger, exports
-from service.domain.exports.export_files import Contents, Format
+from service.domain.exports.export_formats import Contents
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Gone, Invalid, NotFound, Throttled
-from service.storage.models import AuditEntry, Export
+from service.storage.models import AuditEntry, Export, ExportFormat
 from tests.crowd import together
 from tests.domain.exports.asking import claim, finished, only, put_back, request, row, settle, waiting
 from tests.house import House, at
@@ -212,7 +212,7 @@ def test_a_download_is_counted_once_and_each_part_is_on_record(
 
 
 def test_an_export_remembers_what_was_chosen(house: House, patient: Actor) -> None:
-    chosen = Contents(Format.ZIP, visits=True)
+    chosen = Contents(ExportFormat.ZIP, visits=True)
     with house.writing() as session:
         export_id = exports.request(session, patient, only(patient), chosen).id
         claimed = export_ledger.claim(session, export_id, "one")
@@ -231,13 +231,13 @@ def test_one_table_has_no_room_for_more(house: House, patient: Actor) -> None:
 def test_e8_other_contents_are_another_export_but_never_at_the_same_time(house: House, patient: Actor) -> None:
     first = finished(house, patient)
     with house.writing() as session:
-        second = exports.request(session, patient, only(patient), Contents(Format.JSON)).id
-        assert exports.request(session, patient, only(patient), Contents(Format.ZIP)).id == second
+        second = exports.request(session, patient, only(patient), Contents(ExportFormat.JSON)).id
+        assert exports.request(session, patient, only(patient), Contents(ExportFormat.ZIP)).id == second
     assert first != second
 
 
 def test_e8_what_changed_within_the_ten_seconds_is_in_the_next_file(house: House, patient: Actor) -> None:
-    doctor, all_of_it = house.user("doctor", "doctor@clinic.example").doctor_id, Contents(Format.ZIP, True, True)
+    doctor, all_of_it = house.user("doctor", "doctor@clinic.example").doctor_id, Contents(ExportFormat.ZIP, True, True)
 
     def press() -> str:
         with house.writing() as session:

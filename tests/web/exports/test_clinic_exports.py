@@ -4,7 +4,7 @@ import io
 import json
 from zipfile import ZipFile
 
-from service.storage.models import AuditEntry, Export
+from service.storage.models import AuditEntry, Export, ExportStatus
 from tests.web.exports.test_exports import made
 from tests.web.frozen_clinic import VISITORS, Clinic
 from tests.web.reading import attribute, links, parsed, words
@@ -58,6 +58,6 @@ def test_the_admin_stops_and_removes_it(clinic: Clinic) -> None:
 def test_why_it_failed_is_said_to_the_admin(clinic: Clinic) -> None:
     with clinic.house.writing() as session:
         export = session.get_one(Export, clinic.clinic_export)
-        export.status, export.last_error = "failed", "there is not enough room on the disk"
+        export.status, export.last_error = ExportStatus.FAILED, "there is not enough room on the disk"
     page = words(parsed(clinic.browser("admin").get(f"/clinic-exports/{clinic.clinic_export}")))
     assert "What came in between: there is not enough room on the disk." in page

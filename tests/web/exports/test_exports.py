@@ -9,14 +9,15 @@ from zipfile import ZipFile
 import pytest
 from werkzeug.test import TestResponse
 
-from service.storage.models import AuditEntry, Export
+from service.domain.exports.export_formats import FORMATS
+from service.storage.models import AuditEntry, Export, ExportFormat, ExportStatus
 from tests.house import Browser, House
 from tests.web.frozen_clinic import NOW, Clinic, email
 from tests.web.pages import after_expiry
 from tests.web.reading import attribute, links, one, parsed, words
 
 
-def put(clinic: Clinic, status: str, **values: object) -> str:
+def put(clinic: Clinic, status: ExportStatus, **values: object) -> str:
     """Bring Pia's export into a state; returns its page."""
     with clinic.house.writing() as session:
         export = session.get_one(Export, clinic.export)
@@ -30,40 +31,51 @@ def state(browser: Browser, path: str) -> str:
     return attribute(parsed(browser.get(path)), "main", "data-state")
 
 
-@pytest.mark.parametrize("status", ["pending", "running", "available", "failed", "cancelled", "expired"])
-def test_the_page_names_the_state_and_links_to_the_file_only_when_it_is_there(clinic: Clinic, status: str) -> None:
+@pytest.mark.parametrize("status", ExportStatus)
+def test_the_page_names_the_state_and_links_to_the_file_only_when_it_is_there(
+    clinic: Clinic, status: ExportStatus
+) -> None:
     path, browser = put(clinic, status), clinic.browser("patient")
     page = parsed(browser.get(path))
     assert state(browser, path) == status
     assert links(page) == ([f"{path}/file"] if status == "available" else [])
 
 
-@pytest.mark.parametrize("status", ["pending", "running", "available", "failed", "cancelled", "expired"])
+@pytest.mark.parametrize("status", ExportStatus)
 def test_without_scripts_an_unfinished_page_refreshes_itself_and_a_finished_one_does_not(
-    clinic: Clinic, status: str
+    clinic: Clinic, status: ExportStatus
 ) -> None:
     page = clinic.browser("patient").get(put(clinic, status)).get_data(as_text=True)
-    unfinished = status in ("pending", "running")
+    unfinished = status in (ExportStatus.PENDING, ExportStatus.RUNNING)
     assert ('<noscript><meta http-equiv="refresh" content="' in page) is unfinished
     assert ("hx-get" in page) is unfinished
     assert ("htmx.min.js" in page) is unfinished
 
 
 def test_progress_is_shown_in_rows(clinic: Clinic) -> None:
-    page = parsed(clinic.browser("patient").get(put(clinic, "running", rows_done=250, rows_total=1000)))
+    page = parsed(clinic.browser("patient").get(put(clinic, ExportStatus.RUNNING, rows_done=250, rows_total=1000)))
     assert (attribute(page, "progress", "value"), attribute(page, "progress", "max")) == ("25", "100")
     assert "250 of 1,000 rows" in words(page)
 
 
 def test_a_running_export_of_nobody_knows_how_many_rows_is_no_error(clinic: Clinic) -> None:
-    assert clinic.browser("patient").get(put(clinic, "running", rows_done=0, rows_total=0)).status_code == 200
+    assert (
+        clinic.browser("patient").get(put(clinic, ExportStatus.RUNNING, rows_done=0, rows_total=0)).status_code == 200
+    )
 
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [("pending", 409), ("running", 409), ("failed", 409), ("cancelled", 409), ("available", 200), ("expired", 410)],
+    [
+        (ExportStatus.PENDING, 409),
+        (ExportStatus.RUNNING, 409),
+        (ExportStatus.FAILED, 409),
+        (ExportStatus.CANCELLED, 409),
+        (ExportStatus.AVAILABLE, 200),
+        (ExportStatus.EXPIRED, 410),
+    ],
 )
-def test_the_file_is_only_there_when_it_is(clinic: Clinic, status: str, code: int) -> None:
+def test_the_file_is_only_there_when_it_is(clinic: Clinic, status: ExportStatus, code: int) -> None:
     path = put(clinic, status)
     answer = clinic.browser("patient").get(f"{path}/file", buffered=True)
     assert answer.status_code == code
@@ -71,8 +83,8 @@ def test_the_file_is_only_there_when_it_is(clinic: Clinic, status: str, code: in
     assert clinic.house.count(AuditEntry, downloads) == (1 if code == 200 else 0)
 
 
-@pytest.mark.parametrize("status", ["failed", "cancelled", "expired"])
-def test_what_failed_or_expired_can_be_started_again(clinic: Clinic, status: str) -> None:
+@pytest.mark.parametrize("status", [ExportStatus.FAILED, ExportStatus.CANCELLED, ExportStatus.EXPIRED])
+def test_what_failed_or_expired_can_be_started_again(clinic: Clinic, status: ExportStatus) -> None:
     clinic.clock.shift(60)
     path, browser = put(clinic, status), clinic.browser("patient")
     patient = attribute(parsed(browser.get(path)), "main form[action='/exports'] input[name=patient_id]", "value")
@@ -213,7 +225,7 @@ def test_e8_another_form_while_one_is_under_way_leads_to_that_one_and_says_so(cl
 
 def test_e8_a_full_queue_says_when_to_come_back(clinic: Clinic, make_house: Callable[..., House]) -> None:
     with clinic.house.writing() as session:
-        session.get_one(Export, clinic.other_export).status = "pending"
+        session.get_one(Export, clinic.other_export).status = ExportStatus.PENDING
     clinic.clock.shift(60)
     house = make_house(exports={"most_waiting": 1})
     house.wiring.queue.stop(5)
@@ -222,23 +234,50 @@ def test_e8_a_full_queue_says_when_to_come_back(clinic: Clinic, make_house: Call
     assert "press again in a minute" in words(parsed(answer))
 
 
+@pytest.mark.parametrize("format", ExportFormat)
+def test_every_format_is_offered_made_and_handed_out(clinic: Clinic, format: ExportFormat) -> None:
+    browser, form = clinic.browser("patient"), FORMATS[format]
+    choices = words(parsed(browser.get("/exports/new")))
+    assert form.label in choices
+    assert form.help in choices
+    path = put(clinic, ExportStatus.AVAILABLE, format=format)
+    assert form.holds in words(parsed(browser.get(path)))
+    clinic.house.wiring.settings.histories.joinpath(f"{clinic.export}.{form.suffix}").write_bytes(b"whole")
+    answer = browser.get(f"{path}/file", buffered=True)
+    assert answer.mimetype == form.media_type
+    assert answer.headers["Content-Disposition"].endswith(f".{form.suffix}")
+
+
+def test_every_status_has_words_and_a_page_of_its_own(clinic: Clinic) -> None:
+    patient, admin, headings, badges = clinic.browser("patient"), clinic.browser("admin"), set(), set()
+    for status in ExportStatus:
+        page = parsed(patient.get(put(clinic, status)))
+        headings.add(words(one(page, "main section h2")))
+        with clinic.house.writing() as session:
+            session.get_one(Export, clinic.clinic_export).status = status
+        badges.add(
+            words(one(parsed(admin.get("/clinic-exports")), f'[href="/clinic-exports/{clinic.clinic_export}"] .pill'))
+        )
+    assert len(headings) == len(badges) == len(ExportStatus)
+
+
 # Following, stopping, taking away
 
 
 def test_time_left_and_percent_are_shown_while_it_runs(clinic: Clinic) -> None:
-    path = put(clinic, "running", rows_done=250, rows_total=1000, started_at=NOW - timedelta(seconds=30))
+    path = put(clinic, ExportStatus.RUNNING, rows_done=250, rows_total=1000, started_at=NOW - timedelta(seconds=30))
     assert "250 of 1,000 rows · 25 % · about 2 minutes left" in words(parsed(clinic.browser("patient").get(path)))
 
 
 def test_whoever_waits_sees_how_many_are_ahead(clinic: Clinic) -> None:
-    path = put(clinic, "pending", created_at=NOW + timedelta(seconds=1))
+    path = put(clinic, ExportStatus.PENDING, created_at=NOW + timedelta(seconds=1))
     with clinic.house.writing() as session:
-        session.get_one(Export, clinic.other_export).status = "pending"
+        session.get_one(Export, clinic.other_export).status = ExportStatus.PENDING
     assert "1 export is ahead of this one." in words(parsed(clinic.browser("patient").get(path)))
 
 
 def test_an_export_is_stopped_by_its_button(clinic: Clinic) -> None:
-    path, browser = put(clinic, "running"), clinic.browser("patient")
+    path, browser = put(clinic, ExportStatus.RUNNING), clinic.browser("patient")
     action = attribute(parsed(browser.get(path)), "main form", "action")
     answer = browser.post(action)
     assert (answer.status_code, answer.location) == (303, path)
@@ -277,7 +316,7 @@ def test_downloads_are_counted_and_shown_to_whom_it_belongs(clinic: Clinic) -> N
 
 def test_start_again_asks_for_the_same(clinic: Clinic) -> None:
     clinic.clock.shift(60)
-    path, browser = put(clinic, "failed", format="zip", with_messages=True), clinic.browser("patient")
+    path, browser = put(clinic, ExportStatus.FAILED, format="zip", with_messages=True), clinic.browser("patient")
     form = one(parsed(browser.get(path)), "main form")
     fields = {str(field["name"]): str(field["value"]) for field in form.select("input[type=hidden]")}
     again = browser.post("/exports", fields).location

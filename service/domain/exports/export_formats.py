@@ -1,0 +1,135 @@
+"""The formats of a patient's export, one row each: file name, media type, words on the page, and who writes it."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, TextIO
+
+from sqlalchemy.orm import Session
+
+from service.config.settings import Clinic
+from service.domain.exports import export_columns, history_csv, history_json, history_zip
+from service.domain.exports.export_columns import Table
+from service.domain.foundation.errors import Invalid
+from service.language.translation import gettext as _
+from service.storage.models import Export, ExportFormat
+
+Progress = Callable[[int], None]
+"""Told the number of rows written so far; what it raises ends the writing."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """All there is to know of a format."""
+
+    suffix: str
+    """The end of the file's name, without the dot."""
+    media_type: str
+    label: str
+    """What one gets it for."""
+    help: str
+    holds: str
+    """What the file is, when it is there."""
+    one_table: bool
+    """Whether it has room for the treatments only."""
+    write: Callable[[Session, int, tuple[Table, ...], Clinic, BinaryIO, Progress], int]
+    """Writes a patient's tables and returns the number of rows."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a patient's export holds besides the treatments, and how it is written."""
+
+    format: ExportFormat = ExportFormat.CSV
+    visits: bool = False
+    messages: bool = False
+
+    @classmethod
+    def of(cls, export: Export) -> "Contents":
+        """What was chosen for an export."""
+        return cls(export.format, export.with_visits, export.with_messages)
+
+    @property
+    def form(self) -> Form:
+        """All there is to know of its format."""
+        return FORMATS[self.format]
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables it has."""
+        return export_columns.chosen(visits=self.visits, messages=self.messages)
+
+    def check(self) -> None:
+        """Raises Invalid for a choice that fits no file."""
+        if self.form.one_table and (self.visits or self.messages):
+            raise Invalid(_("One table has room for the treatments only: choose the zip for more."), "format")
+
+
+ONE_TABLE = Contents()
+"""What the button makes."""
+OF_THE_CLINIC = Contents(ExportFormat.ZIP, visits=True, messages=True)
+
+
+def _csv(
+    session: Session,
+    patient_id: int,
+    _tables: tuple[Table, ...],
+    clinic: Clinic,
+    target: BinaryIO,
+    progress: Progress,
+) -> int:
+    with _text(target) as lines:
+        return history_csv.write(session, patient_id, clinic.zone, lines, progress)
+
+
+def _json(
+    session: Session,
+    patient_id: int,
+    tables: tuple[Table, ...],
+    clinic: Clinic,
+    target: BinaryIO,
+    progress: Progress,
+) -> int:
+    with _text(target) as lines:
+        return history_json.write(session, patient_id, tables, clinic, lines, progress)
+
+
+@contextmanager
+def _text(target: BinaryIO) -> Iterator[TextIO]:
+    lines = io.TextIOWrapper(target, encoding="utf-8", newline="")
+    yield lines
+    lines.flush()
+    lines.detach()
+
+
+FORMATS: Mapping[ExportFormat, Form] = {
+    ExportFormat.ZIP: Form(
+        suffix="zip",
+        media_type="application/zip",
+        label=_("To read and to keep"),
+        help=_("A zip with a page to read and print, tables, and JSON for other programs."),
+        holds=_("All treatments as a page, a table and JSON in one zip"),
+        one_table=False,
+        write=history_zip.write,
+    ),
+    ExportFormat.CSV: Form(
+        suffix="csv",
+        media_type="text/csv",
+        label=_("One table"),
+        help=_("The treatments as CSV: opens in any spreadsheet program."),
+        holds=_("A table of all treatments (CSV)"),
+        one_table=True,
+        write=_csv,
+    ),
+    ExportFormat.JSON: Form(
+        suffix="json",
+        media_type="application/json",
+        label=_("For another program"),
+        help=_("JSON without any loss, for instance for another clinic."),
+        holds=_("All treatments as JSON"),
+        one_table=False,
+        write=_json,
+    ),
+}
+"""In the order in which the page offers them."""
