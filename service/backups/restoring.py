@@ -92,7 +92,7 @@ def put_in_place(found: Found, settings: Settings, settle: Callable[[Session], N
         return _put_on_server(found, settings, settle)
     copy = Database(f"sqlite:///{found.copy}")
     try:
-        database.migrate(copy)
+        database.migrate(copy, settings.clinic)
         with copy.transaction() as session:
             settle(session)
     finally:
@@ -117,7 +117,7 @@ def _put_on_server(found: Found, settings: Settings, settle: Callable[[Session],
         used = database.present_revision(present) is not None
         aside = making.make(present, settings, kind=shelf.BEFORE_RESTORE).file if used else None
         postgresql_copy.put_in_place(present, found.copy)
-        database.migrate(present)
+        database.migrate(present, settings.clinic)
         with present.transaction() as session:
             settle(session)
             session.execute(text(postgresql_copy.SEND_AGAIN))

@@ -21,7 +21,7 @@ def migrate(db: Database, settings: Settings) -> str:
     present = database.present_revision(db)
     if present is not None and present != database.newest_revision():
         _back_up_first(db, settings, present)
-    return database.migrate(db)
+    return database.migrate(db, settings.clinic)
 
 
 def _back_up_first(db: Database, settings: Settings, present: str) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from service import clock
+from service.config.settings import Clinic
 from service.storage import postgresql, structure
 from service.storage.models import Installation
 
@@ -213,9 +214,10 @@ def check(database: Database) -> None:
         )
 
 
-def migrate(database: Database) -> str:
+def migrate(database: Database, clinic: Clinic | None = None) -> str:
     """Bring the database to this version in one transaction and return its revision.
 
+    `clinic` is what old rows were written under; an empty database needs none.
     Raises DatabaseError when the database is newer than the program, cannot be used, or would lack something on which
     the models rely; then it stays as it was.
     """
@@ -225,7 +227,7 @@ def migrate(database: Database) -> str:
         return newest
     try:
         with _without_foreign_keys(database) as connection, connection.begin():
-            _upgrade(database, connection)
+            _upgrade(database, connection, clinic or Clinic())
     except DBAPIError as error:
         raise DatabaseError(explain(error)) from error
     return newest
@@ -242,12 +244,12 @@ def begin_anew(database: Database, check: Callable[[Session], None]) -> None:
             with Session(connection) as session:
                 check(session)
             _drop_everything(database, connection)
-            _upgrade(database, connection)
+            _upgrade(database, connection, Clinic())
     except DBAPIError as error:
         raise DatabaseError(explain(error)) from error
 
 
-def _upgrade(database: Database, connection: Connection) -> None:
+def _upgrade(database: Database, connection: Connection, clinic: Clinic) -> None:
     """Run all revisions that are missing, in the connection's transaction."""
     from alembic import command  # imported here: most starts have nothing to migrate
     from alembic.config import Config
@@ -257,7 +259,7 @@ def _upgrade(database: Database, connection: Connection) -> None:
     if not database.is_sqlite:  # one at a time; on SQLite the transaction itself sees to that
         connection.execute(text(postgresql.TAKE_YOUR_TIME))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
-    config.attributes["connection"] = connection
+    config.attributes |= {"connection": connection, "clinic": clinic}
     command.upgrade(config, "head")
     if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
         raise DatabaseError("The database has rows that refer to missing ones: put the newest backup in place.")

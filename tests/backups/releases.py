@@ -8,6 +8,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
+from service.config.settings import Clinic
 from service.storage.database import MIGRATIONS, Database
 
 REVISIONS = sorted(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
@@ -60,7 +61,7 @@ def build(folder: Path) -> dict[str, Path]:
         with database.engine.connect() as connection:
             connection.connection.driver_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
             with connection.begin():
-                config.attributes["connection"] = connection
+                config.attributes |= {"connection": connection, "clinic": Clinic()}
                 command.upgrade(config, revision)
                 for statement in FILLING if revision == REVISIONS[0] else ():
                     connection.exec_driver_sql(statement)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from service.backups import copying
 from service.backups.copying import Copied
 from service.backups.errors import BackupError
+from service.domain.foundation import installation
 from service.domain.privacy import audit_check
 from service.storage.models import Appointment, Base, Patient
 from tests.house import House, at, build
@@ -80,6 +81,7 @@ def test_every_page_and_row_is_the_same_on_the_other_database_and_back_again(
     with before.writing() as session:
         patient = session.get_one(Patient, clinic.pia)
         patient.allergies, patient.created_at = odd, NOW - timedelta(days=9, microseconds=1)
+        clinic_id = installation.clinic_id(session)
     source = before.settings.database_url
     report = copied(source, target)
     assert {row.name: row.rows for row in report if row.rows and row.name not in copying.ONE_ROW} == rows_of(source)
@@ -89,6 +91,7 @@ def test_every_page_and_row_is_the_same_on_the_other_database_and_back_again(
     after = build(before.settings.base, database={"url": target})
     with after.reading() as session:
         moved = session.get_one(Patient, clinic.pia)
+        assert installation.clinic_id(session) == clinic_id
         assert (moved.allergies, moved.created_at) == (odd, NOW - timedelta(days=9, microseconds=1))
         assert audit_check.verify(session).entries > 0
     for person in PEOPLE:

@@ -46,9 +46,11 @@ def test_o3_the_drill_a_clinic_is_as_it_was_and_what_was_there_is_kept(house: Ho
     small_clinic(house)
     house.wiring.database.close()
     file = backed_up(tmp_path)
+    clinic = rows(tmp_path, "SELECT clinic_id FROM installation")
     change(tmp_path, "UPDATE patients SET name = 'Mistake'")
     said = restored(tmp_path, file)
     assert names(tmp_path) == ["Lena", "Otto"]
+    assert rows(tmp_path, "SELECT clinic_id FROM installation") == clinic
     assert rows(tmp_path, "PRAGMA integrity_check") == [("ok",)]
     assert rows(tmp_path, "SELECT act FROM audit ORDER BY id DESC LIMIT 1") == [("backup.restore",)]
     assert run(tmp_path, "audit", "verify").returncode == 0

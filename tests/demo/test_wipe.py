@@ -1,5 +1,6 @@
 """A demo clinic is wiped as a whole, while nobody has entered anything; a kill leaves it, or an empty database."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from service.demo import clinic as demo
 from service.demo import wipe
 from service.domain.accounts import users
 from service.domain.accounts.users import NewUser
-from service.domain.foundation import audit, demo_mark
+from service.domain.foundation import audit, demo_mark, installation
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
 from service.domain.privacy import audit_check
@@ -44,6 +45,8 @@ def kept(house: House) -> tuple[int, int, int]:
 def test_it_is_empty_as_new_afterwards(filled: House) -> None:
     filled.settings.histories.mkdir(parents=True)
     (filled.settings.histories / ("0" * 32)).write_text("made up", encoding="utf-8")
+    with filled.reading() as session:
+        former = installation.clinic_id(session)
     wipe.wipe(filled.wiring.database, filled.settings)
     for table in Base.metadata.sorted_tables:
         if table.name not in ("installation", "audit_head"):
@@ -51,6 +54,8 @@ def test_it_is_empty_as_new_afterwards(filled: House) -> None:
                 assert session.execute(select(table).limit(1)).all() == [], table.name
     with filled.reading() as session:
         assert session.scalars(select(Installation)).one().demo_at is None
+        assert re.fullmatch("[0-9a-f]{32}", installation.clinic_id(session))
+        assert installation.clinic_id(session) != former, "another clinic begins here"
         assert audit_check.verify(session).entries == 0
         assert users.none_exist(session)
     assert list(filled.settings.histories.iterdir()) == []
@@ -60,7 +65,7 @@ def test_it_is_empty_as_new_afterwards(filled: House) -> None:
 
 
 def test_a_failure_on_the_way_leaves_the_demo_clinic(filled: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_database: object, _connection: object) -> None:
+    def fail(*_args: object) -> None:
         raise OSError("the disk is gone")
 
     before = kept(filled)

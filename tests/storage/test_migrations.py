@@ -1,19 +1,30 @@
 """Migrations: an empty database becomes exactly the models, once, wholly or not at all."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import Engine
 
-from service.config.settings import ROOT
-from service.storage.database import Database, DatabaseError, created_at, migrate, newest_revision, present_revision
+from service.config.settings import ROOT, Clinic
+from service.storage.database import (
+    MIGRATIONS,
+    Database,
+    DatabaseError,
+    created_at,
+    migrate,
+    newest_revision,
+    present_revision,
+)
 from service.storage.models import Base, Installation
 
 
@@ -46,6 +57,15 @@ def triggers_of(engine: Engine) -> list[tuple[str, str]]:
         query = "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
     with engine.connect() as connection:
         return [(name, " ".join(made.lower().split())) for name, made in connection.execute(text(query))]
+
+
+def at_revision(database: Database, revision: str) -> None:
+    """Bring an empty database to a revision of the past."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.begin() as connection:
+        config.attributes |= {"connection": connection, "clinic": Clinic()}
+        command.upgrade(config, revision)
 
 
 def test_an_empty_database_becomes_the_models(database: Database) -> None:
@@ -217,3 +237,62 @@ def test_f4_a_migration_that_is_killed_leaves_the_old_or_the_new_and_can_start_a
                 created_at(session)
         database.close()
     assert len(tables) == 2, "none or all"
+
+
+SENT_BEFORE = (
+    "INSERT INTO installation (id, created_at) VALUES (1, '2026-05-04 06:00:00')",
+    """INSERT INTO users (id, email, name, role, created_at)
+    VALUES (1, 'a@b.example', 'A', 'doctor', '2026-05-04 06:00:00')""",
+    "INSERT INTO doctors (id, user_id, name, created_at) VALUES (1, 1, 'A', '2026-05-04 06:00:00')",
+    "INSERT INTO patients (id, name, created_at) VALUES (1, 'Lena', '2026-05-04 06:00:00')",
+)
+VISIT = """INSERT INTO appointments (id, doctor_id, patient_id, starts_at, ends_at, rescheduled_from_id, series_id,
+status, created_at) VALUES (:id, 1, 1, :starts_at, :ends_at, :moved, :series, :status, '2026-05-04 06:00:00')"""
+TOLD = """INSERT INTO messages (appointment_id, patient_id, starts_at, rule, channel, status, unsure_at, due_at,
+lease_until, created_at) VALUES (:visit, 1, '2026-05-11 08:00:00', :rule, :channel, :status, :unsure_at,
+'2026-05-04 06:00:00',
+'2026-05-04 06:00:00', '2026-05-04 06:00:00')"""
+
+
+def test_t4_entries_that_were_sent_before_the_clinic_had_an_id_keep_their_uids(database: Database) -> None:
+    visits = {  # id: moved from, series
+        1: (None, None),  # told
+        2: (None, None),  # moved twice, and told of the last move only
+        3: (2, None),
+        4: (3, None),
+        5: (None, 5),  # a series, confirmed with its first visit
+        6: (None, 5),
+        7: (None, None),  # only reminded of
+        8: (None, None),  # told by SMS
+        9: (None, None),  # not told yet
+        10: (None, None),  # nobody knows whether it was told
+        11: (None, None),  # perhaps told, and to be told again
+    }
+    told = [
+        (1, "booking_confirmation", "email", "sent", None),
+        (4, "visit_moved", "email", "sent", None),
+        (5, "booking_confirmation", "console", "sent", None),
+        (7, "daily_reminder", "email", "sent", None),
+        (8, "booking_confirmation", "sms", "sent", None),
+        (9, "booking_confirmation", "email", "queued", None),
+        (10, "visit_cancelled", "email", "unknown", None),
+        (11, "visit_restored", "email", "queued", "2026-05-04 06:00:00"),
+    ]
+    at_revision(database, "0009")
+    with database.transaction() as session:
+        for statement in SENT_BEFORE:
+            session.execute(text(statement))
+        for number, (moved, series) in visits.items():
+            times = {"starts_at": f"2026-05-{number:02} 08:00:00", "ends_at": f"2026-05-{number:02} 08:15:00"}
+            more = {"id": number, "moved": moved, "series": series, "status": "booked"}
+            session.execute(text(VISIT), times | more)
+        for visit, rule, channel, status, unsure_at in told:
+            row = {"visit": visit, "rule": rule, "channel": channel, "status": status, "unsure_at": unsure_at}
+            session.execute(text(TOLD), row)
+    migrate(database, Clinic(public_url="https://rounds.clinic.example:8443"))
+    with database.reading() as session:
+        query = text("SELECT id, calendar_uid FROM appointments WHERE calendar_uid IS NOT NULL")
+        kept = {number: uid for number, uid in session.execute(query)}  # noqa: C416 - rows are no pairs to mypy
+        clinic_id = session.query(Installation.clinic_id).scalar()
+    assert kept == {number: f"visit-{number}@rounds.clinic.example" for number in (1, 2, 5, 6, 10, 11)}
+    assert re.fullmatch("[0-9a-f]{32}", clinic_id)

@@ -24,6 +24,11 @@ def is_demo(session: Session) -> bool:
     return session.scalar(select(Installation.demo_at)) is not None
 
 
+def clinic_id(session: Session) -> str:
+    """The random id of this clinic: the same for as long as its database lives, wherever that is kept or served."""
+    return session.execute(select(Installation.clinic_id)).scalar_one()
+
+
 def demo_accounts(session: Session) -> Sequence[str]:
     """One account of each role of the demo clinic, to show at sign-in; none without the demo mark."""
     if not is_demo(session):

@@ -81,7 +81,7 @@ def claim(
     others = message_checks.absorb(session, message, settings.clinic.zone, now) if family else []
     try:
         with session.begin_nested():
-            letter = letters.write(session, message, [*visits, *others], settings.clinic)
+            letter = letters.write(session, message, [*visits, *others], settings)
     except Exception as error:  # one message that cannot be written never stops the others
         message.status, message.last_error = MessageStatus.FAILED, f"{type(error).__name__}: {error}"[:500]
         return Claim(message.id, status=MessageStatus.FAILED, covered=len(others))

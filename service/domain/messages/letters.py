@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
-from service.config.settings import Clinic
+from service.config.settings import Clinic, Settings
 from service.domain.messages import letter_facts, letter_links, letter_page, visit_calendar
 from service.domain.messages.letter_facts import Facts
 from service.domain.outbox import channels, message_rules
@@ -13,12 +13,13 @@ from service.notifications.message import Letter
 from service.storage.models import Appointment, Message
 
 
-def write(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> Letter:
+def write(session: Session, message: Message, visits: Sequence[Appointment], settings: Settings) -> Letter:
     """The letter with working links; `visits` are those it lists, its own first. The row's own text is left alone.
 
     Of a text that somebody wrote beforehand only the links are filled in. What a message about something else needs
     (an export, a token for a link) is read or made in `session`.
     """
+    clinic = settings.clinic
     visits = letter_facts.with_series(session, message, visits)
     links = letter_links.make(session, message, visits, clinic)
     if message.edited_at is None:
@@ -34,7 +35,7 @@ def write(session: Session, message: Message, visits: Sequence[Appointment], cli
         subject=subject,
         body=body,
         html=letter_page.of(subject, body, links.values(), language) if mail else "",
-        attachments=visit_calendar.entries(session, message, visits, clinic) if mail else (),
+        attachments=visit_calendar.entries(session, message, visits, settings) if mail else (),
         unsubscribe_url=f"{links['contact_link']}/unsubscribe" if mail and "contact_link" in links else "",
     )
 

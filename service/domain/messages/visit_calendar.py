@@ -1,13 +1,18 @@
-"""Calendar entries of visits (iCalendar, RFC 5545 and 5546): the same entry over all moves, and no word of why."""
+"""Calendar entries of visits (iCalendar, RFC 5545 and 5546): the same entry over all moves, and no word of why.
+
+Times are in UTC, which every calendar program reads alike; each shows them on its own wall clock. A time zone would
+have to travel as rules that programs read differently, or replace by tables of their own that may be old.
+"""
 
 from collections.abc import Sequence
-from datetime import datetime
-from urllib.parse import urlsplit
+from datetime import UTC, datetime
+from email.utils import parseaddr
 
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.config.settings import Clinic
+from service.config.settings import Settings
+from service.domain.foundation import installation
 from service.domain.messages.letter_facts import language_of
 from service.domain.outbox import message_rules
 from service.language.languages import LANGUAGES
@@ -16,11 +21,11 @@ from service.notifications.message import Attachment
 from service.storage.models import Appointment, Message
 
 NOBODY = "invalid:nomail"
-"""The organiser's address: answers are given by the link, not by mail."""
+"""The organizer while the clinic has no address to send mail from."""
 
 
 def entries(
-    session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic
+    session: Session, message: Message, visits: Sequence[Appointment], settings: Settings
 ) -> tuple[Attachment, ...]:
     """One calendar file for each visit of a message, where its rule has one."""
     method = message_rules.of(message.rule).calendar
@@ -30,27 +35,27 @@ def entries(
         Attachment(
             name="visit.ics" if len(visits) == 1 else f"visit-{turn}.ics",
             content_type=f"text/calendar; method={method}; charset=utf-8",
-            content=_calendar(session, message, visit, clinic, method),
+            content=_calendar(session, message, visit, settings, method),
         )
         for turn, visit in enumerate(visits, 1)
     )
 
 
-def _calendar(session: Session, message: Message, visit: Appointment, clinic: Clinic, method: str) -> bytes:
+def _calendar(session: Session, message: Message, visit: Appointment, settings: Settings, method: str) -> bytes:
     from icalendar import Calendar, Event, vCalAddress  # takes 150 ms: only who sends such a message pays
 
-    first, now = _first(session, visit), clock.now()
-    organizer = vCalAddress(NOBODY)
+    clinic, first, now = settings.clinic, _first(session, visit), clock.now()
+    organizer = vCalAddress(_organizer(settings))
     organizer.params["CN"] = one_line(clinic.name)
     attendee = vCalAddress(f"mailto:{message.recipient}")
     attendee.params["PARTSTAT"] = "ACCEPTED"
     attendee.params["RSVP"] = "FALSE"
     event = Event()
-    event.add("uid", f"visit-{first.id}@{urlsplit(clinic.public_url).hostname}")
+    event.add("uid", first.calendar_uid or f"visit-{first.id}@{installation.clinic_id(session)}")
     event.add("sequence", _sequence(first.created_at, now))
     event.add("dtstamp", now)
-    event.add("dtstart", visit.starts_at.astimezone(clinic.zone))
-    event.add("dtend", visit.ends_at.astimezone(clinic.zone))
+    event.add("dtstart", visit.starts_at.astimezone(UTC))
+    event.add("dtend", visit.ends_at.astimezone(UTC))
     event.add("summary", LANGUAGES[language_of(message, clinic)].calendar_summary.format(clinic=one_line(clinic.name)))
     event.add("description", one_line(visit.doctor.name))
     event.add("location", one_line(clinic.name))
@@ -62,7 +67,6 @@ def _calendar(session: Session, message: Message, visit: Appointment, clinic: Cl
     calendar.add("version", "2.0")
     calendar.add("method", method)
     calendar.add_component(event)
-    calendar.add_missing_timezones()
     written: bytes = calendar.to_ical()
     return written
 
@@ -72,6 +76,12 @@ def _first(session: Session, visit: Appointment) -> Appointment:
     while visit.rescheduled_from_id is not None:
         visit = session.get_one(Appointment, visit.rescheduled_from_id)
     return visit
+
+
+def _organizer(settings: Settings) -> str:
+    """Whoever the mail is from: programs take an entry, and later its cancellation, only from its organizer."""
+    _name, address = parseaddr(settings.email.sender)
+    return f"mailto:{address}" if address and settings.email.enabled else NOBODY
 
 
 def _sequence(since: datetime, now: datetime) -> int:

@@ -123,6 +123,11 @@ class Appointment(Base):
     overbooking_reason: Mapped[str | None] = mapped_column(String(200))
     booked_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     """None where it was taken over from another program."""
+    calendar_uid: Mapped[str | None] = mapped_column(String(300))
+    """The UID of its calendar entry, on a first booking whose entry was sent before the clinic had an id of its own.
+
+    All other UIDs are made of that id.
+    """
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
 

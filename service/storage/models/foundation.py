@@ -1,5 +1,6 @@
 """The database itself, failed attempts, answers kept for programs, runs of jobs, and the audit."""
 
+import secrets
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,6 +18,8 @@ class Installation(Base):
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    clinic_id: Mapped[str] = mapped_column(String(32), default=lambda: secrets.token_hex(16))
+    """128 random bits in hex, made once with the database: names the clinic where other programs keep what it sends."""
     created_at: Mapped[datetime]
     demo_at: Mapped[datetime | None]
     """When a demo clinic was filled in: the demo mark."""
