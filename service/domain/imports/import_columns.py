@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from service.language.translation import gettext as _
 from service.storage.folding import fold
 
-KINDS = ("patients", "doctors", "visits")
+
+class ImportKind(StrEnum):
+    """What the lines of a file are."""
+
+    PATIENTS = "patients"
+    DOCTORS = "doctors"
+    VISITS = "visits"
+
+
 Chosen = Mapping[str, int]
 """Our column -> the number of the file's column, counted from 0."""
 
@@ -43,8 +52,8 @@ DOCTOR = (
 )
 REASON = "reason, reason for visit, subject, note, comment, grund, anlass, besuchsgrund, terminart, bemerkung, notiz"
 
-COLUMNS: dict[str, tuple[Column, ...]] = {
-    "patients": (
+COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
+    ImportKind.PATIENTS: (
         Column("name", _("Full name"), NAME),
         Column("first_name", _("First name"), FIRST_NAME),
         Column("last_name", _("Last name"), LAST_NAME),
@@ -53,14 +62,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         Column("phone", _("Phone"), PHONE),
         Column("email", _("E-mail"), EMAIL),
     ),
-    "doctors": (
+    ImportKind.DOCTORS: (
         Column("title", _("Title"), "title, titel, akademischer titel"),
         Column("name", _("Full name"), NAME),
         Column("first_name", _("First name"), FIRST_NAME),
         Column("last_name", _("Last name"), LAST_NAME),
         Column("department", _("Department"), DEPARTMENT),
     ),
-    "visits": (
+    ImportKind.VISITS: (
         Column("date", _("Date"), DATE),
         Column("time", _("Time"), TIME),
         Column("minutes", _("Minutes"), MINUTES),
@@ -74,7 +83,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 }
 
 
-def guessed(kind: str, header: Sequence[str]) -> dict[str, int]:
+def guessed(kind: ImportKind, header: Sequence[str]) -> dict[str, int]:
     """The columns that tell by their heading what they are; a heading that stands twice counts once."""
     folded = [fold(heading) for heading in header]
     found = {}
@@ -88,11 +97,11 @@ def guessed(kind: str, header: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def missing(kind: str, chosen: Chosen) -> list[tuple[str, str]]:
+def missing(kind: ImportKind, chosen: Chosen) -> list[tuple[str, str]]:
     """What has to be chosen before anything can be taken over: our column's label and a sentence."""
     has_name = bool(chosen.keys() & {"name", "first_name", "last_name"})
     lacks = [] if has_name else [(_("Full name"), _("Choose the column of the name, or of first and last name."))]
-    if kind == "visits":
+    if kind == ImportKind.VISITS:
         if "date" not in chosen:
             lacks.append((_("Date"), _("Choose the column of the date.")))
         if "doctor" not in chosen:
@@ -100,6 +109,6 @@ def missing(kind: str, chosen: Chosen) -> list[tuple[str, str]]:
     return lacks
 
 
-def label(kind: str, name: str) -> str:
+def label(kind: ImportKind, name: str) -> str:
     """What people call one of our columns."""
     return next(column.label for column in COLUMNS[kind] if column.name == name)

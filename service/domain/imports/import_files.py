@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from service import clock, disk
+from service.domain.imports.import_columns import ImportKind
 
 _id = re.compile(r"[0-9a-f]{32}").fullmatch
 KEPT = timedelta(days=1)
@@ -22,7 +23,7 @@ class Upload:
     """128 random bits, in hexadecimal."""
     user_id: int | None
     """The only one who may go on with it."""
-    kind: str
+    kind: ImportKind
     file_name: str
     created_at: datetime
     columns: dict[str, int] = field(default_factory=dict)
@@ -62,9 +63,10 @@ def load(folder: Path, upload_id: str) -> Upload | None:
         return None
     try:
         facts: dict[str, Any] = json.loads(_facts(folder, upload_id).read_bytes())
+        kind, created_at = ImportKind(facts["kind"]), datetime.fromisoformat(facts["created_at"])
     except (FileNotFoundError, ValueError):
         return None
-    upload = Upload(**{**facts, "created_at": datetime.fromisoformat(facts["created_at"])})
+    upload = Upload(**{**facts, "kind": kind, "created_at": created_at})
     return upload if upload.is_done or _file(folder, upload_id).exists() else None
 
 

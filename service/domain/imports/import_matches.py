@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.domain.appointments.free_times import LONGEST
 from service.domain.foundation.errors import Invalid
+from service.domain.imports.import_columns import ImportKind
 from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Row, VisitRow
 from service.language.translation import gettext as _
 from service.storage.folding import fold
@@ -32,13 +33,13 @@ def of_patients(session: Session, rows: Iterable[PatientRow]) -> Plan:
     known = {(name, born) for name, born in session.execute(select(Patient.folded_name, Patient.birth_date))}
     plan, above = Plan(), dict[tuple[str, date | None], PatientRow]()
     for row in rows:
-        key = (row.folded_name, row.birth_date)
+        key = (fold(row.details.name), row.details.birth_date)
         twin = above.setdefault(key, row)
         if key in known:
             plan.present.append(row)
         elif twin is row:
             plan.new.append(row)
-        elif row.birth_date is None and replace(row, line=twin.line, name=twin.name) != twin:
+        elif row.details.birth_date is None and replace(row.details, name=twin.details.name) != twin.details:
             sentence = _("Line %(line)s has the same name: without birth dates nobody can tell if it is one person.")
             plan.problems.append(Problem(row.line, _("Birth date"), sentence % {"line": twin.line}))
         else:
@@ -51,8 +52,9 @@ def of_doctors(session: Session, rows: Iterable[DoctorRow]) -> Plan:
     known = {fold(name) for name in session.scalars(select(Doctor.name))}
     plan = Plan()
     for row in rows:
-        (plan.present if row.folded_name in known else plan.new).append(row)
-        known.add(row.folded_name)
+        name = fold(row.name)
+        (plan.present if name in known else plan.new).append(row)
+        known.add(name)
     return plan
 
 
@@ -79,10 +81,10 @@ def of_visits(session: Session, rows: Sequence[VisitRow]) -> Plan:
     return plan
 
 
-MATCHES: dict[str, Callable[[Session, Any], Plan]] = {
-    "patients": of_patients,
-    "doctors": of_doctors,
-    "visits": of_visits,
+MATCHES: dict[ImportKind, Callable[[Session, Any], Plan]] = {
+    ImportKind.PATIENTS: of_patients,
+    ImportKind.DOCTORS: of_doctors,
+    ImportKind.VISITS: of_visits,
 }
 
 

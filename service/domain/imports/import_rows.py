@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from service import clock
+from service.config.settings import Clinic
 from service.domain.appointments import booking, free_times
 from service.domain.foundation import contact_details
 from service.domain.foundation.errors import Invalid
 from service.domain.imports import import_columns, import_values
+from service.domain.imports.import_columns import ImportKind
 from service.domain.imports.import_tables import Table
+from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
-from service.storage.folding import fold
 
 T = TypeVar("T")
 USUAL_MINUTES, MOST_MINUTES = 15, 12 * 60
@@ -33,18 +34,13 @@ class Problem:
 @dataclass(frozen=True)
 class PatientRow:
     line: int
-    name: str
-    folded_name: str
-    birth_date: date | None
-    phone: str | None
-    email: str | None
+    details: PatientDetails
 
 
 @dataclass(frozen=True)
 class DoctorRow:
     line: int
     name: str
-    folded_name: str
     department: str
 
 
@@ -70,12 +66,11 @@ Row = PatientRow | DoctorRow | VisitRow
 class Way:
     """How a file is to be read: its kind, which column is which, and where the clinic is."""
 
-    kind: str
+    kind: ImportKind
     columns: Mapping[str, int]
     day_first: bool | None
     """Which comes first in a date such as 03/04/1985; None: the file tells, or nobody can."""
-    zone: ZoneInfo
-    country: str
+    clinic: Clinic
 
 
 @dataclass(frozen=True)
@@ -169,22 +164,19 @@ class Line:
         """A birth date; None as well where there is none."""
         text = self.text("birth_date")
         born = self.day("birth_date", text) if text else None
-        return self.checked("birth_date", lambda _text: contact_details.checked_birth_date(born, self.way.zone))
+        return self.checked("birth_date", lambda _text: contact_details.checked_birth_date(born, self.way.clinic.zone))
 
 
 def _patient(line: Line) -> PatientRow:
     name, birth_date = line.name(), line.birth_date()
     number = "mobile" if line.text("mobile") else "phone"
-    phone = line.checked(number, partial(contact_details.checked_phone, country=line.way.country))
+    phone = line.checked(number, partial(contact_details.checked_phone, country=line.way.clinic.country))
     email = line.checked("email", contact_details.checked_email) if line.text("email") else None
-    return PatientRow(line.number, name, fold(name), birth_date, phone, email)
+    return PatientRow(line.number, PatientDetails(name, birth_date, phone, email))
 
 
 def _doctor(line: Line) -> DoctorRow:
-    name = line.name()
-    return DoctorRow(
-        line.number, name, fold(name), line.checked("department", contact_details.checked_department) or ""
-    )
+    return DoctorRow(line.number, line.name(), line.checked("department", contact_details.checked_department) or "")
 
 
 def _visit(line: Line) -> VisitRow | None:
@@ -206,7 +198,7 @@ def _starts_at(line: Line) -> datetime | None:
     at = line.checked(time_column, import_values.read_time, line.text("time") or time_text)
     if day is None or at is None:
         return None
-    starts_at = free_times.local_instant(day, at, line.way.zone)
+    starts_at = free_times.local_instant(day, at, line.way.clinic.zone)
     if starts_at is None:
         line.refuse(_("Time"), _("The clocks are put forward over this time, so it does not exist."))
     elif starts_at <= clock.now():
@@ -225,4 +217,8 @@ def _minutes(text: str) -> int:
     return int(text)
 
 
-MAKERS: dict[str, Callable[[Line], Row | None]] = {"patients": _patient, "doctors": _doctor, "visits": _visit}
+MAKERS: dict[ImportKind, Callable[[Line], Row | None]] = {
+    ImportKind.PATIENTS: _patient,
+    ImportKind.DOCTORS: _doctor,
+    ImportKind.VISITS: _visit,
+}

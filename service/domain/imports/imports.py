@@ -4,18 +4,19 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, assert_never
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.config.settings import Clinic
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.imports import import_columns, import_files, import_rows, import_tables
+from service.domain.imports.import_columns import ImportKind
 from service.domain.imports.import_files import Upload
 from service.domain.imports.import_matches import MATCHES
 from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Reading, Row, VisitRow, Way
@@ -45,17 +46,17 @@ def upload(actor: Actor, folder: Path, *, kind: str, file_name: str, data: bytes
     """Keep a file for the steps to come, with the columns it names itself. Raises Forbidden, Invalid."""
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only the admin imports."))
-    if kind not in import_columns.KINDS:
+    if kind not in set(ImportKind):
         raise Invalid(_("Choose what the file has: patients, doctors or visits."), "kind")
     table = import_tables.read(data)
     name = file_name.replace("\\", "/").rpartition("/")[2].encode(errors="replace").decode()
     new = Upload(
         id=secrets.token_hex(16),
         user_id=actor.user_id,
-        kind=kind,
+        kind=ImportKind(kind),
         file_name="".join(letter for letter in name if letter.isprintable())[:100],
         created_at=clock.now(),
-        columns=import_columns.guessed(kind, table.header),
+        columns=import_columns.guessed(ImportKind(kind), table.header),
     )
     import_files.keep(folder, new, data)
     return new
@@ -90,9 +91,9 @@ def choose(folder: Path, upload: Upload, columns: Mapping[str, int], day_first: 
     return chosen
 
 
-def read(upload: Upload, table: Table, zone: ZoneInfo, country: str) -> Reading:
+def read(upload: Upload, table: Table, clinic: Clinic) -> Reading:
     """The lines of the file as rows, and what is wrong with them by themselves."""
-    return import_rows.read(table, Way(upload.kind, upload.columns, upload.day_first, zone, country))
+    return import_rows.read(table, Way(upload.kind, upload.columns, upload.day_first, clinic))
 
 
 def look(session: Session, upload: Upload, reading: Reading) -> Preview:
@@ -132,17 +133,35 @@ def cancel(folder: Path, upload: Upload) -> None:
 
 
 def _insert(session: Session, rows: Sequence[Row]) -> None:
-    models = {PatientRow: Patient, DoctorRow: Doctor, VisitRow: Appointment}
+    now = clock.now()
     try:
-        session.execute(insert(models[type(rows[0])]), [_values(row) for row in rows])
+        session.execute(insert(_table(rows[0])), [{"created_at": now, **_columns(row)} for row in rows])
     except IntegrityError:
         raise Conflict(_("Somebody booked one of these times at the same moment: look at the file again.")) from None
 
 
-def _values(row: Row) -> dict[str, Any]:
-    names = {
-        PatientRow: ("name", "folded_name", "birth_date", "phone", "email"),
-        DoctorRow: ("name", "department"),
-        VisitRow: ("doctor_id", "patient_id", "starts_at", "ends_at", "reason"),
-    }[type(row)]
-    return {"created_at": clock.now(), **{name: getattr(row, name) for name in names}}
+def _table(row: Row) -> type[Patient | Doctor | Appointment]:
+    """The table that a row goes into."""
+    match row:
+        case PatientRow():
+            return Patient
+        case DoctorRow():
+            return Doctor
+        case VisitRow():
+            return Appointment
+        case never:
+            assert_never(never)
+
+
+def _columns(row: Row) -> dict[str, Any]:
+    """What a row fills of its table."""
+    match row:
+        case PatientRow():
+            return row.details.columns()
+        case DoctorRow():
+            return {"name": row.name, "department": row.department}
+        case VisitRow():
+            names = ("doctor_id", "patient_id", "starts_at", "ends_at", "reason")
+            return {name: getattr(row, name) for name in names}
+        case never:
+            assert_never(never)

@@ -7,6 +7,7 @@ from wtforms.validators import AnyOf
 
 from service.domain.foundation.errors import Invalid
 from service.domain.imports import import_columns, import_tables, imports
+from service.domain.imports.import_columns import ImportKind
 from service.domain.imports.import_files import Upload
 from service.domain.imports.import_rows import Reading
 from service.domain.imports.import_tables import Table
@@ -18,7 +19,11 @@ from service.web.forms import Form
 blueprint = Blueprint("imports", __name__)
 LARGEST_UPLOAD = import_tables.MOST_BYTES + 64 * 1024
 """A file, and what a browser sends around it."""
-KINDS = {"doctors": _("Doctors"), "patients": _("Patients"), "visits": _("Visits still ahead")}
+KINDS = {
+    ImportKind.DOCTORS: _("Doctors"),
+    ImportKind.PATIENTS: _("Patients"),
+    ImportKind.VISITS: _("Visits still ahead"),
+}
 ORDERS = {"": None, "day": True, "month": False}
 
 
@@ -134,8 +139,7 @@ def _page(found: Upload, table: Table, form: Form, reading: Reading | None = Non
 
 
 def _read(found: Upload, table: Table) -> Reading:
-    clinic = context.wiring().settings.clinic
-    return imports.read(found, table, clinic.zone, clinic.country)
+    return imports.read(found, table, context.wiring().settings.clinic)
 
 
 def _form(found: Upload, table: Table) -> Form:

@@ -45,8 +45,7 @@ class Desk:
         return imports.upload(self.admin, self.folder, kind=kind, file_name="file.csv", data=content.encode())
 
     def read(self, upload: Upload) -> Reading:
-        clinic = self.house.settings.clinic
-        return imports.read(upload, imports.table_of(self.folder, upload), clinic.zone, clinic.country)
+        return imports.read(upload, imports.table_of(self.folder, upload), self.house.settings.clinic)
 
     def look(self, kind: str, content: str) -> Preview:
         upload = self.upload(kind, content)

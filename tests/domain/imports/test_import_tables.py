@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from service.domain.foundation.errors import Invalid
 from service.domain.imports import import_columns, import_tables, import_values
+from service.domain.imports.import_columns import ImportKind
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
@@ -85,7 +86,7 @@ def test_a_file_of_the_greatest_size_is_read_and_no_larger_one() -> None:
 def test_usual_headings_are_known(kind: str, header: str, found: str) -> None:
     names = re.split("[,;]", header)
     wanted = {name: at for at, name in enumerate(found.split(" ")) if name}
-    assert import_columns.guessed(kind, names) == wanted
+    assert import_columns.guessed(ImportKind(kind), names) == wanted
 
 
 @pytest.mark.parametrize(
