@@ -7,8 +7,8 @@ import pytest
 from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
-from service.domain.accounts import users
-from service.storage.models import AuditEntry, Message, Patient, SignIn
+from service.domain.accounts import user_tokens
+from service.storage.models import AuditEntry, Message, Patient, SignIn, TokenPurpose
 from tests.house import PASSWORD, Browser, House
 from tests.web.frozen_clinic import Clinic, email, minutes
 from tests.web.frozen_clinic import a_clinic as a_clinic
@@ -420,7 +420,7 @@ def test_s5_the_notice_after_an_act_is_closed_to_scripts_and_holds_no_text(clini
 
 def test_s7_links_in_the_old_mailbox_die_with_the_old_address(clinic: Clinic) -> None:
     with clinic.house.writing() as session:
-        token = users.issue(session, clinic.people["patient"].user_id or 0, "password_reset")
+        token = user_tokens.issue(session, clinic.people["patient"].user_id or 0, TokenPurpose.PASSWORD_RESET)
     assert clinic.browser("patient").post("/account/email", {"email": "pia.new@mail.example"}).status_code == 303
     assert clinic.browser("nobody").get(f"/password-reset/{token}").status_code == 410
 

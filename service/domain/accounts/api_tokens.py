@@ -10,12 +10,13 @@ from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.accounts import sessions
-from service.domain.foundation import audit, throttle
+from service.domain.accounts import acting, sessions
+from service.domain.accounts.acting import Who
+from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.language.translation import gettext as _
-from service.storage.models import ApiToken, Doctor, Guardian, IdempotencyKey, User
+from service.storage.models import ApiToken, Doctor, IdempotencyKey, User
 
 PREFIX = "rounds_"
 """So that a token is known for one where it should not lie."""
@@ -100,7 +101,7 @@ def make(
 
 def by_email(session: Session, email: str) -> User:
     """The user with an address. Raises NotFound with a sentence, for a command."""
-    user = session.scalar(select(User).where(User.email == email.strip().casefold()))
+    user = session.scalar(select(User).where(User.email == contact_details.sought_email(email)))
     if user is None:
         raise NotFound(_("There is no account with the address %(email)s.") % {"email": email})
     return user
@@ -109,22 +110,17 @@ def by_email(session: Session, email: str) -> User:
 def find(session: Session, secret: str, address: str) -> Caller | None:
     """Who shows a token; None for one that is unknown, expired, revoked, or of a closed account."""
     row = session.execute(
-        select(ApiToken, User)
+        select(ApiToken, User, Doctor.id)
         .join(User, User.id == ApiToken.user_id)
+        .outerjoin(Doctor, acting.BEHIND)
         .where(ApiToken.token_hash == sessions.digest(secret), _usable(), User.disabled_at.is_(None))
     ).one_or_none()
     if row is None:
         return None
-    token, user = row
-    role, doctor_id, own = Role(user.role), None, frozenset[int]()
-    if role == Role.DOCTOR:
-        here = Doctor.user_id == user.id, Doctor.archived_at.is_(None)
-        doctor_id = session.scalar(select(Doctor.id).where(*here))
-    if role == Role.PATIENT:
-        own = frozenset(session.scalars(select(Guardian.patient_id).where(Guardian.user_id == user.id)))
+    token, user, doctor_id = row
     used = token.last_used_at
     return Caller(
-        actor=Actor(role, user.name, user.id, doctor_id, own, address),
+        actor=acting.actor(session, Who(user.id, user.name, Role(user.role), doctor_id), address),
         token_id=token.id,
         scopes=frozenset(map(Scope, token.scopes.split())),
         stale=used is None or used < clock.now() - TOUCH_AFTER,

@@ -6,15 +6,14 @@ from sqlalchemy.orm import Session
 from service.domain.accounts import user_tokens, users
 from service.domain.accounts.passwords import NewPassword
 from service.domain.accounts.sessions import account_key
-from service.domain.foundation import audit, throttle
+from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.outbox import outbox
-from service.storage.models import User
+from service.storage.models import TokenPurpose, User
 
 TRIES_PER_ACCOUNT = 5
 TRIES_PER_ADDRESS = 20
 """In five minutes; a clinic is one address."""
-PURPOSE = "password_reset"
 
 
 def ask(session: Session, email: str, address: str) -> None:
@@ -22,7 +21,7 @@ def ask(session: Session, email: str, address: str) -> None:
 
     Raises Throttled.
     """
-    folded = email.strip().casefold().replace("\0", " ")
+    folded = contact_details.sought_email(email)
     throttle.attempt(
         session, {f"reset:{account_key(folded)}": TRIES_PER_ACCOUNT, f"reset:{address}": TRIES_PER_ADDRESS}
     )
@@ -35,12 +34,12 @@ def ask(session: Session, email: str, address: str) -> None:
 
 def asked(session: Session, token: str) -> User | None:
     """Whom a usable link is for; None once it was used or is too old."""
-    return user_tokens.user_of(session, token, PURPOSE)
+    return user_tokens.user_of(session, token, TokenPurpose.PASSWORD_RESET)
 
 
 def choose(session: Session, token: str, password: NewPassword, address: str) -> None:
     """Set the new password; the link is used up, every session ends, the second factor stays. Raises Conflict."""
-    user = user_tokens.use_up(session, token, PURPOSE)
+    user = user_tokens.use_up(session, token, TokenPurpose.PASSWORD_RESET)
     users.set_password(session, user, password)
     throttle.forget(session, account_key(user.email))  # whoever reads the mail is no guesser
     asker = Actor(Role(user.role), user_id=user.id, address=address)

@@ -12,10 +12,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service import clock
 from service.config.settings import Security
-from service.domain.foundation import audit, throttle
+from service.domain.accounts import acting
+from service.domain.accounts.acting import Who
+from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import STAFF, Actor, Role
 from service.domain.foundation.errors import NotFound
-from service.storage.models import Doctor, Guardian, SecondFactor, SignIn, User, UserToken
+from service.storage.models import Doctor, SecondFactor, SignIn, User, UserToken
 
 FAILURES_PER_ACCOUNT = 5
 FAILURES_PER_ADDRESS = 50
@@ -64,7 +66,7 @@ def stored_password(session: Session, email: str, address: str) -> tuple[int | N
 
     Both are None for an unknown or disabled account. Raises Throttled.
     """
-    folded = email.strip().casefold().replace("\0", " ")  # no account has a blank, PostgreSQL takes no NUL
+    folded = contact_details.sought_email(email)
     throttle.attempt(session, {account_key(folded): FAILURES_PER_ACCOUNT, f"address:{address}": FAILURES_PER_ADDRESS})
     row = session.execute(
         select(User.id, User.password_hash).where(User.email == folded, User.disabled_at.is_(None))
@@ -127,20 +129,18 @@ def find(session: Session, token: str, limits: Security, address: str) -> Found 
             has_second_factor(User.id).label("has_second_factor"),
         )
         .join(User, User.id == SignIn.user_id)
-        .outerjoin(Doctor, (Doctor.user_id == User.id) & Doctor.archived_at.is_(None) & (User.role == Role.DOCTOR))
+        .outerjoin(Doctor, acting.BEHIND)
         .where(*_live(token), SignIn.awaits_code.is_(False))
     ).one_or_none()
     if row is None:
         return None
-    role, patients = Role(row.role), frozenset[int]()
+    role = Role(row.role)
     locked = row.last_seen_at <= now - timedelta(minutes=limits.idle_minutes_of(role))
     if locked and role not in STAFF:
         return None
-    if role == Role.PATIENT:
-        patients = frozenset(session.scalars(select(Guardian.patient_id).where(Guardian.user_id == row.id)))
     return Found(
         session_id=row.session_id,
-        actor=Actor(role, row.name, row.id, row.doctor_id, patients, address),
+        actor=acting.actor(session, Who(row.id, row.name, role, row.doctor_id), address),
         locked=locked,
         stale=row.last_seen_at < now - TOUCH_AFTER,
         proven=row.proven_at is not None and row.proven_at > now - PROOF_LASTS,

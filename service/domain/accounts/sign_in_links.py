@@ -5,15 +5,14 @@ from sqlalchemy.orm import Session
 
 from service.config.settings import Security
 from service.domain.accounts import sessions, user_tokens
-from service.domain.foundation import audit, throttle
+from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.outbox import outbox
-from service.storage.models import User
+from service.storage.models import TokenPurpose, User
 
 TRIES_PER_ACCOUNT = 5
 TRIES_PER_ADDRESS = 20
 """In five minutes; a waiting room is one address."""
-PURPOSE = "sign_in"
 
 
 def ask(session: Session, email: str, address: str) -> None:
@@ -21,7 +20,7 @@ def ask(session: Session, email: str, address: str) -> None:
 
     Raises Throttled.
     """
-    folded = email.strip().casefold().replace("\0", " ")
+    folded = contact_details.sought_email(email)
     keys = {f"link:{sessions.account_key(folded)}": TRIES_PER_ACCOUNT, f"link:{address}": TRIES_PER_ADDRESS}
     throttle.attempt(session, keys)
     patient = (User.email == folded, User.role == Role.PATIENT, User.disabled_at.is_(None))
@@ -34,10 +33,10 @@ def ask(session: Session, email: str, address: str) -> None:
 
 def asked(session: Session, token: str) -> User | None:
     """Whom a usable link is for; None once it was used or is too old."""
-    return user_tokens.user_of(session, token, PURPOSE)
+    return user_tokens.user_of(session, token, TokenPurpose.SIGN_IN)
 
 
 def use(session: Session, token: str, address: str, limits: Security, *, replaces: str, browser: str) -> sessions.Begun:
     """Sign its user in; the link is used up. Raises Conflict for a dead one."""
-    user = user_tokens.use_up(session, token, PURPOSE)
+    user = user_tokens.use_up(session, token, TokenPurpose.SIGN_IN)
     return sessions.begin_by_link(session, user, address, limits, replaces=replaces, browser=browser)

@@ -1,8 +1,7 @@
 """People who sign in: made by an admin or by setup, let in by an invite link."""
 
-import secrets
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import assert_never
 
 from sqlalchemy import exists, select
@@ -20,15 +19,9 @@ from service.domain.outbox import outbox
 from service.domain.patients import patient_records
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
-from service.storage.models import Doctor, Guardian, Installation, Patient, User, UserToken
+from service.storage.models import Doctor, Guardian, Installation, Patient, TokenPurpose, User
 
-INVITE_DAYS = 7
-LASTING = {
-    "invite": timedelta(days=INVITE_DAYS),
-    "password_reset": timedelta(hours=1),
-    "sign_in": timedelta(minutes=15),
-}
-"""How long a link of each purpose works."""
+INVITE_DAYS = user_tokens.LASTING[TokenPurpose.INVITE].days
 
 
 def none_exist(session: Session) -> bool:
@@ -112,27 +105,12 @@ def add_first_admin(session: Session, new: NewUser, address: str) -> User:
 def invite(session: Session, user: User) -> str:
     """A one-use token for a link that lets the user choose a password within seven days; earlier links die."""
     user_tokens.revoke(session, user.id)
-    return issue(session, user.id, "invite")
-
-
-def issue(session: Session, user_id: int, purpose: str) -> str:
-    """A one-use token for a user: `invite`, `password_reset` or `sign_in`. Only its hash is stored."""
-    token, now = secrets.token_urlsafe(32), clock.now()
-    session.add(
-        UserToken(
-            user_id=user_id,
-            purpose=purpose,
-            token_hash=sessions.digest(token),
-            created_at=now,
-            expires_at=now + LASTING[purpose],
-        )
-    )
-    return token
+    return user_tokens.issue(session, user.id, TokenPurpose.INVITE)
 
 
 def invited(session: Session, token: str) -> User | None:
     """Whom a usable invite is for; None once it was used or is too old."""
-    return user_tokens.user_of(session, token, "invite")
+    return user_tokens.user_of(session, token, TokenPurpose.INVITE)
 
 
 def accept_invite(session: Session, token: str, password: NewPassword, address: str) -> User:
@@ -140,7 +118,7 @@ def accept_invite(session: Session, token: str, password: NewPassword, address: 
 
     `address` is where it came from. Raises Conflict for a dead link.
     """
-    user = user_tokens.use_up(session, token, "invite")
+    user = user_tokens.use_up(session, token, TokenPurpose.INVITE)
     had_one = user.password_hash is not None
     set_password(session, user, password)
     actor = Actor(Role(user.role), user.name, user.id, address=address)

@@ -25,6 +25,11 @@ def checked_email(text: str) -> str:
     return found.normalized.casefold()
 
 
+def sought_email(text: str) -> str:
+    """An address as accounts are looked for, unchecked: one that nobody can have finds nobody."""
+    return text.strip().casefold().replace("\0", " ")  # PostgreSQL takes no NUL
+
+
 def checked_name(text: str) -> str:
     """A person's name of 1 to 200 characters in any script; Invalid with control characters or line breaks."""
     name = text.strip()

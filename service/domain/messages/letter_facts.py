@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.config.languages import Language
 from service.config.settings import Clinic
-from service.domain.accounts import users
+from service.domain.accounts import user_tokens
 from service.domain.appointments import appointments
 from service.domain.diary import hit_visits
 from service.domain.messages import morning_sheets
@@ -67,7 +67,7 @@ def of(session: Session, message: Message, visits: Sequence[Appointment], clinic
         values |= _of_sheet(session, date.fromisoformat(key), words, clinic)
     one_time = message_rules.of(message.rule).one_time
     if one_time:
-        values["until"] = words.when(clock.now() + users.LASTING[one_time])
+        values["until"] = words.when(clock.now() + user_tokens.LASTING[one_time])
     if message.user_id is not None:
         values["name"] = one_line(session.get_one(User, message.user_id).name)
     return Facts(values)

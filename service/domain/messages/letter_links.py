@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Clinic
-from service.domain.accounts import users
+from service.domain.accounts import user_tokens
 from service.domain.messages import message_links
 from service.domain.outbox import message_rules
 from service.storage.models import Appointment, LinkPurpose, Message, Offer
@@ -48,5 +48,5 @@ def _path(session: Session, message: Message, visits: Sequence[Appointment]) -> 
         return f"offer/{token}"
     rule = message_rules.of(message.rule)
     if rule.one_time and message.user_id is not None:
-        key = users.issue(session, message.user_id, rule.one_time)
+        key = user_tokens.issue(session, message.user_id, rule.one_time)
     return rule.page.format(key=key)

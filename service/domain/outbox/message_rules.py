@@ -71,16 +71,18 @@ RULES = {
         Rule("export_ready", _("Export ready"), UNTIL, page="exports/{key}"),
         Rule("report_ready", _("Report ready"), PERSON | {"month"}, page="reports/{key}"),
         Rule("morning_sheet", _("Morning sheet"), SHEET, page="messages/morning?date={key}"),
-        Rule("invite", _("Invitation"), UNTIL, wanted=False, one_time="invite", page="invite/{key}"),
+        Rule("invite", _("Invitation"), UNTIL, wanted=False, one_time=TokenPurpose.INVITE, page="invite/{key}"),
         Rule(
             "password_reset",
             _("New password"),
             UNTIL,
             wanted=False,
-            one_time="password_reset",
+            one_time=TokenPurpose.PASSWORD_RESET,
             page="password-reset/{key}",
         ),
-        Rule("sign_in_link", _("Sign-in link"), UNTIL, wanted=False, one_time="sign_in", page="sign-in/{key}"),
+        Rule(
+            "sign_in_link", _("Sign-in link"), UNTIL, wanted=False, one_time=TokenPurpose.SIGN_IN, page="sign-in/{key}"
+        ),
         Rule("account_changed", _("Account changed"), PERSON, wanted=False),
     )
 }

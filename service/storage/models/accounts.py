@@ -1,6 +1,7 @@
 """Users, how they sign in, the doctors among them, and whom they look after."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ForeignKey, String, UniqueConstraint, text
@@ -33,15 +34,23 @@ class User(Base):
     __mapper_args__ = {"version_id_col": version}
 
 
+class TokenPurpose(StrEnum):
+    """What a link that stands for a user lets its holder do."""
+
+    INVITE = "invite"
+    PASSWORD_RESET = "password_reset"  # noqa: S105
+    SIGN_IN = "sign_in"
+
+
 class UserToken(Base):
     """A link mailed or handed to a user: only its hash rests here, and it works once."""
 
     __tablename__ = "user_tokens"
-    __table_args__ = (one_of("purpose", "invite", "password_reset", "sign_in"), {"info": SECRET})
+    __table_args__ = (one_of("purpose", TokenPurpose), {"info": SECRET})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    purpose: Mapped[str] = mapped_column(String(20))
+    purpose: Mapped[TokenPurpose]
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -9,7 +9,7 @@ import pytest
 
 from service.config.languages import Language
 from service.config.settings import Settings, SettingsError
-from service.domain.accounts import users
+from service.domain.accounts import user_tokens
 from service.domain.outbox import message_rules
 from service.language import languages, message_texts
 from service.language.rendering import Wording
@@ -90,7 +90,7 @@ def test_a_language_knows_its_name_its_days_and_the_words_of_a_calendar(language
 def test_a_rule_that_names_a_link_says_where_it_leads(rule: message_rules.Rule) -> None:
     about_a_visit_or_an_offer = rule.is_for_patients
     assert bool(rule.page) != (about_a_visit_or_an_offer or rule.name == "account_changed")
-    assert not rule.one_time or (rule.one_time in users.LASTING and "{key}" in rule.page and not rule.wanted)
+    assert not rule.one_time or (rule.one_time in user_tokens.LASTING and "{key}" in rule.page and not rule.wanted)
     assert not rule.calendar or rule.still
 
 
