@@ -10,6 +10,7 @@ from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, NotFound
 from service.domain.outbox import outbox
+from service.domain.patients import patients
 from service.language.translation import gettext as _
 from service.storage.models import Patient, User
 
@@ -27,7 +28,7 @@ def own_record(session: Session, actor: Actor) -> Patient | None:
     if actor.role != Role.PATIENT:
         return None
     email = fetch(session, actor).email
-    same = (Patient.id.in_(actor.patient_ids), Patient.email == email, Patient.archived_at.is_(None))
+    same = (Patient.id.in_(actor.patient_ids), Patient.email == email, patients.PRESENT)
     found = session.scalars(select(Patient).where(*same).limit(2)).all()
     return found[0] if len(found) == 1 else None
 

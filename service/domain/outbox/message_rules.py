@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.language.translation import gettext as _
-from service.storage.models import AppointmentStatus
+from service.storage.models import AppointmentStatus, TokenPurpose
 
 CLINIC = frozenset({"clinic_name", "clinic_phone", "by_phone", "manage_link"})
 VISIT = frozenset({"patient_first_name", "doctor", "date", "time", "visits", "visits_short", "contact_link"})
@@ -30,7 +30,7 @@ class Rule:
     """Whether patients may do without it: all but what an account needs."""
     calendar: str = ""
     """The method of the calendar entry that is attached, if one is."""
-    one_time: str = ""
+    one_time: TokenPurpose | None = None
     """What its link is for, where it works once only."""
     page: str = ""
     """Where its link leads, unless to a visit or an offer: `{key}` is its token, or what it is about."""

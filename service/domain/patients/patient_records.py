@@ -46,8 +46,7 @@ def make(session: Session, details: PatientDetails, *, registered_at: datetime |
 def change(session: Session, actor: Actor, patient_id: int, details: PatientDetails, *, version: int) -> None:
     """Change who a patient is or how to reach them. Raises NotFound, Conflict, and Stale for an old form."""
     patient = to_change(session, actor, patient_id)
-    if patient.version != version:
-        raise Stale(_("Somebody else changed this record while you were writing."))
+    _refuse_stale(patient, version)
     if PatientDetails.of(patient) == details:
         return
     for name, value in details.columns().items():
@@ -67,8 +66,7 @@ def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: st
         "allergies": texts.checked(allergies, "allergies", LONGEST_ALERT),
         "alerts": texts.checked(alerts, "alerts", LONGEST_ALERT),
     }
-    if patient.version != version:
-        raise Stale(_("Somebody else changed this record while you were writing."))
+    _refuse_stale(patient, version)
     if (patient.allergies, patient.alerts) != (values["allergies"], values["alerts"]):
         patient.allergies, patient.alerts = values["allergies"], values["alerts"]
         audit.record(session, actor, "patient.alerts", patient_id=patient.id, changes=audit.changes_of(patient))
@@ -133,6 +131,11 @@ def close_waiting(session: Session, patient_id: int) -> None:
     entries = select(WaitingEntry.id).where(theirs)
     session.execute(update(Offer).where(Offer.waiting_id.in_(entries), Offer.closed_at.is_(None)).values(closed_at=now))
     session.execute(update(WaitingEntry).where(theirs, WaitingEntry.closed_at.is_(None)).values(closed_at=now))
+
+
+def _refuse_stale(patient: Patient, version: int) -> None:
+    if patient.version != version:
+        raise Stale(_("Somebody else changed this record while you were writing."))
 
 
 def _only_desk(actor: Actor) -> None:

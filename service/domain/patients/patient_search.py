@@ -101,7 +101,7 @@ def search(session: Session, actor: Actor, text: str, *, after: int | None = Non
 def latest(session: Session, actor: Actor) -> Sequence[Patient]:
     """Whom one is likely to look for: a doctor's patients seen last, the desk's newest; at most a page."""
     if actor.role != Role.DOCTOR:
-        newest = select(Patient).where(_present()).order_by(Patient.id.desc()).limit(PAGE)
+        newest = select(Patient).where(patients.PRESENT).order_by(Patient.id.desc()).limit(PAGE)
         return session.scalars(newest).all()
     seen = session.scalars(
         select(Appointment.patient_id)
@@ -118,7 +118,7 @@ def to_confirm(session: Session, actor: Actor) -> Sequence[Patient]:
     """Those who registered themselves and whom the desk has not confirmed yet, longest waiting first; at most 25."""
     if actor.role not in patients.DESK:
         return []
-    waiting = select(Patient).where(Patient.registered_at.is_not(None), _present())
+    waiting = select(Patient).where(Patient.registered_at.is_not(None), patients.PRESENT)
     return session.scalars(waiting.order_by(Patient.registered_at, Patient.id).limit(PAGE)).all()
 
 
@@ -141,7 +141,3 @@ def likely_same(
     if except_id is not None:
         query = query.where(Patient.id != except_id)
     return session.scalars(query.order_by(Patient.id).limit(10)).all()
-
-
-def _present() -> ColumnElement[bool]:
-    return Patient.archived_at.is_(None)

@@ -16,6 +16,9 @@ from service.storage.models import Appointment, Cover, EmergencyAccess, Patient
 DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
 """Who looks after the people of the clinic, and reads no clinical text."""
 
+PRESENT = Patient.archived_at.is_(None)
+"""The condition on patients who come here: the record was neither put away, nor merged into another one, nor erased."""
+
 
 def visible(actor: Actor) -> ColumnElement[bool]:
     """The condition on patients that an actor may see at all.
