@@ -1,10 +1,14 @@
 """Messages, runs of jobs, figures."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from service.api.bodies.fields import Cursor, Line, Sent, Shown, ShownAt
+from service.domain.messages.message_log import Listed
+from service.storage.models import MessageStatus
+
+State = Annotated[Listed, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(Listed)})]
 
 
 class Message(Shown):
@@ -17,7 +21,7 @@ class Message(Shown):
     starts_at: ShownAt | None = Field(description="Of the visit, as it was when the message was planned.")
     channel: str
     recipient: str | None
-    status: Literal["queued", "sending", "handing_over", "sent", "failed", "unknown", "skipped"]
+    status: Annotated[MessageStatus, WithJsonSchema({"type": "string", "enum": list(MessageStatus)})]
     skip_reason: str | None
     attempts: int
     last_error: str | None
@@ -35,9 +39,7 @@ class Messages(Shown):
 
 
 class MessageQuery(Sent):
-    state: Literal["to_do", "queued", "sent", "failed", "unknown", "skipped"] | None = Field(
-        None, description="`to_do`: those somebody still has to see to."
-    )
+    state: State | None = Field(None, description="`to_do`: those somebody still has to see to.")
     q: Line = Field("", description="A name or an address.")
     after: Cursor | None = None
 

@@ -5,6 +5,8 @@ Texts of messages are for the desk alone: doctors read why a patient was told, n
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
 
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
@@ -28,14 +30,24 @@ from service.storage.models import (
 
 PAGE = 50
 DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
-TO_DO = "to_do"
-"""A filter beside the states: messages of which somebody still has to do something."""
-STATES = (MessageStatus.QUEUED, MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.SKIPPED)
 MOST_COUNTED = 1000
 MOST_PEOPLE = 200
 MOST_WAITING = 100_000
 CALLED = sorted(rule.name for rule in message_rules.RULES.values() if rule.called)
 """Rules whose patients are called where no message reaches them."""
+
+
+class Listed(StrEnum):
+    """Which messages the log shows."""
+
+    TO_DO = "to_do"
+    """Those of which somebody still has to do something, whatever their state."""
+    QUEUED = "queued"
+    """Those under way too."""
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)
@@ -67,25 +79,22 @@ def page(
     session: Session,
     actor: Actor,
     *,
-    state: str = "",
+    state: Listed | None = None,
     rule: str = "",
     text: str = "",
     before: int | None = None,
 ) -> Page:
-    """Messages in a state (or TO_DO), of a rule, to people or an address that fit a text.
+    """Messages in a state, of a rule, to people or an address that fit a text.
 
     Raises NotFound for those who do not work at the desk.
     """
     check(actor)
     query = _with_names().order_by(Message.id.desc()).limit(PAGE + 1)
-    if state == TO_DO:
-        query = query.where(_to_do())
-    elif state == MessageStatus.QUEUED:
+    if state == Listed.QUEUED:
         # The limit keeps the database from walking through all messages for the few that wait.
-        waiting = select(Message.id).where(Message.status.in_(outbox.UNDER_WAY)).limit(MOST_WAITING)
-        query = query.where(Message.id.in_(waiting))
-    elif state:
-        query = query.where(Message.status == state)
+        query = query.where(Message.id.in_(select(Message.id).where(_in_state(state)).limit(MOST_WAITING)))
+    elif state is not None:
+        query = query.where(_in_state(state))
     if rule:
         query = query.where(Message.rule == rule)
     if text:
@@ -105,13 +114,12 @@ def fetch(session: Session, actor: Actor, message_id: int) -> Entry:
     return Entry(*row)
 
 
-def counts(session: Session, actor: Actor) -> dict[str, int]:
+def counts(session: Session, actor: Actor) -> dict[Listed, int]:
     """How many messages there are in each state and to do; a thousand and one stands for more than a thousand."""
     check(actor)
-    found = {TO_DO: to_do(session)}
-    for state in STATES:
-        statuses = outbox.UNDER_WAY if state == MessageStatus.QUEUED else (state,)
-        some = select(Message.id).where(Message.status.in_(statuses)).limit(MOST_COUNTED + 1).subquery()
+    found = {}
+    for state in Listed:
+        some = select(Message.id).where(_in_state(state)).limit(MOST_COUNTED + 1).subquery()
         found[state] = session.execute(select(func.count()).select_from(some)).scalar_one()
     return found
 
@@ -177,6 +185,18 @@ def _with_names() -> Select[Message, str, str, str, str | None, str]:
         Patient.phone,
         func.coalesce(phoned_by, ""),
     ).outerjoin(Patient, Patient.id == Message.patient_id)
+
+
+def _in_state(state: Listed) -> ColumnElement[bool]:
+    match state:
+        case Listed.TO_DO:
+            return _to_do()
+        case Listed.QUEUED:
+            return Message.status.in_(outbox.UNDER_WAY)
+        case Listed.SENT | Listed.FAILED | Listed.UNKNOWN | Listed.SKIPPED:
+            return Message.status == MessageStatus(state)
+        case _:
+            assert_never(state)
 
 
 def _to_do() -> ColumnElement[bool]:

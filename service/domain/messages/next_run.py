@@ -175,7 +175,7 @@ def mark_phoned(session: Session, actor: Actor, appointment_id: int, rule: str, 
     """Note that somebody the next run cannot reach was called already. Raises NotFound, Conflict."""
     for one in of(session, settings, with_texts=False).unreachable:
         if (one.visit.id, one.rule.name) == (appointment_id, rule):
-            row = outbox.to_patient(session, rule, one.visit.patient_id, event="schedule", visit=one.visit)
+            row = outbox.about_visit(session, rule, one.visit, event="schedule")
             row.status, row.skip_reason = MessageStatus.SKIPPED, one.reason
             morning_sheets.mark_phoned(session, actor, row.id)
             return
@@ -241,7 +241,7 @@ def _written(session: Session, expected: Expected, settings: Settings) -> Sequen
         row = known.get(visit.id)
         if row is None:
             rule = expected.rule.name
-            row = outbox.to_patient(session, rule, visit.patient_id, event="schedule", visit=visit, due_at=at)
+            row = outbox.about_visit(session, rule, visit, event="schedule", due_at=at)
             row.channel, row.recipient = expected.channel, expected.recipient
         if row.status != MessageStatus.QUEUED:
             raise Conflict(_("This message is not one that waits any more."))

@@ -58,4 +58,4 @@ def _tell(
     again: bool = False,
 ) -> None:
     if visit.starts_at > clock.now():
-        outbox.to_patient(session, rule, visit.patient_id, event=event, visit=visit, due_at=due_at, again=again)
+        outbox.about_visit(session, rule, visit, event=event, due_at=due_at, again=again)

@@ -14,64 +14,48 @@ from service.storage.models import Appointment, Channel, Message, MessageStatus,
 
 UNDER_WAY = frozenset({MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.HANDING_OVER})
 """The states of a message of which nobody can say yet how it ends."""
+WITHDRAWABLE = frozenset({MessageStatus.QUEUED, MessageStatus.SKIPPED})
+ENDED = frozenset({MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN})
+"""The states of a message that may have reached somebody, or never will."""
 
 
-def to_patient(
+def about_visit(
     session: Session,
     rule: str,
-    patient_id: int,
+    visit: Appointment,
     *,
     event: str,
-    visit: Appointment | None = None,
-    about: str | None = None,
     due_at: datetime | None = None,
     again: bool = False,
 ) -> Message:
-    """Write a message to a patient, about a visit or (`about`) another row; due now unless said otherwise.
+    """Write a message to the patient of a visit about it; due now unless said otherwise.
 
-    Where there is no way to reach them the row says so: skipped, with the reason. The same rule about the same visit
-    at the same start again is the same row, queued anew if its cause had been taken back or it is to be told `again`.
+    The same rule about the same visit at the same start again is the same row, queued anew if its cause had been
+    taken back or it is to be told `again`.
     """
-    patient = session.get_one(Patient, patient_id)
-    channel, recipient, skip_reason = reach.of_patient(session, patient_id)
-    now = clock.now()
-    values = {
-        "channel": channel,
-        "recipient": recipient,
-        "status": MessageStatus.QUEUED if skip_reason is None else MessageStatus.SKIPPED,
-        "skip_reason": skip_reason,
-        "due_at": due_at or now,
-    }
-    found = None if visit is None else _about_visit(session, rule, visit)
+    wanted = _message(session, rule, visit.patient_id, event)
+    wanted.due_at = due_at or wanted.due_at
+    found = _about_visit(session, rule, visit)
     if found is None:
-        found = Message(
-            rule=rule,
-            event=event,
-            patient_id=patient_id,
-            appointment_id=visit.id if visit else None,
-            starts_at=visit.starts_at if visit else None,
-            about=about,
-            language=patient.language or "",
-            lease_until=now,
-            created_at=now,
-            **values,
-        )
-        session.add(found)
+        wanted.appointment_id, wanted.starts_at = visit.id, visit.starts_at
+        session.add(wanted)
         session.flush()
-    elif found.status in (MessageStatus.QUEUED, MessageStatus.SKIPPED) or (
-        again and found.status in (MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN)
-    ):
-        anew = {
-            "created_at": now,
-            "sent_at": None,
-            "attempts": 0,
-            "last_error": None,
-            "answer": None,
-            "covered_by": None,
-        }
-        for name, value in (values | anew).items():
-            setattr(found, name, value)
+        return wanted
+    if found.status in WITHDRAWABLE or (again and found.status in ENDED):
+        for name in ("channel", "recipient", "status", "skip_reason", "due_at", "created_at"):
+            setattr(found, name, getattr(wanted, name))
+        found.sent_at = found.last_error = found.answer = found.covered_by = None
+        found.attempts = 0
     return found
+
+
+def to_patient(session: Session, rule: str, patient_id: int, *, event: str, about: str) -> Message:
+    """Write a message to a patient about a row that is no visit; due now."""
+    message = _message(session, rule, patient_id, event)
+    message.about = about
+    session.add(message)
+    session.flush()
+    return message
 
 
 def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
@@ -109,6 +93,25 @@ def to_address(session: Session, rule: str, address: str, *, event: str, about: 
     session.add(message)
     session.flush()
     return message
+
+
+def _message(session: Session, rule: str, patient_id: int, event: str) -> Message:
+    """A message to a patient that is not written yet; skipped, with the reason, where there is no way to reach them."""
+    channel, recipient, why_not = reach.of_patient(session, patient_id)
+    now = clock.now()
+    return Message(
+        rule=rule,
+        event=event,
+        patient_id=patient_id,
+        language=session.get_one(Patient, patient_id).language or "",
+        channel=channel,
+        recipient=recipient,
+        status=MessageStatus.QUEUED if why_not is None else MessageStatus.SKIPPED,
+        skip_reason=why_not,
+        due_at=now,
+        lease_until=now,
+        created_at=now,
+    )
 
 
 def _about_visit(session: Session, rule: str, visit: Appointment) -> Message | None:

@@ -10,6 +10,7 @@ from service import clock
 from service.domain.foundation import installation
 from service.domain.foundation.errors import Invalid, NotFound
 from service.domain.messages import letter_texts, message_log, messages, morning_sheets
+from service.domain.messages.message_log import Listed
 from service.domain.outbox import message_rules
 from service.http import context
 from service.language.translation import gettext as _
@@ -34,10 +35,11 @@ def index() -> ResponseReturnValue:
     actor, session = context.actor(), context.reading()
     state, rule = request.args.get("state", ""), request.args.get("rule", "")
     text = request.args.get("q", "").strip()[:LONGEST_SEARCH]
-    if state not in ("", message_log.TO_DO, *message_log.STATES) or rule not in ("", *message_rules.RULES):
+    if state not in ("", *Listed) or rule not in ("", *message_rules.RULES):
         raise NotFound
     before = request.args.get("before")
-    page = message_log.page(session, actor, state=state, rule=rule, text=text, before=_id(before) if before else None)
+    listed = Listed(state) if state else None
+    page = message_log.page(session, actor, state=listed, rule=rule, text=text, before=_id(before) if before else None)
     asked: dict[str, Any] = {"state": state or None, "rule": rule or None, "q": text or None}
     return render_template(
         "messages/list.html",
@@ -166,7 +168,7 @@ def _back(form: TapForm, message_id: int, notice: str) -> ResponseReturnValue:
     if form.back.data == "morning":
         return redirect(url_for("morning_sheet.show", date=day_of(form.date.data or "")), 303)
     if form.back.data == "to-do":
-        return redirect(url_for("messages.index", state=message_log.TO_DO), 303)
+        return redirect(url_for("messages.index", state=Listed.TO_DO), 303)
     if form.back.data == "next-run":
         return redirect(url_for("next_run.index"), 303)
     return redirect(url_for("messages.show", message_id=message_id), 303)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from service.config.settings import Settings, Sms
 from service.domain.messages import decisions, message_log, morning_sheets, next_run
-from service.domain.messages.message_log import TO_DO
+from service.domain.messages.message_log import Listed
 from service.domain.outbox import channels, outbox, reach, reminders
 from service.domain.outbox.channels import CHANNELS, WAYS
 from service.domain.outbox.reach import Reached
@@ -145,8 +145,8 @@ def test_those_to_call_are_those_without_an_address_in_sheet_list_and_count(
     to_call = {visit for visit, way in expected.items() if way.why_not == SkipReason.NO_ADDRESS}
     with house.reading() as session:
         sheet = morning_sheets.of_day(session, TODAY, CLINIC.zone)
-        listed = message_log.page(session, desk, state=TO_DO).entries
-        counted = message_log.counts(session, desk)[TO_DO]
+        listed = message_log.page(session, desk, state=Listed.TO_DO).entries
+        counted = message_log.counts(session, desk)[Listed.TO_DO]
     assert {entry.message.appointment_id for entry in sheet.to_call} == to_call
     assert {entry.message.appointment_id for entry in listed} == to_call
     assert counted == sheet.no_address == len(to_call)
@@ -159,7 +159,7 @@ def test_a_message_leaves_the_way_the_plan_would_choose_or_is_is_left_out(
     with house.writing() as session:
         for visit in expected:
             booked = session.get_one(Appointment, visit)
-            outbox.to_patient(session, "booking_confirmation", booked.patient_id, event="test", visit=booked)
+            outbox.about_visit(session, "booking_confirmation", booked, event="test")
     while claim(house, sms=settings.sms) is not None:
         pass
     with house.reading() as session:
