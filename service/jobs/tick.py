@@ -28,8 +28,8 @@ def tick(context: JobContext, queue: JobQueue) -> None:
 def release_dead(context: JobContext, owner_prefix: str) -> None:
     """At the start of the only process of a kind: what dead ones of it held is free at once."""
     with context.database.transaction() as session:
-        for release in (job_runs.release, deliveries.free, export_ledger.release):
-            release(session, owner_prefix)
+        for ledger in (job_runs, deliveries, export_ledger):
+            ledger.release(session, owner_prefix)
 
 
 def _clock_in_doubt(context: JobContext) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -16,10 +16,12 @@ from service.domain.exports import export_files
 from service.domain.exports.export_formats import Contents
 from service.domain.foundation import audit
 from service.domain.foundation.actor import SYSTEM
+from service.domain.foundation.leases import Leases
 from service.domain.outbox import outbox
 from service.storage.models import Export, ExportFormat, ExportStatus, User
 
 LEASE = timedelta(seconds=30)
+LEASES = Leases(Export, Export.attempts, held=(ExportStatus.RUNNING,))
 ATTEMPTS = 2
 """An export that a stop cuts off starts again once; the second time it has failed."""
 
@@ -58,46 +60,32 @@ def unfinished(session: Session) -> tuple[int, bool]:
 def claim(session: Session, export_id: str, owner: str) -> Claim | None:
     """Take an export to write it; None when somebody else has it, it was called off, or it has failed."""
     now = clock.now()
-    tired = (Export.status == ExportStatus.RUNNING) & (Export.lease_until < now) & (Export.attempts >= ATTEMPTS)
-    row = session.execute(
-        update(Export)
-        .where(Export.id == export_id, _free(now), ~tired)
-        .values(
-            status=ExportStatus.RUNNING,
-            owner=owner,
-            lease_until=now + LEASE,
-            attempts=Export.attempts + 1,
-            started_at=now,
-            rows_done=0,
-            rows_total=0,
-        )
-        .returning(Export.patient_id, Export.format, Export.with_visits, Export.with_messages)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
+    free = and_(Export.id == export_id, _free(now))
+    row = LEASES.claim(
+        session,
+        and_(free, Export.attempts < ATTEMPTS),
+        owner,
+        LEASE,
+        *(Export.patient_id, Export.format, Export.with_visits, Export.with_messages),
+        started_at=now,
+        rows_done=0,
+        rows_total=0,
+    )
     if row is None:
         failed = {"status": ExportStatus.FAILED, "finished_at": now, "last_error": "interrupted twice"}
-        session.execute(update(Export).where(Export.id == export_id, tired).values(**failed))
+        session.execute(update(Export).where(free, Export.attempts >= ATTEMPTS).values(**failed))
         return None
     return Claim(row.patient_id, Contents(row.format, row.with_visits, row.with_messages))
 
 
 def note_progress(session: Session, export_id: str, owner: str, rows: int, total: int) -> bool:
     """Say how many rows of how many are written and keep the claim; False when the export is no longer ours."""
-    kept = session.execute(
-        update(Export)
-        .where(*_mine(export_id, owner))
-        .values(rows_done=rows, rows_total=total, lease_until=clock.now() + LEASE)
-        .returning(Export.id)
-    )
-    return kept.one_or_none() is not None
+    return LEASES.renew(session, _mine(export_id, owner), LEASE, rows_done=rows, rows_total=total)
 
 
 def renew(session: Session, export_id: str, owner: str) -> bool:
     """Keep the claim for another lease; False when the export is no longer ours."""
-    kept = session.execute(
-        update(Export).where(*_mine(export_id, owner)).values(lease_until=clock.now() + LEASE).returning(Export.id)
-    )
-    return kept.one_or_none() is not None
+    return LEASES.renew(session, _mine(export_id, owner), LEASE)
 
 
 def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: int) -> bool:
@@ -105,7 +93,7 @@ def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: 
     now = clock.now()
     row = session.execute(
         update(Export)
-        .where(*_mine(export_id, owner))
+        .where(_mine(export_id, owner))
         .values(
             status=ExportStatus.AVAILABLE,
             rows_done=rows,
@@ -132,7 +120,7 @@ def put_back(session: Session, export_id: str, owner: str) -> None:
     mine = _mine(export_id, owner)
     session.execute(
         update(Export)
-        .where(*mine, Export.attempts < ATTEMPTS)
+        .where(mine, Export.attempts < ATTEMPTS)
         .values(status=ExportStatus.PENDING, owner=None, lease_until=now)
     )
     fail(session, export_id, owner, "interrupted twice")
@@ -141,7 +129,7 @@ def put_back(session: Session, export_id: str, owner: str) -> None:
 def fail(session: Session, export_id: str, owner: str, why: str) -> None:
     """Say that the export cannot be made; the person may start it again."""
     values = {"status": ExportStatus.FAILED, "finished_at": clock.now(), "last_error": why}
-    session.execute(update(Export).where(*_mine(export_id, owner)).values(**values))
+    session.execute(update(Export).where(_mine(export_id, owner)).values(**values))
 
 
 def expire(session: Session) -> Sequence[str]:
@@ -181,16 +169,13 @@ def given_up(session: Session, export_id: str) -> ExportFormat | None:
 
 
 def release(session: Session, owner_prefix: str) -> None:
-    """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
-    stale = Export.owner.startswith(owner_prefix, autoescape=True)
-    past = clock.now() - timedelta(seconds=1)
-    session.execute(update(Export).where(Export.status == ExportStatus.RUNNING, stale).values(lease_until=past))
+    """At the start of a process: exports that dead ones of its kind held are free at once."""
+    LEASES.release(session, owner_prefix)
 
 
 def _free(now: datetime) -> ColumnElement[bool]:
-    left_alone = (Export.status == ExportStatus.RUNNING) & (Export.lease_until < now)
-    return or_(Export.status == ExportStatus.PENDING, left_alone)
+    return or_(Export.status == ExportStatus.PENDING, LEASES.dead(ExportStatus.RUNNING, now))
 
 
-def _mine(export_id: str, owner: str) -> tuple[ColumnElement[bool], ...]:
-    return Export.id == export_id, Export.owner == owner, Export.status == ExportStatus.RUNNING
+def _mine(export_id: str, owner: str) -> ColumnElement[bool]:
+    return and_(LEASES.own(export_id, owner), Export.status == ExportStatus.RUNNING)

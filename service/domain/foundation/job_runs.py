@@ -11,10 +11,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.domain.foundation.leases import Leases
 from service.domain.foundation.paging import page_key, read_key
 from service.storage.models import JobRun, RunStatus, RunTrigger
 
 LEASE = timedelta(seconds=60)
+LEASES = Leases(JobRun, JobRun.attempt, held=(RunStatus.RUNNING,))
 ATTEMPTS = 5
 RETRY_AFTER = timedelta(seconds=60)
 PAGE = 30
@@ -101,32 +103,19 @@ def last_slot(session: Session, job: str) -> str | None:
 def claim(session: Session, run_id: int, owner: str) -> tuple[str, str] | None:
     """Take a run: (job, slot), or None when it is done, taken, or has failed too often."""
     now = clock.now()
-    session.execute(
-        update(JobRun)
-        .where(JobRun.id == run_id, _free(now), JobRun.attempt >= ATTEMPTS)
-        .values(status=RunStatus.FAILED, finished_at=now)
-    )
-    row = session.execute(
-        update(JobRun)
-        .where(JobRun.id == run_id, _free(now))
-        .values(
-            status=RunStatus.RUNNING,
-            owner=owner,
-            lease_until=now + LEASE,
-            attempt=JobRun.attempt + 1,
-            started_at=func.coalesce(JobRun.started_at, now),
-        )
-        .returning(JobRun.job, JobRun.slot)
-    ).one_or_none()
-    return (row.job, row.slot) if row else None
+    free = and_(JobRun.id == run_id, _free(now))
+    started_at = func.coalesce(JobRun.started_at, now)
+    columns = (JobRun.job, JobRun.slot)
+    row = LEASES.claim(session, and_(free, JobRun.attempt < ATTEMPTS), owner, LEASE, *columns, started_at=started_at)
+    if row is None:
+        _fail_exhausted(session, free)
+        return None
+    return row.job, row.slot
 
 
 def renew(session: Session, run_id: int, owner: str) -> bool:
     """Keep a claim for another lease; False when it is no longer ours."""
-    kept = session.execute(
-        update(JobRun).where(*_mine(run_id, owner)).values(lease_until=clock.now() + LEASE).returning(JobRun.id)
-    )
-    return kept.one_or_none() is not None
+    return LEASES.renew(session, _mine(run_id, owner), LEASE)
 
 
 def finish(session: Session, run_id: int, owner: str, outcome: Mapping[str, Any]) -> None:
@@ -137,7 +126,7 @@ def finish(session: Session, run_id: int, owner: str, outcome: Mapping[str, Any]
         "outcome": dict(outcome),
         "last_error": None,
     }
-    session.execute(update(JobRun).where(*_mine(run_id, owner)).values(**values))
+    session.execute(update(JobRun).where(_mine(run_id, owner)).values(**values))
 
 
 def put_back(session: Session, run_id: int, owner: str, why: str | None = None) -> None:
@@ -148,12 +137,8 @@ def put_back(session: Session, run_id: int, owner: str, why: str | None = None) 
         values["attempt"] = JobRun.attempt - 1
     else:
         values |= {"last_error": why, "lease_until": now + RETRY_AFTER}
-    session.execute(update(JobRun).where(*_mine(run_id, owner)).values(**values))
-    session.execute(
-        update(JobRun)
-        .where(JobRun.id == run_id, JobRun.status == RunStatus.QUEUED, JobRun.attempt >= ATTEMPTS)
-        .values(status=RunStatus.FAILED, finished_at=now)
-    )
+    session.execute(update(JobRun).where(_mine(run_id, owner)).values(**values))
+    _fail_exhausted(session, and_(JobRun.id == run_id, JobRun.status == RunStatus.QUEUED))
 
 
 def claimable(session: Session) -> Sequence[int]:
@@ -162,10 +147,8 @@ def claimable(session: Session) -> Sequence[int]:
 
 
 def release(session: Session, owner_prefix: str) -> None:
-    """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
-    stale = JobRun.owner.startswith(owner_prefix, autoescape=True)
-    past = clock.now() - timedelta(seconds=1)
-    session.execute(update(JobRun).where(JobRun.status == RunStatus.RUNNING, stale).values(lease_until=past))
+    """At the start of a process: runs that dead ones of its kind held are free at once."""
+    LEASES.release(session, owner_prefix)
 
 
 def latest(session: Session, job: str) -> JobRun | None:
@@ -208,10 +191,16 @@ def prune(session: Session, keep_days: int) -> None:
     session.execute(delete(JobRun).where(JobRun.created_at < oldest, JobRun.finished_at.is_not(None)))
 
 
+def _fail_exhausted(session: Session, which: ColumnElement[bool]) -> None:
+    """Close a run that has been tried too often."""
+    values = {"status": RunStatus.FAILED, "finished_at": clock.now()}
+    session.execute(update(JobRun).where(which, JobRun.attempt >= ATTEMPTS).values(**values))
+
+
 def _free(now: datetime) -> ColumnElement[bool]:
     waiting = and_(JobRun.status == RunStatus.QUEUED, JobRun.lease_until <= now)
-    return or_(waiting, and_(JobRun.status == RunStatus.RUNNING, JobRun.lease_until < now))
+    return or_(waiting, LEASES.dead(RunStatus.RUNNING, now))
 
 
-def _mine(run_id: int, owner: str) -> tuple[ColumnElement[bool], ...]:
-    return JobRun.id == run_id, JobRun.owner == owner, JobRun.status == RunStatus.RUNNING
+def _mine(run_id: int, owner: str) -> ColumnElement[bool]:
+    return and_(LEASES.own(run_id, owner), JobRun.status == RunStatus.RUNNING)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Settings
+from service.domain.foundation.leases import Leases
 from service.domain.messages import letters, message_checks, messages
 from service.domain.outbox import message_rules
 from service.notifications.message import DeliveryError, Letter, message_id
@@ -22,6 +23,7 @@ from service.storage.models import Channel, Installation, Message, MessageStatus
 LEASE = timedelta(seconds=60)
 LAST_LEASE = timedelta(seconds=150)
 """Of a message whose content leaves: longer than any channel waits for the last answer."""
+LEASES = Leases(Message, Message.attempts, held=(MessageStatus.SENDING, MessageStatus.HANDING_OVER))
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(hours=1)
 PATIENCE, LEAST_ATTEMPTS = timedelta(days=2), 5
 """A message about no visit is given up after so long, but never before so many attempts."""
@@ -57,10 +59,11 @@ def claim(
     if session.get_bind().dialect.name == "postgresql":
         # One claim at a time, as on SQLite: two at once would each write to a family that shares an address.
         session.execute(select(func.pg_advisory_xact_lock(CLAIMING)))
-    taken = _take(session, owner, _claimable(session, settings, now, scope, resting), now)
+    first = LEASES.first(_claimable(session, settings, now, scope, resting))
+    taken = LEASES.claim(session, first, owner, LEASE, Message.id)
     if taken is None:
         return None
-    message = session.get_one(Message, taken, populate_existing=True)
+    message = session.get_one(Message, taken.id, populate_existing=True)
     visits = message_checks.visits_of(session, message)
     if visits:
         reason = message_checks.why_not(message, visits[0], now)
@@ -99,9 +102,8 @@ def without_links(text: str) -> str:
 
 def hand_over(session: Session, claimed: Claim) -> bool:
     """Note that the content leaves now; False when the message is no longer ours."""
-    return _move(
-        session, claimed, (MessageStatus.SENDING,), MessageStatus.HANDING_OVER, lease_until=clock.now() + LAST_LEASE
-    )
+    mine = and_(_mine(claimed), Message.status == MessageStatus.SENDING)
+    return LEASES.renew(session, mine, LAST_LEASE, status=MessageStatus.HANDING_OVER)
 
 
 def sent(session: Session, claimed: Claim, answer: str | None = None) -> bool:
@@ -150,14 +152,14 @@ def broken(session: Session, claimed: Claim, why: str, settings: Settings) -> Me
 
 def unsure(session: Session, settings: Settings) -> int:
     """Mark messages whose sender died while handing over as unknown: they may or may not have arrived."""
-    dead = and_(Message.status == MessageStatus.HANDING_OVER, Message.lease_until < clock.now())
+    dead = LEASES.dead(MessageStatus.HANDING_OVER, clock.now())
     return _settle_unsure(session, dead, settings, "the program ended while it was sent")
 
 
 def waiting(session: Session, settings: Settings, since: timedelta = timedelta()) -> bool:
     """Whether messages are due, for so long at least, that may be sent and that nobody is sending."""
     now = clock.now()
-    dead = select(Message.id).where(Message.status == MessageStatus.HANDING_OVER, Message.lease_until < now)
+    dead = select(Message.id).where(LEASES.dead(MessageStatus.HANDING_OVER, now))
     found = [dead, *_claimable(session, settings, now, Message.due_at <= now - since, ())]
     return any(session.scalar(query.limit(1)) is not None for query in found)
 
@@ -183,12 +185,9 @@ def give_up_begun(session: Session) -> None:
     )
 
 
-def free(session: Session, owner_prefix: str) -> None:
-    """At start: claims held by dead processes of our kind are free at once instead of when their lease ends."""
-    stale = Message.owner.startswith(owner_prefix, autoescape=True)
-    past = clock.now() - timedelta(seconds=1)
-    held = Message.status.in_((MessageStatus.SENDING, MessageStatus.HANDING_OVER))
-    session.execute(update(Message).where(held, stale).values(lease_until=past))
+def release(session: Session, owner_prefix: str) -> None:
+    """At the start of a process: messages that dead ones of its kind held are free at once."""
+    LEASES.release(session, owner_prefix)
 
 
 def _begun() -> ColumnElement[bool]:
@@ -204,24 +203,10 @@ def _claimable(
     ready = and_(scope, let, awake, Message.held_at.is_(None), Message.due_at <= now)
     queued = select(Message.id).where(ready, Message.status == MessageStatus.QUEUED)
     return (
-        select(Message.id)
-        .where(ready, Message.status == MessageStatus.SENDING, Message.lease_until < now)
-        .order_by(Message.id),
+        select(Message.id).where(ready, LEASES.dead(MessageStatus.SENDING, now)).order_by(Message.id),
         queued.where(Message.starts_at.is_(None)).order_by(Message.due_at, Message.id),
         queued.where(Message.starts_at.is_not(None)).order_by(Message.starts_at, Message.due_at, Message.id),
     )
-
-
-def _take(session: Session, owner: str, claimable: Collection[Select[int]], now: datetime) -> int | None:
-    """Make the first of them ours, in one statement; returns its id."""
-    firsts = [query.limit(1).with_for_update(skip_locked=True).scalar_subquery() for query in claimable]
-    return session.execute(
-        update(Message)
-        .where(Message.id == func.coalesce(*firsts))
-        .values(status=MessageStatus.SENDING, owner=owner, lease_until=now + LEASE, attempts=Message.attempts + 1)
-        .returning(Message.id)
-        .execution_options(synchronize_session=False)
-    ).scalar_one_or_none()
 
 
 def _pause(message: Message, now: datetime, retry_after: float | None) -> timedelta:
@@ -256,7 +241,7 @@ def _set(session: Session, which: ColumnElement[bool], **values: object) -> int:
 
 
 def _mine(claimed: Claim) -> ColumnElement[bool]:
-    return and_(Message.id == claimed.id, Message.owner == claimed.owner, Message.attempts == claimed.attempt)
+    return and_(LEASES.own(claimed.id, claimed.owner), Message.attempts == claimed.attempt)
 
 
 def _move(

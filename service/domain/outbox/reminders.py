@@ -27,6 +27,7 @@ from service.storage.models import (
     Message,
     MessageStatus,
     Patient,
+    RunStatus,
     SkipReason,
     UtcDateTime,
 )
@@ -195,7 +196,7 @@ def plan_after_all(session: Session, visit: Appointment, zone: ZoneInfo, ways: C
     """Remind of a visit that was not booked when the run which tells of it passed: today's; before that, nothing."""
     today = clock.today(zone)
     run = job_runs.of_slot(session, JOB, today.isoformat())
-    if run is None or run.status not in ("running", "done"):
+    if run is None or run.status not in (RunStatus.RUNNING, RunStatus.DONE):
         return
     for span in (of_day(today, zone), early(today, zone)):
         if span.start <= visit.starts_at < span.end:

@@ -273,7 +273,7 @@ def test_at_a_start_what_dead_processes_of_the_kind_held_is_free_at_once(house: 
     held = [one for one in claims if one]
     assert hand_over(house, held[1])
     with house.writing() as session:
-        deliveries.free(session, "serve-")
+        deliveries.release(session, "serve-")
     assert unsure(house) == 1
     assert row(house, held[1].id).status == "unknown"
     again = claim(house, "serve-new")
