@@ -7,20 +7,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from bench import (
+from bench import machine
+from bench.data.clinics import Bench
+from bench.rows import (
+    away,
     booking,
     dashboard,
     export_crowd,
     export_history,
-    machine,
+    held,
+    importing,
     messages,
     month_reports,
     press,
     scale,
     scale_out,
+    signing_in,
     start,
+    stopping,
 )
-from bench.clinics import Bench
 from bench.table import Row, as_markdown
 
 BENCHES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
@@ -30,6 +35,11 @@ BENCHES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "reports": month_reports.rows,
     "press": press.rows,
     "start": start.rows,
+    "stopping": stopping.rows,
+    "held": held.rows,
+    "away": away.rows,
+    "signing-in": signing_in.rows,
+    "importing": importing.rows,
     "booking": booking.rows,
     "messages": messages.rows,
     "scale": scale.rows,

@@ -7,11 +7,11 @@ from statistics import median, quantiles
 from threading import Event, Thread
 from time import perf_counter, sleep
 
-from bench import crowd_data
-from bench.clinics import Bench, Clinic
-from bench.service_process import serving
+from bench.data import crowd_data
+from bench.data.clinics import Bench, Clinic
+from bench.service.process import serving
+from bench.service.visitor import Visitor
 from bench.table import Row, in_ms, in_turn, ratio_of
-from bench.visitor import Visitor
 
 EVERY = 1 / 20
 """Seconds between two requests of the desk."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from bench import pages
-from bench.clinics import Bench, Clinic
-from bench.service_process import serving
+from bench.data.clinics import Bench, Clinic
+from bench.service import pages
+from bench.service.process import serving
 from bench.table import Row, in_ms, in_turn
 
 TABLES = ("users", "doctors", "patients", "guardians", "appointments", "treatments")

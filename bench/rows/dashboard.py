@@ -7,15 +7,15 @@ from statistics import median
 from threading import Barrier
 from time import perf_counter, sleep
 
-from bench import dashboard_service
-from bench.clinics import Bench, Clinic
-from bench.service_process import Service, serving
+from bench.data.clinics import Bench, Clinic
+from bench.service.process import Service, serving
+from bench.service.visitor import Visitor
 from bench.table import Row, in_ms, in_turn, ratio_of
-from bench.visitor import Visitor
+from bench.twins import dashboard_service
 
 PAGE = "/dashboard"
 ADMIN = "admin@demo.example"
-REPLACED = ("-m", "bench.dashboard_service")
+REPLACED = ("-m", "bench.twins.dashboard_service")
 CONNECTIONS = 4
 CROWD = 100
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from itertools import count
 
-from bench.clinics import Clinic
+from bench.data.clinics import Clinic
 from service import clock
 from service.config.settings import load
 from service.domain.accounts import sessions

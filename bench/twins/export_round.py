@@ -1,13 +1,14 @@
-"""One export in a fresh process: `python -m bench.export_round ours|bare FOLDER FILE` prints what it took as JSON."""
+"""One export in a fresh process: `python -m bench.twins.export_round ours|bare FOLDER FILE` prints its cost as JSON."""
 
 import json
 import sys
 from pathlib import Path
 from time import perf_counter
 
-from bench import bare_export, memory
-from bench.clinics import Clinic
-from bench.export_data import PATIENT
+from bench.data.clinics import Clinic
+from bench.data.export_data import PATIENT
+from bench.service import memory
+from bench.twins import bare_export
 from service.config.settings import load
 from service.domain.exports import export_files
 from service.domain.exports.export_formats import ONE_TABLE

@@ -5,7 +5,7 @@ from http.client import HTTPConnection
 from time import perf_counter
 from urllib.parse import urlencode
 
-from bench.clinics import PASSWORD
+from bench.data.clinics import PASSWORD
 
 COOKIE = "rounds"
 

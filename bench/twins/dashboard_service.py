@@ -1,4 +1,4 @@
-"""`serve` with one part replaced: `python -m bench.dashboard_service constant|counted --config FILE`.
+"""`serve` with one part replaced: `python -m bench.twins.dashboard_service constant|counted --config FILE`.
 
 constant: the figures are a dict that never changes, everything else as it is. counted: each time the figures are
 computed, a line says so.

@@ -1,5 +1,6 @@
 """From the start of the process to its first answer, and the memory it then rests in."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,11 +9,11 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
 
-from bench import memory
-from bench.clinics import Bench, Clinic
-from bench.service_process import free_port, launched
+from bench.data.clinics import ROOT, Bench, Clinic
+from bench.service import memory
+from bench.service.process import free_port, launched
+from bench.service.visitor import Visitor
 from bench.table import Row, in_turn, ratio_of
-from bench.visitor import Visitor
 
 HOMES = {
     "admin@demo.example": "/dashboard",
@@ -21,6 +22,7 @@ HOMES = {
     "patient1@demo.example": "/appointments",
 }
 PATIENCE = 30.0
+EXECUTABLE = ROOT / "dist" / "rounds"
 
 
 def rows(bench: Bench) -> Iterator[Row]:
@@ -35,6 +37,32 @@ def rows(bench: Bench) -> Iterator[Row]:
     beside, goal = f"{bare_idle:.0f} MiB, bare service", "< 110 MB"
     for what, size in (("Memory, idle", idle), ("… after a page of each role", shown)):
         yield Row(what, f"{size:.0f} MiB", beside, size / bare_idle, goal, size * 2**20 < 110e6)
+    if EXECUTABLE.exists():
+        yield from _executable(bench)
+
+
+def _executable(bench: Bench) -> Iterator[Row]:
+    """The first start of dist/rounds in a folder of its own, by the work it takes, and its stop."""
+    clinic, port = bench.new("executable"), free_port()
+    line = [str(EXECUTABLE), "serve", "--config", str(clinic.config), "--port", str(port)]
+    process = subprocess.Popen(line, cwd=clinic.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    _wait(process, port, perf_counter())
+    work = sum(_seconds_of_work(one) for one in (process.pid, *_children(process.pid)))
+    yield Row("Executable, work of its first start", f"{work:.2f} s", "", None, "< 3 s", work < 3)
+    began = perf_counter()
+    _end(process)
+    seconds = perf_counter() - began
+    yield Row("… its stop", f"{seconds:.2f} s", "", None, "< 10 s", seconds < 10)
+
+
+def _children(process: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def _seconds_of_work(process: int) -> float:
+    """How long a process has kept a processor busy, however many others do so too."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 Start = tuple[tuple[str, ...], int]
@@ -48,7 +76,7 @@ def _ours(clinic: Clinic) -> Start:
 
 def _bare() -> Start:
     port = free_port()
-    return ("-m", "bench.bare_service", str(port)), port
+    return ("-m", "bench.twins.bare_service", str(port)), port
 
 
 def _first_answer(start: Start, log: Path) -> float:

@@ -7,11 +7,11 @@ from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, sleep
 
-from bench import press_data
-from bench.clinics import Bench, Clinic
-from bench.service_process import serving
+from bench.data import press_data
+from bench.data.clinics import Bench, Clinic
+from bench.service.process import serving
+from bench.service.visitor import Visitor
 from bench.table import Row, in_ms
-from bench.visitor import Visitor
 
 WARM_UP = 10
 PATIENCE = 10.0

@@ -14,11 +14,11 @@ from time import perf_counter, sleep
 
 import trustme
 
-from bench import memory
-from bench.clinics import ROOT, Bench, Clinic
-from bench.service_process import serving
+from bench.data.clinics import ROOT, Bench, Clinic
+from bench.service import memory
+from bench.service.process import serving
+from bench.service.visitor import Visitor
 from bench.table import Row, in_ms, in_turn, ratio_of
-from bench.visitor import Visitor
 from service import clock
 from service.config.settings import Settings, load
 from service.domain.outbox import reminders
@@ -206,7 +206,7 @@ def mail_server(folder: Path) -> Iterator[MailServer]:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
-    words = (sys.executable, "-m", "bench.mail_server", str(folder / "server.pem"))
+    words = (sys.executable, "-m", "bench.service.mail_server", str(folder / "server.pem"))
     pipe = subprocess.PIPE
     with subprocess.Popen(words, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
         try:

@@ -1,4 +1,4 @@
-"""The yardstick of a start: the same libraries, one page that says ok: `python -m bench.bare_service PORT`."""
+"""The yardstick of a start: the same libraries, one page that says ok: `python -m bench.twins.bare_service PORT`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`serve` with booking replaced by a bare insert: `python -m bench.booking_service serve --config FILE`.
+"""`serve` with booking replaced by a bare insert: `python -m bench.twins.booking_service serve --config FILE`.
 
 Sign-in, form token, form and answer stay as they are; only the rules of booking are gone.
 """

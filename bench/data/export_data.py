@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from bench.clinics import Clinic
+from bench.data.clinics import Clinic
 
 PATIENT = 1
 LAST = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)

@@ -14,13 +14,14 @@ from time import perf_counter, sleep
 
 from sqlalchemy import func, insert, select, text, update
 
-from bench import booking, site
-from bench.clinics import ROOT, Bench, Clinic
-from bench.messages import mail_server
+from bench.data.clinics import ROOT, Bench, Clinic
 from bench.plot import Panel, drawn
-from bench.site import Shape, Site
+from bench.rows import booking
+from bench.rows.messages import mail_server
+from bench.service import site
+from bench.service.site import Shape, Site
+from bench.service.visitor import Visitor
 from bench.table import Row, in_ms
-from bench.visitor import Visitor
 from service import clock
 from service.config.settings import load
 from service.domain.accounts import sessions

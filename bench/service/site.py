@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 
-from bench.clinics import PASSWORD, Clinic
-from bench.service_process import Service, launched, serving
+from bench.data.clinics import PASSWORD, Clinic
+from bench.service.process import Service, launched, serving
 from service.config.settings import load
 from service.storage.database import Database
 

@@ -1,4 +1,4 @@
-"""A mail server with TLS: `python -m bench.mail_server CERTIFICATE` prints its port, and its counts when asked."""
+"""A mail server with TLS: `python -m bench.service.mail_server CERTIFICATE` prints its port, and counts when asked."""
 
 import json
 import ssl

@@ -1,4 +1,4 @@
-"""All reports of a month in a fresh process: `python -m bench.report_round ours|bare FOLDER MONTH` prints JSON.
+"""All reports of a month in a fresh process: `python -m bench.twins.report_round ours|bare FOLDER MONTH` prints JSON.
 
 ours: each doctor's report and the clinic's are counted, stored, read again and written as the file that is downloaded.
 bare: the same rows and counts by plain queries, the rows through a Jinja template that is nothing but two loops.
@@ -16,8 +16,8 @@ from jinja2 import Environment
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
 
-from bench import memory
-from bench.clinics import Clinic
+from bench.data.clinics import Clinic
+from bench.service import memory
 from service import clock
 from service.config.settings import Settings, load
 from service.domain.reports import clinic_reports, reports

@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import export_data
-from bench.clinics import Bench
-from bench.service_process import launched
+from bench.data import export_data
+from bench.data.clinics import Bench
+from bench.service.process import launched
 from bench.table import Row, in_turn, ratio_of
 
 
@@ -40,7 +40,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 def _round(kind: str, folder: Path, file: Path) -> dict[str, Any]:
-    process = launched("-m", "bench.export_round", kind, str(folder), str(file))
+    process = launched("-m", "bench.twins.export_round", kind, str(folder), str(file))
     printed, _ = process.communicate()
     if process.returncode:
         raise SystemExit(f"the export ({kind}) failed")

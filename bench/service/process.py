@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.clinics import ROOT, Clinic
+from bench.data.clinics import ROOT, Clinic
 
 RUN = ("run.py", "serve")
 READY = "Rounds is ready on "

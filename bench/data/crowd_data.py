@@ -6,8 +6,8 @@ from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
-from bench.clinics import Clinic
-from bench.export_data import LAST, SENTENCES, TREATMENT, VISIT
+from bench.data.clinics import Clinic
+from bench.data.export_data import LAST, SENTENCES, TREATMENT, VISIT
 from service import clock
 from service.config.settings import load
 from service.domain.accounts import sessions

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-from bench.clinics import Bench, Clinic
-from bench.service_process import launched
+from bench.data.clinics import Bench, Clinic
+from bench.service.process import launched
 from bench.table import Row, in_turn, ratio_of
 
 MONTH = "SELECT max(month) FROM reports"
@@ -36,7 +36,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 def _round(kind: str, clinic: Clinic, month: str) -> dict[str, Any]:
-    process = launched("-m", "bench.report_round", kind, str(clinic.folder), month)
+    process = launched("-m", "bench.twins.report_round", kind, str(clinic.folder), month)
     printed, _ = process.communicate()
     if process.returncode:
         raise SystemExit(f"the reports ({kind}) failed")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.clinics import Clinic
-from bench.visitor import Visitor
+from bench.data.clinics import Clinic
+from bench.service.visitor import Visitor
 
 ADMIN, DESK, DOCTOR, PATIENT = (f"{who}@demo.example" for who in ("admin", "reception", "doctor1", "patient1"))
 VISIT = (

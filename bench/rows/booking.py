@@ -9,17 +9,17 @@ from statistics import median, quantiles
 from time import perf_counter
 from urllib.parse import urlencode
 
-from bench.clinics import Bench, Clinic
-from bench.service_process import RUN, Service, serving
+from bench.data.clinics import Bench, Clinic
+from bench.service.process import RUN, Service, serving
+from bench.service.visitor import COOKIE, Visitor
 from bench.table import Row
-from bench.visitor import COOKIE, Visitor
 from service import clock
 from service.config.settings import load
 from service.domain.accounts import sessions
 from service.storage.database import Database
 
 CLIENTS = 64
-BARE = ("-m", "bench.booking_service", "serve")
+BARE = ("-m", "bench.twins.booking_service", "serve")
 
 
 def rows(bench: Bench) -> Iterator[Row]:

@@ -1,0 +1,1 @@
+"""The clinics that are measured and what is put into them."""

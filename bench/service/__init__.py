@@ -1,0 +1,1 @@
+"""The running service, who visits it, and the memory it takes."""

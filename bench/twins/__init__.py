@@ -1,0 +1,1 @@
+"""What runs in a process of its own: yardsticks, single rounds, `serve` with one part replaced."""
