@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
+from tests import patience
+
 T = TypeVar("T")
 
 
@@ -13,7 +15,7 @@ def together(count: int, act: Callable[[int], T]) -> list[T]:
     start = Barrier(count)
 
     def run(number: int) -> T:
-        start.wait(20)
+        start.wait(patience.SECONDS)
         return act(number)
 
     with ThreadPoolExecutor(count) as pool:

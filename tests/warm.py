@@ -5,10 +5,8 @@ that tests start do everything themselves.
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine.interfaces import Dialect
@@ -40,10 +38,6 @@ def builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str,
     return _builders[key]
 
 
-HASHER = passwords._hasher
-"""As Rounds has it, for the tests of how long a sign-in takes."""
-
-
 def keep() -> None:
     """Keep what is the same from one clinic to the next; passwords are hashed as little as argon2 allows."""
     for place, name, kept in (
@@ -53,9 +47,3 @@ def keep() -> None:
     ):
         setattr(place, name, kept)
     passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-
-
-def hash_in_earnest(patch: pytest.MonkeyPatch) -> None:
-    """Hash passwords as the service does, for one test."""
-    patch.setattr(passwords, "_hasher", HASHER)
-    patch.setattr(passwords, "_nobody", cache(passwords._nobody.__wrapped__))

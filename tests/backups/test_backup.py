@@ -14,6 +14,7 @@ import pytest
 from service.backups import archive, making, shelf, sqlite_copy, workroom
 from service.backups.errors import BackupError, NoRoom
 from service.config.settings import ROOT, Settings, SettingsError, load
+from tests import patience
 from tests.backups.drill import about, backed_up, backups, names, small_clinic, unpacked
 from tests.faults.disks import disk, fill
 from tests.house import House, at
@@ -81,7 +82,7 @@ def test_f26_a_backup_while_others_write_is_one_consistent_state(house: House, t
     stop, written = Event(), Event()
 
     def write() -> None:
-        with closing(sqlite3.connect(tmp_path / "rounds.db", isolation_level=None, timeout=10)) as other:
+        with closing(sqlite3.connect(tmp_path / "rounds.db", isolation_level=None, timeout=patience.SECONDS)) as other:
             while not stop.is_set():
                 other.execute("BEGIN IMMEDIATE")
                 other.execute("UPDATE pairs SET left_one = left_one + 1")
@@ -93,7 +94,7 @@ def test_f26_a_backup_while_others_write_is_one_consistent_state(house: House, t
     writer = Thread(target=write)
     writer.start()
     try:
-        assert written.wait(10)
+        assert written.wait(patience.SECONDS)
         for number in range(5):
             folder = unpacked(made(house).file, tmp_path / str(number))
             with closing(sqlite3.connect(folder / "rounds.db")) as copy:

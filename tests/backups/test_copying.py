@@ -18,8 +18,10 @@ from service.backups.errors import BackupError
 from service.domain.foundation import installation
 from service.domain.privacy import audit_check
 from service.storage.models import Appointment, Base, Patient
+from tests import patience
 from tests.house import House, at, build
-from tests.process.launching import command, configure, environment, run, sentence, serving, until
+from tests.patience import until
+from tests.process.launching import command, configure, environment, run, sentence, serving
 from tests.services.postgres import Postgres
 from tests.web.frozen_clinic import NOW, PEOPLE, Clinic
 from tests.web.frozen_clinic import a_clinic as a_clinic
@@ -96,7 +98,7 @@ def test_every_page_and_row_is_the_same_on_the_other_database_and_back_again(
         assert audit_check.verify(session).entries > 0
     for person in PEOPLE:
         for path in PAGES.get(person, ()):
-            pages = [_page(house, clinic.tokens[person], path) for house in (before, after)]
+            pages = [_page(house, clinic.tokens[person][0], path) for house in (before, after)]
             assert pages[0] == pages[1], (person, path)
     after.wiring.database.close()
     back = f"sqlite:///{tmp_path / 'back.db'}"
@@ -207,6 +209,7 @@ def test_the_command_says_what_it_copied_and_refuses_while_the_service_runs(
     postgres.drop(empty)
 
 
+@pytest.mark.kill
 def test_f2_killed_in_the_middle_it_leaves_the_target_empty_and_can_be_begun_again(
     small: House, target: str, tmp_path: Path
 ) -> None:
@@ -220,7 +223,7 @@ def test_f2_killed_in_the_middle_it_leaves_the_target_empty_and_can_be_begun_aga
         process = subprocess.Popen(line, env=environment(tmp_path), cwd=tmp_path)
         until(lambda: looking.execute(waiting).scalar())
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(patience.SECONDS)
         held.execute(text("ROLLBACK"))
     watcher.dispose()
     assert rows_of(target) == {}

@@ -15,8 +15,10 @@ import time_machine
 from service.backups import making, restoring
 from service.backups.errors import BackupError
 from service.storage.models import Export
+from tests import patience
 from tests.backups.drill import FIRST, backed_up, backups, message, names, small_clinic
 from tests.house import House, at
+from tests.patience import until
 from tests.process.launching import (
     change,
     command,
@@ -27,7 +29,6 @@ from tests.process.launching import (
     run,
     sentence,
     serving,
-    until,
 )
 
 pytestmark = pytest.mark.sqlite("its file is replaced; PostgreSQL's own programs restore: test_postgresql.py")
@@ -295,6 +296,7 @@ cli.main(["restore", sys.argv[3], "--yes", "--config", "config.toml"])
 """
 
 
+@pytest.mark.kill
 def test_o3_a_restore_that_is_killed_at_any_step_leaves_the_present_or_the_restored_state(
     house: House, tmp_path: Path
 ) -> None:
@@ -311,7 +313,7 @@ def test_o3_a_restore_that_is_killed_at_any_step_leaves_the_present_or_the_resto
             env=environment(tmp_path),
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=patience.SECONDS,
         )
         assert rows(tmp_path, "PRAGMA integrity_check") == [("ok",)]
         state = tuple(names(tmp_path))

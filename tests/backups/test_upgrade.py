@@ -128,6 +128,7 @@ for number in count(1, every):
 """
 
 
+@pytest.mark.kill
 @pytest.mark.parametrize(
     "every",
     [pytest.param(11, id="some"), pytest.param(1, id="each", marks=[pytest.mark.soak, pytest.mark.timeout(900)])],

@@ -119,6 +119,8 @@ def test_add_user_takes_a_password_from_standard_input_and_then_prints_no_link(t
     assert rows(tmp_path, "SELECT name, birth_date, email, phone FROM patients") == [
         ("Eve", "1980-02-29", "eve@clinic.example", "+4930901820")
     ]
+    ((stored,),) = rows(tmp_path, "SELECT password_hash FROM users")
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")  # in this process tests hash for less
 
 
 def test_a4_add_user_refuses_a_password_that_others_would_try_first(tmp_path: Path) -> None:
@@ -313,7 +315,7 @@ def test_every_command_takes_config_before_it_and_each_part_of_it_after(tmp_path
     configure(tmp_path)
     config = ("--config", str(tmp_path / "config.toml"))
     for words in COMMANDS:
-        assert run(tmp_path, *config, *words, config=False).returncode == 0
+        assert run(tmp_path, *config, *words, config=False, itself=True).returncode == 0
     assert run(tmp_path, "run-job", *config, "reminders", config=False).returncode == 0
     assert rows(tmp_path, "SELECT count(*) FROM users WHERE email = 'a@clinic.example'") == [(1,)]
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from service.config.settings import ROOT
-from tests.process.launching import READY, Service, until
+from tests import patience
+from tests.patience import until
+from tests.process.launching import READY, Service
 
 BUILT = ROOT / "dist" / "rounds"
 
@@ -37,7 +39,7 @@ class Computer:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=patience.SECONDS,
             env={**self.environment, **more},
             cwd="/",
             check=False,

@@ -17,7 +17,7 @@ from PyInstaller.archive.readers import CArchiveReader
 from service.config.settings import ROOT
 from tests.dist.executable import BUILT, Computer, computer, worker_of
 from tests.house import PASSWORD
-from tests.process.launching import until
+from tests.patience import until
 
 pytestmark = pytest.mark.dist
 LEFT_OUT = {"celery", "kombu", "redis", "psycopg", "phonenumbers.geocoder", "phonenumbers.geodata", "tkinter", "pytest"}
@@ -57,7 +57,6 @@ def test_it_holds_all_that_the_service_imports_and_nothing_of_scaling_out(module
 
 def test_the_first_start_makes_a_clinic_in_the_folder_of_the_executable(bare: Computer) -> None:
     with bare.serving("serve") as service:
-        assert seconds_of_work(service.process.pid) + seconds_of_work(worker_of(service)) < 3
         assert f"Everything is kept in {bare.folder}\n" in service.printed
         visitor = service.client()
         assert visitor.get("/").location == "/setup"
@@ -73,20 +72,12 @@ def test_the_first_start_makes_a_clinic_in_the_folder_of_the_executable(bare: Co
         assert (second.returncode, second.stdout) == (1, "")
         assert second.stderr == f"Error: Rounds is already running on {service.url} with this database.\n"
 
-        before = monotonic()
         assert service.stop(signal.SIGTERM) == 0
-        assert monotonic() - before < 10
     assert sorted(os.listdir(bare.temporary)) == []
     assert {file.name for file in bare.folder.iterdir()} <= {
         *("rounds", "rounds.db", "rounds.db-shm", "rounds.db-wal", "rounds.db.lock"),
         *("secret.key", "exports", "imports", "backups"),
     }
-
-
-def seconds_of_work(process: int) -> float:
-    """How long a process has kept a processor busy, however many others do so too."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_demo_clinic_reminds_exports_backs_up_and_finds_all_well(bare: Computer) -> None:
@@ -164,7 +155,7 @@ def test_when_only_what_unpacked_it_is_killed_it_serves_on_and_is_found(bare: Co
         assert service.client().get("/livez").status == 200
         assert f"already running on {service.url} " in bare.run("serve").stderr
         os.kill(worker, signal.SIGTERM)
-        until(lambda: not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text(), 10)
+        until(lambda: not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text())
     with bare.serving("serve") as again:
         assert again.client().get("/livez").status == 200
 

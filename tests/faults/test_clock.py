@@ -13,7 +13,8 @@ import time_machine
 
 from tests.faults.clinic import booked_morning, wall
 from tests.house import House
-from tests.process.launching import Service, change, configure, jump, printed_everywhere, rows, run, serving, until
+from tests.patience import until
+from tests.process.launching import Service, change, configure, jump, printed_everywhere, rows, run, serving
 
 PATIENTS = 12
 REMINDERS, REPORTS = "send_daily_reminders", "generate_monthly_report"
@@ -100,7 +101,7 @@ def test_f18_a_computer_that_wakes_at_ten_past_eight_reminds_everybody_once(
     with serving(morning, at=wall("2026-05-04 02:00")) as service:
         until(lambda: "2026-05-03" in runs(morning, REMINDERS))  # what the night's first tick finds to write down
         jump(morning, wall("2026-05-04 08:10"))
-        until(lambda: done(morning, REMINDERS, "2026-05-04"), 35)
+        until(lambda: done(morning, REMINDERS, "2026-05-04"))
         assert service.stop() == 0
     assert told(morning) == everybody_once()
     assert runs(morning, REMINDERS)["2026-05-04"] == ("done", "catchup")

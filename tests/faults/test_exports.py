@@ -8,7 +8,8 @@ import pytest
 from tests.faults.clinic import big_history, part_files
 from tests.faults.disks import disk, fill, read_only
 from tests.house import House
-from tests.process.launching import Client, change, configure, rows, serving, until
+from tests.patience import until
+from tests.process.launching import Client, change, configure, rows, serving
 
 EVE = "eve@clinic.example"
 

@@ -11,7 +11,8 @@ from service import clock
 from tests.faults.clinic import big_history, part_files
 from tests.faults.disks import disk, fill
 from tests.house import House
-from tests.process.launching import configure, serving, until
+from tests.patience import until
+from tests.process.launching import configure, serving
 
 pytestmark = pytest.mark.sqlite("a disk of the file's own; PostgreSQL's is the server's")
 

@@ -14,11 +14,14 @@ from threading import Thread
 import pytest
 import time_machine
 
+from tests import patience
 from tests.faults.clinic import begun_visits, big_history, booked_morning, part_files, wall
 from tests.house import House
-from tests.process.launching import ON_SERVER, Client, Service, change, configure, rows, start, until
+from tests.patience import until
+from tests.process.launching import ON_SERVER, Client, Service, change, configure, rows, start
 from tests.services.mail_server import MailServer, running
 
+pytestmark = pytest.mark.kill
 ROUNDS = pytest.mark.parametrize(
     "rounds",
     [
@@ -35,7 +38,6 @@ SLOTS = pytest.mark.parametrize(
 )
 """A turn of a job that was killed five times is given up, so that it cannot hurt for ever."""
 ALONE = pytest.mark.sqlite("the next start frees what a dead process held; elsewhere a lease ends: test_several.py")
-RECOVERY_SECONDS = 15
 TREATMENTS = 60_000
 SIZE = 100 * TREATMENTS
 """A little less than the bytes of their file."""
@@ -104,7 +106,7 @@ def test_f3_an_export_survives_kills(
         reaches(lambda: SIZE if ended(tmp_path) else written(tmp_path), moment.randrange(SIZE))
         services[-1].kill()
         services.append(start(tmp_path))
-        until(lambda: ended(tmp_path), RECOVERY_SECONDS)
+        until(lambda: ended(tmp_path))
         assert_sound(tmp_path)
         change(tmp_path, "UPDATE treatments SET updated_at = '2999-01-01 00:00:00.000000' WHERE id = 1")
     assert sorted(asked) == sorted(row[0] for row in rows(tmp_path, "SELECT id FROM exports"))
@@ -147,7 +149,7 @@ def test_f3_an_export_that_was_killed_twice_has_failed_and_is_made_when_asked_ag
         until(partial(under_way, tmp_path, attempt))
         services[-1].kill()
         services.append(start(tmp_path))
-    until(lambda: ended(tmp_path), RECOVERY_SECONDS)
+    until(lambda: ended(tmp_path))
     eve = services[-1].client("eve@clinic.example")
     answer = eve.get(page)
     assert 'data-state="failed"' in answer.text
@@ -221,7 +223,7 @@ def test_reports_survive_kills_and_each_doctor_has_one(
         month = f"2026-{slot + 4:02}"
         job = f"SELECT 1 FROM job_runs WHERE job = 'generate_monthly_report' AND slot = '{month}' AND status = 'done'"
         services.append(start(tmp_path, at=wall(f"2026-{slot + 5:02}-01 01:00")))
-        until(partial(rows, tmp_path, job), RECOVERY_SECONDS)
+        until(partial(rows, tmp_path, job))
         assert number(tmp_path, f"SELECT count(DISTINCT doctor_id) FROM reports WHERE month = '{month}'") == doctors
         assert number(tmp_path, "SELECT count(*) FROM reports") == doctors * (slot + 1)
         assert number(tmp_path, "SELECT count(*) FROM audit WHERE act = 'report.make'") == doctors * (slot + 1)
@@ -254,7 +256,7 @@ def test_f1_treatments_that_were_acknowledged_survive_kills(
         reaches(lambda: len(acknowledged), target)
         services[-1].kill()
         for client in clients:
-            client.join(30)
+            client.join(patience.SECONDS)
         services.append(start(tmp_path))
         assert_treatments_are_whole(tmp_path, acknowledged)
     assert services[-1].client("dr0@clinic.example").get(f"/patients/{patient}").status == 200

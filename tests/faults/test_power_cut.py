@@ -10,11 +10,13 @@ from threading import Thread
 import pytest
 
 from service.storage.database import Database
+from tests import patience
 from tests.faults.clinic import begun_visits
 from tests.faults.disks import ext4
 from tests.faults.test_kill import write_treatments
 from tests.house import House
-from tests.process.launching import configure, rows, serving, until
+from tests.patience import until
+from tests.process.launching import configure, rows, serving
 
 
 @pytest.mark.sqlite("how it writes its file")
@@ -58,7 +60,7 @@ def test_f5_a_power_cut_loses_no_treatment_that_was_acknowledged(house: House, t
             shutil.copyfile(tmp_path / "disk.img", tmp_path / "after.img")
             service.kill()
             for client in clients:
-                client.join(30)
+                client.join(patience.SECONDS)
     with ext4(tmp_path / "after.img", tmp_path / "after") as found:
         assert not (found / "not-synced").exists(), "the copy holds what was never synced: it is no power cut"
         assert rows(found, "PRAGMA integrity_check") == [("ok",)]

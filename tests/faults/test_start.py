@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests import patience
 from tests.faults.disks import missing
 from tests.process.launching import command, configure, environment, printed_everywhere, rows, run, sentence, serving
 
@@ -48,7 +49,7 @@ def as_nobody(folder: Path, mode: int, migrated: Path, *args: str) -> subprocess
     (folder / "rounds.db").chmod(mode)
     line = [*AS_NOBODY, *command(folder, *args)]
     return subprocess.run(
-        line, capture_output=True, text=True, timeout=60, env=environment(folder), cwd=folder, check=False
+        line, capture_output=True, text=True, timeout=patience.SECONDS, env=environment(folder), cwd=folder, check=False
     )
 
 

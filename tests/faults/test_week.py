@@ -18,7 +18,8 @@ from service.domain.foundation.job_runs import BY_HAND
 from tests.faults.clinic import wall
 from tests.faults.disks import disk, fill
 from tests.house import House
-from tests.process.launching import Service, configure, jump, rows, run, serving, until
+from tests.patience import until
+from tests.process.launching import Service, configure, jump, rows, run, serving
 from tests.services.mail_server import MailServer, running
 
 BACKUP, REMINDERS, REPORTS = "make_backup", "send_daily_reminders", "generate_monthly_report"

@@ -18,12 +18,14 @@ from service.domain.exports import exports
 from service.domain.foundation.actor import SYSTEM
 from service.jobs.celery_backend import CeleryBackend
 from service.storage.models import Export, JobRun, Message
+from tests import patience
 from tests.domain.outbox.planning import posted
 from tests.faults.clinic import booked_morning, part_files
 from tests.history import long_history
 from tests.house import House
 from tests.jobs.by_hand import opened
-from tests.process.launching import serving, until
+from tests.patience import until
+from tests.process.launching import serving
 from tests.services import redis as redis_server
 from tests.services import workers
 from tests.services.mail_server import MailServer, running
@@ -31,6 +33,7 @@ from tests.services.postgres import Postgres
 from tests.services.redis import Redis, connect
 from tests.services.workers import Crew
 
+pytestmark = pytest.mark.foreign
 UNDER_WAY = [Message.status.in_(("queued", "sending", "handing_over"))]
 ROUNDS = pytest.mark.parametrize(
     "rounds", [1, pytest.param(10, id="10 rounds", marks=[pytest.mark.soak, pytest.mark.timeout(1200)])]
@@ -173,7 +176,7 @@ def test_o5_a_worker_told_to_stop_puts_a_long_export_back(crew: Crew) -> None:
         until(lambda: export(house, export_id).status == "running")
         first.process.send_signal(signal.SIGTERM)
         sleep_until_asked()
-    assert first.process.wait(10) == 0
+    assert first.process.wait(patience.SECONDS) == 0
     assert (export(house, export_id).status, export(house, export_id).attempts) == ("pending", 1)
     assert part_files(crew.folder) == []
 
@@ -223,7 +226,7 @@ def test_f13_a_mail_server_that_hangs_holds_up_no_export(crew: Crew, server: Mai
     until(lambda: house.count(Message, Message.status == "handing_over") > 0)
     pressed = requested(house, 1)
     house.wiring.queue.export(pressed)
-    until(is_there(house, pressed), 10)
+    until(is_there(house, pressed))
     assert house.count(Message, Message.status == "handing_over") <= 2
 
 

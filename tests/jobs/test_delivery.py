@@ -12,14 +12,16 @@ from service.domain.foundation.actor import Actor
 from service.domain.messages import deliveries, letters, messages
 from service.domain.outbox import outbox, reminders
 from service.http import context
+from service.jobs import local_backend
 from service.notifications import email
 from service.notifications.channels import choose
 from service.notifications.message import Letter
 from service.storage.models import Channel, Installation, JobRun, Message, Patient, User
+from tests import patience
 from tests.crowd import together
 from tests.house import House, at, day
 from tests.jobs.by_hand import opened
-from tests.process.launching import until
+from tests.patience import until
 from tests.services import sms_gateway
 from tests.services.mail_server import MailServer, running
 from tests.services.sms_gateway import Answer, Gateway
@@ -202,7 +204,7 @@ def test_r1_f11_two_processes_on_one_database_tell_everybody_once(mailing: House
 def test_f13_a_mail_server_that_hangs_holds_up_no_other_job(
     make_house: Opened, monkeypatch: pytest.MonkeyPatch, plain_letters: None
 ) -> None:
-    monkeypatch.setattr(email, "SECONDS", 3.0)
+    monkeypatch.setattr(email, "SECONDS", patience.SECONDS)
     with closing(socket.create_server(("127.0.0.1", 0))) as mute:
         house = make_house(email=MailServer(port=mute.getsockname()[1]).settings())
         post(house, house.user("admin", "admin@clinic.example"))
@@ -210,8 +212,9 @@ def test_f13_a_mail_server_that_hangs_holds_up_no_other_job(
         until(lambda: [row.status for row in rows(house)] == ["sending"])
         run_id = opened(house, "generate_monthly_report")
         house.wiring.queue.run(run_id)
-        until(lambda: _done(house, run_id), 2.5)
+        until(lambda: _done(house, run_id))
         assert [row.status for row in rows(house)] == ["sending"], "it hangs meanwhile"
+        mute.close()
         until(lambda: [row.status for row in rows(house)] == ["queued"])
 
 
@@ -246,16 +249,17 @@ def test_no_token_rests_in_the_database(mailing: House, server: MailServer) -> N
     assert rows(mailing)[0].body == "Look: [link] .\n"
 
 
-def test_what_a_page_posts_is_sent_soon_after_its_commit(
-    make_house: Opened, server: MailServer, plain_letters: None
+def test_what_a_page_posts_is_sent_after_its_commit_without_a_tick(
+    make_house: Opened, server: MailServer, plain_letters: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(local_backend, "TICK_SECONDS", 2 * patience.SECONDS)
     house = make_house(email=server.settings())
     admin = house.user("admin", "admin@clinic.example")
     house.wiring.queue.start()
     until(lambda: not house.wiring.queue._under_way)  # type: ignore[attr-defined]
     with house.app.test_request_context(), context.transaction() as session:
         outbox.to_user(session, "password_reset", session.get_one(User, admin.user_id), event="test")
-    until(lambda: server.told == {"admin@clinic.example": 1}, 5)
+    until(lambda: server.told == {"admin@clinic.example": 1})
     with house.app.test_request_context(), context.transaction() as session:
         assert not messages.was_posted(session), "reading posts nothing"
 

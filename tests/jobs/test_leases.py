@@ -15,11 +15,12 @@ from service.domain.foundation import job_runs
 from service.domain.foundation.actor import SYSTEM
 from service.jobs import lease as lease_thread
 from service.storage.models import Export, JobRun
+from tests import patience
 from tests.history import long_history
 from tests.house import House
 from tests.jobs.by_hand import opened
 from tests.jobs.conftest import Desk
-from tests.process.launching import until
+from tests.patience import until
 
 SHORT = timedelta(seconds=0.5)
 
@@ -35,7 +36,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> tuple[Event, Event]:
     def held_up(real: Callable[..., Any]) -> Callable[..., Any]:
         def step(*args: Any, **more: Any) -> Any:
             begun.set()
-            assert go_on.wait(20)
+            assert go_on.wait(patience.SECONDS)
             return real(*args, **more)
 
         return step
@@ -55,14 +56,14 @@ def test_f11_a_slow_export_stays_with_the_process_that_writes_it(
         export_id = exports.request(session, SYSTEM, patient).id
     writing = Thread(target=house.export, args=(export_id,))
     writing.start()
-    assert begun.wait(20)
+    assert begun.wait(patience.SECONDS)
     first = lease(house, export_id)
     until(lambda: lease(house, export_id) > first + 2 * SHORT)
     desk = Desk()
     make_house().tick(desk)
     assert desk.exports == []
     go_on.set()
-    writing.join(20)
+    writing.join(patience.SECONDS)
     with house.reading() as session:
         export = session.get_one(Export, export_id)
         assert (export.status, export.attempts) == ("available", 1)
@@ -75,14 +76,14 @@ def test_f11_a_backup_that_takes_long_is_made_by_nobody_else(
     run_id = opened(house, "make_backup")
     making_it = Thread(target=house.execute, args=(run_id,))
     making_it.start()
-    assert begun.wait(20)
+    assert begun.wait(patience.SECONDS)
     first = run(house, run_id).lease_until
     until(lambda: run(house, run_id).lease_until > first + 2 * SHORT)
     desk = Desk()
     make_house().tick(desk)
     assert run_id not in desk.runs
     go_on.set()
-    making_it.join(20)
+    making_it.join(patience.SECONDS)
     assert (run(house, run_id).status, run(house, run_id).attempt) == ("done", 1)
 
 
@@ -93,12 +94,12 @@ def test_a_job_whose_claim_was_lost_ends_and_leaves_it_to_the_other(
     run_id = opened(house, "make_backup")
     making_it = Thread(target=house.execute, args=(run_id,))
     making_it.start()
-    assert begun.wait(20)
+    assert begun.wait(patience.SECONDS)
     with house.writing() as session:
         session.get_one(JobRun, run_id).owner = "somebody else"
     until(lambda: not any(thread.name == "lease" for thread in threads()))
     go_on.set()
-    making_it.join(20)
+    making_it.join(patience.SECONDS)
     assert (run(house, run_id).status, run(house, run_id).owner) == ("running", "somebody else")
 
 

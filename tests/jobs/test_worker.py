@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import patience
 from tests.process.launching import ROOT, environment
 
 CELERY = '[jobs]\nbackend = "celery"\nbroker_url = "redis://127.0.0.1:1/0"\n'
@@ -24,7 +25,7 @@ def begun(folder: Path) -> Callable[[str], "subprocess.CompletedProcess[str]"]:
         [sys.executable, "-m", "celery", "-A", "service.worker", role],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience.SECONDS,
         env={**environment(folder), "ROUNDS_CONFIG": str(folder / "config.toml")},
         cwd=ROOT,
         check=False,

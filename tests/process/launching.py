@@ -15,34 +15,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Any, Literal, TypeVar
+from tempfile import TemporaryFile
+from typing import IO, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 import psycopg
-import pytest
 
+from tests import patience
 from tests.house import PASSWORD
+from tests.patience import until
+from tests.process.preloaded import Copy
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"^Rounds is ready on (http://\S+)$", re.MULTILINE)
-START_SECONDS = 60.0
 ANOTHER_TIME = ROOT / "tests" / "faults" / "another_time.py"
-Found = TypeVar("Found")
 ON_SERVER: dict[Path, str] = {}
 """The URL of a folder's clinic where that is on PostgreSQL; else it is in the folder's `rounds.db`."""
-
-
-def until(check: Callable[[], Found], seconds: float = 30.0) -> Found:
-    """What `check` answers once it is true; the test fails when that takes too long."""
-    deadline = monotonic() + seconds
-    while True:
-        found = check()
-        if found:
-            return found
-        if monotonic() > deadline:
-            pytest.fail(f"did not come true within {seconds:g} seconds")
-        sleep(0.02)
 
 
 def configure(folder: Path, text: str = "") -> Path:
@@ -53,7 +41,7 @@ def configure(folder: Path, text: str = "") -> Path:
 
 
 def command(folder: Path, *args: str, at: datetime | None = None) -> list[str]:
-    """The command line of run.py with the folder's settings; `at` is the instant the process lives at."""
+    """The command line that starts run.py with the folder's settings; `at` is the instant the process lives at."""
     program = ANOTHER_TIME if at else ROOT / "run.py"
     return [sys.executable, str(program), *args, "--config", str(folder / "config.toml")]
 
@@ -81,19 +69,44 @@ def run(
     given: str = "",
     cwd: Path | None = None,
     config: bool = True,
+    itself: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command of run.py to its end; `config=False` leaves naming the settings to `args`."""
+    """Run a command of run.py to its end; `config=False` leaves naming the settings to `args`.
+
+    `itself` starts Python anew for it, as a person does, instead of a copy of one that has the program loaded.
+    """
     line = command(folder, *args, at=at)
-    return subprocess.run(
-        line if config else line[:-2],
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=environment(folder, at),
-        cwd=cwd or folder,
-        check=False,
-    )
+    line = line if config else line[:-2]
+    with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        stdin.write(given.encode())
+        stdin.seek(0)
+        process = _launch(line, cwd or folder, environment(folder, at), (stdin, stdout, stderr), itself=itself)
+        try:
+            code = process.wait(patience.SECONDS)
+        except BaseException:
+            process.kill()
+            process.wait(patience.SECONDS)
+            raise
+        printed = []
+        for stream in (stdout, stderr):
+            stream.seek(0)
+            printed.append(stream.read().decode())
+    return subprocess.CompletedProcess(line, code, *printed)
+
+
+def _launch(
+    line: list[str],
+    folder: Path,
+    variables: dict[str, str],
+    streams: tuple[IO[bytes] | int, IO[bytes], IO[bytes]],
+    *,
+    itself: bool,
+) -> subprocess.Popen[bytes] | Copy:
+    """Start a command line of `command`."""
+    stdin, stdout, stderr = streams
+    if itself:
+        return subprocess.Popen(line, stdin=stdin, stdout=stdout, stderr=stderr, env=variables, cwd=folder)
+    return Copy(line[1:], folder, variables, streams)
 
 
 def run_all(folders: Iterable[Path], lines: Iterable[tuple[str, ...]]) -> list[subprocess.CompletedProcess[str]]:
@@ -122,7 +135,7 @@ def rows(folder: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
     if folder in ON_SERVER:
         with psycopg.connect(_address(folder)) as server:
             return server.execute(query.replace("?", "%s").encode(), values or None).fetchall()
-    with closing(sqlite3.connect(folder / "rounds.db", timeout=10)) as connection:
+    with closing(sqlite3.connect(folder / "rounds.db", timeout=patience.SECONDS)) as connection:
         return connection.execute(query, values).fetchall()
 
 
@@ -133,7 +146,7 @@ def change(folder: Path, *statements: str) -> None:
             for statement in statements:
                 server.execute(statement.encode())
         return
-    with closing(sqlite3.connect(folder / "rounds.db", timeout=10)) as connection, connection:
+    with closing(sqlite3.connect(folder / "rounds.db", timeout=patience.SECONDS)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
 
@@ -164,7 +177,7 @@ class Client:
     """A browser without a screen: keeps cookies, sends the form token of its own pages."""
 
     url: str
-    seconds: float = 20.0
+    seconds: float = patience.SECONDS
     cookies: dict[str, str] = field(default_factory=dict)
     _token: str = ""
     context: ssl.SSLContext | None = None
@@ -232,7 +245,7 @@ class Client:
 class Service:
     """A running `serve`; what it prints goes to files of its folder."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Copy
     out: Path
     err: Path
     url: str = ""
@@ -255,33 +268,27 @@ class Service:
     def kill(self) -> None:
         """As if the power went: kill -9."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(patience.SECONDS)
 
     def stop(self, number: Literal[signal.Signals.SIGTERM, signal.Signals.SIGINT] = signal.SIGTERM) -> int:
-        """Ask it to end; returns the exit code. The test fails when that takes more than 10 seconds."""
+        """Ask it to end; returns the exit code."""
         self.process.send_signal(number)
         return self.ended()
 
     def ended(self) -> int:
-        return self.process.wait(10)
+        return self.process.wait(patience.SECONDS)
 
 
-def start(folder: Path, *args: str, at: datetime | None = None) -> Service:
-    """Start `serve` and wait until it says that it is ready."""
+def start(folder: Path, *args: str, at: datetime | None = None, itself: bool = False) -> Service:
+    """Start `serve` and wait until it says that it is ready; `itself` as in `run`."""
     turn = len(list(folder.glob("serve-*.out"))) + 1
     out, err = folder / f"serve-{turn}.out", folder / f"serve-{turn}.err"
-    with out.open("wb") as stdout, err.open("wb") as stderr:
-        process = subprocess.Popen(
-            command(folder, "serve", *args, at=at),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            env=environment(folder, at),
-            cwd=folder,
-        )
+    line = command(folder, "serve", *args, at=at)
+    with Path(os.devnull).open("rb") as nothing, out.open("wb") as stdout, err.open("wb") as stderr:
+        process = _launch(line, folder, environment(folder, at), (nothing, stdout, stderr), itself=itself)
     service = Service(process, out, err)
     try:
-        found = until(lambda: READY.search(service.printed) or process.poll() is not None, START_SECONDS)
+        found = until(lambda: READY.search(service.printed) or process.poll() is not None)
         assert isinstance(found, re.Match), err.read_text(encoding="utf-8")
     except BaseException:
         service.kill()
@@ -291,9 +298,9 @@ def start(folder: Path, *args: str, at: datetime | None = None) -> Service:
 
 
 @contextmanager
-def serving(folder: Path, *args: str, at: datetime | None = None) -> Iterator[Service]:
+def serving(folder: Path, *args: str, at: datetime | None = None, itself: bool = False) -> Iterator[Service]:
     """A running `serve` for the length of a block; what is left of it then is killed."""
-    service = start(folder, *args, at=at)
+    service = start(folder, *args, at=at, itself=itself)
     try:
         yield service
     finally:

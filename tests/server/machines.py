@@ -17,7 +17,9 @@ from typing import Any
 
 import trustme
 
-from tests.process.launching import ROOT, Client, environment, rows, until
+from tests import patience
+from tests.patience import until
+from tests.process.launching import ROOT, Client, environment, rows
 from tests.services.mail_server import MailServer
 from tests.services.redis import Redis, free_port
 from tests.services.workers import Process
@@ -95,7 +97,7 @@ class Site:
             )
         self.processes.append(Process(process, log))
         ready = {WEB: "Rounds is ready", WORKER: "worker ready", BEAT: "beat ready"}[unit]
-        until(lambda: ready in log.read_text(encoding="utf-8") or process.poll() is not None, 60)
+        until(lambda: ready in log.read_text(encoding="utf-8") or process.poll() is not None)
         assert process.poll() is None, log.read_text(encoding="utf-8")
         return self.processes[-1]
 
@@ -142,7 +144,7 @@ class Site:
             yield
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(patience.SECONDS)
 
     def _answers(self) -> bool:
         try:

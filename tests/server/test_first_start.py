@@ -15,9 +15,11 @@ from threading import Event
 import pytest
 
 from service.process import listening
+from tests import patience
 from tests.faults.disks import missing
 from tests.house import PASSWORD
-from tests.process.launching import Client, Service, configure, rows, run, serving, until
+from tests.patience import until
+from tests.process.launching import Client, Service, configure, rows, run, serving
 from tests.services.mail_server import MailServer, running
 
 CLINIC = {"name": 'Dr "Ö" & Söhne 🦷 """', "timezone": "Europe/Vienna", "country": "AT", "language": "de", "phone": ""}
@@ -88,7 +90,7 @@ def test_another_port_is_where_the_service_is_then_and_the_page_leads_there(serv
     assert answer.status == 200
     assert f'http-equiv="refresh" content="4; url={url}/sign-in"' in answer.text
     there = Client(url)
-    until(lambda: answers(there), 20)
+    until(lambda: answers(there))
     assert there.sign_in(ADMIN["email"]).status == 303
     with pytest.raises(OSError, match="refused"):
         visitor.get("/livez")
@@ -116,7 +118,7 @@ def test_the_network_is_let_in_by_the_address_that_was_found(service: Service, t
     assert moved.status == 200
     assert f"url={service.url}/sign-in" in moved.text  # by the name the visitor came by
     there = Client(f"http://{address}:{port}")
-    until(lambda: answers(there), 20)
+    until(lambda: answers(there))
     assert there.sign_in(ADMIN["email"]).status == 303
     assert said(tmp_path)["clinic"]["public_url"] == f"http://{address}:{port}"
     assert said(tmp_path)["server"]["host"] == "0.0.0.0"
@@ -127,9 +129,9 @@ def test_a_database_that_is_held_meanwhile_is_waited_for(service: Service, tmp_p
     visitor = service.client()
     assert visitor.post("/setup/clinic", CLINIC).status == 303
     assert visitor.post("/setup", ADMIN).status == 303
-    with closing(sqlite3.connect(tmp_path / "rounds.db", isolation_level=None, timeout=5)) as other:
+    with closing(sqlite3.connect(tmp_path / "rounds.db", isolation_level=None, timeout=patience.SECONDS)) as other:
         other.execute("BEGIN IMMEDIATE")
-        until(lambda: "cannot begin anew yet" in service.err.read_text(encoding="utf-8"), 20)
+        until(lambda: "cannot begin anew yet" in service.err.read_text(encoding="utf-8"))
         other.execute("ROLLBACK")
     assert "Söhne" in visitor.get("/sign-in").text
     assert said(tmp_path)["clinic"]["name"] == CLINIC["name"]
@@ -142,7 +144,7 @@ def test_settings_that_cannot_be_served_are_taken_back_and_it_serves_as_before(
     assert visitor.post("/setup/reach", {"reach": "computer", "port": str(port)}).status == 303
     with socket.create_server(("127.0.0.1", port)):
         assert visitor.post("/setup", ADMIN).status == 200
-        until(lambda: service.printed.count("Rounds is ready on") == 2, 20)
+        until(lambda: service.printed.count("Rounds is ready on") == 2)
         admin = service.client(ADMIN["email"])
         page = admin.get("/settings").text
         assert "everything is as it was before" in page

@@ -14,7 +14,8 @@ import time_machine
 from tests.crowd import together
 from tests.faults.clinic import big_history, booked_morning, part_files, wall
 from tests.house import House
-from tests.process.launching import ON_SERVER, Client, Service, configure, jump, rows, start, until
+from tests.patience import until
+from tests.process.launching import ON_SERVER, Client, Service, configure, jump, rows, start
 from tests.services.mail_server import MailServer, running
 
 pytestmark = pytest.mark.postgresql
@@ -184,7 +185,7 @@ def test_f11_stopping_one_disturbs_nothing_that_the_other_does(several: Several,
     until(lambda: part_files(several.exports))
     assert two.stop() == 0
     eve = several.start_one(1, NOW).client(EVE)
-    until(lambda: 'data-state="available"' in eve.get(page).text, 60)
+    until(lambda: 'data-state="available"' in eve.get(page).text)
     assert rows(several.folders[0], "SELECT attempts FROM exports") == [(1,)]
     several.stop()
 
@@ -202,7 +203,7 @@ def test_f3_what_a_killed_process_was_writing_is_written_by_another_when_its_cla
     eve = two.client(EVE)
     assert 'data-state="running"' in eve.get(page).text  # whose claim may be a living one's, for all it knows
     jump(several.folders[1], NOW + timedelta(minutes=1))
-    until(lambda: 'data-state="available"' in eve.get(page).text, 60)
+    until(lambda: 'data-state="available"' in eve.get(page).text)
     assert eve.get(f"{page}/file").body.count(b"\r\n") == 60_001
     assert part_files(several.exports) == []
     assert two.stop() == 0

@@ -18,7 +18,8 @@ from sqlalchemy import make_url
 from tests.crowd import together
 from tests.faults.clinic import part_files
 from tests.house import PASSWORD
-from tests.process.launching import ON_SERVER, Answer, Client, change, configure, run, until
+from tests.patience import until
+from tests.process.launching import ON_SERVER, Answer, Client, change, configure, run
 from tests.server.machines import BEAT, FILES, WEB, WORKER, Site, zone_of_the_morning
 from tests.services import redis as redis_server
 from tests.services.mail_server import MailServer, running
@@ -110,6 +111,7 @@ def signed_in(site: Site, machine: str, email: str) -> Client:
     return client
 
 
+@pytest.mark.foreign
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
 def test_the_units_of_the_example_are_understood_by_systemd(tmp_path: Path) -> None:
     site = Site(tmp_path, "", Redis(""), MailServer())
@@ -152,8 +154,8 @@ def a_morning(site: Site) -> None:
         by_hand = pool.submit(site.by_hand, "run-job reminders --json")
         site.start(BEAT, "worker1")
         by_hand.result()
-    until(lambda: {job for (job,) in site.rows("SELECT job FROM job_runs WHERE status = 'done'")} == JOBS, 60)
-    until(lambda: not site.rows("SELECT 1 FROM messages WHERE status NOT IN ('sent', 'skipped')"), 60)
+    until(lambda: {job for (job,) in site.rows("SELECT job FROM job_runs WHERE status = 'done'")} == JOBS)
+    until(lambda: not site.rows("SELECT 1 FROM messages WHERE status NOT IN ('sent', 'skipped')"))
     told = mails_sent(site)
     assert len(told) > 10
     assert told == site.mail.told
@@ -204,7 +206,7 @@ def figures_months_and_a_backup(site: Site) -> None:
     backups = site.folder / "shared" / "backups"
     before = len(list(backups.glob("*.zip")))
     assert one.post("/jobs/make_backup/runs").status == 303
-    until(lambda: len(list(backups.glob("*.zip"))) == before + 1, 60)
+    until(lambda: len(list(backups.glob("*.zip"))) == before + 1)
 
 
 def exports_whatever_dies(site: Site, worker: Process) -> Process:

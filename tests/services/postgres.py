@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from service.storage.database import Database, migrate, newest_revision
 from service.storage.models import Base
+from tests import patience
 
 SERVICE_USER = "postgres"
 """Who runs the server when the tests run as root, which PostgreSQL refuses to be."""
@@ -199,14 +200,14 @@ class Cluster:
         """Stop it without waiting for connections that are left; by SIGQUIT as if the power went."""
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(20)
+            self._process.wait(patience.SECONDS)
             self._process = None
 
     def _log(self) -> IO[bytes]:
         return (self.folder / "log").open("ab")
 
     def _until_it_answers(self, process: "subprocess.Popen[bytes]") -> None:
-        engine, deadline = create_engine(self.url), monotonic() + 20
+        engine, deadline = create_engine(self.url), monotonic() + patience.SECONDS
         while True:
             try:
                 engine.connect().close()

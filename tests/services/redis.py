@@ -20,6 +20,8 @@ from typing import Any
 from redis import Redis as Connection
 from redis.exceptions import RedisError
 
+from tests import patience
+
 DATABASES = 16
 PASSWORD = "a-password-for-no-log"
 
@@ -48,7 +50,7 @@ class Redis:
         """End it; what it holds is forgotten."""
         assert self._process is not None, "somebody else's"
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(patience.SECONDS)
 
     def start(self) -> None:
         """Start it again on the same port, with nothing in it."""
@@ -108,7 +110,7 @@ def _start(port: int, folder: Path) -> "subprocess.Popen[bytes]":
     nothing_kept = ["--save", "", "--appendonly", "no"]
     line = ["redis-server", *options, *nothing_kept]
     process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = monotonic() + 20
+    deadline = monotonic() + patience.SECONDS
     while True:
         with suppress(RedisError):
             if connect(f"redis://:{PASSWORD}@127.0.0.1:{port}").ping():

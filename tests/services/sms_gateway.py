@@ -9,6 +9,8 @@ from threading import Event, Thread
 from time import sleep
 from typing import Any
 
+from tests import patience
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -87,4 +89,4 @@ def running(gateway: Gateway) -> Iterator[None]:
         gateway.hangs.clear()
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(patience.SECONDS)

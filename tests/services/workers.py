@@ -14,12 +14,12 @@ from typing import Any
 
 from service.jobs.celery_backend import QUEUES
 from service.storage.models import JobRun
+from tests import patience
 from tests.house import House, build
-from tests.process.launching import ROOT, environment, until
+from tests.patience import until
+from tests.process.launching import ROOT, environment
 from tests.services.postgres import Postgres
 from tests.services.redis import connect
-
-START_SECONDS = 60.0
 
 
 @dataclass
@@ -37,9 +37,9 @@ class Process:
         """As if the power went: kill -9, its children with it."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(patience.SECONDS)
 
-    def stop(self, seconds: float = 15) -> int:
+    def stop(self, seconds: float = patience.SECONDS) -> int:
         """Ask it to end, as systemd does; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
@@ -96,14 +96,14 @@ class Crew:
         """Start a worker and wait until it takes work."""
         quick = ("--without-gossip", "--without-mingle", "--without-heartbeat")
         started = self._start("worker", "-n", f"{len(self.processes)}@rounds", *quick, *options)
-        until(lambda: "worker ready" in started.printed or started.process.poll() is not None, START_SECONDS)
+        until(lambda: "worker ready" in started.printed or started.process.poll() is not None)
         assert started.process.poll() is None, started.printed
         return started
 
     def beat(self) -> Process:
         """Start the clock of the workers."""
         started = self._start("beat")
-        until(lambda: "beat ready" in started.printed or started.process.poll() is not None, START_SECONDS)
+        until(lambda: "beat ready" in started.printed or started.process.poll() is not None)
         assert started.process.poll() is None, started.printed
         return started
 

@@ -26,6 +26,7 @@ from service.storage.database import (
     present_revision,
 )
 from service.storage.models import Base, Installation
+from tests import patience
 
 
 def described(engine: Engine) -> dict[str, Any]:
@@ -177,7 +178,7 @@ def test_o6_processes_that_start_at_once_migrate_once(empty_url: str, database: 
         assert start.stdin is not None
         start.stdin.write("\n")
         start.stdin.flush()
-    ends = [(*start.communicate(timeout=60), start.returncode) for start in starts]
+    ends = [(*start.communicate(timeout=patience.SECONDS), start.returncode) for start in starts]
     assert ends == [(f"{newest_revision()}\n", "", 0)] * 3
     with database.reading() as session:
         assert session.query(Installation).count() == 1
@@ -209,6 +210,7 @@ for number in count(1, int(sys.argv[2])):
 """
 
 
+@pytest.mark.kill
 @pytest.mark.parametrize(
     "every",
     [pytest.param(17, id="some"), pytest.param(1, id="each", marks=[pytest.mark.soak, pytest.mark.timeout(900)])],

@@ -6,7 +6,6 @@ import json
 import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from time import monotonic, sleep
 from zipfile import ZipFile
 
 import pytest
@@ -14,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from service.storage.models import Appointment, AuditEntry, Export, Treatment
 from tests.house import Browser, at
+from tests.patience import until
 from tests.web.frozen_clinic import Clinic, email
 from tests.web.frozen_clinic import a_clinic as a_clinic
 from tests.web.frozen_clinic import a_furnished_folder as a_furnished_folder
@@ -28,10 +28,7 @@ def file_of(browser: Browser, export: str) -> TestResponse:
 
 
 def wait_until_available(browser: Browser, path: str) -> None:
-    deadline = monotonic() + 20
-    while 'data-state="available"' not in browser.get(path).get_data(as_text=True):
-        assert monotonic() < deadline, "the export does not become available"
-        sleep(0.01)
+    until(lambda: 'data-state="available"' in browser.get(path).get_data(as_text=True))
 
 
 def test_e1_a_patient_takes_the_whole_history_along_without_asking_anybody(clinic: Clinic) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from service.domain.exports import clinic_zip, export_columns, history_zip
 from service.storage.models import Doctor, Message, Patient
+from tests import patience
 from tests.house import House, at
 
 GNUMERIC = "{http://www.gnumeric.org/v10.dtd}"
@@ -30,6 +31,7 @@ NASTY = [
     "TRUE",
     "",
 ]
+pytestmark = pytest.mark.foreign
 Open = Callable[[str], list[list[str]]]
 
 
@@ -48,7 +50,7 @@ def opened(tmp_path: Path) -> Open:
         source.write_text(text, encoding="utf-8", newline="")
         kinds = ["--import-type=Gnumeric_stf:stf_csvtab", "--import-encoding=UTF-8"]
         line = [program, *kinds, "--export-type=Gnumeric_XmlIO:sax:0", str(source), str(target)]
-        subprocess.run(line, check=True, capture_output=True, timeout=60)
+        subprocess.run(line, check=True, capture_output=True, timeout=patience.SECONDS)
         cells = ElementTree.parse(target).iter(f"{GNUMERIC}Cell")
         rows: dict[int, dict[int, str]] = {}
         for cell in cells:

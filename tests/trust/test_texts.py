@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from io import TextIOWrapper
-from time import monotonic, sleep
 
 import html5lib
 import pytest
@@ -13,6 +12,7 @@ from sqlalchemy import update
 from service import logs
 from service.storage.models import Appointment, Doctor, JobRun, Message, Patient, Report, RunStatus, Treatment, User
 from tests.house import PASSWORD, Browser, House
+from tests.patience import until
 from tests.web.frozen_clinic import (
     VISITORS,
     Clinic,
@@ -76,6 +76,7 @@ def seen(clinic: Clinic, browsers: dict[str, Browser]) -> Iterator[tuple[str, st
             yield visitor, path, browser.get(path, buffered=True).get_data(as_text=True)
 
 
+@pytest.mark.tour
 @pytest.mark.sqlite("its texts are longer than PostgreSQL's columns; the pages are the same")
 def test_w1_no_text_of_anybody_becomes_markup_on_any_page(clinic: Clinic) -> None:
     failed = opened(clinic.house, "generate_monthly_report")
@@ -122,13 +123,6 @@ def test_w1_what_a_doctor_types_comes_back_as_typed(clinic: Clinic, text: str) -
     assert not [field for field in fields.values() if field.get("onfocus") or field.get("x")]
 
 
-def wait_until(done: Callable[[], bool]) -> None:
-    deadline = monotonic() + 20
-    while not done():
-        assert monotonic() < deadline
-        sleep(0.01)
-
-
 def test_l5_the_log_of_a_day_names_nobody(clinic: Clinic, logged: Callable[[], str]) -> None:
     house, texts = clinic.house, ["Tremor of the left hand", "Ropinirole 2 mg"]
     doctor, patient, admin = (clinic.browser(visitor) for visitor in ("doctor", "patient", "admin"))
@@ -144,11 +138,11 @@ def test_l5_the_log_of_a_day_names_nobody(clinic: Clinic, logged: Callable[[], s
     doctor.get("/nowhere/Pia%20Ahorn?name=Pia+Ahorn")
     clinic.clock.shift(60)
     export = patient.post("/exports").location
-    wait_until(lambda: 'data-state="available"' in patient.get(export).get_data(as_text=True))
+    until(lambda: 'data-state="available"' in patient.get(export).get_data(as_text=True))
     patient.get(f"{export}/file", buffered=True)
     admin.post("/jobs/send_daily_reminders/runs")
     admin.post("/jobs/generate_monthly_report/runs")
-    wait_until(lambda: house.count(JobRun, JobRun.status == "done") == 2)
+    until(lambda: house.count(JobRun, JobRun.status == "done") == 2)
     assert house.count(Message, Message.status == "sent", Message.rule == "daily_reminder") == 1
     for visitor, browser in (("doctor", doctor), ("patient", patient), ("admin", admin)):
         for path in pages_of(clinic, visitor):
@@ -176,7 +170,7 @@ def test_l5_an_error_in_the_middle_of_a_text_does_not_put_the_text_into_the_log(
     clinic.clock.shift(60)
     browser = clinic.browser("patient")
     export = browser.post("/exports").location
-    wait_until(lambda: 'data-state="failed"' in browser.get(export).get_data(as_text=True))
+    until(lambda: 'data-state="failed"' in browser.get(export).get_data(as_text=True))
     log = logged()
     assert "export failed" in log
     assert "ValueError" in log

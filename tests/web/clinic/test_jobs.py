@@ -1,14 +1,13 @@
 """The jobs page: what runs when, how it went, and the button that runs it now."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from time import monotonic, sleep
 
 import pytest
 from bs4 import Tag
 
 from service.storage.models import AuditEntry, Doctor, JobRun, Message, Report
 from tests.house import Browser, at
+from tests.patience import until
 from tests.web.frozen_clinic import NOW, Clinic, opened
 from tests.web.reading import attribute, one, parsed, words
 
@@ -23,13 +22,6 @@ def row(browser: Browser, job: str, page: str = "/jobs") -> Tag:
     line = form.find_parent("tr")
     assert line is not None
     return line
-
-
-def wait_until(done: Callable[[], bool]) -> None:
-    deadline = monotonic() + 20
-    while not done():
-        assert monotonic() < deadline
-        sleep(0.01)
 
 
 def ran(clinic: Clinic, job: str, **values: object) -> int:
@@ -55,7 +47,7 @@ def test_run_now_reminds_today_and_says_how_it_went(clinic: Clinic) -> None:
     answer = browser.post(f"/jobs/{REMINDERS}/runs", follow_redirects=True)
     assert answer.request.path == "/jobs"
     assert "started" in words(one(parsed(answer), "[role=status]"))
-    wait_until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
+    until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
     assert clinic.house.count(Message, REMINDER, Message.status == "sent") == 1
     line = words(row(browser, REMINDERS))
     assert "1 sent" in line
@@ -66,9 +58,9 @@ def test_run_now_reminds_today_and_says_how_it_went(clinic: Clinic) -> None:
 def test_run_now_twice_reminds_nobody_twice(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
     browser.post(f"/jobs/{REMINDERS}/runs")
-    wait_until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
+    until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
     browser.post(f"/jobs/{REMINDERS}/runs")
-    wait_until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 2)
+    until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 2)
     assert clinic.house.count(Message, REMINDER) == 3
     assert clinic.house.count(Message, REMINDER, Message.status == "sent") == 1
 
@@ -79,14 +71,14 @@ def test_run_now_makes_last_months_reports_for_whoever_has_none(clinic: Clinic) 
         session.query(Doctor).update({"created_at": at("2026-03-01 08:00")})
     browser = clinic.browser("admin")
     browser.post(f"/jobs/{REPORTS}/runs")
-    wait_until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
+    until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
     assert "1 report made, 1 were there" in words(row(browser, REPORTS))
 
 
 def test_run_now_writes_the_day_sheets(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
     browser.post(f"/jobs/{SHEETS}/runs")
-    wait_until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
+    until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
     assert "2 sheets written" in words(row(browser, SHEETS))
     assert (clinic.house.settings.day_sheets / "2026-05-06.html").is_file()
 

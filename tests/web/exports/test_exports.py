@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable
 from datetime import timedelta
-from time import monotonic, sleep
 from zipfile import ZipFile
 
 import pytest
@@ -12,6 +11,7 @@ from werkzeug.test import TestResponse
 from service.domain.exports.export_formats import FORMATS
 from service.storage.models import AuditEntry, Export, ExportFormat, ExportStatus
 from tests.house import Browser, House
+from tests.patience import until
 from tests.web.frozen_clinic import NOW, Clinic, email
 from tests.web.pages import after_expiry
 from tests.web.reading import attribute, links, one, parsed, words
@@ -162,10 +162,7 @@ def choose(browser: Browser, **fields: object) -> TestResponse:
 
 def made(browser: Browser, path: str) -> str:
     """Wait until the export behind a page is ready; returns the address of its file."""
-    deadline = monotonic() + 20
-    while state(browser, path) != "available":
-        assert monotonic() < deadline, "the export does not become available"
-        sleep(0.01)
+    until(lambda: state(browser, path) == "available")
     return f"{path}/file"
 
 
