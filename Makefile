@@ -1,8 +1,8 @@
-# make run | test | test-postgresql | lint | dist | audit | bench | soak | guides | lock: a fresh machine needs nothing else by hand.
+# make run | test | test-all | test-postgresql | lint | dist | audit | bench | soak | guides | lock: a fresh machine needs nothing else by hand.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test test-postgresql lint dist dist-test audit bench soak guides lock
+.PHONY: install install-dev run test test-all test-postgresql lint dist dist-test audit bench soak guides lock
 
 install: .venv/.installed
 
@@ -20,8 +20,15 @@ install-dev: .venv/.installed-dev
 run: install
 	$(BIN)/python run.py
 
+# What takes long and rarely fails alone; the markers are described in pyproject.toml.
+LONG := tour or flood or kill or foreign
+
 test: install-dev
-	$(BIN)/python -m pytest -m "not soak and not dist" -n 4 -rs
+	$(BIN)/python -m pytest -m "not soak and not dist and not ($(LONG))" -n 4 -rs
+
+# What `make test` leaves out, but for the rounds of `make soak`.
+test-all: install-dev
+	$(BIN)/python -m pytest -m "not soak and not dist and ($(LONG))" -n 4 -rs
 
 # What touches a database once more, on PostgreSQL. Left out are tests that need none or run on both already, fuzzing (soak
 # does it on both), the tour of all pages as HTML and forged forms, which are refused before a database is asked.

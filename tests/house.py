@@ -212,15 +212,29 @@ class Browser:
         return self.client.get(path, **more)
 
     def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> TestResponse:
-        cookie = self.client.get_cookie("rounds")
-        if cookie is None or self._kept[0] != cookie.value:
-            token = self.token()
-            cookie = self.client.get_cookie("rounds")
-            self._kept = (cookie.value if cookie else "", token)
-        return self.client.post(path, data={"csrf_token": self._kept[1], **(data or {})}, **more)
+        return self.client.post(path, data={"csrf_token": self.token(), **(data or {})}, **more)
+
+    def kept(self) -> tuple[str, str]:
+        """The cookie of this visitor and the token of their forms, for a browser that goes on with both."""
+        return self._cookie(), self.token()
+
+    def resume(self, cookie: str, token: str) -> None:
+        """Go on where another browser was."""
+        self.client.set_cookie("rounds", cookie)
+        self._kept = (cookie, token)
 
     def token(self) -> str:
-        """The form token of whatever page this visitor has open."""
+        """The form token that goes with this visitor's cookie."""
+        if not self._kept[1] or self._kept[0] != self._cookie():
+            token = self._token_of_a_page()
+            self._kept = (self._cookie(), token)
+        return self._kept[1]
+
+    def _cookie(self) -> str:
+        cookie = self.client.get_cookie("rounds")
+        return cookie.value if cookie else ""
+
+    def _token_of_a_page(self) -> str:
         page = self.client.get("/", follow_redirects=True).get_data(as_text=True)
         found = re.search(r'name="csrf_token" value="([^"]+)"', page)
         assert found is not None

@@ -16,7 +16,8 @@ import structlog
 
 from service import logs
 from tests.house import PASSWORD
-from tests.process.launching import Service, configure, result, run, serving, until
+from tests.patience import until
+from tests.process.launching import Service, configure, result, run, serving
 from tests.web.frozen_clinic import Clinic
 from tests.web.frozen_clinic import a_clinic as a_clinic
 from tests.web.frozen_clinic import a_furnished_folder as a_furnished_folder

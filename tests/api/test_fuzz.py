@@ -57,6 +57,7 @@ def try_all(folder: Path, url: str, turn: tuple[str, str], *options: str) -> Non
     assert json.loads(report.read_text(encoding="utf-8"))
 
 
+@pytest.mark.foreign
 def test_whatever_is_sent_the_answer_is_a_described_one(service: Service, tmp_path: Path) -> None:
     options = ("--max-examples", "3", "--max-time", "8")
     with ThreadPoolExecutor(2) as pool:

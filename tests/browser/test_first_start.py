@@ -31,6 +31,7 @@ def looked_at(window: Visitor, name: str) -> None:
     assert window.violations() == [], name
 
 
+@pytest.mark.tour
 @pytest.mark.parametrize(
     ("name", "how"),
     [

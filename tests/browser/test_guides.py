@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 from tests.browser.guides import GUIDES, PICTURES
 from tests.browser.visitor import AXE
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.tour]
 
 
 @pytest.mark.parametrize("role", ["patient", "doctor", "receptionist", "admin"])

@@ -12,9 +12,10 @@ from tests.browser.conftest import MONDAY
 from tests.browser.test_pages import look_at_all
 from tests.browser.visitor import Visitor
 from tests.house import PASSWORD
-from tests.process.launching import Service, configure, run, serving, until
+from tests.patience import until
+from tests.process.launching import Service, configure, run, serving
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.tour]
 
 PHONE = {"viewport": {"width": 360, "height": 740}}
 

@@ -7,7 +7,7 @@ import pytest
 from tests.browser.conftest import ARABIC, LONG, UNBROKEN
 from tests.browser.visitor import Visitor, name_of
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.tour]
 
 SPILLED = """name => [...document.querySelectorAll("main bdi")].filter(node => {
   if (node.textContent !== name) return false;

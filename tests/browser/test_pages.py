@@ -9,7 +9,7 @@ from tests.browser.visitor import Visitor, kind, name_of
 from tests.house import PASSWORD
 from tests.process.launching import configure, serving
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.tour]
 
 HOMES = {
     "admin": (

@@ -12,7 +12,7 @@ from tests.house import PASSWORD
 from tests.process.launching import Service, change, configure, result, rows, run, serving
 from tests.trust.test_texts import POISONS
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.tour]
 
 POISON = " ".join([*POISONS, "<a href=javascript:alert(1)>x</a>", "\u202e gnp.exe", "<style>*{display:none}</style>"])
 HOMES = {

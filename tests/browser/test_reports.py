@@ -9,7 +9,7 @@ from tests.browser.test_names import SPILLED
 from tests.browser.visitor import Visitor
 from tests.process.launching import Service, change, rows
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.tour]
 
 OVERFLOWING = """() => [...document.querySelectorAll(".report table, .report dl, .report ul")].filter(
     node => node.scrollWidth > node.clientWidth + 1).map(node => node.className)"""

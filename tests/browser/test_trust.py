@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser.visitor import Visitor
-from tests.process.launching import Service, rows, until
+from tests.patience import until
+from tests.process.launching import Service, rows
 
 pytestmark = pytest.mark.browser
 

@@ -112,6 +112,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.kill
 @pytest.mark.parametrize(
     "rounds",
     [2, pytest.param(30, marks=[pytest.mark.soak, pytest.mark.timeout(1200)])],

@@ -50,6 +50,7 @@ def test_homes_are_hidden_unless_the_clinic_is_in_one(folder: str, home: str, mo
     assert unit_of(Path(folder))["ProtectHome"] == home
 
 
+@pytest.mark.foreign
 @pytest.mark.parametrize("name", ["clinic", "our $clinic 100%", "with'quote"])
 def test_systemd_understands_the_unit(tmp_path: Path, name: str) -> None:
     if shutil.which("systemd-analyze") is None:

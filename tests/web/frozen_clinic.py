@@ -86,8 +86,8 @@ class Clinic:
     tomorrow: int
     links: dict[str, object]
     """Tokens of links to the visit ahead, to what Pia wants to be told, and to Otto's offer."""
-    tokens: dict[str, str] = field(default_factory=dict)
-    """Visitor -> the cookie of a session that is open already."""
+    tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Visitor -> the cookie of a session that is open already, and the token of its forms."""
 
     @property
     def pia(self) -> int:
@@ -104,7 +104,7 @@ class Clinic:
         if visitor not in self.tokens:
             return self.house.browser(None if visitor == NOBODY else email(visitor))
         browser = self.house.browser()
-        browser.client.set_cookie("rounds", self.tokens.pop(visitor))
+        browser.resume(*self.tokens.pop(visitor))
         return browser
 
     def session(self, visitor: str) -> int:
@@ -446,9 +446,7 @@ def a_furnished_folder(
         house = build(folder, database={"url": url})
         clinic = settle(house, traveller)
         for person in PEOPLE:
-            cookie = house.browser(email(person)).client.get_cookie("rounds")
-            assert cookie is not None
-            clinic.tokens[person] = cookie.value
+            clinic.tokens[person] = house.browser(email(person)).kept()
     house.wiring.queue.stop(5)
     house.wiring.database.close()
     rows = server.rows(url) if server else None

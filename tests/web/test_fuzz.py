@@ -11,6 +11,8 @@ from tests.house import Browser, House
 from tests.web.frozen_clinic import NOBODY, PEOPLE, VISITORS, Clinic, minutes
 from tests.web.routes import ROUTES, Expected
 
+pytestmark = pytest.mark.flood
+
 EXAMPLES = int(os.environ.get("ROUNDS_TEST_EXAMPLES", "30"))
 """For each route; `make soak` tries many more."""
 

@@ -22,11 +22,13 @@ def check(browser: Browser, paths: list[str], *, stands_alone: bool = False) -> 
     assert found == {}
 
 
+@pytest.mark.tour
 @pytest.mark.parametrize("visitor", VISITORS)
 def test_every_page_of_a_working_clinic(clinic: Clinic, visitor: str) -> None:
     check(clinic.browser(visitor), [*pages_of(clinic, visitor), "/"])
 
 
+@pytest.mark.tour
 @pytest.mark.parametrize("visitor", VISITORS)
 def test_every_page_of_a_crowded_day(clinic: Clinic, visitor: str) -> None:
     crowd(clinic)

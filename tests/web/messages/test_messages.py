@@ -8,7 +8,7 @@ from sqlalchemy import delete, update
 
 from service.storage.models import Appointment, AuditEntry, JobRun, Message, MessageLink
 from tests.house import Browser, at
-from tests.process.launching import until
+from tests.patience import until
 from tests.web.frozen_clinic import NOW, Clinic, opened, told
 from tests.web.reading import attribute, links, one, parsed, words
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.domain.reports import statistics
 from service.storage.models import Appointment, Message
+from tests import patience
 from tests.house import Browser, House
 from tests.web.frozen_clinic import NOW, Clinic, email, minutes, opened
 from tests.web.reading import one, parsed, words
@@ -222,8 +223,8 @@ class Counting:
 def test_thirty_visitors_at_once_make_one_count(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     counting = Counting()
     monkeypatch.setattr(statistics, "dashboard_stats", counting)
-    cookie = clinic.tokens["admin"]
-    together = Barrier(30, timeout=20)
+    cookie, _token = clinic.tokens["admin"]
+    together = Barrier(30, timeout=patience.SECONDS)
 
     def look(_number: int) -> int:
         client = clinic.house.app.test_client()
