@@ -1,17 +1,13 @@
 """Where a page begins, as the caller carries it: opaque to them, an id to us."""
 
-from service.domain.foundation.errors import NotFound
+from service.domain.foundation import paging
 
 
 def id_of(after: str | None) -> int | None:
     """The id behind a cursor; None without one. Raises NotFound for what no page has given."""
-    if after is None:
-        return None
-    if not after.isdigit() or not 0 < int(after) < 2**63:
-        raise NotFound
-    return int(after)
+    return None if after is None else paging.read_id(after)
 
 
 def of(row_id: int | None) -> str | None:
     """The cursor of an id."""
-    return None if row_id is None else str(row_id)
+    return None if row_id is None else paging.id_key(row_id)

@@ -3,12 +3,12 @@
 from flask import Blueprint
 
 from service import clock
-from service.api import contract
+from service.api import contract, cursors
 from service.api.bodies.appointments import AnyFreeTimeQuery, FreeTime, FreeTimeQuery, FreeTimes
 from service.api.bodies.people import Doctor, DoctorQuery, Doctors
 from service.api.contract import Answer
-from service.api.cursors import id_of
 from service.domain.diary import doctors, offered_times
+from service.domain.foundation import paging
 from service.http import bearers, context
 
 blueprint = Blueprint("doctors", __name__, url_prefix="/doctors")
@@ -18,10 +18,10 @@ blueprint = Blueprint("doctors", __name__, url_prefix="/doctors")
 @contract.reads(Doctors, query=DoctorQuery, problems=(404,))
 def index(query: DoctorQuery) -> Answer:
     """List who works here, or in a department."""
-    after = id_of(query.after) or 0
+    after = cursors.id_of(query.after) or 0
     rows = doctors.page(context.reading(), department=query.department, after=after, limit=query.limit + 1)
-    shown = [Doctor.model_validate(row) for row in rows[: query.limit]]
-    return Answer(Doctors(items=shown, next=str(shown[-1].id) if len(rows) > query.limit else None))
+    shown, last = paging.cut(rows, query.limit, lambda row: row.id)
+    return Answer(Doctors(items=[Doctor.model_validate(row) for row in shown], next=cursors.of(last)))
 
 
 @blueprint.get("/<row_id:doctor_id>")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.accounts import api_tokens, second_factors, sessions, user_tokens, users
-from service.domain.foundation import audit
+from service.domain.foundation import audit, paging
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
 from service.domain.patients import patients
@@ -51,7 +51,8 @@ def listing(session: Session, actor: Actor, *, of_patients: bool, text: str = ""
             raise NotFound
         query = query.where(tuple_(User.name, User.id) > (last.name, last.id))
     found = session.scalars(query.order_by(User.name, User.id).limit(PAGE + 1)).all()
-    return Page(_with_times(session, found[:PAGE]), found[PAGE - 1].id if len(found) > PAGE else None)
+    shown, following = paging.cut(found, PAGE, lambda user: user.id)
+    return Page(_with_times(session, shown), following)
 
 
 def fetch(session: Session, actor: Actor, user_id: int) -> Account:

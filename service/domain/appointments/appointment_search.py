@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.domain.appointments.appointments import Page
 from service.domain.foundation.actor import Actor
-from service.domain.foundation.paging import page_key, read_key
+from service.domain.foundation.paging import cut, page_key, read_key
 from service.domain.patients import patients
 from service.storage.models import Appointment, Patient
 
@@ -42,5 +42,4 @@ def search(session: Session, actor: Actor, wanted: Wanted, *, after: str | None,
     if after is not None:
         query = query.where(tuple_(Appointment.starts_at, Appointment.id) > read_key(after))
     found = session.scalars(query.order_by(Appointment.starts_at, Appointment.id).limit(limit + 1)).all()
-    last = found[limit - 1] if len(found) > limit else None
-    return Page(found[:limit], page_key(last.starts_at, last.id) if last else None)
+    return Page(*cut(found, limit, lambda last: page_key(last.starts_at, last.id)))

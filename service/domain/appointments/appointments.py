@@ -12,7 +12,7 @@ from service import clock
 from service.domain.appointments import candidates
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
-from service.domain.foundation.paging import page_key, read_key
+from service.domain.foundation.paging import cut, page_key, read_key
 from service.domain.patients import patients
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, Doctor, Patient
@@ -87,8 +87,7 @@ def past(session: Session, actor: Actor, *, patient_id: int | None = None, befor
     if before:
         query = query.where(tuple_(Appointment.starts_at, Appointment.id) < read_key(before))
     visits = session.scalars(query.limit(PAGE + 1)).all()
-    older = page_key(visits[PAGE - 1].starts_at, visits[PAGE - 1].id) if len(visits) > PAGE else None
-    return Page(visits[:PAGE], older)
+    return Page(*cut(visits, PAGE, lambda last: page_key(last.starts_at, last.id)))
 
 
 def day(

@@ -117,9 +117,7 @@ def history(session: Session, actor: Actor, patient_id: int, *, before: str | No
     if before:
         query = query.where(tuple_(Appointment.starts_at, Treatment.id) < paging.read_key(before))
     found = session.scalars(query).all()
-    last = found[PAGE - 1] if len(found) > PAGE else None
-    older = paging.page_key(last.appointment.starts_at, last.id) if last else None
-    return Page(found[:PAGE], older)
+    return Page(*paging.cut(found, PAGE, lambda last: paging.page_key(last.appointment.starts_at, last.id)))
 
 
 def _checked(typed: Mapping[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from service.domain.appointments import candidates, free_times, visit_types
 from service.domain.appointments.free_times import FreeTime
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import NotFound
-from service.domain.foundation.paging import page_key, read_key
+from service.domain.foundation.paging import cut, page_key, read_key
 from service.domain.patients import patients
 
 AT_A_TIME = 4
@@ -63,8 +63,7 @@ def page(
         *_span(first, days, after, zone),
         limit,
     )
-    last = found[limit - 1] if len(found) > limit else None
-    return Page(found[:limit], page_key(last.starts_at, last.doctor_id) if last else None)
+    return Page(*cut(found, limit, lambda last: page_key(last.starts_at, last.doctor_id)))
 
 
 def _span(first: date, days: int, after: str | None, zone: ZoneInfo) -> tuple[date, date, datetime | None]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.foundation.leases import Leases
-from service.domain.foundation.paging import page_key, read_key
+from service.domain.foundation.paging import cut, page_key, read_key
 from service.storage.models import JobRun, RunStatus, RunTrigger
 
 LEASE = timedelta(seconds=60)
@@ -181,8 +181,7 @@ def history(session: Session, before: str | None = None) -> tuple[Sequence[JobRu
     if before:
         query = query.where(JobRun.id < read_key(before)[1])
     runs = session.scalars(query).all()
-    older = page_key(runs[PAGE - 1].created_at, runs[PAGE - 1].id) if len(runs) > PAGE else None
-    return runs[:PAGE], older
+    return cut(runs, PAGE, lambda run: page_key(run.created_at, run.id))
 
 
 def prune(session: Session, keep_days: int) -> None:

@@ -1,12 +1,26 @@
-"""Where a page of a list ended, written so that the next page's address can hold it."""
+"""Pages of a list: where one ended, written so that the next page's address can hold it, and the cut itself.
 
+Lists ask for one row more than a page holds: whether it comes says whether there is another page.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from service.domain.foundation.errors import NotFound
 
+Row = TypeVar("Row")
+Key = TypeVar("Key")
+LARGEST_ID = 2**63 - 1
+
+
+def cut(found: Sequence[Row], limit: int, key: Callable[[Row], Key]) -> tuple[Sequence[Row], Key | None]:
+    """The rows of a page, and the key of its last row if there are more."""
+    return found[:limit], key(found[limit - 1]) if len(found) > limit else None
+
 
 def page_key(at: datetime, row_id: int) -> str:
-    """Where a page ended, for the URL of the next."""
+    """The key of a list in the order of times: a time in UTC and an id."""
     return f"{at:%Y%m%dT%H%M%S%f}-{row_id}"
 
 
@@ -15,9 +29,30 @@ def read_key(text: str) -> tuple[datetime, int]:
     at, _, row_id = text.partition("-")
     try:
         found = datetime.strptime(f"{at}+0000", "%Y%m%dT%H%M%S%f%z")
-        number = int(row_id) if row_id.isascii() and row_id.isdigit() else -1
     except ValueError:
         raise NotFound from None
-    if not 0 < number < 2**63:
+    return found, read_id(row_id)
+
+
+def month_key(month: str, row_id: int) -> str:
+    """The key of a list in the order of months (`YYYY-MM`)."""
+    return f"{month.replace('-', '')}01T000000000000-{row_id}"
+
+
+def read_month(text: str) -> tuple[str, int]:
+    """The month and id behind month_key(). Raises NotFound for what is no key."""
+    at, row_id = read_key(text)
+    return f"{at:%Y-%m}", row_id
+
+
+def id_key(row_id: int) -> str:
+    """The key of a list in the order of ids."""
+    return str(row_id)
+
+
+def read_id(text: str) -> int:
+    """The id behind id_key(). Raises NotFound for anything else."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    if not 0 < number <= LARGEST_ID:
         raise NotFound
-    return found, number
+    return number

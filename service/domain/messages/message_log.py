@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, se
 from sqlalchemy.orm import Session, aliased
 
 from service import clock
-from service.domain.foundation import audit
+from service.domain.foundation import audit, paging
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import NotFound
 from service.domain.outbox import message_rules, outbox
@@ -102,7 +102,7 @@ def page(
     if before is not None:
         query = query.where(Message.id < before)
     entries = [Entry(*row) for row in session.execute(query)]
-    return Page(entries[:PAGE], entries[PAGE - 1].message.id if len(entries) > PAGE else None)
+    return Page(*paging.cut(entries, PAGE, lambda entry: entry.message.id))
 
 
 def fetch(session: Session, actor: Actor, message_id: int) -> Entry:

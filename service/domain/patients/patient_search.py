@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, false, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.domain.foundation import paging
 from service.domain.foundation.actor import Actor, Role
 from service.domain.patients import patients
 from service.domain.patients.details import PatientDetails
@@ -95,7 +96,7 @@ def search(session: Session, actor: Actor, text: str, *, after: int | None = Non
         last = patients.fetch(session, actor, after)
         query = query.where(tuple_(*key) > ((last.folded_name, last.id) if sought.words else (last.id,)))
     found = session.scalars(query.order_by(*key).limit(PAGE + 1)).all()
-    return Found(found[:PAGE], found[PAGE - 1].id if len(found) > PAGE else None)
+    return Found(*paging.cut(found, PAGE, lambda patient: patient.id))
 
 
 def latest(session: Session, actor: Actor) -> Sequence[Patient]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.csv_format import guarded
 from service.domain.foundation.errors import Invalid, NotFound
-from service.domain.foundation.paging import page_key, read_key
+from service.domain.foundation.paging import cut, page_key, read_key
 from service.domain.patients import patient_search, patients
 from service.language.translation import gettext as _
 from service.storage.models import AuditDetail, AuditEntry, Patient, User
@@ -110,8 +110,7 @@ def looks(
     if before:
         query = query.where(tuple_(AuditEntry.at, AuditEntry.id) < read_key(before))
     rows = session.execute(query).all()
-    last = rows[LOOKS_PAGE - 1] if len(rows) > LOOKS_PAGE else None
-    return rows[:LOOKS_PAGE], page_key(last.at, last.id) if last else None
+    return cut(rows, LOOKS_PAGE, lambda last: page_key(last.at, last.id))
 
 
 def _query(actor: Actor, wanted: Wanted) -> Select[*tuple[Any, ...]]:

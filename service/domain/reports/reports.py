@@ -10,10 +10,9 @@ from sqlalchemy.orm import Session, contains_eager, undefer
 
 from service import clock
 from service.domain.diary import capacity
-from service.domain.foundation import audit
+from service.domain.foundation import audit, paging
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Invalid, NotFound
-from service.domain.foundation.paging import read_key
 from service.domain.outbox import outbox
 from service.domain.reports import month_figures, report_versions, visit_counts
 from service.language.translation import gettext as _
@@ -259,20 +258,10 @@ def archive(session: Session, actor: Actor, before: str | None = None) -> tuple[
     if actor.role == Role.DOCTOR:
         query = query.where(Report.doctor_id == actor.doctor_id)
     if before:
-        month, report_id = month_of_key(before), read_key(before)[1]
+        month, report_id = paging.read_month(before)
         query = query.where(or_(Report.month < month, (Report.month == month) & (Report.id < report_id)))
     found = session.scalars(query.order_by(Report.month.desc(), Report.id.desc()).limit(PAGE + 1)).all()
-    last = found[PAGE - 1] if len(found) > PAGE else None
-    return found[:PAGE], _page_key(last) if last else None
-
-
-def _page_key(report: Report) -> str:
-    return f"{report.month.replace('-', '')}01T000000000000-{report.id}"
-
-
-def month_of_key(before: str) -> str:
-    """The month of the last report before a page of the archive. Raises NotFound for what is no key."""
-    return f"{read_key(before)[0]:%Y-%m}"
+    return paging.cut(found, PAGE, lambda report: paging.month_key(report.month, report.id))
 
 
 def _may_see(actor: Actor, doctor_id: int) -> bool:

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock
+from service.domain.foundation import paging
 from service.domain.foundation.actor import Role
 from service.domain.reports import clinic_reports, reports
 from service.http import context
@@ -25,7 +26,7 @@ def index() -> ResponseReturnValue:
     whole = clinic_reports.of_months(session, actor, {row.month for row in rows})
     return render_template(
         "reports/list.html",
-        reports=report_views.lines(rows, whole, reports.month_of_key(before) if before else None),
+        reports=report_views.lines(rows, whole, paging.read_month(before)[0] if before else None),
         show_doctor=actor.role == Role.ADMIN,
         next_at=_next_at(),
         older_url=url_for("reports.index", before=older) if older else None,
