@@ -66,6 +66,7 @@ RULES = {
         Rule("visit_moved", _("Visit moved"), VISIT | {"old_date", "old_time"}, BOOKED, calendar="REQUEST"),
         Rule("visit_cancelled", _("Visit cancelled"), VISIT, CALLED_OFF, calendar="CANCEL"),
         Rule("visit_restored", _("Visit takes place after all"), VISIT, BOOKED, calendar="REQUEST"),
+        Rule("calendar_update", _("Calendar entry corrected"), VISIT, BOOKED, calendar="REQUEST"),
         Rule("move_proposal", _("Other times proposed"), VISIT | {"times"}, BOOKED, called=True),
         Rule("waiting_list_offer", _("Time offered to the waiting list"), OFFER),
         Rule("export_ready", _("Export ready"), UNTIL, page="exports/{key}"),
