@@ -6,6 +6,7 @@ from typing import Any
 
 from service.config.settings import Booking
 from service.domain.appointments import booking
+from service.domain.appointments.requests import BookingRequest, MoveRequest
 from service.domain.foundation.actor import Actor
 from service.storage.models import Appointment
 from tests.house import House, at
@@ -30,16 +31,17 @@ class Week:
 
     def book(self, actor: Actor, starts_at: str | datetime, **more: Any) -> int:
         """Book (times in UTC) with Dr Ahrens for the actor's own patient unless told otherwise; returns the id."""
-        values = {"doctor_id": self.ahrens.doctor_id, "rules": RULES, "zone": self.zone, **more}
-        values.setdefault("patient_id", min(actor.patient_ids, default=0))
+        rules = more.pop("rules", RULES)
+        values = {"doctor_id": self.ahrens.doctor_id, "patient_id": min(actor.patient_ids, default=0), **more}
         when = at(starts_at) if isinstance(starts_at, str) else starts_at
         with self.house.writing() as session:
-            return booking.book(session, actor, starts_at=when, **values).id
+            return booking.book(session, actor, BookingRequest(starts_at=when, **values), rules, self.zone).id
 
     def move(self, actor: Actor, visit: int, starts_at: str, **more: Any) -> int:
-        values = {"rules": RULES, "zone": self.zone, **more}
+        rules = more.pop("rules", RULES)
         with self.house.writing() as session:
-            return booking.reschedule(session, actor, visit, starts_at=at(starts_at), **values).id
+            wanted = MoveRequest(at(starts_at), **more)
+            return booking.reschedule(session, actor, visit, wanted, rules, self.zone).id
 
     def row(self, visit: int) -> Appointment:
         with self.house.reading() as session:

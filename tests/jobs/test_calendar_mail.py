@@ -11,6 +11,7 @@ from icalendar import Calendar
 
 from service.config.settings import Booking
 from service.domain.appointments import booking, outcomes
+from service.domain.appointments.requests import BookingRequest, MoveRequest
 from service.domain.foundation.actor import Actor
 from service.storage.database import Database, migrate
 from tests.house import House, at, build
@@ -45,16 +46,14 @@ def booked(house: House, starts_at: datetime) -> tuple[Actor, int]:
     lena = house.patient("Lena Vogt", email="lena@mail.example")
     zone = house.settings.clinic.zone
     with house.writing() as session:
-        visit = booking.book(
-            session, desk, patient_id=lena, doctor_id=doctor, starts_at=starts_at, rules=RULES, zone=zone
-        )
+        visit = booking.book(session, desk, BookingRequest(lena, starts_at, doctor), RULES, zone)
         return desk, visit.id
 
 
 def moved(house: House, desk: Actor, visit: int, starts_at: datetime) -> int:
     zone = house.settings.clinic.zone
     with house.writing() as session:
-        return booking.reschedule(session, desk, visit, starts_at=starts_at, rules=RULES, zone=zone).id
+        return booking.reschedule(session, desk, visit, MoveRequest(starts_at), RULES, zone).id
 
 
 def cancelled(house: House, desk: Actor, visit: int) -> None:

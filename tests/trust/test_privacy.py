@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from service.domain.appointments import treatments
+from service.domain.appointments.treatments import Findings
 from service.domain.foundation.errors import Conflict, Forbidden
 from service.domain.patients import patient_records
 from service.domain.patients.details import PatientDetails
@@ -118,9 +119,9 @@ def filled(clinic: Clinic) -> list[str]:
             "Pia Ahorn", None, "030 5550199", "pia.ahorn@mail.example", house.settings.clinic
         )
         patient_records.change(session, desk, clinic.pia, details, version=2)
-        texts = {"symptoms": "Itching eyes", "diagnosis": "Corrected fever"}
+        findings = Findings(symptoms="Itching eyes", diagnosis="Corrected fever")
         zone = house.settings.clinic.zone
-        treatments.record(session, doctor, clinic.past, texts=texts, next_visit=None, zone=zone)
+        treatments.record(session, doctor, clinic.past, findings, zone)
         session.add(
             Message(
                 appointment_id=clinic.begun,

@@ -31,6 +31,7 @@ from service.domain.appointments import (
 )
 from service.domain.appointments.appointment_search import Wanted
 from service.domain.appointments.booking import Taken
+from service.domain.appointments.requests import BookingRequest, MoveRequest
 from service.http import bearers, cache, context
 
 blueprint = Blueprint("appointments", __name__, url_prefix="/appointments")
@@ -53,19 +54,16 @@ def create(body: NewAppointment) -> Answer:
     The same booking again is the same visit. Where somebody else has the time (409) the nearest free ones are told.
     """
     actor, settings = bearers.actor(), context.wiring().settings
-    visit = booking.book(
-        context.writing(),
-        actor,
+    wanted = BookingRequest(
         patient_id=patient_meant(actor, body.patient_id),
+        starts_at=body.starts_at,
         doctor_id=None if body.doctor_id == "any" else body.doctor_id,
         department=body.department,
-        starts_at=body.starts_at,
         visit_type_id=body.visit_type_id,
         reason=body.reason,
         overbooking_reason=body.overbooking_reason,
-        rules=settings.booking,
-        zone=settings.clinic.zone,
     )
+    visit = booking.book(context.writing(), actor, wanted, settings.booking, settings.clinic.zone)
     return _made(visit.id)
 
 
@@ -95,17 +93,10 @@ def cancel(appointment_id: int, body: Cancellation) -> Answer:
 def reschedule(appointment_id: int, body: Reschedule) -> Answer:
     """Move a visit: another one takes its place, and is the answer."""
     settings = context.wiring().settings
-    visit = booking.reschedule(
-        context.writing(),
-        bearers.actor(),
-        appointment_id,
-        starts_at=body.starts_at,
-        doctor_ids=[] if body.doctor_id is None else [body.doctor_id],
-        overbooking_reason=body.overbooking_reason,
-        rules=settings.booking,
-        zone=settings.clinic.zone,
-        version=body.version,
-    )
+    doctor_ids = [] if body.doctor_id is None else [body.doctor_id]
+    wanted = MoveRequest(body.starts_at, doctor_ids, body.overbooking_reason, body.version)
+    rules, zone = settings.booking, settings.clinic.zone
+    visit = booking.reschedule(context.writing(), bearers.actor(), appointment_id, wanted, rules, zone)
     return _made(visit.id)
 
 
@@ -148,8 +139,8 @@ def _wish(sent: NewAppointment | Reschedule) -> tuple[Sequence[int], int | None]
     session, actor = context.reading(), bearers.actor()
     if isinstance(sent, Reschedule):
         visit = appointments.fetch(session, actor, (request.view_args or {})["appointment_id"])
-        return [sent.doctor_id or visit.doctor_id], int((visit.ends_at - visit.starts_at).total_seconds() // 60)
-    minutes = None if sent.visit_type_id is None else visit_types.fetch(session, actor, sent.visit_type_id).minutes
+        return [sent.doctor_id or visit.doctor_id], booking.minutes_of(visit)
+    minutes = visit_types.minutes(session, actor, sent.visit_type_id)
     doctor_id = None if sent.doctor_id == "any" else sent.doctor_id
     return candidates.ids(session, doctor_id, sent.department), minutes
 

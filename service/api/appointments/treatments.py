@@ -8,6 +8,7 @@ from service.api.bodies.records import Treatment, Treatments, TreatmentTexts
 from service.api.contract import Answer
 from service.api.patients.own_patient import patient_meant
 from service.domain.appointments import appointments, treatments
+from service.domain.appointments.treatments import Findings
 from service.domain.foundation.errors import NotFound
 from service.domain.patients import patients
 from service.http import bearers, context
@@ -53,9 +54,8 @@ def save(appointment_id: int, body: TreatmentTexts) -> Answer:
         session,
         bearers.actor(),
         appointment_id,
-        texts={name: getattr(body, name) for name in treatments.TEXTS},
-        next_visit=body.next_visit,
-        zone=context.wiring().settings.clinic.zone,
+        Findings(**{name: getattr(body, name) for name in treatments.TEXTS}, next_visit=body.next_visit),
+        context.wiring().settings.clinic.zone,
         version=body.version,
     )
     session.flush()

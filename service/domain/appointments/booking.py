@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -14,6 +13,7 @@ from service import clock
 from service.config.settings import Booking
 from service.domain.appointments import appointments, candidates, free_times, possible, visit_types
 from service.domain.appointments.free_times import FreeTime
+from service.domain.appointments.requests import BookingRequest, MoveRequest
 from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid
@@ -39,7 +39,7 @@ class Taken(Conflict):
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be booked: for whom, when (an instant), with which of the doctors, how long."""
+    """What is looked for: an instant for a patient, with one of these doctors, so long (None: as their hours say)."""
 
     patient_id: int
     starts_at: datetime
@@ -48,109 +48,110 @@ class Wish:
     zone: ZoneInfo
 
 
-def book(
-    session: Session,
-    actor: Actor,
-    *,
-    patient_id: int,
-    doctor_id: int | None,
-    starts_at: datetime,
-    rules: Booking,
-    zone: ZoneInfo,
-    department: str = "",
-    reason: str = "",
-    visit_type_id: int | None = None,
-    overbooking_reason: str = "",
-    announce: bool = True,
-) -> Appointment:
-    """Book a visit at an instant, with a doctor or (None) any of the department who is free then, and confirm it.
+@dataclass(frozen=True)
+class Details:
+    """What a visit carries besides its people and its time."""
 
-    The same account, patient, doctor and time again while it is booked is the same booking. With an
-    `overbooking_reason` staff book whatever else is there. Raises NotFound, Invalid, Taken.
+    reason: str
+    visit_type_id: int | None
+    overbooking_reason: str = ""
+    series_id: int | None = None
+    rescheduled_from_id: int | None = None
+
+
+def book(session: Session, actor: Actor, request: BookingRequest, rules: Booking, zone: ZoneInfo) -> Appointment:
+    """Book a visit and confirm it to the patient.
+
+    The same account, patient, doctor and time again while it is booked is the same booking. Raises NotFound,
+    Invalid, Taken.
     """
-    # Two tabs of one patient, or somebody who archives the record, take turns with this on PostgreSQL too.
-    session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update(key_share=True))
-    patients.to_book(session, actor, patient_id)
-    kind = None if visit_type_id is None else visit_types.fetch(session, actor, visit_type_id)
-    doctor_ids = candidates.locked(session, None if doctor_id is None else [doctor_id], department)
-    again = _made_before(session, actor, patient_id, doctor_ids, starts_at)
-    if again is not None:
-        return again
-    wish = Wish(patient_id, starts_at, doctor_ids, kind.minutes if kind else None, zone)
-    over = overbooking_reason.strip() if actor.role != Role.PATIENT else ""
-    found = overbooked(session, wish) if over else place(session, actor, wish)
-    if actor.role == Role.PATIENT:
-        _check_open(session, patient_id, rules)
-    visit = add(
-        session, actor, wish, found, reason=reason, visit_type_id=visit_type_id, overbooking_reason=over or None
-    )
-    if announce:
+    visit, is_new = make(session, actor, request, rules, zone)
+    if is_new:
         announcements.booked(session, visit)
     return visit
 
 
-def look(session: Session, *, patient_id: int, doctor_id: int | None, starts_at: datetime, over: bool) -> None:
+def make(
+    session: Session, actor: Actor, request: BookingRequest, rules: Booking, zone: ZoneInfo
+) -> tuple[Appointment, bool]:
+    """Book a visit of which the patient is told elsewhere, and whether it is new. Raises what book() raises."""
+    # Two tabs of one patient, or somebody who archives the record, take turns with this on PostgreSQL too.
+    session.execute(select(Patient.id).where(Patient.id == request.patient_id).with_for_update(key_share=True))
+    patients.to_book(session, actor, request.patient_id)
+    minutes = visit_types.minutes(session, actor, request.visit_type_id)
+    named = None if request.doctor_id is None else [request.doctor_id]
+    doctor_ids = candidates.locked(session, named, request.department)
+    again = _made_before(session, actor, request, doctor_ids)
+    if again is not None:
+        return again, False
+    over = _overbooking_reason(actor, request.overbooking_reason)
+    found = _found(session, actor, Wish(request.patient_id, request.starts_at, doctor_ids, minutes, zone), over)
+    if actor.role == Role.PATIENT:
+        _check_open(session, request.patient_id, rules)
+    return add(session, actor, request.patient_id, found, Details(request.reason, request.visit_type_id, over)), True
+
+
+def look(session: Session, request: BookingRequest) -> None:
     """Refuse at a glance what somebody else has already: who comes second then waits for no writer, nor delays one.
 
     It only saves time, book() decides. Raises Taken.
     """
-    if doctor_id is None or over or starts_at <= clock.now():
+    if request.doctor_id is None or request.overbooking_reason or request.starts_at <= clock.now():
         return
     holder = session.scalar(
         select(Appointment.patient_id).where(
-            Appointment.doctor_id == doctor_id,
+            Appointment.doctor_id == request.doctor_id,
             Appointment.status.in_(TAKES_PLACE),
-            Appointment.starts_at > starts_at - free_times.LONGEST,
-            Appointment.starts_at <= starts_at,
-            Appointment.ends_at > starts_at,
+            Appointment.starts_at > request.starts_at - free_times.LONGEST,
+            Appointment.starts_at <= request.starts_at,
+            Appointment.ends_at > request.starts_at,
         )
     )
-    if holder is not None and holder != patient_id:
+    if holder is not None and holder != request.patient_id:
         raise Taken(_("This time has just been taken, or is not free."))
 
 
 def reschedule(
-    session: Session,
-    actor: Actor,
-    appointment_id: int,
-    *,
-    starts_at: datetime,
-    rules: Booking,
-    zone: ZoneInfo,
-    doctor_ids: Sequence[int] = (),
-    overbooking_reason: str = "",
-    version: int | None = None,
+    session: Session, actor: Actor, appointment_id: int, request: MoveRequest, rules: Booking, zone: ZoneInfo
 ) -> Appointment:
     """Move a booked visit: a new one takes its place and points to it, the old one stays in the history.
 
-    To the same doctor, or the one of `doctor_ids` who is free then. The same move again is the same move.
-    Raises NotFound, Forbidden, Invalid, Taken, and Conflict for a visit that cannot be moved any more.
+    The same move again is the same move. Raises NotFound, Forbidden, Invalid, Taken, and Conflict for a visit that
+    cannot be moved any more.
     """
-    visit = appointments.to_change(session, actor, appointment_id, version)
-    doctor_ids = candidates.locked(session, doctor_ids or [visit.doctor_id])
+    visit = appointments.to_change(session, actor, appointment_id, request.version)
+    doctor_ids = candidates.locked(session, request.doctor_ids or [visit.doctor_id])
     if visit.rescheduled_at is not None:
-        return _moved_before(session, visit, doctor_ids, starts_at)
+        return _moved_before(session, visit, doctor_ids, request.starts_at)
     refusal = possible.why_not_moved(session, actor, visit, rules)
     if refusal is not None:
         raise Conflict(refusal)
-    if visit.starts_at == starts_at and visit.doctor_id in doctor_ids:
+    if visit.starts_at == request.starts_at and visit.doctor_id in doctor_ids:
         raise Invalid(_("The visit is at that time already: choose another one."), "starts_at")
     now = clock.now()
     visit.status, visit.rescheduled_at, visit.cancelled_at = AppointmentStatus.CANCELLED, now, now
     visit.cancelled_by = CancelledBy.PATIENT if actor.role == Role.PATIENT else CancelledBy.CLINIC
     visit.cancelled_late = possible.is_late(visit, rules)
     session.flush()  # its own time is free for the new one
-    length = int((visit.ends_at - visit.starts_at).total_seconds() // 60)
-    wish = Wish(visit.patient_id, starts_at, doctor_ids, length, zone)
-    over = overbooking_reason.strip() if actor.role != Role.PATIENT else ""
-    found = overbooked(session, wish) if over else place(session, actor, wish)
-    kept = {"reason": visit.reason, "visit_type_id": visit.visit_type_id, "series_id": visit.series_id}
+    wish = Wish(visit.patient_id, request.starts_at, doctor_ids, minutes_of(visit), zone)
+    over = _overbooking_reason(actor, request.overbooking_reason)
+    found = _found(session, actor, wish, over)
     places = ({"starts_at": at.starts_at, "doctor_id": at.doctor_id} for at in (visit, found))
     subject, changes = f"appointment/{visit.id}", audit.changed(*places)
     audit.record(session, actor, "appointment.move", patient_id=visit.patient_id, subject=subject, changes=changes)
-    new = add(session, actor, wish, found, **kept, rescheduled_from_id=visit.id, overbooking_reason=over or None)
+    details = Details(visit.reason, visit.visit_type_id, over, visit.series_id, rescheduled_from_id=visit.id)
+    new = add(session, actor, visit.patient_id, found, details)
     announcements.moved(session, new)
     return new
+
+
+def _overbooking_reason(actor: Actor, text: str) -> str:
+    """Why on top of another visit; patients have no reason."""
+    return text.strip() if actor.role != Role.PATIENT else ""
+
+
+def _found(session: Session, actor: Actor, wish: Wish, overbooking_reason: str) -> FreeTime:
+    return overbooked(session, wish) if overbooking_reason else place(session, actor, wish)
 
 
 def place(session: Session, actor: Actor, wish: Wish) -> FreeTime:
@@ -218,22 +219,22 @@ def overbooked(session: Session, wish: Wish) -> FreeTime:
     return FreeTime(wish.starts_at, wish.starts_at + timedelta(minutes=minutes), wish.doctor_ids[0])
 
 
-def add(session: Session, actor: Actor, wish: Wish, found: FreeTime, **fields: Any) -> Appointment:
+def add(session: Session, actor: Actor, patient_id: int, found: FreeTime, details: Details) -> Appointment:
     """Insert the visit and put it on record. Raises Taken when the database itself refuses an overlap."""
-    reason = checked_reason(fields.pop("reason", ""))
+    over = details.overbooking_reason
     visit = Appointment(
-        patient_id=wish.patient_id,
+        patient_id=patient_id,
         doctor_id=found.doctor_id,
         starts_at=found.starts_at,
         ends_at=found.ends_at,
-        reason=reason,
-        overbooked=fields["overbooking_reason"] is not None,
+        reason=checked_reason(details.reason),
+        visit_type_id=details.visit_type_id,
+        overbooked=bool(over),
+        overbooking_reason=checked_reason(over) if over else None,
+        series_id=details.series_id,
+        rescheduled_from_id=details.rescheduled_from_id,
         booked_by_id=actor.user_id,
         created_at=clock.now(),
-        **{
-            **fields,
-            "overbooking_reason": fields["overbooking_reason"] and checked_reason(fields["overbooking_reason"]),
-        },
     )
     session.add(visit)
     try:
@@ -245,19 +246,24 @@ def add(session: Session, actor: Actor, wish: Wish, found: FreeTime, **fields: A
     return visit
 
 
+def minutes_of(visit: Appointment) -> int:
+    """How long a visit takes."""
+    return int((visit.ends_at - visit.starts_at).total_seconds() // 60)
+
+
 def checked_reason(text: str) -> str:
     """A reason in at most 200 characters, line breaks made LF; Invalid otherwise."""
     return texts.checked(text, "reason", LONGEST_REASON)
 
 
 def _made_before(
-    session: Session, actor: Actor, patient_id: int, doctor_ids: Sequence[int], starts_at: datetime
+    session: Session, actor: Actor, request: BookingRequest, doctor_ids: Sequence[int]
 ) -> Appointment | None:
     """The booking that a double click, the back button or a second tab repeats."""
     return session.scalars(
         select(Appointment).where(
-            Appointment.patient_id == patient_id,
-            Appointment.starts_at == starts_at,
+            Appointment.patient_id == request.patient_id,
+            Appointment.starts_at == request.starts_at,
             Appointment.doctor_id.in_(doctor_ids),
             Appointment.status == AppointmentStatus.BOOKED,
             Appointment.booked_by_id == actor.user_id,

@@ -1,9 +1,8 @@
 """Treatments: what was found and done at a visit, and a patient's history of them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import date
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, tuple_
@@ -22,7 +21,22 @@ from service.storage.models import Appointment, AppointmentStatus, Treatment, Tr
 PAGE = 20
 LONGEST_TYPE = 60
 LONGEST_TEXT = 20_000
-TEXTS = ("visit_type", "symptoms", "diagnosis", "treatment", "prescription", "notes")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a doctor writes about a visit."""
+
+    visit_type: str = ""
+    symptoms: str = ""
+    diagnosis: str = ""
+    treatment: str = ""
+    prescription: str = ""
+    notes: str = ""
+    next_visit: date | None = None
+
+
+TEXTS = tuple(field.name for field in fields(Findings) if field.name != "next_visit")
 
 
 @dataclass(frozen=True)
@@ -63,10 +77,9 @@ def record(
     session: Session,
     actor: Actor,
     appointment_id: int,
-    *,
-    texts: Mapping[str, str],
-    next_visit: date | None,
+    findings: Findings,
     zone: ZoneInfo,
+    *,
     version: int | None = None,
 ) -> Treatment:
     """Write or replace the visit's one treatment and complete the visit.
@@ -77,19 +90,19 @@ def record(
     # Two who save at once take turns on PostgreSQL too; the second then sees the first one's version.
     session.execute(select(Appointment.id).where(Appointment.id == appointment_id).with_for_update())
     visit = to_record(session, actor, appointment_id)
-    values = {**_checked(texts), "next_visit": _checked_next(next_visit, visit.starts_at.astimezone(zone).date())}
+    written = _checked(findings, visit.starts_at.astimezone(zone).date())
     now = clock.now()
     treatment = session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id).with_for_update())
     if version is not None and version != (treatment.version if treatment else 0):
         raise Conflict(_("Somebody else changed this treatment while you were writing."))
     if treatment is None:
         treatment = Treatment(
-            appointment_id=visit.id, recorded_by_id=actor.user_id, created_at=now, updated_at=now, **values
+            appointment_id=visit.id, recorded_by_id=actor.user_id, created_at=now, updated_at=now, **vars(written)
         )
         session.add(treatment)
         audit.record(session, actor, "treatment.record", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
-    elif any(getattr(treatment, name) != value for name, value in values.items()):
-        _replace(session, actor, treatment, values)
+    elif _of(treatment) != written:
+        _replace(session, actor, treatment, written)
         audit.record(
             session,
             actor,
@@ -120,26 +133,26 @@ def history(session: Session, actor: Actor, patient_id: int, *, before: str | No
     return Page(*paging.cut(found, PAGE, lambda last: paging.page_key(last.appointment.starts_at, last.id)))
 
 
-def _checked(typed: Mapping[str, str]) -> dict[str, Any]:
-    values = {
-        name: checked(typed.get(name, ""), name, LONGEST_TYPE if name == "visit_type" else LONGEST_TEXT)
+def _checked(typed: Findings, visit_day: date) -> Findings:
+    texts = {
+        name: checked(getattr(typed, name), name, LONGEST_TYPE if name == "visit_type" else LONGEST_TEXT)
         for name in TEXTS
     }
-    if not any(values.values()):
+    if not any(texts.values()):
         raise Invalid(_("Write at least one of the fields."), "treatment")
-    return values
-
-
-def _checked_next(next_visit: date | None, visit_day: date) -> date | None:
-    if next_visit is not None and next_visit < visit_day:
+    if typed.next_visit is not None and typed.next_visit < visit_day:
         raise Invalid(_("The next visit cannot lie before this one."), "next_visit")
-    return next_visit
+    return Findings(**texts, next_visit=typed.next_visit)
 
 
-def _replace(session: Session, actor: Actor, treatment: Treatment, values: Mapping[str, Any]) -> None:
+def _of(treatment: Treatment) -> Findings:
+    """What a treatment says now."""
+    return Findings(**{field.name: getattr(treatment, field.name) for field in fields(Findings)})
+
+
+def _replace(session: Session, actor: Actor, treatment: Treatment, written: Findings) -> None:
     """Keep the present version beside the treatment and write the new one."""
-    before = {name: getattr(treatment, name) for name in TEXTS}
-    before["next_visit"] = treatment.next_visit.isoformat() if treatment.next_visit else None
+    before = {**vars(_of(treatment)), "next_visit": treatment.next_visit and treatment.next_visit.isoformat()}
     now = clock.now()
     session.add(
         TreatmentVersion(
@@ -150,6 +163,6 @@ def _replace(session: Session, actor: Actor, treatment: Treatment, values: Mappi
             replaced_at=now,
         )
     )
-    for name, value in values.items():
+    for name, value in vars(written).items():
         setattr(treatment, name, value)
     treatment.recorded_by_id, treatment.updated_at = actor.user_id, now

@@ -1,7 +1,7 @@
 """Visit types: the kinds of visit the clinic books, with their length and colour."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -18,6 +18,16 @@ LONGEST_NAME = 60
 SHORTEST, LONGEST = 5, 720
 """The minutes a visit may take."""
 COLOURS = 8
+
+
+@dataclass(frozen=True)
+class TypeDetails:
+    """What a type is called, how long its visits take, its colour, and whether patients book it themselves."""
+
+    name: str
+    minutes: int
+    colour: int
+    online: bool
 
 
 def offered(session: Session, actor: Actor) -> Sequence[VisitType]:
@@ -45,15 +55,20 @@ def fetch(session: Session, actor: Actor, visit_type_id: int) -> VisitType:
     return found
 
 
-def add(session: Session, actor: Actor, *, name: str, minutes: int, colour: int, online: bool) -> VisitType:
+def minutes(session: Session, actor: Actor, visit_type_id: int | None) -> int | None:
+    """How long a visit of a type takes; None without one: as the doctor's hours say. Raises NotFound."""
+    return None if visit_type_id is None else fetch(session, actor, visit_type_id).minutes
+
+
+def add(session: Session, actor: Actor, details: TypeDetails) -> VisitType:
     """Make a type; the very same again is the same one. Raises Forbidden, Invalid."""
     _check_may_edit(actor)
-    values = _checked(name, minutes, colour, online)
-    for known in session.scalars(select(VisitType).where(VisitType.name == values["name"])):
-        if known.archived_at is None and all(getattr(known, key) == value for key, value in values.items()):
+    details = _checked(details)
+    for known in session.scalars(select(VisitType).where(VisitType.name == details.name)):
+        if known.archived_at is None and _of(known) == details:
             return known  # a double click
-    _check_free(session, values["name"], None)
-    made = VisitType(created_at=clock.now(), **values)
+    _check_free(session, details.name, None)
+    made = VisitType(created_at=clock.now(), **vars(details))
     session.add(made)
     _flush(session)
     audit.record(session, actor, "visit_type.add", subject=f"visit_type/{made.id}")
@@ -61,16 +76,7 @@ def add(session: Session, actor: Actor, *, name: str, minutes: int, colour: int,
 
 
 def change(
-    session: Session,
-    actor: Actor,
-    visit_type_id: int,
-    *,
-    name: str,
-    minutes: int,
-    colour: int,
-    online: bool,
-    archived: bool,
-    version: int,
+    session: Session, actor: Actor, visit_type_id: int, details: TypeDetails, *, archived: bool, version: int
 ) -> VisitType:
     """Change a type, archive it or take it back; visits that are booked keep their length.
 
@@ -81,14 +87,13 @@ def change(
     row = session.scalar(select(VisitType).where(VisitType.id == visit_type_id).with_for_update())
     if row is None:
         raise NotFound
-    values = _checked(name, minutes, colour, online)
-    same = all(getattr(row, key) == value for key, value in values.items())
-    if same and archived == (row.archived_at is not None):
+    details = _checked(details)
+    if _of(row) == details and archived == (row.archived_at is not None):
         return row
     if version != row.version:
         raise Conflict(_("Somebody else changed this visit type while you were writing."))
-    _check_free(session, values["name"], row.id)
-    for key, value in values.items():
+    _check_free(session, details.name, row.id)
+    for key, value in vars(details).items():
         setattr(row, key, value)
     if archived != (row.archived_at is not None):
         row.archived_at = clock.now() if archived else None
@@ -103,18 +108,23 @@ def _check_may_edit(actor: Actor) -> None:
         raise Forbidden(_("Only the admin and the reception keep the visit types."))
 
 
-def _checked(name: str, minutes: int, colour: int, online: bool) -> dict[str, Any]:
-    name = " ".join(name.split())
+def _checked(typed: TypeDetails) -> TypeDetails:
+    name = " ".join(typed.name.split())
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Invalid(_("Write a name of at most %(count)s characters.") % {"count": LONGEST_NAME}, "name")
     if not name.isprintable():
         raise Invalid(_("This text has a character that cannot be stored."), "name")
-    if not SHORTEST <= minutes <= LONGEST:
+    if not SHORTEST <= typed.minutes <= LONGEST:
         words = {"least": SHORTEST, "most": LONGEST}
         raise Invalid(_("A visit takes %(least)s to %(most)s minutes.") % words, "minutes")
-    if not 0 <= colour < COLOURS:
+    if not 0 <= typed.colour < COLOURS:
         raise Invalid(_("Choose one of the colours."), "colour")
-    return {"name": name, "minutes": minutes, "colour": colour, "online": online}
+    return replace(typed, name=name)
+
+
+def _of(row: VisitType) -> TypeDetails:
+    """What a type is now."""
+    return TypeDetails(row.name, row.minutes, row.colour, row.online)
 
 
 def _check_free(session: Session, name: str, own_id: int | None) -> None:

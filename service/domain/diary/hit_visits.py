@@ -11,7 +11,7 @@ from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.appointments import appointments, free_times
+from service.domain.appointments import appointments, booking, free_times
 from service.domain.appointments.free_times import FreeTime, Span
 from service.domain.diary import time_off
 from service.domain.foundation import audit
@@ -108,7 +108,7 @@ def other_times(
     groups: dict[tuple[tuple[int, ...], int], list[Appointment]] = defaultdict(list)
     colleagues = _colleagues(session) if any_doctor else {}
     for visit in visits:
-        minutes = int((visit.ends_at - visit.starts_at).total_seconds() // 60)
+        minutes = booking.minutes_of(visit)
         same = (visit.doctor_id,) if visit.doctor.archived_at is None else ()
         groups[tuple(colleagues.get(visit.doctor.department, same)), minutes].append(visit)
     found: dict[int, Sequence[FreeTime]] = {visit.id: [] for visit in visits}

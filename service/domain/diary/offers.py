@@ -14,6 +14,7 @@ from service.domain.appointments import booking, candidates, free_times
 from service.domain.appointments.booking import Wish
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.holds import HELD_FOR
+from service.domain.appointments.requests import BookingRequest
 from service.domain.diary import waiting_list
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
@@ -105,16 +106,8 @@ def accept(session: Session, actor: Actor, offer_id: int, *, rules: Booking, zon
         raise Conflict(_("This patient does not wait any more."))
     # The desk has chosen the time, so no limit for patients who choose for themselves stands against it.
     booker = actor if actor.is_staff else Actor(Role.SYSTEM, address=actor.address)
-    visit = booking.book(
-        session,
-        booker,
-        patient_id=entry.patient_id,
-        doctor_id=offer.doctor_id,
-        starts_at=offer.starts_at,
-        visit_type_id=entry.visit_type_id,
-        rules=rules,
-        zone=zone,
-    )
+    request = BookingRequest(entry.patient_id, offer.starts_at, offer.doctor_id, visit_type_id=entry.visit_type_id)
+    visit = booking.book(session, booker, request, rules, zone)
     entry.closed_at = offer.closed_at = clock.now()
     entry.appointment_id = visit.id
     audit.record(session, actor, "offer.accept", patient_id=entry.patient_id, subject=f"offer/{offer.id}")

@@ -1,5 +1,6 @@
 """Booking and moving visits: whom, with whom, which day, what time; plain pages and forms."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -7,8 +8,10 @@ import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from service import clock
 from service.domain.appointments import appointments, booking, series, walk_ins
 from service.domain.appointments.booking import Taken
+from service.domain.appointments.requests import MoveRequest, SeriesRequest
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.patients import patient_search
@@ -85,22 +88,17 @@ def create() -> ResponseReturnValue:
 
 def _book(actor: Actor, choice: Choice, form: BookingForm) -> int:
     """One visit or a series of them; returns the id of the first."""
-    wish = {**choice.wish(), "starts_at": instant_of(form.starts_at.data or ""), "reason": form.reason.data or ""}
+    rules, zone = context.wiring().settings.booking, context.wiring().settings.clinic.zone
+    wanted = choice.request(instant_of(form.starts_at.data or ""), form.reason.data or "")
     if isinstance(form, DeskBookingForm):
-        wish["overbooking_reason"] = form.overbooking_reason.data or ""
+        wanted = replace(wanted, overbooking_reason=form.overbooking_reason.data or "")
         if form.count.data not in (None, 1):
-            wish |= {"count": form.count.data, "every_days": form.every_days.data or 0}
+            wish = SeriesRequest(wanted, form.count.data or 0, form.every_days.data or 0)
             with context.transaction() as session:
-                return series.book(session, actor, **wish)[0].id
-    booking.look(
-        context.reading(),
-        patient_id=wish["patient_id"],
-        doctor_id=wish["doctor_id"],
-        starts_at=wish["starts_at"],
-        over=bool(wish.get("overbooking_reason")),
-    )
+                return series.book(session, actor, wish, rules, zone)[0].id
+    booking.look(context.reading(), wanted)
     with context.transaction() as session:
-        return booking.book(session, actor, **wish).id
+        return booking.book(session, actor, wanted, rules, zone).id
 
 
 @blueprint.post("/walk-ins")
@@ -110,10 +108,9 @@ def walk_in() -> ResponseReturnValue:
     if not form.validate():
         return _page(choice, form, None), 422
     try:
-        wish = choice.wish()
-        del wish["rules"], wish["department"]
+        wanted = choice.request(clock.now(), form.reason.data or "")
         with context.transaction() as session:
-            walk_ins.take_in(session, actor, reason=form.reason.data or "", **wish)
+            walk_ins.take_in(session, actor, wanted, context.wiring().settings.clinic.zone)
     except Invalid as error:
         form.refuse(error)
         return _page(choice, form, None), 422
@@ -140,18 +137,11 @@ def reschedule(appointment_id: int) -> ResponseReturnValue:
     if not form.validate():
         return _move_page(appointment_id, form, _day_of(form)), 422
     try:
-        starts_at = instant_of(form.starts_at.data or "")
+        over = form.overbooking_reason.data or ""
+        wanted = MoveRequest(instant_of(form.starts_at.data or ""), choice.candidates, over)
         with context.transaction() as session:
-            new_id = booking.reschedule(
-                session,
-                actor,
-                appointment_id,
-                starts_at=starts_at,
-                doctor_ids=choice.candidates,
-                rules=settings.booking,
-                zone=settings.clinic.zone,
-                overbooking_reason=form.overbooking_reason.data or "",
-            ).id
+            new = booking.reschedule(session, actor, appointment_id, wanted, settings.booking, settings.clinic.zone)
+            new_id = new.id
     except Invalid as error:
         form.refuse(error)
         return _move_page(appointment_id, form, _day_of(form)), 422

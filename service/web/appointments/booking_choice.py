@@ -7,8 +7,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from service import clock
-from service.domain.appointments import appointments, candidates, free_times, visit_types
+from service.domain.appointments import appointments, booking, candidates, free_times, visit_types
 from service.domain.appointments.free_times import FreeTime
+from service.domain.appointments.requests import BookingRequest
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Invalid, NotFound
 from service.domain.patients import patients
@@ -74,21 +75,20 @@ class Choice:
             "visit_type_id": self.visit_type.id if self.visit_type else None,
         }
 
-    def wish(self) -> dict[str, Any]:
-        """What the domain needs to book. Raises Invalid where a step is missing."""
+    def request(self, starts_at: datetime, reason: str) -> BookingRequest:
+        """What the domain needs to book at an instant. Raises Invalid where a step is missing."""
         if self.patient is None:
             raise Invalid(_("Choose the patient first."), "patient_id")
         if not self.doctor_id:
             raise Invalid(_("Choose a doctor, or any doctor."), "doctor_id")
-        settings = context.wiring().settings
-        return {
-            "patient_id": self.patient.id,
-            "doctor_id": None if self.doctor_id == ANY else int(self.doctor_id),
-            "department": self.department,
-            "visit_type_id": self.visit_type.id if self.visit_type else None,
-            "rules": settings.booking,
-            "zone": settings.clinic.zone,
-        }
+        return BookingRequest(
+            patient_id=self.patient.id,
+            starts_at=starts_at,
+            doctor_id=None if self.doctor_id == ANY else int(self.doctor_id),
+            department=self.department,
+            visit_type_id=self.visit_type.id if self.visit_type else None,
+            reason=reason,
+        )
 
 
 def chosen(values: Mapping[str, str]) -> Choice:
@@ -133,7 +133,7 @@ def to_move(visit: Appointment, doctor_id: str) -> Choice:
         department="",
         candidates=_meant(doctor_id or str(visit.doctor_id), ""),
         visit_type=visit.visit_type,
-        minutes=int((visit.ends_at - visit.starts_at).total_seconds() // 60),
+        minutes=booking.minutes_of(visit),
     )
 
 

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from wtforms.validators import Optional
 
 from service.domain.appointments import treatments
+from service.domain.appointments.treatments import Findings
 from service.domain.exports import exports
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.patients import patients
@@ -123,9 +124,8 @@ def save(appointment_id: int) -> ResponseReturnValue:
                     session,
                     actor,
                     appointment_id,
-                    texts={name: form[name].data or "" for name in treatments.TEXTS},
-                    next_visit=form.next_visit.data,
-                    zone=context.wiring().settings.clinic.zone,
+                    _findings(form),
+                    context.wiring().settings.clinic.zone,
                     version=form.version.data,
                 )
             notices.say("treatment_saved")
@@ -137,6 +137,12 @@ def save(appointment_id: int) -> ResponseReturnValue:
             present, status = treatments.of_visit(context.reading(), actor, row), 409
             form.version.raw_data = [str(present.version if present else 0)]
     return render_template("appointments/treatments/form.html", form=form, visit=shown, conflict=present), status
+
+
+def _findings(form: TreatmentForm) -> Findings:
+    return Findings(
+        **{name: form[name].data or "" for name in treatments.TEXTS}, next_visit=form.next_visit.data or None
+    )
 
 
 def asked_patient(mine: Sequence[Patient]) -> int:

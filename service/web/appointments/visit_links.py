@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from service.domain.appointments import booking, outcomes, possible
 from service.domain.appointments.possible import Act
+from service.domain.appointments.requests import MoveRequest
 from service.domain.diary import hit_visits
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
@@ -76,20 +77,12 @@ def reschedule(token: str) -> ResponseReturnValue:
     if not form.validate():
         return _times_page(token, form), 422
     try:
-        starts_at = instant_of(form.starts_at.data or "")
+        wanted = _wanted(row, instant_of(form.starts_at.data or ""))
         with context.transaction() as session:
             message_links.attempt(session, token)
         with context.transaction() as session:
             actor = message_links.actor(session, link, row.id, context.address())
-            new = booking.reschedule(
-                session,
-                actor,
-                row.id,
-                starts_at=starts_at,
-                doctor_ids=_doctors(row, starts_at),
-                rules=settings.booking,
-                zone=settings.clinic.zone,
-            )
+            new = booking.reschedule(session, actor, row.id, wanted, settings.booking, settings.clinic.zone)
             message_links.keep_until(session, token, new.ends_at)
     except Invalid as error:
         form.refuse(error)
@@ -101,10 +94,10 @@ def reschedule(token: str) -> ResponseReturnValue:
     return redirect(url_for("visit_links.show", token=token), 303)
 
 
-def _doctors(row: Appointment, starts_at: datetime) -> list[int]:
-    """The doctor of a proposed time, else the visit's own: patients choose no other one here."""
+def _wanted(row: Appointment, starts_at: datetime) -> MoveRequest:
+    """With the doctor of a proposed time, else the visit's own: patients choose no other one here."""
     proposed = hit_visits.proposed(context.reading(), row.id)
-    return [time.doctor_id for time in proposed if time.starts_at == starts_at] or [row.doctor_id]
+    return MoveRequest(starts_at, [time.doctor_id for time in proposed if time.starts_at == starts_at])
 
 
 def _act(token: str, act: Callable[..., None], **more: Any) -> ResponseReturnValue:

@@ -7,6 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.domain.appointments import visit_types
+from service.domain.appointments.visit_types import TypeDetails
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
 from service.language.translation import gettext as _
@@ -28,14 +29,9 @@ class VisitTypeForm(Form):
         super().__init__(*args, **more)
         self.colour.choices = list(enumerate(colours()))
 
-    def values(self) -> dict[str, Any]:
+    def details(self) -> TypeDetails:
         """What the domain wants to know."""
-        return {
-            "name": self.name.data or "",
-            "minutes": self.minutes.data or 0,
-            "colour": self.colour.data,
-            "online": self.online.data,
-        }
+        return TypeDetails(self.name.data or "", self.minutes.data or 0, self.colour.data, self.online.data)
 
 
 class ChangeForm(VisitTypeForm):
@@ -62,7 +58,7 @@ def create() -> ResponseReturnValue:
         return _list(form), 422
     try:
         with context.transaction() as session:
-            visit_types.add(session, context.actor(), **form.values())
+            visit_types.add(session, context.actor(), form.details())
     except Invalid as error:
         form.refuse(error)
         return _list(form), 422
@@ -90,7 +86,7 @@ def change(visit_type_id: int) -> ResponseReturnValue:
                 session,
                 actor,
                 visit_type_id,
-                **form.values(),
+                form.details(),
                 archived=form.archived.data,
                 version=form.version.data or 0,
             )

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from service.domain.appointments import booking, outcomes
 from service.domain.appointments.free_times import FreeTime
+from service.domain.appointments.requests import MoveRequest
 from service.domain.diary import doctors, hit_visits, time_off
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.http import context
@@ -74,17 +75,10 @@ def move(exception_id: int) -> ResponseReturnValue:
     if not form.validate():
         return _page(exception_id, any_doctor=any_doctor, refusal=" ".join(form.form_errors)), 422
     try:
-        starts_at = instant_of(form.starts_at.data or "")
+        visit_id, doctor_id = _id(form.appointment_id.data), _id(form.doctor_id.data)
+        wanted = MoveRequest(instant_of(form.starts_at.data or ""), [doctor_id])
         with context.transaction() as session:
-            booking.reschedule(
-                session,
-                actor,
-                _id(form.appointment_id.data),
-                starts_at=starts_at,
-                doctor_ids=[_id(form.doctor_id.data)],
-                rules=settings.booking,
-                zone=settings.clinic.zone,
-            )
+            booking.reschedule(session, actor, visit_id, wanted, settings.booking, settings.clinic.zone)
     except (Invalid, Conflict) as error:
         status = 422 if isinstance(error, Invalid) else 409
         return _page(exception_id, any_doctor=any_doctor, refusal=str(error)), status

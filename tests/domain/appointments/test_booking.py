@@ -10,9 +10,11 @@ import pytest
 import time_machine
 from sqlalchemy.exc import IntegrityError
 
+from service import clock
 from service.config.settings import Booking
 from service.domain.appointments import booking, free_times, series, walk_ins
 from service.domain.appointments.booking import Taken
+from service.domain.appointments.requests import BookingRequest, SeriesRequest
 from service.domain.foundation.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from service.storage import models
 from service.storage.models import (
@@ -433,22 +435,15 @@ def hold(week: Week, patient: int) -> None:
 
 def book_series(week: Week, starts_at: str, *, count: int, every_days: int = 7) -> list[Appointment]:
     with week.house.writing() as session:
-        return series.book(
-            session,
-            week.desk,
-            starts_at=at(starts_at),
-            count=count,
-            every_days=every_days,
-            zone=week.zone,
-            rules=Booking(),
-            patient_id=min(week.otto.patient_ids),
-            doctor_id=week.ahrens.doctor_id,
-        )
+        first = BookingRequest(min(week.otto.patient_ids), at(starts_at), week.ahrens.doctor_id)
+        return series.book(session, week.desk, SeriesRequest(first, count, every_days), Booking(), week.zone)
 
 
 def walk_in(week: Week, patient: int) -> Appointment:
     with week.house.writing() as session:
-        return walk_ins.take_in(session, week.desk, patient_id=patient, doctor_id=week.ahrens.doctor_id, zone=week.zone)
+        return walk_ins.take_in(
+            session, week.desk, BookingRequest(patient, clock.now(), week.ahrens.doctor_id), week.zone
+        )
 
 
 def test_the_reason_is_one_rule_for_all(week: Week) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.config.settings import Settings
 from service.domain.appointments import booking, outcomes
+from service.domain.appointments.requests import BookingRequest, MoveRequest
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import DomainError
 from service.storage.models import TAKES_PLACE, Appointment, Doctor, DoctorHours, Patient, VisitType
@@ -185,20 +186,18 @@ def do(session: Session, actor: Actor, act: Act, house: House, ids: tuple[list[i
     doctor = None if act.doctor is None else doctors[act.doctor]
     over = "In pain" if act.verb.startswith("over") else ""
     if act.verb in ("book", "overbook"):
-        booking.book(
-            session, actor, patient_id=patients[act.patient], doctor_id=doctor, starts_at=starts_at, rules=rules,
-            zone=zone, visit_type_id=kinds[act.kind], overbooking_reason=over,
-        )  # fmt: skip
+        wanted = BookingRequest(
+            patients[act.patient], starts_at, doctor, visit_type_id=kinds[act.kind], overbooking_reason=over
+        )
+        booking.book(session, actor, wanted, rules, zone)
         return
     visits = session.scalars(select(Appointment.id).order_by(Appointment.id)).all()
     if not visits:
         return
     visit = visits[act.which % len(visits)]
     if act.verb in ("move", "overmove"):
-        booking.reschedule(
-            session, actor, visit, starts_at=starts_at, rules=rules, zone=zone,
-            doctor_ids=[] if doctor is None else [doctor], overbooking_reason=over,
-        )  # fmt: skip
+        move = MoveRequest(starts_at, [] if doctor is None else [doctor], over)
+        booking.reschedule(session, actor, visit, move, rules, zone)
     elif act.verb == "cancel":
         outcomes.cancel(session, actor, visit, reason="", rules=rules)
     elif act.verb == "arrive":

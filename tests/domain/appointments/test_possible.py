@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.domain.appointments import appointments, booking, outcomes, possible
 from service.domain.appointments.possible import Act
+from service.domain.appointments.requests import MoveRequest
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden
 from service.storage.models import Appointment, AppointmentStatus, CancelledBy, MoveProposal
@@ -89,7 +90,7 @@ def acted(week: Week, session: Session, actor: Actor, visit: int) -> dict[Act, C
         Act.ARRIVE: lambda: outcomes.arrive(session, actor, visit, week.zone),
         Act.COMPLETE: lambda: outcomes.complete(session, actor, visit),
         Act.NO_SHOW: lambda: outcomes.no_show(session, actor, visit),
-        Act.MOVE: lambda: booking.reschedule(session, actor, visit, starts_at=ELSEWHEN, rules=RULES, zone=week.zone),
+        Act.MOVE: lambda: booking.reschedule(session, actor, visit, MoveRequest(ELSEWHEN), RULES, week.zone),
         Act.CANCEL: lambda: outcomes.cancel(session, actor, visit, reason="", rules=RULES),
         Act.UNDO: lambda: outcomes.undo(session, actor, visit, week.house.settings),
     }

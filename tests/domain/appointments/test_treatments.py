@@ -11,6 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.orm.exc import StaleDataError
 
 from service.domain.appointments import treatments
+from service.domain.appointments.treatments import Findings
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from service.storage.models import Appointment, AuditEntry, Patient, Treatment, TreatmentVersion
@@ -41,10 +42,11 @@ def visit(house: House, doctor: Actor, patient: Actor) -> int:
     return house.visit(doctor.doctor_id, min(patient.patient_ids), BEGUN)
 
 
-def record(house: House, actor: Actor, visit: int, texts: Mapping[str, str] | None = None, **more: Any) -> Treatment:
+def record(house: House, actor: Actor, visit: int, texts: Mapping[str, Any] | None = None, **more: Any) -> Treatment:
     with house.writing() as session:
-        values = {"texts": texts or {"diagnosis": "cold"}, "next_visit": None, "zone": BERLIN, **more}
-        return treatments.record(session, actor, visit, **values)
+        version = more.pop("version", None)
+        findings = Findings(**(texts or {"diagnosis": "cold"}), **more)
+        return treatments.record(session, actor, visit, findings, BERLIN, version=version)
 
 
 def acts(house: House) -> list[tuple[str, int | None, str | None]]:
@@ -213,7 +215,7 @@ def test_w8_what_cannot_be_kept_is_refused_with_its_field(
     house: House, doctor: Actor, visit: int, texts: dict[str, str], next_visit: date | None, field: str
 ) -> None:
     with pytest.raises(Invalid) as refused, house.writing() as session:
-        treatments.record(session, doctor, visit, texts=texts, next_visit=next_visit, zone=BERLIN)
+        treatments.record(session, doctor, visit, Findings(**texts, next_visit=next_visit), BERLIN)
     assert refused.value.field == field
     with house.reading() as session:
         assert session.get_one(Appointment, visit).status == "booked"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from service.domain.appointments import visit_types
+from service.domain.appointments.visit_types import TypeDetails
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.storage.models import AuditEntry, VisitType
@@ -22,13 +23,14 @@ def desk(house: House) -> Actor:
 def add(house: House, actor: Actor, name: str, **changed: Any) -> int:
     with house.writing() as session:
         values = {"minutes": 30, "colour": 1, "online": True, **changed}
-        return visit_types.add(session, actor, name=name, **values).id
+        return visit_types.add(session, actor, TypeDetails(name=name, **values)).id
 
 
 def change(house: House, actor: Actor, row: int, **changed: Any) -> None:
-    values = {"name": "Check-up", "minutes": 30, "colour": 1, "online": True, "archived": False, "version": 1}
+    archived, version = changed.pop("archived", False), changed.pop("version", 1)
+    details = TypeDetails(**{"name": "Check-up", "minutes": 30, "colour": 1, "online": True, **changed})
     with house.writing() as session:
-        visit_types.change(session, actor, row, **{**values, **changed})
+        visit_types.change(session, actor, row, details, archived=archived, version=version)
 
 
 def offered(house: House, actor: Actor) -> list[str]:

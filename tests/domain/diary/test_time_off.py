@@ -9,6 +9,7 @@ import time_machine
 
 from service.config.settings import Booking
 from service.domain.appointments import booking, free_times, outcomes
+from service.domain.appointments.requests import MoveRequest
 from service.domain.diary import hit_visits, time_off
 from service.domain.diary.hit_visits import Counts, Hits
 from service.domain.foundation.actor import Actor
@@ -193,7 +194,7 @@ def test_each_visit_that_is_dealt_with_leaves_the_open_ones(house: House, doctor
     assert count(house, desk, row) == Counts(4, 4, 0)
     with house.writing() as session:
         outcomes.cancel(session, desk, visits[0], reason="", rules=Booking())
-        booking.reschedule(session, desk, visits[1], starts_at=at("2026-05-12 06:00"), rules=Booking(), zone=BERLIN)
+        booking.reschedule(session, desk, visits[1], MoveRequest(at("2026-05-12 06:00")), Booking(), BERLIN)
         hit_visits.propose(session, desk, visits[2], any_doctor=False, zone=BERLIN)
     assert count(house, desk, row) == Counts(4, 1, 1)
     found = hits(house, desk, row)

@@ -9,6 +9,7 @@ import time_machine
 
 from service.domain.appointments import booking, free_times, holds
 from service.domain.appointments.free_times import FreeTime
+from service.domain.appointments.requests import BookingRequest
 from service.domain.diary import offers, waiting_list
 from service.domain.foundation.actor import SYSTEM, Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
@@ -69,8 +70,8 @@ def decline(house: House, desk: Actor, offer_id: int) -> None:
 
 def book(house: House, desk: Actor, patient: int, doctor: int, starts_at: datetime = NINE) -> int:
     with house.writing() as session:
-        wish: dict[str, Any] = {"patient_id": patient, "doctor_id": doctor, "starts_at": starts_at}
-        return booking.book(session, desk, **wish, rules=house.settings.booking, zone=ZONE).id
+        wanted = BookingRequest(patient, starts_at, doctor)
+        return booking.book(session, desk, wanted, house.settings.booking, ZONE).id
 
 
 def offered(house: House, doctor: int, for_patient: int | None = None) -> bool:

@@ -14,6 +14,7 @@ import time_machine
 from sqlalchemy import select
 
 from service.domain.appointments import treatments
+from service.domain.appointments.treatments import Findings
 from service.domain.exports import clinic_zip, export_columns, history_csv, history_json, history_zip
 from service.domain.foundation.actor import Actor
 from service.storage.models import Appointment, Base, Message, Patient, Treatment, TreatmentVersion, User
@@ -42,7 +43,7 @@ def patient(house: House, doctor: Actor) -> int:
         corrected = session.scalars(select(Treatment.appointment_id).order_by(Treatment.id)).all()[1]
     with time_machine.travel(at("2026-05-04 06:00"), tick=False), house.writing() as session:
         zone = house.settings.clinic.zone
-        treatments.record(session, doctor, corrected, texts={"diagnosis": "Cold"}, next_visit=None, zone=zone)
+        treatments.record(session, doctor, corrected, Findings(diagnosis="Cold"), zone)
     with house.writing() as session:
         when = {"starts_at": at("2026-07-01 10:00"), "due_at": at("2026-05-01 06:00")}
         row = {"patient_id": patient, "appointment_id": ahead, "rule": "daily_reminder", "channel": "email"}

@@ -14,6 +14,7 @@ from service.config.settings import Booking, Clinic
 from service.domain.accounts import guardians, sessions, users
 from service.domain.accounts.users import NewUser
 from service.domain.appointments import booking, outcomes, series, walk_ins
+from service.domain.appointments.requests import BookingRequest, MoveRequest, SeriesRequest
 from service.domain.diary import offers, waiting_list
 from service.domain.foundation.actor import Actor, Role
 from service.domain.outbox import outbox
@@ -47,9 +48,9 @@ def a_patient(house: House) -> int:
 
 
 def book(house: House, actor: Actor, patient: int, doctor: Actor, starts_at: datetime, **more: Any) -> int:
-    values: dict[str, Any] = {"patient_id": patient, "doctor_id": doctor.doctor_id, "rules": RULES, "zone": ZONE}
+    wanted = BookingRequest(patient, starts_at, doctor.doctor_id, **more)
     with house.writing() as session:
-        return booking.book(session, actor, starts_at=starts_at, **values, **more).id
+        return booking.book(session, actor, wanted, RULES, ZONE).id
 
 
 def due(house: House, clinic: Clinic = hand.CLINIC, **sections: Any) -> list[Letter]:
@@ -96,7 +97,7 @@ def test_r5_no_message_says_why_somebody_comes(house: House, desk: Actor, doctor
     visit = book(house, desk, lena, doctor, at("2026-05-11 08:00"), reason="second chemotherapy")
     told = due(house)
     with house.writing() as session:
-        moved = booking.reschedule(session, desk, visit, starts_at=at("2026-05-12 08:00"), rules=RULES, zone=ZONE).id
+        moved = booking.reschedule(session, desk, visit, MoveRequest(at("2026-05-12 08:00")), RULES, ZONE).id
     told += due(house)
     with house.writing() as session:
         outcomes.cancel(session, desk, moved, reason="the tumour marker is fine", rules=RULES)
@@ -117,7 +118,7 @@ def test_a_calendar_entry_keeps_its_name_over_moves_and_goes_with_the_cancellati
         clock.shift(1)
         with house.writing() as session:
             starts_at = at(f"2026-05-{day} 08:00")
-            visit = booking.reschedule(session, desk, visit, starts_at=starts_at, rules=RULES, zone=ZONE).id
+            visit = booking.reschedule(session, desk, visit, MoveRequest(starts_at), RULES, ZONE).id
         told += due(house)
     clock.shift(1)
     with house.writing() as session:
@@ -156,9 +157,9 @@ def test_f19_an_entry_has_the_hour_of_the_wall_on_both_sides_of_a_clock_change(
 def test_a_series_is_told_in_one_message_that_lists_its_dates(
     house: House, desk: Actor, doctor: Actor, lena: int
 ) -> None:
-    values: dict[str, Any] = {"patient_id": lena, "doctor_id": doctor.doctor_id, "rules": RULES, "zone": ZONE}
+    first = BookingRequest(lena, at("2026-05-11 08:00"), doctor.doctor_id)
     with house.writing() as session:
-        series.book(session, desk, starts_at=at("2026-05-11 08:00"), count=3, every_days=7, **values)
+        series.book(session, desk, SeriesRequest(first, count=3, every_days=7), RULES, ZONE)
     (found,) = due(house)
     assert [line.strip() for line in found.body.splitlines() if line.startswith("  ")] == [
         f"Mon {day}, 10:00, Dr. Ada Berg" for day in ("11 May", "18 May", "25 May")
@@ -221,7 +222,7 @@ def test_r2_a_confirmation_of_what_has_changed_meanwhile_is_not_sent(
         if act == "cancel":
             outcomes.cancel(session, desk, visit, reason="", rules=RULES)
         else:
-            booking.reschedule(session, desk, visit, starts_at=at("2026-05-12 08:00"), rules=RULES, zone=ZONE)
+            booking.reschedule(session, desk, visit, MoveRequest(at("2026-05-12 08:00")), RULES, ZONE)
     (found,) = due(house)
     assert found.subject.split(" ")[0] == ("Cancelled" if act == "cancel" else "New")
 
@@ -391,6 +392,6 @@ def test_the_note_that_an_account_was_changed_goes_to_the_old_address(house: Hou
 
 def test_a_walk_in_is_told_nothing(house: House, desk: Actor, doctor: Actor, lena: int) -> None:
     with house.writing() as session:
-        walk_ins.take_in(session, desk, patient_id=lena, doctor_id=doctor.doctor_id, zone=ZONE)
+        walk_ins.take_in(session, desk, BookingRequest(lena, our_clock.now(), doctor.doctor_id), ZONE)
     assert house.count(Message) == 0
     assert house.count(Appointment) == 1
