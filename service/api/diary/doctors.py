@@ -8,6 +8,7 @@ from service.api.bodies.appointments import AnyFreeTimeQuery, FreeTime, FreeTime
 from service.api.bodies.people import Doctor, DoctorQuery, Doctors
 from service.api.contract import Answer
 from service.domain.diary import doctors, offered_times
+from service.domain.diary.offered_times import Asked
 from service.domain.foundation import paging
 from service.http import bearers, context
 
@@ -47,17 +48,13 @@ def any_free_times(query: AnyFreeTimeQuery) -> Answer:
 
 def _times(query: FreeTimeQuery, doctor_id: int | None, department: str = "") -> Answer:
     zone = context.wiring().settings.clinic.zone
-    page = offered_times.page(
-        context.reading(),
-        bearers.actor(),
-        doctor_id=doctor_id,
-        department=department,
+    asked = Asked(
         first=query.date or clock.today(zone),
         days=query.days,
-        zone=zone,
+        doctor_id=doctor_id,
+        department=department,
         visit_type_id=query.visit_type_id,
         patient_id=query.patient_id,
-        after=query.after,
-        limit=query.limit,
     )
+    page = offered_times.page(context.reading(), bearers.actor(), asked, zone, after=query.after, limit=query.limit)
     return Answer(FreeTimes(items=[FreeTime.model_validate(time) for time in page.times], next=page.following))

@@ -13,6 +13,7 @@ from service.config.settings import Clinic
 from service.domain.accounts import users
 from service.domain.accounts.users import NewUser
 from service.domain.diary import hours
+from service.domain.diary.hours import WeekBlock
 from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid
@@ -86,18 +87,8 @@ def begin(
     session.flush()
     doctor_id = session.execute(select(Doctor.id).where(Doctor.user_id == made.id)).scalar_one()
     for starts, ends in doctor.stretches:
-        hours.add(
-            session,
-            admin,
-            doctor_id,
-            weekdays=doctor.weekdays,
-            starts=starts,
-            ends=ends,
-            slot_minutes=doctor.slot_minutes,
-            valid_from=None,
-            valid_until=None,
-            zone=clinic.zone,
-        )
+        block = WeekBlock(doctor.weekdays, starts, ends, doctor.slot_minutes)
+        hours.add(session, admin, doctor_id, block, clinic.zone)
     return admin
 
 

@@ -1,6 +1,7 @@
 """Doctors who stand in for another: kept by the desk; meanwhile they see the other's patients."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,15 @@ LONGEST_DAYS = 366
 MOST = 100
 
 
+@dataclass(frozen=True)
+class CoverRequest:
+    """Who stands in, on whole days of the clinic."""
+
+    doctor_id: int | None
+    first_day: date
+    last_day: date
+
+
 def around(session: Session, doctor_id: int) -> Sequence[Cover]:
     """Who stands in for a doctor, and for whom the doctor does, now or later; soonest first."""
     stands_in, covered = aliased(Doctor), aliased(Doctor)
@@ -34,39 +44,25 @@ def around(session: Session, doctor_id: int) -> Sequence[Cover]:
     ).all()
 
 
-def add(
-    session: Session,
-    actor: Actor,
-    covered_id: int,
-    *,
-    doctor_id: int | None,
-    first_day: date,
-    last_day: date,
-    zone: ZoneInfo,
-) -> Cover:
-    """Let a doctor stand in for another on whole days of the clinic. Raises NotFound, Forbidden, Invalid."""
+def add(session: Session, actor: Actor, covered_id: int, asked: CoverRequest, zone: ZoneInfo) -> Cover:
+    """Let a doctor stand in for another. Raises NotFound, Forbidden, Invalid."""
     doctors.fetch(session, covered_id)
     _only_desk(actor)
-    other = session.get(Doctor, doctor_id) if doctor_id is not None else None
+    other = session.get(Doctor, asked.doctor_id) if asked.doctor_id is not None else None
     if other is None or other.id == covered_id or other.archived_at is not None:
         raise Invalid(_("Choose another doctor who works here."), "cover_doctor_id")
-    if last_day < first_day:
-        raise Invalid(_("The last day cannot lie before the first."), "cover_last_day")
-    if last_day < clock.today(zone):
-        raise Invalid(_("These days are over."), "cover_last_day")
-    if (last_day - first_day).days > LONGEST_DAYS:
-        raise Invalid(_("Choose at most a year."), "cover_last_day")
+    _check_days(asked, zone)
     row = Cover(
         doctor_id=other.id,
         covered_id=covered_id,
-        starts_at=clock.day_bounds(first_day, zone)[0],
-        ends_at=clock.day_bounds(last_day, zone)[1],
+        starts_at=clock.day_bounds(asked.first_day, zone)[0],
+        ends_at=clock.day_bounds(asked.last_day, zone)[1],
         created_by_id=actor.user_id,
         created_at=clock.now(),
     )
     session.add(row)
     session.flush()
-    days = {"doctor": other.id, "first_day": first_day, "last_day": last_day}
+    days = {"doctor": other.id, "first_day": asked.first_day, "last_day": asked.last_day}
     audit.record(session, actor, "cover.add", subject=f"doctor/{covered_id}", changes=audit.changed({}, days))
     return row
 
@@ -86,6 +82,15 @@ def remove(session: Session, actor: Actor, covered_id: int, cover_id: int) -> No
     audit.record(
         session, actor, "cover.remove", subject=f"doctor/{covered_id}", changes=audit.changed(before, {"doctor": None})
     )
+
+
+def _check_days(asked: CoverRequest, zone: ZoneInfo) -> None:
+    if asked.last_day < asked.first_day:
+        raise Invalid(_("The last day cannot lie before the first."), "cover_last_day")
+    if asked.last_day < clock.today(zone):
+        raise Invalid(_("These days are over."), "cover_last_day")
+    if (asked.last_day - asked.first_day).days > LONGEST_DAYS:
+        raise Invalid(_("Choose at most a year."), "cover_last_day")
 
 
 def _only_desk(actor: Actor) -> None:

@@ -1,6 +1,7 @@
 """Doctors: who works here, in which department, and who may change it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import exists, select, true
 from sqlalchemy.orm import Session
@@ -14,6 +15,14 @@ from service.language.translation import gettext as _
 from service.storage.models import Appointment, Doctor
 
 MOST = 500
+
+
+@dataclass(frozen=True)
+class DoctorDetails:
+    """What a doctor is called, and where they work."""
+
+    name: str
+    department: str
 
 
 def roster(session: Session, *, archived: bool = False) -> Sequence[Doctor]:
@@ -62,9 +71,8 @@ def change(
     session: Session,
     actor: Actor,
     doctor_id: int,
+    details: DoctorDetails,
     *,
-    name: str,
-    department: str,
     version: int,
     archived: bool | None = None,
 ) -> Doctor:
@@ -75,10 +83,8 @@ def change(
     """
     lock(session, doctor_id)
     doctor = to_edit(session, actor, doctor_id)
-    name, department = (
-        contact_details.checked_name(name),
-        contact_details.checked_department(" ".join(department.split())),
-    )
+    name = contact_details.checked_name(details.name)
+    department = contact_details.checked_department(" ".join(details.department.split()))
     was = doctor.archived_at is not None
     archived = was if archived is None else archived
     if archived != was and actor.role == Role.DOCTOR:

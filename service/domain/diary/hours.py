@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_, select
@@ -22,6 +21,18 @@ from service.storage.models import Appointment, AppointmentStatus, DoctorHours
 SHORTEST_SLOT, LONGEST_SLOT = 5, 240
 SHOWN = 20
 LOOKED_AT = 5000
+
+
+@dataclass(frozen=True)
+class WeekBlock:
+    """The same hours on some days of the week (0 is Monday), from a day on and until another, if they say so."""
+
+    weekdays: Collection[int]
+    starts: time
+    ends: time
+    slot_minutes: int
+    valid_from: date | None = None
+    valid_until: date | None = None
 
 
 @dataclass(frozen=True)
@@ -46,39 +57,18 @@ def of_doctors(session: Session, doctor_ids: Iterable[int], today: date) -> Mapp
     return found
 
 
-def add(
-    session: Session,
-    actor: Actor,
-    doctor_id: int,
-    *,
-    weekdays: Collection[int],
-    starts: time,
-    ends: time,
-    slot_minutes: int,
-    valid_from: date | None,
-    valid_until: date | None,
-    zone: ZoneInfo,
-) -> None:
-    """Open a block on each of the weekdays (0 is Monday), all or none; one that is there already stays as it is.
+def add(session: Session, actor: Actor, doctor_id: int, block: WeekBlock, zone: ZoneInfo) -> None:
+    """Open a block on each of its weekdays, all or none; one that is there already stays as it is.
 
     Raises NotFound, Forbidden, and Invalid, also where a block would overlap another of the doctor's.
     """
     doctors.lock(session, doctor_id)
     doctors.to_edit(session, actor, doctor_id)
     today = clock.today(zone)
-    check_length(starts, ends, slot_minutes)
-    if not weekdays or not set(weekdays) <= set(range(7)):
-        raise Invalid(_("Choose at least one day of the week."), "weekdays")
-    if valid_from is not None and valid_until is not None and valid_until < valid_from:
-        raise Invalid(_("The last day lies before the first."), "valid_until")
-    if valid_until is not None and valid_until < today:
-        raise Invalid(_("These hours would be over already."), "valid_until")
-    values: dict[str, Any] = {"starts": starts, "ends": ends, "slot_minutes": slot_minutes}
-    values |= {"valid_from": valid_from, "valid_until": valid_until}
-    blocks = [DoctorHours(doctor_id=doctor_id, weekday=weekday, **values) for weekday in sorted(set(weekdays))]
+    _check(block, today)
     there = of_doctors(session, [doctor_id], today).get(doctor_id, [])
-    new = [block for block in blocks if not any(_alike(block, other) for other in there)]
-    if any(_overlap(block, other, today) for block in new for other in there):
+    new = [row for row in _rows(doctor_id, block) if not any(_alike(row, other) for other in there)]
+    if any(_overlap(row, other, today) for row in new for other in there):
         raise Invalid(_("This overlaps hours that are there already: remove those first."), "starts")
     if new:
         session.add_all(new)
@@ -147,6 +137,33 @@ def check_length(starts: time, ends: time, slot_minutes: int) -> None:
     length = timedelta(hours=ends.hour - starts.hour, minutes=ends.minute - starts.minute)
     if length < timedelta(minutes=slot_minutes):
         raise Invalid(_("Not even one visit fits in."), "ends")
+
+
+def _check(block: WeekBlock, today: date) -> None:
+    check_length(block.starts, block.ends, block.slot_minutes)
+    if not block.weekdays or not set(block.weekdays) <= set(range(7)):
+        raise Invalid(_("Choose at least one day of the week."), "weekdays")
+    if block.valid_until is None:
+        return
+    if block.valid_from is not None and block.valid_until < block.valid_from:
+        raise Invalid(_("The last day lies before the first."), "valid_until")
+    if block.valid_until < today:
+        raise Invalid(_("These hours would be over already."), "valid_until")
+
+
+def _rows(doctor_id: int, block: WeekBlock) -> list[DoctorHours]:
+    return [
+        DoctorHours(
+            doctor_id=doctor_id,
+            weekday=weekday,
+            starts=block.starts,
+            ends=block.ends,
+            slot_minutes=block.slot_minutes,
+            valid_from=block.valid_from,
+            valid_until=block.valid_until,
+        )
+        for weekday in sorted(set(block.weekdays))
+    ]
 
 
 def _alike(one: DoctorHours, other: DoctorHours) -> bool:

@@ -19,6 +19,18 @@ AT_A_TIME = 4
 
 
 @dataclass(frozen=True)
+class Asked:
+    """The times of a doctor, or of any (None) of the department, from a clinic day on for so many days."""
+
+    first: date
+    days: int = 1
+    doctor_id: int | None = None
+    department: str = ""
+    visit_type_id: int | None = None
+    patient_id: int | None = None
+
+
+@dataclass(frozen=True)
 class Page:
     """Some free times, soonest first, and where the next page begins."""
 
@@ -26,30 +38,17 @@ class Page:
     following: str | None
 
 
-def page(
-    session: Session,
-    actor: Actor,
-    *,
-    doctor_id: int | None,
-    first: date,
-    days: int,
-    zone: ZoneInfo,
-    department: str = "",
-    visit_type_id: int | None = None,
-    patient_id: int | None = None,
-    after: str | None = None,
-    limit: int,
-) -> Page:
-    """The times from a clinic day on for so many days; of several doctors (None: any) each instant once.
+def page(session: Session, actor: Actor, asked: Asked, zone: ZoneInfo, *, after: str | None = None, limit: int) -> Page:
+    """The times that are asked for; of several doctors each instant once.
 
     As long as the visit type says, and not where the patient has a visit already. Raises NotFound for a doctor, type
     or patient that is not there, or not the actor's, and for an `after` that no page has given.
     """
-    doctor_ids = candidates.ids(session, doctor_id, department)
-    if doctor_id is not None and not doctor_ids:
+    doctor_ids = candidates.ids(session, asked.doctor_id, asked.department)
+    if asked.doctor_id is not None and not doctor_ids:
         raise NotFound
-    kind = visit_types.fetch(session, actor, visit_type_id) if visit_type_id is not None else None
-    patient = patients.fetch(session, actor, patient_id) if patient_id is not None else None
+    minutes = visit_types.minutes(session, actor, asked.visit_type_id)
+    patient = patients.fetch(session, actor, asked.patient_id) if asked.patient_id is not None else None
     found = _each_once(
         lambda begin, last: free_times.of_days(
             session,
@@ -57,10 +56,10 @@ def page(
             last,
             zone,
             doctor_ids=doctor_ids,
-            minutes=kind.minutes if kind else None,
+            minutes=minutes,
             for_patient=patient.id if patient else None,
         ),
-        *_span(first, days, after, zone),
+        *_span(asked.first, asked.days, after, zone),
         limit,
     )
     return Page(*cut(found, limit, lambda last: page_key(last.starts_at, last.doctor_id)))

@@ -1,6 +1,7 @@
 """Exceptions from the week: a doctor's time off, holidays of the whole clinic, extra hours."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,30 @@ from service.storage.models import ExceptionKind, HoursException
 LONGEST_NOTE = 200
 LONGEST_DAYS = 366
 LISTED = 200
+
+
+@dataclass(frozen=True)
+class Closure:
+    """Time off for a doctor, or for the whole clinic (None): whole days, or the same hours of each."""
+
+    doctor_id: int | None
+    first_day: date
+    last_day: date
+    starts: time | None = None
+    ends: time | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ExtraHours:
+    """Hours of a doctor beside the week on one day."""
+
+    doctor_id: int
+    day: date
+    starts: time
+    ends: time
+    slot_minutes: int
+    note: str = ""
 
 
 def upcoming(
@@ -53,64 +78,50 @@ def fetch(session: Session, actor: Actor, exception_id: int) -> HoursException:
     return found
 
 
-def close(
-    session: Session,
-    actor: Actor,
-    *,
-    doctor_id: int | None,
-    first_day: date,
-    last_day: date,
-    starts: time | None,
-    ends: time | None,
-    zone: ZoneInfo,
-    note: str = "",
-) -> HoursException:
-    """Time off for a doctor, or for the whole clinic (None): whole days, or the same hours of each.
+def close(session: Session, actor: Actor, closure: Closure, zone: ZoneInfo) -> HoursException:
+    """Block time of a doctor or of the whole clinic.
 
     Visits that are booked stay; hit_visits lists them. The very same again is the same one. Raises NotFound,
     Forbidden, Invalid.
     """
-    _lock(session, actor, doctor_id)
-    _check_days(first_day, last_day, zone)
+    _lock(session, actor, closure.doctor_id)
+    _check_days(closure.first_day, closure.last_day, zone)
+    starts, ends = closure.starts, closure.ends
     if (starts is None) != (ends is None):
         raise Invalid(_("Write both times, or none for whole days."), "ends" if ends is None else "starts")
     if starts is not None and ends is not None and ends <= starts:
         raise Invalid(_("The end lies before the start."), "ends")
     row = HoursException(
-        doctor_id=doctor_id, kind=ExceptionKind.OFF, first_day=first_day, last_day=last_day, starts=starts, ends=ends
-    )
-    return _add(session, actor, row, note)
-
-
-def open_extra(
-    session: Session,
-    actor: Actor,
-    *,
-    doctor_id: int,
-    day: date,
-    starts: time,
-    ends: time,
-    slot_minutes: int,
-    zone: ZoneInfo,
-    note: str = "",
-) -> HoursException:
-    """Extra hours of a doctor on one day. The very same again is the same. Raises NotFound, Forbidden, Invalid."""
-    _lock(session, actor, doctor_id)
-    _check_days(day, day, zone)
-    hours.check_length(starts, ends, slot_minutes)
-    for name, at in (("starts", starts), ("ends", ends)):
-        if free_times.local_instant(day, at, zone) is None:
-            raise Invalid(_("This time does not exist on that day: the clocks go forward."), name)
-    row = HoursException(
-        doctor_id=doctor_id,
-        kind=ExceptionKind.EXTRA,
-        first_day=day,
-        last_day=day,
+        doctor_id=closure.doctor_id,
+        kind=ExceptionKind.OFF,
+        first_day=closure.first_day,
+        last_day=closure.last_day,
         starts=starts,
         ends=ends,
-        slot_minutes=slot_minutes,
+        note=_checked_note(closure.note),
     )
-    return _add(session, actor, row, note)
+    return _add(session, actor, row)
+
+
+def open_extra(session: Session, actor: Actor, extra: ExtraHours, zone: ZoneInfo) -> HoursException:
+    """Open extra hours. The very same again is the same. Raises NotFound, Forbidden, Invalid."""
+    _lock(session, actor, extra.doctor_id)
+    _check_days(extra.day, extra.day, zone)
+    hours.check_length(extra.starts, extra.ends, extra.slot_minutes)
+    for name, at in (("starts", extra.starts), ("ends", extra.ends)):
+        if free_times.local_instant(extra.day, at, zone) is None:
+            raise Invalid(_("This time does not exist on that day: the clocks go forward."), name)
+    row = HoursException(
+        doctor_id=extra.doctor_id,
+        kind=ExceptionKind.EXTRA,
+        first_day=extra.day,
+        last_day=extra.day,
+        starts=extra.starts,
+        ends=extra.ends,
+        slot_minutes=extra.slot_minutes,
+        note=_checked_note(extra.note),
+    )
+    return _add(session, actor, row)
 
 
 def remove(session: Session, actor: Actor, exception_id: int) -> None:
@@ -159,10 +170,14 @@ def _check_days(first_day: date, last_day: date, zone: ZoneInfo) -> None:
         raise Invalid(_("Block at most a year at once."), "last_day")
 
 
-def _add(session: Session, actor: Actor, row: HoursException, note: str) -> HoursException:
-    row.note = " ".join(note.split())
-    if len(row.note) > LONGEST_NOTE:
+def _checked_note(text: str) -> str:
+    note = " ".join(text.split())
+    if len(note) > LONGEST_NOTE:
         raise Invalid(_("Use at most %(count)s characters.") % {"count": LONGEST_NOTE}, "note")
+    return note
+
+
+def _add(session: Session, actor: Actor, row: HoursException) -> HoursException:
     same = select(HoursException)
     for name in ("doctor_id", "kind", "first_day", "last_day", "starts", "ends", "slot_minutes", "note"):
         column = getattr(HoursException, name)

@@ -1,6 +1,7 @@
 """The waiting list: who would come sooner, and whom a time that is free again suits."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -8,14 +9,14 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
-from service.domain.appointments import free_times, visit_types
+from service.domain.appointments import candidates, free_times, visit_types
 from service.domain.appointments.free_times import FreeTime
 from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import TAKES_PLACE, Appointment, Doctor, Offer, PartOfDay, Patient, VisitType, WaitingEntry
+from service.storage.models import TAKES_PLACE, Appointment, Offer, PartOfDay, Patient, VisitType, WaitingEntry
 
 NOON, EVENING = 12, 17
 """The hours of the wall clock at which the afternoon and the evening begin."""
@@ -26,42 +27,36 @@ FITS_LIMIT = 50
 SLOTS_AT_ONCE = 100
 
 
-def add(
-    session: Session,
-    actor: Actor,
-    *,
-    patient_id: int,
-    doctor_id: int | None,
-    visit_type_id: int | None = None,
-    weekdays: str = EVERY_DAY,
-    part: str = PartOfDay.ANY,
-    urgent: bool = False,
-    note: str = "",
-) -> WaitingEntry:
-    """Put a patient on the list, for one doctor or (None) any; `weekdays` are digits, 0 is Monday.
+@dataclass(frozen=True)
+class WaitingRequest:
+    """Who waits, for one doctor or (None) any, and when they could come; `weekdays` are digits, 0 is Monday."""
+
+    patient_id: int
+    doctor_id: int | None = None
+    visit_type_id: int | None = None
+    weekdays: str = EVERY_DAY
+    part: str = PartOfDay.ANY
+    urgent: bool = False
+    note: str = ""
+
+
+def add(session: Session, actor: Actor, wanted: WaitingRequest) -> WaitingEntry:
+    """Put a patient on the list.
 
     The same wish again while it waits is the same entry. Raises NotFound, Invalid, Forbidden.
     """
     _check_desk(actor)
-    patients.to_book(session, actor, patient_id)
-    wish = {
-        "patient_id": patient_id,
-        "doctor_id": None if doctor_id is None else _doctor(session, doctor_id).id,
-        "visit_type_id": None if visit_type_id is None else visit_types.fetch(session, actor, visit_type_id).id,
-        "weekdays": _checked_weekdays(weekdays),
-        "part": _checked_part(part),
-        "urgent": urgent,
-        "note": _checked_note(note),
-    }
+    patients.to_book(session, actor, wanted.patient_id)
+    wanted = _checked(session, actor, wanted)
     # Two clicks at once take turns on PostgreSQL too; the second then finds what the first made.
-    session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update(key_share=True))
-    again = select(WaitingEntry).filter_by(**wish).where(WaitingEntry.closed_at.is_(None))
+    session.execute(select(Patient.id).where(Patient.id == wanted.patient_id).with_for_update(key_share=True))
+    again = select(WaitingEntry).filter_by(**vars(wanted)).where(WaitingEntry.closed_at.is_(None))
     entry = session.scalars(again.limit(1)).first()
     if entry is None:
-        entry = WaitingEntry(**wish, created_by_id=actor.user_id, created_at=clock.now())
+        entry = WaitingEntry(**vars(wanted), created_by_id=actor.user_id, created_at=clock.now())
         session.add(entry)
         session.flush()
-        audit.record(session, actor, "waiting.add", patient_id=patient_id, subject=f"waiting/{entry.id}")
+        audit.record(session, actor, "waiting.add", patient_id=entry.patient_id, subject=f"waiting/{entry.id}")
     return entry
 
 
@@ -203,11 +198,14 @@ def _check_desk(actor: Actor) -> None:
         raise Forbidden(_("Only the desk changes the waiting list."))
 
 
-def _doctor(session: Session, doctor_id: int) -> Doctor:
-    doctor = session.scalar(select(Doctor).where(Doctor.id == doctor_id, Doctor.archived_at.is_(None)))
-    if doctor is None:
+def _checked(session: Session, actor: Actor, wanted: WaitingRequest) -> WaitingRequest:
+    """The wish as it is kept. Raises NotFound for a doctor or a type that is not there, Invalid."""
+    if wanted.doctor_id is not None and not candidates.ids(session, wanted.doctor_id):
         raise NotFound
-    return doctor
+    if wanted.visit_type_id is not None:
+        visit_types.fetch(session, actor, wanted.visit_type_id)
+    note = texts.checked(" ".join(wanted.note.split()), "note", LONGEST_NOTE)
+    return replace(wanted, weekdays=_checked_weekdays(wanted.weekdays), part=_checked_part(wanted.part), note=note)
 
 
 def _checked_weekdays(weekdays: str) -> str:
@@ -223,7 +221,3 @@ def _checked_part(part: str) -> PartOfDay:
         return PartOfDay(part)
     except ValueError:
         raise Invalid(_("Choose a part of the day."), "part") from None
-
-
-def _checked_note(text: str) -> str:
-    return texts.checked(" ".join(text.split()), "note", LONGEST_NOTE)

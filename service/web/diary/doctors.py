@@ -12,6 +12,9 @@ from wtforms.validators import Optional
 
 from service import clock
 from service.domain.diary import covers, doctors, hours, time_off
+from service.domain.diary.covers import CoverRequest
+from service.domain.diary.doctors import DoctorDetails
+from service.domain.diary.hours import WeekBlock
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
@@ -100,8 +103,7 @@ def change(doctor_id: int) -> ResponseReturnValue:
                 session,
                 actor,
                 doctor_id,
-                name=form.name.data or "",
-                department=form.department.data or "",
+                DoctorDetails(form.name.data or "", form.department.data or ""),
                 version=form.version.data or 0,
                 archived=form.archived.data if isinstance(form, DeskDoctorForm) else None,
             )
@@ -125,20 +127,17 @@ def add_hours(doctor_id: int) -> ResponseReturnValue:
         return _page(doctor_id, hours_form=form), 422
     assert form.starts.data is not None
     assert form.ends.data is not None
+    block = WeekBlock(
+        weekdays=form.weekdays.data or [],
+        starts=form.starts.data,
+        ends=form.ends.data,
+        slot_minutes=form.slot_minutes.data or 0,
+        valid_from=form.valid_from.data,
+        valid_until=form.valid_until.data,
+    )
     try:
         with context.transaction() as session:
-            hours.add(
-                session,
-                actor,
-                doctor_id,
-                weekdays=form.weekdays.data or [],
-                starts=form.starts.data,
-                ends=form.ends.data,
-                slot_minutes=form.slot_minutes.data or 0,
-                valid_from=form.valid_from.data,
-                valid_until=form.valid_until.data,
-                zone=context.wiring().settings.clinic.zone,
-            )
+            hours.add(session, actor, doctor_id, block, context.wiring().settings.clinic.zone)
     except Invalid as error:
         form.refuse(error)
         return _page(doctor_id, hours_form=form), 422
@@ -171,17 +170,10 @@ def add_cover(doctor_id: int) -> ResponseReturnValue:
         return _page(doctor_id, cover_form=form), 422
     assert form.cover_first_day.data is not None
     assert form.cover_last_day.data is not None
+    asked = CoverRequest(form.cover_doctor_id.data, form.cover_first_day.data, form.cover_last_day.data)
     try:
         with context.transaction() as session:
-            covers.add(
-                session,
-                context.actor(),
-                doctor_id,
-                doctor_id=form.cover_doctor_id.data,
-                first_day=form.cover_first_day.data,
-                last_day=form.cover_last_day.data,
-                zone=context.wiring().settings.clinic.zone,
-            )
+            covers.add(session, context.actor(), doctor_id, asked, context.wiring().settings.clinic.zone)
     except Invalid as error:
         form.refuse(error)
         return _page(doctor_id, cover_form=form), 422

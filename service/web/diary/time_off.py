@@ -10,6 +10,7 @@ from wtforms.validators import Optional
 from service import clock
 from service.domain.diary import doctors, hit_visits, time_off
 from service.domain.diary.hit_visits import Counts
+from service.domain.diary.time_off import Closure, ExtraHours
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Invalid, NotFound
 from service.http import context
@@ -65,19 +66,17 @@ def create() -> ResponseReturnValue:
     if not form.validate():
         return _list(form, ExtraForm(slot_minutes=USUAL_SLOT)), 422
     assert form.first_day.data is not None
+    closure = Closure(
+        doctor_id=None if form.doctor_id.data == EVERYBODY else _doctor(form.doctor_id.data),
+        first_day=form.first_day.data,
+        last_day=form.last_day.data or form.first_day.data,
+        starts=form.starts.data,
+        ends=form.ends.data,
+        note=form.note.data or "",
+    )
     try:
         with context.transaction() as session:
-            row = time_off.close(
-                session,
-                actor,
-                doctor_id=None if form.doctor_id.data == EVERYBODY else _doctor(form.doctor_id.data),
-                first_day=form.first_day.data,
-                last_day=form.last_day.data or form.first_day.data,
-                starts=form.starts.data,
-                ends=form.ends.data,
-                note=form.note.data or "",
-                zone=zone,
-            )
+            row = time_off.close(session, actor, closure, zone)
             row_id, hits = row.id, hit_visits.count(session, actor, row, zone)
     except Invalid as error:
         form.refuse(error)
@@ -96,19 +95,17 @@ def create_extra() -> ResponseReturnValue:
     assert form.first_day.data is not None
     assert form.starts.data is not None
     assert form.ends.data is not None
+    extra = ExtraHours(
+        doctor_id=_doctor(form.doctor_id.data),
+        day=form.first_day.data,
+        starts=form.starts.data,
+        ends=form.ends.data,
+        slot_minutes=form.slot_minutes.data or 0,
+        note=form.note.data or "",
+    )
     try:
         with context.transaction() as session:
-            time_off.open_extra(
-                session,
-                actor,
-                doctor_id=_doctor(form.doctor_id.data),
-                day=form.first_day.data,
-                starts=form.starts.data,
-                ends=form.ends.data,
-                slot_minutes=form.slot_minutes.data or 0,
-                note=form.note.data or "",
-                zone=context.wiring().settings.clinic.zone,
-            )
+            time_off.open_extra(session, actor, extra, context.wiring().settings.clinic.zone)
     except Invalid as error:
         form.refuse(error)
         return _list(OffForm(), form), 422

@@ -1,13 +1,12 @@
 """The waiting list: who waits, putting somebody on it, and whom a free time suits."""
 
-from typing import Any
-
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.domain.appointments import appointments, visit_types
 from service.domain.diary import doctors, offers, waiting_list
+from service.domain.diary.waiting_list import WaitingRequest
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.patients import patient_search, patients
@@ -70,9 +69,9 @@ def create() -> ResponseReturnValue:
     if not form.validate():
         return _form_page(form), 422
     try:
-        wish = _wish(form)
+        wanted = _wanted(form)
         with context.transaction() as session:
-            waiting_list.add(session, actor, **wish)
+            waiting_list.add(session, actor, wanted)
     except Invalid as error:
         form.refuse(error)
         return _form_page(form), 422
@@ -133,19 +132,19 @@ def _form_page(form: WaitingForm) -> str:
     )
 
 
-def _wish(form: WaitingForm) -> dict[str, Any]:
+def _wanted(form: WaitingForm) -> WaitingRequest:
     """The form as the domain takes it. Raises Invalid without a patient, NotFound for ids that cannot be."""
     if not form.patient_id.data:
         raise Invalid(_("Choose the patient first."), "patient_id")
-    return {
-        "patient_id": _id(form.patient_id.data),
-        "doctor_id": None if form.doctor_id.data in (ANY, "", None) else _id(form.doctor_id.data),
-        "visit_type_id": _id(form.visit_type_id.data) if form.visit_type_id.data else None,
-        "weekdays": "".join(form.weekdays.data or []) or waiting_list.EVERY_DAY,
-        "part": form.part.data or PartOfDay.ANY,
-        "urgent": form.urgent.data,
-        "note": form.note.data or "",
-    }
+    return WaitingRequest(
+        patient_id=_id(form.patient_id.data),
+        doctor_id=None if form.doctor_id.data in (ANY, "", None) else _id(form.doctor_id.data),
+        visit_type_id=_id(form.visit_type_id.data) if form.visit_type_id.data else None,
+        weekdays="".join(form.weekdays.data or []) or waiting_list.EVERY_DAY,
+        part=form.part.data or PartOfDay.ANY,
+        urgent=form.urgent.data,
+        note=form.note.data or "",
+    )
 
 
 def _fits_page(asked: str | None, starts_at: str, refusal: str | None = None) -> str:

@@ -1,5 +1,6 @@
 """Visits and free times as another program asks for them, on both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from service import clock
 from service.domain.appointments import appointment_search
 from service.domain.appointments.appointment_search import Wanted
 from service.domain.diary import offered_times
+from service.domain.diary.offered_times import Asked
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import NotFound
 from tests.house import House
@@ -45,12 +47,12 @@ def test_of_several_doctors_each_time_is_offered_once(house: House, ada: Actor) 
     for number in range(2):
         house.hours(house.user("doctor", f"d{number}@clinic.example", f"Dr. {number}", department="Eyes").doctor_id)
     first = clock.today(zone) + timedelta(days=3)
-    asked = {"doctor_id": None, "first": first, "days": 1, "zone": zone, "limit": 100}
+    asked = Asked(first)
     with house.reading() as session:
-        times = offered_times.page(session, ada, **asked, department="Eyes").times  # type: ignore[arg-type]
+        times = offered_times.page(session, ada, replace(asked, department="Eyes"), zone, limit=100).times
         assert len({time.starts_at for time in times}) == len(times) == 44
         with pytest.raises(NotFound):
-            offered_times.page(session, ada, **asked, after="99991231T235959999999-1")  # type: ignore[arg-type]
-        assert offered_times.page(session, ada, **asked, department="Ears").times == []  # type: ignore[arg-type]
+            offered_times.page(session, ada, asked, zone, after="99991231T235959999999-1", limit=100)
+        assert offered_times.page(session, ada, replace(asked, department="Ears"), zone, limit=100).times == []
         with pytest.raises(NotFound):
-            offered_times.page(session, ada, **{**asked, "doctor_id": 99})  # type: ignore[arg-type]
+            offered_times.page(session, ada, replace(asked, doctor_id=99), zone, limit=100)

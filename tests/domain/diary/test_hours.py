@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.diary import hours
+from service.domain.diary.hours import WeekBlock
 from service.domain.foundation.actor import SYSTEM, Actor
 from service.domain.foundation.errors import DomainError, Forbidden, Invalid, NotFound
 from service.storage.models import AuditEntry, DoctorHours
@@ -27,10 +28,10 @@ def doctor(house: House) -> Actor:
 
 
 def add(house: House, actor: Actor, doctor: int | None, *weekdays: int, **changed: Any) -> None:
-    values = {"starts": time(8), "ends": time(12), "slot_minutes": 15, "valid_from": None, "valid_until": None}
+    values = {"starts": time(8), "ends": time(12), "slot_minutes": 15, **changed}
     with house.writing() as session:
         assert doctor is not None
-        hours.add(session, actor, doctor, weekdays=weekdays or (0,), zone=BERLIN, **{**values, **changed})
+        hours.add(session, actor, doctor, WeekBlock(weekdays or (0,), **values), BERLIN)
 
 
 def refused(house: House, doctor: Actor, *weekdays: int, **changed: Any) -> str | None:

@@ -12,6 +12,7 @@ from service.domain.appointments import booking, free_times, outcomes
 from service.domain.appointments.requests import MoveRequest
 from service.domain.diary import hit_visits, time_off
 from service.domain.diary.hit_visits import Counts, Hits
+from service.domain.diary.time_off import Closure, ExtraHours
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.storage.models import AuditEntry, Doctor, HoursException, MoveProposal
@@ -36,18 +37,15 @@ def desk(house: House) -> Actor:
 
 
 def close(house: House, actor: Actor, doctor: int | None, first: str, last: str = "", **more: Any) -> int:
-    values = {"starts": None, "ends": None, **more}
+    closure = Closure(doctor, day(first), day(last or first), **more)
     with house.writing() as session:
-        days: dict[str, Any] = {"first_day": day(first), "last_day": day(last or first)}
-        return time_off.close(session, actor, doctor_id=doctor, zone=BERLIN, **days, **values).id
+        return time_off.close(session, actor, closure, BERLIN).id
 
 
 def extra(house: House, actor: Actor, doctor: int | None, on: str, starts: time, ends: time, slot: int = 30) -> int:
     assert doctor is not None
     with house.writing() as session:
-        return time_off.open_extra(
-            session, actor, doctor_id=doctor, day=day(on), starts=starts, ends=ends, slot_minutes=slot, zone=BERLIN
-        ).id
+        return time_off.open_extra(session, actor, ExtraHours(doctor, day(on), starts, ends, slot), BERLIN).id
 
 
 def free(house: House, doctor: Actor, on: str) -> list[str]:

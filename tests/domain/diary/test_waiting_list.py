@@ -11,6 +11,7 @@ from service.domain.appointments import booking, free_times, holds
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.requests import BookingRequest
 from service.domain.diary import offers, waiting_list
+from service.domain.diary.waiting_list import WaitingRequest
 from service.domain.foundation.actor import SYSTEM, Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.storage.models import Appointment, AuditEntry, Offer, PartOfDay, Patient, WaitingEntry
@@ -84,7 +85,7 @@ def offered(house: House, doctor: int, for_patient: int | None = None) -> bool:
 
 def wish(house: House, desk: Actor, **values: Any) -> int:
     with house.writing() as session:
-        return waiting_list.add(session, desk, **{"doctor_id": None, **values}).id
+        return waiting_list.add(session, desk, WaitingRequest(**values)).id
 
 
 # Who fits
