@@ -1,7 +1,7 @@
 """Visits: listed, booked, moved, called off; and what became of them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
 
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
@@ -85,7 +85,7 @@ def show(appointment_id: int) -> Answer:
 def cancel(appointment_id: int, body: Cancellation) -> Answer:
     """Call a visit off, by its patient until the cut-off or by the clinic."""
     rules = context.wiring().settings.booking
-    return _done(outcomes.cancel, appointment_id, reason=body.reason, rules=rules, version=body.version)
+    return _done(partial(outcomes.cancel, reason=body.reason, rules=rules, version=body.version), appointment_id)
 
 
 @blueprint.post("/<row_id:appointment_id>/reschedule")
@@ -105,21 +105,21 @@ def reschedule(appointment_id: int, body: Reschedule) -> Answer:
 def arrive(appointment_id: int, body: Outcome) -> Answer:
     """The patient is here."""
     zone = context.wiring().settings.clinic.zone
-    return _done(outcomes.arrive, appointment_id, zone=zone, version=body.version)
+    return _done(partial(outcomes.arrive, zone=zone, version=body.version), appointment_id)
 
 
 @blueprint.post("/<row_id:appointment_id>/completion")
 @contract.changes(Appointment, body=Outcome)
 def complete(appointment_id: int, body: Outcome) -> Answer:
     """The visit took place."""
-    return _done(outcomes.complete, appointment_id, version=body.version)
+    return _done(partial(outcomes.complete, version=body.version), appointment_id)
 
 
 @blueprint.post("/<row_id:appointment_id>/no-show")
 @contract.changes(Appointment, body=Outcome)
 def no_show(appointment_id: int, body: Outcome) -> Answer:
     """The patient did not come."""
-    return _done(outcomes.no_show, appointment_id, version=body.version)
+    return _done(partial(outcomes.no_show, version=body.version), appointment_id)
 
 
 @blueprint.errorhandler(Taken)
@@ -145,9 +145,9 @@ def _wish(sent: NewAppointment | Reschedule) -> tuple[Sequence[int], int | None]
     return candidates.ids(session, doctor_id, sent.department), minutes
 
 
-def _done(act: Callable[..., None], appointment_id: int, **more: Any) -> Answer:
+def _done(act: Callable[..., None], appointment_id: int) -> Answer:
     """What the visit is after an act."""
-    act(context.writing(), bearers.actor(), appointment_id, **more)
+    act(context.writing(), bearers.actor(), appointment_id)
     return Answer(_shown(appointment_id))
 
 

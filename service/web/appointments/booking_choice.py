@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from service import clock
@@ -55,11 +56,18 @@ class Choice:
     doctor_id: str
     """An id, `any`, or nothing yet."""
     department: str
-    candidates: Sequence[int]
-    """The doctors whose times count."""
     visit_type: VisitType | None
     minutes: int | None
     """How long the visit takes; None: as long as the doctor's slots."""
+
+    @cached_property
+    def candidates(self) -> Sequence[int]:
+        """The doctors whose times count; none before one, or any, is chosen."""
+        if not self.doctor_id:
+            return []
+        return candidates.ids(
+            context.reading(), None if self.doctor_id == ANY else int(self.doctor_id), self.department
+        )
 
     @property
     def doctor(self) -> Doctor | None:
@@ -113,7 +121,6 @@ def chosen(values: Mapping[str, str]) -> Choice:
         patient=patient,
         doctor_id=doctor_id,
         department=values.get("department", ""),
-        candidates=_meant(doctor_id, values.get("department", "")),
         visit_type=kind,
         minutes=kind.minutes if kind else None,
     )
@@ -131,7 +138,6 @@ def to_move(visit: Appointment, doctor_id: str) -> Choice:
         patient=visit.patient,
         doctor_id=doctor_id or str(visit.doctor_id),
         department="",
-        candidates=_meant(doctor_id or str(visit.doctor_id), ""),
         visit_type=visit.visit_type,
         minutes=booking.minutes_of(visit),
     )
@@ -196,12 +202,6 @@ def _offered(choice: Choice, times: Sequence[FreeTime]) -> list[Offered]:
     return [
         Offered(value, time.starts_at, time.doctor_id, names[time.doctor_id]) for value, time in sorted(found.items())
     ]
-
-
-def _meant(doctor_id: str, department: str) -> Sequence[int]:
-    if not doctor_id:
-        return []
-    return candidates.ids(context.reading(), None if doctor_id == ANY else int(doctor_id), department)
 
 
 def _whom(choice: Choice) -> int | None:

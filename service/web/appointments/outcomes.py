@@ -1,6 +1,7 @@
 """What happens to a visit after booking: arrival, completion, no-show, cancellation, undo; and what still waits."""
 
 from collections.abc import Callable
+from functools import partial
 
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -39,7 +40,7 @@ def confirm(appointment_id: int) -> ResponseReturnValue:
 @blueprint.post("/appointments/<row_id:appointment_id>/arrival")
 def arrive(appointment_id: int) -> ResponseReturnValue:
     """The patient is here."""
-    return _tap(appointment_id, outcomes.arrive, "visit_arrived", zone=context.wiring().settings.clinic.zone)
+    return _tap(appointment_id, partial(outcomes.arrive, zone=context.wiring().settings.clinic.zone), "visit_arrived")
 
 
 @blueprint.post("/appointments/<row_id:appointment_id>/completion")
@@ -61,13 +62,14 @@ def cancel(appointment_id: int) -> ResponseReturnValue:
     if not form.validate():
         raise Invalid(_("Write the reason in at most 200 characters."))
     rules = context.wiring().settings.booking
-    return _act(form, appointment_id, outcomes.cancel, "visit_cancelled", reason=form.reason.data or "", rules=rules)
+    act = partial(outcomes.cancel, reason=form.reason.data or "", rules=rules)
+    return _act(form, appointment_id, act, "visit_cancelled")
 
 
 @blueprint.post("/appointments/<row_id:appointment_id>/undo")
 def undo(appointment_id: int) -> ResponseReturnValue:
     """What was last said about the visit is taken back."""
-    return _tap(appointment_id, outcomes.undo, "visit_undone", settings=context.wiring().settings)
+    return _tap(appointment_id, partial(outcomes.undo, settings=context.wiring().settings), "visit_undone")
 
 
 @blueprint.get("/to-complete")
@@ -80,18 +82,16 @@ def to_complete() -> ResponseReturnValue:
     return render_template("appointments/to_complete.html", visits=visits(rows, actor), count=count)
 
 
-def _tap(appointment_id: int, act: Callable[..., None], notice: str, **more: object) -> ResponseReturnValue:
+def _tap(appointment_id: int, act: Callable[..., None], notice: str) -> ResponseReturnValue:
     form = TapForm(request.form)
     if not form.validate():
         raise Invalid(_("This form was sent with a field it does not have."))
-    return _act(form, appointment_id, act, notice, **more)
+    return _act(form, appointment_id, act, notice)
 
 
-def _act(
-    form: TapForm, appointment_id: int, act: Callable[..., None], notice: str, **more: object
-) -> ResponseReturnValue:
+def _act(form: TapForm, appointment_id: int, act: Callable[..., None], notice: str) -> ResponseReturnValue:
     with context.transaction() as session:
-        act(session, context.actor(), appointment_id, **more)
+        act(session, context.actor(), appointment_id)
     notices.say(notice)
     if form.back.data in BACK:
         return redirect(url_for(BACK[form.back.data], doctor_id=form.doctor_id.data or None), 303)

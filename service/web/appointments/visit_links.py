@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import wtforms
@@ -52,13 +53,13 @@ def confirm(token: str) -> ResponseReturnValue:
 @blueprint.post("/visit/<token:token>/cancellation")
 def cancel(token: str) -> ResponseReturnValue:
     """They do not come: the time is free for somebody else, and for ten minutes they may take it back."""
-    return _act(token, outcomes.cancel, reason="", rules=context.wiring().settings.booking)
+    return _act(token, partial(outcomes.cancel, reason="", rules=context.wiring().settings.booking))
 
 
 @blueprint.post("/visit/<token:token>/undo")
 def undo(token: str) -> ResponseReturnValue:
     """They come after all."""
-    return _act(token, outcomes.undo, settings=context.wiring().settings)
+    return _act(token, partial(outcomes.undo, settings=context.wiring().settings))
 
 
 @blueprint.get("/visit/<token:token>/reschedule")
@@ -100,7 +101,7 @@ def _wanted(row: Appointment, starts_at: datetime) -> MoveRequest:
     return MoveRequest(starts_at, [time.doctor_id for time in proposed if time.starts_at == starts_at])
 
 
-def _act(token: str, act: Callable[..., None], **more: Any) -> ResponseReturnValue:
+def _act(token: str, act: Callable[..., None]) -> ResponseReturnValue:
     form = ActForm(request.form)
     link, row = _chosen(token, form)
     if not form.validate():
@@ -109,7 +110,7 @@ def _act(token: str, act: Callable[..., None], **more: Any) -> ResponseReturnVal
         message_links.attempt(session, token)
     try:
         with context.transaction() as session:
-            act(session, message_links.actor(session, link, row.id, context.address()), row.id, **more)
+            act(session, message_links.actor(session, link, row.id, context.address()), row.id)
     except Conflict as error:
         return _page(token, str(error)), 409
     return redirect(url_for("visit_links.show", token=token), 303)

@@ -1,7 +1,7 @@
 """A time offered to somebody on the waiting list, by the link in their message: take it or leave it."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -29,7 +29,7 @@ def show(token: str) -> ResponseReturnValue:
 def accept(token: str) -> ResponseReturnValue:
     """They take it: the visit is booked."""
     settings = context.wiring().settings
-    return _answer(token, offers.accept, rules=settings.booking, zone=settings.clinic.zone)
+    return _answer(token, partial(offers.accept, rules=settings.booking, zone=settings.clinic.zone))
 
 
 @blueprint.post("/offer/<token:token>/decline")
@@ -38,7 +38,7 @@ def decline(token: str) -> ResponseReturnValue:
     return _answer(token, offers.decline)
 
 
-def _answer(token: str, act: Callable[..., Any], **more: Any) -> ResponseReturnValue:
+def _answer(token: str, act: Callable[..., object]) -> ResponseReturnValue:
     link = found(token, LinkPurpose.OFFER)
     if not Form(request.form).validate():
         raise Invalid(_("This form was sent with a field it does not have."))
@@ -47,7 +47,7 @@ def _answer(token: str, act: Callable[..., Any], **more: Any) -> ResponseReturnV
     try:
         with context.transaction() as session:
             offer_id = offers.of_message(session, link.message_id)
-            act(session, message_links.patient(link.patient_id, context.address()), offer_id, **more)
+            act(session, message_links.patient(link.patient_id, context.address()), offer_id)
     except Invalid as error:
         return _page(token, str(error)), 422
     except Conflict as error:
