@@ -15,6 +15,8 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from service.config.settings import Settings
+from service.jobs import schedule
 from tests.crowd import together
 from tests.faults.clinic import part_files
 from tests.house import PASSWORD
@@ -30,7 +32,7 @@ from tests.services.workers import Process
 PATIENCE = 150.0
 """Longer than the claim of a killed worker."""
 ADMIN, DESK, PATIENT = "admin@demo.example", "reception@demo.example", "patient1@demo.example"
-JOBS = {"make_backup", "write_day_sheets", "send_daily_reminders", "generate_monthly_report"}
+JOBS = {row.job for row in schedule.table(Settings())}
 
 
 @contextmanager

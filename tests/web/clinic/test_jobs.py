@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from bs4 import Tag
 
+from service.jobs import schedule
 from service.storage.models import AuditEntry, Doctor, JobRun, Message, Report
 from tests.house import Browser, at
 from tests.patience import until
@@ -147,7 +148,7 @@ def test_what_is_missing_stands_on_the_admins_home(clinic: Clinic) -> None:
     page = parsed(clinic.browser("admin").get("/dashboard"))
     health = [words(item) for item in page.select("ul.health li")]
     missing = [item for item in health if "the scheduler does not run" in item]
-    titles = ["Backup", "Day sheets", "Daily reminders", "Monthly reports"]
+    titles = [row.title for row in schedule.table(clinic.house.settings)]
     assert [item.split("was due")[0] for item in missing] == [f"Down {title} " for title in titles]
 
 
