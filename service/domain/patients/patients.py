@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import assert_never
 
 from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
@@ -26,11 +27,15 @@ def visible(actor: Actor) -> ColumnElement[bool]:
     A patient's user sees the people they look after, the desk everyone; a doctor everyone with a visit at theirs or
     at a doctor they stand in for today, and whom they opened in an emergency.
     """
-    if actor.role in (Role.ADMIN, Role.RECEPTIONIST, Role.SYSTEM):
-        return true()
-    if actor.role == Role.DOCTOR:
-        return or_(in_treatment(actor), Patient.id.in_(_emergencies(actor)))
-    return Patient.id.in_(actor.patient_ids) if actor.patient_ids else false()
+    match actor.role:
+        case Role.ADMIN | Role.RECEPTIONIST | Role.SYSTEM:
+            return true()
+        case Role.DOCTOR:
+            return or_(in_treatment(actor), Patient.id.in_(_emergencies(actor)))
+        case Role.PATIENT:
+            return Patient.id.in_(actor.patient_ids) if actor.patient_ids else false()
+        case never:
+            assert_never(never)
 
 
 def in_treatment(actor: Actor) -> ColumnElement[bool]:

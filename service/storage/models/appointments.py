@@ -72,7 +72,7 @@ class VisitType(Base):
 class Appointment(Base):
     """A visit. No two that take place overlap for a doctor or a patient, unless one is overbooked on purpose.
 
-    The database refuses an overlap by itself too: by the constraints below, on SQLite by triggers (migration 0002).
+    The database refuses an overlap by itself: by the constraints below, on SQLite by triggers (storage/triggers.py).
     """
 
     __tablename__ = "appointments"

@@ -9,6 +9,7 @@ from service.config.settings import ROOT
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, NotFound
 from service.domain.imports import imports
+from service.domain.patients.details import PatientDetails
 from service.storage.folding import fold
 from service.storage.models import AuditEntry, Doctor, Patient
 from tests.crowd import together
@@ -182,3 +183,13 @@ def test_the_examples_in_the_document_are_imported(desk: Desk) -> None:
         assert desk.wrong(kind, content) == []
         assert desk.run(kind, content) == (content.count("\n") - 1, 0)
     assert desk.patients()[0] == ("Lena Vogt", date(1985, 7, 2), "+491705550132", "lena.vogt@mail.example")
+
+
+def test_a_patient_in_a_file_is_who_the_same_words_make_at_the_desk(desk: Desk) -> None:
+    typed = ("Zoë Ćwik", date(1985, 5, 4), "030 1234567", "Zoe@Mail.Example")
+    assert desk.run("patients", "Name,Birth date,Phone,E-mail\nZoë Ćwik,1985-05-04,030 1234567,Zoe@Mail.Example\n")
+    wanted = PatientDetails.checked(*typed, desk.house.settings.clinic)
+    with desk.house.reading() as session:
+        row = session.query(Patient).one()
+        assert PatientDetails.of(row) == wanted
+        assert {name: getattr(row, name) for name in wanted.columns()} == wanted.columns()
