@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 import pyotp
 import pytest
 
+from service.config.settings import Security
 from tests.browser.visitor import Visitor
 from tests.house import PASSWORD
 from tests.process.launching import Service, change
@@ -18,10 +19,11 @@ POLL = "01:01"
 
 def leave_alone(clinic: Service, who: str) -> None:
     """Let the idle time of somebody's sessions pass."""
+    minutes = Security().idle_minutes + 1
     mine = f"user_id = (SELECT id FROM users WHERE email = '{who}@demo.example')"
     change(
         clinic.out.parent,
-        f"UPDATE sessions SET last_seen_at = datetime(last_seen_at, '-16 minutes') || '.0' WHERE {mine}",
+        f"UPDATE sessions SET last_seen_at = datetime(last_seen_at, '-{minutes} minutes') || '.0' WHERE {mine}",
     )
 
 
