@@ -11,8 +11,7 @@ from sqlalchemy import exists, func, select, text
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.demo import people as demo_people
-from service.demo import plan as demo_plan
+from service.demo import people, plan
 from service.demo.plan import Size, Visit
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict
@@ -59,15 +58,15 @@ def fill(
     _refuse_filled(session)
     now, is_sqlite = clock.now(), session.get_bind().dialect.name == "sqlite"
     calendar = _Calendar(zone, now, "" if is_sqlite else "+00")
-    fixed = demo_plan.arranged(size)
-    counts = demo_plan.counts(size, fixed, calendar.today, _stream(seed, 1))
+    fixed = plan.arranged(size)
+    counts = plan.counts(size, fixed, calendar.today, _stream(seed, 1))
     rows = _Rows(session, lambda: progress(rows.next_id(Appointment) - 1, size.appointments))
     began, names = min(counts) - RECORDS_BEGIN, _stream(seed, 0)
     staff = _add_staff(rows, size, calendar.quarters(began)[1], password_hash, names)
     patients = _add_patients(rows, size, calendar, began, password_hash, names)
     for offset in sorted(counts):
         rng = _stream(seed, calendar.date(offset).toordinal())
-        for visit in demo_plan.day(size, rng, offset, counts[offset], fixed.get(offset, [])):
+        for visit in plan.day(size, rng, offset, counts[offset], fixed.get(offset, [])):
             _add_visit(rows, calendar, offset, visit, rng)
     rows.finish()
     installation = session.get_one(Installation, 1)
@@ -199,15 +198,15 @@ def _add_staff(rows: _Rows, size: Size, began: str, password_hash: str, rng: Ran
         _add_user(rows, "reception", "Jonas Weber", Role.RECEPTIONIST, began, password_hash),
     ]
     for index in range(size.doctors):
-        name = demo_people.doctor_name(index, rng)
-        department = demo_people.DEPARTMENTS[demo_people.department(index)]
+        name = people.doctor_name(index, rng)
+        department = people.DEPARTMENTS[people.department(index)]
         emails.append(_add_user(rows, f"doctor{index + 1}", name, Role.DOCTOR, began, password_hash))
         doctor = {"id": index + 1, "user_id": _user_of(index), "name": name, "department": department}
         rows.add(Doctor, {**doctor, "created_at": began})
         for weekday in range(7):
             hours = {"id": rows.next_id(DoctorHours), "doctor_id": index + 1, "weekday": weekday}
             rows.add(DoctorHours, {**hours, "starts": "07:00:00.000000", "ends": "22:00:00.000000", "slot_minutes": 15})
-    for number, kind in enumerate(demo_people.KINDS, 1):
+    for number, kind in enumerate(people.KINDS, 1):
         rows.add(VisitType, {"id": number, **kind._asdict(), "created_at": began})
     return emails
 
@@ -218,28 +217,28 @@ def _add_patients(
     """Add the patients and the accounts of the first ones; returns the addresses of the accounts."""
     emails = []
     born_before = calendar.date(began)
-    for index, person in enumerate(demo_people.everyone(size.patients, size.doctors, rng)):
+    for index, person in enumerate(people.everyone(size.patients, size.doctors, rng)):
         day = began + index * (RECORDS_BEGIN - RECORDS_END) // size.patients
-        since = calendar.quarters(day)[1 + index % demo_plan.SLOTS]
+        since = calendar.quarters(day)[1 + index % plan.SLOTS]
         birth_date = born_before - timedelta(days=person.days_old)
         patient = {"id": index + 1, "name": person.name, "email": person.email, "phone": person.phone}
-        allergies = demo_people.ALLERGIES[index % len(demo_people.ALLERGIES)]
+        allergies = people.ALLERGIES[index % len(people.ALLERGIES)]
         patient |= {"folded_name": fold(person.name), "allergies": allergies}
         rows.add(Patient, {**patient, "birth_date": birth_date.isoformat(), "created_at": since})
-        if index < demo_people.ACCOUNTS:
+        if index < people.ACCOUNTS:
             guardian = {"user_id": rows.next_id(User), "patient_id": index + 1, "created_at": since}
             # A record that was taken over may have a line break in its name; an account never has.
             name = " ".join(person.name.split())
             emails.append(_add_user(rows, f"patient{index + 1}", name, Role.PATIENT, since, password_hash))
             rows.add(Guardian, guardian)
-    for wish in (wish for wish in demo_people.WAITING if wish.patient_id <= size.patients):
+    for wish in (wish for wish in people.WAITING if wish.patient_id <= size.patients):
         waiting = {"id": rows.next_id(WaitingEntry), "doctor_id": None, **wish._asdict()}
         rows.add(WaitingEntry, {**waiting, "created_at": calendar.quarters(-3)[waiting["id"]]})
     return emails
 
 
 def _add_user(rows: _Rows, who: str, name: str, role: Role, since: str, password_hash: str) -> str:
-    email = f"{who}@{demo_people.DOMAIN}"
+    email = f"{who}@{people.DOMAIN}"
     user = {"id": rows.next_id(User), "email": email, "name": name, "role": role.value}
     rows.add(User, {**user, "password_hash": password_hash, "created_at": since})
     return email
@@ -265,7 +264,7 @@ def _add_visit(rows: _Rows, calendar: _Calendar, offset: int, visit: Visit, rng:
     treatment = {
         "id": rows.next_id(Treatment),
         "appointment_id": row["id"],
-        **demo_people.findings(words, demo_people.department(visit.doctor), visit.turn),
+        **people.findings(words, people.department(visit.doctor), visit.turn),
         "next_visit": next_visit,
         "recorded_by_id": _user_of(visit.doctor),
         "created_at": row["ends_at"],
@@ -283,15 +282,15 @@ def _appointment(calendar: _Calendar, offset: int, visit: Visit, luck: float, nu
     answered = booked + (number >> 6) % (min(offset, 0) - booked)
     answered_at = calendar.quarters(answered)[41 + (number >> 16) % 20]
     by_clinic = (number >> 22) % 4 == 0
-    reasons = demo_people.CLINIC_CANCELS if by_clinic else demo_people.PATIENT_CANCELS
+    reasons = people.CLINIC_CANCELS if by_clinic else people.PATIENT_CANCELS
     return {
         "doctor_id": visit.doctor + 1,
         "patient_id": visit.patient + 1,
         "starts_at": start,
         "ends_at": end,
         "status": status,
-        "reason": demo_people.REASONS[(number >> 24) % len(demo_people.REASONS)],
-        "visit_type_id": demo_people.USUAL_TYPES[(number >> 45) % len(demo_people.USUAL_TYPES)],
+        "reason": people.REASONS[(number >> 24) % len(people.REASONS)],
+        "visit_type_id": people.USUAL_TYPES[(number >> 45) % len(people.USUAL_TYPES)],
         "confirmed_at": answered_at if not is_off and (number >> 30) % 3 == 0 else None,
         "arrived_at": before if status in (AppointmentStatus.ARRIVED, AppointmentStatus.COMPLETED) else None,
         "cancelled_at": answered_at if is_off else None,

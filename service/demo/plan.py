@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import NamedTuple
 
-from service.demo import people as demo_people
+from service.demo import people
 from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _
 
@@ -68,12 +68,12 @@ def _visits_today(size: Size) -> int:
 def arranged(size: Size) -> dict[int, list[Visit]]:
     """The visits that every demo clinic has, by day: the first patient's, and today those of a family."""
     today = [Visit(SLOTS - 1, 0, 0, 0)]
-    if size.patients >= demo_people.FAMILY:
+    if size.patients >= people.FAMILY:
         slots = (44, 45, 48)
-        people = demo_people.family(size.patients)
-        today += [Visit(slot, size.rooms - 1, who, 0) for slot, who in zip(slots, people, strict=True)]
+        patients = people.family(size.patients)
+        today += [Visit(slot, size.rooms - 1, who, 0) for slot, who in zip(slots, patients, strict=True)]
     visits = {0: today[: _visits_today(size)]}
-    for_adults = [doctor for doctor in range(size.doctors) if not demo_people.is_for_children(doctor)]
+    for_adults = [doctor for doctor in range(size.doctors) if not people.is_for_children(doctor)]
     for turn in range(min(TURNS, size.appointments - _visits_today(size))):
         doctor = for_adults[(turn + 1) // 2 % len(for_adults)] if turn % 2 else 0
         visits[-5 - 17 * turn] = [Visit(7 * turn % SLOTS, doctor, 0, turn)]
@@ -144,7 +144,7 @@ def _slots(rng: Random, free: Sequence[int], count: int) -> Iterator[int]:
 
 def _barred(offset: int) -> frozenset[int]:
     """Patients with an account have at most one of the days ahead, so that they may book more themselves."""
-    return frozenset(who for who in range(demo_people.ACCOUNTS) if offset > 0 and who % AHEAD != offset - 1)
+    return frozenset(who for who in range(people.ACCOUNTS) if offset > 0 and who % AHEAD != offset - 1)
 
 
 def _patient(
@@ -158,7 +158,7 @@ def _patient(
 ) -> int:
     """Mostly one of the doctor's own patients (every so-many-th is), not twice a day, never twice at a time."""
     own = -(-(size.patients - doctor) // size.doctors)
-    loyalty = 1.0 if demo_people.is_for_children(doctor) else 0.8
+    loyalty = 1.0 if people.is_for_children(doctor) else 0.8
     for _attempt in range(8):
         is_own = rng.random() < loyalty and own > 0
         patient = doctor + size.doctors * int(rng.random() * own) if is_own else int(rng.random() * size.patients)
