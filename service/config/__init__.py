@@ -1,0 +1,1 @@
+"""Settings, the settings file as pages write it, and secrets."""

@@ -1,0 +1,1 @@
+"""Whether the service is well: checks, readiness, last backup, unfinished setup, gauges."""

@@ -1,0 +1,1 @@
+"""What a request carries: access rules, context, cookies, tokens, headers, cache and metrics."""

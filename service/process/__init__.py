@@ -1,0 +1,1 @@
+"""What the server stands on: sockets, one service per database, restart, desktop start, system service."""

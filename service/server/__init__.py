@@ -1,0 +1,1 @@
+"""The `serve` command: start, restart and stop in order."""

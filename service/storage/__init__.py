@@ -1,0 +1,1 @@
+"""Tables, database connections, transactions and migrations."""

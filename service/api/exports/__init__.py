@@ -1,0 +1,1 @@
+"""Exports of a history as JSON."""

@@ -1,0 +1,1 @@
+"""States of messages as JSON, without their texts."""

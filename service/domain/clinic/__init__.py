@@ -1,0 +1,4 @@
+"""The clinic as a whole: the first administrator and doctor, and the state after a restore.
+
+Doors: `setting_up`, `restored`.
+"""
