@@ -57,3 +57,11 @@ def row_id_of(text: str | None) -> int | None:
         return None
     number = int(text)
     return number if 0 < number < 2**63 else None
+
+
+def valid_row_id(text: str | None) -> int:
+    """The id in a form or a URL. Raises NotFound for anything that cannot be one."""
+    found = row_id_of(text)
+    if found is None:
+        raise NotFound
+    return found

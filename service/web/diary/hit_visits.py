@@ -13,14 +13,14 @@ from service.domain.appointments import booking, outcomes
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.requests import MoveRequest
 from service.domain.diary import doctors, hit_visits, time_off
-from service.domain.foundation.errors import Conflict, Invalid, NotFound
+from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import HoursException
 from service.web import notices
 from service.web.appointments.visits import Visit, visit
 from service.web.forms import Form
-from service.web.local_times import instant_of, row_id_of, written
+from service.web.local_times import instant_of, row_id_of, valid_row_id, written
 
 blueprint = Blueprint("hit_visits", __name__)
 
@@ -75,7 +75,7 @@ def move(exception_id: int) -> ResponseReturnValue:
     if not form.validate():
         return _page(exception_id, any_doctor=any_doctor, refusal=" ".join(form.form_errors)), 422
     try:
-        visit_id, doctor_id = _id(form.appointment_id.data), _id(form.doctor_id.data)
+        visit_id, doctor_id = valid_row_id(form.appointment_id.data), valid_row_id(form.doctor_id.data)
         wanted = MoveRequest(instant_of(form.starts_at.data or ""), [doctor_id])
         with context.transaction() as session:
             booking.reschedule(session, actor, visit_id, wanted, settings.booking, settings.clinic.zone)
@@ -97,7 +97,9 @@ def cancel(exception_id: int) -> ResponseReturnValue:
     reason = _("The clinic is closed") if row.doctor_id is None else _("The doctor is away")
     try:
         with context.transaction() as session:
-            outcomes.cancel(session, actor, _id(form.appointment_id.data), reason=reason, rules=settings.booking)
+            outcomes.cancel(
+                session, actor, valid_row_id(form.appointment_id.data), reason=reason, rules=settings.booking
+            )
     except Conflict as error:
         return _page(exception_id, any_doctor=any_doctor, refusal=str(error)), 409
     notices.say("visit_cancelled")
@@ -135,13 +137,6 @@ def _back(exception_id: int | None, any_doctor: str | None, appointment_id: int 
         return redirect(url_for("appointments.show", appointment_id=appointment_id), 303)
     where = url_for("hit_visits.show", exception_id=exception_id, any_doctor="1" if any_doctor == "1" else None)
     return redirect(where, 303)
-
-
-def _id(text: str | None) -> int:
-    found = row_id_of(text)
-    if found is None:
-        raise NotFound
-    return found
 
 
 def _page(exception_id: int, *, any_doctor: bool, refusal: str = "") -> str:

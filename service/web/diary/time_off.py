@@ -12,14 +12,14 @@ from service.domain.diary import doctors, hit_visits, time_off
 from service.domain.diary.hit_visits import Counts
 from service.domain.diary.time_off import Closure, ExtraHours
 from service.domain.foundation.actor import Role
-from service.domain.foundation.errors import Invalid, NotFound
+from service.domain.foundation.errors import Invalid
 from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import ExceptionKind, HoursException
 from service.web import notices
 from service.web.diary.day_fields import DayField, TimeField
 from service.web.forms import Form, at_most, required
-from service.web.local_times import row_id_of
+from service.web.local_times import valid_row_id
 
 blueprint = Blueprint("time_off", __name__)
 EVERYBODY = "all"
@@ -67,7 +67,7 @@ def create() -> ResponseReturnValue:
         return _list(form, ExtraForm(slot_minutes=USUAL_SLOT)), 422
     assert form.first_day.data is not None
     closure = Closure(
-        doctor_id=None if form.doctor_id.data == EVERYBODY else _doctor(form.doctor_id.data),
+        doctor_id=None if form.doctor_id.data == EVERYBODY else valid_row_id(form.doctor_id.data),
         first_day=form.first_day.data,
         last_day=form.last_day.data or form.first_day.data,
         starts=form.starts.data,
@@ -96,7 +96,7 @@ def create_extra() -> ResponseReturnValue:
     assert form.starts.data is not None
     assert form.ends.data is not None
     extra = ExtraHours(
-        doctor_id=_doctor(form.doctor_id.data),
+        doctor_id=valid_row_id(form.doctor_id.data),
         day=form.first_day.data,
         starts=form.starts.data,
         ends=form.ends.data,
@@ -127,13 +127,6 @@ def doctor_choices() -> list[tuple[str, str]]:
     actor = context.actor()
     found = doctors.roster(context.reading())
     return [(str(one.id), one.name) for one in found if doctors.may_edit(actor, one.id)]
-
-
-def _doctor(text: str | None) -> int:
-    doctor_id = row_id_of(text)
-    if doctor_id is None:
-        raise NotFound
-    return doctor_id
 
 
 def _list(form: OffForm, extra: ExtraForm) -> str:

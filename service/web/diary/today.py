@@ -15,14 +15,13 @@ from service.domain.appointments.free_times import FreeTime
 from service.domain.diary import waiting_list
 from service.domain.foundation import job_runs
 from service.domain.foundation.actor import Actor, Role
-from service.domain.foundation.errors import NotFound
 from service.domain.messages import morning_sheets
 from service.domain.outbox import reminders
 from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, AppointmentStatus
 from service.web.appointments.visits import COLOURS, Visit, visits
-from service.web.local_times import asked_day, row_id_of, written
+from service.web.local_times import asked_day, valid_row_id, written
 from service.web.messages.messages import sending
 
 blueprint = Blueprint("today", __name__)
@@ -167,10 +166,7 @@ def _doctor(actor: Actor) -> int | None:
     asked = request.args.get("doctor_id", "")
     if actor.role == Role.DOCTOR or not asked:
         return None
-    doctor_id = row_id_of(asked)
-    if doctor_id is None:
-        raise NotFound
-    return doctor_id
+    return valid_row_id(asked)
 
 
 def _reminders(day: date) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from service.language.translation import gettext as _
 from service.storage.models import PartOfDay
 from service.web import notices
 from service.web.forms import Form, at_most
-from service.web.local_times import instant_of, row_id_of, written
+from service.web.local_times import instant_of, row_id_of, valid_row_id, written
 
 blueprint = Blueprint("waiting_list", __name__)
 ANY = "any"
@@ -137,9 +137,9 @@ def _wanted(form: WaitingForm) -> WaitingRequest:
     if not form.patient_id.data:
         raise Invalid(_("Choose the patient first."), "patient_id")
     return WaitingRequest(
-        patient_id=_id(form.patient_id.data),
-        doctor_id=None if form.doctor_id.data in (ANY, "", None) else _id(form.doctor_id.data),
-        visit_type_id=_id(form.visit_type_id.data) if form.visit_type_id.data else None,
+        patient_id=valid_row_id(form.patient_id.data),
+        doctor_id=None if form.doctor_id.data in (ANY, "", None) else valid_row_id(form.doctor_id.data),
+        visit_type_id=valid_row_id(form.visit_type_id.data) if form.visit_type_id.data else None,
         weekdays="".join(form.weekdays.data or []) or waiting_list.EVERY_DAY,
         part=form.part.data or PartOfDay.ANY,
         urgent=form.urgent.data,
@@ -150,7 +150,7 @@ def _wanted(form: WaitingForm) -> WaitingRequest:
 def _fits_page(asked: str | None, starts_at: str, refusal: str | None = None) -> str:
     """The page of a time. Raises NotFound for a doctor or a time that does not exist."""
     session, zone = context.reading(), context.wiring().settings.clinic.zone
-    doctor_id = _id(asked)
+    doctor_id = valid_row_id(asked)
     try:
         at = instant_of(starts_at)
     except Invalid:
@@ -177,13 +177,6 @@ def _refused(asked: str, starts_at: str, error: Invalid | Conflict) -> str:
         return _fits_page(asked, starts_at, str(error))
     except NotFound:
         return render_template("diary/waiting_list/refused.html", refusal=str(error))
-
-
-def _id(text: str | None) -> int:
-    found = row_id_of(text)
-    if found is None:
-        raise NotFound
-    return found
 
 
 def _days() -> dict[str, str]:

@@ -16,7 +16,7 @@ from service.http import context
 from service.language.translation import gettext as _
 from service.web import notices
 from service.web.forms import Form
-from service.web.local_times import day_of, row_id_of
+from service.web.local_times import day_of, valid_row_id
 
 blueprint = Blueprint("messages", __name__)
 LONGEST_SEARCH = 200
@@ -39,7 +39,8 @@ def index() -> ResponseReturnValue:
         raise NotFound
     before = request.args.get("before")
     listed = Listed(state) if state else None
-    page = message_log.page(session, actor, state=listed, rule=rule, text=text, before=_id(before) if before else None)
+    oldest = valid_row_id(before) if before else None
+    page = message_log.page(session, actor, state=listed, rule=rule, text=text, before=oldest)
     asked: dict[str, Any] = {"state": state or None, "rule": rule or None, "q": text or None}
     return render_template(
         "messages/list.html",
@@ -172,10 +173,3 @@ def _back(form: TapForm, message_id: int, notice: str) -> ResponseReturnValue:
     if form.back.data == "next-run":
         return redirect(url_for("next_run.index"), 303)
     return redirect(url_for("messages.show", message_id=message_id), 303)
-
-
-def _id(text: str) -> int:
-    found = row_id_of(text)
-    if found is None:
-        raise NotFound
-    return found
