@@ -12,8 +12,8 @@ from werkzeug.routing import Rule
 
 from service import __version__
 from service.api import access, contract, problems
-from service.api.bodies.problem import Problem
 from service.api.contract import FILE, JSON, KEY, LONGEST_KEY, Contract
+from service.api.problems import Problem
 from service.domain.exports.export_formats import FORMATS
 from service.storage.models import ExportFormat
 

@@ -7,17 +7,17 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.api import contract, problems
-from service.api.bodies.appointments import (
+from service.api.appointments.bodies import (
     Appointment,
     AppointmentQuery,
     Appointments,
     Cancellation,
-    FreeTime,
     NewAppointment,
     Outcome,
     Reschedule,
 )
 from service.api.contract import Answer
+from service.api.diary.bodies import FreeTime
 from service.api.patients.own_patient import patient_meant
 from service.domain.appointments import (
     appointment_search,

@@ -3,8 +3,7 @@
 from flask import Blueprint
 
 from service.api import contract
-from service.api.bodies.people import PatientOf
-from service.api.bodies.records import Treatment, Treatments, TreatmentTexts
+from service.api.appointments.bodies import PatientOf, Treatment, Treatments, TreatmentTexts
 from service.api.contract import Answer
 from service.api.patients.own_patient import patient_meant
 from service.domain.appointments import appointments, treatments

@@ -3,9 +3,9 @@
 from flask import Blueprint
 
 from service.api import contract
-from service.api.bodies.records import PageQuery
-from service.api.bodies.work import Run, Runs
+from service.api.clinic.bodies import Run, Runs
 from service.api.contract import Answer
+from service.api.fields import PageQuery
 from service.domain.foundation import job_runs
 from service.http import context
 

@@ -4,9 +4,8 @@ from flask import Blueprint
 
 from service import clock
 from service.api import contract, cursors
-from service.api.bodies.appointments import AnyFreeTimeQuery, FreeTime, FreeTimeQuery, FreeTimes
-from service.api.bodies.people import Doctor, DoctorQuery, Doctors
 from service.api.contract import Answer
+from service.api.diary.bodies import AnyFreeTimeQuery, Doctor, DoctorQuery, Doctors, FreeTime, FreeTimeQuery, FreeTimes
 from service.domain.diary import doctors, offered_times
 from service.domain.diary.offered_times import Asked
 from service.domain.foundation import paging

@@ -3,8 +3,8 @@
 from flask import Blueprint, Response, url_for
 
 from service.api import contract
-from service.api.bodies.records import Export, NewExport
 from service.api.contract import FILE, Answer
+from service.api.exports.bodies import Export, NewExport
 from service.api.patients.own_patient import patient_meant
 from service.domain.exports import exports
 from service.domain.exports.export_formats import Contents

@@ -3,8 +3,8 @@
 from flask import Blueprint
 
 from service.api import contract, cursors
-from service.api.bodies.work import Message, MessageQuery, Messages
 from service.api.contract import Answer
+from service.api.messages.bodies import Message, MessageQuery, Messages
 from service.domain.messages import message_log
 from service.http import bearers, context
 

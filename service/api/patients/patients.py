@@ -3,8 +3,8 @@
 from flask import Blueprint, url_for
 
 from service.api import contract, cursors
-from service.api.bodies.people import NewPatient, Patient, PatientChange, PatientQuery, Patients
 from service.api.contract import Answer
+from service.api.patients.bodies import NewPatient, Patient, PatientChange, PatientQuery, Patients
 from service.domain.accounts.api_tokens import Scope
 from service.domain.foundation.actor import Role
 from service.domain.patients import patient_records, patient_search, patients

@@ -3,8 +3,9 @@
 from flask import Blueprint
 
 from service.api import contract
-from service.api.bodies.records import PageQuery, Report, Reports, ReportWithContent
 from service.api.contract import Answer
+from service.api.fields import PageQuery
+from service.api.reports.bodies import Report, Reports, ReportWithContent
 from service.domain.reports import reports
 from service.http import bearers, context
 

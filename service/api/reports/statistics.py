@@ -3,8 +3,8 @@
 from flask import Blueprint
 
 from service.api import contract
-from service.api.bodies.work import Statistics
 from service.api.contract import Answer
+from service.api.reports.bodies import Statistics
 from service.domain.foundation.actor import Role
 from service.http import bearers, cache
 

@@ -1,14 +1,15 @@
-"""Visits and free times."""
+"""Appointments and treatments as they are sent and shown; names of fields are names of columns."""
 
-from typing import Literal
+from datetime import date
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from service.api.bodies.fields import (
+from service.api.fields import (
+    NO_NUL,
     AskedId,
     Cursor,
     Day,
-    Days,
     Department,
     Id,
     Limit,
@@ -95,29 +96,48 @@ class Outcome(Sent):
     version: Version | None = None
 
 
-class FreeTime(Shown):
-    """A visit that could be booked."""
-
-    starts_at: ShownAt
-    ends_at: ShownAt
-    doctor_id: int
+Long = Annotated[str, StringConstraints(max_length=20_000, pattern=NO_NUL)]
 
 
-class FreeTimes(Shown):
-    """A page of free times, soonest first."""
+class Treatment(Shown):
+    """What was found and done at a visit."""
 
-    items: list[FreeTime]
+    id: int
+    appointment_id: int
+    visit_type: str
+    symptoms: str
+    diagnosis: str
+    treatment: str
+    prescription: str
+    notes: str
+    next_visit: date | None
+    created_at: ShownAt
+    updated_at: ShownAt
+    version: int
+
+
+class Treatments(Shown):
+    """A page of a patient's treatments, newest first."""
+
+    items: list[Treatment]
     next: str | None
 
 
-class FreeTimeQuery(Sent):
-    date: Day | None = Field(None, description="The first day; today if not said.")
-    days: Days = 1
-    visit_type_id: AskedId | None = None
-    patient_id: AskedId | None = Field(None, description="Whose own visits are not free times.")
+class TreatmentTexts(Sent):
+    """The whole of it: what is left out is emptied; the earlier version is kept. At least one text is needed."""
+
+    visit_type: Annotated[str, StringConstraints(max_length=60, pattern=NO_NUL)] = ""
+    symptoms: Long = ""
+    diagnosis: Long = ""
+    treatment: Long = ""
+    prescription: Long = ""
+    notes: Long = ""
+    next_visit: Day | None = None
+    version: Version | None = Field(None, description="The version that was read, 0 where there was none.")
+
+
+class PatientOf(Sent):
+    """Whose rows are asked for."""
+
+    patient_id: AskedId | None = Field(None, description="Needed unless the user looks after exactly one patient.")
     after: Cursor | None = None
-    limit: Limit = 50
-
-
-class AnyFreeTimeQuery(FreeTimeQuery):
-    department: Department = ""

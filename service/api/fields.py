@@ -113,3 +113,7 @@ Line = Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)]
 Status = Annotated[
     AppointmentStatus, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(AppointmentStatus)})
 ]
+
+
+class PageQuery(Sent):
+    after: Cursor | None = None

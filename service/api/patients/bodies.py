@@ -1,45 +1,13 @@
-"""Doctors and patients."""
+"""Patients as they are sent and shown."""
 
 from datetime import date
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from service.api.bodies.fields import (
-    NO_NUL,
-    AskedId,
-    Cursor,
-    Day,
-    Department,
-    Limit,
-    Line,
-    Sent,
-    Shown,
-    ShownAt,
-    Version,
-)
+from service.api.fields import NO_NUL, Cursor, Day, Line, Sent, Shown, ShownAt, Version
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
-
-
-class Doctor(Shown):
-    id: int
-    name: str
-    department: str
-    archived_at: ShownAt | None
-
-
-class Doctors(Shown):
-    """A page of those who work here, in the order they joined."""
-
-    items: list[Doctor]
-    next: str | None
-
-
-class DoctorQuery(Sent):
-    department: Department = ""
-    after: Cursor | None = None
-    limit: Limit = 50
 
 
 class Patient(Shown):
@@ -86,10 +54,3 @@ class PatientChange(Sent):
     phone: Annotated[str, StringConstraints(max_length=50, pattern=NO_NUL)] = ""
     email: Annotated[str, StringConstraints(max_length=254, pattern=NO_NUL)] = ""
     version: Version
-
-
-class PatientOf(Sent):
-    """Whose rows are asked for."""
-
-    patient_id: AskedId | None = Field(None, description="Needed unless the user looks after exactly one patient.")
-    after: Cursor | None = None

@@ -1,0 +1,35 @@
+"""Exports of a history as they are sent and shown."""
+
+from typing import Annotated
+
+from pydantic import Field, WithJsonSchema
+
+from service.api.fields import Id, Sent, Shown, ShownAt
+from service.storage.models import ExportFormat, ExportStatus
+
+Format = Annotated[ExportFormat, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(ExportFormat)})]
+
+Status = Annotated[ExportStatus, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(ExportStatus)})]
+
+
+class Export(Shown):
+    """A patient's history as a file, on its way."""
+
+    id: str
+    patient_id: int
+    format: Format
+    with_visits: bool
+    with_messages: bool
+    status: Status
+    rows_done: int
+    rows_total: int
+    created_at: ShownAt
+    expires_at: ShownAt | None
+    downloads: int
+
+
+class NewExport(Sent):
+    patient_id: Id | None = Field(None, description="Needed unless the user looks after exactly one patient.")
+    format: Format = ExportFormat.CSV
+    visits: bool = Field(False, description="Not with csv.")
+    messages: bool = Field(False, description="Not with csv.")
