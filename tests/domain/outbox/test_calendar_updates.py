@@ -1,7 +1,6 @@
 """When an instant moves, whoever was mailed the calendar entry gets one update; nobody else hears of it."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 import time_machine
@@ -10,6 +9,7 @@ from sqlalchemy import true, update
 
 from service.config.settings import Booking
 from service.domain.appointments import booking, series
+from service.domain.appointments.requests import BookingRequest, SeriesRequest
 from service.domain.foundation.actor import Actor
 from service.domain.outbox import calendar_updates
 from service.notifications.message import Letter
@@ -31,12 +31,9 @@ def a_desk_and_a_doctor(house: House) -> tuple[Actor, int]:
     return desk, doctor
 
 
-def book(
-    house: House, people: tuple[Actor, int], patient: int, starts_at: datetime, act: Any = booking.book, **more: Any
-) -> Any:
-    values = {"patient_id": patient, "doctor_id": people[1], "rules": Booking(), "zone": hand.CLINIC.zone}
+def book(house: House, people: tuple[Actor, int], patient: int, starts_at: datetime) -> None:
     with house.writing() as session:
-        return act(session, people[0], starts_at=starts_at, **values, **more)
+        booking.book(session, people[0], BookingRequest(patient, starts_at, people[1]), Booking(), hand.CLINIC.zone)
 
 
 def sent(house: House) -> list[Letter]:
@@ -99,7 +96,9 @@ def test_an_update_that_still_waits_is_sent_once(house: House, people: tuple[Act
 
 def test_each_appointment_of_a_series_is_updated(house: House, people: tuple[Actor, int]) -> None:
     lena = house.patient("Lena Vogt", email="lena@mail.example")
-    book(house, people, lena, at("2026-05-11 08:00"), series.book, count=3, every_days=7)
+    weekly = SeriesRequest(BookingRequest(lena, at("2026-05-11 08:00"), people[1]), count=3, every_days=7)
+    with house.writing() as session:
+        series.book(session, people[0], weekly, Booking(), hand.CLINIC.zone)
     (confirmed,) = sent(house)
     assert len(confirmed.attachments) == 3
     assert law_changed(house) == 3
