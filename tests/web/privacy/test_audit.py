@@ -202,7 +202,7 @@ def test_l4_ones_own_looks_are_not_listed_but_another_guardians_are(clinic: Clin
 
 def test_every_act_that_is_put_on_record_has_words() -> None:
     written = re.compile(r"""(?:audit\.record|_note)\(\s*session, [\w.]+, "([\w.-]+)\"""")
-    source = (file.read_text(encoding="utf-8") for file in (ROOT / "service" / "domain").glob("*.py"))
+    source = (file.read_text(encoding="utf-8") for file in (ROOT / "service" / "domain").rglob("*.py"))
     acts = {act for text in source for act in written.findall(text)}
     assert len(acts) > 60
     assert sorted(act for act in acts if audit_words.act(act) == act.replace("_", " ").replace(".", ": ")) == []
