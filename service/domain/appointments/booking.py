@@ -108,7 +108,12 @@ def look(session: Session, request: BookingRequest) -> None:
         )
     )
     if holder is not None and holder != request.patient_id:
-        raise Taken(_("This time has just been taken, or is not free."))
+        raise Taken(just_taken())
+
+
+def just_taken() -> str:
+    """What somebody reads who comes second."""
+    return _("This time has just been taken, or is not free.")
 
 
 def reschedule(
@@ -204,7 +209,7 @@ def _why_taken(session: Session, wish: Wish) -> str:
     end = wish.starts_at + timedelta(minutes=wish.minutes or 1)
     if free_times.of_patient(session, wish.patient_id, wish.starts_at, end):
         return _("The patient already has a visit at that time.")
-    return _("This time has just been taken, or is not free.")
+    return just_taken()
 
 
 def overbooked(session: Session, wish: Wish) -> FreeTime:
@@ -240,7 +245,7 @@ def add(session: Session, actor: Actor, patient_id: int, found: FreeTime, detail
     try:
         session.flush()
     except IntegrityError:
-        raise Taken(_("This time has just been taken, or is not free.")) from None
+        raise Taken(just_taken()) from None
     act = "appointment.overbook" if visit.overbooked else "appointment.book"
     audit.record(session, actor, act, patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
     return visit

@@ -1,4 +1,7 @@
-"""What a history holds, column by column: the one source of headers, of the README in a zip, and of docs/export.md."""
+"""What a history holds, column by column: the one source of headers, of the README in a zip, and of docs/export.md.
+
+The CSV's values stand in the same order in history_csv.py, which reads them by their place.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
