@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from service import clock
 from service.storage.models import Appointment, VisitType
+from tests import patience
 from tests.api.program import Program
 from tests.crowd import together
 from tests.house import at
@@ -180,7 +181,7 @@ def test_an_export_is_asked_for_followed_and_downloaded(clinic: Clinic, program:
     clinic.clock.shift(timedelta(minutes=1))
     made = caller.post("/exports", {"format": "json", "visits": True})
     here = made.headers["Location"].removeprefix("/api/v1")
-    clinic.house.wiring.queue.stop(5)
+    clinic.house.wiring.queue.stop(patience.SECONDS)
     clinic.house.export(made.get_json()["id"])
     assert caller.get(here).get_json()["status"] == "available"
     file = caller.get(f"{here}/file")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
 
+from tests import patience
 from tests.house import PASSWORD
 
 PICTURES = Path(__file__).resolve().parents[1] / "pictures"
@@ -119,5 +120,5 @@ def name_of(path: str) -> str:
 
 def visitor_in(context: BrowserContext, url: str) -> Visitor:
     """A window of a browser for a service."""
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(1000 * patience.SECONDS)
     return Visitor(context.new_page(), url)

@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 from service import clock
+from tests import patience
 from tests.faults.clinic import big_history, part_files
 from tests.faults.disks import disk, read_only
 from tests.house import PASSWORD, House
@@ -148,7 +149,7 @@ def test_o5_a_signal_lets_the_request_under_way_finish_and_lets_nobody_in(
 def refuses(port: int) -> bool:
     """Whether nobody new is let in."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=60).close()
+        socket.create_connection(("127.0.0.1", port), timeout=patience.SECONDS).close()
     except OSError:
         return True
     return False

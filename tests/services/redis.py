@@ -69,7 +69,7 @@ class Redis:
 
 def connect(url: str) -> Any:
     """A connection of the tests' own."""
-    return Connection.from_url(url, socket_timeout=5)
+    return Connection.from_url(url, socket_timeout=patience.SECONDS)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ from service.storage.models import (
     UserToken,
     WaitingEntry,
 )
-from tests import waiting
+from tests import patience, waiting
 from tests.house import Browser, House, at, build
 from tests.services.postgres import Postgres, Rows
 from tests.trust import rows as trust
@@ -447,7 +447,7 @@ def a_furnished_folder(
         clinic = settle(house, traveller)
         for person in PEOPLE:
             clinic.tokens[person] = house.browser(email(person)).kept()
-    house.wiring.queue.stop(5)
+    house.wiring.queue.stop(patience.SECONDS)
     house.wiring.database.close()
     rows = server.rows(url) if server else None
     if server:

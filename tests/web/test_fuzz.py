@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import patience
 from tests.house import Browser, House
 from tests.web.frozen_clinic import NOBODY, PEOPLE, VISITORS, Clinic, minutes
 from tests.web.routes import ROUTES, Expected
@@ -85,7 +86,7 @@ def visitors_of(expected: Expected) -> list[str]:
 @pytest.mark.parametrize("endpoint", [name for name in POSTS if not name.startswith("setup.")])
 def test_no_form_of_a_working_clinic_ends_in_an_error_of_ours(clinic: Clinic, endpoint: str) -> None:
     expected, ids = ROUTES[endpoint], clinic.ids()
-    clinic.house.wiring.queue.stop(5)
+    clinic.house.wiring.queue.stop(patience.SECONDS)
     browsers = {visitor: clinic.browser(visitor) for visitor in visitors_of(expected)}
     tokens = {visitor: browser.token().encode() for visitor, browser in browsers.items()}
 

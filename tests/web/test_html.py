@@ -5,6 +5,7 @@ import pytest
 from service import clock
 from service.domain.appointments import appointments
 from service.storage.models import Export, ExportStatus
+from tests import patience
 from tests.house import Browser, House
 from tests.web.frozen_clinic import VISITORS, Clinic, email
 from tests.web.pages import after_expiry, pages_of
@@ -47,7 +48,7 @@ def crowd(clinic: Clinic) -> None:
         moment = clock.now().replace(month=1, day=day)
         house.treated(doll, clinic.pia, moment, visit_type="Check-up", notes="x\n\ny")
     house.tick(house.wiring.queue)
-    house.wiring.queue.stop(5)
+    house.wiring.queue.stop(patience.SECONDS)
 
 
 @pytest.mark.parametrize("role", ["patient", "doctor", "receptionist", "admin"])

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from service.domain.exports.export_formats import FORMATS
 from service.storage.models import AuditEntry, Export, ExportFormat, ExportStatus
+from tests import patience
 from tests.house import Browser, House
 from tests.patience import until
 from tests.web.frozen_clinic import NOW, Clinic, email
@@ -212,7 +213,7 @@ def test_e6_a_form_that_is_none_is_refused(clinic: Clinic, wrong: str) -> None:
 
 def test_e8_another_form_while_one_is_under_way_leads_to_that_one_and_says_so(clinic: Clinic) -> None:
     clinic.clock.shift(60)
-    clinic.house.wiring.queue.stop(5)  # nobody works at it
+    clinic.house.wiring.queue.stop(patience.SECONDS)  # nobody works at it
     browser = clinic.browser("patient")
     first = choose(browser)
     second = choose(browser, format="json")
@@ -225,7 +226,7 @@ def test_e8_a_full_queue_says_when_to_come_back(clinic: Clinic, make_house: Call
         session.get_one(Export, clinic.other_export).status = ExportStatus.PENDING
     clinic.clock.shift(60)
     house = make_house(exports={"most_waiting": 1})
-    house.wiring.queue.stop(5)
+    house.wiring.queue.stop(patience.SECONDS)
     answer = house.browser(email("patient")).post("/exports")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
     assert "press again in a minute" in words(parsed(answer))

@@ -7,6 +7,7 @@ from bs4 import Tag
 from sqlalchemy import delete, update
 
 from service.storage.models import Appointment, AuditEntry, JobRun, Message, MessageLink
+from tests import patience
 from tests.house import Browser, at
 from tests.patience import until
 from tests.web.frozen_clinic import NOW, Clinic, opened, told
@@ -206,7 +207,7 @@ def test_a_late_run_says_that_the_computer_was_off(clinic: Clinic) -> None:
     clinic.clock.shift(timedelta(minutes=17))
     clinic.house.tick(clinic.house.wiring.queue)
     until(lambda: clinic.house.count(JobRun, JobRun.job == "send_daily_reminders", JobRun.status == "done"))
-    clinic.house.wiring.queue.stop(5)
+    clinic.house.wiring.queue.stop(patience.SECONDS)
     page = parsed(clinic.house.browser("receptionist@clinic.example").get("/messages/morning"))
     assert words(page.find(id="lead")) == "08:00 run, started 10:17 , the computer was off"
 

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from service import outage
 from service.domain.reports import statistics
 from service.http import cache
+from tests import patience
 from tests.house import House
 from tests.services import redis as redis_server
 from tests.services.redis import Redis, connect
@@ -100,7 +101,7 @@ def test_processes_that_ask_at_the_same_moment_make_one_count(
     clinic: Clinic, process: Callable[[], House], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "_computing", nullcontext())  # what holds within one process
-    counting, together = Counting(), Barrier(8, timeout=20)
+    counting, together = Counting(), Barrier(8, timeout=patience.SECONDS)
     monkeypatch.setattr(statistics, "dashboard_stats", counting)
     browsers = [process().browser(email("admin")) for _one in range(8)]
 
