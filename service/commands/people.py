@@ -2,7 +2,9 @@
 
 import secrets
 import sys
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
 
 import click
 
@@ -43,36 +45,36 @@ def demo_command(
     click.echo(f"Password of all of them: {chosen if password is None else 'the one you gave'}")
 
 
+ROLES = [role.value for role in (Role.ADMIN, Role.RECEPTIONIST, Role.DOCTOR, Role.PATIENT)]
+
+
+def _role(_context: click.Context, _option: click.Parameter, typed: str) -> Role:
+    return Role(typed)
+
+
+def _day(_context: click.Context, _option: click.Parameter, typed: datetime | None) -> date | None:
+    return typed.date() if typed else None
+
+
 @command("add-user")
-@click.option("--role", type=click.Choice(["admin", "receptionist", "doctor", "patient"]), required=True)
+@click.option("--role", type=click.Choice(ROLES), callback=_role, required=True)
 @click.option("--email", required=True)
 @click.option("--name", required=True)
 @click.option("--department", default="", help="Of a doctor.")
-@click.option("--birth-date", type=click.DateTime(["%Y-%m-%d"]), help="Of a patient.")
+@click.option("--birth-date", type=click.DateTime(["%Y-%m-%d"]), callback=_day, help="Of a patient.")
 @click.option("--phone", default="", help="Of a patient.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def add_user(
-    settings: Settings,
-    role: str,
-    email: str,
-    name: str,
-    department: str,
-    birth_date: datetime | None,
-    phone: str,
-    password_stdin: bool,
-) -> None:
+def add_user(settings: Settings, *, password_stdin: bool, **typed: Any) -> None:
     """Make a user, and the doctor or patient behind it."""
-    hashed = None
+    new = NewUser(**typed)
     if password_stdin:
-        typed = sys.stdin.readline().rstrip("\r\n")
-        hashed = passwords.chosen(typed, about=(settings.clinic.name, name, email)).hash
+        password = sys.stdin.readline().rstrip("\r\n")
+        hashed = passwords.chosen(password, about=(settings.clinic.name, new.name, new.email)).hash
+        new = replace(new, password_hash=hashed)
     with opened(settings) as wiring, wiring.database.transaction() as session:
-        born = birth_date.date() if birth_date else None
-        user = users.add(
-            session, SYSTEM, NewUser(Role(role), email, name, department, born, phone, hashed), settings.clinic
-        )
-        token = users.invite(session, user) if hashed is None else None
-    click.echo(f"{role} {user.email} was added.")
+        user = users.add(session, SYSTEM, new, settings.clinic)
+        token = None if password_stdin else users.invite(session, user)
+    click.echo(f"{new.role} {user.email} was added.")
     if token is not None:
         click.echo(f"Invite link, works once within {users.INVITE_DAYS} days:")
         click.echo(f"{settings.clinic.public_url}/invite/{token}")

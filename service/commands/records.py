@@ -1,6 +1,8 @@
 """Commands about what is on record: take it along, and check that nobody changed who did what."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,6 +18,34 @@ from service.storage.models import ExportFormat
 FORMATS = [one.value for one in ExportFormat]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be written where, as it was typed."""
+
+    patient_id: int | None
+    of_clinic: bool
+    output: Path
+    force: bool
+    form: str
+    visits: bool
+    messages: bool
+
+    def contents(self) -> Contents:
+        """What the file holds. Raises UsageError, Invalid for a choice that fits no file."""
+        if (self.patient_id is None) is not self.of_clinic:
+            raise click.UsageError("Name either --patient ID or --clinic.")
+        contents = OF_THE_CLINIC if self.of_clinic else Contents(ExportFormat(self.form), self.visits, self.messages)
+        contents.check()
+        return contents
+
+    def check_output(self) -> None:
+        """Raises DomainError where the file would replace another, or has no folder."""
+        if self.output.exists() and not self.force:
+            raise DomainError(f"{self.output} exists already: use --force to replace it.")
+        if not self.output.parent.is_dir():
+            raise DomainError(f"There is no folder {self.output.parent}.")
+
+
 @command("export")
 @click.option("--patient", "patient_id", type=click.IntRange(1, 2**63 - 1), help="The number of the patient's record.")
 @click.option("--clinic", "of_clinic", is_flag=True, help="All data of the clinic instead, as a zip.")
@@ -24,31 +54,17 @@ FORMATS = [one.value for one in ExportFormat]
 @click.option("--format", "form", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
 @click.option("--visits", is_flag=True, help="With all visits, in JSON or zip.")
 @click.option("--messages", is_flag=True, help="With all messages, in JSON or zip.")
-def export(
-    settings: Settings,
-    patient_id: int | None,
-    of_clinic: bool,
-    output: Path,
-    force: bool,
-    form: str,
-    visits: bool,
-    messages: bool,
-) -> None:
+def export(settings: Settings, **typed: Any) -> None:
     """Write a patient's whole history, or all data of the clinic."""
-    if (patient_id is None) is not of_clinic:
-        raise click.UsageError("Name either --patient ID or --clinic.")
-    contents = OF_THE_CLINIC if of_clinic else Contents(ExportFormat(form), visits, messages)
-    contents.check()
-    if output.exists() and not force:
-        raise DomainError(f"{output} exists already: use --force to replace it.")
-    if not output.parent.is_dir():
-        raise DomainError(f"There is no folder {output.parent}.")
+    wanted = Wanted(**typed)
+    contents = wanted.contents()
+    wanted.check_output()
     with opened(settings) as wiring:
         with wiring.database.transaction() as session:  # first: nothing may fail once the file is there
-            export_files.note_written(session, SYSTEM, patient_id)
+            export_files.note_written(session, SYSTEM, wanted.patient_id)
         with wiring.database.reading() as session:
-            rows = export_files.produce(session, patient_id, contents, output, settings.clinic)
-    click.echo(f"{rows} {'treatments' if contents == ONE_TABLE else 'rows'} written to {output}.")
+            rows = export_files.produce(session, wanted.patient_id, contents, wanted.output, settings.clinic)
+    click.echo(f"{rows} {'treatments' if contents == ONE_TABLE else 'rows'} written to {wanted.output}.")
 
 
 @rounds.group("audit")
