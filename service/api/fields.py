@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import (
@@ -110,9 +111,14 @@ Cursor = Annotated[
 ]
 Department = Annotated[str, StringConstraints(max_length=100, pattern=NO_NUL)]
 Line = Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)]
-Status = Annotated[
-    AppointmentStatus, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(AppointmentStatus)})
-]
+
+
+def words_of(closed: type[StrEnum]) -> WithJsonSchema:
+    """Describes a field by the words of a closed set."""
+    return WithJsonSchema({"type": "string", "enum": list(closed)})
+
+
+Status = Annotated[AppointmentStatus, Field(strict=False), words_of(AppointmentStatus)]
 
 
 class PageQuery(Sent):

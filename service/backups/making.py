@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ from service.storage.database import Database, present_revision
 log = structlog.get_logger()
 
 
+class SecondCopy(StrEnum):
+    """How the second folder fared."""
+
+    COPIED = "copied"
+    MISSING = "missing"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Made:
     """A backup that was made and tried out."""
@@ -27,8 +36,8 @@ class Made:
     file: Path
     about: About
     size: int
-    second: str | None
-    """How the second folder fared: `copied`, `missing`, `failed`; None where none is set."""
+    second: SecondCopy | None
+    """None where no second folder is set."""
 
     def as_outcome(self) -> dict[str, Any]:
         """For the ledger."""
@@ -130,14 +139,14 @@ def _others(settings: Settings) -> Mapping[str, Path]:
     return named
 
 
-def _second(settings: Settings, file: Path) -> str | None:
+def _second(settings: Settings, file: Path) -> SecondCopy | None:
     """Copy a backup to the second folder, a stick or a share, if there is one; its absence spoils nothing."""
     folder = settings.second_backups
     if folder is None:
         return None
     if not folder.is_dir():
         log.warning("second backup folder missing", folder=str(folder))
-        return "missing"
+        return SecondCopy.MISSING
     try:
         with workroom.opened(folder) as room:
             archive.copy_file(file, room / file.name)
@@ -147,8 +156,8 @@ def _second(settings: Settings, file: Path) -> str | None:
         shelf.rotate(folder, settings.clinic.zone, file)
     except OSError:
         log.exception("second backup failed", folder=str(folder))
-        return "failed"
-    return "copied"
+        return SecondCopy.FAILED
+    return SecondCopy.COPIED
 
 
 @contextmanager

@@ -248,13 +248,13 @@ class Security(Section):
     require_second_factor: bool = False
     sign_in_links: bool = False
 
-    def idle_minutes_of(self, role: str) -> int:
-        """After how long without a click somebody of a role is signed out."""
-        return self.patient_idle_minutes if role == "patient" else self.idle_minutes
+    def idle_minutes_of(self, *, patient: bool) -> int:
+        """After how long without a click a patient, or somebody who works here, is signed out."""
+        return self.patient_idle_minutes if patient else self.idle_minutes
 
-    def session_hours_of(self, role: str) -> int:
-        """After how long somebody of a role is signed out in any case."""
-        return self.patient_session_hours if role == "patient" else self.session_hours
+    def session_hours_of(self, *, patient: bool) -> int:
+        """After how long they are signed out in any case."""
+        return self.patient_session_hours if patient else self.session_hours
 
 
 class Privacy(Section):

@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.domain.foundation import installation
 from service.domain.messages import deliveries
-from service.storage.models import Export, JobRun, Message
+from service.storage.models import Export, JobRun, Message, RunStatus
 
 Status = TypeVar("Status", bound=str)
 
@@ -29,7 +29,7 @@ class Gauges:
 
 def read(session: Session) -> Gauges:
     """All of them as of now."""
-    done = select(JobRun.job, func.max(JobRun.finished_at)).where(JobRun.status == "done").group_by(JobRun.job)
+    done = select(JobRun.job, func.max(JobRun.finished_at)).where(JobRun.status == RunStatus.DONE).group_by(JobRun.job)
     return Gauges(
         messages=_by(session, Message.status),
         exports=_by(session, Export.status),

@@ -1,10 +1,11 @@
 """The last good backup in words: when it was made, what is in it, whether it was tried out, where it is missing."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy.orm import Session
 
+from service.backups.making import SecondCopy
 from service.config.settings import Clinic, Settings
 from service.domain.foundation import job_runs
 from service.jobs.make_backup import make_backup
@@ -29,7 +30,7 @@ def judge(session: Session, settings: Settings, state: str, words: str) -> tuple
 
 def lacks_second(outcome: Mapping[str, Any]) -> bool:
     """Whether a backup was to be copied to a second folder and was not."""
-    return outcome.get("second") in ("missing", "failed")
+    return outcome.get("second") in (SecondCopy.MISSING, SecondCopy.FAILED)
 
 
 def last_in_words(last: JobRun, clinic: Clinic) -> str:
@@ -44,13 +45,21 @@ def outcome_in_words(outcome: Mapping[str, Any]) -> str:
     visits = outcome["visits"]
     words = ngettext("%(num)s visit", "%(num)s visits", visits) % {"num": f"{visits:,}"}
     parts = [words, size(outcome["bytes"]), _("restored in a test: yes")]
-    if outcome.get("second") == "copied":
-        parts.append(_("copied to the second folder"))
-    if outcome.get("second") == "missing":
-        parts.append(_("the second folder is missing"))
-    if outcome.get("second") == "failed":
-        parts.append(_("the copy to the second folder failed"))
+    if outcome.get("second"):
+        parts.append(_second_in_words(SecondCopy(outcome["second"])))
     return ", ".join(parts)
+
+
+def _second_in_words(copy: SecondCopy) -> str:
+    match copy:
+        case SecondCopy.COPIED:
+            return _("copied to the second folder")
+        case SecondCopy.MISSING:
+            return _("the second folder is missing")
+        case SecondCopy.FAILED:
+            return _("the copy to the second folder failed")
+        case never:
+            assert_never(never)
 
 
 def size(number: int) -> str:

@@ -20,7 +20,9 @@ from service.api.fields import (
     ShownAt,
     Status,
     Version,
+    words_of,
 )
+from service.storage.models import CancelledBy
 
 
 class Appointment(Shown):
@@ -39,7 +41,7 @@ class Appointment(Shown):
     arrived_at: ShownAt | None
     ended_at: ShownAt | None = Field(description="When somebody said how it ended.")
     cancelled_at: ShownAt | None
-    cancelled_by: Literal["patient", "clinic"] | None
+    cancelled_by: Annotated[CancelledBy, words_of(CancelledBy)] | None
     cancellation_reason: str | None
     rescheduled_at: ShownAt | None = Field(description="Set where another visit stands in its place.")
     rescheduled_from_id: int | None = Field(description="The visit in whose place this one stands.")

@@ -1,10 +1,11 @@
 """Job runs as they are shown."""
 
-from typing import Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from service.api.fields import Shown, ShownAt
+from service.api.fields import Shown, ShownAt, words_of
+from service.storage.models import RunStatus, RunTrigger
 
 
 class Run(Shown):
@@ -13,8 +14,8 @@ class Run(Shown):
     id: int
     job: str
     slot: str = Field(description="What it was for: a day, a month.")
-    status: Literal["queued", "running", "done", "failed", "skipped"]
-    trigger: Literal["schedule", "catchup", "manual"]
+    status: Annotated[RunStatus, words_of(RunStatus)]
+    trigger: Annotated[RunTrigger, words_of(RunTrigger)]
     attempt: int
     due_at: ShownAt
     created_at: ShownAt

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
-from service.api.fields import Id, Sent, Shown, ShownAt
+from service.api.fields import Id, Sent, Shown, ShownAt, words_of
 from service.storage.models import ExportFormat, ExportStatus
 
-Format = Annotated[ExportFormat, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(ExportFormat)})]
+Format = Annotated[ExportFormat, Field(strict=False), words_of(ExportFormat)]
 
-Status = Annotated[ExportStatus, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(ExportStatus)})]
+Status = Annotated[ExportStatus, Field(strict=False), words_of(ExportStatus)]
 
 
 class Export(Shown):

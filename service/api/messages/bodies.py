@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
-from service.api.fields import Cursor, Line, Sent, Shown, ShownAt
+from service.api.fields import Cursor, Line, Sent, Shown, ShownAt, words_of
 from service.domain.messages.message_log import Listed
 from service.storage.models import MessageStatus
 
-State = Annotated[Listed, Field(strict=False), WithJsonSchema({"type": "string", "enum": list(Listed)})]
+State = Annotated[Listed, Field(strict=False), words_of(Listed)]
 
 
 class Message(Shown):
@@ -21,7 +21,7 @@ class Message(Shown):
     starts_at: ShownAt | None = Field(description="Of the visit, as it was when the message was planned.")
     channel: str
     recipient: str | None
-    status: Annotated[MessageStatus, WithJsonSchema({"type": "string", "enum": list(MessageStatus)})]
+    status: Annotated[MessageStatus, words_of(MessageStatus)]
     skip_reason: str | None
     attempts: int
     last_error: str | None

@@ -135,7 +135,7 @@ def find(session: Session, token: str, limits: Security, address: str) -> Found 
     if row is None:
         return None
     role = Role(row.role)
-    locked = row.last_seen_at <= now - timedelta(minutes=limits.idle_minutes_of(role))
+    locked = row.last_seen_at <= now - timedelta(minutes=limits.idle_minutes_of(patient=role == Role.PATIENT))
     if locked and role not in STAFF:
         return None
     return Found(
@@ -231,7 +231,8 @@ def _open(
 ) -> str:
     token, now = new_token(), clock.now()
     session.execute(_ending(SignIn.token_hash == digest(replaces)))
-    lasts = TIME_FOR_CODE if awaits_code else timedelta(hours=limits.session_hours_of(Role(user.role)))
+    hours = limits.session_hours_of(patient=user.role == Role.PATIENT)
+    lasts = TIME_FOR_CODE if awaits_code else timedelta(hours=hours)
     session.add(
         SignIn(
             user_id=user.id,

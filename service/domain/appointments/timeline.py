@@ -1,16 +1,45 @@
 """What happened to a visit, in order: booked, moved, told, arrived, how it ended, and who said so."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service.domain.foundation.actor import Role
 from service.domain.outbox import message_rules
-from service.storage.models import Appointment, AuditEntry, CancelledBy, Message, User
+from service.storage.models import Appointment, AuditEntry, CancelledBy, Message, MessageStatus, SkipReason, User
 
-ACTS = ("book", "overbook", "confirm", "arrive", "complete", "no_show", "cancel", "undo", "move", "propose")
+
+class What(StrEnum):
+    """What may happen to a visit."""
+
+    BOOK = "book"
+    OVERBOOK = "overbook"
+    CONFIRM = "confirm"
+    ARRIVE = "arrive"
+    COMPLETE = "complete"
+    NO_SHOW = "no_show"
+    CANCEL = "cancel"
+    UNDO = "undo"
+    MOVE = "move"
+    PROPOSE = "propose"
+    RECORD = "record"
+    """Of its treatment."""
+    CORRECT = "correct"
+    """Of its treatment."""
+    MESSAGE = "message"
+
+
+OF_TREATMENT = (What.RECORD, What.CORRECT)
+AUDITED: Mapping[str, What] = {
+    f"{'treatment' if what in OF_TREATMENT else 'appointment'}.{what}": what
+    for what in What
+    if what is not What.MESSAGE
+}
+"""The audit's word for each that stands there."""
 
 
 @dataclass(frozen=True)
@@ -18,15 +47,13 @@ class Event:
     """One thing that happened; `who` and `role` are empty where nobody is known."""
 
     at: datetime
-    act: str
-    """One of ACTS, `record`, `correct`, `message`."""
+    act: What
     who: str = ""
     role: str = ""
     title: str = ""
     """Of a message: what kind it is."""
-    message_status: str = ""
-    skip_reason: str = ""
-    channel: str = ""
+    message_status: MessageStatus | None = None
+    skip_reason: SkipReason | None = None
     moved_to: int | None = None
 
 
@@ -36,15 +63,14 @@ def of_visit(session: Session, visit: Appointment) -> list[Event]:
     known = {event.act for event in events}
     # A visit that was taken over from elsewhere has no record of its own: its row says when.
     for act, at in (
-        ("book", visit.created_at),
-        ("confirm", visit.confirmed_at),
-        ("arrive", visit.arrived_at),
-        ("cancel", visit.cancelled_at if visit.rescheduled_at is None else None),
+        (What.BOOK, visit.created_at),
+        (What.CONFIRM, visit.confirmed_at),
+        (What.ARRIVE, visit.arrived_at),
+        (What.CANCEL, visit.cancelled_at if visit.rescheduled_at is None else None),
     ):
-        if at is not None and act not in known and not (act == "book" and "overbook" in known):
-            events.append(
-                Event(at, act, role="patient" if act == "cancel" and visit.cancelled_by == CancelledBy.PATIENT else "")
-            )
+        if at is not None and act not in known and not (act is What.BOOK and What.OVERBOOK in known):
+            by_patient = act is What.CANCEL and visit.cancelled_by == CancelledBy.PATIENT
+            events.append(Event(at, act, role=Role.PATIENT if by_patient else ""))
     return sorted(events, key=lambda event: event.at)
 
 
@@ -58,9 +84,9 @@ def _recorded(session: Session, visit: Appointment) -> Iterator[Event]:
     )
     successor = session.scalar(select(Appointment.id).where(Appointment.rescheduled_from_id == visit.id))
     for at, act, role, name in rows:
-        noun, _, verb = act.partition(".")
-        if (noun == "appointment" and verb in ACTS) or (noun == "treatment" and verb in ("record", "correct")):
-            yield Event(at, verb, name or "", role, moved_to=successor if verb == "move" else None)
+        what = AUDITED.get(act)
+        if what is not None:
+            yield Event(at, what, name or "", role, moved_to=successor if what is What.MOVE else None)
 
 
 def _told(session: Session, visit: Appointment) -> Iterator[Event]:
@@ -70,9 +96,8 @@ def _told(session: Session, visit: Appointment) -> Iterator[Event]:
     for row in rows:
         yield Event(
             row.sent_at or row.created_at,
-            "message",
+            What.MESSAGE,
             title=message_rules.of(row.rule).title,
             message_status=row.status,
-            skip_reason=row.skip_reason or "",
-            channel=row.channel,
+            skip_reason=row.skip_reason,
         )

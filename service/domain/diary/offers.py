@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,7 @@ from service.domain.diary import waiting_list
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from service.domain.outbox import announcements
+from service.domain.outbox import announcements, subjects
 from service.domain.patients import patients
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, Doctor, Message, Offer, Patient, WaitingEntry
@@ -38,14 +39,22 @@ class Held(NamedTuple):
     patient_name: str
 
 
+class State(StrEnum):
+    """What has become of an offer, for its patient."""
+
+    OPEN = "open"
+    BOOKED = "booked"
+    """They took it."""
+    OVER = "over"
+
+
 class Told(NamedTuple):
     """An offer as its patient sees it."""
 
     starts_at: datetime
     expires_at: datetime
     doctor_name: str
-    state: str
-    """`open`, `booked` (they took it) or `over`."""
+    state: State
     held: bool
 
 
@@ -116,10 +125,10 @@ def accept(session: Session, actor: Actor, offer_id: int, *, rules: Booking, zon
 
 def of_message(session: Session, message_id: int) -> int:
     """The id of the offer a message is about. Raises NotFound."""
-    kind, _slash, key = (session.get_one(Message, message_id).about or "").partition("/")
-    if kind != "offer":
+    subject = subjects.of(session.get_one(Message, message_id))
+    if subject is None or subject.kind != subjects.Kind.OFFER:
         raise NotFound
-    return int(key)
+    return int(subject.key)
 
 
 def told(session: Session, actor: Actor, offer_id: int) -> Told:
@@ -136,7 +145,7 @@ def told(session: Session, actor: Actor, offer_id: int) -> Told:
     offer, entry, doctor_name = row
     visit = _visit_of(session, offer, entry)
     open_still = offer.closed_at is None and entry.closed_at is None and offer.starts_at > clock.now()
-    state = "booked" if visit else "open" if open_still else "over"
+    state = State.BOOKED if visit else State.OPEN if open_still else State.OVER
     return Told(offer.starts_at, offer.expires_at, doctor_name, state, offer.expires_at > clock.now())
 
 

@@ -18,6 +18,7 @@ from service.domain.foundation import audit
 from service.domain.foundation.actor import SYSTEM
 from service.domain.foundation.leases import Leases
 from service.domain.outbox import outbox
+from service.domain.outbox.subjects import Kind, Subject
 from service.storage.models import Export, ExportFormat, ExportStatus, User
 
 LEASE = timedelta(seconds=30)
@@ -109,7 +110,7 @@ def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: 
         return False
     if row.requested_by_id is not None:
         user = session.get_one(User, row.requested_by_id)
-        outbox.to_user(session, "export_ready", user, event="export.available", about=f"export/{export_id}")
+        outbox.to_user(session, "export_ready", user, event="export.available", about=Subject(Kind.EXPORT, export_id))
     audit.record(session, SYSTEM, "export.available", patient_id=row.patient_id, subject=f"export/{export_id}")
     return True
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import assert_never
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,7 +15,8 @@ from service.domain.accounts import user_tokens
 from service.domain.appointments import appointments
 from service.domain.diary import hit_visits
 from service.domain.messages import morning_sheets
-from service.domain.outbox import message_rules
+from service.domain.outbox import message_rules, subjects
+from service.domain.outbox.subjects import Kind, Subject
 from service.language.rendering import Wording, one_line, phone
 from service.storage.models import Appointment, AppointmentStatus, Doctor, Export, Message, Offer, Patient, Report, User
 
@@ -56,21 +58,29 @@ def of(session: Session, message: Message, visits: Sequence[Appointment], clinic
         return Facts(
             values | _of_visits(session, message, visits, words, clinic), _times(session, message, words, clinic)
         )
-    kind, _, key = (message.about or "").partition("/")
-    if kind == "offer":
-        values |= _of_offer(session, session.get_one(Offer, int(key)), message, words)
-    elif kind == "export":
-        values["until"] = words.when(session.get_one(Export, key).expires_at or clock.now())
-    elif kind == "report":
-        values["month"] = words.month(clock.first_of_month(session.get_one(Report, int(key)).month))
-    elif kind == "morning_sheet":
-        values |= _of_sheet(session, date.fromisoformat(key), words, clinic)
+    subject = subjects.of(message)
+    if subject is not None:
+        values |= _of_subject(session, subject, message, words, clinic)
     one_time = message_rules.of(message.rule).one_time
     if one_time:
         values["until"] = words.when(clock.now() + user_tokens.LASTING[one_time])
     if message.user_id is not None:
         values["name"] = one_line(session.get_one(User, message.user_id).name)
     return Facts(values)
+
+
+def _of_subject(session: Session, subject: Subject, message: Message, words: Wording, clinic: Clinic) -> dict[str, str]:
+    match subject.kind:
+        case Kind.OFFER:
+            return _of_offer(session, session.get_one(Offer, int(subject.key)), message, words)
+        case Kind.EXPORT:
+            return {"until": words.when(session.get_one(Export, subject.key).expires_at or clock.now())}
+        case Kind.REPORT:
+            return {"month": words.month(clock.first_of_month(session.get_one(Report, int(subject.key)).month))}
+        case Kind.MORNING_SHEET:
+            return _of_sheet(session, date.fromisoformat(subject.key), words, clinic)
+        case never:
+            assert_never(never)
 
 
 def _of_visits(

@@ -8,7 +8,7 @@ from service import clock
 from service.config.settings import Clinic
 from service.domain.accounts import user_tokens
 from service.domain.messages import message_links
-from service.domain.outbox import message_rules
+from service.domain.outbox import message_rules, subjects
 from service.storage.models import Appointment, LinkPurpose, Message, Offer
 
 NAMES = ("manage_link", "contact_link")
@@ -41,12 +41,12 @@ def _path(session: Session, message: Message, visits: Sequence[Appointment]) -> 
             appointment_id=first.id,
         )
         return f"visit/{token}"
-    kind, _, key = (message.about or "").partition("/")
-    if kind == "offer" and message.patient_id is not None:
-        until = session.get_one(Offer, int(key)).starts_at
+    subject = subjects.of(message)
+    if subject is not None and subject.kind == subjects.Kind.OFFER and message.patient_id is not None:
+        until = session.get_one(Offer, int(subject.key)).starts_at
         token = message_links.make(session, message, LinkPurpose.OFFER, patient_id=message.patient_id, expires_at=until)
         return f"offer/{token}"
-    rule = message_rules.of(message.rule)
+    key, rule = subject.key if subject else "", message_rules.of(message.rule)
     if rule.one_time and message.user_id is not None:
         key = user_tokens.issue(session, message.user_id, rule.one_time)
     return rule.page.format(key=key)

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session, contains_eager
 from service import clock
 from service.config.settings import Settings
 from service.domain.foundation import installation
-from service.domain.outbox import channels, message_rules, reach
+from service.domain.outbox import channels, message_rules, reach, subjects
+from service.domain.outbox.subjects import Kind
 from service.storage.models import (
     NOT_COMING,
     Appointment,
@@ -47,14 +48,14 @@ def why_not(message: Message, visit: Appointment, now: datetime) -> SkipReason |
 
 def outdated(session: Session, message: Message, now: datetime) -> SkipReason | None:
     """Why a message about no visit is not true any more: the reason to skip it, or None."""
-    kind, _, key = (message.about or "").partition("/")
-    if kind == "offer":
-        offer = session.get(Offer, int(key))
+    subject = subjects.of(message)
+    if subject is not None and subject.kind == Kind.OFFER:
+        offer = session.get(Offer, int(subject.key))
         if offer is None or offer.closed_at is not None:
             return SkipReason.CANCELLED
         return SkipReason.TOO_LATE if offer.expires_at <= now else None
-    if kind == "export":
-        export = session.get(Export, key)
+    if subject is not None and subject.kind == Kind.EXPORT:
+        export = session.get(Export, subject.key)
         return SkipReason.TOO_LATE if export is None or export.expires_at is None or export.expires_at <= now else None
     user = None if message.user_id is None else session.get(User, message.user_id)
     return SkipReason.CANCELLED if user is not None and user.disabled_at is not None else None

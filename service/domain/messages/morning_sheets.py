@@ -17,7 +17,8 @@ from service.domain.messages import message_log
 from service.domain.messages.message_log import Entry
 from service.domain.outbox import outbox, reminders
 from service.domain.outbox.reminders import Span, Tally
-from service.storage.models import JobRun, Message, MessageStatus, SkipReason
+from service.domain.outbox.subjects import Kind, Subject
+from service.storage.models import JobRun, Message, MessageStatus, RunStatus, SkipReason
 
 RULE = "morning_sheet"
 MOST_LINES = 500
@@ -67,7 +68,7 @@ class MorningSheet:
     @property
     def began(self) -> bool:
         """Whether there is anything to show yet."""
-        ran = self.run is not None and self.run.status != "skipped"
+        ran = self.run is not None and self.run.status != RunStatus.SKIPPED
         return ran or self.today != Tally() or self.early != Tally()
 
 
@@ -97,8 +98,8 @@ def count_to_call(session: Session, day: date, zone: ZoneInfo) -> int:
 
 def post(session: Session, day: date, recipient: str) -> Message:
     """Send the sheet of a day to the clinic's own address, once however often the day's run is repeated."""
-    about = f"{RULE}/{day}"
-    return session.scalar(select(Message).where(Message.about == about)) or outbox.to_address(
+    about = Subject(Kind.MORNING_SHEET, day.isoformat())
+    return session.scalar(select(Message).where(Message.about == str(about))) or outbox.to_address(
         session, RULE, recipient, event="schedule", about=about
     )
 

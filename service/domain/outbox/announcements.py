@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.outbox import outbox
+from service.domain.outbox.subjects import Kind, Subject
 from service.storage.models import Appointment, Offer, WaitingEntry
 
 
@@ -45,7 +46,9 @@ def proposal_withdrawn(session: Session, visit: Appointment) -> None:
 
 def offered(session: Session, offer: Offer, entry: WaitingEntry) -> None:
     """A time is held for somebody on the waiting list."""
-    outbox.to_patient(session, "waiting_list_offer", entry.patient_id, event="offer.make", about=f"offer/{offer.id}")
+    outbox.to_patient(
+        session, "waiting_list_offer", entry.patient_id, event="offer.make", about=Subject(Kind.OFFER, str(offer.id))
+    )
 
 
 def _tell(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.outbox import reach
+from service.domain.outbox.subjects import Subject
 from service.storage.models import Appointment, Channel, Message, MessageStatus, Patient, SkipReason, User
 
 UNDER_WAY = frozenset({MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.HANDING_OVER})
@@ -49,10 +50,10 @@ def about_visit(
     return found
 
 
-def to_patient(session: Session, rule: str, patient_id: int, *, event: str, about: str) -> Message:
+def to_patient(session: Session, rule: str, patient_id: int, *, event: str, about: Subject) -> Message:
     """Write a message to a patient about a row that is no visit; due now."""
     message = _message(session, rule, patient_id, event)
-    message.about = about
+    message.about = str(about)
     session.add(message)
     session.flush()
     return message
@@ -68,7 +69,7 @@ def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
     return found.status == MessageStatus.SKIPPED
 
 
-def to_user(session: Session, rule: str, user: User, *, event: str, about: str | None = None) -> Message:
+def to_user(session: Session, rule: str, user: User, *, event: str, about: Subject | None = None) -> Message:
     """Write a message to somebody who signs in, to the e-mail address of the account."""
     message = to_address(session, rule, user.email, event=event, about=about)
     message.user_id = user.id
@@ -76,13 +77,13 @@ def to_user(session: Session, rule: str, user: User, *, event: str, about: str |
     return message
 
 
-def to_address(session: Session, rule: str, address: str, *, event: str, about: str | None = None) -> Message:
+def to_address(session: Session, rule: str, address: str, *, event: str, about: Subject | None = None) -> Message:
     """Write a message to an e-mail address of the clinic's own choice."""
     now = clock.now()
     message = Message(
         rule=rule,
         event=event,
-        about=about,
+        about=str(about) if about else None,
         channel=Channel.EMAIL,
         recipient=address,
         language="",

@@ -14,6 +14,7 @@ from service.domain.foundation import audit, paging
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Invalid, NotFound
 from service.domain.outbox import outbox
+from service.domain.outbox.subjects import Kind, Subject
 from service.domain.reports import month_figures, report_versions, visit_counts
 from service.language.translation import gettext as _
 from service.storage.models import (
@@ -228,7 +229,7 @@ def _tell(session: Session, doctor_id: int, report_id: int) -> None:
     active = Doctor.id == doctor_id, User.disabled_at.is_(None)
     user = session.scalar(select(User).join(Doctor, Doctor.user_id == User.id).where(*active))
     if user is not None:
-        outbox.to_user(session, "report_ready", user, event="report.make", about=f"report/{report_id}")
+        outbox.to_user(session, "report_ready", user, event="report.make", about=Subject(Kind.REPORT, str(report_id)))
 
 
 def fetch(session: Session, actor: Actor, report_id: int) -> Report:

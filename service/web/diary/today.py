@@ -19,7 +19,7 @@ from service.domain.messages import morning_sheets
 from service.domain.outbox import reminders
 from service.http import context
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, AppointmentStatus
+from service.storage.models import Appointment, AppointmentStatus, RunStatus, RunTrigger
 from service.web.appointments.visits import COLOURS, Visit, visits
 from service.web.local_times import asked_day, valid_row_id, written
 from service.web.messages.messages import sending
@@ -175,12 +175,12 @@ def _reminders(day: date) -> dict[str, Any] | None:
     run = job_runs.of_slot(session, "send_daily_reminders", day.isoformat())
     tally = reminders.total(session, reminders.of_day(day, zone))
     empty = not (tally.sent or tally.failed or tally.unknown or tally.queued or tally.skipped)
-    if empty and (run is None or run.status == "skipped"):
+    if empty and (run is None or run.status == RunStatus.SKIPPED):
         return None
     return {
         **tally.as_dict(),
         "to_call": morning_sheets.count_to_call(session, day, zone),
         "status": run.status if run else None,
         "started_at": run.started_at if run else None,
-        "late": bool(run and run.trigger == "catchup"),
+        "late": bool(run and run.trigger == RunTrigger.CATCHUP),
     }

@@ -1,0 +1,36 @@
+"""What a message about no visit is about: a row, or a day, kept with the message as `export/ab12`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from service.storage.models import Message
+
+
+class Kind(StrEnum):
+    """What there are messages about, besides visits."""
+
+    OFFER = "offer"
+    EXPORT = "export"
+    REPORT = "report"
+    MORNING_SHEET = "morning_sheet"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One of these."""
+
+    kind: Kind
+    key: str
+    """The row's id, or the day in ISO form."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.key}"
+
+
+KINDS = {kind.value: kind for kind in Kind}
+
+
+def of(message: Message) -> Subject | None:
+    """What a message is about; None where that is a visit, an account, or something this version does not know."""
+    kind, _slash, key = (message.about or "").partition("/")
+    return Subject(KINDS[kind], key) if kind in KINDS else None
