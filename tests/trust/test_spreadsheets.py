@@ -12,6 +12,7 @@ from zipfile import ZipFile
 import pytest
 
 from service.domain.exports import clinic_zip, export_columns, history_zip
+from service.domain.exports.history_tables import History
 from service.storage.models import Doctor, Message, Patient
 from tests import patience
 from tests.house import House, at
@@ -83,7 +84,7 @@ def files(house: House) -> dict[str, str]:
     tables, clinic = export_columns.chosen(visits=True, messages=True), house.settings.clinic
     whole, all_of_it = io.BytesIO(), io.BytesIO()
     with house.reading() as session:
-        history_zip.write(session, patient, tables, clinic, whole)
+        history_zip.write(session, History(patient, tables, clinic), whole)
         clinic_zip.write(session, clinic, all_of_it)
     found: dict[str, str] = {}
     for target in (whole, all_of_it):

@@ -1,7 +1,6 @@
 """The whole clinic as a zip, for leaving us at any time: each table as CSV and as JSON, all but what lets people in."""
 
 import inspect
-from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import Any, BinaryIO
 
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.config.settings import Clinic
 from service.domain.exports import history_json, zip_files
+from service.domain.exports.history_tables import Progress, Row, Rows
 from service.domain.foundation import csv_format
 from service.language.translation import gettext as _
 from service.storage.models import Base, UtcDateTime
@@ -41,13 +41,11 @@ def count(session: Session) -> int:
     return sum(session.scalar(select(func.count()).select_from(table)) or 0 for table in tables())
 
 
-def write(
-    session: Session, clinic: Clinic, target: BinaryIO, progress: Callable[[int], None] = lambda rows: None
-) -> int:
+def write(session: Session, clinic: Clinic, target: BinaryIO, progress: Progress = lambda rows: None) -> int:
     """Write the zip to `target` and return the number of rows; each counts as done a half at a time."""
     now, done = clock.now().astimezone(clinic.zone), 0
 
-    def told(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def told(rows: Rows) -> Rows:
         nonlocal done
         for row in rows:
             yield row
@@ -87,7 +85,7 @@ def readme(clinic: Clinic) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
-def _rows(session: Session, table: Table) -> Iterator[dict[str, Any]]:
+def _rows(session: Session, table: Table) -> Rows:
     chosen = columns(table)
     query = select(*chosen).order_by(*table.primary_key.columns)
     streamed = {"stream_results": True, "max_row_buffer": BATCH}
@@ -96,7 +94,7 @@ def _rows(session: Session, table: Table) -> Iterator[dict[str, Any]]:
             yield dict(zip((column.name for column in chosen), row, strict=True))
 
 
-def _fields(row: dict[str, Any]) -> list[str]:
+def _fields(row: Row) -> list[str]:
     return [_field(value) for value in row.values()]
 
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from service import disk
 from service.config.settings import Clinic, Settings
 from service.domain.exports import clinic_zip, history_tables
-from service.domain.exports.export_formats import FORMATS, Contents, Progress
+from service.domain.exports.export_formats import FORMATS, Contents
+from service.domain.exports.history_tables import History, Progress
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import NotFound
@@ -50,7 +51,7 @@ def produce(
     with disk.replacing(file) as target:
         if patient_id is None:
             return clinic_zip.write(session, clinic, target, progress)
-        return contents.form.write(session, patient_id, contents.tables, clinic, target, progress)
+        return contents.form.write(session, History(patient_id, contents.tables, clinic), target, progress)
 
 
 def has_room(session: Session, patient_id: int | None, contents: Contents, folder: Path) -> bool:

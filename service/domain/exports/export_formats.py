@@ -8,15 +8,12 @@ from typing import BinaryIO, TextIO
 
 from sqlalchemy.orm import Session
 
-from service.config.settings import Clinic
 from service.domain.exports import export_columns, history_csv, history_json, history_zip
 from service.domain.exports.export_columns import Table
+from service.domain.exports.history_tables import History, Progress
 from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _
 from service.storage.models import Export, ExportFormat
-
-Progress = Callable[[int], None]
-"""Told the number of rows written so far; what it raises ends the writing."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,8 @@ class Form:
     """What the file is, when it is there."""
     one_table: bool
     """Whether it has room for the treatments only."""
-    write: Callable[[Session, int, tuple[Table, ...], Clinic, BinaryIO, Progress], int]
-    """Writes a patient's tables and returns the number of rows."""
+    write: Callable[[Session, History, BinaryIO, Progress], int]
+    """Writes a patient's history and returns the number of rows."""
 
 
 @dataclass(frozen=True)
@@ -71,28 +68,14 @@ ONE_TABLE = Contents()
 OF_THE_CLINIC = Contents(ExportFormat.ZIP, visits=True, messages=True)
 
 
-def _csv(
-    session: Session,
-    patient_id: int,
-    _tables: tuple[Table, ...],
-    clinic: Clinic,
-    target: BinaryIO,
-    progress: Progress,
-) -> int:
+def _csv(session: Session, history: History, target: BinaryIO, progress: Progress) -> int:
     with _text(target) as lines:
-        return history_csv.write(session, patient_id, clinic.zone, lines, progress)
+        return history_csv.write(session, history.patient_id, history.clinic.zone, lines, progress)
 
 
-def _json(
-    session: Session,
-    patient_id: int,
-    tables: tuple[Table, ...],
-    clinic: Clinic,
-    target: BinaryIO,
-    progress: Progress,
-) -> int:
+def _json(session: Session, history: History, target: BinaryIO, progress: Progress) -> int:
     with _text(target) as lines:
-        return history_json.write(session, patient_id, tables, clinic, lines, progress)
+        return history_json.write(session, history, lines, progress)
 
 
 @contextmanager

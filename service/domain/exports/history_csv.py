@@ -4,7 +4,7 @@ Newest first, ties by treatment id. Columns are only ever added at the end. Rows
 million of them take seconds and no memory.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, TextIO
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from service.domain.exports import export_columns
 from service.domain.exports.export_columns import Table
+from service.domain.exports.history_tables import Progress, Rows
 from service.domain.foundation.csv_format import begin, safe
 from service.storage.models import Appointment, Doctor, Patient, Treatment
 
@@ -33,7 +34,7 @@ def write(
     patient_id: int,
     zone: ZoneInfo,
     target: TextIO,
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Progress = lambda rows: None,
 ) -> int:
     """Write the whole history of a patient to `target` (opened with newline="") and return the number of rows.
 
@@ -50,10 +51,10 @@ def write(
 
 def write_table(
     table: Table,
-    rows: Iterable[dict[str, Any]],
+    rows: Rows,
     zone: ZoneInfo,
     target: TextIO,
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Progress = lambda rows: None,
 ) -> int:
     """Write other rows of a history, given with the keys of their table, the same way; returns their number."""
     keys = [column.key for column in table.columns if column.title]

@@ -1,40 +1,32 @@
 """A history as JSON: lossless, one row a line, documented in docs/export.md."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, TextIO
 
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.config.settings import Clinic
 from service.domain.exports import history_tables
-from service.domain.exports.export_columns import Table
+from service.domain.exports.history_tables import History, Progress, Row, Rows
 
 FORMAT, VERSION = "rounds-history", 1
 
 
-def write(
-    session: Session,
-    patient_id: int,
-    tables: tuple[Table, ...],
-    clinic: Clinic,
-    target: TextIO,
-    progress: Callable[[int], None] = lambda rows: None,
-) -> int:
+def write(session: Session, history: History, target: TextIO, progress: Progress = lambda rows: None) -> int:
     """Write the history to `target` and return the number of rows; `progress` is told after every thousand."""
     head = {
         "format": FORMAT,
         "version": VERSION,
         "exported_at": clock.now(),
-        "clinic": {"name": clinic.name, "timezone": clinic.timezone},
-        "patient": history_tables.patient(session, patient_id),
+        "clinic": {"name": history.clinic.name, "timezone": history.clinic.timezone},
+        "patient": history_tables.patient(session, history.patient_id),
     }
     target.write("{\n" + ",\n".join(f'"{key}": {text(value)}' for key, value in head.items()))
     written = 0
 
-    def told(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def told(rows: Rows) -> Rows:
         nonlocal written
         for row in rows:
             yield row
@@ -42,15 +34,15 @@ def write(
             if written % history_tables.BATCH == 0:
                 progress(written)
 
-    for table in tables:
+    for table in history.tables:
         target.write(f',\n"{table.name}": ')
-        write_list(told(history_tables.rows(session, patient_id, table)), target)
+        write_list(told(history_tables.rows(session, history.patient_id, table)), target)
     target.write("\n}\n")
     progress(written)
     return written
 
 
-def write_list(rows: Iterable[dict[str, Any]], target: TextIO) -> None:
+def write_list(rows: Iterable[Row], target: TextIO) -> None:
     """Write rows as a list, one a line."""
     before = "[\n"
     for row in rows:

@@ -1,37 +1,29 @@
 """A history as a page to read and to print: one HTML file that stands alone, written piece by piece."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TextIO
+from typing import TextIO
 
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.config.settings import ROOT, Clinic
+from service.config.settings import ROOT
 from service.domain.exports import export_columns, history_tables
-from service.domain.exports.export_columns import Table
+from service.domain.exports.history_tables import History, Progress, Rows
 from service.language import rendering
 
 STYLE = ROOT / "static" / "css" / "history.css"
 
 
-def write(
-    session: Session,
-    patient_id: int,
-    tables: tuple[Table, ...],
-    clinic: Clinic,
-    target: TextIO,
-    progress: Callable[[int], None] = lambda rows: None,
-) -> int:
+def write(session: Session, history: History, target: TextIO, progress: Progress = lambda rows: None) -> int:
     """Write the page to `target` and return the number of rows on it; `progress` is told after every thousand."""
-    count = _Count(progress)
-    rows = {table.name: count.counted(history_tables.rows(session, patient_id, table)) for table in tables}
+    count, clinic, patient_id = _Count(progress), history.clinic, history.patient_id
+    rows = {table.name: count.counted(history_tables.rows(session, patient_id, table)) for table in history.tables}
     page = rendering.environment(clinic.zone, clinic.language).get_template("exports/history.html")
     pieces = page.stream(
         clinic=clinic,
         made_at=clock.now(),
         patient=history_tables.patient(session, patient_id),
-        how_many={table.name: history_tables.count(session, patient_id, (table,)) for table in tables},
+        how_many={table.name: history_tables.count(session, patient_id, (table,)) for table in history.tables},
         treatments=rows[export_columns.TREATMENTS.name],
         visits=rows.get(export_columns.VISITS.name),
         messages=rows.get(export_columns.MESSAGES.name),
@@ -46,11 +38,11 @@ def write(
 class _Count:
     """Counts rows on their way to the page."""
 
-    def __init__(self, progress: Callable[[int], None]) -> None:
+    def __init__(self, progress: Progress) -> None:
         self.rows = 0
         self._progress = progress
 
-    def counted(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def counted(self, rows: Rows) -> Rows:
         for row in rows:
             yield row
             self.rows += 1

@@ -1,21 +1,35 @@
 """The rows of a patient's history as dictionaries with the keys of export_columns, streamed, newest first."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from service.config.settings import Clinic
 from service.domain.exports import export_columns
 from service.domain.exports.export_columns import Table
 from service.storage.models import Appointment, Doctor, Message, Patient, Treatment, TreatmentVersion, VisitType
 
 BATCH = 1000
-Rows = Iterator[dict[str, Any]]
+Row = Mapping[str, Any]
+Rows = Iterator[Row]
+Progress = Callable[[int], None]
+"""Told the number of rows written so far; what it raises ends the writing."""
 
 
-def patient(session: Session, patient_id: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class History:
+    """What is written: whose history, which of its tables, and in whose words and zone."""
+
+    patient_id: int
+    tables: tuple[Table, ...]
+    clinic: Clinic
+
+
+def patient(session: Session, patient_id: int) -> Row:
     """The person it is about, with the keys of export_columns.PATIENT."""
     row = session.get_one(Patient, patient_id)
     return {column.key: getattr(row, column.key) for column in export_columns.PATIENT}
@@ -42,7 +56,7 @@ def _streamed(session: Session, query: Select[*tuple[Any, ...]]) -> Rows:
         yield from batch
 
 
-def _batches(session: Session, query: Select[*tuple[Any, ...]]) -> Iterator[list[dict[str, Any]]]:
+def _batches(session: Session, query: Select[*tuple[Any, ...]]) -> Iterator[list[Row]]:
     streamed = {"stream_results": True, "max_row_buffer": BATCH}
     for partition in session.connection().execute(query, execution_options=streamed).mappings().partitions(BATCH):
         yield [dict(row) for row in partition]

@@ -1,6 +1,5 @@
 """A history as a zip: a page to read, a table for each kind of row, all of it as JSON, and a README of the columns."""
 
-from collections.abc import Callable
 from typing import BinaryIO
 
 from sqlalchemy.orm import Session
@@ -9,21 +8,16 @@ from service import clock
 from service.config.settings import Clinic
 from service.domain.exports import export_columns, history_csv, history_json, history_page, history_tables, zip_files
 from service.domain.exports.export_columns import Table
+from service.domain.exports.history_tables import History, Progress
 from service.language.translation import gettext as _
 
 FILES_OF_A_ROW = 3
 """Each row stands in a table, on the page and in the JSON."""
 
 
-def write(
-    session: Session,
-    patient_id: int,
-    tables: tuple[Table, ...],
-    clinic: Clinic,
-    target: BinaryIO,
-    progress: Callable[[int], None] = lambda rows: None,
-) -> int:
+def write(session: Session, history: History, target: BinaryIO, progress: Progress = lambda rows: None) -> int:
     """Write the zip to `target` and return the number of rows; each counts as done a third at a time."""
+    clinic = history.clinic
     now, before = clock.now().astimezone(clinic.zone), 0
 
     def step(rows: int) -> None:
@@ -31,18 +25,18 @@ def write(
 
     with zip_files.written(target, f"history-{now.date()}", now) as file:
         with file("README.txt") as text:
-            text.write(readme(tables, clinic))
+            text.write(readme(history.tables, clinic))
         with file("history.html") as text:
-            before += history_page.write(session, patient_id, tables, clinic, text, step)
-        for table in tables:
+            before += history_page.write(session, history, text, step)
+        for table in history.tables:
             with file(f"{table.name}.csv") as text:
                 if table is export_columns.TREATMENTS:  # the very file that is offered on its own
-                    before += history_csv.write(session, patient_id, clinic.zone, text, step)
+                    before += history_csv.write(session, history.patient_id, clinic.zone, text, step)
                 else:
-                    rows = history_tables.rows(session, patient_id, table)
+                    rows = history_tables.rows(session, history.patient_id, table)
                     before += history_csv.write_table(table, rows, clinic.zone, text, step)
         with file("history.json") as text:
-            before += history_json.write(session, patient_id, tables, clinic, text, step)
+            before += history_json.write(session, history, text, step)
     return before // FILES_OF_A_ROW
 
 

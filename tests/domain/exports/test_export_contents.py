@@ -16,6 +16,7 @@ from sqlalchemy import select
 from service.domain.appointments import treatments
 from service.domain.appointments.treatments import Findings
 from service.domain.exports import clinic_zip, export_columns, history_csv, history_json, history_zip
+from service.domain.exports.history_tables import History
 from service.domain.foundation.actor import Actor
 from service.storage.models import Appointment, Base, Message, Patient, Treatment, TreatmentVersion, User
 from tests.house import HASH, House, at
@@ -57,7 +58,7 @@ def patient(house: House, doctor: Actor) -> int:
 def as_json(house: House, patient: int, tables: tuple[export_columns.Table, ...] = ALL) -> dict[str, Any]:
     target = io.StringIO(newline="")
     with house.reading() as session:
-        history_json.write(session, patient, tables, house.settings.clinic, target)
+        history_json.write(session, History(patient, tables, house.settings.clinic), target)
     found: dict[str, Any] = json.loads(target.getvalue())
     return found
 
@@ -69,7 +70,7 @@ def zipped(house: House, patient: int | None) -> dict[str, str]:
         if patient is None:
             clinic_zip.write(session, house.settings.clinic, target)
         else:
-            history_zip.write(session, patient, ALL, house.settings.clinic, target)
+            history_zip.write(session, History(patient, ALL, house.settings.clinic), target)
     with ZipFile(target) as made:
         assert made.testzip() is None
         assert {name.partition("/")[0] for name in made.namelist()} == {made.namelist()[0].partition("/")[0]}
@@ -185,7 +186,8 @@ def test_w1_the_page_stands_alone_and_escapes_everything(house: House, patient: 
 def test_progress_of_a_zip_counts_each_row_once(house: House, patient: int) -> None:
     told: list[int] = []
     with house.reading() as session:
-        rows = history_zip.write(session, patient, ALL, house.settings.clinic, io.BytesIO(), told.append)
+        history = History(patient, ALL, house.settings.clinic)
+        rows = history_zip.write(session, history, io.BytesIO(), told.append)
     assert rows == told[-1] == 6
     assert told == sorted(told)
 
