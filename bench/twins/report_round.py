@@ -20,7 +20,8 @@ from bench.data.clinics import Clinic
 from bench.service import memory
 from service import clock
 from service.config.settings import Settings, load
-from service.domain.reports import clinic_reports, reports
+from service.domain.reports import clinic_reports, contents, reports
+from service.domain.reports.report_kinds import Kind
 from service.storage.database import Database
 from service.storage.models import ClinicReport, Report
 from service.web.reports import report_pages, report_views
@@ -71,22 +72,22 @@ def ours(settings: Settings, database: Database, month: str, doctors: Sequence[i
         with database.transaction() as session:
             reports.store(session, doctor_id, month, content)
     with database.reading() as session:
-        content = clinic_reports.produce(session, month, zone)
+        whole_content = clinic_reports.produce(session, month, zone)
     with database.transaction() as session:
-        clinic_reports.store(session, month, content)
+        clinic_reports.store(session, month, whole_content)
     written = 0
     for doctor_id in doctors:
         with database.reading() as session:
             query = select(Report).options(undefer(Report.content))
             row = session.scalars(query.where(Report.doctor_id == doctor_id, Report.month == month)).one()
-            view = report_views.of_doctor(row, row.content, settings.clinic)
-            written += len(report_pages.standing_alone("doctor", view, settings.clinic, made_at=row.created_at))
+            view = report_views.of_doctor(row, contents.of_doctor(row), settings.clinic)
+            written += len(report_pages.standing_alone(Kind.DOCTOR, view, settings.clinic, made_at=row.created_at))
     with database.reading() as session:
         whole = session.scalars(
             select(ClinicReport).options(undefer(ClinicReport.content)).where(ClinicReport.month == month)
         ).one()
-        view = report_views.of_clinic(whole, whole.content, settings.clinic)
-        written += len(report_pages.standing_alone("clinic", view, settings.clinic, made_at=whole.created_at))
+        view = report_views.of_clinic(whole, contents.of_clinic(whole), settings.clinic)
+        written += len(report_pages.standing_alone(Kind.CLINIC, view, settings.clinic, made_at=whole.created_at))
     return written
 
 

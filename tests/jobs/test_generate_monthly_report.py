@@ -75,7 +75,7 @@ def test_one_doctor_whose_report_fails_stops_nobody_else_and_is_tried_again(
 ) -> None:
     produce = reports.produce
 
-    def stumble(session: Any, doctor_id: int, *more: Any) -> dict[str, Any]:
+    def stumble(session: Any, doctor_id: int, *more: Any) -> Any:
         if doctor_id == doctors[1]:
             raise RuntimeError("a row nobody thought of")
         return produce(session, doctor_id, *more)

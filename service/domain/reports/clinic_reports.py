@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -13,6 +13,8 @@ from service import clock
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import NotFound
 from service.domain.reports import month_figures, report_versions, reports, visit_counts
+from service.domain.reports.contents import ClinicContent, DepartmentLine, DoctorLine
+from service.domain.reports.report_kinds import Kind
 from service.storage.models import Appointment, AppointmentStatus, ClinicReport, Doctor, Report, Treatment
 
 
@@ -22,7 +24,7 @@ def is_missing(session: Session, month: str, zone: ZoneInfo) -> bool:
     return made is None and bool(reports.doctors_of(session, month, zone))
 
 
-def produce(session: Session, month: str, zone: ZoneInfo) -> dict[str, Any]:
+def produce(session: Session, month: str, zone: ZoneInfo) -> ClinicContent:
     """The content of the clinic's report. Who came to whom with what stands in the doctors' reports alone."""
     doctors = reports.doctors_of(session, month, zone)
     visits = _visits(session, month, zone)
@@ -30,10 +32,7 @@ def produce(session: Session, month: str, zone: ZoneInfo) -> dict[str, Any]:
     for visit in visits:
         by_doctor[visit.doctor_id].append(visit)
     new = visit_counts.new_by_doctor(session, *clock.month_bounds(month, zone))
-    rows = [
-        {**_of_doctor(session, doctor, by_doctor[doctor.id], month, zone), "new": new.get(doctor.id, 0)}
-        for doctor in doctors
-    ]
+    rows = [_of_doctor(session, doctor, by_doctor[doctor.id], new.get(doctor.id, 0), month, zone) for doctor in doctors]
     return {
         "figures": {
             **month_figures.of(visits, zone),
@@ -80,7 +79,9 @@ def _visits(session: Session, month: str, zone: ZoneInfo) -> list[Visit]:
     return [Visit._make(row) for row in rows]
 
 
-def _of_doctor(session: Session, doctor: Doctor, visits: Sequence[Visit], month: str, zone: ZoneInfo) -> dict[str, Any]:
+def _of_doctor(
+    session: Session, doctor: Doctor, visits: Sequence[Visit], new: int, month: str, zone: ZoneInfo
+) -> DoctorLine:
     stay = reports.stay_of(doctor, month, zone, visits[0].starts_at if visits else None)
     return {
         "doctor_id": doctor.id,
@@ -89,12 +90,13 @@ def _of_doctor(session: Session, doctor: Doctor, visits: Sequence[Visit], month:
         **month_figures.in_short(visits),
         "open_minutes": reports.open_minutes(session, doctor.id, stay, zone),
         "unfinished": sum(reports.lacks(visit.status, visit.treatment_id) is not None for visit in visits),
+        "new": new,
     }
 
 
 def _by_department(
-    doctors: Iterable[Doctor], by_doctor: Mapping[int, Sequence[Visit]], rows: Iterable[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+    doctors: Iterable[Doctor], by_doctor: Mapping[int, Sequence[Visit]], rows: Iterable[DoctorLine]
+) -> list[DepartmentLine]:
     members: dict[str, list[int]] = defaultdict(list)
     for doctor in doctors:
         members[doctor.department].append(doctor.id)
@@ -110,10 +112,10 @@ def _by_department(
     ]
 
 
-def store(session: Session, month: str, content: dict[str, Any]) -> bool:
+def store(session: Session, month: str, content: ClinicContent) -> bool:
     """Keep the clinic's report; False when another run was faster, whose report stays."""
     visits = content["figures"]["visits"]
-    kept = report_versions.store(session, ClinicReport, "clinic-report", month=month, visits=visits, content=content)
+    kept = report_versions.store(session, Kind.CLINIC, month=month, visits=visits, content=content)
     return kept is not None
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from statistics import median
-from typing import Any, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.domain.diary import capacity
 from service.domain.reports import visit_counts
-from service.domain.reports.visit_counts import Outcomes
+from service.domain.reports.contents import InShort, MonthBeside, OfVisits, Outcomes, Patients
 from service.storage.models import AppointmentStatus
 
 
@@ -33,7 +33,7 @@ class Visit(Protocol):
     def cancelled_late(self) -> bool: ...
 
 
-def of(visits: Sequence[Visit], zone: ZoneInfo) -> dict[str, Any]:
+def of(visits: Sequence[Visit], zone: ZoneInfo) -> OfVisits:
     """All figures of some visits of a month as plain values, with their weekdays and hours on the clinic's wall clock.
 
     Hours and times of day count all but the cancelled visits, for a missed one took its time too.
@@ -47,7 +47,7 @@ def of(visits: Sequence[Visit], zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def in_short(visits: Sequence[Visit]) -> dict[str, Any]:
+def in_short(visits: Sequence[Visit]) -> InShort:
     """The figures that fit into a line of a table: outcomes, patients, minutes booked, lead time.
 
     The lead time is the median of days between booking and visit; one that was written down after it had begun has
@@ -59,14 +59,14 @@ def in_short(visits: Sequence[Visit]) -> dict[str, Any]:
         (visit.starts_at - visit.created_at).total_seconds() for visit in kept if visit.created_at <= visit.starts_at
     ]
     return {
-        **as_dict(visit_counts.tally((*stand, number) for stand, number in counts.items())),
+        **as_content(visit_counts.tally((*stand, number) for stand, number in counts.items())),
         "patients_seen": len({visit.patient_id for visit in visits if visit.status == AppointmentStatus.COMPLETED}),
         "booked_minutes": capacity.minutes((visit.starts_at, visit.ends_at) for visit in kept),
         "lead_days": round(median(leads) / 86400, 1) if leads else None,
     }
 
 
-def as_dict(counts: Outcomes) -> dict[str, Any]:
+def as_content(counts: visit_counts.Outcomes) -> Outcomes:
     """The outcomes of some visits with their rates."""
     return {
         "visits": counts.total,
@@ -80,17 +80,17 @@ def as_dict(counts: Outcomes) -> dict[str, Any]:
     }
 
 
-def compared(session: Session, month: str, zone: ZoneInfo, doctor_id: int | None = None) -> list[dict[str, Any]]:
+def compared(session: Session, month: str, zone: ZoneInfo, doctor_id: int | None = None) -> list[MonthBeside]:
     """The outcomes of the month before and of the same month last year, each with its `month`."""
     first = clock.first_of_month(month)
     others = (clock.previous_month(first), first.replace(year=first.year - 1))
     return [
-        {"month": name, **as_dict(visit_counts.outcomes(session, *clock.month_bounds(name, zone), doctor_id))}
+        {"month": name, **as_content(visit_counts.outcomes(session, *clock.month_bounds(name, zone), doctor_id))}
         for name in (f"{other:%Y-%m}" for other in others)
     ]
 
 
-def patients(session: Session, month: str, zone: ZoneInfo, doctor_id: int | None = None) -> dict[str, int]:
+def patients(session: Session, month: str, zone: ZoneInfo, doctor_id: int | None = None) -> Patients:
     """The patients who came in a month: for the first time, and those who had been here before."""
     bounds = clock.month_bounds(month, zone)
     new, returning = visit_counts.new_and_returning(session, *bounds, (AppointmentStatus.COMPLETED,), doctor_id)

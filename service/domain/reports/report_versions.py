@@ -1,7 +1,7 @@
 """How reports are kept: made once by the job, made again only on purpose, and then the earlier version stays."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
 
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,18 +11,20 @@ from service import clock
 from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
+from service.domain.reports import report_kinds
+from service.domain.reports.contents import Content
+from service.domain.reports.report_kinds import AnyReport, Kind
 from service.language.translation import gettext as _
 from service.storage.models import ClinicReport, Report, ReportVersion
 
 SHOWN = 20
 LONGEST_REASON = 200
+TABLES: Mapping[Kind, type[AnyReport]] = {Kind.DOCTOR: Report, Kind.CLINIC: ClinicReport}
 
 
-def store(session: Session, table: type[Report] | type[ClinicReport], kind: str, **values: Any) -> int | None:
-    """Keep a report that has just been made and return its id; None when another run was faster, whose report stays.
-
-    `kind` names it in the audit: `report` or `clinic-report`.
-    """
+def store(session: Session, kind: Kind, **values: Any) -> int | None:
+    """Keep a report that has just been made and return its id; None when another run was faster, whose report stays."""
+    table = TABLES[kind]
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     statement = insert(table).values(created_at=clock.now(), **values).on_conflict_do_nothing().returning(table.id)
     report_id: int | None = session.execute(statement).scalar_one_or_none()
@@ -34,9 +36,9 @@ def store(session: Session, table: type[Report] | type[ClinicReport], kind: str,
 def replace(
     session: Session,
     actor: Actor,
-    report: Report | ClinicReport,
+    report: AnyReport,
     *,
-    content: dict[str, Any],
+    content: Content,
     visits: int,
     reason: str,
     seen: str,
@@ -68,18 +70,22 @@ def replace(
         )
     )
     report.content, report.visits, report.created_at = content, visits, clock.now()
-    kind = "report" if isinstance(report, Report) else "clinic-report"
+    kind = report_kinds.of(report)
     audit.record(session, actor, f"{kind}.remake", subject=f"{kind}/{report.id}")
 
 
-def _locked(session: Session, report: Report | ClinicReport) -> Report | ClinicReport:
+def _locked(session: Session, report: AnyReport) -> AnyReport:
     """The row as it is now, which nobody else changes until this transaction ends."""
-    if isinstance(report, Report):
-        return session.get_one(Report, report.id, with_for_update=True, populate_existing=True)
-    return session.get_one(ClinicReport, report.id, with_for_update=True, populate_existing=True)
+    match report:
+        case Report():
+            return session.get_one(Report, report.id, with_for_update=True, populate_existing=True)
+        case ClinicReport():
+            return session.get_one(ClinicReport, report.id, with_for_update=True, populate_existing=True)
+        case never:
+            assert_never(never)
 
 
-def of(session: Session, report: Report | ClinicReport) -> Sequence[ReportVersion]:
+def of(session: Session, report: AnyReport) -> Sequence[ReportVersion]:
     """What the report was before it was made again, newest first, with who replaced it; at most 20."""
     query = (
         select(ReportVersion)
@@ -90,7 +96,7 @@ def of(session: Session, report: Report | ClinicReport) -> Sequence[ReportVersio
     return session.scalars(query.order_by(ReportVersion.id.desc()).limit(SHOWN)).all()
 
 
-def fetch(session: Session, report: Report | ClinicReport, version_id: int) -> ReportVersion:
+def fetch(session: Session, report: AnyReport, version_id: int) -> ReportVersion:
     """One of them with its content. Raises NotFound, also for another report's."""
     query = select(ReportVersion).filter_by(**_whose(report)).options(undefer(ReportVersion.content))
     version = session.scalar(query.where(ReportVersion.id == version_id))
@@ -99,5 +105,11 @@ def fetch(session: Session, report: Report | ClinicReport, version_id: int) -> R
     return version
 
 
-def _whose(report: Report | ClinicReport) -> dict[str, Any]:
-    return {"doctor_id": report.doctor_id if isinstance(report, Report) else None, "month": report.month}
+def _whose(report: AnyReport) -> dict[str, Any]:
+    match report:
+        case Report():
+            return {"doctor_id": report.doctor_id, "month": report.month}
+        case ClinicReport():
+            return {"doctor_id": None, "month": report.month}
+        case never:
+            assert_never(never)

@@ -1,8 +1,8 @@
 """The monthly report: for each doctor, the calendar month that ended, kept with the figures as of the run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, exists, or_, select
@@ -15,7 +15,8 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Invalid, NotFound
 from service.domain.outbox import outbox
 from service.domain.outbox.subjects import Kind, Subject
-from service.domain.reports import month_figures, report_versions, visit_counts
+from service.domain.reports import month_figures, report_kinds, report_versions, visit_counts
+from service.domain.reports.contents import About, DoctorContent, Lacking, UnfinishedLine
 from service.language.translation import gettext as _
 from service.storage.models import (
     OPEN,
@@ -72,7 +73,7 @@ def doctors_of(session: Session, month: str, zone: ZoneInfo) -> Sequence[Doctor]
     return session.scalars(select(Doctor).where(or_(here, visited)).order_by(Doctor.id)).all()
 
 
-def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> dict[str, Any]:
+def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> DoctorContent:
     """The content of a doctor's report, counted from the visits and treatments of the month."""
     doctor = session.get_one(Doctor, doctor_id)
     visits = _visits(session, doctor_id, month, zone)
@@ -83,7 +84,12 @@ def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> dic
         "department": doctor.department,
         "here_from": stay.joined.isoformat() if stay.joined else None,
         "here_until": stay.left.isoformat() if stay.left else None,
-        "outcomes": {key: figures[key] for key in ("completed", "no_show", "cancelled", "to_complete")},
+        "outcomes": {
+            "completed": figures["completed"],
+            "no_show": figures["no_show"],
+            "cancelled": figures["cancelled"],
+            "to_complete": figures["to_complete"],
+        },
         "patients_seen": figures["patients_seen"],
         "figures": {
             **figures,
@@ -91,7 +97,7 @@ def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> dic
             "open_minutes": open_minutes(session, doctor_id, stay, zone),
         },
         "compared": month_figures.compared(session, month, zone, doctor_id),
-        "unfinished": [_unfinished(visit) for visit in visits if lacks(visit.status, visit.treatment_id)],
+        "unfinished": list(_unfinished(visits)),
         "visits": [
             {
                 **_about(visit),
@@ -164,7 +170,7 @@ def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> lis
     return [Visit._make(row) for row in rows]
 
 
-def _about(visit: Visit) -> dict[str, Any]:
+def _about(visit: Visit) -> About:
     """Which visit it is."""
     return {
         "appointment_id": visit.id,
@@ -174,15 +180,18 @@ def _about(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _unfinished(visit: Visit) -> dict[str, Any]:
-    return {**_about(visit), "lacks": lacks(visit.status, visit.treatment_id)}
+def _unfinished(visits: Iterable[Visit]) -> Iterator[UnfinishedLine]:
+    for visit in visits:
+        lacking = lacks(visit.status, visit.treatment_id)
+        if lacking is not None:
+            yield {**_about(visit), "lacks": lacking}
 
 
-def lacks(status: AppointmentStatus, treatment_id: int | None) -> str | None:
-    """What a visit of a month that is over still waits for: its `outcome`, or the `note` of what was done."""
+def lacks(status: AppointmentStatus, treatment_id: int | None) -> Lacking | None:
+    """What a visit of a month that is over still waits for, or None."""
     if status in OPEN:
-        return "outcome"
-    return "note" if status == AppointmentStatus.COMPLETED and treatment_id is None else None
+        return Lacking.OUTCOME
+    return Lacking.NOTE if status == AppointmentStatus.COMPLETED and treatment_id is None else None
 
 
 class Stay(NamedTuple):
@@ -215,10 +224,10 @@ def open_minutes(session: Session, doctor_id: int, stay: Stay, zone: ZoneInfo) -
     return sum(capacity.open_minutes(session, stay.first, stay.last, zone, [doctor_id]).values())
 
 
-def store(session: Session, doctor_id: int, month: str, content: dict[str, Any]) -> bool:
+def store(session: Session, doctor_id: int, month: str, content: DoctorContent) -> bool:
     """Keep a report; False when another run was faster, whose report stays."""
     values = {"doctor_id": doctor_id, "visits": len(content["visits"])}
-    report_id = report_versions.store(session, Report, "report", month=month, content=content, **values)
+    report_id = report_versions.store(session, report_kinds.Kind.DOCTOR, month=month, content=content, **values)
     if report_id is not None:
         _tell(session, doctor_id, report_id)
     return report_id is not None

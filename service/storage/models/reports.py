@@ -1,9 +1,10 @@
-"""Monthly reports, and what they said before."""
+"""Monthly reports, and what they said before; what they hold is written down in domain/reports/contents.py."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service.storage.models.accounts import Doctor, User
@@ -22,7 +23,7 @@ class Report(Base):
     """`YYYY-MM`: the month the report is about, in the clinic's zone."""
     visits: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     """How many visits the content lists, so that the archive need not read it."""
-    content: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    content: Mapped[Mapping[str, Any]] = mapped_column(JSON, deferred=True)
     created_at: Mapped[datetime]
 
     doctor: Mapped[Doctor] = relationship(lazy="raise")
@@ -36,7 +37,7 @@ class ClinicReport(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     month: Mapped[str] = mapped_column(String(7), unique=True)
     visits: Mapped[int]
-    content: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    content: Mapped[Mapping[str, Any]] = mapped_column(JSON, deferred=True)
     created_at: Mapped[datetime]
 
 
@@ -50,7 +51,7 @@ class ReportVersion(Base):
     doctor_id: Mapped[int | None] = mapped_column(ForeignKey("doctors.id"))
     """None: the clinic's report."""
     month: Mapped[str] = mapped_column(String(7))
-    content: Mapped[dict[str, Any]] = mapped_column(deferred=True)
+    content: Mapped[Mapping[str, Any]] = mapped_column(JSON, deferred=True)
     created_at: Mapped[datetime]
     """When this version was made."""
     replaced_at: Mapped[datetime]

@@ -1,7 +1,7 @@
 """What the pages of a doctor's report and of the clinic's share: the page, the file, making it again."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 from flask import Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,11 +11,13 @@ from wtforms import HiddenField, StringField
 from service.config.settings import ROOT
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Invalid
-from service.domain.reports import clinic_reports, report_versions
+from service.domain.reports import clinic_reports, contents, report_kinds, report_versions
+from service.domain.reports.contents import Content
+from service.domain.reports.report_kinds import AnyReport, Kind
 from service.http import context
 from service.language import rendering
 from service.language.translation import gettext as _
-from service.storage.models import ClinicReport, Report
+from service.storage.models import ClinicReport, Report, ReportVersion
 from service.web import notices
 from service.web.forms import Form, at_most, required
 from service.web.local_times import row_id_of
@@ -31,69 +33,69 @@ class RemakeForm(Form):
     seen = HiddenField()
 
 
-class Kind(NamedTuple):
+class Place(NamedTuple):
     """Where the pages of a kind of report are."""
 
-    name: str
+    template: str
     blueprint: str
 
-    def url(self, page: str, report: Report | ClinicReport, **more: Any) -> str:
+    def url(self, page: str, report: AnyReport, **more: Any) -> str:
         """The address of one of its pages."""
         return url_for(f"{self.blueprint}.{page}", report_id=report.id, **more)
 
 
-def kind_of(report: Report | ClinicReport) -> Kind:
-    """A doctor's report, or the clinic's."""
-    return Kind("doctor", "reports") if isinstance(report, Report) else Kind("clinic", "clinic_reports")
+PLACES: Mapping[Kind, Place] = {
+    Kind.DOCTOR: Place("doctor", "reports"),
+    Kind.CLINIC: Place("clinic", "clinic_reports"),
+}
 
 
-def page(report: Report | ClinicReport, form: RemakeForm | None = None) -> str:
+def page(report: AnyReport, form: RemakeForm | None = None) -> str:
     """The page of a report, or with `?version=` of what it said before it was made again. Raises NotFound."""
-    session, actor, kind = context.reading(), context.actor(), kind_of(report)
-    content, version = report.content, None
+    session, actor, place = context.reading(), context.actor(), PLACES[report_kinds.of(report)]
+    version = None
     if "version" in request.args:
         version = report_versions.fetch(session, report, row_id_of(request.args["version"]) or 0)
-        content = version.content
     form = form or RemakeForm(data={"seen": report.created_at.isoformat()})
     return render_template(
-        f"reports/{kind.name}.html",
-        report=_view(report, content),
+        f"reports/{place.template}.html",
+        report=_view(report, version or report),
         made_at=version.created_at if version else report.created_at,
         version=version,
         versions=[
-            {"row": one, "url": kind.url("show", report, version=one.id)} for one in report_versions.of(session, report)
+            {"row": one, "url": place.url("show", report, version=one.id)}
+            for one in report_versions.of(session, report)
         ],
         form=form,
         may_remake=actor.role == Role.ADMIN and version is None,
-        urls={name: kind.url(name, report) for name in ("show", "file", "remake")},
+        urls={name: place.url(name, report) for name in ("show", "file", "remake")},
         links=True,
         reports_of=_links(report),
     )
 
 
-def attachment(report: Report | ClinicReport) -> Response:
+def attachment(report: AnyReport) -> Response:
     """The report as one HTML file that stands alone: the style inside, no link, always an attachment."""
-    clinic, kind = context.wiring().settings.clinic, kind_of(report)
+    clinic, kind = context.wiring().settings.clinic, report_kinds.of(report)
     answer = Response(
-        standing_alone(kind.name, _view(report, report.content), clinic, made_at=report.created_at),
+        standing_alone(kind, _view(report, report), clinic, made_at=report.created_at),
         mimetype="text/html",
     )
-    name = "report" if kind.name == "doctor" else "clinic-report"
-    answer.headers["Content-Disposition"] = f"attachment; filename={name}-{report.month}.html"
+    answer.headers["Content-Disposition"] = f"attachment; filename={kind}-{report.month}.html"
     return answer
 
 
-def standing_alone(kind: str, view: Mapping[str, Any], clinic: Any, *, made_at: Any) -> str:
+def standing_alone(kind: Kind, view: Mapping[str, Any], clinic: Any, *, made_at: Any) -> str:
     """The text of the file."""
     jinja = rendering.environment(clinic.zone, clinic.language)
     style = Markup("\n".join(file.read_text(encoding="utf-8") for file in STYLES))  # noqa: S704 our own files
-    template = jinja.get_template(f"reports/{kind}_file.html")
+    template = jinja.get_template(f"reports/{PLACES[kind].template}_file.html")
     return template.render(report=view, clinic=clinic, style=style, made_at=made_at, links=False, reports_of={})
 
 
-def remake(report: Report | ClinicReport, content: dict[str, Any], visits: int) -> ResponseReturnValue:
+def remake(report: AnyReport, content: Content, visits: int) -> ResponseReturnValue:
     """Put the new content in its place; without a good reason the page again, with what was typed."""
-    form, kind = RemakeForm(request.form), kind_of(report)
+    form, place = RemakeForm(request.form), PLACES[report_kinds.of(report)]
     if form.validate():
         try:
             with context.transaction() as session:
@@ -110,20 +112,29 @@ def remake(report: Report | ClinicReport, content: dict[str, Any], visits: int) 
             form.refuse(error)
         else:
             notices.say("report_remade")
-            return redirect(kind.url("show", report), 303)
+            return redirect(place.url("show", report), 303)
     return page(report, form), 422
 
 
-def _view(report: Report | ClinicReport, content: Mapping[str, Any]) -> dict[str, Any]:
+def _view(report: AnyReport, said: AnyReport | ReportVersion) -> dict[str, Any]:
+    """The report with what it says, or what a version of it said."""
     clinic = context.wiring().settings.clinic
-    if isinstance(report, Report):
-        return report_views.of_doctor(report, content, clinic)
-    return report_views.of_clinic(report, content, clinic)
+    match report:
+        case Report():
+            return report_views.of_doctor(report, contents.of_doctor(said), clinic)
+        case ClinicReport():
+            return report_views.of_clinic(report, contents.of_clinic(said), clinic)
+        case never:
+            assert_never(never)
 
 
-def _links(report: Report | ClinicReport) -> dict[int, str]:
+def _links(report: AnyReport) -> dict[int, str]:
     """Where the clinic's report leads: doctor's id -> the page of their report."""
-    if isinstance(report, Report):
-        return {}
-    found = clinic_reports.doctors_reports(context.reading(), report.month)
-    return {doctor_id: url_for("reports.show", report_id=report_id) for doctor_id, report_id in found.items()}
+    match report:
+        case Report():
+            return {}
+        case ClinicReport():
+            found = clinic_reports.doctors_reports(context.reading(), report.month)
+            return {doctor_id: url_for("reports.show", report_id=report_id) for doctor_id, report_id in found.items()}
+        case never:
+            assert_never(never)

@@ -12,15 +12,17 @@ from babel.dates import format_date, get_day_names
 
 from service import clock
 from service.config.settings import Clinic
+from service.domain.reports.contents import ClinicContent, Content, DoctorContent, Lacking
+from service.domain.reports.report_kinds import AnyReport
 from service.language.rendering import one_line
 from service.language.translation import gettext as _
 from service.storage.models import AppointmentStatus, ClinicReport, Report
 
 
-def of_doctor(report: Report, content: Mapping[str, Any], clinic: Clinic) -> dict[str, Any]:
+def of_doctor(report: Report, content: DoctorContent, clinic: Clinic) -> dict[str, Any]:
     """A doctor's report; `content` is the report's own, or what it was before it was made again."""
     moment = _moments(clinic.zone, clinic.language)
-    kinds, lacking = _states(), {"outcome": _("no outcome"), "note": _("no note")}
+    kinds, lacking = _states(), {Lacking.OUTCOME: _("no outcome"), Lacking.NOTE: _("no note")}
     return {
         "month": clock.first_of_month(report.month),
         "doctor_name": content["doctor_name"],
@@ -56,7 +58,7 @@ def of_doctor(report: Report, content: Mapping[str, Any], clinic: Clinic) -> dic
     }
 
 
-def of_clinic(report: ClinicReport, content: Mapping[str, Any], clinic: Clinic) -> dict[str, Any]:
+def of_clinic(report: ClinicReport, content: ClinicContent, clinic: Clinic) -> dict[str, Any]:
     """The clinic's report."""
     return {
         "month": clock.first_of_month(report.month),
@@ -92,12 +94,12 @@ def _moments(zone: ZoneInfo, language: str) -> Callable[[str], str]:
     return moment
 
 
-def _figures(month: str, content: Mapping[str, Any], language: str) -> dict[str, Any] | None:
+def _figures(month: str, content: Content, language: str) -> dict[str, Any] | None:
     """The figures with the months beside them; None for a report of the time before there were any."""
     if "figures" not in content:
         return None
     figures = content["figures"]
-    months = [{"month": month, **figures}, *content["compared"]]
+    months: list[Mapping[str, Any]] = [{"month": month, **figures}, *content["compared"]]
     longest = max(row["visits"] for row in months)
     names = get_day_names("abbreviated", locale=language)
     return {
@@ -157,7 +159,7 @@ def lines(reports: Iterable[Report], whole: Mapping[str, ClinicReport], before: 
     return found
 
 
-def _line(report: Report | ClinicReport, doctor_name: str | None) -> dict[str, Any]:
+def _line(report: AnyReport, doctor_name: str | None) -> dict[str, Any]:
     return {
         "id": report.id,
         "month": clock.first_of_month(report.month),

@@ -1,17 +1,18 @@
 """A report is made again only on purpose: by the admin, with a reason, and what it said before stays."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.reports import report_versions
+from service.domain.reports.contents import DoctorContent
 from service.storage.models import AuditEntry, Report, ReportVersion
 from tests.domain.reports.test_reports import doctor, store
 from tests.house import House
 
 
-def remade(house: House, report: int, found: dict[str, Any], seen: str, reason: str = "late notes") -> None:
+def remade(house: House, report: int, found: Any, seen: str, reason: str = "late notes") -> None:
     with house.writing() as session:
         row, boss = session.get_one(Report, report), house.actor("admin@clinic.example")
         report_versions.replace(session, boss, row, content=found, visits=0, reason=reason, seen=seen)
@@ -59,11 +60,11 @@ def test_a_report_is_not_made_again_without_a_reason(house: House, kept: tuple[i
 
 
 def test_z2_nobody_but_the_admin_has_a_report_made_again(house: House, kept: tuple[int, str]) -> None:
-    mine = house.actor("doctor@clinic.example")
+    mine, empty = house.actor("doctor@clinic.example"), cast(DoctorContent, {})
     with house.writing() as session:
         row = session.get_one(Report, kept[0])
         with pytest.raises(Forbidden):
-            report_versions.replace(session, mine, row, content={}, visits=0, reason="why not", seen=kept[1])
+            report_versions.replace(session, mine, row, content=empty, visits=0, reason="why not", seen=kept[1])
 
 
 def test_a_version_of_another_report_is_not_there(house: House, kept: tuple[int, str]) -> None:

@@ -31,7 +31,7 @@ def doctor(house: House, email: str = "doctor@clinic.example", **more: Any) -> i
     return found
 
 
-def content(house: House, doctor_id: int, month: str, zone: ZoneInfo = BERLIN) -> dict[str, Any]:
+def content(house: House, doctor_id: int, month: str, zone: ZoneInfo = BERLIN) -> Any:
     with house.reading() as session:
         return reports.produce(session, doctor_id, month, zone)
 
@@ -187,7 +187,7 @@ def test_every_number_of_the_clinics_report_equals_a_recount_by_hand(
     made(house, visits)
     bounds = service_clock.month_bounds(month, BERLIN)
     with house.reading() as session:
-        found = clinic_reports.produce(session, month, BERLIN)
+        found: Any = clinic_reports.produce(session, month, BERLIN)
     expected = Recount(house, *bounds).all_of_a_report(BERLIN)
     assert {key: found["figures"][key] for key in expected} == expected
     for row in found["compared"]:
@@ -303,8 +303,9 @@ def test_a_doctor_who_had_left_but_had_a_visit_has_a_report(house: House) -> Non
 
 
 def store(house: House, doctor_id: int, month: str = "2026-04", found: dict[str, Any] | None = None) -> bool:
+    content: Any = {"visits": [], **(found or {"by": "first"})}
     with house.writing() as session:
-        return reports.store(session, doctor_id, month, {"visits": [], **(found or {"by": "first"})})
+        return reports.store(session, doctor_id, month, content)
 
 
 def test_a_report_is_made_once_and_stays_as_it_was(house: House) -> None:

@@ -111,6 +111,7 @@ def test_it_is_made_again_on_purpose_and_the_earlier_one_stays(clinic: Clinic) -
 
 
 def test_of_two_runs_the_first_report_stays(clinic: Clinic) -> None:
+    late: Any = {"figures": {"visits": 0}}
     with clinic.house.writing() as session:
-        assert not clinic_reports.store(session, "2026-04", {"figures": {"visits": 0}})
+        assert not clinic_reports.store(session, "2026-04", late)
     assert clinic.house.count(ClinicReport) == 1

@@ -129,7 +129,7 @@ def test_each_visit_without_outcome_or_note_is_a_link(clinic: Clinic) -> None:
 
 
 def test_a_report_of_the_time_before_there_were_figures_is_shown(clinic: Clinic) -> None:
-    old = {
+    old: Any = {
         "doctor_name": "Dr. Doll",
         "department": "Eyes",
         "outcomes": {"completed": 1, "no_show": 0, "cancelled": 0, "to_complete": 0},
