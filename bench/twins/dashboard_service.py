@@ -6,7 +6,6 @@ computed, a line says so.
 
 import sys
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -15,6 +14,7 @@ from service import cli
 from service.config.settings import load
 from service.domain.foundation.actor import Actor
 from service.domain.reports import statistics
+from service.domain.reports.live_figures import ClinicFigures
 from service.http import cache
 from service.storage.database import Database
 
@@ -29,7 +29,7 @@ def constant(config: Path) -> None:
         figures = statistics.dashboard_stats(session, settings.clinic.zone)
     database.close()
 
-    def unchanging(actor: Actor, *, refresh: bool = False) -> dict[str, Any]:
+    def unchanging(actor: Actor, *, refresh: bool = False) -> ClinicFigures:
         return figures
 
     cache.dashboard_stats = unchanging
@@ -39,7 +39,7 @@ def counted() -> None:
     """Print a line whenever the figures are computed."""
     compute = statistics.dashboard_stats
 
-    def telling(session: Session, zone: ZoneInfo) -> dict[str, Any]:
+    def telling(session: Session, zone: ZoneInfo) -> ClinicFigures:
         print(COMPUTED, flush=True)
         return compute(session, zone)
 

@@ -7,7 +7,7 @@ What a crowd asks at the same moment is kept for a second or two, always in this
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from flask import Flask, current_app
 from flask_caching import Cache
@@ -16,12 +16,14 @@ from service.config.settings import Settings
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden
 from service.domain.reports import statistics
+from service.domain.reports.live_figures import ClinicFigures, DeskFigures, DoctorFigures
 from service.http import context
 from service.http.shared_cache import OwnCache, SharedCache
 from service.language.translation import gettext as _
 
 RUSH_SECONDS = 2
 T = TypeVar("T")
+Figures = TypeVar("Figures", ClinicFigures, DoctorFigures, DeskFigures)
 
 _rush = Cache(config={"CACHE_TYPE": "SimpleCache", "CACHE_DEFAULT_TIMEOUT": RUSH_SECONDS})
 _computing = Lock()
@@ -34,7 +36,7 @@ def install(app: Flask, settings: Settings) -> None:
     _rush.init_app(app)
 
 
-def dashboard_stats(actor: Actor, *, refresh: bool = False) -> dict[str, Any]:
+def dashboard_stats(actor: Actor, *, refresh: bool = False) -> ClinicFigures:
     """The clinic's figures for the admin, at most five minutes old; `refresh` counts them anew. Raises Forbidden."""
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only the admin sees the clinic's figures."))
@@ -42,23 +44,30 @@ def dashboard_stats(actor: Actor, *, refresh: bool = False) -> dict[str, Any]:
     return _kept("dashboard_stats:clinic", lambda: statistics.dashboard_stats(context.reading(), zone), refresh=refresh)
 
 
-def own_stats(actor: Actor) -> dict[str, Any]:
-    """What a doctor sees of their own visits, or the desk of the day, at most five minutes old. Raises Forbidden."""
+def doctor_stats(actor: Actor) -> DoctorFigures:
+    """What a doctor sees of their own visits, at most five minutes old. Raises Forbidden."""
     zone, doctor_id = context.wiring().settings.clinic.zone, actor.doctor_id
-    if actor.role == Role.DOCTOR and doctor_id is not None:
-        key = f"doctor_stats:{doctor_id}"
-        return _kept(key, lambda: statistics.doctor_stats(context.reading(), doctor_id, zone))
-    if actor.role == Role.RECEPTIONIST:
-        return _kept("desk_stats:clinic", lambda: statistics.desk_stats(context.reading(), zone))
-    raise Forbidden(_("These figures are for doctors and the desk."))
+    if actor.role != Role.DOCTOR or doctor_id is None:
+        raise Forbidden(_("These figures are for doctors and the desk."))
+    key = f"doctor_stats:{doctor_id}"
+    return _kept(key, lambda: statistics.doctor_stats(context.reading(), doctor_id, zone))
 
 
-def _kept(key: str, compute: Callable[[], dict[str, Any]], *, refresh: bool = False) -> dict[str, Any]:
+def desk_stats(actor: Actor) -> DeskFigures:
+    """What the desk sees of the day, at most five minutes old. Raises Forbidden."""
+    if actor.role != Role.RECEPTIONIST:
+        raise Forbidden(_("These figures are for doctors and the desk."))
+    zone = context.wiring().settings.clinic.zone
+    return _kept("desk_stats:clinic", lambda: statistics.desk_stats(context.reading(), zone))
+
+
+def _kept(key: str, compute: Callable[[], Figures], *, refresh: bool = False) -> Figures:
     cache = cast(OwnCache, current_app.extensions["rounds figures"])
-    kept = None if refresh else cache.get(key)
+    kept = None if refresh else cast(Figures | None, cache.get(key))
     if kept is None:
         with _computing, cache.one_at_a_time(key):
-            kept = None if refresh else cache.get(key)  # somebody else may have counted while we waited
+            # Somebody else may have counted while we waited.
+            kept = None if refresh else cast(Figures | None, cache.get(key))
             if kept is None:
                 kept = compute()
                 cache.set(key, kept)

@@ -5,7 +5,7 @@ is computed, as if nothing had been kept.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -31,11 +31,11 @@ class OwnCache:
     def __init__(self, app: Flask, section: CacheSection) -> None:
         self._cache = _installed(app, section)
 
-    def get(self, key: str) -> dict[str, Any] | None:
+    def get(self, key: str) -> Mapping[str, Any] | None:
         """What is kept under the key, or None."""
-        return cast(dict[str, Any] | None, self._cache.get(key))
+        return cast(Mapping[str, Any] | None, self._cache.get(key))
 
-    def set(self, key: str, value: dict[str, Any]) -> None:
+    def set(self, key: str, value: Mapping[str, Any]) -> None:
         """Keep it for as long as the settings say."""
         self._cache.set(key, value)
 
@@ -65,11 +65,11 @@ class SharedCache(OwnCache):
         self._redis = Redis.from_url(section.redis_url, **options)
         self._outage = Outage("the Redis of the cache", (RedisError,))
 
-    def get(self, key: str) -> dict[str, Any] | None:
+    def get(self, key: str) -> Mapping[str, Any] | None:
         """What is kept under the key, or None; also None while Redis is away."""
         return self._outage.ask(lambda: super(SharedCache, self).get(key))
 
-    def set(self, key: str, value: dict[str, Any]) -> None:
+    def set(self, key: str, value: Mapping[str, Any]) -> None:
         """Keep it for all processes, unless Redis is away."""
         self._outage.ask(lambda: super(SharedCache, self).set(key, value))
 

@@ -57,7 +57,7 @@ def create(body: NewAppointment) -> Answer:
     wanted = BookingRequest(
         patient_id=patient_meant(actor, body.patient_id),
         starts_at=body.starts_at,
-        doctor_id=None if body.doctor_id == "any" else body.doctor_id,
+        doctor_id=body.chosen_doctor_id,
         department=body.department,
         visit_type_id=body.visit_type_id,
         reason=body.reason,
@@ -141,8 +141,7 @@ def _wish(sent: NewAppointment | Reschedule) -> tuple[Sequence[int], int | None]
         visit = appointments.fetch(session, actor, (request.view_args or {})["appointment_id"])
         return [sent.doctor_id or visit.doctor_id], booking.minutes_of(visit)
     minutes = visit_types.minutes(session, actor, sent.visit_type_id)
-    doctor_id = None if sent.doctor_id == "any" else sent.doctor_id
-    return candidates.ids(session, doctor_id, sent.department), minutes
+    return candidates.ids(session, sent.chosen_doctor_id, sent.department), minutes
 
 
 def _done(act: Callable[..., None], appointment_id: int) -> Answer:

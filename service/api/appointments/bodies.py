@@ -77,6 +77,11 @@ class NewAppointment(Sent):
     reason: Line = ""
     overbooking_reason: Line = Field("", description="By staff: why on top of another visit.")
 
+    @property
+    def chosen_doctor_id(self) -> int | None:
+        """The doctor's id; None: any."""
+        return self.doctor_id if isinstance(self.doctor_id, int) else None
+
 
 class Cancellation(Sent):
     reason: Line = ""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -13,13 +12,24 @@ from service.domain.appointments import outcomes
 from service.domain.diary import capacity
 from service.domain.diary.capacity import Load
 from service.domain.outbox import reminders
-from service.domain.reports import visit_counts
+from service.domain.reports import live_figures, visit_counts
+from service.domain.reports.live_figures import (
+    ClinicFigures,
+    DayLoad,
+    DeskFigures,
+    DoctorFigures,
+    DoctorLoad,
+    Reminders,
+    Stamp,
+    ThirtyDays,
+    Today,
+)
 from service.storage.models import TAKES_PLACE, Appointment, Doctor
 
 AHEAD = 7
 
 
-def dashboard_stats(session: Session, zone: ZoneInfo) -> dict[str, Any]:
+def dashboard_stats(session: Session, zone: ZoneInfo) -> ClinicFigures:
     """The clinic's figures as plain values, with `as_of` (ISO, UTC): what the five-minute cache keeps."""
     today = clock.today(zone)
     loads = _loads(session, today, AHEAD, zone)
@@ -35,7 +45,7 @@ def dashboard_stats(session: Session, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def doctor_stats(session: Session, doctor_id: int, zone: ZoneInfo) -> dict[str, Any]:
+def doctor_stats(session: Session, doctor_id: int, zone: ZoneInfo) -> DoctorFigures:
     """A doctor's own figures, nobody else's visits among them."""
     today = clock.today(zone)
     return {
@@ -48,7 +58,7 @@ def doctor_stats(session: Session, doctor_id: int, zone: ZoneInfo) -> dict[str, 
     }
 
 
-def desk_stats(session: Session, zone: ZoneInfo) -> dict[str, Any]:
+def desk_stats(session: Session, zone: ZoneInfo) -> DeskFigures:
     """The figures of the day, for whoever sits at the desk."""
     today = clock.today(zone)
     return {
@@ -60,11 +70,11 @@ def desk_stats(session: Session, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def _stamp(today: date) -> dict[str, str]:
+def _stamp(today: date) -> Stamp:
     return {"as_of": clock.now().astimezone(UTC).isoformat(), "day": today.isoformat()}
 
 
-def _today(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> dict[str, int]:
+def _today(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> Today:
     counts = visit_counts.outcomes(session, *clock.day_bounds(today, zone), doctor_id)
     return {
         "appointments_today": counts.total,
@@ -77,7 +87,7 @@ def _today(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None 
     }
 
 
-def _thirty_days(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> dict[str, Any]:
+def _thirty_days(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> ThirtyDays:
     """The last 30 days (today not counted) beside the 30 before."""
     start, middle, end = (_midnight(today, -days, zone) for days in (60, 30, 0))
     recent = visit_counts.outcomes(session, middle, end, doctor_id)
@@ -95,7 +105,7 @@ def _thirty_days(session: Session, today: date, zone: ZoneInfo, doctor_id: int |
     }
 
 
-def _reminders(session: Session, today: date, zone: ZoneInfo) -> dict[str, int | None]:
+def _reminders(session: Session, today: date, zone: ZoneInfo) -> Reminders:
     """How this morning's reminders went; None while there are none."""
     tally = reminders.total(session, reminders.of_day(today, zone))
     nothing = not (tally.sent or tally.failed or tally.unknown or tally.skipped.total())
@@ -134,7 +144,7 @@ def _loads(
     return loads
 
 
-def _by_day(loads: Mapping[tuple[int, date], Load], today: date) -> list[dict[str, Any]]:
+def _by_day(loads: Mapping[tuple[int, date], Load], today: date) -> list[DayLoad]:
     """Each of the next seven days, today first."""
     days = [today + timedelta(days=ahead) for ahead in range(AHEAD)]
     return [
@@ -143,10 +153,10 @@ def _by_day(loads: Mapping[tuple[int, date], Load], today: date) -> list[dict[st
     ]
 
 
-def _by_doctor(session: Session, loads: Mapping[tuple[int, date], Load]) -> list[dict[str, Any]]:
+def _by_doctor(session: Session, loads: Mapping[tuple[int, date], Load]) -> list[DoctorLoad]:
     """Each doctor who works here or has visits, by name."""
     rows = session.execute(select(Doctor.id, Doctor.name, Doctor.archived_at).order_by(Doctor.name, Doctor.id))
-    found = []
+    found: list[DoctorLoad] = []
     for doctor_id, name, archived_at in rows:
         load = sum((load for (who, _day), load in loads.items() if who == doctor_id), Load())
         if archived_at is None or load.visits:
@@ -154,7 +164,7 @@ def _by_doctor(session: Session, loads: Mapping[tuple[int, date], Load]) -> list
     return found
 
 
-def _as_dict(load: Load) -> dict[str, int]:
+def _as_dict(load: Load) -> live_figures.Load:
     return {"booked": load.visits, "booked_minutes": load.booked_minutes, "open_minutes": load.open_minutes}
 
 

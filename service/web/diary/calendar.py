@@ -17,7 +17,7 @@ from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import AppointmentStatus, Doctor
 from service.web.appointments.visits import COLOURS
-from service.web.diary.calendar_grid import Column, Thing, grid
+from service.web.diary.calendar_grid import Column, Kind, Thing, grid
 from service.web.local_times import asked_day, row_id_of
 
 blueprint = Blueprint("calendar", __name__)
@@ -118,18 +118,18 @@ def _columns(view: View, days: Sequence[Day], *, may_offer: bool) -> list[Column
 def _things(day: Day, *, may_offer: bool) -> list[Thing]:
     """All that stands in a column."""
     zone = context.wiring().settings.clinic.zone
-    found = [Thing("open", one.starts_at.astimezone(zone), one.ends_at.astimezone(zone)) for one in day.blocks]
+    found = [Thing(Kind.OPEN, one.starts_at.astimezone(zone), one.ends_at.astimezone(zone)) for one in day.blocks]
     found += [_visit(one) for one in day.visits if one.status != AppointmentStatus.CANCELLED]
     book = url_for("booking.new", doctor_id=day.doctor_id, date=day.day.isoformat()) if day.free else ""
     for starts_at, ends_at in day.free:
         starts = starts_at.astimezone(zone)
         found.append(
-            Thing("free", starts, ends_at.astimezone(zone), f"{book}&time={starts.hour:02}:{starts.minute:02}")
+            Thing(Kind.FREE, starts, ends_at.astimezone(zone), f"{book}&time={starts.hour:02}:{starts.minute:02}")
         )
     for held in day.held:
         url = url_for("offers.show", offer_id=held.offer_id) if may_offer else ""
         starts, ends = held.starts_at.astimezone(zone), held.ends_at.astimezone(zone)
-        found.append(Thing("held", starts, ends, url, held.patient_name, _("held")))
+        found.append(Thing(Kind.HELD, starts, ends, url, held.patient_name, _("held")))
     return found
 
 
@@ -139,7 +139,7 @@ def _visit(one: Booked) -> Thing:
     words = [title, _("overbooked") if one.overbooked else None, one.type_name]
     colour = one.doctor_id % COLOURS if one.colour is None else one.colour
     return Thing(
-        "visit",
+        Kind.VISIT,
         one.starts_at.astimezone(zone),
         one.ends_at.astimezone(zone),
         _url(one),

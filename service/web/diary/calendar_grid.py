@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 ROW_MINUTES = 5
@@ -17,10 +18,20 @@ Rows = tuple[int, int]
 """The first row, and the one after the last."""
 
 
-class Thing(NamedTuple):
-    """Something with a time on the clinic's wall clock: `open` hours, a `visit`, a `free` time or a `held` one."""
+class Kind(StrEnum):
+    """What stands in a column; calendar.css has a class for each."""
 
-    kind: str
+    OPEN = "open"
+    """The hours in which the doctor sees people."""
+    VISIT = "visit"
+    FREE = "free"
+    HELD = "held"
+
+
+class Thing(NamedTuple):
+    """Something with a time on the clinic's wall clock."""
+
+    kind: Kind
     starts: datetime
     ends: datetime
     url: str = ""
@@ -33,7 +44,7 @@ class Thing(NamedTuple):
 class Placed(NamedTuple):
     """A thing in its column: with all its classes, and its time in words."""
 
-    kind: str
+    kind: Kind
     classes: str
     clock: str
     url: str
@@ -74,7 +85,7 @@ def grid(columns: Sequence[Column]) -> Grid:
         after - start
         for column, of_column in zip(columns, rows, strict=True)
         for thing, (start, after) in zip(column.things, of_column, strict=True)
-        if thing.kind != "open"
+        if thing.kind != Kind.OPEN
     ]
     return Grid(
         columns=[
@@ -95,8 +106,8 @@ def _rows(thing: Thing, day: date) -> Rows:
 
 def _placed(things: Sequence[Thing], rows: Sequence[Rows], offset: int) -> Iterator[Placed]:
     """The things in order of time, open hours before what stands in them."""
-    order = sorted(range(len(things)), key=lambda number: (rows[number][0], things[number].kind != "open", number))
-    lanes = _lanes((number, rows[number]) for number in order if things[number].kind != "open")
+    order = sorted(range(len(things)), key=lambda number: (rows[number][0], things[number].kind != Kind.OPEN, number))
+    lanes = _lanes((number, rows[number]) for number in order if things[number].kind != Kind.OPEN)
     for number in order:
         thing, (start, after) = things[number], rows[number]
         classes = f"cal-{thing.kind} from-{start - offset + 1} for-{after - start}{thing.look}"
@@ -104,7 +115,7 @@ def _placed(things: Sequence[Thing], rows: Sequence[Rows], offset: int) -> Itera
         if of > 1:
             classes += f" lane-{min(lane, LANES - 1)} of-{min(of, LANES)}"
         clock = f"{thing.starts.hour:02}:{thing.starts.minute:02}"
-        if thing.kind == "open":
+        if thing.kind == Kind.OPEN:
             clock += f"–{thing.ends:%H:%M}"
         yield Placed(thing.kind, classes, clock, thing.url, thing.name, thing.words)
 

@@ -1,5 +1,7 @@
 """Imports: upload a file of another program, say which column is which, look, import all of it or nothing."""
 
+from enum import StrEnum
+
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -25,6 +27,15 @@ KINDS = {
     ImportKind.VISITS: _("Visits still ahead"),
 }
 ORDERS = {"": None, "day": True, "month": False}
+
+
+class Act(StrEnum):
+    """The buttons of an upload."""
+
+    MAP = "map"
+    """Look again with other columns."""
+    IMPORT = "import"
+    CANCEL = "cancel"
 
 
 class UploadForm(Form):
@@ -88,14 +99,14 @@ def step(import_id: str) -> ResponseReturnValue:
     form = _form(found, table)
     if not form.validate():
         return _page(found, table, form), 422
-    if form["act"].data == "cancel":
+    if form["act"].data == Act.CANCEL:
         imports.cancel(folder, found)
         notices.say("import_cancelled")
         return redirect(url_for("imports.index"), 303)
     columns = {column.name: form[column.name].data for column in import_columns.COLUMNS[found.kind]}
     numbers = {name: int(number) for name, number in columns.items() if number}
     chosen = imports.choose(folder, found, numbers, ORDERS[form["day_first"].data or ""])
-    if form["act"].data == "map":
+    if form["act"].data == Act.MAP:
         return redirect(url_for("imports.show", import_id=import_id), 303)
     if chosen != found:
         form.form_errors = [_("You chose other columns: look at what they bring, then import.")]
@@ -151,7 +162,7 @@ def _form(found: Upload, table: Table) -> Form:
     chosen = {column.name: str(found.columns.get(column.name, "")) for column in columns}
     fields["day_first"] = wtforms.StringField(_("Dates such as 03/04/1985"), [AnyOf(ORDERS, one_of_these)])
     chosen["day_first"] = next(name for name, first in ORDERS.items() if first is found.day_first)
-    fields["act"] = wtforms.StringField(validators=[AnyOf(["map", "import", "cancel"])])
+    fields["act"] = wtforms.StringField(validators=[AnyOf(list(Act))])
     kind: type[Form] = type("ColumnsForm", (Form,), fields)
     return kind(request.form if request.method == "POST" else None, data=chosen)
 

@@ -1,27 +1,32 @@
 """Figures as their templates want them: days as days, hours that were open or busy, shares in hundredths."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from babel.dates import get_day_names
 
+from service.domain.reports.live_figures import DayLoad, DoctorLoad, Load, Stamp
 from service.http import context
 from service.web.reports.report_views import percent, shown_hours
 
 SHADES = 5
 
 
-def common(stats: Mapping[str, Any]) -> dict[str, Any]:
+def common(stats: Stamp) -> dict[str, Any]:
     """How old the figures are, and the figures themselves."""
     as_of = datetime.fromisoformat(stats["as_of"])
     seconds = context.wiring().settings.cache.statistics_seconds
     return {"figures": stats, "as_of": as_of, "next_at": as_of + timedelta(seconds=seconds)}
 
 
-def week(days: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def week(days: Sequence[DayLoad]) -> dict[str, Any]:
     """The next days with their bars, and all of them together."""
-    together = {key: sum(day[key] for day in days) for key in ("booked", "booked_minutes", "open_minutes")}
+    together: Load = {
+        "booked": sum(day["booked"] for day in days),
+        "booked_minutes": sum(day["booked_minutes"] for day in days),
+        "open_minutes": sum(day["open_minutes"] for day in days),
+    }
     longest = max(max(day["booked_minutes"], day["open_minutes"]) for day in days)
     return {
         "days": [{**_load(day, longest), "date": date.fromisoformat(day["date"])} for day in days],
@@ -29,13 +34,13 @@ def week(days: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def doctors(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def doctors(rows: Sequence[DoctorLoad]) -> list[dict[str, Any]]:
     """Each doctor's load with its bar."""
     longest = max((max(row["booked_minutes"], row["open_minutes"]) for row in rows), default=0)
     return [{**row, **_load(row, longest)} for row in rows]
 
 
-def _load(row: Mapping[str, Any], longest: int) -> dict[str, Any]:
+def _load(row: Load, longest: int) -> dict[str, Any]:
     """Visits, minutes and how full that is; `booked_bar` and `open_bar` in hundredths of the longest."""
     booked, opened = row["booked_minutes"], row["open_minutes"]
     return {

@@ -14,16 +14,17 @@ blueprint = Blueprint("figures", __name__)
 def show() -> ResponseReturnValue:
     """Whose figures it shows is decided by who asks."""
     actor = context.actor()
-    stats = cache.own_stats(actor)
     if actor.role == Role.DOCTOR:
+        stats = cache.doctor_stats(actor)
         return render_template(
             "reports/figures/doctor.html",
             **figure_views.common(stats),
             week=figure_views.week(stats["next_days"]),
             heat=figure_views.heat(stats["busy_hours"]),
         )
+    of_day = cache.desk_stats(actor)
     return render_template(
         "reports/figures/desk.html",
-        **figure_views.common(stats),
-        doctors=figure_views.doctors(stats["today_by_doctor"]),
+        **figure_views.common(of_day),
+        doctors=figure_views.doctors(of_day["today_by_doctor"]),
     )

@@ -10,7 +10,7 @@ from bs4 import Tag
 
 from service.http.assets import STATIC
 from service.storage.models import Doctor, HoursException
-from service.web.diary.calendar_grid import Column, Grid, Placed, Thing, grid
+from service.web.diary.calendar_grid import Column, Grid, Kind, Placed, Thing, grid
 from tests import waiting
 from tests.house import at
 from tests.web.frozen_clinic import NOW, Clinic
@@ -212,7 +212,7 @@ def test_on_the_day_of_23_hours_no_gap_lies_in_the_hour_that_is_skipped(clinic: 
 
 def thing(starts: str, ends: str, kind: str = "visit") -> Thing:
     first, last = (datetime.fromisoformat(f"2026-05-07T{at}").replace(tzinfo=ZONE) for at in (starts, ends))
-    return Thing(kind, first, last if last > first else last.replace(day=8))
+    return Thing(Kind(kind), first, last if last > first else last.replace(day=8))
 
 
 def laid(*things: Thing) -> tuple[Grid, Sequence[Placed]]:

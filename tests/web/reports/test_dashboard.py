@@ -214,7 +214,7 @@ class Counting:
         self._lock = Lock()
         self._real = statistics.dashboard_stats
 
-    def __call__(self, session: Session, zone: Any) -> dict[str, Any]:
+    def __call__(self, session: Session, zone: Any) -> Any:
         with self._lock:
             self.calls += 1
         return self._real(session, zone)

@@ -184,7 +184,7 @@ def test_figures_survive_json_as_they_are(clinic: Clinic) -> None:
     furnish(clinic)
     zone, doctor = clinic.house.settings.clinic.zone, clinic.people["doctor"].doctor_id
     assert doctor is not None
-    counts: list[Callable[[Session], dict[str, Any]]] = [
+    counts: list[Callable[[Session], object]] = [
         lambda session: statistics.dashboard_stats(session, zone),
         lambda session: statistics.doctor_stats(session, doctor, zone),
         lambda session: statistics.desk_stats(session, zone),
