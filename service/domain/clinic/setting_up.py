@@ -1,10 +1,9 @@
 """The first start: the first admin, and the first doctor with a usual week, all or nothing."""
 
 import hmac
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import time
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -92,7 +91,7 @@ def begin(
     return admin
 
 
-def note_settings(session: Session, actor: Actor, page: str, changes: Mapping[str, Any]) -> None:
+def note_settings(session: Session, actor: Actor, page: str, changes: audit.Changes) -> None:
     """Put changed settings on record: keys, before, after; a password only as changed. Raises Forbidden."""
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only the admin changes settings."))

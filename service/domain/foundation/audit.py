@@ -1,7 +1,7 @@
 """The record of who did what to whose data: one function, called by every act; entries are sealed at the commit."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ from service.storage.models import AuditDetail, AuditEntry, AuditHead, Base
 UNTOLD = frozenset({"version", "folded_name", "updated_at", "recorded_by_id"})
 """Columns whose changes tell nothing that the entry does not."""
 
+Changes = Mapping[str, Sequence[Any]]
+"""What an act changed, column by column: `{"phone": [before, after]}`, in words that JSON knows."""
+
 WAITING = "audit entries"
 """Where a session keeps what is to be written at its commit."""
 
@@ -25,7 +28,7 @@ class Waiting:
     """An entry on its way, its details, and the savepoint it goes down with."""
 
     entry: dict[str, Any]
-    changes: Mapping[str, Any] | None
+    changes: Changes | None
     savepoint: SessionTransaction | None
 
 
@@ -36,7 +39,7 @@ def record(
     *,
     patient_id: int | None = None,
     subject: str | None = None,
-    changes: Mapping[str, Any] | None = None,
+    changes: Changes | None = None,
 ) -> None:
     """Note an act in the same transaction as what it did; it is there once that commits.
 
@@ -55,15 +58,15 @@ def record(
     session.info.setdefault(WAITING, []).append(Waiting(entry, changes, session.get_nested_transaction()))
 
 
-def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What differs, as `{"phone": [before, after]}`, in words that JSON knows."""
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
+    """What differs between the columns before and after."""
     return {
         name: [_plain(before.get(name)), _plain(value)] for name, value in after.items() if before.get(name) != value
     }
 
 
-def changes_of(row: Base) -> dict[str, Any]:
-    """What is about to change in a row, before it is flushed: `{"phone": [before, after]}`."""
+def changes_of(row: Base) -> Changes:
+    """What is about to change in a row, before it is flushed."""
     found = {}
     for attribute in inspect(row).attrs:
         history = attribute.history
@@ -73,7 +76,7 @@ def changes_of(row: Base) -> dict[str, Any]:
     return found
 
 
-def what_goes(row: Base) -> dict[str, Any]:
+def what_goes(row: Base) -> Changes:
     """What a row holds that is about to be deleted: `{"note": [before, None], …}`."""
     held = {column.key: getattr(row, column.key) for column in inspect(type(row)).column_attrs}
     return changed(held, dict.fromkeys(held))
