@@ -25,6 +25,7 @@ from bench.rows import (
     signing_in,
     start,
     stopping,
+    zone_change,
 )
 from bench.table import Row, as_markdown
 
@@ -40,6 +41,7 @@ BENCHES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "away": away.rows,
     "signing-in": signing_in.rows,
     "importing": importing.rows,
+    "zone-change": zone_change.rows,
     "booking": booking.rows,
     "messages": messages.rows,
     "scale": scale.rows,

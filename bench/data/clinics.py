@@ -95,10 +95,9 @@ class Bench:
         return Clinic(clinic.folder, visits, seconds)
 
 
-def run(*words: str) -> None:
+def run(*words: str, **environment: str) -> None:
     """Run `run.py` with these words to its end; its words are shown when it fails."""
-    done = subprocess.run(
-        [sys.executable, "run.py", *words], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False
-    )
+    line, around = [sys.executable, "run.py", *words], {**os.environ, **environment}
+    done = subprocess.run(line, cwd=ROOT, env=around, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"run.py {words[0]}: {done.stderr}")
