@@ -37,6 +37,7 @@ def sentences() -> dict[str, str]:
         "visit_unmarked": _("The mark is taken off."),
         "visit_type_saved": _("The visit type is saved."),
         "patient_added": _("The record is made."),
+        "zone_change_seen": _("Marked as done."),
         "clock_confirmed": _("Thank you. What is due is done within half a minute."),
         "patient_saved": _("The changes are saved."),
         "alerts_saved": _("Allergies and alerts are saved."),

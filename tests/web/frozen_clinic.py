@@ -37,6 +37,7 @@ from service.storage.models import (
     User,
     UserToken,
     WaitingEntry,
+    ZoneChange,
 )
 from tests import patience, waiting
 from tests.house import Browser, House, at, build
@@ -81,6 +82,7 @@ class Clinic:
     cover: int
     emergency: int
     hold: int
+    zone_change: int
     message: int
     token: int
     tomorrow: int
@@ -139,6 +141,7 @@ class Clinic:
             "cover": self.cover,
             "emergency": self.emergency,
             "hold": self.hold,
+            "zone_change": self.zone_change,
             "message": self.message,
             "token": self.token,
             "tomorrow": self.tomorrow,
@@ -184,6 +187,7 @@ MISSING: dict[str, object] = {
     "cover": 999_999,
     "emergency": 999_999,
     "hold": 999_999,
+    "zone_change": 999_999,
     "message": 999_999,
     "token": 999_999,
     "tomorrow": 999_999,
@@ -285,12 +289,28 @@ def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
         guest=house.patient("Gus Gast", birth_date=date(1970, 1, 2)),
         cover=trust.covered(house, doll, dora, at("2026-12-23 23:00"), at("2026-12-26 23:00")),
         hold=trust.held(house, pia, "A claim in court", at("2026-04-20 07:00")),
+        zone_change=clock_changed(house, ahead),
         emergency=trust.opened(house, dora, pia, "Fainted in the hall", at("2026-04-01 07:00")),
         message=told(house, pia, "failed", last_error="550 no such user"),
         token=tokened(house, people["patient"]),
         tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-08 05:30")),
         links=linked(house, ahead, pia, offer),
     )
+
+
+def clock_changed(house: House, appointment: int) -> int:
+    """A change of the clock's rules in which one appointment could not keep its local time; returns its id."""
+    with house.writing() as session:
+        change = ZoneChange(
+            at=at("2026-04-20 07:00"),
+            zone_before="Europe/Berlin",
+            zone_after="Europe/Berlin",
+            kept_local=12,
+            problems={str(appointment): {"why": "skipped", "local_start": "2026-06-15T09:00"}},
+        )
+        session.add(change)
+        session.flush()
+        return change.id
 
 
 def exported(house: House, actor: Actor, patient: int) -> str:

@@ -191,6 +191,7 @@ def _days(clinic: Clinic) -> list[str]:
         "/time-off",
         f"/time-off/{clinic.time_off}",
         f"/time-off/{clinic.time_off}?any_doctor=1",
+        f"/zone-changes/{clinic.zone_change}",
         "/visit-types",
         f"/visit-types/{clinic.visit_type}",
     ]

@@ -494,6 +494,10 @@ ROUTES: dict[str, Expected] = {
         "/doctors/{doctor}/covers/{cover}/removal", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN, once=True
     ),
     "jobs.index": Expected("/jobs", ADMIN, GET),
+    "zone_changes.show": Expected("/zone-changes/{zone_change}", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    "zone_changes.mark_seen": Expected(
+        "/zone-changes/{zone_change}/seen", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN
+    ),
     "system.show": Expected("/system", ADMIN, GET),
     "system.confirm_clock": Expected("/system/clock", ADMIN, {"POST": 303}),
     "system.problem": Expected("/system/problem.txt", ADMIN, GET),

@@ -1,10 +1,10 @@
 """The pages of this area, and who may open them."""
 
 from service.domain.foundation.actor import Role
-from service.http.access import ANYONE, only
-from service.web.clinic import health, home, jobs, settings, setup, system, wizard
+from service.http.access import ANYONE, DESK, only
+from service.web.clinic import health, home, jobs, settings, setup, system, wizard, zone_changes
 
-BLUEPRINTS = tuple(page.blueprint for page in (health, home, jobs, settings, setup, system, wizard))
+BLUEPRINTS = tuple(page.blueprint for page in (health, home, jobs, settings, setup, system, wizard, zone_changes))
 ACCESS = {
     "health.livez": ANYONE,
     "health.readyz": ANYONE,
@@ -24,4 +24,6 @@ ACCESS = {
     "settings.index": only(Role.ADMIN),
     "settings.show": only(Role.ADMIN),
     "settings.save": only(Role.ADMIN),
+    "zone_changes.show": DESK,
+    "zone_changes.mark_seen": DESK,
 }

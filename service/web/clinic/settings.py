@@ -6,13 +6,21 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.config import keys
-from service.domain.clinic import setting_up
+from service.domain.clinic import setting_up, zone_changes
 from service.domain.foundation.errors import Invalid
 from service.http import context
 from service.language.translation import gettext as _
 from service.web import notices
 from service.web.clinic import restarting
-from service.web.clinic.settings_forms import FORMS, ReachForm, SettingsForm, country_name, ways
+from service.web.clinic.settings_forms import (
+    FORMS,
+    KEEP_INSTANT,
+    ClinicForm,
+    ReachForm,
+    SettingsForm,
+    country_name,
+    ways,
+)
 
 blueprint = Blueprint("settings", __name__)
 OFF = {"email.enabled": False}
@@ -56,6 +64,8 @@ def save(name: str) -> ResponseReturnValue:
             changes[keys.OF_EMAIL] = [None, "changed"]
         with change.undone_on_failure(), context.transaction() as session:
             setting_up.note_settings(session, context.actor(), name, changes)
+            if isinstance(form, ClinicForm) and form.appointments.data == KEEP_INSTANT:
+                zone_changes.keep_instants_in(session, change.settings.clinic.timezone)
             restarting.put_in_place(change)
     except Invalid as error:
         form.refuse(error)
@@ -65,6 +75,8 @@ def save(name: str) -> ResponseReturnValue:
 
 
 def _page(name: str, form: SettingsForm, tried: tuple[bool, str] | None = None) -> str:
+    if isinstance(form, ClinicForm):
+        form.ahead = zone_changes.count_ahead(context.reading())
     titles = {"clinic": _("The clinic"), "reach": _("Who reaches Rounds"), "mail": _("E-mail")}
     return render_template(
         "clinic/settings/page.html",

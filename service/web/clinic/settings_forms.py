@@ -25,6 +25,7 @@ from service.web.forms import Form, at_most, required
 REGIONS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what somebody chooses who lets the network in
 HERE = "127.0.0.1"
+KEEP_LOCAL, KEEP_INSTANT = "local", "instant"
 
 
 class SettingsForm(Form):
@@ -67,6 +68,11 @@ class ClinicForm(SettingsForm):
     country = wtforms.SelectField(_("Country"))
     language = wtforms.SelectField(_("Language of messages to patients"))
     phone = wtforms.StringField(_("Telephone"), [at_most(40)])
+    appointments = wtforms.RadioField(
+        _("Appointments ahead, if you change the time zone"), default=KEEP_LOCAL, validate_choice=False
+    )
+    ahead = 0
+    """How many appointments a change of the time zone concerns."""
 
     KEYS: ClassVar[Mapping[str, str]] = {
         "name": "clinic.name",
@@ -81,6 +87,10 @@ class ClinicForm(SettingsForm):
         present = more.get("data") or {}
         self.timezone.choices = _zones(present.get("timezone"))
         self.language.choices = list(languages.NAMES.items())
+        self.appointments.choices = [
+            (KEEP_LOCAL, _("Keep their local time: 10:00 stays 10:00")),
+            (KEEP_INSTANT, _("Move with the clinic to the other zone: 10:00 may become 9:00")),
+        ]
         self.country.choices = _countries(present.get("country"))
 
     @classmethod

@@ -9,6 +9,7 @@ from wtforms.validators import InputRequired
 
 from service import clock
 from service.demo import wipe
+from service.domain.clinic import zone_changes
 from service.domain.foundation import demo_mark, installation
 from service.domain.foundation.errors import Invalid, NotFound
 from service.health import last_backup, readiness, system, unfinished
@@ -38,6 +39,7 @@ def show() -> ResponseReturnValue:
     return render_template(
         "clinic/system/show.html",
         checks=checks,
+        zone_changes=zone_changes.unseen(context.reading()),
         todos=unfinished.todos(context.reading(), settings),
         trouble=context.wiring().restart.trouble,
         system=system.describe(context.reading(), settings),

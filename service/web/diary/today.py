@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from service import clock
 from service.domain.appointments import appointments, possible
 from service.domain.appointments.free_times import FreeTime
+from service.domain.clinic import zone_changes
 from service.domain.diary import waiting_list
 from service.domain.foundation import job_runs
 from service.domain.foundation.actor import Actor, Role
@@ -87,6 +88,7 @@ def board() -> ResponseReturnValue:
             "doctor_count": len({one.doctor_id for one in rows}),
             "next_visit": next((one for one in rows if possible.is_ahead(one)), None),
         },
+        zone_changes=[] if actor.role == Role.DOCTOR else zone_changes.unseen(session),
         sending=None if actor.role == Role.DOCTOR else sending(),
         reminders=None if actor.role == Role.DOCTOR else _reminders(day),  # the desk calls, not the doctor
     )
@@ -179,7 +181,7 @@ def _reminders(day: date) -> dict[str, Any] | None:
         return None
     return {
         **tally.as_dict(),
-        "to_call": morning_sheets.count_to_call(session, day, zone),
+        "to_call": morning_sheets.count_to_call(session, day, context.wiring().settings),
         "status": run.status if run else None,
         "started_at": run.started_at if run else None,
         "late": bool(run and run.trigger == RunTrigger.CATCHUP),
