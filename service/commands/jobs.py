@@ -39,7 +39,7 @@ def run_reminders(settings: Settings, day: datetime | None, dry_run: bool, as_js
         if dry_run:
             with wiring.database.transaction() as session:
                 outcome = {"date": on.isoformat(), **_previewed(session, settings, reminders.of_day(on, zone))}
-                early = _previewed(session, settings, reminders.early(on, zone))
+                early = _previewed(session, settings, reminders.early(on, settings))
                 outcome["early"] = {"date": (on + timedelta(days=1)).isoformat(), **early}
         else:
             outcome = _executed(wiring, send_daily_reminders, on.isoformat())

@@ -98,7 +98,6 @@ class Row:
 def every_row(settings: Settings) -> tuple[Row, ...]:
     """All jobs there are, those too that the settings do not want."""
     jobs, backup = settings.jobs, settings.backup
-    zone, hours = settings.clinic.zone, settings.messages.advance_hours
     backups_at, sheets_at = time.fromisoformat(backup.at), time.fromisoformat(jobs.sheets_at)
     reminders_at, reports_at = time.fromisoformat(jobs.reminders_at), time.fromisoformat(jobs.reports_at)
     return (
@@ -117,7 +116,7 @@ def every_row(settings: Settings) -> tuple[Row, ...]:
             Kind.DAILY,
             reminders_at,
             CatchUp.SAME_DAY,
-            told_ahead=lambda day: [reminders.early(day, zone)],
+            told_ahead=lambda day: [reminders.early(day, settings)],
         ),
         Row(
             send_advance_reminders,
@@ -125,8 +124,8 @@ def every_row(settings: Settings) -> tuple[Row, ...]:
             Kind.DAILY,
             reminders_at,
             CatchUp.SAME_DAY,
-            told_ahead=lambda day: reminders.ahead(day, zone, hours),
-            is_on=bool(hours),
+            told_ahead=lambda day: reminders.ahead(day, settings),
+            is_on=bool(settings.messages.advance_hours),
         ),
         Row(
             generate_monthly_report,

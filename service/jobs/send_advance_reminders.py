@@ -14,7 +14,7 @@ def send_advance_reminders(context: JobContext, slot: str) -> Outcome:
     day = date.fromisoformat(slot)
     if context.is_over(day):
         return {"date": slot, "reason": RunSkip.DAY_IS_OVER}
-    spans = reminders.ahead(day, context.zone, context.settings.messages.advance_hours)
+    spans = reminders.ahead(day, context.settings)
     days = [send_reminders(context, span) for span in spans]
     return {"date": slot, "run": _sum(days, "run"), "total": _sum(days, "total")}
 

@@ -17,7 +17,7 @@ def send_daily_reminders(context: JobContext, slot: str) -> Outcome:
     if context.is_over(day):
         return {"date": slot, "reason": RunSkip.DAY_IS_OVER}
     outcome = send_reminders(context, reminders.of_day(day, context.zone))
-    early = send_reminders(context, reminders.early(day, context.zone))
+    early = send_reminders(context, reminders.early(day, context.settings))
     if day == clock.today(context.zone):
         _send_morning_sheet(context, day)
     next_day = (day + timedelta(days=1)).isoformat()

@@ -51,9 +51,13 @@ def _clock_in_doubt(context: JobContext) -> bool:
 
 def _open_due_slots(context: JobContext) -> None:
     now, zone = clock.now(), context.zone
+    with context.database.reading() as session:
+        began_at = installation.began_at(session, zone)
+    if began_at is None:
+        return
     for row in schedule.table(context.settings):
         with context.database.reading() as session:
-            last, began_at = job_runs.last_slot(session, row.job), database.created_at(session)
+            last = job_runs.last_slot(session, row.job)
         for slot in schedule.due_slots(row, last, now, zone):
             skip = schedule.reason_to_skip(row, slot, now, zone, began_at)
             trigger = schedule.trigger_of(slot, now)

@@ -6,17 +6,22 @@ import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from zipfile import ZipFile
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 
+from service import clock
 from tests.faults.clinic import booked_morning, wall
 from tests.faults.disks import disk, fill
 from tests.house import PASSWORD, House
 from tests.process.launching import change, configure, printed_everywhere, result, rows, run, run_all, sentence, serving
+
+LONG_AGO = "2020-01-01 08:00:00.000000"
+
 
 MORNING = wall("2026-05-04 07:00")
 DEMO = ("demo", "--doctors", "2", "--patients", "20", "--appointments", "120", "--password", PASSWORD)
@@ -175,6 +180,27 @@ def test_a_dry_run_changes_nothing_and_says_what_would_be_sent(clinic: Path) -> 
     words = run(clinic, "run-job", "reminders", "--dry-run", at=MORNING)
     assert words.stdout == "Reminders of 2026-05-04: 9 would be sent, 0 failed, 1 would be skipped.\n"
     assert dump(clinic) == before
+
+
+def test_a_clinic_that_reminds_in_the_evening_reaches_everybody_before_their_appointment(tmp_path: Path) -> None:
+    configure(tmp_path, '[jobs]\nreminders_at = "18:00"\n')
+    who = ("--role", "doctor", "--email", "ada@clinic.example", "--name", "Dr Ada")
+    assert run(tmp_path, "add-user", *who).returncode == 0
+    zone = ZoneInfo("Europe/Berlin")
+    tomorrow = clock.today(zone) + timedelta(days=1)
+    for number, local in enumerate((time(8, 15), time(9, 30), time(14)), 1):
+        start = clock.instant(tomorrow, local, zone)
+        times = [f"{at:%Y-%m-%d %H:%M:%S}.000000" for at in (start, start + timedelta(minutes=15))]
+        change(
+            tmp_path,
+            "INSERT INTO patients (id, name, email, created_at)"
+            f" VALUES ({number}, 'P', 'p{number}@a.example', '{LONG_AGO}')",
+            "INSERT INTO appointments (doctor_id, patient_id, starts_at, ends_at, created_at)"
+            f" VALUES (1, {number}, '{times[0]}', '{times[1]}', '{LONG_AGO}')",
+        )
+    told = result(run(tmp_path, "run-job", "reminders", "--json"))
+    assert told["early"]["run"]["sent"] == 3
+    assert result(run(tmp_path, "run-job", "reminders", "--json"))["early"]["run"]["sent"] == 0
 
 
 def test_reminders_of_a_day_that_is_over_are_refused(clinic: Path) -> None:

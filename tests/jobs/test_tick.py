@@ -161,13 +161,24 @@ def test_r3_some_days_switched_off_are_visible_and_today_is_caught_up(house: Hou
 
 def test_what_was_due_before_the_clinic_began_is_not_made_up_for(house: House, tick: Tick) -> None:
     with house.writing() as session:
-        session.execute(update(Installation).values(created_at=at("2026-05-04 09:00")))
+        session.execute(update(Installation).values(zone_chosen_at=at("2026-05-04 09:00")))
     with time_machine.travel(at("2026-05-04 10:00"), tick=False):
         assert tick().runs == []
         assert state(house, DAILY) == ("never", "has not been due yet")
     reason = {"reason": "before_start"}
     assert ledger(house, DAILY) == [("2026-05-04", "skipped", "catchup", reason)]
     assert ledger(house, MONTHLY) == [("2026-04", "skipped", "catchup", reason)]
+
+
+@pytest.mark.parametrize("known", [{"zone_chosen_at": None}, {"zone": "America/Chicago"}])
+def test_no_slot_is_judged_before_the_zone_is_known_that_this_process_uses(
+    house: House, tick: Tick, known: dict[str, str | None]
+) -> None:
+    with house.writing() as session:
+        session.execute(update(Installation).values(**known))
+    with time_machine.travel(at("2026-05-04 10:00"), tick=False):
+        assert tick().runs == []
+    assert ledger(house, DAILY) == []
 
 
 def test_a_run_by_hand_before_the_hour_does_not_take_the_slot(house: House, tick: Tick) -> None:

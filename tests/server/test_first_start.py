@@ -82,6 +82,20 @@ def test_all_pages_take_effect_together_and_the_service_begins_anew_by_itself(se
     assert service.stop() == 0
 
 
+def test_no_turn_of_a_job_is_judged_in_a_zone_that_nobody_chose(service: Service, tmp_path: Path) -> None:
+    assert rows(tmp_path, "SELECT count(*) FROM job_runs") == [(0,)]
+    visitor = service.client()
+    assert visitor.post("/setup/clinic", {**CLINIC, "timezone": "America/Chicago"}).status == 303
+    assert visitor.post("/setup", ADMIN).location == "/sign-in"
+    admin = service.client(ADMIN["email"])
+    slot = until(lambda: rows(tmp_path, "SELECT slot FROM job_runs WHERE job = 'send_daily_reminders'"))[0][0]
+    judged = rows(tmp_path, "SELECT DISTINCT status, outcome FROM job_runs")
+    assert judged == [("skipped", '{"reason": "before_start"}')]
+    for page in ("/jobs", f"/messages/morning?date={slot}"):
+        assert "due before the clinic began to use Rounds" in admin.get(page).text
+    assert service.stop() == 0
+
+
 def test_another_port_is_where_the_service_is_then_and_the_page_leads_there(service: Service, tmp_path: Path) -> None:
     visitor, port = service.client(), free_port()
     assert visitor.post("/setup/reach", {"reach": "computer", "port": str(port)}).status == 303

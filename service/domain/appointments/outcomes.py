@@ -112,7 +112,7 @@ def undo(session: Session, actor: Actor, appointment_id: int, settings: Settings
         raise Conflict(_("Somebody else has this time now: book a new one.")) from None
     if was_cancelled:
         announcements.restored(session, visit)
-        reminders.plan_after_all(session, visit, settings.clinic.zone, channels.ways(settings))
+        reminders.plan_after_all(session, visit, settings, channels.ways(settings))
 
 
 def to_complete(session: Session, actor: Actor, zone: ZoneInfo) -> Sequence[Appointment]:

@@ -16,7 +16,7 @@ from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.language.translation import gettext as _
-from service.storage.models import ExceptionKind, HoursException
+from service.storage.models import Appointment, ExceptionKind, HoursException
 
 LONGEST_NOTE = 200
 LONGEST_DAYS = 366
@@ -143,6 +143,28 @@ def spans(row: HoursException, zone: ZoneInfo) -> list[Span]:
         return [(clock.day_bounds(row.first_day, zone)[0], clock.day_bounds(row.last_day, zone)[1])]
     days = (row.first_day + timedelta(days=count) for count in range((row.last_day - row.first_day).days + 1))
     return [(clock.instant(day, row.starts, zone), clock.instant(day, row.ends, zone)) for day in days]
+
+
+def away(session: Session, visits: Sequence[Appointment], zone: ZoneInfo) -> frozenset[int]:
+    """Those of some visits, by id, that fall into time off of their doctor or a holiday of the clinic."""
+    if not visits:
+        return frozenset()
+    first = min(visit.starts_at for visit in visits).astimezone(zone).date()
+    last = max(visit.ends_at for visit in visits).astimezone(zone).date()
+    rows = session.scalars(
+        select(HoursException).where(
+            HoursException.kind == ExceptionKind.OFF, HoursException.first_day <= last, HoursException.last_day >= first
+        )
+    ).all()
+    blocked = [(row.doctor_id, span) for row in rows for span in spans(row, zone)]
+    return frozenset(
+        visit.id
+        for visit in visits
+        if any(
+            doctor_id in (None, visit.doctor_id) and start < visit.ends_at and end > visit.starts_at
+            for doctor_id, (start, end) in blocked
+        )
+    )
 
 
 def _visible(actor: Actor) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.domain.foundation.leases import Leases
 from service.domain.foundation.paging import cut, page_key, read_key
+from service.language.translation import gettext as _
 from service.storage.models import JobRun, RunStatus, RunTrigger
 
 LEASE = timedelta(seconds=60)
@@ -29,6 +30,25 @@ class RunSkip(StrEnum):
     BEFORE_START = "before_start"
     DAY_IS_OVER = "day_is_over"
     RESTORED = "restored"
+
+    @property
+    def words(self) -> str:
+        """The reason as every page gives it."""
+        match self:
+            case RunSkip.BEFORE_START:
+                return _("due before the clinic began to use Rounds")
+            case RunSkip.DAY_IS_OVER:
+                return _("the day was over")
+            case RunSkip.RESTORED:
+                return _("left out after a restore: messages may have gone out before")
+            case _:
+                assert_never(self)
+
+
+def why_skipped(run: JobRun) -> RunSkip | None:
+    """The reason for which a run was only written down; None for any other run."""
+    reason = (run.outcome or {}).get("reason")
+    return RunSkip(reason) if reason in set(RunSkip) else None
 
 
 def open_slot(

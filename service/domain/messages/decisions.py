@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.config.settings import Settings
 from service.domain.appointments import possible
+from service.domain.diary import time_off
 from service.domain.outbox import channels, message_rules, reach, reminders
 from service.domain.outbox.reminders import ADVANCE, Span
 from service.storage.models import Appointment, Channel, Message, MessageStatus, SkipReason
@@ -49,14 +50,14 @@ def runs(visit: Appointment, settings: Settings) -> Sequence[tuple[datetime, Spa
     zone, at = settings.clinic.zone, time.fromisoformat(settings.jobs.reminders_at)
     local = visit.starts_at.astimezone(zone)
     found = []
-    if local.time() < reminders.EARLY:
-        before = local.date() - timedelta(days=1)
-        found.append((clock.instant(before, at, zone), reminders.early(before, zone)))
+    before = local.date() - timedelta(days=1)
+    early = reminders.early(before, settings)
+    if visit.starts_at < early.end:
+        found.append((clock.instant(before, at, zone), early))
     found.append((clock.instant(local.date(), at, zone), reminders.of_day(local.date(), zone)))
-    hours = settings.messages.advance_hours
-    for days in range(hours // 24, 0, -1):
+    for days in range(settings.messages.advance_hours // 24, 0, -1):
         day = local.date() - timedelta(days=days)
-        spans = reminders.ahead(day, zone, hours)
+        spans = reminders.ahead(day, settings)
         mine = next((span for span in spans if span.start <= visit.starts_at < span.end), None)
         if mine is not None:
             found.append((clock.instant(day, at, zone), mine))
@@ -73,6 +74,8 @@ def _made(row: Message) -> Decision:
 def _expected(session: Session, visit: Appointment, settings: Settings) -> Sequence[Decision]:
     """What the next run of each kind of reminder will do, as far as is known now."""
     channel, recipient, unreachable = reach.of_patient(session, visit.patient_id, channels.ways(settings))
+    if time_off.away(session, [visit], settings.clinic.zone):
+        unreachable = SkipReason.TIME_OFF
     found: dict[str, Decision] = {}
     for at, span in reversed(runs(visit, settings)):  # so that the soonest of those to come has the last word
         if at <= clock.now() and (span.rule == ADVANCE or span.rule in found):

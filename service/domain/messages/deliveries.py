@@ -66,7 +66,7 @@ def claim(
     message = session.get_one(Message, taken.id, populate_existing=True)
     visits = message_checks.visits_of(session, message)
     if visits:
-        reason = message_checks.why_not(message, visits[0], now)
+        reason = message_checks.why_not(session, message, visits[0], settings.clinic.zone)
     else:
         reason = message_checks.outdated(session, message, now)
     way = message.channel
@@ -81,7 +81,7 @@ def claim(
         message.status, message.due_at, message.attempts = MessageStatus.QUEUED, later, message.attempts - 1
         return Claim(message.id, status=MessageStatus.QUEUED)
     family = message_rules.of(message.rule).family
-    others = message_checks.absorb(session, message, settings.clinic.zone, now) if family else []
+    others = message_checks.absorb(session, message, settings.clinic.zone) if family else []
     try:
         with session.begin_nested():
             letter = letters.write(session, message, [*visits, *others], settings)

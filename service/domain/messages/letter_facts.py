@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.languages import Language
-from service.config.settings import Clinic
+from service.config.settings import Clinic, Settings
 from service.domain.accounts import user_tokens
 from service.domain.appointments import appointments
 from service.domain.diary import hit_visits
@@ -46,8 +46,9 @@ def with_series(session: Session, message: Message, visits: Sequence[Appointment
     return session.scalars(series.order_by(Appointment.starts_at, Appointment.id)).all()
 
 
-def of(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> Facts:
+def of(session: Session, message: Message, visits: Sequence[Appointment], settings: Settings) -> Facts:
     """The facts for a message's template; `visits` are those it lists, its own first."""
+    clinic = settings.clinic
     words = Wording(clinic.zone, language_of(message, clinic))
     values = {
         "clinic_name": one_line(clinic.name),
@@ -60,7 +61,7 @@ def of(session: Session, message: Message, visits: Sequence[Appointment], clinic
         )
     subject = subjects.of(message)
     if subject is not None:
-        values |= _of_subject(session, subject, message, words, clinic)
+        values |= _of_subject(session, subject, message, words, settings)
     one_time = message_rules.of(message.rule).one_time
     if one_time:
         values["until"] = words.when(clock.now() + user_tokens.LASTING[one_time])
@@ -69,7 +70,9 @@ def of(session: Session, message: Message, visits: Sequence[Appointment], clinic
     return Facts(values)
 
 
-def _of_subject(session: Session, subject: Subject, message: Message, words: Wording, clinic: Clinic) -> dict[str, str]:
+def _of_subject(
+    session: Session, subject: Subject, message: Message, words: Wording, settings: Settings
+) -> dict[str, str]:
     match subject.kind:
         case Kind.OFFER:
             return _of_offer(session, session.get_one(Offer, int(subject.key)), message, words)
@@ -78,7 +81,7 @@ def _of_subject(session: Session, subject: Subject, message: Message, words: Wor
         case Kind.REPORT:
             return {"month": words.month(clock.first_of_month(session.get_one(Report, int(subject.key)).month))}
         case Kind.MORNING_SHEET:
-            return _of_sheet(session, date.fromisoformat(subject.key), words, clinic)
+            return _of_sheet(session, date.fromisoformat(subject.key), words, settings)
         case never:
             assert_never(never)
 
@@ -118,8 +121,8 @@ def _of_offer(session: Session, offer: Offer, message: Message, words: Wording) 
     }
 
 
-def _of_sheet(session: Session, day: date, words: Wording, clinic: Clinic) -> dict[str, str]:
-    sheet = morning_sheets.of_day(session, day, clinic.zone)
+def _of_sheet(session: Session, day: date, words: Wording, settings: Settings) -> dict[str, str]:
+    sheet = morning_sheets.of_day(session, day, settings)
     lines = []
     for entry in sheet.to_call:
         at = words.when(entry.message.starts_at) if entry.message.starts_at else ""

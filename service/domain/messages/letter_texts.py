@@ -2,14 +2,14 @@
 
 from sqlalchemy.orm import Session
 
-from service.config.settings import Clinic
+from service.config.settings import Settings
 from service.domain.appointments import appointments
 from service.domain.messages import letters
 from service.domain.outbox import outbox
 from service.storage.models import Appointment, Message
 
 
-def of(session: Session, message: Message, clinic: Clinic) -> tuple[str, str] | None:
+def of(session: Session, message: Message, settings: Settings) -> tuple[str, str] | None:
     """Subject and text, with `[link]` or `{manage_link}` in the place of links; None where there is no text."""
     if message.body is not None:
         return message.subject or "", message.body
@@ -18,4 +18,4 @@ def of(session: Session, message: Message, clinic: Clinic) -> tuple[str, str] | 
     )
     if message.status not in outbox.UNDER_WAY or not visit:
         return None
-    return letters.preview(session, message, [visit], clinic)
+    return letters.preview(session, message, [visit], settings)

@@ -23,7 +23,7 @@ def write(session: Session, message: Message, visits: Sequence[Appointment], set
     visits = letter_facts.with_series(session, message, visits)
     links = letter_links.make(session, message, visits, clinic)
     if message.edited_at is None:
-        subject, body = _filled(message, letter_facts.of(session, message, visits, clinic), links, clinic)
+        subject, body = _filled(message, letter_facts.of(session, message, visits, settings), links, clinic)
     else:
         subject = message_texts.fill_links(message.subject or "", links)
         body = message_texts.fill_links(message.body or "", links)
@@ -40,11 +40,11 @@ def write(session: Session, message: Message, visits: Sequence[Appointment], set
     )
 
 
-def preview(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> tuple[str, str]:
+def preview(session: Session, message: Message, visits: Sequence[Appointment], settings: Settings) -> tuple[str, str]:
     """Subject and body as write() would make them now, with `{manage_link}` unfilled: nothing is written or stored."""
     visits = letter_facts.with_series(session, message, visits)
-    facts = letter_facts.of(session, message, visits, clinic)
-    return _filled(message, facts, {name: f"{{{name}}}" for name in letter_links.NAMES}, clinic)
+    facts = letter_facts.of(session, message, visits, settings)
+    return _filled(message, facts, {name: f"{{{name}}}" for name in letter_links.NAMES}, settings.clinic)
 
 
 def _filled(message: Message, facts: Facts, links: Mapping[str, str], clinic: Clinic) -> tuple[str, str]:

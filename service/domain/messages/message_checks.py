@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
 from service.config.settings import Settings
+from service.domain.diary import time_off
 from service.domain.foundation import installation
 from service.domain.outbox import channels, message_rules, reach, subjects
 from service.domain.outbox.subjects import Kind
@@ -38,12 +39,16 @@ def visits_of(session: Session, message: Message) -> list[Appointment]:
     return list(session.scalars(query))
 
 
-def why_not(message: Message, visit: Appointment, now: datetime) -> SkipReason | None:
+def why_not(session: Session, message: Message, visit: Appointment, zone: ZoneInfo) -> SkipReason | None:
     """The reason not to send about a visit any more, or None."""
-    still = message_rules.of(message.rule).still
+    now, rule = clock.now(), message_rules.of(message.rule)
+    still = rule.still
     if visit.starts_at != message.starts_at or (visit.status in NOT_COMING and visit.status not in still):
         return SkipReason.CANCELLED
-    return SkipReason.TOO_LATE if visit.starts_at <= now or visit.status not in still else None
+    if visit.starts_at <= now or visit.status not in still:
+        return SkipReason.TOO_LATE
+    # Those whom time off hits hear of another time from the desk: a reminder would say the opposite.
+    return SkipReason.TIME_OFF if rule.family and time_off.away(session, [visit], zone) else None
 
 
 def outdated(session: Session, message: Message, now: datetime) -> SkipReason | None:
@@ -121,7 +126,7 @@ def not_before(session: Session, message: Message, settings: Settings, now: date
     return None if too_late else later
 
 
-def absorb(session: Session, message: Message, zone: ZoneInfo, now: datetime) -> list[Appointment]:
+def absorb(session: Session, message: Message, zone: ZoneInfo) -> list[Appointment]:
     """The other visits of the same address that day: their messages are covered by this one."""
     assert message.starts_at is not None
     start, end = clock.day_bounds(message.starts_at.astimezone(zone).date(), zone)
@@ -147,7 +152,7 @@ def absorb(session: Session, message: Message, zone: ZoneInfo, now: datetime) ->
         if not _lives_at(visit.patient, message):
             if sibling.covered_by == message.id:
                 sibling.status, sibling.skip_reason, sibling.covered_by = MessageStatus.QUEUED, None, None
-        elif why_not(sibling, visit, now) is None:
+        elif why_not(session, sibling, visit, zone) is None:
             sibling.status, sibling.skip_reason, sibling.covered_by = (
                 MessageStatus.SKIPPED,
                 SkipReason.DUPLICATE,

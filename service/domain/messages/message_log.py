@@ -36,6 +36,9 @@ MOST_WAITING = 100_000
 CALLED = sorted(rule.name for rule in message_rules.RULES.values() if rule.called)
 """Rules whose patients are called where no message reaches them."""
 
+TO_CALL = (SkipReason.NO_ADDRESS, SkipReason.TIME_OFF)
+"""Why such a patient has heard nothing yet and has to."""
+
 
 class Listed(StrEnum):
     """Which messages the log shows."""
@@ -207,7 +210,7 @@ def _to_do() -> ColumnElement[bool]:
         or_(Message.starts_at > clock.now(), Message.starts_at.is_(None)),
         or_(
             Message.status != MessageStatus.SKIPPED,
-            and_(Message.skip_reason == SkipReason.NO_ADDRESS, Message.rule.in_(CALLED)),
+            and_(Message.skip_reason.in_(TO_CALL), Message.rule.in_(CALLED)),
             and_(Message.skip_reason == SkipReason.DUPLICATE, _was_not_told_with_another()),
         ),
         or_(Message.appointment_id.is_(None), _holds()),

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.config.settings import Settings
 from service.domain.foundation import audit, job_runs
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import NotFound
@@ -72,9 +72,9 @@ class MorningSheet:
         return ran or self.today != Tally() or self.early != Tally()
 
 
-def of_day(session: Session, day: date, zone: ZoneInfo) -> MorningSheet:
+def of_day(session: Session, day: date, settings: Settings) -> MorningSheet:
     """The sheet of a day's run."""
-    spans, scope = _spans(day, zone), _scope(day, zone)
+    spans, scope = _spans(day, settings), _scope(day, settings)
     waiting = message_log.to_call(session, scope)
     ids = {entry.message.id for entry in waiting}
     skipped = message_log.entries(
@@ -91,9 +91,9 @@ def of_day(session: Session, day: date, zone: ZoneInfo) -> MorningSheet:
     )
 
 
-def count_to_call(session: Session, day: date, zone: ZoneInfo) -> int:
+def count_to_call(session: Session, day: date, settings: Settings) -> int:
     """How many of the sheet's patients are to be called."""
-    return message_log.to_do(session, _scope(day, zone))
+    return message_log.to_do(session, _scope(day, settings))
 
 
 def post(session: Session, day: date, recipient: str) -> Message:
@@ -122,12 +122,12 @@ def unmark_phoned(session: Session, actor: Actor, message_id: int) -> Message:
     return message
 
 
-def _spans(day: date, zone: ZoneInfo) -> tuple[Span, Span]:
-    return reminders.of_day(day, zone), reminders.early(day, zone)
+def _spans(day: date, settings: Settings) -> tuple[Span, Span]:
+    return reminders.of_day(day, settings.clinic.zone), reminders.early(day, settings)
 
 
-def _scope(day: date, zone: ZoneInfo) -> ColumnElement[bool]:
-    return or_(*(span.scope for span in _spans(day, zone)))
+def _scope(day: date, settings: Settings) -> ColumnElement[bool]:
+    return or_(*(span.scope for span in _spans(day, settings)))
 
 
 def _locked(session: Session, actor: Actor, message_id: int) -> Message:

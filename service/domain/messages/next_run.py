@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.config.settings import Settings
 from service.domain.appointments import appointments
+from service.domain.diary import time_off
 from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
@@ -74,6 +75,10 @@ class Unreachable:
         return self.row is not None and self.row.phoned_at is not None
 
 
+UNTOLD = (SkipReason.NO_ADDRESS, SkipReason.OPTED_OUT, SkipReason.TIME_OFF)
+"""Left out before for a reason that may hold no more."""
+
+
 @dataclass(frozen=True)
 class NextRun:
     """When it is, whom it will tell and whom it cannot."""
@@ -97,12 +102,14 @@ def of(session: Session, settings: Settings, *, with_texts: bool = True) -> Next
         cut = cut or len(visits) > MOST_VISITS
         visits = visits[:MOST_VISITS]
         reached = reach.of_patients(session, {visit.patient_id for visit in visits}, channels.ways(settings))
+        away = time_off.away(session, visits, settings.clinic.zone)
         for visit in visits:
             row, rule = rows.get((visit.id, visit.starts_at)), message_rules.of(span.rule)
             way = _way(visit, row, span, reached[visit.patient_id])
             if way is None:
                 continue
             channel, recipient, reason = way
+            reason = SkipReason.TIME_OFF if visit.id in away else reason
             if reason is not None or recipient is None:
                 unreachable.append(Unreachable(rule, visit, reason or SkipReason.NO_ADDRESS, row))
                 continue
@@ -118,9 +125,8 @@ def of(session: Session, settings: Settings, *, with_texts: bool = True) -> Next
 
 def spans(day: date, settings: Settings) -> Sequence[Span]:
     """All that the runs of a day tell of."""
-    zone = settings.clinic.zone
-    ahead = reminders.ahead(day, zone, settings.messages.advance_hours)
-    return [reminders.of_day(day, zone), reminders.early(day, zone), *ahead]
+    today = reminders.of_day(day, settings.clinic.zone)
+    return [today, reminders.early(day, settings), *reminders.ahead(day, settings)]
 
 
 def find(session: Session, settings: Settings, appointment_id: int, rule: str) -> Expected:
@@ -208,7 +214,7 @@ def _way(visit: Appointment, row: Message | None, span: Span, reached: Reached) 
     """How the run tells of a visit whose patient is `reached` so; None where it will say nothing of it."""
     if row is not None and row.status == MessageStatus.QUEUED:
         return Reached(row.channel, row.recipient, None)
-    told = row is not None and row.skip_reason not in (SkipReason.NO_ADDRESS, SkipReason.OPTED_OUT)
+    told = row is not None and row.skip_reason not in UNTOLD
     if told or (row is None and visit.created_at >= span.booked_before):
         return None
     return reached
@@ -229,7 +235,7 @@ def _text(session: Session, expected: Expected, settings: Settings) -> tuple[str
         appointment_id=first.id,
         starts_at=first.starts_at,
     )
-    return letters.preview(session, message, expected.visits, settings.clinic)
+    return letters.preview(session, message, expected.visits, settings)
 
 
 def _written(session: Session, expected: Expected, settings: Settings) -> Sequence[Message]:

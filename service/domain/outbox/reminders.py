@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service import clock
+from service.config.settings import Settings
 from service.domain.foundation import job_runs
 from service.domain.foundation.errors import Invalid
 from service.domain.outbox import reach
@@ -36,10 +37,10 @@ JOB = "send_daily_reminders"
 """The job whose turns tell the spans of_day() and early()."""
 DAILY = "daily_reminder"
 ADVANCE = "advance_reminder"
-REOPENED = (SkipReason.NO_ADDRESS, SkipReason.OPTED_OUT, SkipReason.TOO_LATE, SkipReason.CANCELLED)
+REOPENED = (SkipReason.NO_ADDRESS, SkipReason.OPTED_OUT, SkipReason.TOO_LATE, SkipReason.CANCELLED, SkipReason.TIME_OFF)
 """Why a reminder was left out that is sent after all when the reason no longer holds."""
-EARLY = time(9)
-"""A visit that begins before this hour is told by the run of the day before."""
+EARLY = timedelta(minutes=60)
+"""A visit that begins before the run's own time of day and this is told by the run of the day before."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +70,32 @@ def of_day(day: date, zone: ZoneInfo) -> Span:
     return Span(DAILY, start, end, booked_before=start)
 
 
-def early(day: date, zone: ZoneInfo) -> Span:
-    """The early visits of the day after, which the run of `day` tells as well."""
+def early(day: date, settings: Settings) -> Span:
+    """The early visits of the day after, which the run of `day` tells as well: its own run would come too late."""
+    zone = settings.clinic.zone
     start, next_start = clock.day_bounds(day, zone)
-    return Span(DAILY, next_start, clock.instant(day + timedelta(days=1), EARLY, zone), booked_before=start)
+    return Span(DAILY, next_start, _early_until(day + timedelta(days=1), settings), booked_before=start)
 
 
-def ahead(day: date, zone: ZoneInfo, hours: int) -> list[Span]:
-    """What the advance run of `day` tells: the visits `hours` (24, 48, 72) ahead, and those nearer that it missed.
+def _early_until(day: date, settings: Settings) -> datetime:
+    """Until when visits of a day are early; where its run comes in the last hour, all of them are."""
+    zone, at = settings.clinic.zone, time.fromisoformat(settings.jobs.reminders_at)
+    wall = datetime.combine(day, at) + EARLY
+    return clock.instant(day, wall.time(), zone) if wall.date() == day else clock.day_bounds(day, zone)[1]
+
+
+def ahead(day: date, settings: Settings) -> list[Span]:
+    """What the advance run of `day` tells: the visits so many hours ahead as the settings say (24, 48, 72, or 0: none),
+    and those nearer that it missed.
 
     Early visits of the next day are left to the daily reminder, which tells them on the same day.
     """
-    spans = []
+    spans, zone, hours = [], settings.clinic.zone, settings.messages.advance_hours
     for days in range(1, hours // 24 + 1):
         visited = day + timedelta(days=days)
         start, end = clock.day_bounds(visited, zone)
         due, _due_end = clock.day_bounds(visited - timedelta(days=hours // 24), zone)
-        spans.append(Span(ADVANCE, clock.instant(visited, EARLY, zone) if days == 1 else start, end, due))
+        spans.append(Span(ADVANCE, _early_until(visited, settings) if days == 1 else start, end, due))
     return spans
 
 
@@ -192,13 +202,14 @@ def plan(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
     return tally
 
 
-def plan_after_all(session: Session, visit: Appointment, zone: ZoneInfo, ways: Collection[Channel]) -> None:
+def plan_after_all(session: Session, visit: Appointment, settings: Settings, ways: Collection[Channel]) -> None:
     """Remind of a visit that was not booked when the run which tells of it passed: today's; before that, nothing."""
+    zone = settings.clinic.zone
     today = clock.today(zone)
     run = job_runs.of_slot(session, JOB, today.isoformat())
     if run is None or run.status not in (RunStatus.RUNNING, RunStatus.DONE):
         return
-    for span in (of_day(today, zone), early(today, zone)):
+    for span in (of_day(today, zone), early(today, settings)):
         if span.start <= visit.starts_at < span.end:
             moment = replace(span, start=visit.starts_at, end=visit.starts_at + timedelta(microseconds=1))
             plan(session, moment, ways)

@@ -9,7 +9,6 @@ from flask.typing import ResponseReturnValue
 
 from service.domain.foundation import audit, job_runs
 from service.domain.foundation.errors import NotFound
-from service.domain.foundation.job_runs import RunSkip
 from service.health import health, last_backup
 from service.http import context
 from service.jobs import runner, schedule
@@ -100,13 +99,8 @@ def _outcome(run: JobRun) -> str:
     outcome = run.outcome or {}
     if run.status in (RunStatus.QUEUED, RunStatus.FAILED) and run.last_error:
         return _("failed: %(why)s") % {"why": run.last_error}
-    if "reason" in outcome:
-        reasons = {
-            RunSkip.BEFORE_START: _("due before the clinic began to use Rounds"),
-            RunSkip.DAY_IS_OVER: _("the day was over"),
-            RunSkip.RESTORED: _("left out after a restore: messages may have gone out before"),
-        }
-        return reasons.get(outcome["reason"], "")
+    if reason := job_runs.why_skipped(run):
+        return reason.words
     if "total" in outcome:
         return _reminders_in_words(outcome["total"])
     if "sheets" in outcome:

@@ -62,7 +62,7 @@ def show(message_id: int) -> ResponseReturnValue:
     actor, session = context.actor(), context.reading()
     entry = message_log.fetch(session, actor, message_id)
     covered = message_log.covered(session, entry.message)
-    text = letter_texts.of(session, entry.message, context.wiring().settings.clinic)
+    text = letter_texts.of(session, entry.message, context.wiring().settings)
     with context.transaction_if_possible("message.view") as writing:
         message_log.note_opened(writing, actor, entry)
     return render_template("messages/show.html", entry=entry, covered=covered, text=text, sending=sending())

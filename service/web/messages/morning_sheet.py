@@ -6,6 +6,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock
+from service.domain.foundation import job_runs
 from service.domain.messages import morning_sheets
 from service.http import context
 from service.web.local_times import asked_day
@@ -20,9 +21,12 @@ def show() -> ResponseReturnValue:
     settings = context.wiring().settings
     today = clock.today(settings.clinic.zone)
     day = asked_day(request.args.get("date"), None) or today
+    sheet = morning_sheets.of_day(context.reading(), day, settings)
+    skipped = job_runs.why_skipped(sheet.run) if sheet.run else None
     return render_template(
         "messages/morning.html",
-        sheet=morning_sheets.of_day(context.reading(), day, settings.clinic.zone),
+        sheet=sheet,
+        why_skipped=skipped.words if skipped else "",
         is_today=day == today,
         previous_url=url_for("morning_sheet.show", date=day - timedelta(days=1)) if day.year > 2000 else None,
         next_url=url_for("morning_sheet.show", date=day + timedelta(days=1)) if day < today else None,

@@ -102,8 +102,8 @@ def test_what_was_expected_is_what_the_run_does(house: House, doctor: int, clock
         on = day("2026-05-04") + timedelta(days=number)
         clock.move_to(at(f"{on} 06:00"))
         with house.writing() as session:
-            zone, hours = CLINIC.zone, AHEAD.messages.advance_hours
-            for span in (reminders.of_day(on, zone), reminders.early(on, zone), *reminders.ahead(on, zone, hours)):
+            today = reminders.of_day(on, CLINIC.zone)
+            for span in (today, reminders.early(on, AHEAD), *reminders.ahead(on, AHEAD)):
                 reminders.plan(session, span, channels.ways(AHEAD))
     with house.reading() as session:
         rows = session.query(Message).order_by(Message.created_at, Message.rule)

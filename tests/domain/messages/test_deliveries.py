@@ -1,7 +1,7 @@
 """The outbox: what is claimed, what is skipped at the last moment, and how a message ends."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +10,23 @@ from sqlalchemy import select, update
 
 from service.clock import now
 from service.config.settings import Settings
-from service.domain.messages import deliveries
-from service.storage.models import Message
+from service.domain.messages import decisions, deliveries, morning_sheets
+from service.storage.models import Appointment, ExceptionKind, HoursException, Message
 from tests.crowd import together
-from tests.domain.outbox.planning import change, claim, hand_over, letter, planned, posted, refused, row, sent, taken
-from tests.house import House, at
+from tests.domain.outbox.planning import (
+    SETTINGS,
+    change,
+    claim,
+    hand_over,
+    letter,
+    planned,
+    posted,
+    refused,
+    row,
+    sent,
+    taken,
+)
+from tests.house import House, at, day
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -52,8 +64,8 @@ def test_f11_of_many_that_claim_at_once_each_gets_another_message(house: House, 
 
 def test_f11_a_family_gets_one_letter_however_many_claim_at_once(house: House, doctor: int) -> None:
     for family in range(4):
-        for time in ("12:00", "12:15", "12:30"):
-            house.visit(doctor, house.patient(email=f"family{family}@mail.example"), at(f"2026-05-04 {time}"))
+        for hour in ("12:00", "12:15", "12:30"):
+            house.visit(doctor, house.patient(email=f"family{family}@mail.example"), at(f"2026-05-04 {hour}"))
     planned(house)
     claims = [one for _round in range(2) for one in together(8, lambda number: claim(house, f"owner-{number}"))]
     got = sorted(one.letter.recipient for one in claims if one and one.letter)
@@ -95,6 +107,39 @@ def test_r3_a_visit_that_has_begun_is_not_announced(house: House, visit: int, cl
     claimed = claim(house)
     assert claimed is not None
     assert claimed.skip_reason == "too_late"
+
+
+@pytest.mark.parametrize("whole_clinic", [False, True])
+def test_nothing_contradicts_time_off_the_desk_calls_until_it_is_taken_back(
+    house: House, visit: int, doctor: int, whole_clinic: bool
+) -> None:
+    today = day("2026-05-04")
+    with house.writing() as session:
+        values = {"kind": ExceptionKind.OFF, "first_day": today, "last_day": today, "created_at": now()}
+        session.add(HoursException(doctor_id=None if whole_clinic else doctor, **values))
+    claimed = claim(house)
+    assert claimed is not None
+    assert (claimed.status, claimed.skip_reason) == ("skipped", "time_off")
+    with house.reading() as session:
+        sheet = morning_sheets.of_day(session, today, SETTINGS)
+        assert [(entry.message.appointment_id, entry.message.skip_reason) for entry in sheet.to_call] == [
+            (visit, "time_off")
+        ]
+        decided = decisions.of_visit(session, session.get_one(Appointment, visit), SETTINGS)
+        assert {one.reason for one in decided if one.rule.name == "daily_reminder"} == {"time_off"}
+    with house.writing() as session:
+        session.delete(session.scalars(select(HoursException)).one())
+    planned(house)
+    assert taken(house).letter is not None
+
+
+def test_time_off_of_a_colleague_or_at_another_hour_holds_nothing_back(house: House, visit: int, doctor: int) -> None:
+    today, other = day("2026-05-04"), house.user("doctor", "other@clinic.example").doctor_id
+    with house.writing() as session:
+        values = {"kind": ExceptionKind.OFF, "first_day": today, "last_day": today, "created_at": now()}
+        session.add(HoursException(doctor_id=other, **values))
+        session.add(HoursException(doctor_id=doctor, starts=time(8), ends=time(14), **values))
+    assert taken(house).letter is not None
 
 
 def test_a_relatives_visit_that_was_called_off_is_not_listed(house: House, doctor: int) -> None:

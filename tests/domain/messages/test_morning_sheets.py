@@ -13,7 +13,7 @@ from service.domain.messages import letter_facts, message_log, morning_sheets
 from service.domain.messages.morning_sheets import MorningSheet
 from service.domain.outbox import reminders
 from service.storage.models import Appointment, Channel, Message
-from tests.domain.outbox.planning import CLINIC, change, claim
+from tests.domain.outbox.planning import CLINIC, SETTINGS, change, claim
 from tests.house import House, at, day
 
 TODAY = day("2026-05-04")
@@ -36,7 +36,7 @@ def desk(house: House) -> Actor:
 
 def sheet(house: House) -> MorningSheet:
     with house.reading() as session:
-        return morning_sheets.of_day(session, TODAY, CLINIC.zone)
+        return morning_sheets.of_day(session, TODAY, SETTINGS)
 
 
 def visit(house: House, doctor: int, name: str, starts_at: str = "2026-05-04 12:00", **patient: Any) -> int:
@@ -46,7 +46,7 @@ def visit(house: House, doctor: int, name: str, starts_at: str = "2026-05-04 12:
 
 def plan(house: House) -> None:
     with house.writing() as session:
-        for span in (reminders.of_day(TODAY, CLINIC.zone), reminders.early(TODAY, CLINIC.zone)):
+        for span in (reminders.of_day(TODAY, CLINIC.zone), reminders.early(TODAY, SETTINGS)):
             reminders.plan(session, span, (Channel.EMAIL,))
 
 
@@ -160,4 +160,4 @@ def test_the_sheet_is_posted_once_a_day_with_names_and_numbers(house: House, doc
 def test_a_sheet_with_nobody_to_call_says_so(house: House) -> None:
     with house.writing() as session:
         message = morning_sheets.post(session, TODAY, "desk@clinic.example")
-        assert letter_facts.of(session, message, [], CLINIC).values["calls"] == "  –"
+        assert letter_facts.of(session, message, [], SETTINGS).values["calls"] == "  –"

@@ -155,7 +155,7 @@ def test_an_edited_text_goes_out_as_it_was_typed_with_the_link_filled_in(
     assert claimed.letter.body.startswith("Please use the <back> door.\n\nhttp://127.0.0.1:8000/visit/")
     assert "{doctor}" in claimed.letter.body
     with house.reading() as session:
-        text = letter_texts.of(session, row(house, claimed.id), CLINIC)
+        text = letter_texts.of(session, row(house, claimed.id), SETTINGS)
     assert text is not None
     assert "http" not in text[1]
 

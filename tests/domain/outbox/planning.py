@@ -15,6 +15,7 @@ from service.storage.models import Appointment, Message, User
 from tests.house import House, day
 
 CLINIC = Clinic(name="Practice at the Park", phone="+49 30 1234567")
+SETTINGS = Settings(clinic=CLINIC)
 
 
 def planned(house: House) -> None:

@@ -144,7 +144,7 @@ def test_those_to_call_are_those_without_an_address_in_sheet_list_and_count(
         reminders.plan(session, reminders.of_day(TODAY, CLINIC.zone), channels.ways(settings))
     to_call = {visit for visit, way in expected.items() if way.why_not == SkipReason.NO_ADDRESS}
     with house.reading() as session:
-        sheet = morning_sheets.of_day(session, TODAY, CLINIC.zone)
+        sheet = morning_sheets.of_day(session, TODAY, settings)
         listed = message_log.page(session, desk, state=Listed.TO_DO).entries
         counted = message_log.counts(session, desk)[Listed.TO_DO]
     assert {entry.message.appointment_id for entry in sheet.to_call} == to_call

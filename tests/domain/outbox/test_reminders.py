@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from sqlalchemy import update
 
+from service.config.settings import Settings
 from service.domain.foundation.errors import Invalid
 from service.domain.outbox import reach, reminders
 from service.domain.outbox.channels import WAYS
@@ -29,6 +30,7 @@ def doctor(house: House) -> int:
 
 
 ZONE = ZoneInfo("Europe/Berlin")
+SETTINGS = Settings()
 
 
 def plan(house: House, on: date | Span = TODAY, *, ways: Collection[Channel] = WAYS) -> Tally:
@@ -307,7 +309,7 @@ def test_f19_visits_before_nine_are_told_the_day_before(
     told = [house.visit(doctor, patient, at(text)) for text in (first, last)]
     house.visit(doctor, patient, at(at_nine))
     with time_machine.travel(at(f"{on} 06:00"), tick=False) as traveller:
-        assert plan(house, reminders.early(day(on), ZONE)).queued == 2
+        assert plan(house, reminders.early(day(on), SETTINGS)).queued == 2
         assert list(reasons(house)) == told
         traveller.shift(timedelta(days=1))
         assert plan(house, day(on) + timedelta(days=1)).queued == 1, "the run of the day itself finds them told"
@@ -329,7 +331,7 @@ def test_an_early_visit_booked_this_morning_is_not_told_at_once(house: House, do
     visit = house.visit(
         doctor, house.patient(email="a@mail.example"), at("2026-05-05 05:30"), created_at=at("2026-05-04 05:50")
     )
-    plan(house, reminders.early(TODAY, ZONE))
+    plan(house, reminders.early(TODAY, SETTINGS))
     assert reasons(house) == {visit: "just_booked"}
 
 
@@ -343,15 +345,47 @@ def test_f18_a_clock_that_was_a_day_ahead_tells_nobody_twice(
     for ahead in (1, -1, 1):
         clock.shift(timedelta(days=ahead))
         today = TODAY if ahead < 0 else day("2026-05-05")
-        everything += plan(house, today).queued + plan(house, reminders.early(today, ZONE)).queued
+        everything += plan(house, today).queued + plan(house, reminders.early(today, SETTINGS)).queued
     assert everything == len(rows(house)) == 3
+
+
+@pytest.mark.parametrize(
+    ("reminders_at", "first_not_early"),
+    [
+        ("08:00", "2026-05-05 07:00"),
+        ("18:00", "2026-05-05 17:00"),
+        ("23:00", "2026-05-05 22:00"),
+        ("23:45", "2026-05-05 22:00"),
+        ("00:00", "2026-05-04 23:00"),
+    ],
+)
+def test_what_begins_before_the_run_of_its_own_day_is_of_use_is_told_the_day_before(
+    reminders_at: str, first_not_early: str
+) -> None:
+    settings = Settings.model_validate({"jobs": {"reminders_at": reminders_at}})
+    early = reminders.early(TODAY, settings)
+    assert (early.start, early.end) == (at("2026-05-04 22:00"), at(first_not_early))
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_clinic_that_reminds_in_the_evening_reaches_everybody_in_time(house: House, doctor: int) -> None:
+    settings = Settings.model_validate({"jobs": {"reminders_at": "18:00"}})
+    patient = house.patient(email="a@mail.example")
+    visits = [house.visit(doctor, patient, at(f"2026-05-05 {time}")) for time in ("06:15", "07:30", "12:00")]
+    plan(house, reminders.early(TODAY, settings))
+    assert reasons(house) == dict.fromkeys(visits)
 
 
 # Some days ahead
 
 
+def ahead_by(hours: int) -> Settings:
+    """Settings with a second reminder so many hours ahead."""
+    return Settings.model_validate({"messages": {"advance_hours": hours}})
+
+
 def plan_ahead(house: House, hours: int, on: date = TODAY) -> list[Tally]:
-    return [plan(house, span) for span in reminders.ahead(on, ZONE, hours)]
+    return [plan(house, span) for span in reminders.ahead(on, ahead_by(hours))]
 
 
 @pytest.mark.parametrize(
@@ -392,10 +426,10 @@ def test_an_advance_reminder_that_a_day_missed_is_told_the_day_after(
 @pytest.mark.usefixtures("clock")
 def test_an_early_visit_of_tomorrow_is_not_told_twice_on_one_morning(house: House, doctor: int, hours: int) -> None:
     house.visit(doctor, house.patient(email="a@mail.example"), at("2026-05-05 06:30"))
-    plan(house, reminders.early(TODAY, ZONE))
+    plan(house, reminders.early(TODAY, SETTINGS))
     plan_ahead(house, hours)
     assert [row.rule for row in rows(house)] == ["daily_reminder"]
 
 
 def test_an_advance_reminder_is_off_by_default() -> None:
-    assert reminders.ahead(TODAY, ZONE, 0) == []
+    assert reminders.ahead(TODAY, SETTINGS) == []
