@@ -1,6 +1,9 @@
 """The only source of "now" and "today": UTC inside, the clinic's zone at the edges."""
 
+import os
+import sysconfig
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 
@@ -46,3 +49,13 @@ def month_bounds(month: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """First instant of a calendar month in the clinic's zone and of the next one, in UTC."""
     first = first_of_month(month)
     return instant(first, time(), zone), instant(next_month(first), time(), zone)
+
+
+def of_this_computer(zone: ZoneInfo) -> ZoneInfo:
+    """The zone as the data of this computer's system have it, which may be older than ours; ours where it has none."""
+    for folder in (sysconfig.get_config_var("TZPATH") or "").split(os.pathsep):
+        file = Path(folder) / zone.key
+        if folder and file.is_file():
+            with file.open("rb") as data:
+                return ZoneInfo.from_file(data, key=zone.key)
+    return zone

@@ -33,7 +33,8 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = Database(f"sqlite:///{file}")
     migrate(database)
     with database.engine.connect() as connection:
-        connection.exec_driver_sql("UPDATE installation SET created_at = '2020-01-01 00:00:00.000000'")
+        began = "'2020-01-01 00:00:00.000000'"
+        connection.exec_driver_sql(f"UPDATE installation SET created_at = {began}, zone_chosen_at = {began}")
         connection.commit()
     database.close()
     return file

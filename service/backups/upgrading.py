@@ -1,10 +1,12 @@
-"""A newer program backs the database up before it changes it."""
+"""What every start brings up to date: the database's tables, after a backup, and appointments' instants."""
 
 import structlog
 
+from service import clock
 from service.backups import making, shelf
 from service.backups.errors import BackupError
 from service.config.settings import Settings
+from service.domain.clinic import zone_changes
 from service.storage import database
 from service.storage.database import Database
 
@@ -14,6 +16,8 @@ log = structlog.get_logger()
 def migrate(db: Database, settings: Settings) -> str:
     """Bring the database to this version and return its revision; one that holds data is backed up first.
 
+    Then appointments keep their local times, should the rules of the clinic's zone have changed.
+
     Raises DatabaseError, with the database as it was, when that backup cannot be made. Without a folder of backups,
     or without the programs PostgreSQL needs for one, it goes on: there somebody else sees to backups.
     """
@@ -21,7 +25,11 @@ def migrate(db: Database, settings: Settings) -> str:
     present = database.present_revision(db)
     if present is not None and present != database.newest_revision():
         _back_up_first(db, settings, present)
-    return database.migrate(db, settings.clinic)
+    revision = database.migrate(db, settings.clinic)
+    zone = settings.clinic.zone
+    with db.transaction() as session:
+        zone_changes.keep(session, zone, clock.of_this_computer(zone))
+    return revision
 
 
 def _back_up_first(db: Database, settings: Settings, present: str) -> None:

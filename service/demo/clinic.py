@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.demo import people, plan
 from service.demo.plan import Size, Visit
+from service.domain.appointments import promises
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict
 from service.language.translation import gettext as _
@@ -69,9 +70,10 @@ def fill(
         for visit in plan.day(size, rng, offset, counts[offset], fixed.get(offset, [])):
             _add_visit(rows, calendar, offset, visit, rng)
     rows.finish()
+    promises.fill_in(session, zone, Appointment.local_start.is_(None))
     installation = session.get_one(Installation, 1)
     # A demo clinic begins now: nothing that was due before, such as this morning's reminders, is made up for.
-    installation.demo_at = installation.created_at = now
+    installation.demo_at = installation.created_at = installation.zone_chosen_at = now
     return [*staff[:3], patients[0], *staff[3:], *patients[1:]]
 
 
@@ -288,6 +290,8 @@ def _appointment(calendar: _Calendar, offset: int, visit: Visit, luck: float, nu
         "patient_id": visit.patient + 1,
         "starts_at": start,
         "ends_at": end,
+        "blocked_from": start,
+        "blocked_until": end,
         "status": status,
         "reason": people.REASONS[(number >> 24) % len(people.REASONS)],
         "visit_type_id": people.USUAL_TYPES[(number >> 45) % len(people.USUAL_TYPES)],

@@ -25,7 +25,7 @@ from tests import patience
 SERVICE_USER = "postgres"
 """Who runs the server when the tests run as root, which PostgreSQL refuses to be."""
 
-BEGUN = "UPDATE installation SET created_at = '2020-01-01 00:00:00+00'"
+BEGUN = "UPDATE installation SET created_at = '2020-01-01 00:00:00+00', zone_chosen_at = '2020-01-01 00:00:00+00'"
 ALONE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
            WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 NO_TRIGGERS = "SET session_replication_role = replica"

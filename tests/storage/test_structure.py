@@ -128,11 +128,12 @@ def test_a_trigger_that_does_nothing_is_missed(database: Database) -> None:
     [
         (
             ANEW.format(counts=True),
-            "trigger appointments_no_overlap_insert, trigger appointments_no_overlap_update",
+            "trigger appointments_block_follows, trigger appointments_no_overlap_insert,"
+            " trigger appointments_no_overlap_update",
         ),
         (
             ANEW.format(counts=False),
-            "AUTOINCREMENT of appointments, trigger appointments_no_overlap_insert,"
+            "AUTOINCREMENT of appointments, trigger appointments_block_follows, trigger appointments_no_overlap_insert,"
             " trigger appointments_no_overlap_update",
         ),
         (

@@ -12,7 +12,7 @@ from service import clock
 from service.config.settings import Clinic
 from service.domain.accounts import api_tokens, sessions, user_tokens
 from service.domain.accounts.passwords import NewPassword
-from service.domain.foundation import audit, contact_details
+from service.domain.foundation import audit, contact_details, installation
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
 from service.domain.outbox import outbox
@@ -82,6 +82,7 @@ def make(session: Session, new: NewUser) -> User:
         session.flush()
     except IntegrityError:
         raise Conflict(_("This e-mail address is already used by another account.")) from None
+    installation.note_first_user(session)
     return user
 
 

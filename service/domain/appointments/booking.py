@@ -13,6 +13,7 @@ from service import clock
 from service.config.settings import Booking
 from service.domain.appointments import appointments, candidates, free_times, possible, visit_types
 from service.domain.appointments.free_times import FreeTime
+from service.domain.appointments.promises import Promise
 from service.domain.appointments.requests import BookingRequest, MoveRequest
 from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import Actor, Role
@@ -85,10 +86,11 @@ def make(
     if again is not None:
         return again, False
     over = _overbooking_reason(actor, request.overbooking_reason)
-    found = _found(session, actor, Wish(request.patient_id, request.starts_at, doctor_ids, minutes, zone), over)
+    wish = Wish(request.patient_id, request.starts_at, doctor_ids, minutes, zone)
+    found = _found(session, actor, wish, over)
     if actor.role == Role.PATIENT:
         _check_open(session, request.patient_id, rules)
-    return add(session, actor, request.patient_id, found, Details(request.reason, request.visit_type_id, over)), True
+    return add(session, actor, wish, found, Details(request.reason, request.visit_type_id, over)), True
 
 
 def look(session: Session, request: BookingRequest) -> None:
@@ -145,7 +147,7 @@ def reschedule(
     subject, changes = f"appointment/{visit.id}", audit.changed(*places)
     audit.record(session, actor, "appointment.move", patient_id=visit.patient_id, subject=subject, changes=changes)
     details = Details(visit.reason, visit.visit_type_id, over, visit.series_id, rescheduled_from_id=visit.id)
-    new = add(session, actor, visit.patient_id, found, details)
+    new = add(session, actor, wish, found, details)
     announcements.moved(session, new)
     return new
 
@@ -224,11 +226,12 @@ def overbooked(session: Session, wish: Wish) -> FreeTime:
     return FreeTime(wish.starts_at, wish.starts_at + timedelta(minutes=minutes), wish.doctor_ids[0])
 
 
-def add(session: Session, actor: Actor, patient_id: int, found: FreeTime, details: Details) -> Appointment:
+def add(session: Session, actor: Actor, wish: Wish, found: FreeTime, details: Details) -> Appointment:
     """Insert the visit and put it on record. Raises Taken when the database itself refuses an overlap."""
     over = details.overbooking_reason
     visit = Appointment(
-        patient_id=patient_id,
+        **Promise.of(found.starts_at, wish.zone).columns(),
+        patient_id=wish.patient_id,
         doctor_id=found.doctor_id,
         starts_at=found.starts_at,
         ends_at=found.ends_at,

@@ -35,7 +35,7 @@ def take_in(session: Session, actor: Actor, request: BookingRequest, zone: ZoneI
     wish = Wish(request.patient_id, now, doctor_ids, minutes, zone)
     found = free[0] if free else booking.overbooked(session, wish)
     details = Details(request.reason, request.visit_type_id, "" if free else _("Walk-in"))
-    visit = booking.add(session, actor, request.patient_id, found, details)
+    visit = booking.add(session, actor, wish, found, details)
     visit.status, visit.arrived_at = AppointmentStatus.ARRIVED, clock.now()
     audit.record(session, actor, "appointment.arrive", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
     return visit

@@ -13,7 +13,7 @@ from service.domain.accounts import users
 from service.domain.accounts.users import NewUser
 from service.domain.diary import hours
 from service.domain.diary.hours import WeekBlock
-from service.domain.foundation import audit, contact_details, throttle
+from service.domain.foundation import audit, contact_details, installation, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid
 from service.language.translation import gettext as _
@@ -73,6 +73,7 @@ def begin(
     Raises Invalid, and NotFound once a user exists.
     """
     user = users.add_first_admin(session, first, address)
+    installation.note_zone(session, clinic.zone)
     admin = _admin(user, address)
     if doctor is None:
         return admin

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -34,6 +35,26 @@ def demo_accounts(session: Session) -> Sequence[str]:
     if not is_demo(session):
         return []
     return session.scalars(select(User.email).where(User.email.in_(SHOWN_ACCOUNTS)).order_by(User.id)).all()
+
+
+def began_at(session: Session, zone: ZoneInfo) -> datetime | None:
+    """Since when the clinic uses Rounds and its zone is known; None while it is not, or is about to change to another.
+
+    No turn of a job is judged before: nobody knows yet when eight o'clock is.
+    """
+    here = session.get_one(Installation, 1)
+    return here.zone_chosen_at if here.zone in (None, zone.key) else None
+
+
+def note_first_user(session: Session) -> None:
+    """The clinic has its first user, and with it its zone; later ones change nothing."""
+    unknown = update(Installation).where(Installation.zone_chosen_at.is_(None))
+    session.execute(unknown.values(zone_chosen_at=clock.now()))
+
+
+def note_zone(session: Session, zone: ZoneInfo) -> None:
+    """The zone that was chosen at the first start, which this process does not use before it starts again."""
+    session.execute(update(Installation).values(zone=zone.key, zone_rules=None))
 
 
 def note_served_at(session: Session, url: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from service import clock
 from service.config.settings import Clinic
@@ -81,6 +82,8 @@ class Reading:
     problems: Sequence[Problem]
     has_either: bool
     """Whether there are dates such as 03/04/1985."""
+    zone: ZoneInfo
+    """The wall clock that times in the file are read by."""
 
 
 def read(table: Table, way: Way) -> Reading:
@@ -90,7 +93,7 @@ def read(table: Table, way: Way) -> Reading:
         way = replace(way, day_first=guess)
     problems = [Problem(1, label, sentence) for label, sentence in import_columns.missing(way.kind, way.columns)]
     if problems:
-        return Reading([], problems, has_either)
+        return Reading([], problems, has_either, way.clinic.zone)
     if has_either and way.day_first is None:
         problems.append(
             Problem(1, _("Dates"), _("Dates such as 03/04/1985 can be read in two ways: choose one above."))
@@ -104,7 +107,7 @@ def read(table: Table, way: Way) -> Reading:
         problems += line.problems
         if row is not None and not line.problems and not line.is_undecided:
             rows.append(row)
-    return Reading(rows, problems, has_either)
+    return Reading(rows, problems, has_either, way.clinic.zone)
 
 
 def _dates(table: Table, way: Way) -> Iterator[str]:

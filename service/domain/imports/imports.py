@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Clinic
+from service.domain.appointments import promises
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
@@ -118,6 +119,7 @@ def run(session: Session, actor: Actor, upload: Upload, reading: Reading) -> tup
         raise Invalid(_("Nothing was imported: the file has errors."))
     for start in range(0, len(plan.new), BATCH):
         _insert(session, plan.new[start : start + BATCH])
+    promises.fill_in(session, reading.zone, Appointment.local_start.is_(None))
     audit.record(session, actor, f"import.{upload.kind}", subject=f"import/{upload.kind}/{len(plan.new)}")
     return len(plan.new), len(plan.present)
 

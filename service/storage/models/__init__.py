@@ -46,6 +46,7 @@ from service.storage.models.foundation import (
     JobRun,
     RunStatus,
     RunTrigger,
+    ZoneChange,
 )
 from service.storage.models.messages import LinkPurpose, MessageLink
 from service.storage.models.outbox import Channel, Message, MessageStatus, SkipReason
@@ -111,4 +112,5 @@ __all__ = [
     "UtcDateTime",
     "VisitType",
     "WaitingEntry",
+    "ZoneChange",
 ]

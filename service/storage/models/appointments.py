@@ -1,11 +1,13 @@
 """Visits, their types, and what was found at them."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from service import clock
@@ -41,14 +43,24 @@ class CancelledBy(StrEnum):
     CLINIC = "clinic"
 
 
-def _no_overlap(whose: str) -> ExcludeConstraint:
+def _no_overlap(whose: str, span: str) -> ExcludeConstraint:
     """PostgreSQL's own refusal of two visits at once; needs the extension btree_gist."""
     return ExcludeConstraint(
         (text(whose), "="),
-        (text("tstzrange(starts_at, ends_at)"), "&&"),
+        (text(f"tstzrange({span})"), "&&"),
         where=text(f"status IN ({listed(TAKES_PLACE)}) AND NOT overbooked"),
         name=f"ex_appointments_{whose}",
     ).ddl_if("postgresql")
+
+
+def _same_as(column: str) -> Callable[[DefaultExecutionContext], Any]:
+    """A default that repeats another column of the new row."""
+
+    def value(context: DefaultExecutionContext) -> Any:
+        parameters: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
+        return parameters[column]
+
+    return value
 
 
 class VisitType(Base):
@@ -85,8 +97,15 @@ class Appointment(Base):
             "ends_at <= strftime('%Y-%m-%d %H:%M:%S', starts_at, '+12 hours') || '.999999'", name="at_most_12_hours"
         ).ddl_if("sqlite"),
         CheckConstraint("ends_at <= starts_at + interval '12 hours'", name="at_most_12_hours").ddl_if("postgresql"),
-        _no_overlap("doctor_id"),
-        _no_overlap("patient_id"),
+        CheckConstraint(
+            "blocked_until <= strftime('%Y-%m-%d %H:%M:%S', blocked_from, '+12 hours') || '.999999'",
+            name="blocked_at_most_12_hours",
+        ).ddl_if("sqlite"),
+        CheckConstraint("blocked_until <= blocked_from + interval '12 hours'", name="blocked_at_most_12_hours").ddl_if(
+            "postgresql"
+        ),
+        _no_overlap("doctor_id", "coalesce(blocked_from, starts_at), coalesce(blocked_until, ends_at)"),
+        _no_overlap("patient_id", "starts_at, ends_at"),
         Index(None, "doctor_id", "starts_at"),
         Index(None, "patient_id", "starts_at"),
         Index(None, "starts_at", "status"),
@@ -100,6 +119,16 @@ class Appointment(Base):
     patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+    """Both are derived from the promise below, and derived again when the rules of the zone change."""
+    local_start: Mapped[str | None] = mapped_column(String(16))
+    """`YYYY-MM-DDTHH:MM` on the clinic's wall clock: what was promised. None only where another program wrote the row;
+    the next start fills it in."""
+    local_fold: Mapped[int | None]
+    """1 for the second of two equal times, when clocks are set back; else 0."""
+    zone: Mapped[str | None] = mapped_column(String(64))
+    blocked_from: Mapped[datetime | None] = mapped_column(default=_same_as("starts_at"))
+    blocked_until: Mapped[datetime | None] = mapped_column(default=_same_as("ends_at"))
+    """How long the doctor sees nobody else; a patient's own visits may touch it. None: as long as the visit."""
     status: Mapped[AppointmentStatus] = mapped_column(
         default=AppointmentStatus.BOOKED, server_default=AppointmentStatus.BOOKED
     )

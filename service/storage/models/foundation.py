@@ -31,6 +31,14 @@ class Installation(Base):
     """When the scheduler ticked last: its heartbeat."""
     checked_at: Mapped[datetime | None]
     """When somebody last asked whether the service is ready, which writes this."""
+    zone: Mapped[str | None] = mapped_column(String(64))
+    """The time zone that the instants here were derived with; None before the first start of a version that knows."""
+    zone_chosen_at: Mapped[datetime | None]
+    """Since when the clinic's zone is known: since its first user. What was due before is not judged."""
+    zone_rules: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """How far that zone's wall clock is ahead of UTC, and when that changes (domain/foundation/zone_rules.py)."""
+    zone_at_instants: Mapped[str | None] = mapped_column(String(64))
+    """A zone the clinic moves to: when it is first used, appointments keep their instants, not their local times."""
 
 
 class Failure(Base):
@@ -78,6 +86,23 @@ class RunTrigger(StrEnum):
     CATCHUP = "catchup"
     """The schedule, more than five minutes late."""
     MANUAL = "manual"
+
+
+class ZoneChange(Base):
+    """A time the rules of the clinic's zone, or the zone itself, changed while appointments were ahead."""
+
+    __tablename__ = "zone_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    zone_before: Mapped[str] = mapped_column(String(64))
+    zone_after: Mapped[str] = mapped_column(String(64))
+    kept_local: Mapped[int]
+    """How many appointments kept their local time and got another instant."""
+    problems: Mapped[dict[str, Any]]
+    """Those that could not, by id: `{"12": {"why": "skipped", "local_start": "2027-03-28T02:30"}}`."""
+    seen_at: Mapped[datetime | None]
+    seen_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
 
 class JobRun(Base):

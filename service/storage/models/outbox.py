@@ -33,6 +33,8 @@ class SkipReason(StrEnum):
     """What it says does not hold any more."""
     TOO_LATE = "too_late"
     JUST_BOOKED = "just_booked"
+    TIME_OFF = "time_off"
+    """Its doctor is away at that time: the desk finds another one, and nothing contradicts that."""
     DUPLICATE = "duplicate"
     """Another message says the same: `covered_by`."""
 
