@@ -17,6 +17,8 @@ from service.storage.models import NOT_COMING, OPEN, Appointment, AppointmentSta
 
 UNDO_FOR = timedelta(minutes=10)
 """So long patients may take their cancellation back; it is told them when that is over."""
+AROUND_MIDNIGHT = timedelta(hours=2)
+"""So long before or after their visit patients may arrive on another date than the visit's."""
 
 
 class Act(StrEnum):
@@ -73,10 +75,11 @@ def why_not_confirmed(visit: Appointment) -> str | None:
 
 
 def why_not_arrived(visit: Appointment, zone: ZoneInfo) -> str | None:
-    """Patients arrive on the day of their visit."""
+    """Patients arrive on the day of their visit; around midnight also shortly before or after that day."""
     if visit.status != AppointmentStatus.BOOKED:
         return _("This visit is over or was cancelled: undo that first.")
-    if visit.starts_at.astimezone(zone).date() != clock.today(zone):
+    is_today = visit.starts_at.astimezone(zone).date() == clock.today(zone)
+    if not is_today and abs(visit.starts_at - clock.now()) > AROUND_MIDNIGHT:
         return _("This visit is not today.")
     return None
 

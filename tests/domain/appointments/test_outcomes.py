@@ -1,5 +1,6 @@
 """A visit's life: forward only, twice is once, undone on record; what waits for a word on how it went."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -107,6 +108,21 @@ def test_somebody_may_arrive_early_on_the_day(week: Week, visit: int, clock: tim
     act(week, "arrive", visit)
     act(week, "complete", visit)
     assert week.row(visit).status == "completed"
+
+
+def test_somebody_may_arrive_around_midnight_on_another_date(week: Week, clock: time_machine.Traveller) -> None:
+    def arrives(starts_at: str, now: str) -> str:
+        visit = week.house.visit(week.ahrens.doctor_id, min(week.pia.patient_ids), at(starts_at))
+        clock.move_to(at(now))
+        with suppress(Conflict):
+            act(week, "arrive", visit)
+        return week.row(visit).status
+
+    # Berlin is two hours ahead: a quarter past midnight on 12 and a quarter to it on 13 May.
+    assert arrives("2026-05-11 22:15", "2026-05-11 20:14") == "booked"
+    assert arrives("2026-05-11 22:15", "2026-05-11 21:50") == "arrived"
+    assert arrives("2026-05-13 21:45", "2026-05-13 22:05") == "arrived"
+    assert arrives("2026-05-14 21:45", "2026-05-14 23:46") == "booked"
 
 
 @pytest.mark.parametrize("verb", ["arrive", "complete", "no_show", "cancel"])
