@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from service import clock
 from service.app import create_app
+from service.clock import DayTime
 from service.config.settings import Settings
 from service.domain.accounts import passwords, users
 from service.domain.accounts.users import NewUser
@@ -140,15 +141,15 @@ class House:
     def hours(
         self, doctor: int | None, starts: str = "07:00", ends: str = "18:00", days: str = "0123456", slot: int = 15
     ) -> None:
-        """A doctor's week: the same hours on each of the days (0 is Monday)."""
+        """A doctor's week: the same hours on each of the days (0 is Monday), on into the next if they end earlier."""
         with self.writing() as session:
             for weekday in map(int, days):
                 session.add(
                     DoctorHours(
                         doctor_id=doctor,
                         weekday=weekday,
-                        starts=time.fromisoformat(starts),
-                        ends=time.fromisoformat(ends),
+                        starts=DayTime.read(starts),
+                        ends=DayTime.read(starts).until(DayTime.read(ends)),
                         slot_minutes=slot,
                     )
                 )

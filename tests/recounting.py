@@ -118,14 +118,8 @@ def hours_open(house: House, doctor: int | None, first: date, last: date) -> int
     for count in range((last - first).days + 1):
         for weekday, starts, ends in week:
             if (first + timedelta(days=count)).weekday() == weekday:
-                minutes += _of_day(ends) - _of_day(starts)
+                minutes += ends - starts
     return minutes
-
-
-def _of_day(clock: Any) -> int:
-    """Minutes since midnight of a time, which SQLite hands over as text."""
-    hour, minute = str(clock).split(":")[:2]
-    return 60 * int(hour) + int(minute)
 
 
 def _rate(part: int, whole: int) -> float | None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service import clock
+from service.clock import DayTime
 from tests.house import at, day
 
 BERLIN, HAVANA, LORD_HOWE = ZoneInfo("Europe/Berlin"), ZoneInfo("America/Havana"), ZoneInfo("Australia/Lord_Howe")
@@ -104,3 +105,37 @@ def test_what_is_no_month_is_refused(text: str) -> None:
 def test_a_month_is_read() -> None:
     assert clock.first_of_month("2026-05") == day("2026-05-01")
     assert clock.month_bounds("2024-02", ZoneInfo("UTC"))[1] == datetime(2024, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "minutes", "shown"),
+    [
+        ("08:00", "12:30", 750, "12:30"),
+        ("22:00", "24:00", 1440, "24:00"),
+        ("22:00", "00:00", 1440, "24:00"),
+        ("00:00", "00:00", 1440, "24:00"),
+        ("22:00", "02:00", 1560, "02:00"),
+        ("08:00", "07:59", 1919, "07:59"),
+        ("08:00", "08:00", 480, "08:00"),
+    ],
+)
+def test_an_end_before_the_start_is_on_the_next_day(starts: str, ends: str, minutes: int, shown: str) -> None:
+    end = DayTime.read(starts).until(DayTime.read(ends))
+    assert (end.minutes, end.shown, end.is_next_day) == (minutes, shown, minutes > 1440)
+
+
+@pytest.mark.parametrize("text", ["24:01", "25:00", "8:00", "08:60", "08:00:00", "midnight", "\u0660\u0668:00"])
+def test_what_is_no_time_of_day_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        DayTime.read(text)
+
+
+def test_hours_after_midnight_are_an_instant_of_the_next_day() -> None:
+    evening, two = DayTime.at(22), DayTime.at(26)
+    assert (str(two), two.on(day("2026-05-04"))) == ("26:00", datetime(2026, 5, 5, 2))  # noqa: DTZ001
+    saturday = day("2026-10-24")
+    assert (evening.instant(saturday, BERLIN), two.instant(saturday, BERLIN)) == (
+        at("2026-10-24 20:00"),
+        at("2026-10-25 00:00"),
+    )
+    assert DayTime.at(28).instant(saturday, BERLIN) == at("2026-10-25 03:00")

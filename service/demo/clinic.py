@@ -207,7 +207,7 @@ def _add_staff(rows: _Rows, size: Size, began: str, password_hash: str, rng: Ran
         rows.add(Doctor, {**doctor, "created_at": began})
         for weekday in range(7):
             hours = {"id": rows.next_id(DoctorHours), "doctor_id": index + 1, "weekday": weekday}
-            rows.add(DoctorHours, {**hours, "starts": "07:00:00.000000", "ends": "22:00:00.000000", "slot_minutes": 15})
+            rows.add(DoctorHours, {**hours, "starts": 7 * 60, "ends": 22 * 60, "slot_minutes": 15})
     for number, kind in enumerate(people.KINDS, 1):
         rows.add(VisitType, {"id": number, **kind._asdict(), "created_at": began})
     return emails

@@ -38,7 +38,7 @@ def open_clinic(folder: Path, zone: str) -> None:
         change(
             folder,
             "INSERT INTO doctor_hours (doctor_id, weekday, starts, ends, slot_minutes)"
-            f" VALUES (1, {weekday}, '08:00:00.000000', '18:00:00.000000', 30)",
+            f" VALUES (1, {weekday}, 480, 1080, 30)",
         )
 
 

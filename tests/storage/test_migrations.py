@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import IntegrityError
 
+from service.clock import DayTime, now
 from service.config.settings import ROOT, Clinic
 from service.storage.database import (
     MIGRATIONS,
@@ -25,7 +28,7 @@ from service.storage.database import (
     newest_revision,
     present_revision,
 )
-from service.storage.models import Base, Installation
+from service.storage.models import Base, DoctorHours, HoursException, Installation
 from tests import patience
 
 
@@ -298,3 +301,50 @@ def test_t4_entries_that_were_sent_before_the_clinic_had_an_id_keep_their_uids(d
         clinic_id = session.query(Installation.clinic_id).scalar()
     assert kept == {number: f"visit-{number}@rounds.clinic.example" for number in (1, 2, 5, 6, 10, 11)}
     assert re.fullmatch("[0-9a-f]{32}", clinic_id)
+
+
+OLD_HOURS = (
+    *SENT_BEFORE[1:3],
+    """INSERT INTO doctor_hours (id, doctor_id, weekday, starts, ends, slot_minutes, valid_until)
+    VALUES (4, 1, 6, '07:05:00.000000', '23:59:00.000000', 15, '2026-12-31')""",
+    """INSERT INTO hours_exceptions (doctor_id, kind, first_day, last_day, starts, ends, slot_minutes, note, created_at)
+    VALUES (1, 'extra', '2026-05-09', '2026-05-09', '00:00:00.000000', '12:30:00.000000', 20, 'Open',
+    '2026-05-04 06:00:00')""",
+    """INSERT INTO hours_exceptions (doctor_id, kind, first_day, last_day, created_at)
+    VALUES (NULL, 'off', '2026-12-24', '2026-12-26', '2026-05-04 06:00:00')""",
+    """INSERT INTO hours_exceptions (doctor_id, kind, first_day, last_day, created_at)
+    VALUES (1, 'off', '2026-12-24', '2026-12-26', '2026-05-04 06:00:00')""",
+    "DELETE FROM hours_exceptions WHERE id = 3",
+)
+
+
+def test_hours_of_before_are_the_same_in_minutes(database: Database) -> None:
+    at_revision(database, "0011")
+    with database.transaction() as session:
+        for statement in OLD_HOURS:
+            session.execute(text(statement))
+    migrate(database)
+    with database.transaction() as session:
+        week = session.query(DoctorHours).one()
+        assert (week.id, week.weekday, week.slot_minutes, str(week.valid_until)) == (4, 6, 15, "2026-12-31")
+        assert (week.starts, week.ends) == (DayTime.at(7, 5), DayTime.at(23, 59))
+        opened, closed = session.query(HoursException).order_by(HoursException.id)
+        assert (opened.starts, opened.ends, opened.note) == (DayTime.at(0), DayTime.at(12, 30), "Open")
+        assert (closed.id, closed.starts, closed.ends, str(closed.last_day)) == (2, None, None, "2026-12-26")
+        new = HoursException(kind="off", first_day=closed.first_day, last_day=closed.last_day, created_at=now())
+        session.add(new)
+        session.flush()
+        assert new.id == 4, "no id comes twice"
+
+
+@pytest.mark.parametrize(("starts", "ends"), [(480, 480), (480, 420), (-1, 60), (1440, 1500), (480, 1921)])
+def test_hours_begin_on_their_day_and_last_24_hours_at_most(database: Database, starts: int, ends: int) -> None:
+    migrate(database)
+    with database.transaction() as session:
+        for statement in SENT_BEFORE[1:3]:
+            session.execute(text(statement))
+    hours = {"starts": DayTime(starts), "ends": DayTime(ends)}
+    off = {"kind": "off", "first_day": date(2026, 5, 4), "last_day": date(2026, 5, 4), "created_at": now()}
+    for row in (DoctorHours(doctor_id=1, weekday=0, slot_minutes=15, **hours), HoursException(**off, **hours)):
+        with pytest.raises(IntegrityError), database.transaction() as session:
+            session.add(row)

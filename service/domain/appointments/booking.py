@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Booking
-from service.domain.appointments import appointments, candidates, free_times, possible, visit_types
+from service.domain.appointments import appointments, candidates, free_times, open_hours, possible, visit_types
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.promises import Promise
 from service.domain.appointments.requests import BookingRequest, MoveRequest
@@ -187,7 +187,7 @@ def _between_slots(session: Session, wish: Wish) -> list[FreeTime]:
     """The wished minute itself where a doctor is open and free then. Raises Invalid (nobody is open) and Taken."""
     day = wish.starts_at.astimezone(wish.zone).date()
     spans = []
-    for (doctor_id, _day), blocks in free_times.open_blocks(session, day, day, wish.zone, wish.doctor_ids).items():
+    for (doctor_id, _day), blocks in open_hours.open_blocks(session, day, day, wish.zone, wish.doctor_ids).items():
         for block in blocks:
             ends_at = wish.starts_at + timedelta(minutes=wish.minutes or block.slot_minutes)
             if block.starts_at <= wish.starts_at and ends_at <= block.ends_at:
@@ -221,8 +221,9 @@ def overbooked(session: Session, wish: Wish) -> FreeTime:
     if wish.starts_at <= clock.now() - timedelta(hours=1):
         raise Invalid(_("This time is past: choose a later one."), "starts_at")
     day = wish.starts_at.astimezone(wish.zone).date()
-    blocks = free_times.open_blocks(session, day, day, wish.zone, wish.doctor_ids).get((wish.doctor_ids[0], day), [])
-    minutes = wish.minutes or (blocks[0].slot_minutes if blocks else USUAL_MINUTES)
+    blocks = open_hours.open_blocks(session, day, day, wish.zone, wish.doctor_ids).get((wish.doctor_ids[0], day), [])
+    now_open = [block for block in blocks if block.starts_at <= wish.starts_at < block.ends_at]
+    minutes = wish.minutes or next((block.slot_minutes for block in now_open + blocks), USUAL_MINUTES)
     return FreeTime(wish.starts_at, wish.starts_at + timedelta(minutes=minutes), wish.doctor_ids[0])
 
 

@@ -3,31 +3,21 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.appointments import holds
-from service.storage.models import TAKES_PLACE, Appointment, DoctorHours, ExceptionKind, HoursException
+from service.domain.appointments.open_hours import Block, Span, open_blocks
+from service.storage.models import TAKES_PLACE, Appointment
 
 LONGEST = holds.LONGEST
 NEAREST_DAYS = 28
 """How far around a wanted time the nearest free ones are looked for."""
-
-Span = tuple[datetime, datetime]
-
-
-class Block(NamedTuple):
-    """A stretch in which a doctor sees people, as instants, and how long one visit takes by default."""
-
-    starts_at: datetime
-    ends_at: datetime
-    slot_minutes: int
 
 
 @dataclass(frozen=True, order=True)
@@ -44,74 +34,13 @@ def local_instant(day: date, at: time, zone: ZoneInfo) -> datetime | None:
 
     Of a time that the autumn change brings twice this is the first.
     """
-    instant = clock.instant(day, at, zone)
-    return instant if instant.astimezone(zone).replace(tzinfo=None) == datetime.combine(day, at) else None
+    return of_wall(datetime.combine(day, at), zone)
 
 
-def open_blocks(
-    session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids: Sequence[int]
-) -> dict[tuple[int, date], list[Block]]:
-    """When each doctor sees people on each day from `first` to `last`: the week, with extra hours, without time off."""
-    hours = session.scalars(select(DoctorHours).where(DoctorHours.doctor_id.in_(doctor_ids))).all()
-    exceptions = session.scalars(
-        select(HoursException)
-        .where(HoursException.last_day >= first, HoursException.first_day <= last)
-        .where(or_(HoursException.doctor_id.is_(None), HoursException.doctor_id.in_(doctor_ids)))
-    ).all()
-    days = [first + timedelta(days=count) for count in range((last - first).days + 1)]
-    blocks = {}
-    for doctor_id in doctor_ids:
-        weekly = [row for row in hours if row.doctor_id == doctor_id]
-        special = [row for row in exceptions if row.doctor_id in (None, doctor_id)]
-        for day in days:
-            found = list(_blocks_of_day(day, weekly, special, zone))
-            if found:
-                blocks[doctor_id, day] = found
-    return blocks
-
-
-def _blocks_of_day(
-    day: date, weekly: Sequence[DoctorHours], special: Sequence[HoursException], zone: ZoneInfo
-) -> Iterator[Block]:
-    today = [row for row in special if row.first_day <= day <= row.last_day]
-    off = [_span(day, row.starts, row.ends, zone) for row in today if row.kind == ExceptionKind.OFF]
-    opened = [
-        (*_span(day, row.starts, row.ends, zone), row.slot_minutes)
-        for row in weekly
-        if row.weekday == day.weekday()
-        and (row.valid_from is None or row.valid_from <= day)
-        and (row.valid_until is None or day <= row.valid_until)
-    ]
-    extra = [
-        (*_span(day, row.starts, row.ends, zone), row.slot_minutes or 15)
-        for row in today
-        if row.kind == ExceptionKind.EXTRA
-    ]
-    closed = list(off)
-    for starts_at, ends_at, minutes in [*sorted(opened), *sorted(extra)]:
-        # What meets a block that is open already brings only what that does not have.
-        for start, end in without(starts_at, ends_at, closed):
-            yield Block(start, end, minutes)
-        closed.append((starts_at, ends_at))
-
-
-def _span(day: date, starts: time | None, ends: time | None, zone: ZoneInfo) -> Span:
-    """The instants of a wall-clock stretch of a day; without times the whole day."""
-    if starts is None or ends is None:
-        return clock.day_bounds(day, zone)
-    return clock.instant(day, starts, zone), clock.instant(day, ends, zone)
-
-
-def without(starts_at: datetime, ends_at: datetime, taken: Sequence[Span]) -> Iterator[Span]:
-    """What is left of a stretch when others are cut out of it."""
-    for start, end in sorted(taken):
-        if end <= starts_at or start >= ends_at:
-            continue
-        if start > starts_at:
-            yield starts_at, start
-        starts_at = max(starts_at, end)
-    if starts_at < ends_at:
-        yield starts_at, ends_at
+def of_wall(wall: datetime, zone: ZoneInfo) -> datetime | None:
+    """The same of a date and time in one (without a zone)."""
+    instant = wall.replace(tzinfo=zone).astimezone(UTC)
+    return instant if instant.astimezone(zone).replace(tzinfo=None) == wall else None
 
 
 def busy(session: Session, first: datetime, last: datetime, doctor_ids: Sequence[int]) -> dict[int, list[Span]]:
@@ -160,34 +89,45 @@ def of_days(
 ) -> list[FreeTime]:
     """What can be booked on the clinic days from `first` to `last`, in order of time; nothing that has begun.
 
-    A visit takes `minutes`, or as long as the doctor's slots; what is held for `for_patient` counts as free,
-    their own other visits do not.
+    A visit is on the day on which it begins, even if the doctor's hours began the evening before. It takes
+    `minutes`, or as long as the doctor's slots; what is held for `for_patient` counts as free, their own other
+    visits do not.
     """
     blocks = open_blocks(session, first, last, zone, doctor_ids)
-    begin, end = clock.instant(first, time(), zone), clock.instant(last + timedelta(days=1), time(), zone)
-    begin = max(begin, clock.now())
-    unfree = taken(session, begin, end, doctor_ids, for_patient)
+    begin, end = max(clock.day_bounds(first, zone)[0], clock.now()), clock.day_bounds(last, zone)[1]
+    over = max((block.ends_at for of_day in blocks.values() for block in of_day), default=end)
+    unfree = taken(session, begin, over, doctor_ids, for_patient)
     found = []
-    for doctor_id, of_doctor in groupby(blocks, key=lambda key: key[0]):
+    for doctor_id, keys in groupby(blocks, key=lambda key: key[0]):
         spans = sorted(unfree[doctor_id])
-        for key in of_doctor:
-            for block in blocks[key]:
-                found += [FreeTime(*span, doctor_id) for span in slots(block, spans, begin, minutes, zone)]
+        for block in dict.fromkeys(block for key in keys for block in blocks[key]):  # one over midnight stands twice
+            found += [FreeTime(*span, doctor_id) for span in slots(block, spans, (begin, end), minutes, zone)]
     return sorted(found)
 
 
-def slots(block: Block, taken: Sequence[Span], begin: datetime, minutes: int | None, zone: ZoneInfo) -> Iterator[Span]:
-    """The free visits of a block: one may begin every slot, counted on the wall clock from the block's start."""
+def slots(block: Block, taken: Sequence[Span], window: Span, minutes: int | None, zone: ZoneInfo) -> Iterator[Span]:
+    """The free visits of a block that begin in a window; one may begin every slot, counted from the block's start.
+
+    Slots are counted on the wall clock.
+    """
     step, length = timedelta(minutes=block.slot_minutes), timedelta(minutes=minutes or block.slot_minutes)
     around = [span for span in taken if span[1] > block.starts_at and span[0] < block.ends_at]
+    begin, end = window
     wall, last = (at.astimezone(zone).replace(tzinfo=None) for at in (block.starts_at, block.ends_at))
+    elapsed = block.starts_at - step
     while wall < last:
-        starts_at = local_instant(wall.date(), wall.time(), zone)
+        elapsed += step
+        # As long as the clocks do not change within a block, counting on from its start is right, and quicker.
+        is_right = elapsed.astimezone(zone).replace(tzinfo=None) == wall
+        starts_at = elapsed if is_right else of_wall(wall, zone)
         wall += step
-        if starts_at is None or starts_at < begin or starts_at + length > block.ends_at:
+        if starts_at is None or starts_at < begin or starts_at >= end or starts_at + length > block.ends_at:
             continue
         ends_at = starts_at + length
-        if not any(start < ends_at and end > starts_at for start, end in around):
+        for busy_from, busy_until in around:
+            if busy_from < ends_at and busy_until > starts_at:
+                break
+        else:
             yield starts_at, ends_at
 
 

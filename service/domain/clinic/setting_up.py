@@ -3,11 +3,12 @@
 import hmac
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import time
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from service import clock
+from service.clock import DayTime
 from service.config.settings import Clinic
 from service.domain.accounts import users
 from service.domain.accounts.users import NewUser
@@ -31,7 +32,7 @@ class FirstDoctor:
     department: str
     email: str
     weekdays: Collection[int]
-    stretches: Sequence[tuple[time, time]]
+    stretches: Sequence[tuple[DayTime, DayTime]]
     slot_minutes: int
 
     def check(self) -> None:
@@ -46,8 +47,17 @@ class FirstDoctor:
                 hours.check_length(starts, ends, self.slot_minutes)
             except Invalid as error:
                 raise Invalid(str(error), error.field if turn == 1 or error.field != "ends" else "ends_2") from None
-        if len(self.stretches) == 2 and self.stretches[1][0] < self.stretches[0][1]:
-            raise Invalid(_("The second part begins before the first one ends."), "starts_2")
+        blocks = self.week()
+        if len(blocks) == 2:
+            first, second = blocks
+            if second.starts < first.ends:
+                raise Invalid(_("The second part begins before the first one ends."), "starts_2")
+            if hours.overlap(first, second, clock.now().date()):
+                raise Invalid(_("The second part ends after the first one of the next day begins."), "ends_2")
+
+    def week(self) -> list[WeekBlock]:
+        """The same stretches on each of the weekdays."""
+        return [WeekBlock(self.weekdays, starts, ends, self.slot_minutes) for starts, ends in self.stretches]
 
 
 def is_code(session: Session, typed: str, code: str, address: str) -> bool:
@@ -86,8 +96,7 @@ def begin(
         raise Invalid(words, "email") from None
     session.flush()
     doctor_id = session.execute(select(Doctor.id).where(Doctor.user_id == made.id)).scalar_one()
-    for starts, ends in doctor.stretches:
-        block = WeekBlock(doctor.weekdays, starts, ends, doctor.slot_minutes)
+    for block in doctor.week():
         hours.add(session, admin, doctor_id, block, clinic.zone)
     return admin
 

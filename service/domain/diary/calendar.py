@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.appointments import candidates, free_times
-from service.domain.appointments.free_times import Block, Span
+from service.domain.appointments import candidates, free_times, open_hours
+from service.domain.appointments.open_hours import Block, Span
 from service.domain.diary import offers
 from service.domain.diary.offers import Held
 from service.domain.foundation.actor import Actor, Role
@@ -47,6 +47,7 @@ class Day:
     doctor_id: int
     day: date
     blocks: Sequence[Block]
+    """What lies on this date of hours that cross midnight."""
     visits: list[Booked] = field(default_factory=list)
     """Cancelled ones too."""
     held: list[Held] = field(default_factory=list)
@@ -102,21 +103,28 @@ def days(session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids: 
     """Each of these doctors' clinic days from `first` to `last`."""
     start, end = clock.day_bounds(first, zone)[0], clock.day_bounds(last, zone)[1]
     dates = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    blocks = free_times.open_blocks(session, first, last, zone, doctor_ids)
-    found = {(one, day): Day(one, day, blocks.get((one, day), [])) for one in doctor_ids for day in dates}
+    blocks = open_hours.open_blocks(session, first, last, zone, doctor_ids)
+    over = max((block.ends_at for of_day in blocks.values() for block in of_day), default=end)
+    found = {
+        (one, day): Day(one, day, open_hours.between(blocks.get((one, day), []), *clock.day_bounds(day, zone)))
+        for one in doctor_ids
+        for day in dates
+    }
     taken: dict[int, list[Span]] = {one: [] for one in doctor_ids}
-    for visit in visits(session, start, end, doctor_ids):
+    # What begins on the night before the first day or after the last one only takes time from these days.
+    for visit in visits(session, start, max(end, over), doctor_ids):
         if visit.status in TAKES_PLACE:
             taken[visit.doctor_id].append((visit.starts_at, visit.ends_at))
-        if visit.starts_at >= start:  # else it reaches into the first day from the night before
+        if start <= visit.starts_at < end:
             found[visit.doctor_id, visit.starts_at.astimezone(zone).date()].visits.append(visit)
-    for held in offers.standing(session, start - free_times.LONGEST, end):
+    for held in offers.standing(session, start - free_times.LONGEST, max(end, over)):
         if held.doctor_id in taken:
             taken[held.doctor_id].append((held.starts_at, held.ends_at))
-            if held.starts_at >= start:
+            if start <= held.starts_at < end:
                 found[held.doctor_id, held.starts_at.astimezone(zone).date()].held.append(held)
-    begin = clock.now()
-    for day in found.values():
-        for block in day.blocks:
-            day.free += free_times.slots(block, taken[day.doctor_id], begin, None, zone)
+    for (doctor_id, on), of_day in blocks.items():
+        midnight, next_midnight = clock.day_bounds(on, zone)
+        window = (max(midnight, clock.now()), next_midnight)
+        for block in of_day:
+            found[doctor_id, on].free += free_times.slots(block, taken[doctor_id], window, None, zone)
     return list(found.values())

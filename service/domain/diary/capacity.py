@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.appointments import free_times
+from service.domain.appointments import open_hours
 from service.storage.models import NOT_COMING, Appointment
 
 
@@ -38,8 +38,13 @@ def open_minutes(
     session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids: Sequence[int]
 ) -> dict[tuple[int, date], int]:
     """How long each doctor sees people on each day from `first` to `last`, without time off, with extra hours."""
-    blocks = free_times.open_blocks(session, first, last, zone, doctor_ids)
-    return {key: minutes((block.starts_at, block.ends_at) for block in found) for key, found in blocks.items()}
+    blocks = open_hours.open_blocks(session, first, last, zone, doctor_ids)
+    return {
+        (doctor_id, day): minutes(
+            (block.starts_at, block.ends_at) for block in open_hours.between(found, *clock.day_bounds(day, zone))
+        )
+        for (doctor_id, day), found in blocks.items()
+    }
 
 
 def loads(
@@ -49,7 +54,7 @@ def loads(
     found = {
         key: Load(open_minutes=number) for key, number in open_minutes(session, first, last, zone, doctor_ids).items()
     }
-    start, end = clock.instant(first, time(), zone), clock.instant(last + timedelta(days=1), time(), zone)
+    start, end = clock.day_bounds(first, zone)[0], clock.day_bounds(last, zone)[1]
     rows = session.execute(
         select(Appointment.doctor_id, Appointment.starts_at, Appointment.ends_at)
         .where(Appointment.starts_at >= start, Appointment.starts_at < end)

@@ -10,12 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.appointments import free_times
+from service.domain.appointments import open_hours
+from service.domain.appointments.open_hours import Block, Span
 from service.domain.diary import calendar
 from service.domain.diary.calendar import Booked
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
-from service.storage.models import Appointment, AppointmentStatus, Doctor
+from service.storage.models import NOT_COMING, Appointment, AppointmentStatus, Doctor
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,17 @@ def of_day(
         doctors = [*doctors, *_gone_with_visits(session, start, end)]
     doctor_ids = [doctor.id for doctor in doctors]
     visits: dict[int, list[Booked]] = defaultdict(list)
+    taken: dict[int, list[Span]] = defaultdict(list)
     for visit in calendar.visits(session, start, end, doctor_ids):
+        if visit.status not in NOT_COMING:
+            taken[visit.doctor_id].append((visit.starts_at, visit.ends_at))
         if visit.status != AppointmentStatus.CANCELLED and visit.starts_at >= start:
             visits[visit.doctor_id].append(visit)
-    blocks = free_times.open_blocks(session, day, day, zone, doctor_ids)
-    sheets = (Sheet(one, _lines(visits[one.id], blocks.get((one.id, day), []))) for one in doctors)
+    blocks = open_hours.open_blocks(session, day, day, zone, doctor_ids)
+    sheets = (
+        Sheet(one, _lines(visits[one.id], taken[one.id], open_hours.between(blocks.get((one.id, day), []), start, end)))
+        for one in doctors
+    )
     return [sheet for sheet in sheets if sheet.lines]
 
 
@@ -66,10 +73,9 @@ def note_printed(session: Session, actor: Actor, day: date) -> None:
     audit.record(session, actor, "day_sheet.view", subject=f"day/{day}")
 
 
-def _lines(visits: Sequence[Booked], blocks: Sequence[free_times.Block]) -> list[Line]:
-    """The visits and, between them, what is left of the open hours."""
-    taken = [(visit.starts_at, visit.ends_at) for visit in visits if visit.status != AppointmentStatus.NO_SHOW]
-    free = [span for block in blocks for span in free_times.without(block.starts_at, block.ends_at, taken)]
+def _lines(visits: Sequence[Booked], taken: Sequence[Span], blocks: Sequence[Block]) -> list[Line]:
+    """The visits of the day and, between them, what is left of the open hours."""
+    free = [span for block in blocks for span in open_hours.without(block.starts_at, block.ends_at, taken)]
     lines = [Line(visit.starts_at, visit.ends_at, visit) for visit in visits]
     lines += [Line(start, end, None) for start, end in free]
     return sorted(lines, key=lambda line: (line.starts_at, line.visit is None))

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.appointments import appointments, booking, free_times
-from service.domain.appointments.free_times import FreeTime, Span
+from service.domain.appointments.free_times import FreeTime
+from service.domain.appointments.open_hours import Span
 from service.domain.diary import time_off
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role

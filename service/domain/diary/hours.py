@@ -3,14 +3,15 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.appointments import appointments, free_times
+from service.clock import MINUTES_OF_A_DAY, DayTime
+from service.domain.appointments import appointments, open_hours
 from service.domain.diary import doctors
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor
@@ -19,17 +20,22 @@ from service.language.translation import gettext as _
 from service.storage.models import Appointment, AppointmentStatus, DoctorHours
 
 SHORTEST_SLOT, LONGEST_SLOT = 5, 240
+MONDAY = 1
+"""The number of the first Monday there was, as Python counts days."""
 SHOWN = 20
 LOOKED_AT = 5000
 
 
 @dataclass(frozen=True)
 class WeekBlock:
-    """The same hours on some days of the week (0 is Monday), from a day on and until another, if they say so."""
+    """The same hours on some days of the week (0 is Monday), from a day on and until another, if they say so.
+
+    Hours that cross midnight belong to the day on which they begin.
+    """
 
     weekdays: Collection[int]
-    starts: time
-    ends: time
+    starts: DayTime
+    ends: DayTime
     slot_minutes: int
     valid_from: date | None = None
     valid_until: date | None = None
@@ -45,10 +51,11 @@ class Outside:
 
 def of_doctors(session: Session, doctor_ids: Iterable[int], today: date) -> Mapping[int, Sequence[DoctorHours]]:
     """The blocks of each doctor's week that count today or later, in order of weekday and time."""
+    ended_tonight = and_(DoctorHours.valid_until == today - timedelta(days=1), DoctorHours.ends > DayTime.at(24))
     rows = session.scalars(
         select(DoctorHours)
         .where(DoctorHours.doctor_id.in_(list(doctor_ids)))
-        .where(or_(DoctorHours.valid_until.is_(None), DoctorHours.valid_until >= today))
+        .where(or_(DoctorHours.valid_until.is_(None), DoctorHours.valid_until >= today, ended_tonight))
         .order_by(DoctorHours.weekday, DoctorHours.starts, DoctorHours.valid_from, DoctorHours.id)
     )
     found: dict[int, list[DoctorHours]] = defaultdict(list)
@@ -115,7 +122,7 @@ def outside(session: Session, actor: Actor, doctor_id: int, zone: ZoneInfo) -> O
     if not rows:
         return Outside(0, [])
     days = [starts_at.astimezone(zone).date() for _row, starts_at, _ends in rows]
-    blocks = free_times.open_blocks(session, days[0], days[-1], zone, [doctor_id])
+    blocks = open_hours.open_blocks(session, days[0], days[-1], zone, [doctor_id])
     lost = [
         row_id
         for (row_id, starts_at, ends_at), day in zip(rows, days, strict=True)
@@ -127,16 +134,29 @@ def outside(session: Session, actor: Actor, doctor_id: int, zone: ZoneInfo) -> O
     return Outside(len(lost), session.scalars(query).all())
 
 
-def check_length(starts: time, ends: time, slot_minutes: int) -> None:
+def check_order(starts: DayTime, ends: DayTime) -> None:
+    """Raise Invalid unless a stretch begins on its day, ends after that, and lasts a day at most."""
+    if starts.minutes >= MINUTES_OF_A_DAY:
+        raise Invalid(_("The hours have to begin before midnight."), "starts")
+    if ends <= starts:
+        raise Invalid(_("The end lies before the start."), "ends")
+    if ends.minutes - starts.minutes > MINUTES_OF_A_DAY:
+        raise Invalid(_("Hours can last 24 hours at most."), "ends")
+
+
+def check_length(starts: DayTime, ends: DayTime, slot_minutes: int) -> None:
     """Raise Invalid unless a stretch ends after it starts and at least one visit fits in."""
     if not SHORTEST_SLOT <= slot_minutes <= LONGEST_SLOT:
         words = {"least": SHORTEST_SLOT, "most": LONGEST_SLOT}
         raise Invalid(_("A visit takes %(least)s to %(most)s minutes here.") % words, "slot_minutes")
-    if ends <= starts:
-        raise Invalid(_("The end lies before the start."), "ends")
-    length = timedelta(hours=ends.hour - starts.hour, minutes=ends.minute - starts.minute)
-    if length < timedelta(minutes=slot_minutes):
+    check_order(starts, ends)
+    if ends.minutes - starts.minutes < slot_minutes:
         raise Invalid(_("Not even one visit fits in."), "ends")
+
+
+def overlap(one: WeekBlock, other: WeekBlock, today: date) -> bool:
+    """Whether two blocks claim the same time of some day that is not past yet."""
+    return any(_overlap(mine, theirs, today) for mine in _rows(0, one) for theirs in _rows(0, other))
 
 
 def _check(block: WeekBlock, today: date) -> None:
@@ -172,10 +192,24 @@ def _alike(one: DoctorHours, other: DoctorHours) -> bool:
 
 
 def _overlap(one: DoctorHours, other: DoctorHours, today: date) -> bool:
-    """Whether two blocks claim the same time of some day that is not past yet."""
-    if one.weekday != other.weekday or one.starts >= other.ends or other.starts >= one.ends:
+    """Whether two blocks claim the same time of some day that is not past yet; either may begin the evening before."""
+    return any(_meet(one, other, today, apart) for apart in (-1, 0, 1))
+
+
+def _meet(one: DoctorHours, other: DoctorHours, today: date, apart: int) -> bool:
+    """Whether a block meets another that begins so many days later (-1: the day before)."""
+    later = apart * MINUTES_OF_A_DAY
+    if (one.weekday + apart - other.weekday) % 7 != 0:
         return False
-    first = max(one.valid_from or today, other.valid_from or today, today)
-    last = min(one.valid_until or date.max, other.valid_until or date.max)
+    if one.starts.minutes >= other.ends.minutes + later or other.starts.minutes + later >= one.ends.minutes:
+        return False
+    # The days, as numbers, on which the first may begin so that the other does too.
+    not_past = today.toordinal() - max(apart, 0)
+    first = max(not_past, _number(one.valid_from, date.min), _number(other.valid_from, date.min) - apart)
+    last = min(_number(one.valid_until, date.max), _number(other.valid_until, date.max) - apart)
     # Two spans of days may share a day or two, but no such weekday.
-    return first + timedelta(days=(one.weekday - first.weekday()) % 7) <= last
+    return first + (one.weekday - (first - MONDAY)) % 7 <= last
+
+
+def _number(day: date | None, otherwise: date) -> int:
+    return (day or otherwise).toordinal()

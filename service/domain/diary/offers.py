@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
 from service.config.settings import Booking
-from service.domain.appointments import booking, candidates, free_times
+from service.domain.appointments import booking, candidates, free_times, open_hours
 from service.domain.appointments.booking import Wish
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.holds import HELD_FOR
@@ -208,11 +208,11 @@ def free_stretch(session: Session, zone: ZoneInfo, doctor_id: int, starts_at: da
     if starts_at <= clock.now():
         return None
     day = starts_at.astimezone(zone).date()
-    blocks = free_times.open_blocks(session, day, day, zone, [doctor_id]).get((doctor_id, day), [])
+    blocks = open_hours.open_blocks(session, day, day, zone, [doctor_id]).get((doctor_id, day), [])
     for block in blocks:
         if block.starts_at <= starts_at < block.ends_at:
             taken = free_times.taken(session, starts_at, block.ends_at, [doctor_id], None)[doctor_id]
-            for start, end in free_times.without(starts_at, block.ends_at, taken):
+            for start, end in open_hours.without(starts_at, block.ends_at, taken):
                 return FreeTime(start, end, doctor_id) if start == starts_at else None
     return None
 

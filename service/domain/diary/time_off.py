@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.orm import Session, joinedload
 
 from service import clock
+from service.clock import DayTime
 from service.domain.appointments import free_times
-from service.domain.appointments.free_times import Span
+from service.domain.appointments.open_hours import Span
 from service.domain.diary import doctors, hours
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
@@ -25,13 +26,16 @@ LISTED = 200
 
 @dataclass(frozen=True)
 class Closure:
-    """Time off for a doctor, or for the whole clinic (None): whole days, or the same hours of each."""
+    """Time off for a doctor, or for the whole clinic (None): whole days, or the same hours of each.
+
+    Hours that cross midnight belong to the day on which they begin.
+    """
 
     doctor_id: int | None
     first_day: date
     last_day: date
-    starts: time | None = None
-    ends: time | None = None
+    starts: DayTime | None = None
+    ends: DayTime | None = None
     note: str = ""
 
 
@@ -41,8 +45,8 @@ class ExtraHours:
 
     doctor_id: int
     day: date
-    starts: time
-    ends: time
+    starts: DayTime
+    ends: DayTime
     slot_minutes: int
     note: str = ""
 
@@ -54,10 +58,11 @@ def upcoming(
 
     A doctor gets their own and the clinic's. At most 200.
     """
+    today = clock.today(zone)
     query = (
         select(HoursException)
         .options(joinedload(HoursException.doctor))
-        .where(_visible(actor), HoursException.last_day >= clock.today(zone))
+        .where(_visible(actor), or_(HoursException.last_day >= today, _lasts_into(today)))
         .order_by(HoursException.first_day, HoursException.starts, HoursException.id)
         .limit(LISTED)
     )
@@ -89,8 +94,8 @@ def close(session: Session, actor: Actor, closure: Closure, zone: ZoneInfo) -> H
     starts, ends = closure.starts, closure.ends
     if (starts is None) != (ends is None):
         raise Invalid(_("Write both times, or none for whole days."), "ends" if ends is None else "starts")
-    if starts is not None and ends is not None and ends <= starts:
-        raise Invalid(_("The end lies before the start."), "ends")
+    if starts is not None and ends is not None:
+        hours.check_order(starts, ends)
     row = HoursException(
         doctor_id=closure.doctor_id,
         kind=ExceptionKind.OFF,
@@ -109,7 +114,7 @@ def open_extra(session: Session, actor: Actor, extra: ExtraHours, zone: ZoneInfo
     _check_days(extra.day, extra.day, zone)
     hours.check_length(extra.starts, extra.ends, extra.slot_minutes)
     for name, at in (("starts", extra.starts), ("ends", extra.ends)):
-        if free_times.local_instant(extra.day, at, zone) is None:
+        if free_times.of_wall(at.on(extra.day), zone) is None:
             raise Invalid(_("This time does not exist on that day: the clocks go forward."), name)
     row = HoursException(
         doctor_id=extra.doctor_id,
@@ -142,7 +147,12 @@ def spans(row: HoursException, zone: ZoneInfo) -> list[Span]:
     if row.starts is None or row.ends is None:
         return [(clock.day_bounds(row.first_day, zone)[0], clock.day_bounds(row.last_day, zone)[1])]
     days = (row.first_day + timedelta(days=count) for count in range((row.last_day - row.first_day).days + 1))
-    return [(clock.instant(day, row.starts, zone), clock.instant(day, row.ends, zone)) for day in days]
+    return [(row.starts.instant(day, zone), row.ends.instant(day, zone)) for day in days]
+
+
+def _lasts_into(day: date) -> ColumnElement[bool]:
+    """The condition on those whose last hours began the day before and cross midnight."""
+    return and_(HoursException.last_day == day - timedelta(days=1), HoursException.ends > DayTime.at(24))
 
 
 def away(session: Session, visits: Sequence[Appointment], zone: ZoneInfo) -> frozenset[int]:
@@ -153,7 +163,9 @@ def away(session: Session, visits: Sequence[Appointment], zone: ZoneInfo) -> fro
     last = max(visit.ends_at for visit in visits).astimezone(zone).date()
     rows = session.scalars(
         select(HoursException).where(
-            HoursException.kind == ExceptionKind.OFF, HoursException.first_day <= last, HoursException.last_day >= first
+            HoursException.kind == ExceptionKind.OFF,
+            HoursException.first_day <= last,
+            HoursException.last_day >= first - timedelta(days=1),  # its hours may cross midnight
         )
     ).all()
     blocked = [(row.doctor_id, span) for row in rows for span in spans(row, zone)]

@@ -4,7 +4,7 @@ import inspect
 from datetime import date, datetime
 from typing import Any, BinaryIO
 
-from sqlalchemy import JSON, Boolean, Column, Date, Integer, String, Table, Time, func, select
+from sqlalchemy import JSON, Boolean, Column, Date, Integer, String, Table, func, select
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -13,7 +13,7 @@ from service.domain.exports import history_json, zip_files
 from service.domain.exports.history_tables import Progress, Row, Rows
 from service.domain.foundation import csv_format
 from service.language.translation import gettext as _
-from service.storage.models import Base, UtcDateTime
+from service.storage.models import Base, MinutesOfDay, UtcDateTime
 
 FILES_OF_A_ROW = 2
 BATCH = 1000
@@ -122,7 +122,7 @@ def _kind(column: Column[Any]) -> str:
         Boolean: _("true or false"),
         Integer: _("number"),
         Date: _("day"),
-        Time: _("time of day"),
+        MinutesOfDay: _("time of day (26:00 is 02:00 on the next day)"),
         JSON: _("JSON"),
         String: _("text"),
     }

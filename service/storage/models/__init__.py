@@ -24,7 +24,7 @@ from service.storage.models.appointments import (
     TreatmentVersion,
     VisitType,
 )
-from service.storage.models.declaration import SECRET, Base, UtcDateTime
+from service.storage.models.declaration import SECRET, Base, MinutesOfDay, UtcDateTime
 from service.storage.models.diary import (
     Cover,
     DoctorHours,
@@ -91,6 +91,7 @@ __all__ = [
     "Message",
     "MessageLink",
     "MessageStatus",
+    "MinutesOfDay",
     "MoveProposal",
     "Offer",
     "PartOfDay",

@@ -5,7 +5,7 @@ where two people may edit the same row.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -18,13 +18,15 @@ from sqlalchemy import (
     Enum,
     Integer,
     MetaData,
-    Time,
     TypeDecorator,
 )
 from sqlalchemy.orm import DeclarativeBase
 
+from service.clock import DayTime
+
 SECRET = {"secret": True}
 """Marks a column, or a table, that lets somebody in: it leaves the clinic in no export (exports/clinic_zip.py)."""
+WHOLE_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -47,6 +49,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class MinutesOfDay(TypeDecorator[DayTime]):
+    """A time of day, kept as the minutes since its day's midnight."""
+
+    impl = WHOLE_NUMBER
+    cache_ok = True
+
+    def process_bind_param(self, value: DayTime | None, dialect: Dialect) -> int | None:
+        return None if value is None else value.minutes
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> DayTime | None:
+        return None if value is None else DayTime(value)
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -60,9 +75,9 @@ class Base(DeclarativeBase):
     type_annotation_map = {
         datetime: UtcDateTime(),
         dict[str, Any]: JSON(),
-        time: Time(),
+        DayTime: MinutesOfDay(),
         StrEnum: Enum(StrEnum, native_enum=False, length=20, values_callable=list),
-        int: BigInteger().with_variant(Integer(), "sqlite"),
+        int: WHOLE_NUMBER,
     }
 
 

@@ -1,12 +1,13 @@
 """Doctors' hours, days off and covers; who waits for a time, and which were offered."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from service.clock import DayTime
 from service.storage.models.accounts import Doctor
 from service.storage.models.appointments import VisitType
 from service.storage.models.declaration import Base, one_of
@@ -29,18 +30,28 @@ class PartOfDay(StrEnum):
     EVENING = "evening"
 
 
+BEGINS_ON_ITS_DAY, AT_MOST_24_HOURS = "starts >= 0 AND starts < 1440", "ends <= starts + 1440"
+
+
 class DoctorHours(Base):
-    """A block of a doctor's week, on the clinic's wall clock; free times are computed from it, never stored."""
+    """A block of a doctor's week, on the clinic's wall clock; free times are computed from it, never stored.
+
+    One that crosses midnight belongs to the day on which it begins.
+    """
 
     __tablename__ = "doctor_hours"
-    __table_args__ = (CheckConstraint("ends > starts", name="ends_after_start"),)
+    __table_args__ = (
+        CheckConstraint("ends > starts", name="ends_after_start"),
+        CheckConstraint(BEGINS_ON_ITS_DAY, name="begins_on_its_day"),
+        CheckConstraint(AT_MOST_24_HOURS, name="at_most_24_hours"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     doctor_id: Mapped[int] = mapped_column(ForeignKey("doctors.id"), index=True)
     weekday: Mapped[int]
     """0 is Monday."""
-    starts: Mapped[time]
-    ends: Mapped[time]
+    starts: Mapped[DayTime]
+    ends: Mapped[DayTime]
     slot_minutes: Mapped[int]
     valid_from: Mapped[date | None]
     valid_until: Mapped[date | None]
@@ -54,6 +65,9 @@ class HoursException(Base):
     __table_args__ = (
         one_of("kind", ExceptionKind),
         CheckConstraint("last_day >= first_day", name="last_after_first"),
+        CheckConstraint("ends > starts", name="ends_after_start"),
+        CheckConstraint(BEGINS_ON_ITS_DAY, name="begins_on_its_day"),
+        CheckConstraint(AT_MOST_24_HOURS, name="at_most_24_hours"),
         Index(None, "last_day"),
         {"sqlite_autoincrement": True},
     )
@@ -64,9 +78,9 @@ class HoursException(Base):
     kind: Mapped[ExceptionKind]
     first_day: Mapped[date]
     last_day: Mapped[date]
-    starts: Mapped[time | None]
-    ends: Mapped[time | None]
-    """Without times the whole of each day."""
+    starts: Mapped[DayTime | None]
+    ends: Mapped[DayTime | None]
+    """Without times the whole of each day; with them, hours that belong to each day even if they cross midnight."""
     slot_minutes: Mapped[int | None]
     """For extra hours."""
     note: Mapped[str] = mapped_column(String(200), default="", server_default="")

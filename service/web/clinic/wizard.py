@@ -1,6 +1,5 @@
 """The four pages before the first account: clinic, who reaches it, first doctor, mail. Each can be skipped."""
 
-from datetime import time
 from typing import Any
 
 import wtforms
@@ -9,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 from wtforms.validators import NumberRange, Optional
 
+from service.clock import DayTime
 from service.domain.clinic.setting_up import FirstDoctor
 from service.domain.foundation.errors import Invalid
 from service.http import context
@@ -17,16 +17,16 @@ from service.web.clinic import restarting, setup_drafts
 from service.web.clinic.settings_forms import FORMS, SettingsForm
 from service.web.clinic.setup_drafts import PAGES, Filled
 from service.web.diary import week
-from service.web.diary.day_fields import TimeField
+from service.web.diary.day_fields import EndField, TimeField
 from service.web.forms import Form, at_most, required
 
 blueprint = Blueprint("wizard", __name__)
 USUAL_WEEK = {
     "weekdays": [0, 1, 2, 3, 4],
-    "starts": time(8),
-    "ends": time(12),
-    "starts_2": time(13),
-    "ends_2": time(17),
+    "starts": DayTime.at(8),
+    "ends": DayTime.at(12),
+    "starts_2": DayTime.at(13),
+    "ends_2": DayTime.at(17),
     "slot_minutes": 15,
 }
 NEVER_KEPT = ("csrf_token", "act", "setup_code", "password")
@@ -40,9 +40,9 @@ class DoctorForm(Form):
     email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
     weekdays = wtforms.SelectMultipleField(_("Days of the week"), coerce=int)
     starts = TimeField(_("From"), [required()])
-    ends = TimeField(_("To"), [required()])
+    ends = EndField(_("To"), [required()], starts="starts")
     starts_2 = TimeField(_("After a break"), [Optional()])
-    ends_2 = TimeField(_("To"), [Optional()])
+    ends_2 = EndField(_("To"), [Optional()], starts="starts_2")
     slot_minutes = wtforms.IntegerField(
         _("Minutes for a visit"), [NumberRange(5, 240, message=_("A visit takes 5 to 240 minutes."))]
     )

@@ -23,7 +23,7 @@ from service.storage.models import Cover, Doctor
 from service.web import notices
 from service.web.appointments.visits import COLOURS, visits
 from service.web.diary import week
-from service.web.diary.day_fields import DayField, TimeField
+from service.web.diary.day_fields import DayField, EndField, TimeField
 from service.web.forms import Form, at_most, required
 
 blueprint = Blueprint("doctors", __name__)
@@ -47,7 +47,7 @@ class DeskDoctorForm(DoctorForm):
 class HoursForm(Form):
     weekdays = wtforms.SelectMultipleField(_("Days of the week"), coerce=int)
     starts = TimeField(_("From"), [required()])
-    ends = TimeField(_("To"), [required()])
+    ends = EndField(_("To"), [required()], starts="starts")
     slot_minutes = wtforms.IntegerField(_("Minutes for a visit"), [required()])
     valid_from = DayField(_("Counts from"), [Optional()])
     valid_until = DayField(_("Last day"), [Optional()])

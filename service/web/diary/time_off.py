@@ -17,7 +17,7 @@ from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import ExceptionKind, HoursException
 from service.web import notices
-from service.web.diary.day_fields import DayField, TimeField
+from service.web.diary.day_fields import DayField, EndField, TimeField
 from service.web.forms import Form, at_most, required
 from service.web.local_times import valid_row_id
 
@@ -31,7 +31,7 @@ class OffForm(Form):
     first_day = DayField(_("First day"), [required()])
     last_day = DayField(_("Last day, if several"), [Optional()])
     starts = TimeField(_("From"), [Optional()])
-    ends = TimeField(_("To"), [Optional()])
+    ends = EndField(_("To"), [Optional()], starts="starts")
     note = wtforms.StringField(_("Note"), [at_most(time_off.LONGEST_NOTE)])
 
 
@@ -39,7 +39,7 @@ class ExtraForm(Form):
     doctor_id = wtforms.StringField(_("Doctor"), [required()])
     first_day = DayField(_("Day"), [required()])
     starts = TimeField(_("From"), [required()])
-    ends = TimeField(_("To"), [required()])
+    ends = EndField(_("To"), [required()], starts="starts")
     slot_minutes = wtforms.IntegerField(_("Minutes for a visit"), [required()])
     note = wtforms.StringField(_("Note"), [at_most(time_off.LONGEST_NOTE)])
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date
 from itertools import groupby
 
+from service.clock import DayTime
 from service.language.translation import gettext as _
 from service.storage.models import DoctorHours
 
@@ -13,8 +14,8 @@ from service.storage.models import DoctorHours
 class Stretch:
     """Hours of a day; `begins` and `last` are set where they do not hold now, or not for ever."""
 
-    starts: time
-    ends: time
+    starts: DayTime
+    ends: DayTime
     slot_minutes: int
     begins: date | None
     last: date | None

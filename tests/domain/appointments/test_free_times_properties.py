@@ -1,4 +1,4 @@
-"""Free times against a slow and simple count of five-minute cells, on ordinary days and when the clocks change."""
+"""Free times against a slow and simple count of five-minute cells: over midnight, and when the clocks change."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
+from service.clock import DayTime
 from service.domain.appointments import free_times
+from service.domain.appointments.free_times import FreeTime
 from service.storage.models import (
     TAKES_PLACE,
     Appointment,
@@ -32,9 +34,12 @@ DAYS = [
     ("America/New_York", date(2026, 11, 1)),
     ("Australia/Lord_Howe", date(2026, 10, 4)),
     ("Australia/Lord_Howe", date(2027, 4, 4)),
+    ("Pacific/Apia", date(2011, 12, 30)),
+    ("Pacific/Apia", date(2011, 12, 31)),
+    ("Pacific/Apia", date(2012, 4, 1)),
     ("Europe/Berlin", date(2026, 7, 7)),
 ]
-"""The first two of each zone change its clocks: by an hour, on Lord Howe by half of one."""
+"""All but the last change their clocks: by an hour, on Lord Howe by half of one; Apia had no 30 December that year."""
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 Cells = set[datetime]
 
@@ -47,7 +52,7 @@ class Case:
     day: date
     now: datetime
     weekly: list[tuple[int, int, int, int, int]]
-    """Doctor, day from the one before, begin and end in cells of its wall clock, slot minutes."""
+    """Doctor, day counted from the first of three, begin and end in cells of its wall clock, slot minutes."""
     special: list[tuple[int | None, bool, int, int, int, int]]
     """Doctor or all, whether extra, first and last day, begin and end; a time off of no length is the whole day."""
     visits: list[tuple[int, int, int, int, str, bool]]
@@ -60,23 +65,26 @@ class Case:
 
 STATUSES = ["booked", "arrived", "completed", "cancelled", "no_show"]
 two = st.integers(0, 1)
-day = st.integers(0, 2)
+day = st.integers(-1, 2)
+"""What begins on the evening before the first day may reach into it."""
+around = st.integers(-2, 3)
 slot = st.sampled_from([5, 10, 15, 20, 30, 45, 60])
-hours = st.tuples(st.integers(0, 40) | st.integers(0, 240), st.integers(1, 200)).map(
-    lambda drawn: (drawn[0], min(sum(drawn), 287))
+evening = st.integers(200, 287)
+hours = st.tuples(st.integers(0, 40) | st.integers(0, 240) | evening, st.integers(1, 200) | st.integers(1, 288)).map(
+    lambda drawn: (drawn[0], sum(drawn))
 )
-"""Begin and end, often around the hours at which the clocks change."""
+"""Begin and end, often around the hours at which the clocks change, and often past midnight."""
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     zone, on = draw(st.sampled_from(DAYS))
     start = datetime.combine(on - timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
-    begin = st.integers(-100, 3 * 288)
+    begin = st.integers(-100, 3 * 288 + 100)
     weekly = draw(st.lists(st.tuples(two, day, hours, slot), min_size=1, max_size=6))
     rows = [(doctor, offset, *times, minutes) for doctor, offset, times, minutes in weekly]
     whole_day = st.just((0, 0))
-    special = draw(st.lists(st.tuples(st.none() | two, st.booleans(), day, day, hours | whole_day), max_size=4))
+    special = draw(st.lists(st.tuples(st.none() | two, st.booleans(), around, around, hours | whole_day), max_size=4))
     visit = st.tuples(two, two, begin, st.integers(1, 144), st.sampled_from(STATUSES), st.booleans())
     return Case(
         ZoneInfo(zone),
@@ -92,7 +100,8 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def _meet(one: tuple[int, int, int, int, int], other: tuple[int, int, int, int, int]) -> bool:
-    return one[:2] == other[:2] and one[2] < other[3] and other[2] < one[3]
+    later = (other[1] - one[1]) * 288
+    return one[0] == other[0] and one[2] < other[3] + later and other[2] + later < one[3]
 
 
 def _apart(
@@ -108,9 +117,9 @@ def _apart(
     return rows
 
 
-def wall(cell: int) -> time:
+def wall(cell: int) -> DayTime:
     """A time of day, counted in cells."""
-    return time(cell // 12, cell % 12 * 5)
+    return DayTime(cell * 5)
 
 
 def fill(session: Session, case: Case) -> tuple[list[int], list[int]]:
@@ -190,8 +199,15 @@ def cells(starts_at: datetime, ends_at: datetime) -> Cells:
 
 def stretch(case: Case, day: date, begin: int, end: int) -> Cells:
     """The cells of a day between two times on its wall clock; of the whole day when they are the same."""
-    ends = [(day, wall(begin)), (day, wall(end))] if begin < end else [(day, time()), (day + timedelta(days=1), time())]
-    return cells(*(datetime.combine(*one, case.zone).astimezone(UTC) for one in ends))
+    midnight = datetime.combine(day, time())
+    ends = [midnight + number * CELL for number in ((begin, end) if begin < end else (0, 288))]
+    return cells(*(one.replace(tzinfo=case.zone).astimezone(UTC) for one in ends))
+
+
+def exists(case: Case, day: date) -> bool:
+    """Whether the clocks do not skip the whole of it."""
+    noon = datetime.combine(day, time(12), case.zone)
+    return noon.astimezone(UTC).astimezone(case.zone).date() == day
 
 
 def runs(open_cells: Cells) -> Iterator[Cells]:
@@ -208,16 +224,28 @@ def runs(open_cells: Cells) -> Iterator[Cells]:
 
 def opened(case: Case, doctor: int) -> Iterator[tuple[Cells, int]]:
     """The stretches in which a doctor sees people, and the length of their slots."""
-    for offset in range(3):
-        day = case.day + timedelta(days=offset - 1)
-        today = [row for row in case.special if row[0] in (None, doctor) and row[2] <= offset <= row[3]]
-        off = set[datetime]().union(*(stretch(case, day, *row[4:]) for row in today if not row[1]))
-        weekly = [(stretch(case, day, *row[2:4]), row[4]) for row in case.weekly if row[:2] == (doctor, offset)]
-        usual = set[datetime]().union(*(one for one, _slot in weekly))
-        extra = [(stretch(case, day, *row[4:]) - usual, 20) for row in today if row[1]]
-        for hours, slot in [*weekly, *extra]:
-            for run in runs(hours - off):
-                yield run, slot
+    dates = {offset: case.day + timedelta(days=offset - 1) for offset in range(-4, 6)}
+    days = {offset: day for offset, day in dates.items() if exists(case, day)}
+    special = [row for row in case.special if row[0] in (None, doctor)]
+    weekly = [(stretch(case, day, *row[2:4]), row[4]) for row in case.weekly for day in of(days, row[1], row[1])
+              if row[0] == doctor]  # fmt: skip
+    more = [(stretch(case, day, *row[4:]), 20) for row in special if row[1] for day in of(days, *row[2:4])]
+    off = set[datetime]().union(
+        *(stretch(case, day, *row[4:]) for row in special if not row[1] for day in of(days, *row[2:4]))
+    )
+    claimed: Cells = set()
+    for hours, slot in [*in_order(weekly), *in_order(more)]:
+        for run in runs(hours - off - claimed):
+            yield run, slot
+        claimed |= hours
+
+
+def of(days: dict[int, date], first: int, last: int) -> list[date]:
+    return [day for offset, day in days.items() if first <= offset <= last]
+
+
+def in_order(stretches: list[tuple[Cells, int]]) -> list[tuple[Cells, int]]:
+    return sorted((one for one in stretches if one[0]), key=lambda one: (min(one[0]), max(one[0]), one[1]))
 
 
 def taken(case: Case, doctor: int) -> Cells:
@@ -235,14 +263,18 @@ def taken(case: Case, doctor: int) -> Cells:
 def expected(case: Case, doctor: int) -> set[tuple[datetime, datetime]]:
     """Every grid time of every stretch whose cells are all open and free, and that is still ahead."""
     found, unfree = set(), taken(case, doctor)
+    days = {case.day + timedelta(days=offset) for offset in (-1, 0, 1)}
     for run, slot in opened(case, doctor):
         length = timedelta(minutes=case.minutes or slot)
         at = min(run).astimezone(case.zone).replace(tzinfo=None)
-        for step in range(24 * 60 // slot + 1):
+        for step in range(50 * 60 // slot):  # a day may be skipped between its evening and its morning
             starts_at = (at + timedelta(minutes=step * slot)).replace(tzinfo=case.zone).astimezone(UTC)
-            exists = starts_at.astimezone(case.zone).replace(tzinfo=None) == at + timedelta(minutes=step * slot)
+            shown = starts_at.astimezone(case.zone).replace(tzinfo=None)
+            is_skipped = shown != at + timedelta(minutes=step * slot)
+            if is_skipped or shown.date() not in days or starts_at < case.now:
+                continue
             wanted = cells(starts_at, starts_at + length)
-            if exists and starts_at >= case.now and wanted <= run and not wanted & unfree:
+            if wanted <= run and not wanted & unfree:
                 found.add((starts_at, starts_at + length))
     return found
 
@@ -256,17 +288,22 @@ def test_free_times_are_all_that_is_open_ahead_and_not_taken_and_nothing_else(ho
     def check(case: Case) -> None:
         with time_machine.travel(case.now, tick=False), scratch(house) as session:
             doctors, patients = fill(session, case)
-            found = free_times.of_days(
-                session,
-                case.day - timedelta(days=1),
-                case.day + timedelta(days=1),
-                case.zone,
-                doctor_ids=doctors,
-                minutes=case.minutes,
-                for_patient=None if case.patient is None else patients[case.patient],
-            )
+
+            def offered(first: int, last: int) -> list[FreeTime]:
+                return free_times.of_days(
+                    session,
+                    case.day + timedelta(days=first),
+                    case.day + timedelta(days=last),
+                    case.zone,
+                    doctor_ids=doctors,
+                    minutes=case.minutes,
+                    for_patient=None if case.patient is None else patients[case.patient],
+                )
+
+            found = offered(-1, 1)
             event(f"{len(found) > 0} on {case.day}")
             assert found == sorted(found)
+            assert found == [*offered(-1, -1), *offered(0, 0), *offered(1, 1)]
             for number, doctor in enumerate(doctors):
                 mine = [(time.starts_at, time.ends_at) for time in found if time.doctor_id == doctor]
                 assert len(mine) == len(set(mine))

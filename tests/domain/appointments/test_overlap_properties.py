@@ -1,7 +1,7 @@
 """No two visits at once: whatever is booked, moved, cancelled and undone, and whatever is written past the rules."""
 
 from dataclasses import dataclass
-from datetime import time, timedelta
+from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service.clock import DayTime
 from service.config.settings import Settings
 from service.domain.appointments import booking, outcomes
 from service.domain.appointments.requests import BookingRequest, MoveRequest
@@ -20,6 +21,8 @@ from service.domain.foundation.errors import DomainError
 from service.storage.models import TAKES_PLACE, Appointment, Doctor, DoctorHours, Patient, VisitType
 from tests.domain.scratch import scratch
 from tests.house import House, at
+
+time = DayTime.at
 
 pytestmark = pytest.mark.usefixtures("clock")
 SETTINGS = Settings(base=Path())

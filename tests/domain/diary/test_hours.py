@@ -1,6 +1,6 @@
 """Weekly hours: blocks that never overlap, changed by the desk and by the doctor alone."""
 
-from datetime import date, time
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ import time_machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.clock import DayTime
 from service.domain.diary import hours
 from service.domain.diary.hours import WeekBlock
 from service.domain.foundation.actor import SYSTEM, Actor
@@ -16,6 +17,8 @@ from service.domain.foundation.errors import DomainError, Forbidden, Invalid, No
 from service.storage.models import AuditEntry, DoctorHours
 from tests.crowd import together
 from tests.house import House, at, day
+
+time = DayTime.at
 
 pytestmark = pytest.mark.usefixtures("clock")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -58,6 +61,8 @@ def test_a_doctor_opens_the_same_hours_on_several_days(house: House, doctor: Act
         ({"starts": time(12), "ends": time(8)}, "ends"),
         ({"starts": time(8), "ends": time(8)}, "ends"),
         ({"starts": time(8), "ends": time(8, 14)}, "ends"),
+        ({"starts": time(8), "ends": time(32, 15)}, "ends"),
+        ({"starts": time(24), "ends": time(28)}, "starts"),
         ({"slot_minutes": 4}, "slot_minutes"),
         ({"slot_minutes": 241}, "slot_minutes"),
         ({"valid_from": date(2026, 6, 2), "valid_until": date(2026, 6, 1)}, "valid_until"),
@@ -100,6 +105,29 @@ def test_hours_that_are_over_stand_in_nobodys_way(house: House, doctor: Actor, c
         assert doctor.doctor_id is not None
         shown = hours.of_doctors(session, [doctor.doctor_id], day("2026-06-01"))[doctor.doctor_id]
         assert [block.starts for block in shown] == [time(9)]
+
+
+def test_hours_after_midnight_overlap_those_of_the_next_day(house: House, doctor: Actor) -> None:
+    night = {"starts": time(22), "ends": time(26)}
+    add(house, doctor, doctor.doctor_id, 6, **night)
+    assert refused(house, doctor, 0, starts=time(1), ends=time(3)) == "starts"
+    assert refused(house, doctor, 0, starts=time(0), ends=time(0, 15)) == "starts"
+    add(house, doctor, doctor.doctor_id, 0, starts=time(2), ends=time(3))
+    add(house, doctor, doctor.doctor_id, 1, starts=time(1), ends=time(3))
+    assert refused(house, doctor, 0, **night) == "starts"
+    add(house, doctor, doctor.doctor_id, 5, starts=time(22), ends=time(24))
+
+
+def test_hours_that_ended_yesterday_last_into_this_night(
+    house: House, doctor: Actor, clock: time_machine.Traveller
+) -> None:
+    add(house, doctor, doctor.doctor_id, 6, starts=time(22), ends=time(26), valid_until=day("2026-05-31"))
+    add(house, doctor, doctor.doctor_id, 6, starts=time(20), ends=time(22), valid_until=day("2026-05-31"))
+    clock.move_to(at("2026-05-31 22:30"))  # half past midnight
+    assert refused(house, doctor, 0, starts=time(1), ends=time(3)) == "starts"
+    with house.reading() as session:
+        shown = hours.of_doctors(session, [doctor.doctor_id or 0], day("2026-06-01"))[doctor.doctor_id or 0]
+        assert [block.starts for block in shown] == [time(22)]
 
 
 def test_only_the_desk_and_the_doctor_change_hours(house: House, doctor: Actor) -> None:
@@ -155,7 +183,7 @@ def test_visits_outside_the_hours_are_counted_across_the_clock_change(house: Hou
 
 
 QUARTERS = st.integers(0, 95)
-SPANS = st.tuples(st.integers(0, 6), QUARTERS, st.integers(1, 40), st.integers(0, 20), st.integers(0, 40))
+SPANS = st.tuples(st.integers(0, 6), QUARTERS, st.integers(1, 96), st.integers(0, 20), st.integers(0, 40))
 
 
 @settings(max_examples=25)
@@ -170,24 +198,24 @@ def test_whatever_is_added_no_two_blocks_claim_the_same_time(spans: list[tuple[i
 
 
 def _block(weekday: int, first: int, length: int, after: int, days: int) -> DoctorHours:
-    last = min(first + length, 95)
     start = date.fromordinal(day("2026-05-04").toordinal() + after)
     return DoctorHours(
         weekday=weekday,
-        starts=time(min(first, 94) // 4, min(first, 94) % 4 * 15),
-        ends=time(last // 4, last % 4 * 15),
+        starts=time(0, first * 15),
+        ends=time(0, (first + length) * 15),
         valid_from=start,
         valid_until=date.fromordinal(start.toordinal() + days),
     )
 
 
-def _claimed(block: DoctorHours) -> set[tuple[int, int]]:
+def _claimed(block: DoctorHours) -> set[int]:
+    """The quarters of an hour, counted over all days."""
     assert block.valid_from is not None
     assert block.valid_until is not None
     days = range(block.valid_from.toordinal(), block.valid_until.toordinal() + 1)
-    quarters = range(block.starts.hour * 4 + block.starts.minute // 15, block.ends.hour * 4 + block.ends.minute // 15)
+    quarters = range(block.starts.minutes // 15, block.ends.minutes // 15)
     return {
-        (number, quarter)
+        (number * 96 + quarter)
         for number in days
         for quarter in quarters
         if date.fromordinal(number).weekday() == block.weekday

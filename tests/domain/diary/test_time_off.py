@@ -1,12 +1,12 @@
 """Time off and extra hours, what they do to free times, and the visits they hit."""
 
-from datetime import time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 
+from service.clock import DayTime
 from service.config.settings import Booking
 from service.domain.appointments import booking, free_times, outcomes
 from service.domain.appointments.requests import MoveRequest
@@ -17,6 +17,8 @@ from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.storage.models import AuditEntry, Doctor, HoursException, MoveProposal
 from tests.house import House, at, day
+
+time = DayTime.at
 
 pytestmark = pytest.mark.usefixtures("clock")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -42,7 +44,9 @@ def close(house: House, actor: Actor, doctor: int | None, first: str, last: str 
         return time_off.close(session, actor, closure, BERLIN).id
 
 
-def extra(house: House, actor: Actor, doctor: int | None, on: str, starts: time, ends: time, slot: int = 30) -> int:
+def extra(
+    house: House, actor: Actor, doctor: int | None, on: str, starts: DayTime, ends: DayTime, slot: int = 30
+) -> int:
     assert doctor is not None
     with house.writing() as session:
         return time_off.open_extra(session, actor, ExtraHours(doctor, day(on), starts, ends, slot), BERLIN).id

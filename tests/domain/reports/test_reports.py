@@ -1,6 +1,6 @@
 """The monthly report: the clinic's calendar month, counted exactly, of every doctor who was here."""
 
-from datetime import time, timedelta
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from service import clock as service_clock
+from service.clock import DayTime
 from service.domain.foundation.actor import SYSTEM
 from service.domain.foundation.errors import Invalid, NotFound
 from service.domain.reports import clinic_reports, reports
@@ -18,6 +19,8 @@ from service.storage.models import AuditEntry, Doctor, HoursException, Report, T
 from tests.crowd import together
 from tests.house import House, at, day
 from tests.recounting import Recount, hours_open
+
+time = DayTime.at
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -169,6 +169,16 @@ def test_hours_open_are_those_of_the_week_without_time_off_and_doctors_who_left(
 
 
 @pytest.mark.usefixtures("clock")
+def test_hours_past_midnight_and_their_visits_count_on_the_same_date(house: House, doctor: int) -> None:
+    house.hours(doctor, "22:00", "02:00", days="16")  # it is Monday
+    house.visit(doctor, house.patient(), at("2026-05-05 21:45"))
+    house.visit(doctor, house.patient(), at("2026-05-05 22:00"))
+    found = figures(house)["next_days"]
+    assert [one["open_minutes"] for one in found] == [120, 120, 120, 0, 0, 0, 120]
+    assert [one["booked_minutes"] for one in found] == [0, 15, 15, 0, 0, 0, 0]
+
+
+@pytest.mark.usefixtures("clock")
 def test_a_visit_that_was_moved_is_no_cancellation(house: House, doctor: int) -> None:
     who = house.patient()
     for start in (at("2026-05-04 09:00"), at("2026-04-20 09:00")):

@@ -53,12 +53,13 @@ WRONG = [
     ("doctor", "weekdays", []),
     ("doctor", "starts", ""),
     ("doctor", "ends", "25:00"),
-    ("doctor", "ends", "07:00"),
+    ("doctor", "ends", "08:00"),
     ("doctor", "ends", "08:10"),
     ("doctor", "starts_2", "11:00"),
     ("doctor", "starts_2", ""),
     ("doctor", "ends_2", ""),
-    ("doctor", "ends_2", "12:30"),
+    ("doctor", "ends_2", "12:30"),  # on the next day, when it is open from eight o'clock on
+    ("doctor", "ends_2", "13:00"),
     ("doctor", "slot_minutes", "4"),
     ("doctor", "slot_minutes", "many"),
 ]
