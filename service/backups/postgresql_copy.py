@@ -7,12 +7,11 @@ import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, inspect, select, table, text
 from sqlalchemy.engine import URL
 
 from service.backups.errors import BackupError
 from service.storage.database import Database
-from service.storage.models import Base
 
 NO_TOOLS = (
     "A backup of PostgreSQL needs {tool}, which is not on this computer: install PostgreSQL's client programs, "
@@ -30,9 +29,11 @@ def copy(database: Database, target: Path, keep: Callable[[], None]) -> dict[str
     dump = _tool("pg_dump")
     with database.reading() as session:
         snapshot = session.execute(text("SELECT pg_export_snapshot()")).scalar_one()
+        # The tables that are there: before an upgrade some of ours are not yet.
+        present = inspect(session.connection()).get_table_names()
         counted = {
-            table.name: session.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in Base.metadata.sorted_tables
+            name: session.execute(select(func.count()).select_from(table(name))).scalar_one()
+            for name in sorted(set(present) - {"alembic_version"})
         }
         keep()
         target.touch(mode=0o600)
@@ -44,15 +45,15 @@ def copy(database: Database, target: Path, keep: Callable[[], None]) -> dict[str
 def try_out(file: Path, expected: Mapping[str, int], keep: Callable[[], None]) -> None:
     """Read a dump to its last row and count what it holds. Raises BackupError when anything is amiss."""
     line = [_tool("pg_restore"), "--data-only", "--file=-", str(file)]
-    found, table = dict.fromkeys(expected, 0), ""
+    found, reading_of = dict.fromkeys(expected, 0), ""
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:  # noqa: S603
         assert reading.stdout is not None
         for row in reading.stdout:
-            if table and row != b"\\.\n":
-                found[table] = found.get(table, 0) + 1
+            if reading_of and row != b"\\.\n":
+                found[reading_of] = found.get(reading_of, 0) + 1
                 continue
-            begun = None if table else _copied(row.decode("utf-8", "replace"))
-            table = begun[1] if begun else ""
+            begun = None if reading_of else _copied(row.decode("utf-8", "replace"))
+            reading_of = begun[1] if begun else ""
             keep()
         _out, said = reading.communicate()
     found.pop("alembic_version", None)

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 
 from service import clock
-from service.backups import making, postgresql_copy, restoring
+from service.backups import making, postgresql_copy, restoring, upgrading
 from service.backups.errors import BackupError
-from service.storage.database import Database
+from service.storage.database import MIGRATIONS, Database, newest_revision
 from service.storage.models import Base, Installation, JobRun, Patient
 from tests.backups.drill import FIRST, backed_up, small_clinic
+from tests.backups.releases import EARLIER
 from tests.house import House
 from tests.jobs.by_hand import opened
 from tests.process.launching import run, sentence, serving
@@ -75,6 +78,29 @@ def test_o2_a_dump_with_a_row_too_few_is_no_backup(clinic: House, monkeypatch: p
     with pytest.raises(BackupError, match="does not hold what it should"):
         making.make(clinic.wiring.database, clinic.settings)
     assert list(clinic.settings.backups.iterdir()) == []
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_a_database_of_any_earlier_version_is_backed_up_and_brought_up_to_date(
+    house: House, postgres: Postgres, revision: str
+) -> None:
+    if shutil.which("pg_dump") is None:
+        pytest.skip("no pg_dump")
+    database, config = Database(postgres.empty()), Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.connect() as connection, connection.begin():
+        config.attributes.update(connection=connection, clinic=house.settings.clinic)
+        command.upgrade(config, EARLIER[0])
+        connection.exec_driver_sql("INSERT INTO installation (id, created_at) VALUES (1, '2025-03-01 08:00:00Z')")
+        connection.exec_driver_sql(
+            "INSERT INTO patients (name, created_at) VALUES ('Lena Vogt', '2025-03-01 08:00:00Z')"
+        )
+        command.upgrade(config, revision)
+    assert upgrading.migrate(database, house.settings) == newest_revision()
+    with database.reading() as session:
+        assert session.scalars(select(Patient.name)).all() == ["Lena Vogt"]
+    assert [file for file in house.settings.backups.iterdir() if "before-upgrade" in file.name]
+    database.close()
 
 
 def test_without_its_programs_it_is_said_what_to_do(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
