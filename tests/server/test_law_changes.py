@@ -9,6 +9,7 @@ import pytest
 
 from service import clock
 from tests.house import PASSWORD
+from tests.patience import until
 from tests.process.launching import Client, change, configure, rows, run, serving
 
 LAWS = {
@@ -95,3 +96,24 @@ def test_an_appointment_stays_at_its_local_time_when_the_law_changes(
     with serving(folder, itself=True):  # a third start under the same law finds nothing to do
         assert rows(folder, "SELECT starts_at, ends_at FROM appointments ORDER BY id") == after
         assert rows(folder, "SELECT count(*) FROM zone_changes") == [(1,)]
+
+
+@pytest.mark.parametrize(("chosen", "local", "moved"), [("local", "T10:00", True), ("instant", "T09:00", False)])
+def test_a_zone_set_right_on_the_settings_page_keeps_what_was_promised(
+    chosen: str, local: str, moved: bool, tmp_path: Path
+) -> None:
+    open_clinic(tmp_path, "Europe/Berlin")
+    who = ("--role", "admin", "--email", "admin@clinic.example", "--name", "Ada")
+    assert run(tmp_path, "add-user", *who, "--password-stdin", given=f"{PASSWORD}\n").returncode == 0
+    day = f"{clock.today(ZoneInfo('Europe/Berlin')).year + 1}-01-15"
+    with serving(tmp_path) as service:
+        path = book(service.client("receptionist@clinic.example"), day, "10:00")
+        before = rows(tmp_path, "SELECT starts_at FROM appointments")
+        admin = service.client("admin@clinic.example")
+        assert "1 appointment is ahead" in admin.get("/settings/clinic").text
+        form = {"name": "Park", "timezone": "Europe/London", "country": "DE", "language": "en", "phone": ""}
+        assert admin.post("/settings/clinic", {**form, "appointments": chosen}).status == 303
+        until(lambda: rows(tmp_path, "SELECT zone FROM installation") == [("Europe/London",)])
+        desk = service.client("receptionist@clinic.example")
+        assert any(local in one for one in shown(desk, path))
+    assert (rows(tmp_path, "SELECT starts_at FROM appointments") != before) is moved

@@ -11,6 +11,7 @@ import time_machine
 from service.domain.appointments import promises
 from service.domain.clinic import zone_changes
 from service.storage.models import Appointment, AuditEntry, Cover, Installation, Message, ZoneChange
+from tests.crowd import together
 from tests.house import House, at
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -216,3 +217,45 @@ def test_a_row_written_past_rounds_gets_its_promise_at_the_next_start(house: Hou
         found = session.get_one(Appointment, row)
         assert (found.local_start, found.local_fold, found.zone) == ("2026-12-15T10:00", 0, "Europe/Berlin")
         assert found.starts_at.astimezone(UTC) == WINTER
+
+
+def test_two_services_that_start_at_once_move_everything_once(house: House) -> None:
+    rows = [visit(house, SUMMER + timedelta(minutes=15 * turn), patient=1 + turn % 2) for turn in range(8)]
+    changes = together(2, lambda _number: start(house, ALWAYS_WINTER))
+    assert sorted(change is not None for change in changes) == [False, True]
+    assert [instant(house, row) - SUMMER for row in rows] == [
+        timedelta(hours=1, minutes=15 * turn) for turn in range(8)
+    ]
+
+
+def test_a_zone_that_nobody_knows_any_more_is_no_obstacle(house: House) -> None:
+    row = visit(house, SUMMER)
+    with house.writing() as session:
+        session.get_one(Installation, 1).zone = "Europe/Atlantis"
+        session.get_one(Appointment, row).zone = "Europe/Atlantis"
+    start(house, ALWAYS_WINTER)
+    with house.reading() as session:
+        found = session.get_one(Appointment, row)
+        assert (found.zone, found.local_start) == ("Europe/Berlin", "2026-07-01T10:00")
+        assert found.starts_at == SUMMER + timedelta(hours=1)
+
+
+ZONES = ("Europe/Berlin", "America/Vancouver", "Africa/Casablanca", "Australia/Lord_Howe", "Asia/Kathmandu")
+LAWS = ("Etc/GMT-2", "Etc/GMT+9", "Asia/Kolkata", "Pacific/Apia", "America/New_York", "Australia/Lord_Howe")
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("law", LAWS)
+def test_packed_days_keep_their_times_in_every_zone_and_under_every_law(house: House, zone: str, law: str) -> None:
+    here, later = ZoneInfo(zone), by_law_of(law, key=zone)
+    start(house, here)
+    days = [datetime(2027, month, day_, 8, tzinfo=here) for month, day_ in ((1, 4), (3, 28), (7, 1), (11, 7))]
+    promised = [f"{day_ + timedelta(minutes=20 * turn):%Y-%m-%dT%H:%M}" for day_ in days for turn in range(12)]
+    for number, local in enumerate(promised):
+        instant_of = datetime.fromisoformat(local).replace(tzinfo=here).astimezone(UTC)
+        visit(house, instant_of, here, patient=1 + number % 2)
+    start(house, later)
+    with house.reading() as session:
+        found = session.query(Appointment).order_by(Appointment.id).all()
+        assert [f"{row.starts_at.astimezone(later):%Y-%m-%dT%H:%M}" for row in found] == promised
+        assert [row.local_start for row in found] == promised
