@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import Session
 
 from service.backups.errors import BackupError
+from service.clock import DayTime
 from service.storage import database
 from service.storage.database import Database
 from service.storage.models import Base
@@ -172,7 +173,9 @@ class _Checksum:
             self.rows += 1
 
 
-def _canonical(value: date | time) -> str:
+def _canonical(value: date | DayTime) -> str:
+    if isinstance(value, DayTime):
+        return str(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     return value.isoformat()

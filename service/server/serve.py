@@ -25,6 +25,7 @@ from service.backups import upgrading
 from service.config.settings import Settings, SettingsError, again
 from service.demo import wipe
 from service.domain.accounts import users
+from service.domain.clinic import zone_changes
 from service.domain.exports import export_files
 from service.domain.foundation import installation
 from service.domain.foundation.errors import DomainError
@@ -203,6 +204,8 @@ def _make_ready(wiring: Wiring) -> None:
         database.require_structure(wiring.database)
     except DatabaseError as error:  # a clinic that works without a trigger is better than one that stands still
         log.error("the database is not whole", why=str(error))
+    with wiring.database.transaction() as session:
+        zone_changes.complete(session, wiring.settings.clinic.zone)
     wiring.database.analyse()
     if not wiring.database.index_names():
         log.warning("no index of names: an administrator may CREATE EXTENSION pg_trgm")

@@ -15,6 +15,7 @@ import pytest
 import time_machine
 
 from service import clock
+from service.domain.clinic import zone_changes
 from tests.faults.clinic import booked_morning, wall
 from tests.faults.disks import disk, fill
 from tests.house import PASSWORD, House
@@ -34,6 +35,9 @@ def clinic(house: House, tmp_path: Path) -> Path:
         booked_morning(house, wall("2026-05-04 10:00"), 9)
         house.visit(1, house.patient("No Address"), wall("2026-05-04 15:00"))
         house.treated(1, 1, wall("2026-03-02 09:00"), diagnosis="Cold")
+        zone = house.settings.clinic.zone
+        with house.writing() as session:  # as every start leaves it
+            zone_changes.keep(session, zone, zone)
     configure(tmp_path)
     return tmp_path
 

@@ -66,14 +66,18 @@ def fill_in(session: Session, zone: ZoneInfo, scope: ColumnElement[bool]) -> Non
     ).one()
     if first is None:
         return
-    rules = ZoneRules.between(zone.key, zone, first, last + timedelta(seconds=1))
+    read_by(session, ZoneRules.between(zone.key, zone, first, last + timedelta(seconds=1)), scope)
+
+
+def read_by(session: Session, rules: ZoneRules, scope: ColumnElement[bool]) -> None:
+    """The same by the rules that a zone had, as far as they reach."""
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     for start, end, ahead, fold in rules.stretches():
         local = _local_text(is_sqlite, ahead)
         session.execute(
             update(Appointment)
             .where(scope, Appointment.starts_at >= start, Appointment.starts_at < end)
-            .values(local_start=local, local_fold=fold, zone=zone.key)
+            .values(local_start=local, local_fold=fold, zone=rules.zone)
             .execution_options(synchronize_session=False)
         )
 

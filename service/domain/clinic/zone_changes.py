@@ -28,7 +28,7 @@ SHOWN = 10
 
 
 def keep(session: Session, zone: ZoneInfo, former: ZoneInfo) -> ZoneChange | None:
-    """Derive the instants of appointments ahead again if the clinic's zone says otherwise than at the last start.
+    """Derive the instants of appointments ahead again if the clinic's zone says otherwise than it did last time.
 
     `zone` is the clinic's as it is now; `former` is that zone as an earlier version of this program knew it, which
     stored no local times: its rows are read with that. Returns what changed, or None where nothing did.
@@ -40,15 +40,23 @@ def keep(session: Session, zone: ZoneInfo, former: ZoneInfo) -> ZoneChange | Non
         before, known = ZoneRules.around(zone.key, former, now), former
     else:
         before, known = ZoneRules.from_json(here.zone, here.zone_rules), zone
+    changed = before.zone != after.zone or not before.same_from(after, now)
+    if not changed and here.zone_rules is not None:
+        return None
+    promises.read_by(session, before, and_(Appointment.local_start.is_(None), _open_and_ahead()))
     promises.fill_in(session, known, Appointment.local_start.is_(None))
     change = None
-    if before.zone != after.zone or not before.same_from(after, now):
-        if here.zone_at_instants == zone.key:
-            promises.fill_in(session, zone, _open_and_ahead())
-        else:
-            change = _derive(session, before, after, zone)
+    if changed and here.zone_at_instants == zone.key:
+        promises.fill_in(session, zone, _open_and_ahead())
+    elif changed:
+        change = _derive(session, before, after, zone)
     here.zone, here.zone_rules, here.zone_at_instants = zone.key, after.as_json(), None
     return change
+
+
+def complete(session: Session, zone: ZoneInfo) -> None:
+    """Write down the local times of appointments that another program has put into the database."""
+    promises.fill_in(session, zone, Appointment.local_start.is_(None))
 
 
 def count_ahead(session: Session) -> int:

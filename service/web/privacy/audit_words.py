@@ -108,6 +108,8 @@ def _known() -> dict[str, str]:
         "hours.add": _("added hours"),
         "hours.remove": _("removed hours"),
         "hours.end": _("ended hours"),
+        "zone.change": _("kept local times when the rules of the clock changed"),
+        "zone.seen": _("looked at the appointments of a clock change"),
         "time_off.add": _("added time off or extra hours"),
         "time_off.remove": _("removed time off or extra hours"),
         "visit_type.add": _("made a visit type"),

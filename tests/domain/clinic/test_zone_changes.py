@@ -212,11 +212,18 @@ def test_rows_of_an_earlier_version_are_read_with_the_zone_data_it_used(house: H
 
 def test_a_row_written_past_rounds_gets_its_promise_at_the_next_start(house: House) -> None:
     row = house.visit(1, 1, WINTER)
-    start(house, BERLIN)
+    with house.writing() as session:
+        zone_changes.complete(session, BERLIN)
     with house.reading() as session:
         found = session.get_one(Appointment, row)
         assert (found.local_start, found.local_fold, found.zone) == ("2026-12-15T10:00", 0, "Europe/Berlin")
         assert found.starts_at.astimezone(UTC) == WINTER
+
+
+def test_a_row_written_past_rounds_before_the_law_changed_keeps_its_local_time_too(house: House) -> None:
+    row = house.visit(1, 1, SUMMER)
+    start(house, ALWAYS_WINTER)
+    assert instant(house, row) == SUMMER + timedelta(hours=1)
 
 
 def test_two_services_that_start_at_once_move_everything_once(house: House) -> None:

@@ -1,14 +1,14 @@
 """The outbox: what is claimed, what is skipped at the last moment, and how a message ends."""
 
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from sqlalchemy import select, update
 
-from service.clock import now
+from service.clock import DayTime, now
 from service.config.settings import Settings
 from service.domain.messages import decisions, deliveries, morning_sheets
 from service.storage.models import Appointment, ExceptionKind, HoursException, Message
@@ -138,7 +138,7 @@ def test_time_off_of_a_colleague_or_at_another_hour_holds_nothing_back(house: Ho
     with house.writing() as session:
         values = {"kind": ExceptionKind.OFF, "first_day": today, "last_day": today, "created_at": now()}
         session.add(HoursException(doctor_id=other, **values))
-        session.add(HoursException(doctor_id=doctor, starts=time(8), ends=time(14), **values))
+        session.add(HoursException(doctor_id=doctor, starts=DayTime.at(8), ends=DayTime.at(14), **values))
     assert taken(house).letter is not None
 
 
