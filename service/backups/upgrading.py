@@ -25,11 +25,9 @@ def migrate(db: Database, settings: Settings) -> str:
     present = database.present_revision(db)
     if present is not None and present != database.newest_revision():
         _back_up_first(db, settings, present)
-    revision = database.migrate(db, settings.clinic)
     zone = settings.clinic.zone
-    with db.transaction() as session:
-        zone_changes.keep(session, zone, clock.of_this_computer(zone))
-    return revision
+    former = clock.of_this_computer(zone)
+    return database.migrate(db, settings.clinic, lambda session: zone_changes.keep(session, zone, former))
 
 
 def _back_up_first(db: Database, settings: Settings, present: str) -> None:

@@ -214,20 +214,28 @@ def check(database: Database) -> None:
         )
 
 
-def migrate(database: Database, clinic: Clinic | None = None) -> str:
+def migrate(database: Database, clinic: Clinic | None = None, settle: Callable[[Session], object] | None = None) -> str:
     """Bring the database to this version in one transaction and return its revision.
 
-    `clinic` is what old rows were written under; an empty database needs none.
+    `clinic` is what old rows were written under; an empty database needs none. `settle` is done in any case, with a
+    migration in that very transaction, so that a kill leaves the state before or the one after both.
     Raises DatabaseError when the database is newer than the program, cannot be used, or would lack something on which
     the models rely; then it stays as it was.
     """
     check(database)
     newest = newest_revision()
-    if present_revision(database) == newest:
-        return newest
     try:
+        if present_revision(database) == newest:
+            if settle is not None:
+                with database.transaction() as session:
+                    settle(session)
+            return newest
         with _without_foreign_keys(database) as connection, connection.begin():
             _upgrade(database, connection, clinic or Clinic())
+            if settle is not None:
+                with Session(connection) as session:
+                    settle(session)
+                    session.flush()
     except DBAPIError as error:
         raise DatabaseError(explain(error)) from error
     return newest
