@@ -15,6 +15,7 @@ from bench.data.clinics import Bench, Clinic, run
 from bench.table import Row
 from service.config.settings import Clinic as ClinicSettings
 from service.storage.database import MIGRATIONS, Database
+from service.storage.postgresql import TAKE_YOUR_TIME
 from tests.services import postgres
 
 BEFORE = "0010"
@@ -82,6 +83,8 @@ def _fill(database: Database, past: int, ahead: int) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.connect() as connection, connection.begin():
+        if not database.is_sqlite:
+            connection.exec_driver_sql(TAKE_YOUR_TIME)
         config.attributes.update(connection=connection, clinic=ClinicSettings())
         command.upgrade(config, BEFORE)
         long_ago, instant = TIMES[connection.dialect.name]
