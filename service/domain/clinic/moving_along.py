@@ -26,17 +26,25 @@ def move(session: Session, moves: Moves, zone: ZoneInfo) -> None:
     A message names the start it is about, so that nobody is reminded twice of an appointment that only kept its time.
     """
     place = update(Appointment).where(Appointment.id == bindparam("row"))
-    about = update(Message).where(Message.appointment_id == bindparam("row"), Message.starts_at == bindparam("before"))
-    rows = (_moved(one, shift, zone) for one, shift in moves)
-    while batch := list(islice(rows, BATCH)):
-        session.connection().execute(place.values({name: bindparam(name) for name in batch[0] if name != "row"}), batch)
-    names = ({"row": one.id, "before": one.starts_at, "now": one.starts_at + shift} for one, shift in moves)
-    while batch := list(islice(names, BATCH)):
-        session.connection().execute(about.values(starts_at=bindparam("now")), batch)
+    waiting = iter(moves)
+    while batch := list(islice(waiting, BATCH)):
+        rows = [_moved(one, shift, zone) for one, shift in batch]
+        session.connection().execute(place.values({name: bindparam(name) for name in rows[0] if name != "row"}), rows)
+        _move_messages(session, batch)
+        calendar_updates.queue(session, Appointment.id.in_([one.id for one, _shift in batch]))
     session.expire_all()
-    ids = iter([one.id for one, _shift in moves])
-    while some := list(islice(ids, BATCH)):
-        calendar_updates.queue(session, Appointment.id.in_(some))
+
+
+def _move_messages(session: Session, moves: Moves) -> None:
+    """Only for appointments that have any: a statement for each of the others would take as long."""
+    ids = [one.id for one, _shift in moves]
+    told = set(session.scalars(select(Message.appointment_id).where(Message.appointment_id.in_(ids)).distinct()))
+    rows = [
+        {"row": one.id, "before": one.starts_at, "now": one.starts_at + shift} for one, shift in moves if one.id in told
+    ]
+    if rows:
+        about = (Message.appointment_id == bindparam("row"), Message.starts_at == bindparam("before"))
+        session.connection().execute(update(Message).where(*about).values(starts_at=bindparam("now")), rows)
 
 
 def _moved(one: Ahead, shift: timedelta, zone: ZoneInfo) -> dict[str, object]:
