@@ -18,7 +18,9 @@ class Report(Shown):
 
 
 class ReportWithContent(Report):
-    content: dict[str, Any] = Field(description="The figures, visits and treatments as of the run.")
+    content: dict[str, Any] = Field(
+        description="The figures, visits and treatments as of the run; for the admin without clinical texts."
+    )
 
 
 class Reports(Shown):

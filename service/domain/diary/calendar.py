@@ -33,6 +33,7 @@ class Booked(NamedTuple):
     confirmed: bool
     overbooked: bool
     reason: str
+    patient_id: int
     patient_name: str
     birth_date: date | None
     phone: str | None
@@ -83,6 +84,7 @@ def visits(session: Session, first: datetime, last: datetime, doctor_ids: Sequen
             Appointment.confirmed_at.is_not(None),
             Appointment.overbooked,
             Appointment.reason,
+            Patient.id,
             Patient.name,
             Patient.birth_date,
             Patient.phone,

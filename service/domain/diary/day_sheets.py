@@ -68,9 +68,12 @@ def of_day(
     return [sheet for sheet in sheets if sheet.lines]
 
 
-def note_printed(session: Session, actor: Actor, day: date) -> None:
-    """Put on record that somebody opened the sheets of a day."""
-    audit.record(session, actor, "day_sheet.view", subject=f"day/{day}")
+def note_printed(session: Session, actor: Actor, day: date, sheets: Sequence[Sheet]) -> None:
+    """Put on record that somebody opened the sheets of a day, once for each patient on them."""
+    listed = {line.visit.patient_id for sheet in sheets for line in sheet.lines if line.visit is not None}
+    nobody: list[int | None] = [None]
+    for patient_id in sorted(listed) or nobody:
+        audit.record(session, actor, "day_sheet.view", patient_id=patient_id, subject=f"day/{day}")
 
 
 def _lines(visits: Sequence[Booked], taken: Sequence[Span], blocks: Sequence[Block]) -> list[Line]:

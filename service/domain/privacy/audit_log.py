@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TextIO
 
-from sqlalchemy import Row, Select, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from service.domain.foundation.actor import Actor, Role
@@ -32,6 +32,11 @@ SORTS: Mapping[str, Any] = {
 }
 CLINICAL = frozenset({"patient.alerts", "treatment.correct"})
 """Acts whose texts are the doctors': the admin sees which ones changed, never what they say."""
+
+OF_EVERYBODY = frozenset({"export.download", "export.write_clinic", "audit.download"})
+"""Acts that take something of every record along, where they name no patient."""
+BY_COMMAND = frozenset({"export.write", "export.write_clinic"})
+"""Acts of whoever sits at the clinic's own computer: nobody is signed in there."""
 
 COLUMNS = (
     "Entry",
@@ -94,16 +99,20 @@ def looks(
 ) -> tuple[Sequence[Any], str | None]:
     """What others did with a record the actor looks after, newest first, and the key of the next page.
 
+    What was done with all records at once is there too; an entry without a name was made at the clinic's computer.
     Raises NotFound for a patient who is none of the actor's.
     """
     if actor.role != Role.PATIENT:
         raise NotFound
     patients.fetch(session, actor, patient_id)
-    same = or_(Patient.id == patient_id, Patient.merged_into_id == patient_id)
+    of_this = select(Patient.id).where(or_(Patient.id == patient_id, Patient.merged_into_id == patient_id))
+    here_since = select(Patient.created_at).where(Patient.id == patient_id).scalar_subquery()
+    of_all = and_(AuditEntry.patient_id.is_(None), AuditEntry.act.in_(OF_EVERYBODY), AuditEntry.at >= here_since)
     query = (
-        select(AuditEntry.id, AuditEntry.at, AuditEntry.act, AuditEntry.role, User.name)
-        .join(User, User.id == AuditEntry.user_id)
-        .where(AuditEntry.patient_id.in_(select(Patient.id).where(same)), AuditEntry.user_id != actor.user_id)
+        select(AuditEntry.id, AuditEntry.at, AuditEntry.act, AuditEntry.role, AuditEntry.patient_id, User.name)
+        .outerjoin(User, User.id == AuditEntry.user_id)
+        .where(or_(AuditEntry.patient_id.in_(of_this), of_all))
+        .where(or_(AuditEntry.user_id != actor.user_id, _by_command()))
         .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
         .limit(LOOKS_PAGE + 1)
     )
@@ -111,6 +120,10 @@ def looks(
         query = query.where(tuple_(AuditEntry.at, AuditEntry.id) < read_key(before))
     rows = session.execute(query).all()
     return cut(rows, LOOKS_PAGE, lambda last: page_key(last.at, last.id))
+
+
+def _by_command() -> ColumnElement[bool]:
+    return and_(AuditEntry.user_id.is_(None), AuditEntry.act.in_(BY_COMMAND))
 
 
 def _query(actor: Actor, wanted: Wanted) -> Select[*tuple[Any, ...]]:

@@ -97,7 +97,8 @@ class VisitLine(About):
     visit_type: NotRequired[str]
     status: AppointmentStatus
     late: NotRequired[bool]
-    reason: str
+    reason: NotRequired[str]
+    """Kept from whoever may not read clinical texts, as are `visit_type` and the treatments; see readers.py."""
 
 
 class TreatmentLine(About):
@@ -120,7 +121,7 @@ class DoctorContent(TypedDict):
     compared: NotRequired[list[MonthBeside]]
     unfinished: NotRequired[list[UnfinishedLine]]
     visits: list[VisitLine]
-    treatments: list[TreatmentLine]
+    treatments: NotRequired[list[TreatmentLine]]
 
 
 class DoctorLine(InShort):

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, contains_eager, undefer
 
 from service import clock
 from service.domain.diary import capacity
-from service.domain.foundation import audit, paging
+from service.domain.foundation import paging
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Invalid, NotFound
 from service.domain.outbox import outbox
@@ -253,11 +253,6 @@ def fetch(session: Session, actor: Actor, report_id: int) -> Report:
     if report is None or not _may_see(actor, report.doctor_id):
         raise NotFound
     return report
-
-
-def note_opened(session: Session, actor: Actor, subject: str, act: str) -> None:
-    """Put on record that somebody read (`report.view`) or took away (`report.download`) a report, or the clinic's."""
-    audit.record(session, actor, act, subject=subject)
 
 
 def archive(session: Session, actor: Actor, before: str | None = None) -> tuple[Sequence[Report], str | None]:

@@ -21,13 +21,14 @@ def show() -> ResponseReturnValue:
     doctor_id = row_id_of(asked)
     if asked and doctor_id is None:
         raise NotFound
+    sheets = day_sheets.of_day(session, actor, day, zone, doctor_id=doctor_id)
     page = render_template(
         "diary/today/sheet.html",
         day=day,
-        sheets=day_sheets.of_day(session, actor, day, zone, doctor_id=doctor_id),
+        sheets=sheets,
         board_url=url_for("today.board", date=request.args.get("date"), doctor_id=doctor_id),
     )
     # A full disk must not keep anybody from the paper: then only the log knows of it.
     with context.transaction_if_possible("day_sheet.view") as writing:
-        day_sheets.note_printed(writing, actor, day)
+        day_sheets.note_printed(writing, actor, day, sheets)
     return page

@@ -147,7 +147,7 @@ def _shown(row: Any) -> dict[str, Any]:
         "user_id": row.user_id,
         "person": row.person,
         "role": row.role,
-        "words": audit_words.act(row.act),
+        "words": audit_words.act(row.act, of_everybody=row.patient_id is None),
         "patient_id": row.patient_id,
         "patient": row.patient,
         "subject": row.subject,

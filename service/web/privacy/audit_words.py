@@ -52,6 +52,7 @@ def _known() -> dict[str, str]:
         "export.request": _("asked for an export of the history"),
         "export.available": _("wrote the history into a file"),
         "export.write": _("wrote the history into a file"),
+        "export.write_clinic": _("wrote all data of the clinic into a file"),
         "export.download": _("downloaded the history"),
         "export.cancel": _("stopped an export"),
         "export.revoke": _("removed an export before its time"),
@@ -124,6 +125,21 @@ def _known() -> dict[str, str]:
     }
 
 
-def act(name: str) -> str:
-    """An act in words that follow a person's name; one that has none yet as it is written in the database."""
+def _of_everybody() -> dict[str, str]:
+    return {
+        "export.request": _("asked for an export of all data of the clinic"),
+        "export.available": _("wrote all data of the clinic into a file"),
+        "export.download": _("downloaded all data of the clinic"),
+        "export.cancel": _("stopped an export of all data of the clinic"),
+        "export.revoke": _("removed an export of all data of the clinic before its time"),
+    }
+
+
+def act(name: str, *, of_everybody: bool = False) -> str:
+    """An act in words that follow a person's name; one that has none yet as it is written in the database.
+
+    `of_everybody`: it names no patient, so an export is one of all data.
+    """
+    if of_everybody and name in _of_everybody():
+        return _of_everybody()[name]
     return _known().get(name, name.replace("_", " ").replace(".", ": "))

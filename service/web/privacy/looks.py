@@ -23,6 +23,14 @@ def index() -> ResponseReturnValue:
         "privacy/audit/looks.html",
         patients=mine,
         chosen=next(patient for patient in mine if patient.id == patient_id),
-        looks=[{"at": row.at, "name": row.name, "role": row.role, "words": audit_words.act(row.act)} for row in rows],
+        looks=[
+            {
+                "at": row.at,
+                "name": row.name,
+                "role": row.role,
+                "words": audit_words.act(row.act, of_everybody=row.patient_id is None),
+            }
+            for row in rows
+        ],
         older_url=url_for("looks.index", patient_id=patient_id, before=older) if older else None,
     )

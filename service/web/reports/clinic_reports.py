@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 
-from service.domain.reports import clinic_reports, reports
+from service.domain.reports import clinic_reports
 from service.http import context
 from service.storage.models import ClinicReport
 from service.web.reports import report_pages
@@ -14,27 +14,22 @@ blueprint = Blueprint("clinic_reports", __name__)
 @blueprint.get("/clinic-reports/<row_id:report_id>")
 def show(report_id: int) -> ResponseReturnValue:
     """The clinic's report of a month."""
-    return report_pages.page(_opened(report_id, "clinic-report.view"))
+    return report_pages.page(_fetch(report_id))
 
 
 @blueprint.get("/clinic-reports/<row_id:report_id>/file")
 def file(report_id: int) -> Response:
     """The same as a file that stands alone."""
-    return report_pages.attachment(_opened(report_id, "clinic-report.download"))
+    return report_pages.attachment(_fetch(report_id))
 
 
 @blueprint.post("/clinic-reports/<row_id:report_id>/remake")
 def remake(report_id: int) -> ResponseReturnValue:
     """Count it anew, on purpose and with a reason."""
-    session = context.reading()
-    row = clinic_reports.fetch(session, context.actor(), report_id)
-    content = clinic_reports.produce(session, row.month, context.wiring().settings.clinic.zone)
+    row = _fetch(report_id)
+    content = clinic_reports.produce(context.reading(), row.month, context.wiring().settings.clinic.zone)
     return report_pages.remake(row, content, content["figures"]["visits"])
 
 
-def _opened(report_id: int, act: str) -> ClinicReport:
-    actor = context.actor()
-    row = clinic_reports.fetch(context.reading(), actor, report_id)
-    with context.transaction_if_possible(act) as session:
-        reports.note_opened(session, actor, f"clinic-report/{report_id}", act)
-    return row
+def _fetch(report_id: int) -> ClinicReport:
+    return clinic_reports.fetch(context.reading(), context.actor(), report_id)

@@ -11,13 +11,13 @@ from wtforms import HiddenField, StringField
 from service.config.settings import ROOT
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Invalid
-from service.domain.reports import clinic_reports, contents, report_kinds, report_versions
-from service.domain.reports.contents import Content
+from service.domain.reports import clinic_reports, contents, readers, report_kinds, report_versions
+from service.domain.reports.contents import Content, Row
 from service.domain.reports.report_kinds import AnyReport, Kind
 from service.http import context
 from service.language import rendering
 from service.language.translation import gettext as _
-from service.storage.models import ClinicReport, Report, ReportVersion
+from service.storage.models import ClinicReport, Report
 from service.web import notices
 from service.web.forms import Form, at_most, required
 from service.web.local_times import row_id_of
@@ -51,13 +51,16 @@ PLACES: Mapping[Kind, Place] = {
 
 
 def page(report: AnyReport, form: RemakeForm | None = None) -> str:
-    """The page of a report, or with `?version=` of what it said before it was made again. Raises NotFound."""
+    """The page of a report, or with `?version=` of what it said before it was made again; that is on record.
+
+    Raises NotFound.
+    """
     session, actor, place = context.reading(), context.actor(), PLACES[report_kinds.of(report)]
     version = None
     if "version" in request.args:
         version = report_versions.fetch(session, report, row_id_of(request.args["version"]) or 0)
     form = form or RemakeForm(data={"seen": report.created_at.isoformat()})
-    return render_template(
+    shown = render_template(
         f"reports/{place.template}.html",
         report=_view(report, version or report),
         made_at=version.created_at if version else report.created_at,
@@ -72,16 +75,19 @@ def page(report: AnyReport, form: RemakeForm | None = None) -> str:
         links=True,
         reports_of=_links(report),
     )
+    _note(report, version or report, "view")
+    return shown
 
 
 def attachment(report: AnyReport) -> Response:
-    """The report as one HTML file that stands alone: the style inside, no link, always an attachment."""
+    """The report as one HTML file that stands alone: the style inside, no link, always an attachment; on record."""
     clinic, kind = context.wiring().settings.clinic, report_kinds.of(report)
     answer = Response(
         standing_alone(kind, _view(report, report), clinic, made_at=report.created_at),
         mimetype="text/html",
     )
     answer.headers["Content-Disposition"] = f"attachment; filename={kind}-{report.month}.html"
+    _note(report, report, "download")
     return answer
 
 
@@ -116,12 +122,17 @@ def remake(report: AnyReport, content: Content, visits: int) -> ResponseReturnVa
     return page(report, form), 422
 
 
-def _view(report: AnyReport, said: AnyReport | ReportVersion) -> dict[str, Any]:
+def _note(report: AnyReport, said: Row, act: str) -> None:
+    with context.transaction_if_possible(f"{report_kinds.of(report)}.{act}") as session:
+        readers.note_opened(session, context.actor(), report, said, act)
+
+
+def _view(report: AnyReport, said: Row) -> dict[str, Any]:
     """The report with what it says, or what a version of it said."""
     clinic = context.wiring().settings.clinic
     match report:
         case Report():
-            return report_views.of_doctor(report, contents.of_doctor(said), clinic)
+            return report_views.of_doctor(report, readers.doctor_content(context.actor(), said), clinic)
         case ClinicReport():
             return report_views.of_clinic(report, contents.of_clinic(said), clinic)
         case never:

@@ -20,7 +20,7 @@ from service.storage.models import AppointmentStatus, ClinicReport, Report
 
 
 def of_doctor(report: Report, content: DoctorContent, clinic: Clinic) -> dict[str, Any]:
-    """A doctor's report; `content` is the report's own, or what it was before it was made again."""
+    """A doctor's report; `content` is what its reader may see of it, or of what it was before it was made again."""
     moment = _moments(clinic.zone, clinic.language)
     kinds, lacking = _states(), {Lacking.OUTCOME: _("no outcome"), Lacking.NOTE: _("no note")}
     return {
@@ -40,11 +40,12 @@ def of_doctor(report: Report, content: DoctorContent, clinic: Clinic) -> dict[st
                 moment(row["starts_at"]),
                 one_line(row["patient_name"]),
                 row.get("visit_type", ""),
-                one_line(row["reason"] or ""),
+                one_line(row.get("reason") or ""),
                 _("Cancelled late") if row.get("late") else kinds[row["status"]],
             )
             for row in content["visits"]
         ],
+        "clinical": "treatments" in content,
         "treatments": [
             (
                 moment(row["starts_at"]),
@@ -53,7 +54,7 @@ def of_doctor(report: Report, content: DoctorContent, clinic: Clinic) -> dict[st
                 row["diagnosis"],
                 row["treatment"],
             )
-            for row in content["treatments"]
+            for row in content.get("treatments", ())
         ],
     }
 

@@ -36,13 +36,13 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/reports/<row_id:report_id>")
 def show(report_id: int) -> ResponseReturnValue:
     """One report."""
-    return report_pages.page(_opened(report_id, "report.view"))
+    return report_pages.page(_fetch(report_id))
 
 
 @blueprint.get("/reports/<row_id:report_id>/file")
 def file(report_id: int) -> Response:
     """One report as a file that stands alone."""
-    return report_pages.attachment(_opened(report_id, "report.download"))
+    return report_pages.attachment(_fetch(report_id))
 
 
 @blueprint.post("/reports/<row_id:report_id>/remake")
@@ -54,12 +54,8 @@ def remake(report_id: int) -> ResponseReturnValue:
     return report_pages.remake(row, content, len(content["visits"]))
 
 
-def _opened(report_id: int, act: str) -> Report:
-    actor = context.actor()
-    row = reports.fetch(context.reading(), actor, report_id)
-    with context.transaction_if_possible(act) as session:
-        reports.note_opened(session, actor, f"report/{report_id}", act)
-    return row
+def _fetch(report_id: int) -> Report:
+    return reports.fetch(context.reading(), context.actor(), report_id)
 
 
 def _next_at() -> Any:
