@@ -28,6 +28,8 @@ from tests.process.preloaded import Copy
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"^Rounds is ready on (http://\S+)$", re.MULTILINE)
+LAST_WORDS = 12_000
+"""So many characters at the end of what a service printed are shown when a test fails."""
 ANOTHER_TIME = ROOT / "tests" / "faults" / "another_time.py"
 ON_SERVER: dict[Path, str] = {}
 """The URL of a folder's clinic where that is on PostgreSQL; else it is in the folder's `rounds.db`."""
@@ -49,6 +51,7 @@ def command(folder: Path, *args: str, at: datetime | None = None) -> list[str]:
 def environment(folder: Path, at: datetime | None = None) -> dict[str, str]:
     """The environment without settings of this computer, with what a process at another time needs."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ROUNDS_")}
+    kept["PYTHONFAULTHANDLER"] = "1"
     if folder in ON_SERVER:
         kept["ROUNDS_DATABASE_URL"] = ON_SERVER[folder]
     return {**kept, "TEST_NOW": at.isoformat(), "TEST_CLOCK": str(folder / "clock")} if at else kept
@@ -270,6 +273,13 @@ class Service:
         self.process.kill()
         self.process.wait(patience.SECONDS)
 
+    def last_words(self) -> str:
+        """What a failed test needs to know: the end of what it printed, and where its threads stand."""
+        if os.name == "posix" and self.process.poll() is None:
+            self.process.send_signal(signal.SIGABRT)  # faulthandler writes the stacks
+            self.ended()
+        return self.err.read_text(encoding="utf-8")[-LAST_WORDS:]
+
     def stop(self, number: Literal[signal.Signals.SIGTERM, signal.Signals.SIGINT] = signal.SIGTERM) -> int:
         """Ask it to end; returns the exit code."""
         self.process.send_signal(number)
@@ -303,6 +313,9 @@ def serving(folder: Path, *args: str, at: datetime | None = None, itself: bool =
     service = start(folder, *args, at=at, itself=itself)
     try:
         yield service
+    except BaseException as failure:
+        failure.add_note(service.last_words())
+        raise
     finally:
         service.kill()
 

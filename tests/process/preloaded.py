@@ -5,6 +5,7 @@ What it does not show is that `python run.py …` itself starts; tests of that s
 """
 
 import atexit
+import faulthandler
 import gc
 import json
 import os
@@ -134,6 +135,7 @@ def become(line: list[str], folder: str, environment: dict[str, str], streams: l
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    faulthandler.enable()
     sys.argv = line
 
 
