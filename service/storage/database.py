@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service import clock
 from service.config.settings import Clinic
-from service.storage import postgresql, structure
+from service.storage import postgresql, refolding, structure
 from service.storage.models import Installation
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
@@ -218,7 +218,8 @@ def migrate(database: Database, clinic: Clinic | None = None, settle: Callable[[
     """Bring the database to this version in one transaction and return its revision.
 
     `clinic` is what old rows were written under; an empty database needs none. `settle` is done in any case, with a
-    migration in that very transaction, so that a kill leaves the state before or the one after both.
+    migration in that very transaction, so that a kill leaves the state before or the one after both. Search texts
+    that another version of Python or Rounds wrote are written again.
     Raises DatabaseError when the database is newer than the program, cannot be used, or would lack something on which
     the models rely; then it stays as it was.
     """
@@ -226,9 +227,13 @@ def migrate(database: Database, clinic: Clinic | None = None, settle: Callable[[
     newest = newest_revision()
     try:
         if present_revision(database) == newest:
-            if settle is not None:
+            with database.reading() as session:
+                is_folded = not refolding.is_due(session.connection())
+            if settle is not None or not is_folded:
                 with database.transaction() as session:
-                    settle(session)
+                    refolding.refold(session.connection())
+                    if settle is not None:
+                        settle(session)
             return newest
         with _without_foreign_keys(database) as connection, connection.begin():
             _upgrade(database, connection, clinic or Clinic())
@@ -274,6 +279,7 @@ def _upgrade(database: Database, connection: Connection, clinic: Clinic) -> None
     _require_structure(connection)
     if connection.execute(select(Installation.id)).one_or_none() is None:
         connection.execute(insert(Installation).values(id=1, created_at=clock.now()))
+    refolding.refold(connection)
 
 
 def require_structure(database: Database) -> None:

@@ -201,6 +201,17 @@ def test_z5_a_record_without_a_birth_date_opens_by_the_whole_name(clinic: Clinic
     assert answer.location == f"/patients/{clinic.otto}"
 
 
+def test_i3_an_accent_left_out_opens_a_record_only_where_nobody_bears_the_name_as_typed(clinic: Clinic) -> None:
+    born = date(1977, 7, 7)
+    accented = clinic.house.patient("Otto Jäger", birth_date=born)
+    door = {**DOOR, "name": "Otto Jager", "birth_date": born.isoformat()}
+    assert clinic.browser("doctor").post("/emergency", door).location == f"/patients/{accented}"
+    plain = clinic.house.patient("Otto Jager", birth_date=born)
+    assert clinic.browser("other doctor").post("/emergency", door).location == f"/patients/{plain}"
+    opened = EmergencyAccess.patient_id == accented
+    assert clinic.house.count(EmergencyAccess, opened) == 1, "the other doctor saw only the name that was typed"
+
+
 def test_z5_ones_own_patient_needs_no_emergency(clinic: Clinic) -> None:
     answer = clinic.browser("doctor").post("/emergency", {**DOOR, "name": "Pia Ahorn"})
     assert answer.location == f"/patients/{clinic.pia}"

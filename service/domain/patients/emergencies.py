@@ -12,7 +12,7 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.folding import fold
+from service.storage.folding import closely, fold
 from service.storage.models import EmergencyAccess, Patient
 
 LONGEST_REASON = 500
@@ -25,8 +25,9 @@ MOST = 50
 def open_records(
     session: Session, actor: Actor, *, name: str, birth_date: date, reason: str, hours: int
 ) -> Sequence[Patient]:
-    """Let a doctor see, for some hours, the records that bear exactly this name and birth date, or no birth date.
+    """Let a doctor see, for some hours, the records that bear this name and this birth date, or no birth date.
 
+    An accent that was left out opens a record only where nobody bears exactly the name that was typed.
     Returns them, own patients' too: several where a person is here twice, none where nobody fits (on record too).
     Raises Forbidden, Invalid for too little of a reason, and Throttled.
     """
@@ -40,6 +41,7 @@ def open_records(
     born = or_(Patient.birth_date == birth_date, Patient.birth_date.is_(None))
     same = (Patient.folded_name == folded, born, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None))
     found = session.scalars(select(Patient).where(*same).order_by(Patient.id).limit(5)).all() if folded else []
+    found = [one for one in found if closely(one.name) == closely(name)] or found
     now = clock.now()
     mine = set(session.scalars(select(Patient.id).where(*same, patients.visible(actor))))
     for patient in found:

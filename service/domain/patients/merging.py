@@ -94,7 +94,7 @@ def _move_guardians(session: Session, kept_id: int, other_id: int) -> None:
 
 def _complete(kept: Patient, other: Patient) -> None:
     """Fill what is not known of the kept one; what doctors have to know of either is known of it."""
-    for name in ("birth_date", "email", "phone"):
+    for name in ("given_name", "birth_date", "email", "phone"):
         if getattr(kept, name) is None:
             setattr(kept, name, getattr(other, name))
     for name in ("allergies", "alerts"):

@@ -138,7 +138,7 @@ def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: 
     for row in session.scalars(select(Patient).where(Patient.id.in_(ids))):
         row.name = pseudonym(patient_id)
         row.folded_name = fold(row.name)
-        row.birth_date = row.email = row.phone = row.registered_at = None
+        row.given_name = row.birth_date = row.email = row.phone = row.registered_at = row.imported_line = None
         row.allergies = row.alerts = ""
         row.erased_at, row.archived_at = now, row.archived_at or now
     _empty_details(session, ids, accounts)

@@ -27,6 +27,8 @@ class Patient(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
+    given_name: Mapped[str | None] = mapped_column(String(200))
+    """What a greeting says; None where nobody has said it, as it is never guessed from the name."""
     birth_date: Mapped[date | None]
     email: Mapped[str | None] = mapped_column(String(254))
     phone: Mapped[str | None] = mapped_column(String(20))
@@ -36,6 +38,8 @@ class Patient(Base):
     allergies: Mapped[str] = mapped_column(Text, default="", server_default="")
     alerts: Mapped[str] = mapped_column(Text, default="", server_default="")
     """What everybody who treats this person has to know first."""
+    imported_line: Mapped[str | None] = mapped_column(String(64))
+    """A digest of what the line of a file said that this record was imported from: the same line is known again."""
     registered_at: Mapped[datetime | None]
     """When they registered themselves; None again once reception has confirmed them."""
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))

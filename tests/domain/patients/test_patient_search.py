@@ -53,6 +53,27 @@ def test_a_name_is_found_in_any_script_case_and_accent(house: House, desk: Actor
 
 
 @pytest.mark.parametrize(
+    ("name", "other"),
+    [("สุดา", "สดา"), ("रामा देवी", "राम देवी"), ("क़मर", "कमर"), ("がく", "かく"), ("ড়লি", "ডলি"), ("김밖", "김박")],
+)
+def test_i3_a_mark_that_is_part_of_its_letter_is_searched_for(house: House, desk: Actor, name: str, other: str) -> None:
+    house.patient(name, birth_date=date(1985, 5, 4))
+    house.patient(other, birth_date=date(1985, 5, 4))
+    assert found(house, desk, name) == [name]
+    with house.reading() as session:
+        details = PatientDetails(name, date(1985, 5, 4))
+        assert [one.name for one in patient_search.likely_same(session, desk, details)] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("Anna Berg", "ann"), ("सुनीता", "सुन"), ("रामा देवी", "राम"), ("วิชัย", "วิช"), ("김민준", "기")]
+)
+def test_i3_the_beginning_of_a_name_finds_it_in_every_script(house: House, desk: Actor, name: str, typed: str) -> None:
+    house.patient(name)
+    assert found(house, desk, typed) == [name]
+
+
+@pytest.mark.parametrize(
     "typed", ["%", "_", "%%%", "a%z", "🙂", "'; --", "\0", "\ud800", " , ", "31.6.1985", "x" * 5000]
 )
 def test_w2_signs_that_mean_nothing_find_nobody(house: House, desk: Actor, typed: str) -> None:
