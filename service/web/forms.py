@@ -1,7 +1,7 @@
 """What all forms share: WTForms over the posted fields, and no field that the form does not know."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import wtforms
 from flask import request
@@ -13,6 +13,9 @@ from service.language.translation import gettext as _
 
 class Form(wtforms.Form):
     """A form that refuses unknown fields and can carry the domain's refusals beside the fields."""
+
+    chosen_before: ClassVar[frozenset[str]] = frozenset()
+    """Fields without an input of their own on the page: what is wrong with them is said above the form."""
 
     def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
         """Whether every posted field is known and acceptable."""
@@ -28,7 +31,7 @@ class Form(wtforms.Form):
     def refuse(self, error: Invalid) -> None:
         """Show a domain refusal beside its field, or above the form."""
         field = self._fields.get(error.field or "")
-        if field is None:
+        if field is None or field.name in self.chosen_before:
             self.form_errors = [*self.form_errors, str(error)]
         else:
             field.errors = [*field.errors, str(error)]

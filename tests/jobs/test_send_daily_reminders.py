@@ -349,7 +349,6 @@ def test_the_advance_reminder_is_a_job_of_its_own_where_the_clinic_wants_it(
         ("07:50", "08:30", "2026-05-04 10:00", 1),  # after the run: told at once
         ("07:50", "07:55", "2026-05-04 10:00", 1),  # before it: told by the run
         ("08:10", "08:30", "2026-05-04 10:00", 1),  # told already
-        ("07:50", "08:30", "2026-05-04 08:20", 0),  # the visit has begun
         ("07:50", "08:30", "2026-05-05 08:30", 1),  # tomorrow's early one
         ("07:50", "08:30", "2026-05-05 10:00", 0),  # tomorrow's run is still to come
     ],
@@ -365,6 +364,7 @@ def test_a_cancellation_that_is_taken_back_after_the_run_is_reminded_of_once(
     letters: int,
 ) -> None:
     desk = house.user("receptionist", "rita@clinic.example")
+    house.hours(doctor)
     visit = house.visit(doctor, house.patient("Eve", email="eve@mail.example"), wall(begins))
     process = process_of(house, channel)
     for at_wall, act in sorted([("08:00", "run"), (cancelled, "cancel"), (undone, "undo")]):

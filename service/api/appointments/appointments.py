@@ -29,8 +29,8 @@ from service.domain.appointments import (
     treatments,
     visit_types,
 )
+from service.domain.appointments.admission import Taken
 from service.domain.appointments.appointment_search import Wanted
-from service.domain.appointments.booking import Taken
 from service.domain.appointments.requests import BookingRequest, MoveRequest
 from service.http import bearers, cache, context
 

@@ -57,7 +57,11 @@ def to_change(session: Session, actor: Actor, appointment_id: int, version: int 
 
     Raises NotFound, Forbidden for another doctor's visit, and Conflict when it is not at the `version` that was seen.
     """
-    # Two who change it at once take turns on PostgreSQL too; the second then sees what the first did.
+    # Two who change it at once take turns on PostgreSQL too; the second then sees what the first did. The patient
+    # comes first, as everywhere: whoever merges, archives or erases the record takes turns with this as well.
+    whose = session.scalar(select(Appointment.patient_id).where(Appointment.id == appointment_id))
+    if whose is not None:
+        patients.lock(session, whose)
     session.execute(select(Appointment.id).where(Appointment.id == appointment_id).with_for_update())
     visit = fetch(session, actor, appointment_id)
     if actor.role == Role.DOCTOR and visit.doctor_id != actor.doctor_id:

@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import ColumnElement, Select, select, true
 from sqlalchemy.orm import Session
 
-from service.domain.foundation.errors import NotFound
+from service.domain.foundation.errors import Invalid, NotFound
+from service.language.translation import gettext as _
 from service.storage.models import Doctor
 
 
@@ -21,9 +22,14 @@ def ids(session: Session, doctor_id: int | None, department: str = "") -> Sequen
 
 
 def locked(session: Session, doctor_ids: Collection[int] | None, department: str = "") -> Sequence[int]:
-    """The same, of several too, locked against other bookings. Raises NotFound where there is none."""
+    """The same, of several too, locked against other bookings.
+
+    Raises NotFound where there is none, Invalid where those who are named do not see patients here any more.
+    """
     # SQLite has one writer at a time anyway; on PostgreSQL bookings of one doctor take turns here.
     found = session.scalars(_ids(doctor_ids, department).with_for_update(key_share=True)).all()
+    if not found and doctor_ids and session.scalar(select(Doctor.id).where(Doctor.id.in_(doctor_ids)).limit(1)):
+        raise Invalid(_("This doctor does not see patients here any more: choose another one."), "doctor_id")
     if not found:
         raise NotFound
     return found

@@ -61,8 +61,9 @@ def taken(
 ) -> dict[int, list[Span]]:
     """What cannot be booked for a patient between two instants, by doctor: visits, what is held, their own visits."""
     spans = busy(session, first, last, doctor_ids)
-    for doctor_id, starts_at, ends_at in holds.held(session, doctor_ids, first, last, except_patient=for_patient):
-        spans[doctor_id].append((starts_at, ends_at))
+    for hold in holds.held(session, doctor_ids, first, last):
+        if hold.patient_id != for_patient:
+            spans[hold.doctor_id].append((hold.starts_at, hold.ends_at))
     own = [] if for_patient is None else of_patient(session, for_patient, first, last)
     return {doctor_id: [*spans[doctor_id], *own] for doctor_id in doctor_ids}
 

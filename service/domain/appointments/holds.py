@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,16 +15,24 @@ LONGEST = timedelta(hours=12)
 """No visit is longer, so that only offers near a time are looked at."""
 
 
-def held(
-    session: Session, doctor_ids: Sequence[int], first: datetime, last: datetime, *, except_patient: int | None
-) -> list[tuple[int, datetime, datetime]]:
-    """Offers that stand between two instants, as (doctor's id, start, end) in UTC; not those made to a patient."""
+class Hold(NamedTuple):
+    """A time that is held with a doctor for a patient."""
+
+    doctor_id: int
+    starts_at: datetime
+    ends_at: datetime
+    patient_id: int
+
+
+def held(session: Session, doctor_ids: Sequence[int] | None, first: datetime, last: datetime) -> list[Hold]:
+    """What is held between two instants (UTC) with some doctors, None: with any."""
     query = (
-        select(Offer.doctor_id, Offer.starts_at, Offer.ends_at)
-        .where(Offer.doctor_id.in_(doctor_ids), Offer.closed_at.is_(None), Offer.expires_at > clock.now())
+        select(Offer.doctor_id, Offer.starts_at, Offer.ends_at, WaitingEntry.patient_id)
+        .join(Offer.entry)
+        .where(Offer.closed_at.is_(None), Offer.expires_at > clock.now())
         .where(Offer.starts_at > first - LONGEST, Offer.starts_at < last, Offer.ends_at > first)
         .order_by(Offer.starts_at, Offer.id)
     )
-    if except_patient is not None:
-        query = query.join(Offer.entry).where(WaitingEntry.patient_id != except_patient)
-    return [(doctor_id, starts_at, ends_at) for doctor_id, starts_at, ends_at in session.execute(query)]
+    if doctor_ids is not None:
+        query = query.where(Offer.doctor_id.in_(doctor_ids))
+    return [Hold._make(row) for row in session.execute(query)]

@@ -5,16 +5,17 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, select, true
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Booking, Settings
-from service.domain.appointments import appointments, booking, possible
+from service.domain.appointments import admission, appointments, booking, possible
+from service.domain.appointments.admission import Taken
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
-from service.domain.foundation.errors import Conflict, Forbidden
+from service.domain.foundation.errors import Conflict, Forbidden, Invalid
 from service.domain.outbox import announcements, channels, reminders
+from service.domain.patients import patients
 from service.language.translation import gettext as _
 from service.storage.models import OPEN, Appointment, AppointmentStatus, CancelledBy, Treatment
 
@@ -86,15 +87,17 @@ def cancel(
     announcements.cancelled(session, visit, clock.now() + possible.UNDO_FOR if actor.role == Role.PATIENT else None)
 
 
-def undo(session: Session, actor: Actor, appointment_id: int, settings: Settings) -> None:
+def undo(session: Session, actor: Actor, appointment_id: int, settings: Settings, overbooking_reason: str = "") -> None:
     """Take back what was last said about a visit: on record, by the desk or the visit's doctor.
 
-    Patients take back their own cancellation, within ten minutes. A visit that takes place after all is reminded of,
-    should the run of its day be over. Raises Conflict when there is nothing to undo, a treatment is recorded, or
-    somebody has its time now.
+    Patients take back their own cancellation, within ten minutes. Taking a cancellation back is a booking: it passes
+    what bookings pass, and with an `overbooking_reason` staff have the time whatever else is there. A visit that takes
+    place after all is reminded of, should the run of its day be over. Raises Conflict when there is nothing to undo, a
+    treatment is recorded or somebody is archived, Taken when the time is not to be had any more.
     """
     visit = appointments.to_change(session, actor, appointment_id)
     _check(possible.why_not_undone(actor, visit))
+    _check_opens_again(session, actor, visit, settings, overbooking_reason)
     recorded = select(Treatment.id).where(Treatment.appointment_id == visit.id)
     if visit.status == AppointmentStatus.COMPLETED and session.scalar(recorded):
         raise Conflict(_("Its treatment is recorded, so this visit was completed."))
@@ -106,13 +109,27 @@ def undo(session: Session, actor: Actor, appointment_id: int, settings: Settings
         visit.cancelled_at = visit.cancelled_by = visit.cancellation_reason = visit.ended_at = None
         visit.cancelled_late = False
     _note(session, actor, visit, "undo")
-    try:
-        session.flush()
-    except IntegrityError:
-        raise Conflict(_("Somebody else has this time now: book a new one.")) from None
+    admission.write(session)
     if was_cancelled:
         announcements.restored(session, visit)
         reminders.plan_after_all(session, visit, settings, channels.ways(settings))
+
+
+def _check_opens_again(
+    session: Session, actor: Actor, visit: Appointment, settings: Settings, overbooking_reason: str
+) -> None:
+    """Raises Conflict or Taken where a new appointment would be refused, since nothing typed here could be corrected.
+
+    What was said once its time had come is only set right, for a patient who still comes here.
+    """
+    rules, zone = settings.booking, settings.clinic.zone
+    try:
+        if possible.was_called_off_ahead(visit):
+            booking.admit_again(session, actor, visit, overbooking_reason, rules, zone)
+        elif visit.status not in OPEN:
+            patients.to_book(session, actor, visit.patient_id)
+    except Invalid as error:
+        raise (Taken if admission.is_about_time(error) else Conflict)(str(error)) from None
 
 
 def to_complete(session: Session, actor: Actor, zone: ZoneInfo) -> Sequence[Appointment]:

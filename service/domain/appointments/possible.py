@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Booking
+from service.domain.appointments import admission
 from service.domain.foundation.actor import Actor, Role
 from service.language.translation import gettext as _
 from service.storage.models import NOT_COMING, OPEN, Appointment, AppointmentStatus, CancelledBy, MoveProposal
@@ -101,11 +102,16 @@ def why_not_missed(visit: Appointment) -> str | None:
 
 
 def why_not_undone(actor: Actor, visit: Appointment) -> str | None:
-    """Something was said about the visit; patients take back their own cancellation only."""
+    """Something was said about the visit; patients take back their own cancellation only.
+
+    Whether its time is still to be had is for booking.admit_again() to say.
+    """
     if actor.role == Role.PATIENT and not may_take_back(visit):
         return _("This cannot be taken back here any more: please call the clinic.")
     if visit.status == AppointmentStatus.BOOKED or visit.rescheduled_at is not None:
         return _("There is nothing to undo.")
+    if was_called_off_ahead(visit) and has_begun(visit):
+        return admission.past()
     return None
 
 
@@ -133,6 +139,12 @@ def may_take_back(visit: Appointment) -> bool:
         and visit.cancelled_at > clock.now() - UNDO_FOR
         and not has_begun(visit)
     )
+
+
+def was_called_off_ahead(visit: Appointment) -> bool:
+    """Whether it was cancelled before its time came: taking that back is a booking, later it is a correction."""
+    at = visit.cancelled_at if visit.status == AppointmentStatus.CANCELLED else None
+    return at is not None and at < visit.starts_at
 
 
 def has_begun(visit: Appointment) -> bool:

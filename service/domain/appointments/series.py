@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.config.settings import Booking
 from service.domain.appointments import booking, free_times
-from service.domain.appointments.booking import Taken
+from service.domain.appointments.admission import Taken
 from service.domain.appointments.requests import SeriesRequest
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid

@@ -6,13 +6,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.appointments import booking, candidates, free_times, visit_types
-from service.domain.appointments.booking import Details, Wish
+from service.domain.appointments import admission, booking, free_times, visit_types
+from service.domain.appointments.admission import Wish
+from service.domain.appointments.booking import Details
 from service.domain.appointments.requests import BookingRequest
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict
-from service.domain.patients import patients
 from service.language.translation import gettext as _
 from service.storage.models import OPEN, Appointment, AppointmentStatus
 
@@ -23,18 +23,17 @@ def take_in(session: Session, actor: Actor, request: BookingRequest, zone: ZoneI
     With a doctor who has none left the visit begins at once, on top of what is booked. Raises NotFound, Invalid, and
     Conflict when the patient has a visit today that still waits.
     """
-    patients.to_book(session, actor, request.patient_id)
-    minutes = visit_types.minutes(session, actor, request.visit_type_id)
     named = None if request.doctor_id is None else [request.doctor_id]
-    doctor_ids = candidates.locked(session, named, request.department)
+    doctor_ids = admission.people(session, actor, request.patient_id, named, request.department)
+    minutes = visit_types.minutes(session, actor, request.visit_type_id)
     now, today = clock.now().replace(second=0, microsecond=0), clock.today(zone)
     _check_none_waits(session, request.patient_id, zone)
     free = free_times.of_days(
         session, today, today, zone, doctor_ids=doctor_ids, minutes=minutes, for_patient=request.patient_id
     )
-    wish = Wish(request.patient_id, now, doctor_ids, minutes, zone)
-    found = free[0] if free else booking.overbooked(session, wish)
-    details = Details(request.reason, request.visit_type_id, "" if free else _("Walk-in"))
+    wish = Wish(request.patient_id, now, doctor_ids, minutes, zone, "" if free else _("Walk-in"))
+    found = free[0] if free else admission.admit(session, actor, wish)
+    details = Details(request.reason, request.visit_type_id)
     visit = booking.add(session, actor, wish, found, details)
     visit.status, visit.arrived_at = AppointmentStatus.ARRIVED, clock.now()
     audit.record(session, actor, "appointment.arrive", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")

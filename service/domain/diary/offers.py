@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
 from service.config.settings import Booking
-from service.domain.appointments import booking, candidates, free_times, open_hours
-from service.domain.appointments.booking import Wish
+from service.domain.appointments import admission, booking, free_times, open_hours
+from service.domain.appointments.admission import Wish
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.holds import HELD_FOR
 from service.domain.appointments.requests import BookingRequest
@@ -68,10 +68,9 @@ def make(
     """
     _check_desk(actor)
     entry = waiting_list.to_change(session, actor, entry_id)
-    candidates.locked(session, [doctor_id])
+    admission.people(session, actor, entry.patient_id, [doctor_id])
     if entry.closed_at is not None:
         raise Conflict(_("This patient does not wait any more."))
-    patients.to_book(session, actor, entry.patient_id)
     if entry.doctor_id not in (None, doctor_id):
         raise Invalid(_("This patient waits for another doctor."), "doctor_id")
     now = clock.now()
@@ -82,7 +81,7 @@ def make(
             raise Conflict(_("Another time is held for this patient: end that offer first."))
         other.closed_at = now
     minutes = entry.visit_type.minutes if entry.visit_type else None
-    found = booking.place(session, actor, Wish(entry.patient_id, starts_at, [doctor_id], minutes, zone))
+    found = admission.admit(session, actor, Wish(entry.patient_id, starts_at, [doctor_id], minutes, zone))
     offer = Offer(
         waiting_id=entry.id,
         doctor_id=found.doctor_id,

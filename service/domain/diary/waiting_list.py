@@ -49,7 +49,7 @@ def add(session: Session, actor: Actor, wanted: WaitingRequest) -> WaitingEntry:
     patients.to_book(session, actor, wanted.patient_id)
     wanted = _checked(session, actor, wanted)
     # Two clicks at once take turns on PostgreSQL too; the second then finds what the first made.
-    session.execute(select(Patient.id).where(Patient.id == wanted.patient_id).with_for_update(key_share=True))
+    patients.lock(session, wanted.patient_id)
     again = select(WaitingEntry).filter_by(**vars(wanted)).where(WaitingEntry.closed_at.is_(None))
     entry = session.scalars(again.limit(1)).first()
     if entry is None:

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.appointments.free_times import LONGEST
+from service.domain.appointments import holds
+from service.domain.appointments.holds import LONGEST, Hold
 from service.domain.foundation.errors import Invalid
 from service.domain.imports.import_columns import ImportKind
 from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Row, VisitRow
@@ -142,7 +143,8 @@ class _Patients:
 class _Diary:
     """When doctors and patients are taken, and by which line of the file (0: by a visit that is here)."""
 
-    def __init__(self) -> None:
+    def __init__(self, holds: Sequence[Hold]) -> None:
+        self._holds = holds
         self._spans = defaultdict[tuple[str, int], list[tuple[datetime, datetime, int]]](list)
 
     def note(self, doctor_id: int, patient_id: int, starts_at: datetime, ends_at: datetime, line: int = 0) -> None:
@@ -151,7 +153,11 @@ class _Diary:
         insort(self._spans["patient", patient_id], (starts_at, ends_at, line))
 
     def enter(self, row: VisitRow) -> None:
-        """Add a visit of the file. Raises Invalid when it overlaps."""
+        """Add a visit of the file. Raises Invalid when it overlaps, or its time is held for somebody else."""
+        for hold in self._holds:
+            theirs = hold.doctor_id == row.doctor_id and hold.patient_id != row.patient_id
+            if theirs and hold.starts_at < row.ends_at and hold.ends_at > row.starts_at:
+                raise Invalid(_("This time is held for somebody on the waiting list: try again later."), _("Doctor"))
         for whose, person, label in (("doctor", row.doctor_id, _("Doctor")), ("patient", row.patient_id, _("Patient"))):
             line = self._clash(self._spans[whose, person], row.starts_at, row.ends_at)
             if line == 0:
@@ -171,7 +177,7 @@ class _Diary:
 
 def _booked(session: Session, first: datetime, last: datetime) -> tuple[set[tuple[int, int, datetime]], _Diary]:
     """The visits that are here between two instants, and when people are taken by them."""
-    known, diary = set(), _Diary()
+    known, diary = set(), _Diary(holds.held(session, None, first, last))
     query = select(
         Appointment.doctor_id,
         Appointment.patient_id,

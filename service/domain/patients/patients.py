@@ -73,9 +73,16 @@ def fetch(session: Session, actor: Actor, patient_id: int) -> Patient:
     return patient
 
 
+def lock(session: Session, patient_id: int) -> None:
+    """Let others who book for a patient, archive, merge or erase the record wait for this transaction (PostgreSQL)."""
+    session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update(key_share=True))
+
+
 def to_book(session: Session, actor: Actor, patient_id: int) -> Patient:
     """The patient a visit may be booked for. Raises NotFound, and Invalid for an archived record."""
     patient = fetch(session, actor, patient_id)
+    if patient.archived_at is not None and actor.role == Role.PATIENT:
+        raise Invalid(_("This record is archived: please call the clinic."), "patient_id")
     if patient.archived_at is not None:
         raise Invalid(_("This record is archived: take it back before you book a visit."), "patient_id")
     return patient

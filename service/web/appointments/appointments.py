@@ -36,6 +36,11 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/appointments/<row_id:appointment_id>")
 def show(appointment_id: int) -> ResponseReturnValue:
     """One visit, with its treatment for those who may read it."""
+    return page(appointment_id)
+
+
+def page(appointment_id: int, refusal: str = "") -> str:
+    """The page of one visit; with a `refusal`, why it does not have its time again and how staff overrule that."""
     actor, session = context.actor(), context.reading()
     row = appointments.fetch(session, actor, appointment_id)
     treatment = treatments.of_visit(session, actor, row)
@@ -47,6 +52,7 @@ def show(appointment_id: int) -> ResponseReturnValue:
     return render_template(
         "appointments/show.html",
         visit=visit(row, actor),
+        refusal=refusal,
         treatment=treatment,
         may_see_clinical=actor.role in (Role.DOCTOR, Role.PATIENT),
         may_record=possible.may_record(actor, row),

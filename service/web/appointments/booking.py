@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from service import clock
 from service.domain.appointments import appointments, booking, series, walk_ins
-from service.domain.appointments.booking import Taken
+from service.domain.appointments.admission import Taken
 from service.domain.appointments.requests import MoveRequest, SeriesRequest
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid
@@ -24,11 +24,14 @@ from service.web.forms import Form, at_most
 from service.web.local_times import asked_day, day_of, instant_of
 
 blueprint = Blueprint("booking", __name__)
+STEPS = frozenset({"patient_id", "doctor_id", "department", "visit_type_id"})
+"""What is chosen by links, step by step."""
 
 
 class BookingForm(Form):
     """What a patient sends."""
 
+    chosen_before = STEPS
     patient_id = wtforms.StringField(_("Patient"))
     doctor_id = wtforms.StringField(_("Doctor"))
     department = wtforms.StringField(_("Department"), [at_most(100)])
@@ -46,6 +49,7 @@ class DeskBookingForm(BookingForm):
 
 
 class WalkInForm(Form):
+    chosen_before = STEPS
     patient_id = wtforms.StringField(_("Patient"))
     doctor_id = wtforms.StringField(_("Doctor"))
     visit_type_id = wtforms.StringField(_("Visit type"))
@@ -55,6 +59,7 @@ class WalkInForm(Form):
 class MoveForm(Form):
     """Another time for a booked visit; staff may name another doctor."""
 
+    chosen_before = STEPS
     starts_at = wtforms.StringField(_("Time"))
     doctor_id = wtforms.StringField(_("Doctor"))
     overbooking_reason = wtforms.StringField(_("Why on top of it"), [at_most(booking.LONGEST_REASON)])

@@ -8,10 +8,12 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.domain.appointments import booking, outcomes
+from service.domain.appointments.admission import Taken
 from service.domain.foundation.errors import Invalid
 from service.http import context
 from service.language.translation import gettext as _
 from service.web import notices
+from service.web.appointments import appointments
 from service.web.appointments.visits import visits
 from service.web.forms import Form, at_most
 
@@ -25,6 +27,10 @@ class TapForm(Form):
 
     back = wtforms.HiddenField()
     doctor_id = wtforms.HiddenField()
+
+
+class UndoForm(TapForm):
+    overbooking_reason = wtforms.StringField(_("Why on top of it"), [at_most(booking.LONGEST_REASON)])
 
 
 class CancellationForm(TapForm):
@@ -68,8 +74,17 @@ def cancel(appointment_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/appointments/<row_id:appointment_id>/undo")
 def undo(appointment_id: int) -> ResponseReturnValue:
-    """What was last said about the visit is taken back."""
-    return _tap(appointment_id, partial(outcomes.undo, settings=context.wiring().settings), "visit_undone")
+    """What was last said about the visit is taken back; where its time is gone, staff may overbook it."""
+    form = UndoForm(request.form)
+    if not form.validate():
+        raise Invalid(_("Write the reason in at most 200 characters."))
+    act = partial(
+        outcomes.undo, settings=context.wiring().settings, overbooking_reason=form.overbooking_reason.data or ""
+    )
+    try:
+        return _act(form, appointment_id, act, "visit_undone")
+    except Taken as error:
+        return appointments.page(appointment_id, refusal=str(error)), 409
 
 
 @blueprint.get("/to-complete")

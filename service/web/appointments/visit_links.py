@@ -10,6 +10,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.domain.appointments import booking, outcomes, possible
+from service.domain.appointments.admission import Taken
 from service.domain.appointments.possible import Act
 from service.domain.appointments.requests import MoveRequest
 from service.domain.diary import hit_visits
@@ -88,7 +89,7 @@ def reschedule(token: str) -> ResponseReturnValue:
     except Invalid as error:
         form.refuse(error)
         return _times_page(token, form, day_of((form.starts_at.data or "")[:10])), 422
-    except booking.Taken as error:
+    except Taken as error:
         return _times_page(token, form, taken=str(error)), 409
     except Conflict as error:
         return _page(token, str(error)), 409

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from service import clock
 from service.config.settings import Booking
 from service.domain.appointments import booking, free_times, series, walk_ins
-from service.domain.appointments.booking import Taken
+from service.domain.appointments.admission import Taken
 from service.domain.appointments.requests import BookingRequest, SeriesRequest
 from service.domain.foundation.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
 from service.storage import models

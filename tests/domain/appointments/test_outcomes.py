@@ -147,7 +147,7 @@ def test_undo_of_a_completed_visit_leads_back_to_the_waiting_room(
 def test_a_cancellation_is_not_undone_when_its_time_is_taken(week: Week, visit: int) -> None:
     act(week, "cancel", visit)
     week.book(week.otto, NINE)
-    with pytest.raises(Conflict, match="has this time now"):
+    with pytest.raises(Conflict, match="has just been taken"):
         act(week, "undo", visit)
     assert week.row(visit).status == "cancelled"
 

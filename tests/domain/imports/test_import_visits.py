@@ -7,7 +7,8 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from service.domain.foundation.errors import Conflict, Invalid
-from service.storage.models import Appointment, Doctor, Patient
+from service.storage.models import Appointment, Doctor, Offer, Patient
+from tests import waiting
 from tests.crowd import together
 from tests.domain.imports.importing import VISITS, Desk
 from tests.domain.imports.importing import a_desk as a_desk
@@ -176,6 +177,16 @@ def test_beside_an_overbooked_visit_there_is_room(desk: Desk, doll: int, pia: in
     desk.house.visit(doll, otto, at("2026-05-05 08:00"), overbooked=True, overbooking_reason="Pain")
     assert desk.run("visits", VISITS + line("2026-05-05", "10:00")) == (1, 0)
     assert pia in {visit.patient_id for visit in desk.visits()}
+
+
+def test_h14_a_time_that_is_held_for_somebody_else_is_not_imported(desk: Desk, doll: int, pia: int) -> None:
+    other = desk.house.patient("Otto Birke")
+    hold = waiting.offer(desk.house, waiting.entry(desk.house, other), doll, at("2026-05-05 08:00"))
+    rows = line("2026-05-05", "10:10"), line("2026-05-05", "10:15"), line("2026-05-05", "10:00", patient="Otto Birke")
+    assert desk.wrong("visits", VISITS + rows[0]) == [(2, "Doctor")]
+    assert desk.run("visits", VISITS + rows[1] + rows[2]) == (2, 0)
+    assert waiting.row(desk.house, Offer, hold).closed_at is None
+    assert {visit.patient_id for visit in desk.visits()} == {pia, other}
 
 
 def test_a_booking_at_the_same_moment_and_an_import_are_never_both_there(desk: Desk, doll: int, pia: int) -> None:

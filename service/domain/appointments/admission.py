@@ -1,0 +1,175 @@
+"""What every way to an appointment passes: its people are still here, its time is free, its patient has few enough.
+
+Booking, a series, rescheduling, taking a cancellation back, offering a slot and accepting it all come through here,
+so that none of them lets in what another one refuses.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.appointments import candidates, free_times, open_hours
+from service.domain.appointments.free_times import FreeTime
+from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.errors import Conflict, Invalid
+from service.domain.patients import patients
+from service.language.translation import gettext as _
+from service.storage.models import Appointment, AppointmentStatus
+
+USUAL_MINUTES = 15
+"""How long an appointment outside a doctor's hours takes when its type does not say."""
+LATE_ENTRY = timedelta(hours=1)
+"""Staff may still enter, on top of others, what began so short a time ago."""
+
+
+class Taken(Conflict):
+    """The slot is not free (any more): free_times.nearest() knows those that are."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is looked for: an instant for a patient, with one of these doctors, so long (None: as their hours say)."""
+
+    patient_id: int
+    starts_at: datetime
+    doctor_ids: Sequence[int]
+    minutes: int | None
+    zone: ZoneInfo
+    overbooking_reason: str = ""
+    """Why staff want it whatever else is there."""
+    was_theirs: bool = False
+    """Whether the patient had this very time before: then it need not be one of those that are offered."""
+
+
+def people(
+    session: Session, actor: Actor, patient_id: int, doctor_ids: Collection[int] | None, department: str = ""
+) -> Sequence[int]:
+    """Lock the patient, then the doctors who are meant (None: any); returns the ids of the doctors.
+
+    Raises NotFound for people who do not exist or are none of the actor's business, Invalid for those who are archived.
+    """
+    # Two tabs of one patient, or somebody who archives the record, take turns with this on PostgreSQL too.
+    patients.lock(session, patient_id)
+    patients.to_book(session, actor, patient_id)
+    return candidates.locked(session, doctor_ids, department)
+
+
+def admit(session: Session, actor: Actor, wish: Wish, *, most_open: int | None = None) -> FreeTime:
+    """The slot that a wish gets, once people() has locked those it is about.
+
+    `most_open` is how many appointments patients may have ahead, None where this one takes another's place.
+    Raises Invalid for the past, outside the hours and one appointment too many, Taken for a slot that is not free.
+    """
+    found = on_top(session, wish) if wish.overbooking_reason else _free(session, actor, wish)
+    if actor.role == Role.PATIENT and most_open is not None:
+        _check_open(session, wish.patient_id, most_open)
+    return found
+
+
+def on_top(session: Session, wish: Wish) -> FreeTime:
+    """The wished time whatever else is there: staff said so on purpose."""
+    if len(wish.doctor_ids) != 1:
+        raise Invalid(_("Choose a doctor to book on top of another visit."), "doctor_id")
+    if wish.starts_at <= clock.now() - LATE_ENTRY:
+        raise Invalid(past(), "starts_at")
+    day = wish.starts_at.astimezone(wish.zone).date()
+    blocks = open_hours.open_blocks(session, day, day, wish.zone, wish.doctor_ids).get((wish.doctor_ids[0], day), [])
+    now_open = [block for block in blocks if block.starts_at <= wish.starts_at < block.ends_at]
+    minutes = wish.minutes or next((block.slot_minutes for block in now_open + blocks), USUAL_MINUTES)
+    return FreeTime(wish.starts_at, wish.starts_at + timedelta(minutes=minutes), wish.doctor_ids[0])
+
+
+def write(session: Session) -> None:
+    """Send what was admitted to the database, which refuses an overlap by itself. Raises Taken."""
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Taken(just_taken()) from None
+
+
+def is_about_time(error: Invalid) -> bool:
+    """Whether an appointment was refused for its time, which staff may overrule, and not for its people."""
+    return error.field == "starts_at"
+
+
+def just_taken() -> str:
+    """What somebody reads who comes second."""
+    return _("This time has just been taken, or is not free.")
+
+
+def past() -> str:
+    """What somebody reads who comes after the time itself."""
+    return _("This time is past: choose a later one.")
+
+
+def _free(session: Session, actor: Actor, wish: Wish) -> FreeTime:
+    """The free slot that fits a wish, at the doctor with the fewest visits that day.
+
+    Patients take the slots that are offered; the desk may begin at any minute of the open hours, and whoever had the
+    time before has it again. Raises Invalid for the past and outside the hours, Taken otherwise.
+    """
+    if wish.starts_at <= clock.now():
+        raise Invalid(past(), "starts_at")
+    day = wish.starts_at.astimezone(wish.zone).date()
+    offered = free_times.of_days(
+        session, day, day, wish.zone, doctor_ids=wish.doctor_ids, minutes=wish.minutes, for_patient=wish.patient_id
+    )
+    fits = [time for time in offered if time.starts_at == wish.starts_at]
+    if not fits:
+        fits = _between_slots(session, wish)
+        if actor.role == Role.PATIENT and not wish.was_theirs:
+            raise Invalid(_("This is not one of the free times: choose one of those below."), "starts_at")
+    start, end = clock.day_bounds(day, wish.zone)
+    load = free_times.busy(session, start, end, wish.doctor_ids)
+    return min(fits, key=lambda time: (len(load[time.doctor_id]), time.doctor_id))
+
+
+def _between_slots(session: Session, wish: Wish) -> list[FreeTime]:
+    """The wished minute itself where a doctor is open and free then. Raises Invalid (nobody is open) and Taken."""
+    day = wish.starts_at.astimezone(wish.zone).date()
+    spans = []
+    for (doctor_id, _day), blocks in open_hours.open_blocks(session, day, day, wish.zone, wish.doctor_ids).items():
+        for block in blocks:
+            ends_at = wish.starts_at + timedelta(minutes=wish.minutes or block.slot_minutes)
+            if block.starts_at <= wish.starts_at and ends_at <= block.ends_at:
+                spans.append(FreeTime(wish.starts_at, ends_at, doctor_id))
+    if not spans:
+        raise Invalid(_("Nobody works at that time: choose one of the free times."), "starts_at")
+    taken = free_times.taken(
+        session, wish.starts_at, max(span.ends_at for span in spans), wish.doctor_ids, wish.patient_id
+    )
+    free = [
+        span
+        for span in spans
+        if not any(start < span.ends_at and end > span.starts_at for start, end in taken[span.doctor_id])
+    ]
+    if not free:
+        raise Taken(_why_taken(session, wish))
+    return free
+
+
+def _why_taken(session: Session, wish: Wish) -> str:
+    end = wish.starts_at + timedelta(minutes=wish.minutes or 1)
+    if free_times.of_patient(session, wish.patient_id, wish.starts_at, end):
+        return _("The patient already has a visit at that time.")
+    return just_taken()
+
+
+def _check_open(session: Session, patient_id: int, most: int) -> None:
+    count = session.scalar(
+        select(func.count())
+        .select_from(Appointment)
+        .where(Appointment.patient_id == patient_id, Appointment.status == AppointmentStatus.BOOKED)
+        .where(Appointment.starts_at > clock.now())
+    )
+    if (count or 0) >= most:
+        raise Invalid(
+            _("You have %(count)s visits booked, which is as many as can be booked here: please call the clinic.")
+            % {"count": count}
+        )
