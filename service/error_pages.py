@@ -18,6 +18,7 @@ from service.http.cookies import API
 from service.http.headers import Misdirected
 from service.language.translation import gettext as _
 from service.storage import database
+from service.storage.database import DatabaseLost
 
 log = structlog.get_logger()
 RETRY_AFTER = 5
@@ -38,6 +39,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(errors.DomainError, _domain)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(DBAPIError, _database)
+    app.register_error_handler(DatabaseLost, _lost)
     app.register_error_handler(StaleDataError, _stale)
     app.register_error_handler(Exception, _unexpected)
 
@@ -69,10 +71,18 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 
 
 def _database(error: DBAPIError) -> ResponseReturnValue:
+    try:
+        context.wiring().database.require_present()
+    except DatabaseLost as lost:
+        return _lost(lost)
     if database.is_busy(error):
         log.error("database busy", request=g.get("request_id"), error=database.explain(error))
         return _page(503, "", {"Retry-After": str(RETRY_AFTER)})
     return _unexpected(error)
+
+
+def _lost(_error: DatabaseLost) -> ResponseReturnValue:
+    return _page(503, "", {"Retry-After": str(RETRY_AFTER)})
 
 
 def _stale(_error: StaleDataError) -> ResponseReturnValue:

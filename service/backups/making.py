@@ -88,11 +88,11 @@ def _packed(database: Database, settings: Settings, room: Path, keep: Keep) -> t
     content = "rounds.db" if database.is_sqlite else "rounds.dump"
     copied, finished = room / content, room / "packed"
     made_at = clock.now()
-    if database.is_sqlite:
-        present = Path(database.engine.url.database or "")
-        if not present.exists():
+    if database.file is not None:
+        if not (database.file.is_open or database.file.path.exists()):
             raise BackupError("There is no database yet: nothing to back up.")
-        sqlite_copy.copy(present, copied)
+        with database.file.source() as source:
+            sqlite_copy.copy(source, copied)
         counts, revision = sqlite_copy.counts(copied), sqlite_copy.revision(copied)
     else:
         counts, revision = postgresql_copy.copy(database, copied, keep), present_revision(database) or ""

@@ -11,10 +11,10 @@ from service.backups.errors import BackupError
 DAMAGED = "The copy of the database is damaged ({what}): the database may be too. Check the disk, keep older backups."
 
 
-def copy(database: Path, target: Path) -> None:
+def copy(source: sqlite3.Connection, target: Path) -> None:
     """Copy a database in one go: one consistent state, however many write meanwhile. Raises sqlite3.Error."""
     disk.new(target).close()
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(target)) as made:
+    with closing(sqlite3.connect(target)) as made:
         source.backup(made, pages=-1)  # step by step it would begin anew with each foreign write
         made.execute("PRAGMA journal_mode = DELETE").fetchone()  # one file, with no log beside it
 

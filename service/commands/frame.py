@@ -44,11 +44,16 @@ class Rounds(click.Group):
             _leave(f"That went wrong ({type(error).__name__}); nothing was half done. The log line above says where.")
 
 
-def _leave(sentence: str) -> None:
+def say_mistake(sentence: str) -> None:
+    """Say in one line why a command ends, where whoever typed or clicked it looks."""
     said = f"Error: {' '.join(sentence.split())}"
     click.echo(said, err=True)
     if desktop.double_clicked():
         desktop.leave_note(said)
+
+
+def _leave(sentence: str) -> None:
+    say_mistake(sentence)
     sys.exit(1)
 
 

@@ -7,12 +7,13 @@ from contextlib import closing
 import click
 
 from service.backups import upgrading
-from service.commands.frame import command
+from service.commands.frame import command, say_mistake
 from service.config.settings import Settings
 from service.health import checkup
 from service.process import desktop
 from service.process.alone import AlreadyRunning
 from service.storage import database
+from service.storage.database import DatabaseLost
 from service.wiring import connect
 
 BROWSER_SECONDS = 10
@@ -34,6 +35,10 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
         if other.address is not None:  # else the first one is about to open the browser itself
             desktop.show(other.address).join(BROWSER_SECONDS)
         return
+    except DatabaseLost as lost:
+        # Python's own end would close the connections, and SQLite the log of whatever lies in the file's place now
+        say_mistake(str(lost))
+        os._exit(1)
     if not ended:
         # a thread hangs in something that cannot be asked to stop: what it did is picked up at the next start
         sys.stdout.flush()

@@ -23,6 +23,7 @@ from service.jobs.context import JobContext
 from service.jobs.deliver_messages import deliver_messages
 from service.jobs.export_patient_history_csv import export_patient_history_csv
 from service.jobs.tick import tick
+from service.storage.database import DatabaseLost
 
 log = structlog.get_logger()
 TICK_SECONDS = 30
@@ -119,6 +120,8 @@ class LocalBackend:
     def _guarded(self, pool: ThreadPoolExecutor, name: str, work: Callable[[], object]) -> None:
         try:
             work()
+        except DatabaseLost:
+            log.warning("not done: the database is lost", work=name)
         except Exception:
             log.exception("work failed", work=name)
         finally:
@@ -146,12 +149,16 @@ class LocalBackend:
     def _tick(self) -> None:
         try:
             tick(self._context, self)
+        except DatabaseLost:
+            return
         except Exception:
             log.exception("tick failed")
 
     def _clean_up(self) -> None:
         try:
             clean_up(self._context)
+        except DatabaseLost:
+            return
         except Exception:
             log.exception("clean-up failed")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from threading import Event, Lock
 
 from service.config.settings_file import Change
+from service.storage.database import DatabaseLost
 
 
 class Restart:
@@ -19,6 +20,8 @@ class Restart:
         """Whether the demo clinic is to be gone before the service begins again."""
         self.trouble = ""
         """Why the last restart did not bring what it was asked for, for the admin to read; empty when it did."""
+        self.lost: DatabaseLost | None = None
+        """Why the service has to end instead of starting again; None while it has not."""
 
     def ask(self, change: Change | None = None, *, wipe_demo: bool = False) -> None:
         """Begin anew as soon as the present answers are out; `change` is taken back should it not work."""
@@ -28,6 +31,11 @@ class Restart:
             self.trouble = ""
             self._asked.set()
         self.let_nobody_in()
+
+    def give_up(self, lost: DatabaseLost) -> None:
+        """End the service as soon as the present answers are out: its database is lost."""
+        self.lost = lost
+        self._asked.set()
 
     @property
     def is_asked(self) -> bool:

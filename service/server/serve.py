@@ -21,7 +21,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from service.app import LARGEST_BODY, create_app
-from service.backups import upgrading
+from service.backups import rescuing, upgrading
 from service.config.settings import Settings, SettingsError, again
 from service.demo import wipe
 from service.domain.accounts import users
@@ -90,7 +90,7 @@ def serve(
     """Run until told to stop, in as many rounds as pages ask for; False when a thread would not end in time.
 
     `host` and `port` win over the settings; `when_ready` is handed the address, once.
-    Raises SettingsError, DatabaseError, AlreadyRunning.
+    Raises SettingsError, DatabaseError, AlreadyRunning, and DatabaseLost when the database went away meanwhile.
     """
     stopping, restart, listening, claim = Stopping(), Restart(), Listening(), Claim()
     stopping.install()
@@ -105,7 +105,9 @@ def serve(
                 if isinstance(error, SettingsError) and restart.take_back(str(error)):
                     log.warning("the new settings cannot be served: the former ones are back", why=str(error))
                     settings = again(settings)
-                elif restart.is_asked and failures < TRIES:  # it was running: what is in the way may pass
+                elif (
+                    restart.is_asked and restart.lost is None and failures < TRIES
+                ):  # it was running: what is in the way may pass
                     log.warning("cannot begin anew yet", why=type(error).__name__)
                     failures += 1
                     sleep(1)
@@ -170,6 +172,7 @@ def _round(
     stopping.is_awaited = False
     _check_exports(settings)
     wiring = connect(settings, "serve", restart)
+    wiring.database.when_lost = restart.give_up
     with closing(wiring.database):
         claim.hold(settings)
         _make_ready(wiring)
@@ -185,13 +188,15 @@ def _round(
                 when_ready(url)
             restart.done()
             answering.answer(door.server, door.sockets, door.listeners, restart, door.closed)
-            upcoming = anew()
+            upcoming = anew() if restart.lost is None else settings
         except SystemExit:
             pass
         finally:
             stopping.is_awaited = True
             _close_door(door, stopping)
             ended = wiring.queue.stop(stopping.left())
+        if restart.lost is not None:
+            raise rescuing.rescued(wiring.database, settings, restart.lost)
         if restart.wipes_demo and stopping.at is None:
             _wipe_demo(wiring, restart)
     return ended, upcoming

@@ -5,25 +5,24 @@ SQLite runs in WAL with `synchronous=FULL`: a commit that was acknowledged survi
 
 import os
 import re
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from time import monotonic, sleep
+from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from service import clock
 from service.config.settings import Clinic
 from service.storage import postgresql, refolding, structure
+from service.storage.database_file import BUSY_SECONDS, WORDS, DatabaseFile, Loss
 from service.storage.models import Installation
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
-BUSY_SECONDS = 5
 HASTY_MS = 100
 STATEMENT_SECONDS = 60
 """No statement of a page takes nearly as long: one that does is given up instead of holding a thread for ever."""
@@ -37,14 +36,28 @@ class DatabaseError(Exception):
     """The database cannot be used; the text says why and what to do."""
 
 
+class DatabaseLost(DatabaseError):
+    """The database in use is not the one that its address names any more: nothing that is written would be kept."""
+
+    def __init__(self, sentence: str, loss: Loss | None = None) -> None:
+        super().__init__(sentence)
+        self.loss = loss
+        """What happened to its file; None for a database on a server."""
+
+
 class Database:
     """One engine and the ways to use it; a second one for long readers, so that no page waits for a connection."""
 
     def __init__(self, url: str, *, pool_size: int = 20, long_readers: int = 1) -> None:
-        make = _sqlite_engine if url.startswith("sqlite:") else _server_engine
-        self.engine = make(url, pool_size, STATEMENT_SECONDS)
-        self._long_engine = make(url, long_readers, 0)
-        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.is_sqlite = url.startswith("sqlite:")
+        self.file = DatabaseFile(Path(make_url(url).database or "")) if self.is_sqlite else None
+        """The file of a SQLite database."""
+        self.when_lost: Callable[[DatabaseLost], object] = lambda _lost: None
+        """Called once, from whichever thread finds out."""
+        self._lost: DatabaseLost | None = None
+        self._lock = Lock()
+        self.engine = _engine(url, self.file, pool_size, STATEMENT_SECONDS)
+        self._long_engine = _engine(url, self.file, long_readers, 0)
         self._readers = self._readers_of(self.engine)
         self._long_readers = self._readers_of(self._long_engine)
         self._writers = sessionmaker(self.engine, expire_on_commit=False)
@@ -53,23 +66,49 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that sees one consistent state and never blocks a writer."""
-        with self._readers() as session:
+        with self._watched(), self._readers() as session:
             yield session
 
     @contextmanager
     def reading_long(self) -> Iterator[Session]:
         """The same for what takes minutes, over connections that nothing else uses."""
-        with self._long_readers() as session:
+        with self._watched(), self._long_readers() as session:
             yield session
 
     @contextmanager
     def transaction(self, *, wait: bool = True) -> Iterator[Session]:
         """A writing session: commits at the end, rolls back on any exception.
 
-        Waits five seconds for another writer, or hardly at all without `wait` (SQLite).
+        Waits five seconds for another writer, or hardly at all without `wait` (SQLite). Raises DatabaseLost when what
+        was written is not in the database that the address names.
         """
-        with (self._writers if wait else self._hasty_writers).begin() as session:
+        if self._lost is not None:
+            raise self._lost
+        with self._watched(), (self._writers if wait else self._hasty_writers).begin() as session:
             yield session
+            self.require_present()  # rolls back: nothing goes into a file that nobody will find
+        self.require_present()  # it may have gone during the commit
+
+    def require_present(self) -> None:
+        """Raises DatabaseLost when the file was moved, deleted or replaced since the first connection to it."""
+        with self._lock:
+            if self._lost is not None:
+                raise self._lost
+            loss = self.file.loss() if self.file is not None else None
+            if loss is None or self.file is None:
+                return
+            self._lost = DatabaseLost(WORDS[loss].format(file=self.file.path), loss)
+        self.when_lost(self._lost)
+        raise self._lost
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """What fails because the file is lost, says so."""
+        try:
+            yield
+        except DBAPIError:
+            self.require_present()
+            raise
 
     def analyse(self) -> None:
         """Let SQLite count its rows again, which takes milliseconds; PostgreSQL does so by itself.
@@ -104,9 +143,16 @@ class Database:
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Give all connections back.
+
+        Not those to a file that is lost: SQLite would remove the log of whatever lies in its place now.
+        """
+        if self._lost is not None:
+            return
         self.engine.dispose()
         self._long_engine.dispose()
+        if self.file is not None:
+            self.file.close()
 
     def _readers_of(self, engine: Engine) -> sessionmaker[Session]:
         """Sessions in which each transaction sees one consistent state."""
@@ -114,6 +160,12 @@ class Database:
         reading = engine.execution_options(**({"reading": True} if self.is_sqlite else options))
         # One that has ended is not to be used again: it would take a connection that nobody gives back.
         return sessionmaker(reading, autoflush=False, expire_on_commit=False, close_resets_only=False)
+
+
+def _engine(url: str, file: DatabaseFile | None, pool_size: int, statement_seconds: int) -> Engine:
+    if file is not None:
+        return _sqlite_engine(url, file, pool_size)
+    return _server_engine(url, pool_size, statement_seconds)
 
 
 def _server_engine(url: str, pool_size: int, statement_seconds: int) -> Engine:
@@ -127,20 +179,11 @@ def _server_engine(url: str, pool_size: int, statement_seconds: int) -> Engine:
         raise DatabaseError("[database] url is not an address like postgresql+psycopg://user@host/name.") from None
 
 
-def _sqlite_engine(url: str, pool_size: int, _statement_seconds: int) -> Engine:
-    engine = create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=10,
-        hide_parameters=True,
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-    )
+def _sqlite_engine(url: str, file: DatabaseFile, pool_size: int) -> Engine:
+    engine = create_engine(url, creator=file.connect, pool_size=pool_size, max_overflow=10, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin below, not inside the driver
-        _close_to_others(Path(engine.url.database or ""))
-        _use_wal(connection)
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -159,34 +202,15 @@ def _sqlite_engine(url: str, pool_size: int, _statement_seconds: int) -> Engine:
     return engine
 
 
-def _close_to_others(file: Path) -> None:
-    """A new database is for the service's own account only; its log files take after it."""
-    with suppress(OSError):
-        if file.stat().st_size == 0:
-            file.chmod(0o600)
-
-
-def _use_wal(connection: Any) -> None:
-    """The first connections to a new file may meet while switching it to WAL, and SQLite lets none of them wait."""
-    deadline = monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or monotonic() > deadline:
-                raise
-            sleep(0.02)
-        else:
-            return
-
-
 def newest_revision() -> str:
     """The revision this program's models stand at."""
     return max(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def present_revision(database: Database) -> str | None:
-    """The revision the database stands at, or None when it is empty. Raises DatabaseError."""
+    """The revision the database stands at, or None when it is empty or not there yet. Raises DatabaseError."""
+    if database.file is not None and not database.file.path.exists():
+        return None
     try:
         with database.engine.connect() as connection:
             if not inspect(connection).has_table("alembic_version"):
@@ -198,14 +222,12 @@ def present_revision(database: Database) -> str | None:
 
 def check(database: Database) -> None:
     """Raises DatabaseError, with nothing made, when the database is damaged or newer, or its folder is not ours."""
-    if database.is_sqlite:
-        file = Path(database.engine.url.database or "")
+    if database.file is not None:
+        file = database.file.path
         if not file.parent.is_dir():
             raise DatabaseError(f"There is no folder {file.parent} for the database: make it, or set [database] url.")
         if not os.access(file.parent, os.W_OK):
             raise DatabaseError(f"The folder {file.parent} cannot be written: check who owns it.")
-        if not file.exists():
-            return
     present, newest = present_revision(database), newest_revision()
     if present is not None and present > newest:
         raise DatabaseError(
@@ -226,6 +248,8 @@ def migrate(database: Database, clinic: Clinic | None = None, settle: Callable[[
     check(database)
     newest = newest_revision()
     try:
+        if database.file is not None:
+            database.file.make()
         if present_revision(database) == newest:
             with database.reading() as session:
                 is_folded = not refolding.is_due(session.connection())
@@ -243,6 +267,8 @@ def migrate(database: Database, clinic: Clinic | None = None, settle: Callable[[
                     session.flush()
     except DBAPIError as error:
         raise DatabaseError(explain(error)) from error
+    except OSError as error:
+        raise DatabaseError(f"{error.filename} cannot be made: {error.strerror}.") from None
     return newest
 
 
@@ -339,7 +365,10 @@ def is_busy(error: DBAPIError) -> bool:
     """Whether trying again a little later may work: locked, full, or away for a moment."""
     if not isinstance(error, OperationalError):
         return False
-    words = r"locked|busy|full|I/O error|connect|server closed|terminat|lock timeout|statement timeout|deadlock"
+    words = (
+        r"locked|busy|full|readonly|unable to open|I/O error|connect|server closed|terminat|lock timeout"
+        r"|statement timeout|deadlock"
+    )
     return bool(re.search(words, str(error.orig)))
 
 
@@ -352,7 +381,7 @@ def explain(error: DBAPIError) -> str:
         (r"readonly|read-only", "The database may not be written: check who owns its file and folder."),
         (
             r"unable to open",
-            "The database file cannot be opened or made: check that its folder exists, and who owns them.",
+            "The database file cannot be opened: check that it and its folder exist, and who owns them.",
         ),
         (r"malformed|not a database", "The database file is damaged: put the newest backup in its place."),
         (r"I/O error", "The disk reports an error: check it, then try again."),

@@ -57,6 +57,7 @@ def build(folder: Path) -> dict[str, Path]:
         file = folder / f"{revision}.db"
         if last.exists():
             shutil.copy(last, file)
+        file.touch(mode=0o600)
         database = Database(f"sqlite:///{file}")
         with database.engine.connect() as connection:
             connection.connection.driver_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]

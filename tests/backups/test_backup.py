@@ -107,12 +107,12 @@ def test_f26_a_backup_while_others_write_is_one_consistent_state(house: House, t
         writer.join()
 
 
-def spoil(what: str) -> Callable[[Path, Path], None]:
+def spoil(what: str) -> Callable[[sqlite3.Connection, Path], None]:
     """A copy in which something is not as it was."""
     real = sqlite_copy.copy
 
-    def copy(database: Path, target: Path) -> None:
-        real(database, target)
+    def copy(source: sqlite3.Connection, target: Path) -> None:
+        real(source, target)
         if what == "a page":
             pages = target.read_bytes()
             target.write_bytes(pages[:8192] + os.urandom(4096 * 3) + pages[20480:])

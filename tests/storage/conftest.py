@@ -25,5 +25,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def database(empty_url: str) -> Iterator[Database]:
     """The empty database, opened as the program opens it."""
     opened = Database(empty_url)
+    if opened.file is not None:
+        opened.file.make()
     yield opened
     opened.close()

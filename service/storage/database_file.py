@@ -1,0 +1,169 @@
+"""The file of a SQLite database while a process uses it, and whether its path still names what is open.
+
+SQLite keeps writing to the file it has opened, wherever that was moved and even after it was deleted. What is committed
+then is in no file that the next start will find.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from threading import Lock
+from time import monotonic, sleep
+from typing import NamedTuple
+from urllib.parse import quote
+
+from service import disk
+
+BUSY_SECONDS = 5
+LOOK_AGAIN_SECONDS = 0.05
+"""A file that is being put back in one step is looked at a second time before anybody is told that it is gone."""
+
+
+class Loss(StrEnum):
+    """What can happen to the files of a database in use."""
+
+    MISSING = "missing"
+    REPLACED = "replaced"
+    CUT = "cut"
+    LOG = "log"
+
+
+WORDS: Mapping[Loss, str] = {
+    Loss.MISSING: "The database file {file} was moved or deleted while Rounds was using it.",
+    Loss.REPLACED: "Another file was put in the place of the database {file} while Rounds was using it.",
+    Loss.CUT: "The database file {file} was cut short by another program while Rounds was using it.",
+    Loss.LOG: "{file}-wal or {file}-shm was moved or deleted while Rounds was using the database.",
+}
+
+
+class Identity(NamedTuple):
+    """Which file it is, whatever its name: device and inode, or the file index on Windows."""
+
+    device: int
+    number: int
+
+
+class DatabaseFile:
+    """A database file from the first connection to it on. All connections are to that very file, which must exist."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._log, self._index = (self.path.with_name(f"{self.path.name}-{end}") for end in ("wal", "shm"))
+        self._lock = Lock()
+        self._anchor: sqlite3.Connection | None = None
+        """Never used by a page: while it is open, SQLite keeps the same log beside the file."""
+        self._found: dict[Path, Identity] = {}
+
+    def make(self) -> None:
+        """Make the file, for its owner only, unless there is one; its log takes after it. Raises OSError."""
+        with suppress(FileExistsError):
+            disk.new(self.path).close()
+
+    def connect(self) -> sqlite3.Connection:
+        """Open a connection. Raises sqlite3.OperationalError where there is no file: it is never made silently."""
+        with self._lock:
+            if self._anchor is None:
+                self._hold(self._opened())
+        return self._opened()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a connection was made since the last close()."""
+        return self._anchor is not None
+
+    def loss(self) -> Loss | None:
+        """What happened to the file since the first connection; None while its path names what is open."""
+        if self._seen() is None:
+            return None
+        sleep(LOOK_AGAIN_SECONDS)
+        return self._seen()
+
+    @contextmanager
+    def source(self) -> Iterator[sqlite3.Connection]:
+        """A connection to copy from: to the file that is open, wherever that is by now, or else to the one there."""
+        if self._anchor is not None:
+            yield self._anchor
+        else:
+            with closing(sqlite3.connect(self.path)) as opened:
+                yield opened
+
+    def save_log(self) -> bool:
+        """Write what stands only in the log into the file that is open, wherever that is by now; whether that worked.
+
+        A log that lies there and is another one is set aside: SQLite would take it for the file's own.
+        """
+        if self._anchor is None:
+            return False
+        try:
+            busy, _pages, _written = self._anchor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if self._log in self._found and _identity(self._log) not in (None, self._found[self._log]):
+                self._log.rename(self._log.with_name(f"{self._log.name}.not-ours"))
+        except (sqlite3.Error, OSError):
+            return False
+        return not busy
+
+    def close(self) -> None:
+        """Let the file go, once all other connections are closed."""
+        with self._lock:
+            if self._anchor is not None:
+                self._anchor.close()
+            self._anchor = None
+            self._found = {}
+
+    def _hold(self, anchor: sqlite3.Connection) -> None:
+        """Remember which files a first connection has opened; now there is a log."""
+        try:
+            anchor.execute("SELECT 1 FROM sqlite_master").fetchone()
+            here = {file: _identity(file) for file in (self.path, self._log, self._index)}
+        except BaseException:
+            anchor.close()
+            raise
+        self._found = {file: identity for file, identity in here.items() if identity is not None}
+        self._anchor = anchor
+
+    def _opened(self) -> sqlite3.Connection:
+        place = quote(self.path.as_posix())
+        url = f"file://{place if place.startswith('/') else f'/{place}'}?mode=rw"
+        made = sqlite3.connect(url, uri=True, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+        try:
+            _use_wal(made)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def _seen(self) -> Loss | None:
+        for file, identity in self._found.items():
+            try:
+                here = _identity(file)
+            except OSError:  # it cannot be seen, which is not to say that it is gone
+                continue
+            if here != identity:
+                return Loss.LOG if file != self.path else Loss.REPLACED if here else Loss.MISSING
+        return None
+
+
+def _identity(file: Path) -> Identity | None:
+    """Which file lies there; None where there is none. Raises OSError where that cannot be told."""
+    try:
+        found = os.stat(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Identity(found.st_dev, found.st_ino)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """The first connections to a new file may meet while switching it to WAL, and SQLite lets none of them wait."""
+    deadline = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or monotonic() > deadline:
+                raise
+            sleep(0.02)
+        else:
+            return
