@@ -259,6 +259,7 @@ class Security(Section):
 
 class Privacy(Section):
     emergency_hours: Annotated[int, Field(ge=1, le=72)] = 8
+    new_guardian_hours: Annotated[int, Field(ge=1, le=720)] = 24
     records_years: Annotated[int, Field(ge=0, le=100)] = 10
     job_runs_days: Annotated[int, Field(ge=31, le=3650)] = 400
 

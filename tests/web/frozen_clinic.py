@@ -17,6 +17,7 @@ from sqlalchemy import select
 from service import clock, logs
 from service.domain.accounts import api_tokens, sessions, users
 from service.domain.exports import exports
+from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor
 from service.domain.imports import imports
 from service.domain.messages import message_links
@@ -25,6 +26,7 @@ from service.jobs import runner
 from service.storage.models import (
     ApiToken,
     Appointment,
+    AuditEntry,
     ClinicReport,
     DoctorHours,
     HoursException,
@@ -81,6 +83,7 @@ class Clinic:
     guest: int
     cover: int
     emergency: int
+    grant: int
     hold: int
     zone_change: int
     message: int
@@ -140,6 +143,7 @@ class Clinic:
             "offer": self.offer,
             "cover": self.cover,
             "emergency": self.emergency,
+            "grant": self.grant,
             "hold": self.hold,
             "zone_change": self.zone_change,
             "message": self.message,
@@ -186,6 +190,7 @@ MISSING: dict[str, object] = {
     "offer": 999_999,
     "cover": 999_999,
     "emergency": 999_999,
+    "grant": 999_999,
     "hold": 999_999,
     "zone_change": 999_999,
     "message": 999_999,
@@ -291,6 +296,7 @@ def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
         hold=trust.held(house, pia, "A claim in court", at("2026-04-20 07:00")),
         zone_change=clock_changed(house, ahead),
         emergency=trust.opened(house, dora, pia, "Fainted in the hall", at("2026-04-01 07:00")),
+        grant=granted(house, people["receptionist"], doll),
         message=told(house, pia, "failed", last_error="550 no such user"),
         token=tokened(house, people["patient"]),
         tomorrow=house.visit(dora, house.patient("Tom Morgen", email="tom@mail.example"), at("2026-05-08 05:30")),
@@ -311,6 +317,14 @@ def clock_changed(house: House, appointment: int) -> int:
         session.add(change)
         session.flush()
         return change.id
+
+
+def granted(house: House, actor: Actor, doctor: int | None) -> int:
+    """The entry of the audit that says who let another doctor see a doctor's patients; returns its id."""
+    with house.writing() as session:
+        audit.record(session, actor, "cover.add", subject=f"doctor/{doctor}")
+    with house.reading() as session:
+        return session.scalars(select(AuditEntry.id).where(AuditEntry.act == "cover.add")).one()
 
 
 def exported(house: House, actor: Actor, patient: int) -> str:

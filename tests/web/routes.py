@@ -127,8 +127,8 @@ ROUTES: dict[str, Expected] = {
     ),
     "users.show": Expected("/users/{account}", ADMIN, GET, sees=ADMIN),
     "users.make_slip": Expected(
-        "/users/{account}/invite", DESK | ADMIN, {"POST": 200}, sees=DESK | ADMIN, otherwise={"receptionist": 409}
-    ),  # that of somebody who has a password
+        "/users/{account}/invite", DESK | ADMIN, {"POST": 409}, sees=DESK | ADMIN
+    ),  # that of somebody who uses it
     "users.disable": Expected("/users/{account}/disabling", ADMIN, {"POST": 303}, sees=ADMIN),
     "users.enable": Expected("/users/{account}/enabling", ADMIN, {"POST": 303}, sees=ADMIN),
     "users.change_role": Expected(
@@ -483,6 +483,7 @@ ROUTES: dict[str, Expected] = {
         {"name": "Gus Gast", "birth_date": "1970-01-02", "reason": "Brought in unconscious"},
     ),
     "emergencies.mark_seen": Expected("/emergencies/{emergency}/review", ADMIN, {"POST": 303}, sees=ADMIN),
+    "audit.mark_grants_seen": Expected("/access-grants/{grant}/review", ADMIN, {"POST": 303}, sees=ADMIN),
     "doctors.add_cover": Expected(
         "/doctors/{doctor}/covers",
         DESK | ADMIN,

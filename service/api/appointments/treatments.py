@@ -38,9 +38,8 @@ def show(appointment_id: int) -> Answer:
     if row is None:
         raise NotFound
     answer = Answer(Treatment.model_validate(row))
-    if actor.is_staff:
-        with context.transaction_if_possible("treatment.view") as writing:
-            treatments.note_opened(writing, actor, visit)
+    with context.transaction_if_possible("treatment.view") as writing:
+        treatments.note_opened(writing, actor, visit)
     return answer
 
 

@@ -12,7 +12,8 @@ from service.domain.accounts import api_tokens, second_factors, sessions, user_t
 from service.domain.foundation import audit, paging
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
-from service.domain.patients import patients
+from service.domain.outbox import outbox
+from service.domain.patients import patients, record_owners
 from service.language.translation import gettext as _
 from service.storage.models import Doctor, Guardian, Patient, SignIn, User, UserToken
 
@@ -79,8 +80,9 @@ def department(session: Session, user_id: int) -> str:
 def invite(session: Session, actor: Actor, user_id: int) -> tuple[User, str, datetime]:
     """A new link for a user to choose a password by: the user, its token, and until when it works.
 
-    The admin invites everybody, reception patients who have no password yet: whoever holds the link reads what they
-    read. Raises NotFound (for reception also staff), Forbidden, and Conflict.
+    Only for accounts that nobody has used: whoever holds the link reads what its user reads, so they are told, and so
+    are the owners of the records. The admin invites everybody, reception patients. Raises NotFound (for reception also
+    staff), Forbidden, and Conflict.
     """
     if actor.role not in patients.DESK:
         raise Forbidden(_("Only the desk invites people."))
@@ -89,10 +91,15 @@ def invite(session: Session, actor: Actor, user_id: int) -> tuple[User, str, dat
         raise NotFound
     if user.disabled_at is not None:
         raise Conflict(_("This account is closed: the admin can open it again."))
-    if actor.role != Role.ADMIN and user.password_hash is not None:
-        raise Conflict(_("They have a password already. A new one: on the sign-in page, or by a slip from the admin."))
+    if user.is_in_use:
+        raise Conflict(
+            _(
+                "This account is in use, so only its owner can choose a new password: on the sign-in page, by a mailed"
+                " link. If mail does not reach them any more, the admin can close the account, and you add a new one."
+            )
+        )
     token = users.invite(session, user)
-    audit.record(session, actor, "user.invite", subject=f"user/{user.id}")
+    _tell_of_slip(session, actor, user)
     return user, token, clock.now() + timedelta(days=users.INVITE_DAYS)
 
 
@@ -164,6 +171,17 @@ def reset_second_factor(session: Session, actor: Actor, user_id: int) -> None:
     if user.id == actor.user_id:
         raise Conflict(_("Turn your own off on the page of your account."))
     second_factors.reset(session, actor, user)
+
+
+def _tell_of_slip(session: Session, actor: Actor, user: User) -> None:
+    """Put a slip on record and tell whoever may be surprised by it."""
+    own = session.scalars(select(Guardian.patient_id).where(Guardian.user_id == user.id)).all()
+    for patient_id in own:
+        audit.record(session, actor, "user.invite", patient_id=patient_id, subject=f"user/{user.id}")
+        record_owners.tell(session, "slip_printed", patient_id, event="user.invite", also=user.email)
+    if not own:
+        audit.record(session, actor, "user.invite", subject=f"user/{user.id}")
+        outbox.to_user(session, "slip_printed", user, event="user.invite")
 
 
 def _give_calendar(session: Session, user: User) -> None:

@@ -1,6 +1,7 @@
 """Guardians: which users act for a patient; one user may look after several, and a patient may have several."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -12,7 +13,7 @@ from service.domain.foundation import audit, contact_details
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.domain.outbox import outbox
-from service.domain.patients import patient_records, patients
+from service.domain.patients import patient_records, patients, record_owners
 from service.language.translation import gettext as _
 from service.storage.models import Guardian, Patient, User
 
@@ -25,11 +26,14 @@ def of_patient(session: Session, actor: Actor, patient_id: int) -> Sequence[User
     return session.scalars(query.order_by(User.name, User.id).limit(50)).all()
 
 
-def link(session: Session, actor: Actor, patient_id: int, *, email: str, name: str = "") -> tuple[User, bool]:
+def link(
+    session: Session, actor: Actor, patient_id: int, *, email: str, name: str = "", wait_hours: int
+) -> tuple[User, bool]:
     """Let the user of an address look after a patient; a new address makes a user without a password yet.
 
-    Returns the user and whether they are new. Raises NotFound, Forbidden, Conflict (merged), and Invalid for what is
-    no address, or the address of somebody who works here.
+    They read clinical texts after `wait_hours`, at once where the address is the record's own; anybody else's access
+    is told to the owner of the record. Returns the user and whether they are new. Raises NotFound, Forbidden,
+    Conflict (merged), and Invalid for what is no address, or the address of somebody who works here.
     """
     patient = _to_link(session, actor, patient_id)
     address = contact_details.checked_email(email)
@@ -44,7 +48,11 @@ def link(session: Session, actor: Actor, patient_id: int, *, email: str, name: s
     if session.get(Guardian, (user.id, patient_id)) is None:
         for other in of_patient(session, actor, patient_id):  # who reads this record already hears of it
             outbox.to_user(session, "account_changed", other, event="guardian.add")
-        session.add(Guardian(user_id=user.id, patient_id=patient_id, created_at=clock.now()))
+        guardian = Guardian(user_id=user.id, patient_id=patient_id, created_at=clock.now())
+        if not record_owners.is_own_address(session, patient, address, wait_hours):
+            guardian.clinical_from = guardian.created_at + timedelta(hours=wait_hours)
+            record_owners.tell(session, "guardian_linked", patient_id, event="guardian.add")
+        session.add(guardian)
         audit.record(session, actor, "guardian.add", patient_id=patient_id, subject=f"user/{user.id}")
     return user, is_new
 

@@ -246,6 +246,8 @@ def _open(
             expires_at=now + lasts,
         )
     )
+    if not awaits_code:
+        user.used_at = user.used_at or now
     act = "session.password" if awaits_code else "session.begin"
     audit.record(session, Actor(Role(user.role), user_id=user.id, address=address), act)
     return token

@@ -110,22 +110,22 @@ def invite(session: Session, user: User) -> str:
 
 
 def invited(session: Session, token: str) -> User | None:
-    """Whom a usable invite is for; None once it was used or is too old."""
-    return user_tokens.user_of(session, token, TokenPurpose.INVITE)
+    """Whom a usable invite is for; None once it was used or is too old, or the account is in use."""
+    user = user_tokens.user_of(session, token, TokenPurpose.INVITE)
+    return None if user is None or user.is_in_use else user
 
 
 def accept_invite(session: Session, token: str, password: NewPassword, address: str) -> User:
-    """Set the password an invited user chose; the link is used up. Whoever had one already is told by mail.
+    """Set the password an invited user chose; the link is used up.
 
-    `address` is where it came from. Raises Conflict for a dead link.
+    `address` is where it came from. Raises Conflict for a dead link, such as one that is older than the first use.
     """
     user = user_tokens.use_up(session, token, TokenPurpose.INVITE)
-    had_one = user.password_hash is not None
+    if user.is_in_use:
+        raise Conflict(_("This account is in use already: sign in, or ask for a new password on the sign-in page."))
     set_password(session, user, password)
     actor = Actor(Role(user.role), user.name, user.id, address=address)
     audit.record(session, actor, "user.invite_accepted", subject=f"user/{user.id}")
-    if had_one:
-        outbox.to_user(session, "account_changed", user, event="user.invite_accepted")
     return user
 
 

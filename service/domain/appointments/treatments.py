@@ -48,8 +48,8 @@ class Page:
 
 
 def of_visit(session: Session, actor: Actor, visit: Appointment) -> Treatment | None:
-    """The visit's treatment if there is one; None as well for those who may not read clinical texts."""
-    if actor.role not in (Role.DOCTOR, Role.PATIENT):
+    """The visit's treatment if there is one; None as well for those who may not read clinical texts, or not yet."""
+    if actor.role not in (Role.DOCTOR, Role.PATIENT) or patients.clinical_from(session, actor, visit.patient_id):
         return None
     return session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id))
 
@@ -68,7 +68,7 @@ def to_record(session: Session, actor: Actor, appointment_id: int) -> Appointmen
 
 
 def note_opened(session: Session, actor: Actor, visit: Appointment, *, with_treatment: bool = True) -> None:
-    """Put on record that somebody at the clinic opened a visit, or a doctor read its treatment."""
+    """Put on record that somebody at the clinic opened a visit, or that somebody read its treatment."""
     act = "treatment.view" if with_treatment else "appointment.view"
     audit.record(session, actor, act, patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
 

@@ -18,10 +18,11 @@ ENTERS_NOTHING = frozenset(
         *("session.begin", "session.refused", "session.end", "session.password", "session.prove"),
         *("session.end_others", "session.end_all", "password.reset_asked", "sign_in_link.asked"),
         *("patient.view", "patient.history", "patient.print", "patient.changes", "treatment.view"),
-        *("appointment.view", "message.view", "day_sheet.view", "emergency.seen", "audit.download"),
+        *("appointment.view", "message.view", "day_sheet.view", "emergency.seen", "access.seen", "audit.download"),
         *("report.make", "report.view", "report.download"),
         *("clinic-report.make", "clinic-report.view", "clinic-report.download"),
-        *("export.request", "export.available", "export.write", "export.download", "export.cancel", "export.revoke"),
+        *("export.request", "export.available", "export.write", "export.write_clinic", "export.download"),
+        *("export.cancel", "export.revoke"),
         *("job.run", "messages.pause", "messages.resume", "backup.restore", "settings.change"),
         *("token.make", "token.revoke"),
     }

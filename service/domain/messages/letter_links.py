@@ -15,9 +15,9 @@ NAMES = ("manage_link", "contact_link")
 
 
 def make(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> dict[str, str]:
-    """Where `{manage_link}` leads, and for a patient `{contact_link}`: which messages they get."""
+    """Where `{manage_link}` leads, and `{contact_link}`: which of those that one may do without a patient gets."""
     links = {"manage_link": f"{clinic.public_url}/{_path(session, message, visits)}"}
-    if message.patient_id is not None:
+    if message.patient_id is not None and message_rules.of(message.rule).wanted:
         token = message_links.make(
             session,
             message,

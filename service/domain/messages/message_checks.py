@@ -69,13 +69,14 @@ def outdated(session: Session, message: Message, now: datetime) -> SkipReason | 
 def find_way(session: Session, message: Message, settings: Settings) -> tuple[Channel, SkipReason | None]:
     """Settle on channel and address as they are by now; returns the channel, and the reason to skip, if any.
 
-    Where the message's own channel is off, or no longer wanted, the patient's other one stands in.
+    Where the message's own channel is off, or no longer wanted, the patient's other one stands in. A notice about
+    access stays at the address that was known when access was given.
     """
-    kind = channels.of(message.channel).way
-    if message.patient_id is not None:
-        wanted = message_rules.of(message.rule).wanted
-        ways = channels.ways(settings)
-        kind, recipient, reason = reach.of_patient(session, message.patient_id, ways, first=kind, asking=wanted)
+    kind, rule, ways = channels.of(message.channel).way, message_rules.of(message.rule), channels.ways(settings)
+    if rule.is_notice and kind not in ways:
+        return kind, SkipReason.NO_ADDRESS
+    if message.patient_id is not None and not rule.is_notice:
+        kind, recipient, reason = reach.of_patient(session, message.patient_id, ways, first=kind, asking=rule.wanted)
         if reason is not None:
             return kind, reason
         message.recipient = recipient

@@ -14,7 +14,7 @@ from service.config.settings import Messages
 from service.domain.foundation import audit, installation
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
-from service.domain.outbox import channels
+from service.domain.outbox import channels, message_rules
 from service.language.translation import gettext as _
 from service.storage.models import Installation, Message, MessageLink, MessageStatus, Patient, User
 
@@ -78,8 +78,13 @@ def release_all(session: Session, actor: Actor) -> int:
 
 
 def hold_back(session: Session, actor: Actor, message_id: int) -> Message:
-    """Let one waiting message wait until somebody lets it go. Raises Forbidden, NotFound, Conflict."""
+    """Let one waiting message wait until somebody lets it go. Raises Forbidden, NotFound, Conflict.
+
+    A notice about access to a record is not the desk's to hold back.
+    """
     message = _waiting(session, actor, message_id)
+    if message_rules.of(message.rule).is_notice:
+        raise Conflict(_("This message tells a patient who gets access to their record. It cannot be held back."))
     if message.held_at is None:
         message.held_at, message.released_at = clock.now(), None
         _note(session, actor, "message.hold_back", message)
@@ -185,8 +190,8 @@ def _waiting(session: Session, actor: Actor, message_id: int) -> Message:
 
 
 def _address_now(session: Session, message: Message) -> str | None:
-    """Where a message goes by now: an address may have been mended since."""
-    if message.patient_id is not None:
+    """Where a message goes by now: an address may have been mended since. A notice about access stays where it was."""
+    if message.patient_id is not None and not message_rules.of(message.rule).is_notice:
         return channels.of(message.channel).address_of(session.get_one(Patient, message.patient_id))
     if message.user_id is not None:
         return session.get_one(User, message.user_id).email

@@ -36,11 +36,14 @@ class Rule:
     """Where its link leads, unless to a visit or an offer: `{key}` is its token, or what it is about."""
     called: bool = False
     """Whether its patient is called where no message reaches them."""
+    is_notice: bool = False
+    """Whether it tells the owner of a record who gets access to it: it goes to the address that was known then, it
+    names nobody, and the desk cannot hold it back."""
 
     @property
     def is_for_patients(self) -> bool:
         """Whether it goes to patients, by any channel; any other goes to a user's e-mail address."""
-        return "contact_link" in self.says
+        return "contact_link" in self.says or self.is_notice
 
     @property
     def short_text(self) -> str:
@@ -56,6 +59,7 @@ class Rule:
 BOOKED = frozenset({AppointmentStatus.BOOKED})
 CALLED_OFF = frozenset({AppointmentStatus.CANCELLED})
 UNTIL = PERSON | {"until"}
+NOBODY = frozenset[str]()
 
 RULES = {
     rule.name: rule
@@ -85,6 +89,14 @@ RULES = {
             "sign_in_link", _("Sign-in link"), UNTIL, wanted=False, one_time=TokenPurpose.SIGN_IN, page="sign-in/{key}"
         ),
         Rule("account_changed", _("Account changed"), PERSON, wanted=False),
+        *(
+            Rule(name, title, NOBODY, wanted=False, page="who-looked", is_notice=True)
+            for name, title in (
+                ("guardian_linked", _("Account linked to a record")),
+                ("slip_printed", _("Invite slip printed")),
+                ("emergency_access", _("Record opened in an emergency")),
+            )
+        ),
     )
 }
 

@@ -3,13 +3,14 @@
 Nothing is written out or sent here; that is done when the message is claimed (messages.py).
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.outbox import reach
+from service.domain.outbox import message_rules, reach
 from service.domain.outbox.subjects import Subject
 from service.storage.models import Appointment, Channel, Message, MessageStatus, Patient, SkipReason, User
 
@@ -59,6 +60,19 @@ def to_patient(session: Session, rule: str, patient_id: int, *, event: str, abou
     return message
 
 
+def notice(session: Session, rule: str, patient_id: int, *, event: str, also: Collection[str] = ()) -> None:
+    """Tell the owner of a record who gets access to it, whatever messages they want: by mail rather than SMS.
+
+    It goes to the record's address as it is now, and to those in `also`, whatever becomes of the address later.
+    """
+    own = _message(session, rule, patient_id, event)
+    session.add(own)
+    for address in sorted({*also} - {own.recipient}):
+        other = to_address(session, rule, address, event=event)
+        other.patient_id, other.language = patient_id, own.language
+    session.flush()
+
+
 def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
     """Do not send a message about a visit whose cause was taken back; False when it may have left already."""
     found = _about_visit(session, rule, visit)
@@ -98,7 +112,9 @@ def to_address(session: Session, rule: str, address: str, *, event: str, about: 
 
 def _message(session: Session, rule: str, patient_id: int, event: str) -> Message:
     """A message to a patient that is not written yet; skipped, with the reason, where there is no way to reach them."""
-    channel, recipient, why_not = reach.of_patient(session, patient_id)
+    said = message_rules.of(rule)
+    first = Channel.EMAIL if said.is_notice else None
+    channel, recipient, why_not = reach.of_patient(session, patient_id, first=first, asking=said.wanted)
     now = clock.now()
     return Message(
         rule=rule,

@@ -10,7 +10,7 @@ from service import clock
 from service.domain.foundation import audit, texts, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
-from service.domain.patients import patients
+from service.domain.patients import patients, record_owners
 from service.language.translation import gettext as _
 from service.storage.folding import closely, fold
 from service.storage.models import EmergencyAccess, Patient
@@ -57,6 +57,7 @@ def open_records(
         session.add(access)
         session.flush()
         audit.record(session, actor, "emergency.open", patient_id=patient.id, subject=f"emergency/{access.id}")
+        record_owners.tell(session, "emergency_access", patient.id, event="emergency.open")
     if not found:
         audit.record(session, actor, "emergency.refused")
     return found

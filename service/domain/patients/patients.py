@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session, aliased
 from service import clock
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
-from service.domain.foundation.errors import Invalid, NotFound
+from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Cover, EmergencyAccess, Patient
+from service.storage.models import Appointment, Cover, EmergencyAccess, Guardian, Patient
 
 DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
 """Who looks after the people of the clinic, and reads no clinical text."""
@@ -95,10 +95,27 @@ def kept_instead(session: Session, actor: Actor, patient_id: int) -> int | None:
 
 
 def fetch_clinical(session: Session, actor: Actor, patient_id: int) -> Patient:
-    """The patient whose clinical texts the actor may read: a doctor's own patients, and one's own record."""
+    """The patient whose clinical texts the actor may read: a doctor's own patients, and the record one looks after.
+
+    Raises NotFound, and Forbidden while a guardian whom the desk linked has to wait.
+    """
     if actor.role not in (Role.DOCTOR, Role.PATIENT, Role.SYSTEM):
         raise NotFound
-    return fetch(session, actor, patient_id)
+    patient = fetch(session, actor, patient_id)
+    if clinical_from(session, actor, patient_id) is not None:
+        raise Forbidden(
+            _("You were added to this record a short while ago. The page History says when it opens to you.")
+        )
+    return patient
+
+
+def clinical_from(session: Session, actor: Actor, patient_id: int) -> datetime | None:
+    """From when a guardian whom the desk linked reads the clinical texts of a patient; None: from now on, or never."""
+    if actor.role != Role.PATIENT:
+        return None
+    mine = (Guardian.user_id == actor.user_id, Guardian.patient_id == patient_id)
+    opens = session.scalar(select(Guardian.clinical_from).where(*mine))
+    return opens if opens is not None and opens > clock.now() else None
 
 
 def in_care_of(session: Session, actor: Actor) -> Sequence[Patient]:

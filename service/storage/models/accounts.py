@@ -29,9 +29,16 @@ class User(Base):
     """Whether the password may only stand beside a second factor."""
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    """When somebody first signed in with it."""
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
 
     __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether it belongs to somebody by now: only they choose its password."""
+        return self.password_hash is not None or self.used_at is not None
 
 
 class TokenPurpose(StrEnum):
@@ -164,3 +171,5 @@ class Guardian(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"), primary_key=True, index=True)
     created_at: Mapped[datetime]
+    clinical_from: Mapped[datetime | None]
+    """From when the user may read clinical texts; empty: from the start."""

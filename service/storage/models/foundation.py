@@ -145,6 +145,7 @@ class AuditEntry(Base):
         Index(None, "at"),
         Index(None, "patient_id", "at"),
         Index(None, "subject"),
+        Index(None, "act", "id"),
         {"sqlite_autoincrement": True},
     )
 

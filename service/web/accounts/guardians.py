@@ -35,7 +35,10 @@ def link(patient_id: int) -> ResponseReturnValue:
     try:
         with context.transaction() as session:
             email, name = form.email.data or "", form.name.data or ""
-            _user, is_new = guardians.link(session, context.actor(), patient_id, email=email, name=name)
+            wait = context.wiring().settings.privacy.new_guardian_hours
+            _user, is_new = guardians.link(
+                session, context.actor(), patient_id, email=email, name=name, wait_hours=wait
+            )
     except Invalid as error:
         form.refuse(error)
         return _page(patient_id, form), 422
@@ -56,4 +59,10 @@ def _page(patient_id: int, form: GuardianForm) -> str:
     actor, session = context.actor(), context.reading()
     patient = patients.fetch(session, actor, patient_id)
     found = guardians.of_patient(session, actor, patient_id)
-    return render_template("patients/guardians.html", patient=patient, guardians=found, form=form)
+    return render_template(
+        "patients/guardians.html",
+        patient=patient,
+        guardians=found,
+        form=form,
+        wait_hours=context.wiring().settings.privacy.new_guardian_hours,
+    )

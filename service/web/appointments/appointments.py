@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from service.domain.appointments import appointments, possible, timeline, treatments
 from service.domain.foundation.actor import Role
 from service.domain.messages import decisions
+from service.domain.patients import patients
 from service.http import context
 from service.web import notices
 from service.web.appointments.visits import visit, visits
@@ -44,7 +45,8 @@ def page(appointment_id: int, refusal: str = "") -> str:
     actor, session = context.actor(), context.reading()
     row = appointments.fetch(session, actor, appointment_id)
     treatment = treatments.of_visit(session, actor, row)
-    if actor.is_staff:
+    opens_at = patients.clinical_from(session, actor, row.patient_id)
+    if actor.is_staff or treatment is not None:
         with context.transaction_if_possible("appointment.view") as writing:
             treatments.note_opened(writing, actor, row, with_treatment=treatment is not None)
         session = context.reading()  # the note has ended the one before
@@ -54,6 +56,7 @@ def page(appointment_id: int, refusal: str = "") -> str:
         visit=visit(row, actor),
         refusal=refusal,
         treatment=treatment,
+        clinical_from=opens_at,
         may_see_clinical=actor.role in (Role.DOCTOR, Role.PATIENT),
         may_record=possible.may_record(actor, row),
         record_url=record,

@@ -78,6 +78,14 @@ def history() -> ResponseReturnValue:
     actor, session = context.actor(), context.reading()
     mine = patients.in_care_of(session, actor)
     chosen = asked_patient(mine)
+    opens_at = patients.clinical_from(session, actor, chosen)
+    if opens_at is not None:
+        return render_template(
+            "appointments/treatments/closed.html",
+            patients=mine,
+            chosen=next(patient for patient in mine if patient.id == chosen),
+            opens_at=opens_at,
+        )
     page = treatments.history(session, actor, chosen, before=request.args.get("before"))
     older = url_for("treatments.history", patient_id=chosen, before=page.older) if page.older else None
     answer = render_template(

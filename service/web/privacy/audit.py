@@ -4,14 +4,14 @@ import io
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Blueprint, render_template, request, send_file, url_for
+from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock
 from service.domain.foundation import audit
 from service.domain.foundation.errors import NotFound
 from service.domain.patients import emergencies
-from service.domain.privacy import audit_log
+from service.domain.privacy import access_grants, audit_log
 from service.http import context
 from service.language.translation import gettext as _
 from service.web.local_times import asked_day, row_id_of
@@ -46,6 +46,7 @@ def index() -> ResponseReturnValue:
         older_url=_url(page=number + 1) if more else None,
         file_url=_url("audit.file"),
         emergencies=emergencies.unseen(session, actor),
+        grants=[(grant, audit_words.act(grant.act)) for grant in access_grants.unseen(session, actor)],
         now=clock.now().astimezone(context.wiring().settings.clinic.zone),
     )
 
@@ -61,6 +62,14 @@ def file() -> ResponseReturnValue:
     day = clock.today(context.wiring().settings.clinic.zone)
     made = io.BytesIO(text.getvalue().encode())
     return send_file(made, mimetype="text/csv", as_attachment=True, download_name=f"audit-{day}.csv", max_age=0)
+
+
+@blueprint.post("/access-grants/<row_id:entry_id>/review")
+def mark_grants_seen(entry_id: int) -> ResponseReturnValue:
+    """The admin has looked at who was given access, up to this entry."""
+    with context.transaction() as session:
+        access_grants.mark_seen(session, context.actor(), entry_id)
+    return redirect(url_for("audit.index"), 303)
 
 
 def _days() -> tuple[date, date]:

@@ -121,6 +121,7 @@ def _known() -> dict[str, str]:
         "settings.change": _("changed settings of the clinic"),
         "job.run": _("ran a job"),
         "audit.download": _("downloaded the audit"),
+        "access.seen": _("looked at who was given access"),
         "backup.restore": _("put a backup in place"),
     }
 

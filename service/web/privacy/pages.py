@@ -14,5 +14,6 @@ ACCESS = {
     "record_changes.index": STAFF,
     "audit.index": only(Role.ADMIN),
     "audit.file": only(Role.ADMIN),
+    "audit.mark_grants_seen": only(Role.ADMIN),
     "looks.index": only(Role.PATIENT),
 }

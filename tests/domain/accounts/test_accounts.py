@@ -6,12 +6,12 @@ import pytest
 import time_machine
 
 from service.config.settings import Security
-from service.domain.accounts import accounts, guardians, registration, sessions, users
+from service.domain.accounts import accounts, guardians, registration, sessions, user_tokens, users
 from service.domain.foundation import throttle
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Throttled
 from service.domain.patients.details import PatientDetails
-from service.storage.models import AuditEntry, Guardian, Patient, SignIn, User
+from service.storage.models import AuditEntry, Guardian, Patient, SignIn, TokenPurpose, User
 from tests.crowd import together
 from tests.house import HASH, House, at
 
@@ -30,7 +30,7 @@ def admin(house: House) -> Actor:
 
 def link(house: House, actor: Actor, patient_id: int, email: str, name: str = "") -> tuple[int, bool]:
     with house.writing() as session:
-        user, is_new = guardians.link(session, actor, patient_id, email=email, name=name)
+        user, is_new = guardians.link(session, actor, patient_id, email=email, name=name, wait_hours=24)
         return user.id, is_new
 
 
@@ -96,7 +96,7 @@ def test_z1_only_the_desk_says_who_looks_after_a_patient(house: House, role: str
 
 
 def test_a_new_link_makes_the_earlier_ones_worthless(house: House, admin: Actor) -> None:
-    user_id = number_of(house.user("receptionist", "rita@clinic.example"))
+    user_id = number_of(house.user("receptionist", "rita@clinic.example", password_hash=None))
     tokens = []
     for _again in range(2):
         with house.writing() as session:
@@ -128,12 +128,12 @@ def test_s4_closing_an_account_ends_its_sessions_and_links(house: House, admin: 
     user_id = number_of(house.user("receptionist", "rita@clinic.example"))
     with house.writing() as session:
         cookie = sessions.begin(session, user_id, "192.0.2.1", Security(), replaces="").token
-        token = accounts.invite(session, admin, user_id)[1]
+        token = user_tokens.issue(session, user_id, TokenPurpose.PASSWORD_RESET)
     with house.writing() as session:
         accounts.disable(session, admin, user_id)
     with house.reading() as session:
         assert sessions.find(session, cookie, Security(), "192.0.2.1") is None
-        assert users.invited(session, token) is None
+        assert user_tokens.user_of(session, token, TokenPurpose.PASSWORD_RESET) is None
     assert house.count(SignIn, SignIn.user_id == user_id, SignIn.ended_at.is_(None)) == 0
     with pytest.raises(Conflict, match="closed"), house.writing() as session:
         accounts.invite(session, admin, user_id)

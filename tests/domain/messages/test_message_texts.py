@@ -88,7 +88,7 @@ def test_a_language_knows_its_name_its_days_and_the_words_of_a_calendar(language
 
 @pytest.mark.parametrize("rule", message_rules.RULES.values(), ids=lambda rule: rule.name)
 def test_a_rule_that_names_a_link_says_where_it_leads(rule: message_rules.Rule) -> None:
-    about_a_visit_or_an_offer = rule.is_for_patients
+    about_a_visit_or_an_offer = rule.is_for_patients and not rule.is_notice
     assert bool(rule.page) != (about_a_visit_or_an_offer or rule.name == "account_changed")
     assert not rule.one_time or (rule.one_time in user_tokens.LASTING and "{key}" in rule.page and not rule.wanted)
     assert not rule.calendar or rule.still

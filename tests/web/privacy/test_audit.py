@@ -11,7 +11,7 @@ from service.config.settings import ROOT
 from service.domain.accounts import guardians
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor
-from service.storage.models import AuditDetail, AuditEntry, Patient
+from service.storage.models import AuditDetail, AuditEntry, Guardian, Patient
 from service.web.privacy import audit_words
 from tests.house import Browser
 from tests.web.frozen_clinic import Clinic, minutes
@@ -191,8 +191,10 @@ def test_l4_ones_own_looks_are_not_listed_but_another_guardians_are(clinic: Clin
     mother = clinic.house.user("patient", "mother@clinic.example", "Mia Ahorn")
     link = Actor(clinic.people["receptionist"].role, user_id=clinic.people["receptionist"].user_id)
     with clinic.house.writing() as session:
-        guardians.link(session, link, clinic.pia, email="mother@clinic.example")
+        guardians.link(session, link, clinic.pia, email="mother@clinic.example", wait_hours=24)
     assert mother.user_id is not None
+    with clinic.house.writing() as session:
+        session.get_one(Guardian, (mother.user_id, clinic.pia)).clinical_from = None
     clinic.house.browser("mother@clinic.example").get(f"/treatments?patient_id={clinic.pia}")
     clinic.browser("patient").get("/treatments")
     found = looks(clinic.browser("patient"), clinic.pia)

@@ -1,0 +1,47 @@
+"""The owner of a record: which addresses are theirs, and what they hear of who gets access to it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service import clock
+from service.domain.outbox import outbox
+from service.storage.models import AuditDetail, AuditEntry, Patient
+
+ADDRESS_CHANGES = ("patient.change", "patient.merge")
+"""Acts by which a record comes to another address."""
+REMEMBERED = timedelta(days=30)
+"""How long an address that a record has left still hears of access to it."""
+
+
+def tell(session: Session, rule: str, patient_id: int, *, event: str, also: str | None = None) -> None:
+    """Write a notice about access to the record's address, to those it left lately, and to `also`.
+
+    Whoever gives access to a stranger could give the record another address first.
+    """
+    left = [address for address in _changes(session, patient_id, clock.now() - REMEMBERED) if address]
+    outbox.notice(session, rule, patient_id, event=event, also={*left, *([also] if also else [])})
+
+
+def is_own_address(session: Session, patient: Patient, address: str, hours: int) -> bool:
+    """Whether an e-mail address is the record's own: it came with the record, or has been there for some hours."""
+    known_since = clock.now() - timedelta(hours=hours)
+    return patient.email == address and not _changes(session, patient.id, known_since)
+
+
+def _changes(session: Session, patient_id: int, since: datetime) -> Sequence[str | None]:
+    """What a record's e-mail address was before each change since some time; None where that is not known."""
+    query = (
+        select(AuditEntry.act, AuditDetail.changes)
+        .outerjoin(AuditDetail, AuditDetail.entry_id == AuditEntry.id)
+        .where(AuditEntry.patient_id == patient_id, AuditEntry.at > since, AuditEntry.act.in_(ADDRESS_CHANGES))
+    )
+    found: list[str | None] = []
+    for act, changes in session.execute(query):
+        if act == "patient.merge":
+            found.append(None)
+        elif "email" in (changes or {}):
+            found.append(changes["email"][0])
+    return found
