@@ -16,10 +16,26 @@ class Speech:
     """The pattern of a weekday, day and month, as Babel reads it."""
     calendar_summary: str
     """What a visit is called in somebody's calendar."""
+    cancelled_by_patient: str
+    """What introduces an appointment that its patient has cancelled."""
+    cancelled_by_clinic: str
+    """The same where the clinic has."""
 
 
 LANGUAGES: Mapping[Language, Speech] = {
-    Language.EN: Speech("English", short_day="EEE d MMM", calendar_summary="Visit at {clinic}"),
-    Language.DE: Speech("Deutsch", short_day="ccc d. MMM", calendar_summary="Termin bei {clinic}"),
+    Language.EN: Speech(
+        "English",
+        short_day="EEE d MMM",
+        calendar_summary="Visit at {clinic}",
+        cancelled_by_patient="This visit was cancelled as you asked",
+        cancelled_by_clinic="We had to cancel this visit",
+    ),
+    Language.DE: Speech(
+        "Deutsch",
+        short_day="ccc d. MMM",
+        calendar_summary="Termin bei {clinic}",
+        cancelled_by_patient="Dieser Termin wurde auf Ihren Wunsch abgesagt",
+        cancelled_by_clinic="Wir mussten diesen Termin absagen",
+    ),
 }
 NAMES: Mapping[str, str] = {language: speech.name for language, speech in LANGUAGES.items()}

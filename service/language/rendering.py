@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service import clock
 from service.config.languages import Language
-from service.language.languages import LANGUAGES
+from service.language.languages import LANGUAGES, Speech
 from service.language.translation import gettext, ngettext
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
@@ -83,6 +83,11 @@ class Wording:
         self._zone = zone
         self._language = language
 
+    @property
+    def speech(self) -> Speech:
+        """How things are said in this language."""
+        return LANGUAGES[Language(self._language)]
+
     def when(self, at: datetime) -> str:
         """`Mon 23 Nov, 10:30`, with the year when it is not this one."""
         return f"{self.local_day(at)}, {self.clock(at)}"
@@ -98,7 +103,7 @@ class Wording:
     def day(self, on: date) -> str:
         """`Mon 23 Nov`, with the year when it is not this one."""
         this_year = on.year == clock.today(self._zone).year
-        pattern = LANGUAGES[Language(self._language)].short_day
+        pattern = self.speech.short_day
         return _written(on, pattern if this_year else f"{pattern} y", self._language)
 
     def long_day(self, on: date) -> str:

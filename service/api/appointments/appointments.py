@@ -85,7 +85,8 @@ def show(appointment_id: int) -> Answer:
 def cancel(appointment_id: int, body: Cancellation) -> Answer:
     """Call a visit off, by its patient until the cut-off or by the clinic."""
     rules = context.wiring().settings.booking
-    return _done(partial(outcomes.cancel, reason=body.reason, rules=rules, version=body.version), appointment_id)
+    act = partial(outcomes.cancel, reason=body.reason, rules=rules, by=body.by, version=body.version)
+    return _done(act, appointment_id)
 
 
 @blueprint.post("/<row_id:appointment_id>/reschedule")

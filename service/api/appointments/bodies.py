@@ -85,6 +85,9 @@ class NewAppointment(Sent):
 
 class Cancellation(Sent):
     reason: Line = ""
+    by: Annotated[CancelledBy, Field(strict=False), words_of(CancelledBy)] = Field(
+        CancelledBy.PATIENT, description="By staff: whose wish it was."
+    )
     version: Version | None = None
 
 

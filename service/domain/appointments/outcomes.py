@@ -69,20 +69,25 @@ def cancel(
     *,
     reason: str,
     rules: Booking,
+    by: CancelledBy = CancelledBy.PATIENT,
     version: int | None = None,
 ) -> None:
     """Call a visit off, by its patient until the cut-off or by the clinic; the row stays and frees its time.
 
-    Twice is once. Raises Conflict for a visit that is over, and for a patient after the cut-off.
+    `by`: whose wish it was; only staff cancel for the clinic. What the clinic cancels is never late. Twice is once.
+    Raises Conflict for a visit that is over and for a patient after the cut-off, Forbidden for a patient who cancels
+    for the clinic.
     """
     visit = appointments.to_change(session, actor, appointment_id, version)
     if visit.status == AppointmentStatus.CANCELLED and visit.rescheduled_at is None:
         return
+    if by == CancelledBy.CLINIC and not actor.is_staff:
+        raise Forbidden(_("Only the clinic's staff cancel for the clinic."))
     _check(possible.why_not_cancelled(session, actor, visit, rules))
     visit.cancellation_reason = booking.checked_reason(reason) or None
     visit.status, visit.cancelled_at = AppointmentStatus.CANCELLED, clock.now()
-    visit.cancelled_by = CancelledBy.PATIENT if actor.role == Role.PATIENT else CancelledBy.CLINIC
-    visit.cancelled_late = possible.is_late(visit, rules)
+    visit.cancelled_by = by
+    visit.cancelled_late = visit.cancelled_by == CancelledBy.PATIENT and possible.is_late(visit, rules)
     _note(session, actor, visit, "cancel")
     announcements.cancelled(session, visit, clock.now() + possible.UNDO_FOR if actor.role == Role.PATIENT else None)
 

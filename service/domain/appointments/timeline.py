@@ -4,13 +4,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.foundation.actor import Role
 from service.domain.outbox import message_rules
-from service.storage.models import Appointment, AuditEntry, CancelledBy, Message, MessageStatus, SkipReason, User
+from service.storage.models import (
+    Appointment,
+    AuditDetail,
+    AuditEntry,
+    CancelledBy,
+    Message,
+    MessageStatus,
+    SkipReason,
+    User,
+)
 
 
 class What(StrEnum):
@@ -55,6 +64,8 @@ class Event:
     message_status: MessageStatus | None = None
     skip_reason: SkipReason | None = None
     moved_to: int | None = None
+    cancelled_by: CancelledBy | None = None
+    """Of a cancellation: whose wish it was, which need not be who noted it."""
 
 
 def of_visit(session: Session, visit: Appointment) -> list[Event]:
@@ -69,24 +80,32 @@ def of_visit(session: Session, visit: Appointment) -> list[Event]:
         (What.CANCEL, visit.cancelled_at if visit.rescheduled_at is None else None),
     ):
         if at is not None and act not in known and not (act is What.BOOK and What.OVERBOOK in known):
-            by_patient = act is What.CANCEL and visit.cancelled_by == CancelledBy.PATIENT
-            events.append(Event(at, act, role=Role.PATIENT if by_patient else ""))
+            events.append(Event(at, act, cancelled_by=visit.cancelled_by if act is What.CANCEL else None))
     return sorted(events, key=lambda event: event.at)
 
 
 def _recorded(session: Session, visit: Appointment) -> Iterator[Event]:
     rows = session.execute(
-        select(AuditEntry.at, AuditEntry.act, AuditEntry.role, User.name)
+        select(AuditEntry.at, AuditEntry.act, AuditEntry.role, User.name, AuditDetail.changes)
+        .outerjoin(AuditDetail, AuditDetail.entry_id == AuditEntry.id)
         .outerjoin(User, User.id == AuditEntry.user_id)
         .where(AuditEntry.subject == f"appointment/{visit.id}")
         .order_by(AuditEntry.id)
         .limit(200)
     )
     successor = session.scalar(select(Appointment.id).where(Appointment.rescheduled_from_id == visit.id))
-    for at, act, role, name in rows:
+    for at, act, role, name, changes in rows:
         what = AUDITED.get(act)
         if what is not None:
-            yield Event(at, what, name or "", role, moved_to=successor if what is What.MOVE else None)
+            moved_to = successor if what is What.MOVE else None
+            by = _said(changes, visit) if what is What.CANCEL else None
+            yield Event(at, what, name or "", role, moved_to=moved_to, cancelled_by=by)
+
+
+def _said(changes: Mapping[str, Any] | None, visit: Appointment) -> CancelledBy | None:
+    """Whose wish a cancellation was: as it was put on record then, for it may have been undone and made again."""
+    _before, by = (changes or {}).get("cancelled_by", (None, visit.cancelled_by))
+    return CancelledBy(by) if by else None
 
 
 def _told(session: Session, visit: Appointment) -> Iterator[Event]:

@@ -18,7 +18,18 @@ from service.domain.messages import morning_sheets
 from service.domain.outbox import message_rules, subjects
 from service.domain.outbox.subjects import Kind, Subject
 from service.language.rendering import Wording, one_line, phone
-from service.storage.models import Appointment, AppointmentStatus, Doctor, Export, Message, Offer, Patient, Report, User
+from service.storage.models import (
+    Appointment,
+    AppointmentStatus,
+    CancelledBy,
+    Doctor,
+    Export,
+    Message,
+    Offer,
+    Patient,
+    Report,
+    User,
+)
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,9 @@ def _of_visits(
         "visits": "\n".join(lines),
         "visits_short": "; ".join(words.when(visit.starts_at) for visit in ordered),
     }
+    if message.rule == "visit_cancelled":
+        by_clinic = first.cancelled_by == CancelledBy.CLINIC
+        values["cancelled_by"] = words.speech.cancelled_by_clinic if by_clinic else words.speech.cancelled_by_patient
     if message.rule == "visit_moved" and first.rescheduled_from_id is not None:
         before = session.get_one(Appointment, first.rescheduled_from_id).starts_at
         values["old_date"] = words.local_day(before)

@@ -139,7 +139,7 @@ class Appointment(Base):
     cancelled_by: Mapped[CancelledBy | None]
     cancellation_reason: Mapped[str | None] = mapped_column(String(200))
     cancelled_late: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
-    """Whether it was called off after the clinic's cut-off."""
+    """Whether its patient called it off after the clinic's cut-off."""
     ended_at: Mapped[datetime | None]
     """When somebody said that it was completed, or that the patient did not come."""
     rescheduled_from_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))

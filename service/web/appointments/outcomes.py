@@ -6,12 +6,14 @@ from functools import partial
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from wtforms.validators import AnyOf
 
 from service.domain.appointments import booking, outcomes
 from service.domain.appointments.admission import Taken
 from service.domain.foundation.errors import Invalid
 from service.http import context
 from service.language.translation import gettext as _
+from service.storage.models import CancelledBy
 from service.web import notices
 from service.web.appointments import appointments
 from service.web.appointments.visits import visits
@@ -35,6 +37,16 @@ class UndoForm(TapForm):
 
 class CancellationForm(TapForm):
     reason = wtforms.StringField(_("Reason"), [at_most(booking.LONGEST_REASON)])
+
+
+class DeskCancellationForm(CancellationForm):
+    """Staff also say whose wish it was."""
+
+    by = wtforms.StringField(
+        _("Who cancels?"),
+        [AnyOf(list(CancelledBy), message=_("Choose who cancels: the patient or the clinic."))],
+        default=CancelledBy.PATIENT,
+    )
 
 
 @blueprint.post("/appointments/<row_id:appointment_id>/confirmation")
@@ -64,11 +76,12 @@ def no_show(appointment_id: int) -> ResponseReturnValue:
 @blueprint.post("/appointments/<row_id:appointment_id>/cancellation")
 def cancel(appointment_id: int) -> ResponseReturnValue:
     """The visit is called off."""
-    form = CancellationForm(request.form)
+    form = (DeskCancellationForm if context.actor().is_staff else CancellationForm)(request.form)
     if not form.validate():
-        raise Invalid(_("Write the reason in at most 200 characters."))
+        raise Invalid(" ".join(sentence for sentences in form.errors.values() for sentence in sentences))
     rules = context.wiring().settings.booking
-    act = partial(outcomes.cancel, reason=form.reason.data or "", rules=rules)
+    by = CancelledBy(str(form.by.data)) if isinstance(form, DeskCancellationForm) else CancelledBy.PATIENT
+    act = partial(outcomes.cancel, reason=form.reason.data or "", rules=rules, by=by)
     return _act(form, appointment_id, act, "visit_cancelled")
 
 

@@ -16,7 +16,7 @@ from service.domain.diary import doctors, hit_visits, time_off
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
 from service.language.translation import gettext as _
-from service.storage.models import HoursException
+from service.storage.models import CancelledBy, HoursException
 from service.web import notices
 from service.web.appointments.visits import Visit, visit
 from service.web.forms import Form
@@ -97,9 +97,8 @@ def cancel(exception_id: int) -> ResponseReturnValue:
     reason = _("The clinic is closed") if row.doctor_id is None else _("The doctor is away")
     try:
         with context.transaction() as session:
-            outcomes.cancel(
-                session, actor, valid_row_id(form.appointment_id.data), reason=reason, rules=settings.booking
-            )
+            visit_id = valid_row_id(form.appointment_id.data)
+            outcomes.cancel(session, actor, visit_id, reason=reason, rules=settings.booking, by=CancelledBy.CLINIC)
     except Conflict as error:
         return _page(exception_id, any_doctor=any_doctor, refusal=str(error)), 409
     notices.say("visit_cancelled")

@@ -10,7 +10,7 @@ import time_machine
 from service.domain.appointments import outcomes, possible, timeline
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
-from service.storage.models import AuditEntry, Message, Treatment
+from service.storage.models import AuditEntry, CancelledBy, Message, Treatment
 from tests.domain.clinic_week import RULES, Week, open_week
 from tests.house import House, at
 
@@ -179,11 +179,21 @@ def test_a_patient_cancels_until_the_cut_off(week: Week, visit: int, clock: time
     assert (row.cancelled_by, row.cancelled_late, row.cancellation_reason) == ("patient", False, "Ill")
 
 
-def test_the_clinic_cancels_later_and_then_it_is_late(week: Week, visit: int, clock: time_machine.Traveller) -> None:
+@pytest.mark.parametrize(("by", "late"), [(CancelledBy.PATIENT, True), (CancelledBy.CLINIC, False)])
+def test_i7_after_the_cut_off_only_what_a_patient_cancels_is_late(
+    week: Week, visit: int, clock: time_machine.Traveller, by: CancelledBy, late: bool
+) -> None:
     clock.move_to(NINE - timedelta(minutes=5))
-    act(week, "cancel", visit)
+    with week.house.writing() as session:
+        outcomes.cancel(session, week.desk, visit, reason="", rules=RULES, by=by)
     row = week.row(visit)
-    assert (row.cancelled_by, row.cancelled_late) == ("clinic", True)
+    assert (row.cancelled_by, row.cancelled_late) == (by, late)
+
+
+def test_i7_no_patient_cancels_for_the_clinic(week: Week, visit: int) -> None:
+    with pytest.raises(Forbidden, match="for the clinic"), week.house.writing() as session:
+        outcomes.cancel(session, week.pia, visit, reason="", rules=RULES, by=CancelledBy.CLINIC)
+    assert week.row(visit).status == "booked"
 
 
 def test_a_cancelled_visit_frees_its_time_and_stays_in_the_history(week: Week, visit: int) -> None:
@@ -221,7 +231,8 @@ def test_a_patient_takes_their_cancellation_back_within_ten_minutes(
 
 
 def test_a_patient_does_not_take_back_what_the_clinic_cancelled(week: Week, visit: int) -> None:
-    act(week, "cancel", visit)
+    with week.house.writing() as session:
+        outcomes.cancel(session, week.desk, visit, reason="", rules=RULES, by=CancelledBy.CLINIC)
     with pytest.raises(Conflict):
         act(week, "undo", visit, week.pia)
 

@@ -12,6 +12,7 @@ from service.config.settings import Settings, SettingsError
 from service.domain.accounts import user_tokens
 from service.domain.outbox import message_rules
 from service.language import languages, message_texts
+from service.language.languages import LANGUAGES
 from service.language.rendering import Wording
 from service.wiring import connect
 from tests.house import House
@@ -24,6 +25,9 @@ EXAMPLES = {
     "clinic_name": "Practice at the Park",
     "clinic_phone": "+49 30 1234567",
     "by_phone": " (+49 30 1234567)",
+    "cancelled_by": max(
+        (text for one in LANGUAGES.values() for text in (one.cancelled_by_patient, one.cancelled_by_clinic)), key=len
+    ),
     "visits_short": "Wed 23 Sep 2026, 14:00",
     "date": "Wed 23 Sep 2026",
     "time": "14:00",
