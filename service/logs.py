@@ -1,4 +1,4 @@
-"""Logs go to standard error, one line an event; they hold ids, never names, addresses or texts of people."""
+"""Logs go to standard error, one line per event; they hold ids, never names, addresses or texts of people."""
 
 import logging
 import sys
@@ -9,6 +9,9 @@ from typing import Any, Literal, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor
+
+LONGEST = 400
+"""Characters of one value in a line: the trace of an error needs about this much."""
 
 
 def configure(style: Literal["text", "json"] = "text") -> None:
@@ -21,6 +24,7 @@ def configure(style: Literal["text", "json"] = "text") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _shortened_trace,
+        _cut,
     ]
     renderer = _renderer(style)
     stream = cast(TextIO, _Forgiving(sys.stderr))
@@ -81,4 +85,13 @@ def _shortened_trace(_logger: object, _method: str, event: EventDict) -> EventDi
         trace = trace.tb_next
     event["error"] = kind.__name__ if kind else "unknown"
     event["trace"] = " > ".join(places[-12:])
+    return event
+
+
+def _cut(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Every value in at most LONGEST characters, so that nobody can fill the log with what they send."""
+    for name, value in event.items():
+        if isinstance(value, str | bytes | list | tuple | dict) and not name.startswith("_"):
+            text = value if isinstance(value, str) else repr(value)
+            event[name] = f"{text[:LONGEST]}…" if len(text) > LONGEST else value
     return event

@@ -22,6 +22,7 @@ from tests.web.frozen_clinic import Clinic
 from tests.web.frozen_clinic import a_clinic as a_clinic
 from tests.web.frozen_clinic import a_furnished_folder as a_furnished_folder
 from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
+from tests.web.frozen_clinic import the_log as the_log
 
 FORGED = 'x\n2026-05-06T08:00:00Z level=error event=forged\r\n\u2028{"event": "forged"}'
 
@@ -108,6 +109,40 @@ def test_l5_an_error_of_a_library_or_a_thread_is_told_without_its_words(
     assert [line["error"] for line in told] == ["ValueError", "ValueError"]
     assert all("test_logs.py:" in str(line["trace"]) for line in told)
     assert "Pia" not in json.dumps(told)
+
+
+HUGE = "Unverwechselbar" * 13_000
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"User-Agent": HUGE}, {"Referer": HUGE}, {"Cookie": f"rounds={HUGE}"}, {"Authorization": f"Bearer {HUGE}"}],
+)
+@pytest.mark.parametrize(("method", "path"), [(HUGE, "/sign-in"), ("GET", f"/{HUGE}?q={HUGE}"), ("POST", "/api/v1/me")])
+def test_h21_nothing_that_a_visitor_sends_fills_the_log(
+    clinic: Clinic, logged: Callable[[], str], method: str, path: str, headers: dict[str, str]
+) -> None:
+    for _time in range(5):
+        assert 400 <= clinic.house.browser().client.open(path, method=method, headers=headers).status_code < 500
+    assert clinic.house.browser().get("/sign-in", headers={"Host": HUGE}).status_code == 400
+    assert len(logged()) < 5000
+    assert "Unverwechselbar" not in logged()
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize("value", ["x" * 200_000, ["x"] * 200_000, {"x": "y" * 200_000}, b"x" * 200_000])
+def test_h21_every_value_is_cut_whoever_logs_it(style: str, value: object) -> None:
+    log = StringIO()
+    with redirect_stderr(log):
+        logs.configure(style)  # type: ignore[arg-type]
+    try:
+        structlog.get_logger().info("hello", value=value, request="ab12")
+        logging.getLogger("library").error("x" * 200_000)
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers.clear()
+    assert len(log.getvalue()) < 2000
+    assert "ab12" in log.getvalue()
 
 
 @pytest.fixture(name="service", scope="module")

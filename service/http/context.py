@@ -21,6 +21,7 @@ from service.wiring import Wiring
 log = structlog.get_logger()
 BY_PROXIES = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
 """Headers that a proxy adds to what it passes on."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def install(app: Flask, wiring: Wiring) -> None:
@@ -42,6 +43,11 @@ def browser() -> BrowserSession:
 def address() -> str:
     """The network address the request came from."""
     return request.remote_addr or ""
+
+
+def method() -> str:
+    """The request's method for logs and figures; `other` for one that somebody made up."""
+    return request.method if request.method in METHODS else "other"
 
 
 def is_at_this_computer() -> bool:

@@ -74,7 +74,7 @@ def _dress(response: Response) -> Response:
 
 
 def _log(response: Response) -> None:
-    """One line a request: the route, never the address with its ids' texts or tokens."""
+    """One line per request: the route, never the address with its ids' texts or tokens."""
     if request.endpoint == "static":
         return
     held, caller = g.get("found"), bearers.known()
@@ -83,7 +83,7 @@ def _log(response: Response) -> None:
         "request",
         request=g.get("request_id"),
         visitor=context.browser().reference,
-        method=request.method,
+        method=context.method(),
         route=str(request.url_rule) if request.url_rule else None,
         status=response.status_code,
         user_id=user_id,

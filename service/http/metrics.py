@@ -12,11 +12,10 @@ from prometheus_client.registry import Collector
 
 from service import __version__, clock
 from service.health import gauges, readiness
+from service.http import context
 from service.wiring import Wiring
 
 __all__ = ["CONTENT_TYPE", "install", "text"]
-
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "OPTIONS"})
 
 
 class Work(Collector):
@@ -69,8 +68,7 @@ def install(app: Flask, wiring: Wiring) -> None:
     @app.after_request
     def count(response: Response) -> Response:
         route = request.endpoint or "none"
-        method = request.method if request.method in METHODS else "other"
-        requests.labels(route, method, str(response.status_code)).inc()
+        requests.labels(route, context.method(), str(response.status_code)).inc()
         seconds.labels(route).observe(monotonic() - g.get("began", monotonic()))
         return response
 
