@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter, IntegerConverter, ValidationError
@@ -90,4 +90,5 @@ def _shared() -> dict[str, Any]:
         "nav": navigation.groups(visitor),
         "demo": installation.is_demo(context.reading()),
         "notices": notices.pending(),
+        "unsent": request.endpoint != "unsent_forms.show" and unsent.waits(),
     }

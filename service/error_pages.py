@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from flask import Flask, current_app, g, request
 from flask.typing import ResponseReturnValue
-from flask_wtf.csrf import CSRFError
+from flask_wtf.csrf import CSRFError, generate_csrf
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
@@ -16,9 +16,11 @@ from service.http import assets, context
 from service.http.bearers import Unauthorized
 from service.http.cookies import API
 from service.http.headers import Misdirected
+from service.http.unsent_forms import SignedOut
 from service.language.translation import gettext as _
 from service.storage import database
 from service.storage.database import DatabaseLost
+from service.web import refused_forms
 
 log = structlog.get_logger()
 RETRY_AFTER = 5
@@ -45,7 +47,8 @@ def install(app: Flask) -> None:
 
 
 def _domain(error: errors.DomainError) -> ResponseReturnValue:
-    headers, more = {}, {}
+    headers: dict[str, str] = {}
+    more: dict[str, Any] = {}
     if isinstance(error, problems.Refused):
         return _page(error.status, str(error), {}, errors=error.errors)
     if isinstance(error, errors.Throttled):
@@ -54,6 +57,8 @@ def _domain(error: errors.DomainError) -> ResponseReturnValue:
         headers = {"WWW-Authenticate": "Bearer"}
     if isinstance(error, errors.Invalid) and error.field:
         more = {"errors": [problems.of_field(error.field, str(error))]}
+    if isinstance(error, SignedOut):
+        return _page(403, str(error), {}, words=_signed_out())
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     return _page(status, str(error), headers, **more)
 
@@ -94,8 +99,13 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
     return _page(500, "", {})
 
 
-def _page(status: int, sentence: str, headers: dict[str, str], **more: Any) -> ResponseReturnValue:
-    title, message, what_next = _words(status)
+Words = tuple[str, str, str]
+
+
+def _page(
+    status: int, sentence: str, headers: dict[str, str], *, words: Words | None = None, **more: Any
+) -> ResponseReturnValue:
+    title, message, what_next = words or _words(status)
     if request.path.startswith(API):
         return problems.answer(status, sentence if sentence and status != 404 else message, headers, **more)
     # A missing row and somebody else's must answer the same bytes, so a 404 names the visitor, not the request.
@@ -112,11 +122,21 @@ def _page(status: int, sentence: str, headers: dict[str, str], **more: Any) -> R
         clinic=context.wiring().settings.clinic,
         static=assets.static_url,
         icon=assets.icon,
+        again=refused_forms.again(status),
+        csrf_token=generate_csrf,
     )
     return page, status, headers
 
 
-def _words(status: int) -> tuple[str, str, str]:
+def _signed_out() -> Words:
+    return (
+        _("You are signed out"),
+        _("Sign in, then send this again."),
+        _("Sign in on another tab and leave this one open, then send it again from here."),
+    )
+
+
+def _words(status: int) -> Words:
     """Title, sentence and what to do next for a status."""
     back = _("Go back to where you came from, or start again from the home page.")
     again = _("Go back, open the page again, and repeat what you did.")

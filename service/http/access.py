@@ -10,6 +10,7 @@ from service.domain.accounts.api_tokens import Scope
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Forbidden
 from service.http import bearers, context, unsent_forms
+from service.http.unsent_forms import SignedOut
 from service.language.translation import gettext as _
 
 ANYONE: frozenset[Role] = frozenset()
@@ -74,6 +75,8 @@ def _guard_page(endpoint: str, roles: frozenset[Role]) -> ResponseReturnValue | 
         if visitor.role not in roles:
             raise Forbidden(_("Your account may not open this page."))
         if _needs_second_factor() and endpoint not in SETTING_UP:
+            if request.method == "POST" and _has_token():
+                unsent_forms.keep()
             return redirect(url_for("second_factors.show"), 303)
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         if None in request.form:  # a part of a multipart body without a name, which Flask-WTF stumbles over
@@ -101,9 +104,14 @@ def _watches(roles: frozenset[Role]) -> bool:
 
 
 def _to_sign_in() -> ResponseReturnValue:
-    """To the sign-in page; a form that was sent too late waits there for its user."""
+    """To the sign-in page; a form that was sent too late waits there for its user.
+
+    Raises SignedOut for a form that cannot wait there: its session was ended by somebody, or it is too long.
+    """
     if request.method == "POST" and None not in request.form and _has_token():
-        unsent_forms.keep()
+        typed = unsent_forms.typed()
+        if unsent_forms.keep() is None and unsent_forms.has_text(typed):
+            raise SignedOut(_("You are signed out, so this was not saved."))
     return redirect(url_for("sessions.sign_in", next=_here()), 303)
 
 

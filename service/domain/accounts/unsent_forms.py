@@ -1,4 +1,4 @@
-"""Forms that were sent after the session had ended: kept for their user, who gets them back after signing in."""
+"""Forms that were refused, or sent after the session had ended: kept for their user, who gets them back."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -17,10 +17,13 @@ MOST = 5
 """Forms of one user."""
 
 
-def keep(session: Session, token_hash: str, path: str, fields: dict[str, list[str]]) -> None:
-    """Keep a form for the user of a session that is over; nothing for a token that never was one, or a huge form."""
+def keep(session: Session, token_hash: str, path: str, fields: dict[str, list[str]]) -> int | None:
+    """Keep a form for the user of a session that is open, or over by time; returns its number.
+
+    None for a token that never was a session or whose session somebody ended, and for a huge form.
+    """
     if len(path) > 500 or sum(len(value) for values in fields.values() for value in values) > LONGEST:
-        return
+        return None
     user_id = session.scalar(
         select(SignIn.user_id)
         .join(User, User.id == SignIn.user_id)
@@ -29,11 +32,14 @@ def keep(session: Session, token_hash: str, path: str, fields: dict[str, list[st
         .with_for_update(of=SignIn)
     )
     if user_id is None:
-        return
+        return None
     session.execute(delete(UnsentForm).where(UnsentForm.user_id == user_id, UnsentForm.path == path))
     newest = select(UnsentForm.id).where(UnsentForm.user_id == user_id).order_by(UnsentForm.id.desc()).limit(MOST - 1)
     session.execute(delete(UnsentForm).where(UnsentForm.user_id == user_id, UnsentForm.id.not_in(newest)))
-    session.add(UnsentForm(user_id=user_id, path=path, fields=dict(fields), kept_at=clock.now()))
+    form = UnsentForm(user_id=user_id, path=path, fields=dict(fields), kept_at=clock.now())
+    session.add(form)
+    session.flush()
+    return form.id
 
 
 def of_user(session: Session, actor: Actor) -> Sequence[UnsentForm]:

@@ -129,30 +129,60 @@ def test_the_same_page_sent_twice_is_kept_once_and_at_most_five_pages(clinic: Cl
 
 
 @pytest.mark.parametrize(
-    ("form", "kept"),
+    ("form", "kept", "status"),
     [
-        ({"notes": "x"}, 1),
-        ({"notes": "x", "csrf_token": "forged"}, 0),
-        ({"notes": "x", "csrf_token": ""}, 0),
-        ({"notes": "x" * 200_001}, 0),
-        ({"notes": ""}, 0),
-        ({"notes": "x", "password": PASSWORD}, 0),
-        ({"notes": "x", "current_password": PASSWORD}, 0),
-        ({"code": "123456"}, 0),
+        ({"notes": "x"}, 1, 303),
+        ({"notes": "x", "csrf_token": "forged"}, 0, 303),
+        ({"notes": "x", "csrf_token": ""}, 0, 303),
+        ({"notes": "x" * 200_001}, 0, 403),
+        ({"notes": ""}, 0, 303),
+        ({"notes": "x", "password": PASSWORD}, 1, 303),
+        ({"notes": "x", "current_password": PASSWORD}, 1, 303),
+        ({"code": "123456", "setup_code": "123456", "password": PASSWORD}, 0, 303),
     ],
 )
-def test_what_is_forged_huge_empty_or_secret_is_not_kept(clinic: Clinic, form: dict[str, str], kept: int) -> None:
+def test_what_is_forged_huge_empty_or_secret_is_not_kept(
+    clinic: Clinic, form: dict[str, str], kept: int, status: int
+) -> None:
     browser = clinic.browser("doctor")
     token = browser.token()
     clinic.clock.shift(minutes(16))
     answer = browser.client.post(f"/appointments/{clinic.begun}/treatment", data={"csrf_token": token, **form})
-    assert answer.status_code == 303
+    assert answer.status_code == status
     assert clinic.house.count(UnsentForm) == kept
+    assert PASSWORD.encode() not in clinic.house.stored()
+
+
+def test_what_cannot_be_kept_stands_on_the_page_that_says_so_and_is_sent_from_there_after_signing_in(
+    clinic: Clinic,
+) -> None:
+    browser = clinic.browser("doctor")
+    token = browser.token()
+    browser.post("/sign-out")  # in another tab
+    answer = browser.client.post(f"/appointments/{clinic.begun}/treatment", data={"csrf_token": token, **TREATMENT})
+    page = answer.get_data(as_text=True)
+    assert (answer.status_code, faults(page), clinic.house.count(UnsentForm)) == (403, [], 0)
+    assert "You are signed out" in page
+    browser.sign_in(email("doctor"))
+    expired = browser.client.post(
+        f"/appointments/{clinic.begun}/treatment", data=filled(page), headers={"Origin": "http://localhost"}
+    )
+    assert expired.status_code == 400
+    assert filled(expired.get_data(as_text=True))["notes"].replace("\r\n", "\n") == NOTES
+    action = str(one(parsed(expired), "main form")["action"])
+    assert browser.client.post(action, data=filled(expired.get_data(as_text=True))).status_code == 303
+    assert (clinic.house.count(Treatment), clinic.house.count(UnsentForm)) == (3, 0)
+
+
+def filled(page: str) -> dict[str, str]:
+    """The first form of a page, as a browser sends it when nothing is changed."""
+    fields = one(parsed(page), "main form").select("input, textarea")
+    return {str(one["name"]): str(one.get("value", one.get_text().removeprefix("\n"))) for one in fields}
 
 
 def test_a_stranger_keeps_nothing(clinic: Clinic) -> None:
     browser = clinic.browser(NOBODY)
-    assert browser.post(f"/appointments/{clinic.begun}/treatment", {"notes": "x"}).status_code == 303
+    assert browser.post(f"/appointments/{clinic.begun}/treatment", {"notes": "x"}).status_code == 403
     assert clinic.house.count(UnsentForm) == 0
 
 
@@ -165,5 +195,60 @@ def test_s2_a_session_that_somebody_ended_leaves_nothing_for_its_user(clinic: Cl
     thief.client.set_cookie("rounds", cookie.value)
     user = clinic.people["patient"].user_id
     answer = thief.client.post(f"/users/{user}/role", data={"csrf_token": thief.token(), "role": "admin"})
-    assert answer.status_code == 303
+    assert answer.status_code == 403
     assert clinic.house.count(UnsentForm) == 0
+
+
+def test_h11_a_treatment_refused_because_of_a_no_show_is_kept_and_saved_once_that_is_undone(clinic: Clinic) -> None:
+    doctor, desk = clinic.browser("doctor"), clinic.browser("receptionist")
+    doctor.get(f"/appointments/{clinic.begun}/treatment")
+    desk.post(f"/appointments/{clinic.begun}/no-show")
+    answer = doctor.post(f"/appointments/{clinic.begun}/treatment", TREATMENT)
+    page = answer.get_data(as_text=True)
+    assert (answer.status_code, faults(page)) == (409, [])
+    assert filled(page)["notes"].replace("\r\n", "\n") == NOTES
+    visit = f"/appointments/{clinic.begun}"
+    assert one(parsed(page), f'main a[href="{visit}"]')
+    assert "Something you typed was not saved" in doctor.get(visit).get_data(as_text=True)
+    desk.post(f"{visit}/undo")
+    assert send(doctor) == visit
+    with clinic.house.reading() as session:
+        saved = session.query(Treatment).filter(Treatment.appointment_id == clinic.begun).one()
+        assert saved.notes.replace("\r\n", "\n") == NOTES
+    assert "Something you typed was not saved" not in doctor.get(visit).get_data(as_text=True)
+
+
+def test_another_sites_form_is_neither_shown_nor_kept(clinic: Clinic) -> None:
+    browser = clinic.browser("doctor")
+    form = {"csrf_token": "forged", "notes": "Call 0900 12345"}
+    path = f"/appointments/{clinic.begun}/treatment"
+    for origin in ("https://evil.example", "null"):
+        answer = browser.client.post(path, data=form, headers={"Origin": origin})
+        assert (answer.status_code, b"0900" in answer.data) == (400, False)
+    answer = browser.client.post(path, data=form)  # says nothing of where it comes from: to be read, not sent
+    assert (answer.status_code, b"0900" in answer.data, b"<form" in answer.data) == (400, True, False)
+    assert clinic.house.count(UnsentForm) == 0
+
+
+def test_what_is_far_too_long_comes_back_to_its_author_and_to_nobody_else(clinic: Clinic) -> None:
+    text = "At length. " * 150_000
+    doctor, path = clinic.browser("doctor"), f"/appointments/{clinic.begun}/treatment"
+    answer = doctor.post(path, {**TREATMENT, "notes": text})
+    assert answer.status_code == 413
+    assert filled(answer.get_data(as_text=True))["notes"] == text
+    assert doctor.post(path, {**TREATMENT, "notes": text * 3}).status_code == 413
+    stranger = clinic.browser(NOBODY).post("/sign-in", {"email": text, "password": "x"})
+    assert (stranger.status_code, b"At length." in stranger.data) == (413, False)
+
+
+def test_an_address_typed_while_the_proof_ran_out_is_still_there(clinic: Clinic) -> None:
+    browser = clinic.browser("receptionist")
+    browser.get("/account/email")
+    for _time in range(2):
+        clinic.clock.shift(minutes(8))
+        browser.get("/account")
+    answer = browser.post("/account/email", {"email": "rita.new@clinic.example"})
+    assert answer.location == "/account/proof?next=/account/email"
+    browser.post("/account/proof", {"password": PASSWORD, "next": "/account/email"})
+    assert "Something you typed was not saved" in browser.get("/account/email").get_data(as_text=True)
+    assert shown(browser)["email"] == "rita.new@clinic.example"
