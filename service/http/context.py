@@ -41,8 +41,9 @@ def browser() -> BrowserSession:
 
 
 def address() -> str:
-    """The network address the request came from."""
-    return request.remote_addr or ""
+    """The network address the request came from; empty where only the proxy knows, which then did not tell."""
+    here = request.remote_addr or ""
+    return "" if here and here == wiring().settings.server.trusted_proxy else here
 
 
 def method() -> str:
@@ -52,7 +53,7 @@ def method() -> str:
 
 def is_at_this_computer() -> bool:
     """Whether the request was made at the computer that serves, and not at a proxy on it that nobody told us of."""
-    return is_loopback(address()) and not any(name in request.headers for name in BY_PROXIES)
+    return is_loopback(request.remote_addr) and not any(name in request.headers for name in BY_PROXIES)
 
 
 def actor() -> Actor:

@@ -10,6 +10,7 @@ from service import clock
 from service.domain.accounts import accounts, api_tokens, passwords, users
 from service.domain.clinic import restored
 from service.domain.foundation.actor import Role
+from service.domain.foundation.throttle import BUDGETS, Act
 from service.storage.models import ApiToken, AuditEntry, Doctor, User
 from tests.api.program import Program, token_of
 from tests.web.frozen_clinic import Clinic, minutes
@@ -126,7 +127,7 @@ def test_a_restored_backup_revives_no_token(clinic: Clinic, program: Programs) -
 
 def test_a6_wrong_tokens_are_slowed_down_by_address_and_right_ones_are_not(clinic: Clinic, program: Programs) -> None:
     wrong, right = Program(clinic.house.app, "rounds_wrong"), program("admin")
-    answers = [wrong.get("/doctors") for _ in range(api_tokens.WRONG_PER_ADDRESS + 1)]
+    answers = [wrong.get("/doctors") for _ in range((BUDGETS[Act.API_TOKEN].network or 0) + 1)]
     assert {one.status_code for one in answers[:-1]} == {401}
     assert answers[-1].status_code == 429
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 301

@@ -14,7 +14,7 @@ import time_machine
 from argon2 import PasswordHasher
 
 from service.domain.accounts import passwords
-from service.domain.accounts.sessions import FAILURES_PER_ACCOUNT, FAILURES_PER_ADDRESS
+from service.domain.foundation.throttle import BUDGETS, Act
 from service.storage.models import Message, SignIn, User
 from tests import patience
 from tests.house import PASSWORD, House
@@ -24,12 +24,20 @@ from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
 
 KNOWN, STRANGER = "known@clinic.example", "ghost@clinic.example"
 WRONG = "rapid rivers run deep"
+FAILURES_PER_ACCOUNT = BUDGETS[Act.SIGN_IN].email or 0
+FAILURES_PER_ADDRESS = BUDGETS[Act.SIGN_IN].network or 0
 
 
 @pytest.fixture
 def known(moved: time_machine.Traveller, house: House) -> House:
     house.user("doctor", KNOWN, "Dr. Known")
     return house
+
+
+@pytest.fixture
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of guesses without the work that slows each one down."""
+    monkeypatch.setattr(passwords, "matches", lambda _stored, _password: False)
 
 
 FIFTEEN = "correct horse b"
@@ -164,6 +172,61 @@ def test_a7_a_forged_forwarded_address_does_not_reset_the_limits(known: House) -
         environ_base={"REMOTE_ADDR": "192.0.2.7"},
     )
     assert away.status_code == 303
+
+
+def guesses_from(house: House, addresses: list[str]) -> list[int]:
+    """How a guess at another account each is answered, from one address after the other."""
+    browser = house.browser()
+    token, statuses = browser.token(), []
+    for number, address in enumerate(addresses):
+        data = {"csrf_token": token, "email": f"ghost{number}@clinic.example", "password": WRONG}
+        answer = browser.client.post("/sign-in", data=data, environ_base={"REMOTE_ADDR": address})
+        statuses.append(answer.status_code)
+    return statuses
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+@pytest.mark.parametrize(
+    ("template", "most"),
+    [
+        ("2001:db8:1:2::{:x}", 50),
+        ("::ffff:192.0.2.7", 50),
+        ("2001:db8:1:{:x}::1", 200),
+        ("2001:db8:{:x}::1", 205),
+        ("192.0.2.{}", 205),
+    ],
+)
+def test_h23_guesses_are_counted_by_64_by_48_and_by_each_ipv4_address(known: House, template: str, most: int) -> None:
+    statuses = guesses_from(known, [template.format(number) for number in range(205)])
+    assert statuses == [422] * most + [429] * (205 - most)
+
+
+def test_h23_the_proxys_own_address_is_nobodys(make_house: Callable[..., House], moved: time_machine.Traveller) -> None:
+    house = make_house(server={"trusted_proxy": "127.0.0.1"})
+    assert set(guesses_from(house, ["127.0.0.1"] * (FAILURES_PER_ADDRESS + 1))) == {422}
+    assert house.browser().sign_in(KNOWN, WRONG).status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/password-reset", "/visit/" + "A" * 43])
+def test_h23_what_is_not_signing_in_is_counted_by_64_too(known: House, path: str) -> None:
+    browser = known.browser()
+    token, statuses = browser.token(), []
+    for number in range(31):
+        where = {"REMOTE_ADDR": f"2001:db8:1:2::{number:x}"}
+        data = {"csrf_token": token, "email": f"ghost{number}@clinic.example"}
+        method = "POST" if path == "/password-reset" else "GET"
+        statuses.append(browser.client.open(path, method=method, data=data, environ_base=where).status_code)
+    assert statuses[-1] == 429
+    away = browser.client.open(path, method=method, data=data, environ_base={"REMOTE_ADDR": "2001:db8:1:3::1"})
+    assert away.status_code != 429
+
+
+def test_h4_an_accounts_address_is_changed_five_times_an_hour(known: House) -> None:
+    browser, doctor = known.browser(KNOWN), known.actor(KNOWN)
+    statuses = [browser.post("/account/email", {"email": f"new{n}@clinic.example"}).status_code for n in range(6)]
+    assert statuses == [303] * 5 + [429]
+    with known.reading() as session:
+        assert session.get_one(User, doctor.user_id).email == "new4@clinic.example"
 
 
 def test_a7_forged_addresses_do_not_help_against_one_account(known: House) -> None:

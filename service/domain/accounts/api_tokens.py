@@ -15,6 +15,7 @@ from service.domain.accounts.acting import Who
 from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
+from service.domain.foundation.throttle import Act
 from service.language.translation import gettext as _
 from service.storage.models import ApiToken, Doctor, IdempotencyKey, User
 
@@ -25,8 +26,6 @@ LONGEST_DAYS = 3650
 MOST = 20
 """Usable tokens of one user."""
 MOST_SHOWN = 200
-WRONG_PER_ADDRESS = 50
-"""Tokens that open nothing, in five minutes."""
 TOUCH_AFTER = timedelta(minutes=1)
 
 
@@ -134,7 +133,7 @@ def touch(session: Session, token_id: int) -> None:
 
 def refused(session: Session, address: str) -> None:
     """Count a token that opened nothing. Raises Throttled for an address that tries too many."""
-    throttle.attempt(session, {f"token:{address}": WRONG_PER_ADDRESS})
+    throttle.attempt(session, Act.API_TOKEN, network=address)
 
 
 def of_user(session: Session, actor: Actor) -> Sequence[Shown]:

@@ -4,11 +4,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.domain.accounts import sessions, user_tokens, users
+from service.domain.accounts import user_tokens, users
 from service.domain.accounts.passwords import NewPassword
 from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, NotFound
+from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
 from service.domain.patients import patients
 from service.language.translation import gettext as _
@@ -43,11 +44,12 @@ def change_name(session: Session, actor: Actor, name: str) -> None:
 def change_email(session: Session, actor: Actor, email: str) -> None:
     """Sign in by another address from now on; the old one is told. One's own record follows.
 
-    Raises Invalid, and Conflict for an address of another account.
+    Raises Invalid, Throttled, and Conflict for an address of another account.
     """
     user, record, address = fetch(session, actor), own_record(session, actor), contact_details.checked_email(email)
     if address == user.email:
         return
+    throttle.attempt(session, Act.EMAIL_CHANGE, account=user.id, network=actor.address)
     outbox.to_user(session, "account_changed", user, event="user.email")
     user.email = address
     try:
@@ -78,6 +80,6 @@ def change_password(session: Session, actor: Actor, password: NewPassword) -> No
     """Put a new password in the place of the one that was just given; every session ends, and the person is told."""
     user = fetch(session, actor)
     users.set_password(session, user, password)
-    throttle.forget(session, sessions.account_key(user.email))
+    throttle.succeeded(session, Act.SIGN_IN, email=user.email)
     audit.record(session, actor, "user.password", subject=f"user/{user.id}")
     outbox.to_user(session, "account_changed", user, event="user.password")

@@ -5,15 +5,11 @@ from sqlalchemy.orm import Session
 
 from service.domain.accounts import user_tokens, users
 from service.domain.accounts.passwords import NewPassword
-from service.domain.accounts.sessions import account_key
 from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
 from service.storage.models import TokenPurpose, User
-
-TRIES_PER_ACCOUNT = 5
-TRIES_PER_ADDRESS = 20
-"""In five minutes; a clinic is one address."""
 
 
 def ask(session: Session, email: str, address: str) -> None:
@@ -22,9 +18,7 @@ def ask(session: Session, email: str, address: str) -> None:
     Raises Throttled.
     """
     folded = contact_details.sought_email(email)
-    throttle.attempt(
-        session, {f"reset:{account_key(folded)}": TRIES_PER_ACCOUNT, f"reset:{address}": TRIES_PER_ADDRESS}
-    )
+    throttle.attempt(session, Act.PASSWORD_RESET, email=folded, network=address)
     user = session.scalar(select(User).where(User.email == folded, User.disabled_at.is_(None)))
     subject = f"user/{user.id}" if user else None
     audit.record(session, Actor(Role.SYSTEM, address=address), "password.reset_asked", subject=subject)
@@ -41,7 +35,7 @@ def choose(session: Session, token: str, password: NewPassword, address: str) ->
     """Set the new password; the link is used up, every session ends, the second factor stays. Raises Conflict."""
     user = user_tokens.use_up(session, token, TokenPurpose.PASSWORD_RESET)
     users.set_password(session, user, password)
-    throttle.forget(session, account_key(user.email))  # whoever reads the mail is no guesser
+    throttle.succeeded(session, Act.SIGN_IN, email=user.email)  # whoever reads the mail is no guesser
     asker = Actor(Role(user.role), user_id=user.id, address=address)
     audit.record(session, asker, "password.reset", subject=f"user/{user.id}")
     outbox.to_user(session, "account_changed", user, event="password.reset")

@@ -8,17 +8,15 @@ from service.domain.accounts.users import NewUser
 from service.domain.foundation import audit, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid
+from service.domain.foundation.throttle import Act
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
 from service.storage.models import User
 
-TRIES_PER_ADDRESS = 20
-"""In five minutes; a clinic's waiting room is one address."""
-
 
 def attempt(session: Session, address: str) -> None:
     """Count a registration from a network address. Raises Throttled."""
-    throttle.attempt(session, {f"register:{address}": TRIES_PER_ADDRESS})
+    throttle.attempt(session, Act.REGISTRATION, network=address)
 
 
 def register(session: Session, details: PatientDetails, *, password_hash: str, address: str) -> None:

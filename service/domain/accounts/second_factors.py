@@ -20,13 +20,12 @@ from service.domain.accounts import sessions
 from service.domain.foundation import audit, throttle
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
+from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
 from service.language.translation import gettext as _
 from service.storage.models import RecoveryCode, SecondFactor, User
 
 RECOVERY_CODES = 10
-TRIES = 5
-"""In five minutes, for each user."""
 TIME_TO_CONFIRM = timedelta(minutes=15)
 
 
@@ -132,7 +131,7 @@ def accepts(session: Session, user_id: int, code: str, key: bytes) -> bool:
 
 def _counted_code(session: Session, user_id: int, code: str, key: bytes) -> bool:
     """Whether the app shows this code now, or did or will half a minute away; each try counts as failed until then."""
-    throttle.attempt(session, {_throttle_key(user_id): TRIES})
+    throttle.attempt(session, Act.CODE, account=user_id)
     factor = session.get(SecondFactor, user_id)
     if factor is None:
         return False
@@ -145,7 +144,7 @@ def _counted_code(session: Session, user_id: int, code: str, key: bytes) -> bool
             update(SecondFactor).where(*later).values(last_counter=counter).returning(SecondFactor.user_id)
         )
         if used.one_or_none() is not None:
-            throttle.forget(session, _throttle_key(user_id))
+            throttle.succeeded(session, Act.CODE, account=user_id)
             return True
     return False
 
@@ -160,7 +159,7 @@ def _recovered(session: Session, user_id: int, code: str) -> bool:
     )
     if used.first() is None:
         return False
-    throttle.forget(session, _throttle_key(user_id))
+    throttle.succeeded(session, Act.CODE, account=user_id)
     return True
 
 
@@ -187,10 +186,6 @@ def _grouped(code: str) -> str:
 
 def _plain(code: str) -> str:
     return "".join(letter for letter in code.lower() if letter.isalnum())
-
-
-def _throttle_key(user_id: int) -> str:
-    return f"code:{user_id}"
 
 
 def _own_id(actor: Actor) -> int:

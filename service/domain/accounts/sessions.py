@@ -17,10 +17,9 @@ from service.domain.accounts.acting import Who
 from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import STAFF, Actor, Role
 from service.domain.foundation.errors import NotFound
+from service.domain.foundation.throttle import Act
 from service.storage.models import Doctor, SecondFactor, SignIn, User, UserToken
 
-FAILURES_PER_ACCOUNT = 5
-FAILURES_PER_ADDRESS = 50
 TOUCH_AFTER = timedelta(seconds=30)
 PROOF_LASTS = timedelta(minutes=15)
 """How long after giving the password somebody may change address, password and second factor."""
@@ -67,7 +66,7 @@ def stored_password(session: Session, email: str, address: str) -> tuple[int | N
     Both are None for an unknown or disabled account. Raises Throttled.
     """
     folded = contact_details.sought_email(email)
-    throttle.attempt(session, {account_key(folded): FAILURES_PER_ACCOUNT, f"address:{address}": FAILURES_PER_ADDRESS})
+    throttle.attempt(session, Act.SIGN_IN, email=folded, network=address)
     row = session.execute(
         select(User.id, User.password_hash).where(User.email == folded, User.disabled_at.is_(None))
     ).one_or_none()
@@ -80,7 +79,7 @@ def begin(session: Session, user_id: int, address: str, limits: Security, *, rep
     With a second factor it opens nothing until with_code(), for which there are ten minutes.
     """
     user = session.get_one(User, user_id)
-    throttle.succeeded(session, account_key(user.email), f"address:{address}")
+    throttle.succeeded(session, Act.SIGN_IN, email=user.email, network=address)
     awaits_code = session.scalar(select(has_second_factor(user_id))) or False
     token = _open(session, user, address, limits, replaces=replaces, browser=browser, awaits_code=awaits_code)
     return Begun(token, awaits_code)
@@ -155,7 +154,7 @@ def touch(session: Session, token: str) -> None:
 
 def prove(session: Session, actor: Actor, session_id: int) -> None:
     """The person at a session has given the password again: it goes on, and private matters may be changed."""
-    throttle.succeeded(session, account_key(_email_of(session, actor)), f"address:{actor.address}")
+    throttle.succeeded(session, Act.SIGN_IN, email=_email_of(session, actor), network=actor.address)
     mine = (SignIn.id == session_id, SignIn.user_id == actor.user_id, SignIn.ended_at.is_(None))
     session.execute(update(SignIn).where(*mine).values(last_seen_at=clock.now(), proven_at=clock.now()))
     audit.record(session, actor, "session.prove")
@@ -212,11 +211,6 @@ def prune(session: Session) -> None:
 def has_second_factor(user_id: int | InstrumentedAttribute[int]) -> Exists:
     """The condition that a code is asked for when a user signs in."""
     return exists().where(SecondFactor.user_id == user_id, SecondFactor.confirmed_at.is_not(None))
-
-
-def account_key(folded_email: str) -> str:
-    """Under which failures at an account are counted; the address itself does not rest there."""
-    return f"account:{digest(folded_email)}"
 
 
 def _open(

@@ -7,12 +7,9 @@ from service.config.settings import Security
 from service.domain.accounts import sessions, user_tokens
 from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
 from service.storage.models import TokenPurpose, User
-
-TRIES_PER_ACCOUNT = 5
-TRIES_PER_ADDRESS = 20
-"""In five minutes; a waiting room is one address."""
 
 
 def ask(session: Session, email: str, address: str) -> None:
@@ -21,8 +18,7 @@ def ask(session: Session, email: str, address: str) -> None:
     Raises Throttled.
     """
     folded = contact_details.sought_email(email)
-    keys = {f"link:{sessions.account_key(folded)}": TRIES_PER_ACCOUNT, f"link:{address}": TRIES_PER_ADDRESS}
-    throttle.attempt(session, keys)
+    throttle.attempt(session, Act.SIGN_IN_LINK, email=folded, network=address)
     patient = (User.email == folded, User.role == Role.PATIENT, User.disabled_at.is_(None))
     user = session.scalar(select(User).where(*patient))
     subject = f"user/{user.id}" if user else None

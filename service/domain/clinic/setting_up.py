@@ -17,11 +17,9 @@ from service.domain.diary.hours import WeekBlock
 from service.domain.foundation import audit, contact_details, installation, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid
+from service.domain.foundation.throttle import Act
 from service.language.translation import gettext as _
 from service.storage.models import Doctor, User
-
-WRONG_CODES_PER_ADDRESS = 10
-"""In five minutes."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +60,10 @@ class FirstDoctor:
 
 def is_code(session: Session, typed: str, code: str, address: str) -> bool:
     """Whether somebody read the setup code off the console. Raises Throttled for an address that guesses."""
-    key = f"setup:{address}"
-    throttle.attempt(session, {key: WRONG_CODES_PER_ADDRESS})
+    throttle.attempt(session, Act.SETUP_CODE, network=address)
     right = hmac.compare_digest(typed.encode(), code.encode())
     if right:
-        throttle.forget(session, key)
+        throttle.succeeded(session, Act.SETUP_CODE, network=address)
     return right
 
 

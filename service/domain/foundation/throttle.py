@@ -1,6 +1,11 @@
-"""Slows guessing down: failures counted per key in the database, so that a restart forgets nothing."""
+"""Slows guessing and flooding down: one table of budgets, counted in the database, so a restart forgets nothing."""
 
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -10,42 +15,117 @@ from service.domain.foundation.errors import Throttled
 from service.language.translation import gettext as _
 from service.storage.models import Failure
 
-WINDOW = timedelta(minutes=5)
+WIDER = 4
+"""A /48 of IPv6, which one household may hold as well as a provider's many, gets so many times what a /64 gets."""
 
 
-def attempt(session: Session, limits: dict[str, int]) -> None:
-    """Count an attempt as failed under each key before it is made; succeeded() takes it back.
+class Act(StrEnum):
+    """What is counted, each for itself."""
 
-    Raises Throttled when a key already holds its limit of failures within five minutes.
+    SIGN_IN = "sign_in"
+    CODE = "code"
+    PASSWORD_RESET = "reset"  # noqa: S105 - no password
+    SIGN_IN_LINK = "sign_in_link"
+    REGISTRATION = "register"
+    EMAIL_CHANGE = "email_change"
+    API_TOKEN = "token"  # noqa: S105 - no token
+    LINK_USE = "link"
+    LINK_GUESS = "link_guess"
+    EMERGENCY = "emergency"
+    SETUP_CODE = "setup"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many tries fit into a window; None where the act is not counted by that."""
+
+    account: int | None = None
+    """Of one account, or of the holder of one link."""
+    email: int | None = None
+    """With one e-mail address, whether anybody has it or not."""
+    network: int | None = None
+    """From one IPv4 address or one /64 of IPv6: a clinic, a waiting room or a household."""
+    window: timedelta = timedelta(minutes=5)
+
+
+BUDGETS: Mapping[Act, Budget] = {
+    Act.SIGN_IN: Budget(email=5, network=50),
+    Act.CODE: Budget(account=5),
+    Act.PASSWORD_RESET: Budget(email=5, network=20),
+    Act.SIGN_IN_LINK: Budget(email=5, network=20),
+    Act.REGISTRATION: Budget(network=20),
+    Act.EMAIL_CHANGE: Budget(account=5, network=20, window=timedelta(hours=1)),
+    Act.API_TOKEN: Budget(network=50),
+    Act.LINK_USE: Budget(account=30),
+    Act.LINK_GUESS: Budget(network=30),
+    Act.EMERGENCY: Budget(account=10),
+    Act.SETUP_CODE: Budget(network=10),
+}
+
+
+def attempt(
+    session: Session, act: Act, *, account: object = None, email: str | None = None, network: str | None = None
+) -> None:
+    """Count a try before it is made; succeeded() takes it back.
+
+    `account` is whatever names one, `email` the comparing form of an address, `network` the address a request came
+    from: empty for one that only the proxy knows, which is not counted. Raises Throttled when one of them has used its
+    budget up.
     """
+    limits, now, window = _limits(act, account, email, network), clock.now(), BUDGETS[act].window
     if session.get_bind().dialect.name == "postgresql":  # tries at the same moment take turns, as on SQLite
         for key in sorted(limits):
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
-    now = clock.now()
     for key, limit in limits.items():
-        failures, oldest = session.execute(
-            select(func.count(), func.min(Failure.failed_at)).where(
-                Failure.key == key, Failure.failed_at > now - WINDOW
-            )
-        ).one()
-        if failures >= limit:
-            wait = max(1, int((oldest + WINDOW - now).total_seconds()) + 1)
+        counted = (Failure.key == key, Failure.failed_at > now - window)
+        tries, oldest = session.execute(select(func.count(), func.min(Failure.failed_at)).where(*counted)).one()
+        if tries >= limit:
+            wait = max(1, int((oldest + window - now).total_seconds()) + 1)
             raise Throttled(_("Too many tries. Please wait a few minutes, then try again."), wait)
     session.add_all(Failure(key=key, failed_at=now) for key in limits)
 
 
-def succeeded(session: Session, account: str, address: str) -> None:
-    """Forget the account's failures and the address's latest one: it was no failure."""
-    forget(session, account)
-    latest = select(func.max(Failure.id)).where(Failure.key == address).scalar_subquery()
-    session.execute(delete(Failure).where(Failure.id == latest))
-
-
-def forget(session: Session, key: str) -> None:
-    """Forget all failures under a key."""
-    session.execute(delete(Failure).where(Failure.key == key))
+def succeeded(
+    session: Session, act: Act, *, account: object = None, email: str | None = None, network: str | None = None
+) -> None:
+    """Forget the account's and the e-mail's tries, and the network's latest one: it was no failure."""
+    for key in _limits(act, account, email, None):
+        session.execute(delete(Failure).where(Failure.key == key))
+    for key in _limits(act, None, None, network):
+        latest = select(func.max(Failure.id)).where(Failure.key == key).scalar_subquery()
+        session.execute(delete(Failure).where(Failure.id == latest))
 
 
 def prune(session: Session) -> None:
-    """Remove failures that no longer count."""
-    session.execute(delete(Failure).where(Failure.failed_at < clock.now() - WINDOW))
+    """Remove tries that no longer count."""
+    for act, budget in BUDGETS.items():
+        of_act = Failure.key.startswith(f"{act}:", autoescape=True)
+        session.execute(delete(Failure).where(of_act, Failure.failed_at < clock.now() - budget.window))
+
+
+def networks(address: str) -> dict[str, int]:
+    """The networks an address is counted in, each with how many times the budget it gets.
+
+    An IPv4 address stands for itself, also where it is written as IPv6; in IPv6 a customer holds at least a /64.
+    """
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return {}
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    if not isinstance(found, IPv6Address):
+        return {str(found): 1}
+    return {str(ip_network((int(found), length), strict=False)): times for length, times in ((64, 1), (48, WIDER))}
+
+
+def _limits(act: Act, account: object, email: str | None, network: str | None) -> dict[str, int]:
+    """Key -> how many tries it has. The keys hold no address that could be read."""
+    budget, limits = BUDGETS[act], dict[str, int]()
+    if budget.account is not None and account is not None:
+        limits[f"{act}:account:{account}"] = budget.account
+    if budget.email is not None and email is not None:
+        limits[f"{act}:email:{hashlib.sha256(email.encode()).hexdigest()[:32]}"] = budget.email
+    if budget.network is not None and network:
+        limits |= {f"{act}:network:{one}": budget.network * times for one, times in networks(network).items()}
+    return limits

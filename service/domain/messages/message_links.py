@@ -16,15 +16,12 @@ from service.domain.appointments import appointments
 from service.domain.foundation import throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Gone, NotFound
+from service.domain.foundation.throttle import Act
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, LinkPurpose, Message, MessageLink
 
 CONTACT_FOR = timedelta(days=400)
 """An old mail still lets its reader say that no more are wanted."""
-ACTS = 30
-"""So many acts by one link within five minutes."""
-GUESSES = 30
-"""So many links that do not exist, from one address within five minutes."""
 
 
 def make(
@@ -103,12 +100,12 @@ def keep_until(session: Session, token: str, at: datetime) -> None:
 
 def attempt(session: Session, token: str) -> None:
     """Count an act by a link. Raises Throttled when there were too many just now."""
-    throttle.attempt(session, {f"link:{sessions.digest(token)}": ACTS})
+    throttle.attempt(session, Act.LINK_USE, account=sessions.digest(token))
 
 
 def guessed(session: Session, address: str) -> None:
     """Count a link that does not exist. Raises Throttled when somebody seems to be guessing."""
-    throttle.attempt(session, {f"links:{address}": GUESSES})
+    throttle.attempt(session, Act.LINK_GUESS, network=address)
 
 
 def prune(session: Session) -> None:

@@ -10,6 +10,7 @@ from service import clock
 from service.domain.foundation import audit, texts, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
+from service.domain.foundation.throttle import Act
 from service.domain.patients import patients, record_owners
 from service.language.translation import gettext as _
 from service.storage.folding import closely, fold
@@ -17,8 +18,6 @@ from service.storage.models import EmergencyAccess, Patient
 
 LONGEST_REASON = 500
 SHORTEST_REASON = 10
-TRIES = 10
-"""In five minutes, right or wrong: enough for a bad day, too few to go through a list of names."""
 MOST = 50
 
 
@@ -36,7 +35,7 @@ def open_records(
     why = texts.checked(reason, "reason", LONGEST_REASON)
     if len(why) < SHORTEST_REASON:
         raise Invalid(_("Say in a few words why you need this record now."), "reason")
-    throttle.attempt(session, {f"emergency:{actor.user_id}": TRIES})
+    throttle.attempt(session, Act.EMERGENCY, account=actor.user_id)
     folded = fold(name)
     born = or_(Patient.birth_date == birth_date, Patient.birth_date.is_(None))
     same = (Patient.folded_name == folded, born, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None))

@@ -44,7 +44,7 @@ class Installation(Base):
 
 
 class Failure(Base):
-    """One failed attempt under a throttling key (an account, an address)."""
+    """One attempt under a throttling key (an account, an e-mail address, a network)."""
 
     __tablename__ = "failures"
     __table_args__ = (Index(None, "key", "failed_at"), {"info": SECRET})

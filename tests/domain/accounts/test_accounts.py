@@ -7,9 +7,9 @@ import time_machine
 
 from service.config.settings import Security
 from service.domain.accounts import accounts, guardians, registration, sessions, user_tokens, users
-from service.domain.foundation import throttle
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Throttled
+from service.domain.foundation.throttle import BUDGETS, Act
 from service.domain.patients.details import PatientDetails
 from service.storage.models import AuditEntry, Guardian, Patient, SignIn, TokenPurpose, User
 from tests.crowd import together
@@ -250,13 +250,13 @@ def test_a_registration_needs_an_address(house: House) -> None:
 
 
 def test_a6_registrations_of_one_network_address_are_slowed_down(house: House, clock: time_machine.Traveller) -> None:
-    for _try in range(registration.TRIES_PER_ADDRESS):
+    for _try in range(BUDGETS[Act.REGISTRATION].network or 0):
         with house.writing() as session:
             registration.attempt(session, "192.0.2.1")
     with pytest.raises(Throttled), house.writing() as session:
         registration.attempt(session, "192.0.2.1")
     with house.writing() as session:
         registration.attempt(session, "192.0.2.2")
-    clock.shift(throttle.WINDOW)
+    clock.shift(BUDGETS[Act.REGISTRATION].window)
     with house.writing() as session:
         registration.attempt(session, "192.0.2.1")

@@ -12,6 +12,7 @@ from service.domain.foundation import idempotency
 from service.domain.foundation.actor import SYSTEM, Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound, Throttled
 from service.domain.foundation.idempotency import Kept
+from service.domain.foundation.throttle import BUDGETS, Act
 from service.storage.models import IdempotencyKey, User
 from tests.crowd import together
 from tests.house import House
@@ -78,7 +79,7 @@ def test_a_closed_account_gets_none(house: House, ada: Actor) -> None:
 
 
 def test_a6_many_wrong_ones_of_an_address_are_refused(house: House) -> None:
-    for _ in range(api_tokens.WRONG_PER_ADDRESS):
+    for _ in range(BUDGETS[Act.API_TOKEN].network or 0):
         with house.writing() as session:
             api_tokens.refused(session, "192.0.2.1")
     with house.writing() as session, pytest.raises(Throttled):

@@ -84,8 +84,8 @@ def test_a_good_try_takes_back_the_accounts_failures_and_its_own_of_the_address(
     attempt(house.wiring.database)
     with house.writing() as session:
         sessions.begin(session, user.user_id, "192.0.2.1", Security(), replaces="")
-    assert house.count(Failure, Failure.key.startswith("account:")) == 3
-    assert house.count(Failure, Failure.key == "address:192.0.2.1") == 7
+    assert house.count(Failure, Failure.key.startswith("sign_in:email:")) == 3
+    assert house.count(Failure, Failure.key == "sign_in:network:192.0.2.1") == 7
     fail(house, 5)
     refusal(house)
 
