@@ -225,7 +225,7 @@ def _add_patients(
         birth_date = born_before - timedelta(days=person.days_old)
         patient = {"id": index + 1, "name": person.name, "email": person.email, "phone": person.phone}
         allergies = people.ALLERGIES[index % len(people.ALLERGIES)]
-        patient |= {"folded_name": fold(person.name), "allergies": allergies}
+        patient |= {"given_name": person.given_name, "folded_name": fold(person.name), "allergies": allergies}
         rows.add(Patient, {**patient, "birth_date": birth_date.isoformat(), "created_at": since})
         if index < people.ACCOUNTS:
             guardian = {"user_id": rows.next_id(User), "patient_id": index + 1, "created_at": since}

@@ -33,22 +33,23 @@ FIRST_DOCTORS = (
     "Dr. 陈丽华",
     "Dr. Åsa Lindström",
 )
+# Names, and the given ones where somebody has said them.
 # In an order of their own: the ninth and the tenth are parent and child, the eighth may lack an address.
-FIRST_PATIENTS = (
-    "Lena Öztürk",
-    "=Ada Formula",
-    "Anna Maria\nvon der Heide",
-    "Niamh O'Connor",
-    "Robert Smith, Jr.",
-    "Алексей Смирнов",
-    'Zoë "Zo" Brontë-Núñez',
-    "Ελένη Παπαδοπούλου",
-    "Fatma Yıldız",
-    "Deniz Yıldız",
-    "ليلى حداد",
-    "王小明",
-    "נועה לוי",
-    "प्रिया शर्मा",
+FIRST_PATIENTS: tuple[tuple[str, str | None], ...] = (
+    ("Lena Öztürk", "Lena"),
+    ("=Ada Formula", None),
+    ("Anna Maria\nvon der Heide", "Anna Maria"),
+    ("Niamh O'Connor", "Niamh"),
+    ("Robert Smith, Jr.", None),
+    ("Алексей Смирнов", "Алексей"),
+    ('Zoë "Zo" Brontë-Núñez', "Zoë"),
+    ("Ελένη Παπαδοπούλου", "Ελένη"),
+    ("Fatma Yıldız", "Fatma"),
+    ("Deniz Yıldız", "Deniz"),
+    ("ليلى حداد", "ليلى"),
+    ("王小明", "小明"),
+    ("נועה לוי", "נועה"),
+    ("प्रिया शर्मा", "प्रिया"),
 )
 
 
@@ -199,6 +200,7 @@ class Person(NamedTuple):
     """A patient's record before it has an id."""
 
     name: str
+    given_name: str | None
     email: str | None
     phone: str | None
     days_old: int
@@ -237,7 +239,7 @@ def family(patients: int) -> tuple[int, int, int]:
 
 def everyone(patients: int, doctors: int, rng: Random) -> Iterator[Person]:
     """All patients, in the order of their ids."""
-    parent = Person("", None, None, 0)
+    parent = Person("", None, None, None, 0)
     for index in range(patients):
         person = _person(index, patients, doctors, rng, parent)
         yield person
@@ -264,13 +266,15 @@ def _person(index: int, patients: int, doctors: int, rng: Random, before: Person
     chance, is_child = rng.random(), index % 10 == CHILD
     if is_child and index >= len(FIRST_PATIENTS) and before.name.count(" ") == 1:
         surname, space = before.name.split(" ")[1], " "
-    name = f"{surname}{given}" if not space else f"{given} {surname}"
+    made_up = (f"{surname}{given}" if not space else f"{given} {surname}", given)
+    name, given_name = FIRST_PATIENTS[index] if index < len(FIRST_PATIENTS) else made_up
     prefix, digits = rng.choice(PHONES)
     phone = f"{prefix}{rng.randrange(10**digits):0{digits}}"
     # Those whom the children's doctor looks after are children, but not where they are somebody's parent.
     young = is_child or (index % 10 != PARENT and is_for_children(index % doctors))
     return Person(
-        name=FIRST_PATIENTS[index] if index < len(FIRST_PATIENTS) else name,
+        name=name,
+        given_name=given_name,
         email=_address(index, patients, chance, before.email),
         phone=None if index and chance > 0.88 else phone,
         days_old=rng.randrange(30, 5000) if young else rng.randrange(7000, 34000),

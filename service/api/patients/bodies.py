@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from service.api.fields import NO_NUL, Cursor, Day, Line, Sent, Shown, ShownAt, Version
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
+GivenName = Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)]
 
 
 class Patient(Shown):
@@ -15,6 +16,7 @@ class Patient(Shown):
 
     id: int
     name: str
+    given_name: str | None = Field(description="What messages greet them by, where it is known; else null.")
     birth_date: date | None
     phone: str | None = Field(description="E.164.")
     email: str | None
@@ -40,6 +42,7 @@ class PatientQuery(Sent):
 
 class NewPatient(Sent):
     name: Name
+    given_name: GivenName = ""
     birth_date: Day | None = None
     phone: Annotated[str, StringConstraints(max_length=50, pattern=NO_NUL)] = ""
     email: Annotated[str, StringConstraints(max_length=254, pattern=NO_NUL)] = ""
@@ -50,6 +53,7 @@ class PatientChange(Sent):
     """The whole of who a patient is: what is left out is emptied."""
 
     name: Name
+    given_name: GivenName = ""
     birth_date: Day | None = None
     phone: Annotated[str, StringConstraints(max_length=50, pattern=NO_NUL)] = ""
     email: Annotated[str, StringConstraints(max_length=254, pattern=NO_NUL)] = ""

@@ -61,7 +61,8 @@ def change(patient_id: int, body: PatientChange) -> Answer:
 
 
 def _details(body: NewPatient | PatientChange) -> PatientDetails:
-    return PatientDetails.checked(body.name, body.birth_date, body.phone, body.email, context.wiring().settings.clinic)
+    clinic = context.wiring().settings.clinic
+    return PatientDetails.checked(body.name, body.birth_date, body.phone, body.email, clinic, body.given_name)
 
 
 def _shown(row: Row) -> Patient:

@@ -34,6 +34,12 @@ def own_record(session: Session, actor: Actor) -> Patient | None:
     return found[0] if len(found) == 1 else None
 
 
+def greeted(session: Session, actor: Actor) -> str:
+    """What a greeting calls a patient who signs in: their own record's given name if it is known, else their name."""
+    record = own_record(session, actor)
+    return (record.given_name if record is not None else None) or actor.name
+
+
 def change_name(session: Session, actor: Actor, name: str) -> None:
     """Write one's name anew; the names of doctors and patients on records are not touched. Raises Invalid."""
     user = fetch(session, actor)

@@ -40,6 +40,7 @@ class Table:
 PATIENT = (
     Column("", "id", _("number of the patient's record at this clinic")),
     Column("", "name", _("name")),
+    Column("", "given_name", _("given name as it stands in greetings, or null where nobody has said it")),
     Column("", "birth_date", _("day of birth, or null")),
     Column("", "email", _("e-mail address, or null")),
     Column("", "phone", _("phone number with country code, or null")),

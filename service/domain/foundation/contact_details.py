@@ -10,6 +10,10 @@ from service.language.translation import gettext as _
 
 OLDEST = 130
 """Years."""
+TITLES = frozenset(
+    ("dr", "prof", "med", "dipl", "ing", "mr", "mrs", "ms", "miss", "mx", "sir", "herr", "frau", "sr", "jr")
+)
+"""What stands before or after a name; alone it is nobody's given name."""
 
 
 def checked_email(text: str) -> str:
@@ -38,6 +42,19 @@ def checked_name(text: str) -> str:
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
         raise Invalid(_("A name has no line breaks or control characters."), "name")
     return name
+
+
+def checked_given_name(text: str) -> str | None:
+    """What a greeting calls somebody, at most 200 characters; None when empty, Invalid for a title alone."""
+    given = text.strip(" ,\t")
+    if not given:
+        return None
+    if all(word.strip(".,").casefold() in TITLES for word in given.split()):
+        raise Invalid(_("This is a title: write the given name, or leave it empty."), "given_name")
+    try:
+        return checked_name(given)
+    except Invalid as error:
+        raise Invalid(str(error), "given_name") from None
 
 
 def checked_birth_date(day: date | None, zone: ZoneInfo) -> date | None:

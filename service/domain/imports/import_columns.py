@@ -92,8 +92,9 @@ def guessed(kind: ImportKind, header: Sequence[str]) -> dict[str, int]:
             if fold(heading) in folded:
                 found[column.name] = folded.index(fold(heading))
                 break
-    if "name" in found and "first_name" in found and "last_name" not in found:
-        found["last_name"] = found.pop("name")  # beside a first name, "Name" is the family's
+    is_bare = "name" in found and folded[found["name"]] == "name"
+    if is_bare and "first_name" in found and "last_name" not in found:
+        found["last_name"] = found.pop("name")  # beside a first name, "Name" is the family's, "Full name" is not
     return found
 
 

@@ -156,6 +156,13 @@ class Line:
             return ""
         return self.checked(column, contact_details.checked_name, f"{self.text('title')} {whole}") or ""
 
+    def given_name(self) -> str | None:
+        """What the first name's column says, unless that is a title; a full name is never taken apart."""
+        try:
+            return contact_details.checked_given_name(self.text("first_name"))
+        except Invalid:
+            return None  # name() has refused what cannot be kept
+
     def day(self, name: str, text: str) -> date | None:
         """A date, or None when there is none, it is refused, or nobody can tell how to read it."""
         if self.way.day_first is None and import_values.is_either(text):
@@ -175,7 +182,7 @@ def _patient(line: Line) -> PatientRow:
     number = "mobile" if line.text("mobile") else "phone"
     phone = line.checked(number, partial(contact_details.checked_phone, country=line.way.clinic.country))
     email = line.checked("email", contact_details.checked_email) if line.text("email") else None
-    return PatientRow(line.number, PatientDetails(name, birth_date, phone, email))
+    return PatientRow(line.number, PatientDetails(name, birth_date, phone, email, line.given_name()))
 
 
 def _doctor(line: Line) -> DoctorRow:

@@ -17,6 +17,7 @@ from service.domain.diary import hit_visits
 from service.domain.messages import morning_sheets
 from service.domain.outbox import message_rules, subjects
 from service.domain.outbox.subjects import Kind, Subject
+from service.domain.patients import details
 from service.language.rendering import Wording, one_line, phone
 from service.storage.models import (
     Appointment,
@@ -108,7 +109,7 @@ def _of_visits(
         who = f"{one_line(visit.patient.name)}: " if several else ""
         lines.append(f"  {who}{words.when(visit.starts_at)}, {one_line(visit.doctor.name)}")
     values = {
-        "patient_first_name": _first_name(first.patient),
+        "patient_first_name": one_line(details.greeted(first.patient)),
         "doctor": one_line(first.doctor.name),
         "date": words.local_day(first.starts_at),
         "time": words.clock(first.starts_at),
@@ -127,7 +128,7 @@ def _of_visits(
 
 def _of_offer(session: Session, offer: Offer, message: Message, words: Wording) -> dict[str, str]:
     return {
-        "patient_first_name": _first_name(session.get_one(Patient, message.patient_id)),
+        "patient_first_name": one_line(details.greeted(session.get_one(Patient, message.patient_id))),
         "doctor": one_line(session.get_one(Doctor, offer.doctor_id).name),
         "date": words.local_day(offer.starts_at),
         "time": words.clock(offer.starts_at),
@@ -163,7 +164,3 @@ def _times(session: Session, message: Message, words: Wording, clinic: Clinic) -
         )
         for time in hit_visits.proposed(session, message.appointment_id)
     ]
-
-
-def _first_name(patient: Patient) -> str:
-    return one_line(patient.name).split(" ")[0]

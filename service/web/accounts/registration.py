@@ -17,6 +17,7 @@ blueprint = Blueprint("registration", __name__)
 
 class RegistrationForm(PatientForm):
     name = wtforms.StringField(_("Your name"), [required(), at_most(200)])
+    given_name = wtforms.StringField(_("Your given name"), [at_most(200)])
     email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
     password = wtforms.PasswordField(_("Password"), [required()])
 

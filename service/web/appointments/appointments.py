@@ -3,6 +3,7 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from service.domain.accounts import own_account
 from service.domain.appointments import appointments, possible, timeline, treatments
 from service.domain.foundation.actor import Role
 from service.domain.messages import decisions
@@ -25,7 +26,7 @@ def index() -> ResponseReturnValue:
     page = appointments.past(session, actor, before=request.args.get("before"))
     return render_template(
         "appointments/list.html",
-        first_name=actor.name.split()[0],
+        greeted=own_account.greeted(session, actor),
         next_visit=ahead[0] if ahead else None,
         upcoming=ahead[1:],
         past=visits(page.visits, actor),

@@ -28,6 +28,7 @@ BIRTH_DATES = ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y"]
 
 class PatientForm(Form):
     name = wtforms.StringField(_("Name"), [required(), at_most(200)])
+    given_name = wtforms.StringField(_("Given name"), [at_most(200)])
     birth_date = wtforms.DateField(_("Birth date"), [Optional()], format=BIRTH_DATES)
     phone = wtforms.StringField(_("Phone"), [at_most(50)])
     email = wtforms.StringField(_("E-mail"), [at_most(254)])
@@ -40,6 +41,7 @@ class PatientForm(Form):
             self.phone.data or "",
             self.email.data or "",
             context.wiring().settings.clinic,
+            self.given_name.data or "",
         )
 
 
@@ -154,6 +156,7 @@ def _page(
 ) -> str:
     values: dict[str, Any] = {"version": patient.version}
     contact: dict[str, Any] = {"name": patient.name, "birth_date": patient.birth_date, "email": patient.email or ""}
+    contact["given_name"] = patient.given_name or ""
     contact["phone"] = spoken(patient.phone) if patient.phone else ""
     if alerts is None and context.actor().role == Role.DOCTOR:
         alerts = AlertsForm(allergies=patient.allergies, alerts=patient.alerts, **values)

@@ -32,7 +32,7 @@ def test_a_reminder_says_where_when_and_with_whom(house: House, visit: int) -> N
     found = letter(house)
     assert found.recipient == "lena@mail.example"
     assert found.subject == "Your visit at Practice at the Park: Mon 4 May, 14:00"
-    assert "Hello Lena,\n" in found.body
+    assert "Hello Lena Vogt,\n" in found.body
     assert "Mon 4 May, 14:00, Dr. Ada Berg\n" in found.body
     assert "(+49 30 1234567)" in found.body
     kept = re.sub(r"http\S+", "[link]", found.body)
@@ -62,8 +62,32 @@ def test_r7_a_name_arrives_literally(house: House, doctor: int, name: str) -> No
     house.visit(other, house.patient(name, email="a@mail.example"), at("2026-05-04 12:00"))
     planned(house)
     found = letter(house)
-    assert f"Hello {name.split(' ')[0]},\n" in found.body
+    assert f"Hello {name},\n" in found.body
     assert f"14:00, {name}\n" in found.body
+
+
+@pytest.mark.parametrize(
+    ("name", "given_name", "greeting"),
+    [
+        ("Smith, John", None, "Smith, John"),
+        ("Smith, John", "John", "John"),
+        ("Dr. Anna Schmidt", None, "Dr. Anna Schmidt"),
+        ("Dr. Anna Schmidt", "Anna", "Anna"),
+        ("Smith,", None, "Smith"),
+        ("Prince", None, "Prince"),
+        ("Robert Smith, Jr.", None, "Robert Smith, Jr."),
+        ("Anna Maria von der Heide", "Anna Maria", "Anna Maria"),
+        ("王小明", "小明", "小明"),
+        ("Zoë\nBcc: x@mail.example", "Zoë\u2028Bcc", "Zoë Bcc"),
+    ],
+)
+def test_i8_a_greeting_has_the_given_name_somebody_said_or_the_full_name(
+    house: House, doctor: int, name: str, given_name: str | None, greeting: str
+) -> None:
+    patient = house.patient(name, given_name=given_name, email="a@mail.example")
+    house.visit(doctor, patient, at("2026-05-04 12:00"))
+    planned(house)
+    assert f"Hello {greeting},\n" in letter(house).body
 
 
 def test_r6_names_with_line_breaks_stay_on_one_line(house: House, doctor: int) -> None:
@@ -99,7 +123,7 @@ def test_a_family_that_shares_an_address_gets_one_letter_that_lists_everybody(ho
 
 
 def test_two_visits_of_one_patient_are_one_letter_without_the_name(house: House, doctor: int) -> None:
-    patient = house.patient("Lena Vogt", email="lena@mail.example")
+    patient = house.patient("Lena Vogt", given_name="Lena", email="lena@mail.example")
     for time in ("12:00", "13:00"):
         house.visit(doctor, patient, at(f"2026-05-04 {time}"))
     planned(house)

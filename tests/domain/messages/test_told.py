@@ -264,7 +264,7 @@ def test_r7_names_arrive_literally_and_escaped_where_they_are_markup(house: Hous
     house.hours(doctor.doctor_id)
     book(house, desk, house.patient(name, email="a@mail.example"), doctor, at("2026-05-11 08:00"))
     (found,) = due(house)
-    assert f"Hello {name.split(' ')[0]},\n" in found.body
+    assert f"Hello {name},\n" in found.body
     assert f"10:00, {name}\n" in found.body
     assert "<script" not in found.html
     assert "<b>" not in found.html

@@ -12,8 +12,8 @@ from service.storage.models import AuditDetail, Patient
 from tests.house import House
 
 pytestmark = pytest.mark.usefixtures("clock")
-LENA = PatientDetails("Lena Vogt", date(1985, 5, 4), "+49301234567", "lena@mail.example")
-OTHER = PatientDetails("Zoë Ćwik", date(1990, 1, 2), "+49309876543", "zoe@mail.example")
+LENA = PatientDetails("Lena Vogt", date(1985, 5, 4), "+49301234567", "lena@mail.example", "Lena")
+OTHER = PatientDetails("Zoë Ćwik", date(1990, 1, 2), "+49309876543", "zoe@mail.example", "Zoë")
 
 
 @pytest.fixture

@@ -46,6 +46,14 @@ def furnished(house: House, patient: int, doctor: Actor) -> None:
         session.add(Message(appointment_id=visit, starts_at=NOW, rule="r", channel="console", due_at=NOW, **common))
 
 
+def test_i8_a_merge_keeps_a_given_name_or_takes_it_over(house: House, desk: Actor) -> None:
+    unknown, known = house.patient("Anna Schmidt"), house.patient("Dr. Anna Schmidt", given_name="Anna")
+    merge(house, desk, unknown, known)
+    assert row(house, unknown).given_name == "Anna"
+    merge(house, desk, house.patient("A. Schmidt", given_name="Änne"), unknown)
+    assert {row(house, unknown + 2).given_name, row(house, unknown).given_name} == {"Änne", "Anna"}
+
+
 def test_all_rows_of_the_other_record_move_to_the_kept_one(house: House, desk: Actor, doctor: Actor) -> None:
     kept, other = house.patient("Lena Vogt"), house.patient("Lena Voigt")
     house.treated(doctor.doctor_id, other, NOW - timedelta(days=9), diagnosis="cold")

@@ -207,6 +207,13 @@ def test_somebody_registers_signs_in_and_is_seen_by_the_desk(open_house: House) 
     assert "Lena Vogt" in waiting
 
 
+def test_i8_who_registers_may_say_what_they_are_called(open_house: House) -> None:
+    browser = open_house.browser()
+    assert browser.post("/register", {**FORM, "given_name": "Leni"}).status_code == 303
+    browser.sign_in(FORM["email"], FORM["password"])
+    assert words(parsed(browser.get("/appointments")).find("h1")) == "Hello Leni"
+
+
 @pytest.mark.parametrize("known", ["patient@clinic.example", "ADMIN@clinic.example"])
 def test_a8_the_answer_is_the_same_for_a_known_address(open_house: House, known: str) -> None:
     answers = [open_house.browser().post("/register", {**FORM, "email": address}) for address in (FORM["email"], known)]
@@ -240,6 +247,7 @@ def test_z4_registering_refuses_a_field_it_does_not_have(open_house: House, fiel
     [
         ("name", ""),
         ("name", "a\nb"),
+        ("given_name", "Dr"),
         ("email", ""),
         ("email", "  "),
         ("email", "x"),

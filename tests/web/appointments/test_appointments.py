@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.storage.models import Guardian
+from service.storage.models import Guardian, Patient
 from tests.house import at
 from tests.web.frozen_clinic import NOW, Clinic
 from tests.web.reading import links, one, parsed, visit_links, words
@@ -12,13 +12,19 @@ from tests.web.reading import links, one, parsed, visit_links, words
 
 def test_my_visits_show_the_next_one_first_then_the_past(clinic: Clinic) -> None:
     page = parsed(clinic.browser("patient").get("/appointments"))
-    assert words(page.find("h1")) == "Hello Pia"
+    assert words(page.find("h1")) == "Hello Pia Ahorn"
     upcoming = f"/appointments/{clinic.later}"
     others = [f"/appointments/{visit}" for visit in (clinic.ahead, clinic.begun, clinic.past)]
     assert visit_links(page) == [upcoming, *others]
     panel = words(one(page, "[aria-labelledby=next-visit]"))
     assert "14:00" in panel
     assert "Dr. Doll" in panel
+
+
+def test_i8_my_page_greets_me_by_the_given_name_of_my_own_record(clinic: Clinic) -> None:
+    with clinic.house.writing() as session:
+        session.get_one(Patient, clinic.pia).given_name = "Pia Maria"
+    assert words(parsed(clinic.browser("patient").get("/appointments")).find("h1")) == "Hello Pia Maria"
 
 
 def test_a_visit_moves_to_the_past_when_it_is_over(clinic: Clinic) -> None:

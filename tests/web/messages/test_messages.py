@@ -234,7 +234,7 @@ def test_the_next_run_is_read_held_and_let_go(clinic: Clinic, desk: Browser) -> 
     shown = words(parsed(desk.get("/messages/tomorrow")).find("main"))
     assert "Next run: Thu 7 May, 08:00" in shown
     assert "Cannot be reached 1 Gus Gast" in shown
-    assert "Hello Tom," in shown
+    assert "Hello Tom Morgen," in shown
     assert "Phoned Undo Gus Gast" in words(press(desk, "/messages/tomorrow", "Phoned Gus Gast"))
     assert "Undo" not in words(press(desk, "/messages/tomorrow", "Undo Gus Gast"))
     assert "Held back" in words(press(desk, "/messages/tomorrow", "Hold Tom Morgen"))
@@ -244,14 +244,14 @@ def test_the_next_run_is_read_held_and_let_go(clinic: Clinic, desk: Browser) -> 
 def test_a_message_is_edited_before_it_is_sent(clinic: Clinic, desk: Browser) -> None:
     path = f"/messages/tomorrow/{clinic.tomorrow}/daily_reminder"
     page = parsed(desk.get(path))
-    assert "Hello Tom," in words(page.select_one("textarea"))
+    assert "Hello Tom Morgen," in words(page.select_one("textarea"))
     refused = desk.post(path, {"subject": "Kept", "body": ""})
     assert refused.status_code == 422
     assert attribute(parsed(refused), "#subject", "value") == "Kept"
     assert desk.post(path, {"subject": "Tomorrow", "body": "By the <back> door"}).status_code == 303
     assert "Edited" in words(parsed(desk.get("/messages/tomorrow")))
     assert "By the <back> door" in words(parsed(desk.get("/messages/tomorrow")))
-    assert "Hello Tom," in words(press(desk, path, "Take the usual text again"))
+    assert "Hello Tom Morgen," in words(press(desk, path, "Take the usual text again"))
 
 
 # Why (not)?

@@ -26,6 +26,24 @@ def test_a_new_patient_is_made_and_shown(clinic: Clinic) -> None:
     assert made.folded_name == "zoe cwik"
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"), [(" Anna  ", "Anna"), ("", None), ("Anna Maria,", "Anna Maria"), ("ā" * 200, "ā" * 200)]
+)
+def test_i8_a_given_name_is_written_beside_the_name_shown_and_changed(
+    clinic: Clinic, typed: str, kept: str | None
+) -> None:
+    browser = clinic.browser("receptionist")
+    answer = browser.post("/patients/new", {"name": "Dr. Anna Schmidt", "given_name": typed}, follow_redirects=True)
+    record = answer.request.path
+    assert row(clinic, int(record.rpartition("/")[2])).given_name == kept
+    assert ("Given name" in words(parsed(answer).find("main"))) == (kept is not None)
+    page = parsed(browser.get(f"{record}/edit"))
+    assert attribute(page, "#given_name", "value") == (kept or "")
+    form = {"name": "Dr. Anna Schmidt", "given_name": "Änne", "version": "1"}
+    assert browser.post(f"{record}/edit", form).status_code == 303
+    assert row(clinic, int(record.rpartition("/")[2])).given_name == "Änne"
+
+
 def test_somebody_like_one_who_is_here_needs_a_second_step(clinic: Clinic) -> None:
     browser, form = clinic.browser("receptionist"), {"name": "GUS GAST", "birth_date": "02.01.1970"}
     before = clinic.house.count(Patient)
@@ -53,6 +71,11 @@ BAD = [
     ("name", "x" * 201),
     ("name", "Eva\nBcc: x@y.example"),
     ("name", "a\0b"),
+    ("given_name", "x" * 201),
+    ("given_name", "An\nna"),
+    ("given_name", "Dr."),
+    ("given_name", "Prof. Dr."),
+    ("given_name", "Frau"),
     ("birth_date", "31.6.1985"),
     ("birth_date", "2026-05-07"),
     ("birth_date", "1800-01-01"),
