@@ -6,6 +6,7 @@ The CSV's values stand in the same order in history_csv.py, which reads them by 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from service.domain.patients import whole_person
 from service.language.translation import gettext as _
 
 
@@ -37,16 +38,8 @@ class Table:
         return tuple(column.key for column in self.columns if column.key)
 
 
-PATIENT = (
-    Column("", "id", _("number of the patient's record at this clinic")),
-    Column("", "name", _("name")),
-    Column("", "given_name", _("given name as it stands in greetings, or null where nobody has said it")),
-    Column("", "birth_date", _("day of birth, or null")),
-    Column("", "email", _("e-mail address, or null")),
-    Column("", "phone", _("phone number with country code, or null")),
-    Column("", "allergies", _("known allergies")),
-    Column("", "alerts", _("what everybody who treats this person has to know")),
-    Column("", "created_at", _("when the record was made")),
+PATIENT = tuple(
+    Column("", name, rule.exported) for name, rule in whole_person.COLUMNS.items() if isinstance(rule.exported, str)
 )
 """The object `patient` of the JSON."""
 

@@ -59,11 +59,6 @@ def keep(session: Session, token_id: int, key: str, request_hash: str, answer: K
     )
 
 
-def forget(session: Session) -> None:
-    """Forget all answers: somebody's record was erased, and they may be in one."""
-    session.execute(delete(IdempotencyKey))
-
-
 def prune(session: Session) -> None:
     """Remove answers whose day is over."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at <= clock.now() - KEPT_FOR))

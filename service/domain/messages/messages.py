@@ -147,7 +147,7 @@ def purge(session: Session, settings: Messages) -> bool:
     )
     telling = or_(Message.body.is_not(None), Message.recipient.is_not(None))
     with_text = select(Message.id).where(telling, Message.created_at < text_until).limit(AT_ONCE)
-    silent: dict[str, Any] = {"recipient": None, "subject": None, "body": None, "last_error": None}
+    silent: dict[str, Any] = dict.fromkeys(("recipient", "subject", "body", "last_error", "answer"))
     emptied = session.scalars(
         update(Message).where(Message.id.in_(with_text)).values(silent).returning(Message.id)
     ).all()

@@ -1,6 +1,10 @@
-"""Two records of one person become one: what hangs on the second moves to the first, and nothing is deleted."""
+"""Two records of one person become one: what hangs on the second moves to the first, and nothing is deleted.
+
+What moves, and which of two values stands, is said in whole_person.py, table by table and column by column.
+"""
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -10,12 +14,10 @@ from service import clock
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid
-from service.domain.patients import patient_records, patients
+from service.domain.patients import patient_records, patients, whole_person
+from service.domain.patients.person_rules import Merged, Rows, TableRule
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Export, Guardian, Message, Patient, User, WaitingEntry
-
-MOVES = (Appointment, Export, Message, WaitingEntry)
-"""Tables whose rows belong to a patient; offers and treatments hang on theirs. The audit stays as it was written."""
+from service.storage.models import Appointment, Export, Guardian, Patient, User
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ def merge(session: Session, actor: Actor, kept_id: int, *, other_id: int) -> Non
     if kept.archived_at is not None:
         raise Conflict(_("The record that is kept is archived: take it back first."))
     _check_exports(session, kept_id, other_id)
-    _move_rows(session, kept_id, other_id)
-    _move_guardians(session, kept_id, other_id)
-    _complete(kept, other)
+    for rule in whole_person.TABLES:
+        _move_rows(session, rule, kept_id, other_id)
+    _combine(kept, other)
     session.execute(update(Patient).where(Patient.merged_into_id == other_id).values(merged_into_id=kept_id))
     now = clock.now()
     other.merged_into_id, other.archived_at = kept_id, other.archived_at or now
@@ -74,16 +76,28 @@ def _check_exports(session: Session, *patient_ids: int) -> None:
         raise Conflict(_("An export of one of the two is being made: try again in a minute."))
 
 
-def _move_rows(session: Session, kept_id: int, other_id: int) -> None:
-    for table in MOVES:
+def _move_rows(session: Session, rule: TableRule, kept_id: int, other_id: int) -> None:
+    match rule.merged:
+        case Rows.MOVE:
+            _move(session, rule, kept_id, other_id)
+        case Rows.UNITE:
+            _unite_guardians(session, kept_id, other_id)
+        case Rows.FOLLOW | Rows.STAY:
+            pass
+        case never:
+            assert_never(never)
+
+
+def _move(session: Session, rule: TableRule, kept_id: int, other_id: int) -> None:
+    for column in rule.of_patients:
         try:
-            session.execute(update(table).where(table.patient_id == other_id).values(patient_id=kept_id))
+            session.execute(update(rule.table).where(column == other_id).values({column: kept_id}))
         except IntegrityError:
             # Only visits have a rule between rows: the database refuses two of one patient at once.
             raise Conflict(_("The two have visits at the same time: cancel or move one of those first.")) from None
 
 
-def _move_guardians(session: Session, kept_id: int, other_id: int) -> None:
+def _unite_guardians(session: Session, kept_id: int, other_id: int) -> None:
     present = set(session.scalars(select(Guardian.user_id).where(Guardian.patient_id == kept_id)))
     for guardian in session.scalars(select(Guardian).where(Guardian.patient_id == other_id)).all():
         if guardian.user_id not in present:
@@ -92,11 +106,22 @@ def _move_guardians(session: Session, kept_id: int, other_id: int) -> None:
     session.flush()
 
 
-def _complete(kept: Patient, other: Patient) -> None:
-    """Fill what is not known of the kept one; what doctors have to know of either is known of it."""
-    for name in ("given_name", "birth_date", "email", "phone"):
-        if getattr(kept, name) is None:
-            setattr(kept, name, getattr(other, name))
-    for name in ("allergies", "alerts"):
-        texts = [getattr(kept, name), getattr(other, name)]
-        setattr(kept, name, "\n".join(dict.fromkeys(text for text in texts if text)))
+def _combine(kept: Patient, other: Patient) -> None:
+    """Settle each column of the kept record by its rule."""
+    has_no_address = kept.email is None and kept.phone is None
+    for name, rule in whole_person.COLUMNS.items():
+        mine, theirs = getattr(kept, name), getattr(other, name)
+        match rule.merged:
+            case Merged.FILLED:
+                setattr(kept, name, theirs if mine is None else mine)
+            case Merged.WITH_ADDRESS:
+                first, second = (theirs, mine) if has_no_address else (mine, theirs)
+                setattr(kept, name, second if first is None else first)
+            case Merged.STRICTER:
+                setattr(kept, name, mine and theirs)
+            case Merged.JOINED:
+                setattr(kept, name, "\n".join(dict.fromkeys(text for text in (mine, theirs) if text)))
+            case Merged.KEPT | Merged.SETTLED:
+                pass
+            case never:
+                assert_never(never)

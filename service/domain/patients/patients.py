@@ -88,6 +88,16 @@ def to_book(session: Session, actor: Actor, patient_id: int) -> Patient:
     return patient
 
 
+def records_of(patient_id: int) -> Select[int]:
+    """The ids of a record and of those that were merged into it: one person's."""
+    return select(Patient.id).where(or_(Patient.id == patient_id, Patient.merged_into_id == patient_id))
+
+
+def pseudonym(patient_id: int) -> str:
+    """What stands in the place of an erased patient's name."""
+    return _("Erased patient %(id)s") % {"id": patient_id}
+
+
 def kept_instead(session: Session, actor: Actor, patient_id: int) -> int | None:
     """The id of the record that a merged one went into, for those who may see that; None for any other."""
     kept = select(Patient.merged_into_id).where(Patient.id == patient_id).scalar_subquery()

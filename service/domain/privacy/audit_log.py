@@ -105,8 +105,8 @@ def looks(
     if actor.role != Role.PATIENT:
         raise NotFound
     patients.fetch(session, actor, patient_id)
-    of_this = select(Patient.id).where(or_(Patient.id == patient_id, Patient.merged_into_id == patient_id))
-    here_since = select(Patient.created_at).where(Patient.id == patient_id).scalar_subquery()
+    of_this = patients.records_of(patient_id)
+    here_since = select(func.min(Patient.created_at)).where(Patient.id.in_(of_this)).scalar_subquery()
     of_all = and_(AuditEntry.patient_id.is_(None), AuditEntry.act.in_(OF_EVERYBODY), AuditEntry.at >= here_since)
     query = (
         select(AuditEntry.id, AuditEntry.at, AuditEntry.act, AuditEntry.role, AuditEntry.patient_id, User.name)
@@ -169,7 +169,7 @@ def _people(text: str) -> Select[int]:
 def _patients(text: str) -> Select[int]:
     number = _number(text)
     if number is not None:
-        return select(Patient.id).where(or_(Patient.id == number, Patient.merged_into_id == number))
+        return patients.records_of(number)
     return select(Patient.id).where(*patient_search.wanted(text).conditions())
 
 

@@ -1,52 +1,43 @@
 """Erasure: all that tells who a patient was and what was found goes; visits stay as figures under a pseudonym.
 
-What the law or a court needs is looked at first: a legal hold, the years that treatments are kept, open visits.
-The audit's entries stay, their before and after texts are emptied.
+What goes and what stays is said in patients/whole_person.py, column by column and table by table. What the law or a
+court needs is looked at first: a legal hold, the years that treatments are kept, open visits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, or_, select, update
+from sqlalchemy import Text, cast, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, undefer
 from sqlalchemy.orm.attributes import flag_modified
 
 from service import clock
 from service.domain.accounts import api_tokens, sessions, user_tokens
-from service.domain.foundation import audit, idempotency
+from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
-from service.domain.patients import patient_records
+from service.domain.patients import patient_records, patients, whole_person
+from service.domain.patients.person_rules import Becomes, Deleted, Emptied, Person, Rewritten, Stays, TableRule
 from service.domain.privacy import legal_holds
 from service.language import rendering
 from service.language.translation import gettext as _
 from service.storage.folding import fold
 from service.storage.models import (
     Appointment,
-    AuditDetail,
-    AuditEntry,
-    EmergencyAccess,
+    Base,
     Export,
     ExportStatus,
     Guardian,
     LegalHold,
     Message,
-    MessageLink,
     Patient,
-    RecoveryCode,
     Report,
     ReportVersion,
-    SecondFactor,
-    SignIn,
     Treatment,
-    TreatmentVersion,
-    UnsentForm,
     User,
-    UserToken,
-    WaitingEntry,
 )
 
 CLINICAL_KEYS = frozenset(
@@ -63,15 +54,10 @@ class Obstacles:
     sentences: Sequence[str]
 
 
-def pseudonym(patient_id: int) -> str:
-    """What stands in the place of the name."""
-    return _("Erased patient %(id)s") % {"id": patient_id}
-
-
 def obstacles(session: Session, actor: Actor, patient_id: int, *, years: int, zone: ZoneInfo) -> Obstacles:
     """What stands against an erasure now. Raises NotFound, Forbidden."""
     found = []
-    if legal_holds.of_patient(session, actor, patient_id):
+    if legal_holds.standing(session, actor, patient_id):
         found.append(_("A legal hold stands: lift it first."))
     if session.scalar(select(exists().where(Appointment.patient_id == patient_id, Appointment.is_expected()))):
         found.append(_("Visits are booked ahead: cancel them first."))
@@ -124,68 +110,92 @@ def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: 
     against = obstacles(session, actor, patient_id, years=years, zone=zone)
     if against.sentences:
         raise Conflict(" ".join(against.sentences))
-    same = or_(Patient.id == patient_id, Patient.merged_into_id == patient_id)
-    ids = list(session.scalars(select(Patient.id).where(same).order_by(Patient.id).with_for_update()))
-    visits = session.execute(
-        select(Appointment.doctor_id, Appointment.starts_at).where(Appointment.patient_id.in_(ids))
-    ).all()
-    _erase_reports(session, patient_id, ids, {(row.doctor_id, _month(row.starts_at, zone)) for row in visits})
-    _erase_texts(session, ids)
+    person = _person(session, patient_id)
+    theirs = Appointment.patient_id.in_(person.records)
+    days = {at.astimezone(zone).date() for at in session.scalars(select(Appointment.starts_at).where(theirs))}
+    _silence_others(session, person)
     patient_records.close_waiting(session, patient_id)
-    accounts = _erase_accounts(session, actor, ids)
-    _silence(session, ids, accounts)
-    now = clock.now()
-    for row in session.scalars(select(Patient).where(Patient.id.in_(ids))):
-        row.name = pseudonym(patient_id)
-        row.folded_name = fold(row.name)
-        row.given_name = row.birth_date = row.email = row.phone = row.registered_at = row.imported_line = None
-        row.allergies = row.alerts = ""
-        row.erased_at, row.archived_at = now, row.archived_at or now
-    _empty_details(session, ids, accounts)
-    idempotency.forget(session)
-    for number in ids:
+    for rule in whole_person.TABLES:
+        _erase_rows(session, rule, person)
+    for row in session.scalars(select(Patient).where(Patient.id.in_(person.records))):
+        _erase_columns(row, patients.pseudonym(patient_id))
+    for number in person.accounts:
+        audit.record(session, actor, "user.erase", subject=f"user/{number}")
+    for number in person.records:
         audit.record(session, actor, "patient.erase", patient_id=number)
-    return sorted({row.starts_at.astimezone(zone).date() for row in visits})
+    return sorted(days)
 
 
-def _month(at: datetime, zone: ZoneInfo) -> str:
-    return f"{at.astimezone(zone):%Y-%m}"
+def _person(session: Session, patient_id: int) -> Person:
+    """All rows that stand for a person, with their records locked."""
+    records = session.scalars(patients.records_of(patient_id).order_by(Patient.id).with_for_update()).all()
+    users = set(session.scalars(select(Guardian.user_id).where(Guardian.patient_id.in_(records))))
+    others = Guardian.user_id.in_(users), Guardian.patient_id.not_in(records)
+    alone = users - set(session.scalars(select(Guardian.user_id).where(*others)))
+    accounts = session.scalars(select(User.id).where(User.id.in_(alone), User.role == Role.PATIENT).order_by(User.id))
+    return Person(patient_id, [number for number in records if number != patient_id], accounts.all())
 
 
-def _erase_texts(session: Session, ids: Sequence[int]) -> None:
-    """Treatments go; what stays of visits and exports are times and states."""
-    theirs = select(Appointment.id).where(Appointment.patient_id.in_(ids))
-    treatments = select(Treatment.id).where(Treatment.appointment_id.in_(theirs))
-    _do(session, delete(TreatmentVersion).where(TreatmentVersion.treatment_id.in_(treatments)))
-    _do(session, delete(Treatment).where(Treatment.appointment_id.in_(theirs)))
-    nothing: dict[str, Any] = {"reason": "", "cancellation_reason": None, "overbooking_reason": None}
-    _do(session, update(Appointment).where(Appointment.patient_id.in_(ids)).values(nothing))
-    _do(session, update(WaitingEntry).where(WaitingEntry.patient_id.in_(ids)).values(note=""))
-    files = (or_(Export.patient_id.in_(ids), Export.patient_id.is_(None)), Export.status == ExportStatus.AVAILABLE)
-    _do(session, update(Export).where(*files).values(status=ExportStatus.EXPIRED, expires_at=clock.now()))
-    _do(session, update(EmergencyAccess).where(EmergencyAccess.patient_id.in_(ids)).values(reason=""))
-    _do(session, update(LegalHold).where(LegalHold.patient_id.in_(ids)).values(reason=""))
+def _erase_columns(row: Patient, name: str) -> None:
+    for column, rule in whole_person.COLUMNS.items():
+        match rule.erased:
+            case Becomes(value):
+                setattr(row, column, value)
+            case Stays():
+                pass
+            case never:
+                assert_never(never)
+    row.name, row.folded_name = name, fold(name)
+    row.erased_at = clock.now()
+    row.archived_at = row.archived_at or row.erased_at
 
 
-def _silence(session: Session, ids: Sequence[int], accounts: Sequence[int]) -> None:
-    """Empty the messages to them, and all that name them: a relative's who shares the address, a morning sheet."""
-    names = session.scalars(select(Patient.name).where(Patient.id.in_(ids))).all()
+def _erase_rows(session: Session, rule: TableRule, person: Person) -> None:
+    theirs = rule.whose(person)
+    match rule.erased:
+        case Emptied(columns):
+            _do(session, update(rule.model).where(theirs).values(dict(columns)))
+        case Deleted():
+            _do(session, delete(rule.model).where(theirs))
+        case Rewritten():
+            REWRITING[rule.model](session, person)
+        case Stays():
+            pass
+        case never:
+            assert_never(never)
+
+
+def _silence_others(session: Session, person: Person) -> None:
+    """Empty messages to others that name them: a relative's who shares the address, a morning sheet."""
+    names = session.scalars(select(Patient.name).where(Patient.id.in_(person.records))).all()
     named = (Message.body.contains(rendering.one_line(name), autoescape=True) for name in names)
-    theirs = or_(Message.patient_id.in_(ids), Message.user_id.in_(accounts), *named)
-    silent = {"recipient": None, "subject": None, "body": None, "last_error": None}
-    _do(session, update(Message).where(theirs).values(silent))
-    _do(session, delete(MessageLink).where(MessageLink.patient_id.in_(ids)))
+    rule = next(rule for rule in whole_person.TABLES if rule.model is Message)
+    assert isinstance(rule.erased, Emptied)
+    _do(session, update(Message).where(or_(*named)).values(dict(rule.erased.columns)))
 
 
-def _erase_reports(session: Session, patient_id: int, ids: Sequence[int], months: set[tuple[int, str]]) -> None:
-    """Put the pseudonym into the kept reports of the months with a visit, and take the texts out."""
-    doctors = {doctor_id for doctor_id, _month in months}
-    kept: list[Report | ReportVersion] = []
-    for table in (Report, ReportVersion):
-        query = select(table).options(undefer(table.content)).where(table.doctor_id.in_(doctors))
-        kept += session.scalars(query)
-    for report in kept:
-        if (report.doctor_id, report.month) in months and _hide(report.content, pseudonym(patient_id), set(ids)):
+def _expire_files(session: Session, person: Person) -> None:
+    """Let the finished exports of them, and of the whole clinic, lead nowhere."""
+    theirs = or_(Export.patient_id.in_(person.records), Export.patient_id.is_(None))
+    finished = theirs, Export.status == ExportStatus.AVAILABLE
+    _do(session, update(Export).where(*finished).values(status=ExportStatus.EXPIRED, expires_at=clock.now()))
+
+
+def _rewrite_reports(session: Session, person: Person) -> None:
+    _rewrite(session, Report, person)
+
+
+def _rewrite_versions(session: Session, person: Person) -> None:
+    _rewrite(session, ReportVersion, person)
+
+
+def _rewrite(session: Session, table: type[Report | ReportVersion], person: Person) -> None:
+    """Put the pseudonym into the reports that name them, and take the texts out."""
+    named = or_(*(cast(table.content, Text).contains(f'"patient_id": {number}') for number in person.records))
+    query = select(table).options(undefer(table.content)).where(named)
+    reports: Iterable[Report | ReportVersion] = session.scalars(query)
+    for report in reports:
+        if _hide(report.content, patients.pseudonym(person.record), set(person.records)):
             flag_modified(report, "content")
 
 
@@ -205,30 +215,23 @@ def _hide(part: Any, name: str, ids: set[int]) -> bool:
     return True
 
 
-def _erase_accounts(session: Session, actor: Actor, ids: Sequence[int]) -> list[int]:
-    """Take the patients from those who looked after them; an account that looks after nobody else goes too."""
-    users_of = set(session.scalars(select(Guardian.user_id).where(Guardian.patient_id.in_(ids))))
-    _do(session, delete(Guardian).where(Guardian.patient_id.in_(ids)))
-    left = set(session.scalars(select(Guardian.user_id).where(Guardian.user_id.in_(users_of))))
-    gone = sorted(users_of - left)
-    for user in session.scalars(select(User).where(User.id.in_(gone), User.role == Role.PATIENT).order_by(User.id)):
+def _close_accounts(session: Session, person: Person) -> None:
+    """Let nobody sign in any more who looked after them alone."""
+    for user in session.scalars(select(User).where(User.id.in_(person.accounts)).order_by(User.id)):
         sessions.end_all(session, user.id)
         user_tokens.revoke(session, user.id)
         api_tokens.revoke_all(session, user.id)
-        for table in (UserToken, SecondFactor, RecoveryCode, UnsentForm):
-            _do(session, delete(table).where(table.user_id == user.id))
-        _do(session, update(SignIn).where(SignIn.user_id == user.id).values(address=None))
         user.name, user.email = _("Erased account"), f"erased-{user.id}@erased.invalid"
         user.password_hash, user.disabled_at = None, user.disabled_at or clock.now()
-        audit.record(session, actor, "user.erase", subject=f"user/{user.id}")
-    return gone
 
 
-def _empty_details(session: Session, ids: Sequence[int], accounts: Sequence[int]) -> None:
-    subjects = [f"user/{number}" for number in accounts]
-    theirs: ColumnElement[bool] = or_(AuditEntry.patient_id.in_(ids), AuditEntry.subject.in_(subjects))
-    entries: Select[int] = select(AuditEntry.id).where(theirs, AuditEntry.digest.is_not(None))
-    _do(session, update(AuditDetail).where(AuditDetail.entry_id.in_(entries)).values(changes=None, salt=None))
+REWRITING: Mapping[type[Base], Callable[[Session, Person], None]] = {
+    Export: _expire_files,
+    Report: _rewrite_reports,
+    ReportVersion: _rewrite_versions,
+    User: _close_accounts,
+}
+"""What the list calls rewritten."""
 
 
 def _do(session: Session, statement: Any) -> None:

@@ -16,12 +16,12 @@ from service.storage.models import LegalHold
 LONGEST_REASON = 500
 
 
-def of_patient(session: Session, actor: Actor, patient_id: int) -> Sequence[LegalHold]:
-    """The holds that stand on a record, oldest first. Raises NotFound, Forbidden for who is not the admin."""
+def standing(session: Session, actor: Actor, patient_id: int) -> Sequence[LegalHold]:
+    """The holds that stand on a person's records, oldest first. Raises NotFound, Forbidden for who is not the admin."""
     _only_admin(actor)
     patients.fetch(session, actor, patient_id)
-    standing = select(LegalHold).where(LegalHold.patient_id == patient_id, LegalHold.lifted_at.is_(None))
-    return session.scalars(standing.order_by(LegalHold.id)).all()
+    theirs = LegalHold.patient_id.in_(patients.records_of(patient_id)), LegalHold.lifted_at.is_(None)
+    return session.scalars(select(LegalHold).where(*theirs).order_by(LegalHold.id)).all()
 
 
 def put(session: Session, actor: Actor, patient_id: int, *, reason: str) -> LegalHold:

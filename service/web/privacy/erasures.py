@@ -92,8 +92,8 @@ def _page(patient_id: int, form: EraseForm, hold_form: HoldForm) -> str:
         "privacy/erasures/show.html",
         patient=patients.fetch(session, actor, patient_id),
         obstacles=erasure.obstacles(session, actor, patient_id, years=years, zone=zone).sentences,
-        holds=legal_holds.of_patient(session, actor, patient_id),
-        pseudonym=erasure.pseudonym(patient_id),
+        holds=legal_holds.standing(session, actor, patient_id),
+        pseudonym=patients.pseudonym(patient_id),
         form=form,
         hold_form=hold_form,
     )

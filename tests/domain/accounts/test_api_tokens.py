@@ -13,6 +13,7 @@ from service.domain.foundation.actor import SYSTEM, Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound, Throttled
 from service.domain.foundation.idempotency import Kept
 from service.domain.foundation.throttle import BUDGETS, Act
+from service.domain.privacy import erasure
 from service.storage.models import IdempotencyKey, User
 from tests.crowd import together
 from tests.house import House
@@ -120,9 +121,10 @@ def test_a_key_stands_for_one_request_and_for_a_day(house: House, ada: Actor) ->
 
 
 def test_an_erasure_forgets_all_answers(house: House, ada: Actor) -> None:
-    caller = found(house, made(house, ada))
+    caller, pia = found(house, made(house, ada)), house.patient("Pia")
     assert caller is not None
     with house.writing() as session:
         idempotency.keep(session, caller.token_id, "k", "hash", Kept(201, None, '{"name":"Pia"}'))
-        idempotency.forget(session)
+    with house.writing() as session:
+        erasure.erase(session, ada, pia, years=5, zone=house.settings.clinic.zone)
     assert house.count(IdempotencyKey) == 0
