@@ -11,7 +11,7 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, NotFound
 from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
-from service.domain.patients import patients
+from service.domain.patients import consent, patients
 from service.language.translation import gettext as _
 from service.storage.models import Patient, User
 
@@ -66,6 +66,7 @@ def change_email(session: Session, actor: Actor, email: str) -> None:
     if record is not None:
         record.email = address
         audit.record(session, actor, "patient.change", patient_id=record.id, changes=audit.changes_of(record))
+        consent.keep_refusals(session, Patient.id == record.id)
     audit.record(session, actor, "user.email", subject=f"user/{user.id}")
 
 
@@ -79,6 +80,7 @@ def change_phone(session: Session, actor: Actor, phone: str, country: str) -> No
         return
     record.phone = number
     audit.record(session, actor, "patient.change", patient_id=record.id, changes=audit.changes_of(record))
+    consent.keep_refusals(session, Patient.id == record.id)
     outbox.to_user(session, "account_changed", fetch(session, actor), event="user.phone")
 
 

@@ -71,6 +71,18 @@ TREATMENTS = Table(
     ),
 )
 
+CONSENT = Table(
+    "consent",
+    _("Each time messages were allowed or refused; newest first."),
+    (
+        Column("Channel", "channel", _("the way of the messages: email or sms")),
+        Column("Allowed", "allowed", _("true or false, from then on")),
+        Column("Said", "via", _("at the desk, in the account, by a link, for the same address before, or by a merge")),
+        Column("Address", "address", _("the address or number it was said of; empty or null where none was known")),
+        Column("Changed", "changed_at", _("when that was")),
+    ),
+)
+
 VISITS = Table(
     "visits",
     _("All visits, also those ahead, moved or called off; newest first."),
@@ -116,8 +128,8 @@ MESSAGES = Table(
 
 
 def chosen(*, visits: bool, messages: bool) -> tuple[Table, ...]:
-    """The tables of a history with what was asked for besides the treatments."""
-    return (TREATMENTS, *([VISITS] if visits else []), *([MESSAGES] if messages else []))
+    """The tables of a history with what was asked for besides treatments and consent."""
+    return (TREATMENTS, CONSENT, *([VISITS] if visits else []), *([MESSAGES] if messages else []))
 
 
 def csv_lines(table: Table) -> Iterator[str]:

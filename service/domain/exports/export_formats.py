@@ -55,6 +55,8 @@ class Contents:
     @property
     def tables(self) -> tuple[Table, ...]:
         """The tables it has."""
+        if self.form.one_table:
+            return (export_columns.TREATMENTS,)
         return export_columns.chosen(visits=self.visits, messages=self.messages)
 
     def check(self) -> None:

@@ -39,9 +39,10 @@ def request(
     """The patient's unfinished export, or the one just finished with nothing new since, or a new pending one.
 
     So many clicks make one file. Raises NotFound for a patient who is not the actor's, Invalid for contents that fit
-    no file, Throttled when so many wait in the clinic already.
+    no file, Conflict for a record that was merged, Throttled when so many wait in the clinic already.
     """
     patient = patients.fetch_clinical(session, actor, patient_id)
+    patients.refuse_merged(patient)
     contents.check()
     return _requested(session, actor, patient.id, contents, most_waiting)
 

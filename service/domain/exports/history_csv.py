@@ -73,6 +73,8 @@ def _field(value: Any, zone: ZoneInfo) -> str:
         return safe(value)
     if isinstance(value, datetime):
         return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return "" if value is None else str(value)
 
 

@@ -9,7 +9,8 @@ from service import clock
 from service.config.settings import ROOT
 from service.domain.exports import export_columns, history_tables
 from service.domain.exports.history_tables import History, Progress, Rows
-from service.language import rendering
+from service.domain.outbox.channels import CHANNELS
+from service.language import languages, rendering
 
 STYLE = ROOT / "static" / "css" / "history.css"
 
@@ -25,8 +26,11 @@ def write(session: Session, history: History, target: TextIO, progress: Progress
         patient=history_tables.patient(session, patient_id),
         how_many={table.name: history_tables.count(session, patient_id, (table,)) for table in history.tables},
         treatments=rows[export_columns.TREATMENTS.name],
+        consent=rows[export_columns.CONSENT.name],
         visits=rows.get(export_columns.VISITS.name),
         messages=rows.get(export_columns.MESSAGES.name),
+        languages=languages.NAMES,
+        channels=CHANNELS,
         style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 our own file
     )
     pieces.enable_buffering(500)

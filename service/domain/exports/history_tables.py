@@ -11,7 +11,16 @@ from sqlalchemy.orm import Session
 from service.config.settings import Clinic
 from service.domain.exports import export_columns
 from service.domain.exports.export_columns import Table
-from service.storage.models import Appointment, Doctor, Message, Patient, Treatment, TreatmentVersion, VisitType
+from service.storage.models import (
+    Appointment,
+    ConsentChange,
+    Doctor,
+    Message,
+    Patient,
+    Treatment,
+    TreatmentVersion,
+    VisitType,
+)
 
 BATCH = 1000
 Row = Mapping[str, Any]
@@ -37,18 +46,15 @@ def patient(session: Session, patient_id: int) -> Row:
 
 def count(session: Session, patient_id: int, tables: tuple[Table, ...]) -> int:
     """How many rows the tables have together."""
-    sources = {"treatments": _treatments(patient_id), "visits": _visits(patient_id), "messages": _messages(patient_id)}
-    return sum(
-        session.scalar(select(func.count()).select_from(sources[table.name].order_by(None).subquery())) or 0
-        for table in tables
-    )
+    sources = [SOURCES[table.name](patient_id).order_by(None).subquery() for table in tables]
+    return sum(session.scalar(select(func.count()).select_from(source)) or 0 for source in sources)
 
 
 def rows(session: Session, patient_id: int, table: Table) -> Rows:
     """The rows of one table of the history."""
     if table is export_columns.TREATMENTS:
         return _with_earlier_versions(session, _treatments(patient_id))
-    return _streamed(session, _visits(patient_id) if table is export_columns.VISITS else _messages(patient_id))
+    return _streamed(session, SOURCES[table.name](patient_id))
 
 
 def _streamed(session: Session, query: Select[*tuple[Any, ...]]) -> Rows:
@@ -130,3 +136,18 @@ def _visits(patient_id: int) -> Select[*tuple[Any, ...]]:
 def _messages(patient_id: int) -> Select[*tuple[Any, ...]]:
     columns = [getattr(Message, key) for key in export_columns.MESSAGES.keys]
     return select(*columns).where(Message.patient_id == patient_id).order_by(Message.created_at.desc(), Message.id)
+
+
+def _consent(patient_id: int) -> Select[*tuple[Any, ...]]:
+    columns = [getattr(ConsentChange, key) for key in export_columns.CONSENT.keys]
+    newest = ConsentChange.changed_at.desc(), ConsentChange.id.desc()
+    return select(*columns).where(ConsentChange.patient_id == patient_id).order_by(*newest)
+
+
+SOURCES: Mapping[str, Callable[[int], Select[*tuple[Any, ...]]]] = {
+    "treatments": _treatments,
+    "consent": _consent,
+    "visits": _visits,
+    "messages": _messages,
+}
+"""Where the rows of each table come from."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, assert_never
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,7 @@ from service.domain.imports.import_files import Upload
 from service.domain.imports.import_matches import MATCHES
 from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Reading, Row, VisitRow, Way
 from service.domain.imports.import_tables import Table
+from service.domain.patients import consent
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, Doctor, Installation, Patient
 
@@ -117,8 +118,10 @@ def run(session: Session, actor: Actor, upload: Upload, reading: Reading) -> tup
     plan = MATCHES[upload.kind](session, reading.rows)
     if reading.problems or plan.problems:
         raise Invalid(_("Nothing was imported: the file has errors."))
+    newest = session.scalar(select(func.max(Patient.id))) or 0
     for start in range(0, len(plan.new), BATCH):
         _insert(session, plan.new[start : start + BATCH])
+    consent.keep_refusals(session, Patient.id > newest)
     promises.fill_in(session, reading.zone, Appointment.local_start.is_(None))
     audit.record(session, actor, f"import.{upload.kind}", subject=f"import/{upload.kind}/{len(plan.new)}")
     return len(plan.new), len(plan.present)

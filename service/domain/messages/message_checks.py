@@ -67,7 +67,7 @@ def outdated(session: Session, message: Message, now: datetime) -> SkipReason | 
 
 
 def find_way(session: Session, message: Message, settings: Settings) -> tuple[Channel, SkipReason | None]:
-    """Settle on channel and address as they are by now; returns the channel, and the reason to skip, if any.
+    """Settle on channel, address and language as they are by now; returns the channel, and the reason to skip, if any.
 
     Where the message's own channel is off, or no longer wanted, the patient's other one stands in. A notice about
     access stays at the address that was known when access was given.
@@ -80,6 +80,7 @@ def find_way(session: Session, message: Message, settings: Settings) -> tuple[Ch
         if reason is not None:
             return kind, reason
         message.recipient = recipient
+        message.language = session.get_one(Patient, message.patient_id).language or ""
     way = Channel.CONSOLE if kind == Channel.EMAIL and not settings.email.enabled else kind
     if not str(message.recipient).endswith("@demo.example") and installation.is_demo(session):
         way = Channel.CONSOLE  # nobody outside hears of people who are made up

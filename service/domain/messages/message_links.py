@@ -92,6 +92,11 @@ def told(session: Session, link: MessageLink) -> list[int]:
     return sorted({link.patient_id, *others})
 
 
+def written_to(session: Session, link: MessageLink) -> str | None:
+    """The address its message went to; None once that is forgotten."""
+    return session.get_one(Message, link.message_id).recipient
+
+
 def keep_until(session: Session, token: str, at: datetime) -> None:
     """The link's visit was moved: it works as long as the new one lies ahead."""
     link = find(session, token, LinkPurpose.VISIT)

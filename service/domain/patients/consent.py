@@ -1,16 +1,19 @@
-"""Which messages a patient agreed to, by which way and in which language; each change says who and when."""
+"""Which messages a patient agreed to, by which way and in which language; each change says who and when.
+
+A refusal is kept with the address it was given for: it holds for every record that gets the address later.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Row, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, exists, select
+from sqlalchemy.orm import Session, aliased
 
 from service import clock
 from service.config.languages import Language
 from service.domain.foundation import audit
-from service.domain.foundation.actor import Actor, Role
+from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid
 from service.domain.outbox.channels import CHANNELS, WAYS
 from service.domain.patients import patients
@@ -29,6 +32,8 @@ class Wishes:
     """The channel that is tried first."""
     language: str | None = None
     """Empty: the clinic's."""
+    written_to: str | None = None
+    """Where the mail went in which they said so; None: to the address on the record."""
 
 
 def change(
@@ -40,12 +45,13 @@ def change(
 ) -> None:
     """Set what a patient agrees to, and note who said so, by which way.
 
-    Raises NotFound, Forbidden, Invalid.
+    Raises NotFound, Forbidden, Invalid, and Conflict for a record that was merged.
     """
     if actor.role not in patients.DESK and actor.role != Role.PATIENT:
         raise Forbidden(_("Only the patient or the desk says which messages are wanted."))
     session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update())
     patient = patients.fetch(session, actor, patient_id)
+    patients.refuse_merged(patient)
     if wishes.preferred is not None and wishes.preferred not in WAYS:
         raise Invalid(_("Choose e-mail or SMS."), "preferred")
     if wishes.language and wishes.language not in set(Language):
@@ -53,21 +59,56 @@ def change(
     for channel, allowed in wishes.allowed.items():
         if allowed != CHANNELS[channel].is_allowed_by(patient):
             setattr(patient, CHANNELS[channel].allowed.key, allowed)
-            session.add(
-                ConsentChange(
-                    patient_id=patient.id,
-                    channel=channel,
-                    allowed=allowed,
-                    via=via,
-                    changed_by_id=actor.user_id,
-                    changed_at=clock.now(),
-                )
-            )
-            audit.record(session, actor, "patient.consent", patient_id=patient.id, subject=f"{channel}/{via}")
+            in_mail = wishes.written_to if CHANNELS[channel].is_mail else None
+            note(session, actor, patient, channel, via, address=in_mail)
     if wishes.preferred is not None:
         patient.preferred_channel = Channel(wishes.preferred)
     if wishes.language is not None:
         patient.language = wishes.language or None
+
+
+def note(
+    session: Session, actor: Actor, patient: Patient, channel: Channel, via: ConsentVia, *, address: str | None = None
+) -> None:
+    """Put on record what a patient allows from now on; of the record's address unless another `address` is meant."""
+    session.add(
+        ConsentChange(
+            patient_id=patient.id,
+            channel=channel,
+            allowed=CHANNELS[channel].is_allowed_by(patient),
+            via=via,
+            address=address or CHANNELS[channel].address_of(patient),
+            changed_by_id=actor.user_id,
+            changed_at=clock.now(),
+        )
+    )
+    audit.record(session, actor, "patient.consent", patient_id=patient.id, subject=f"{channel}/{via}")
+
+
+def keep_refusals(session: Session, which: ColumnElement[bool]) -> None:
+    """Refuse the channels of these patients whose address was refused before, on whichever record.
+
+    For everything that writes an address into a record; what somebody allows afterwards counts again.
+    """
+    session.flush()
+    for way in WAYS:
+        kind = CHANNELS[way]
+        for patient in session.scalars(select(Patient).where(which, kind.allowed, _is_refused(way))).all():
+            setattr(patient, kind.allowed.key, False)
+            note(session, SYSTEM, patient, way, ConsentVia.ADDRESS)
+
+
+def _is_refused(way: Channel) -> ColumnElement[bool]:
+    """Whether the last word on the address of a patient's row was a no, for any record."""
+    later = aliased(ConsentChange)
+    said = ConsentChange.channel == way, ConsentChange.address == CHANNELS[way].address
+    taken_back = exists().where(
+        later.patient_id == ConsentChange.patient_id,
+        later.channel == way,
+        later.address == ConsentChange.address,
+        later.id > ConsentChange.id,
+    )
+    return exists().where(*said, ConsentChange.allowed.is_(False), ~taken_back)
 
 
 def history(session: Session, actor: Actor, patient_id: int) -> Sequence[Row[Channel, bool, ConsentVia, datetime, str]]:

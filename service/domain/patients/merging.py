@@ -14,10 +14,11 @@ from service import clock
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid
-from service.domain.patients import patient_records, patients, whole_person
+from service.domain.outbox.channels import CHANNELS, WAYS
+from service.domain.patients import consent, patient_records, patients, whole_person
 from service.domain.patients.person_rules import Merged, Rows, TableRule
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Export, Guardian, Patient, User
+from service.storage.models import Appointment, ConsentVia, Export, Guardian, Patient, User
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,7 @@ def side(session: Session, actor: Actor, patient_id: int) -> Side:
     if actor.role not in patients.DESK:
         raise Forbidden(_("Only the desk merges records."))
     patient = patients.fetch(session, actor, patient_id)
-    if patient.merged_into_id is not None:
-        raise Conflict(_("This record was merged into another one: open that."))
+    patients.refuse_merged(patient)
     visits = select(func.count()).select_from(Appointment).where(Appointment.patient_id == patient_id)
     accounts = select(User.email).join(Guardian, Guardian.user_id == User.id).where(Guardian.patient_id == patient_id)
     return Side(patient, session.scalar(visits) or 0, list(session.scalars(accounts.order_by(User.id))))
@@ -60,7 +60,7 @@ def merge(session: Session, actor: Actor, kept_id: int, *, other_id: int) -> Non
     _check_exports(session, kept_id, other_id)
     for rule in whole_person.TABLES:
         _move_rows(session, rule, kept_id, other_id)
-    _combine(kept, other)
+    _combine(session, actor, kept, other)
     session.execute(update(Patient).where(Patient.merged_into_id == other_id).values(merged_into_id=kept_id))
     now = clock.now()
     other.merged_into_id, other.archived_at = kept_id, other.archived_at or now
@@ -106,9 +106,18 @@ def _unite_guardians(session: Session, kept_id: int, other_id: int) -> None:
     session.flush()
 
 
-def _combine(kept: Patient, other: Patient) -> None:
-    """Settle each column of the kept record by its rule."""
-    has_no_address = kept.email is None and kept.phone is None
+def _combine(session: Session, actor: Actor, kept: Patient, other: Patient) -> None:
+    """Settle each column of the kept record by its rule, and say which channels are refused from now on."""
+    address, allowed = (kept.email, kept.phone), [way for way in WAYS if CHANNELS[way].is_allowed_by(kept)]
+    _settle_columns(kept, other, has_no_address=not any(address))
+    for way in allowed:
+        if not CHANNELS[way].is_allowed_by(kept):
+            consent.note(session, actor, kept, way, ConsentVia.MERGE)
+    if (kept.email, kept.phone) != address:
+        consent.keep_refusals(session, Patient.id == kept.id)
+
+
+def _settle_columns(kept: Patient, other: Patient, *, has_no_address: bool) -> None:
     for name, rule in whole_person.COLUMNS.items():
         mine, theirs = getattr(kept, name), getattr(other, name)
         match rule.merged:

@@ -9,7 +9,7 @@ from service import clock
 from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
-from service.domain.patients import patient_search, patients
+from service.domain.patients import consent, patient_search, patients
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, Offer, Patient, WaitingEntry
@@ -40,6 +40,7 @@ def make(session: Session, details: PatientDetails, *, registered_at: datetime |
     patient = Patient(**details.columns(), registered_at=registered_at, created_at=registered_at or clock.now())
     session.add(patient)
     session.flush()
+    consent.keep_refusals(session, Patient.id == patient.id)
     return patient
 
 
@@ -47,11 +48,14 @@ def change(session: Session, actor: Actor, patient_id: int, details: PatientDeta
     """Change who a patient is or how to reach them. Raises NotFound, Conflict, and Stale for an old form."""
     patient = to_change(session, actor, patient_id)
     _refuse_stale(patient, version)
-    if PatientDetails.of(patient) == details:
+    before = PatientDetails.of(patient)
+    if before == details:
         return
     for name, value in details.columns().items():
         setattr(patient, name, value)
     audit.record(session, actor, "patient.change", patient_id=patient.id, changes=audit.changes_of(patient))
+    if (details.email, details.phone) != (before.email, before.phone):
+        consent.keep_refusals(session, Patient.id == patient.id)
 
 
 def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: str, alerts: str, version: int) -> None:
@@ -118,8 +122,7 @@ def to_change(session: Session, actor: Actor, patient_id: int, *, erased: bool =
     patient = patients.fetch(session, actor, patient_id)
     if not actor.is_staff:
         raise Forbidden(_("Only the clinic changes this record: please tell the desk."))
-    if patient.merged_into_id is not None:
-        raise Conflict(_("This record was merged into another one: open that."))
+    patients.refuse_merged(patient)
     if patient.erased_at is not None and not erased:
         raise Conflict(_("This record was erased: nothing of it can be changed any more."))
     return patient

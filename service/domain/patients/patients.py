@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from service import clock
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
-from service.domain.foundation.errors import Forbidden, Invalid, NotFound
+from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, Cover, EmergencyAccess, Guardian, Patient
 
@@ -79,8 +79,9 @@ def lock(session: Session, patient_id: int) -> None:
 
 
 def to_book(session: Session, actor: Actor, patient_id: int) -> Patient:
-    """The patient a visit may be booked for. Raises NotFound, and Invalid for an archived record."""
+    """The patient a visit may be booked for. Raises NotFound, Conflict (merged), and Invalid for an archived record."""
     patient = fetch(session, actor, patient_id)
+    refuse_merged(patient)
     if patient.archived_at is not None and actor.role == Role.PATIENT:
         raise Invalid(_("This record is archived: please call the clinic."), "patient_id")
     if patient.archived_at is not None:
@@ -96,6 +97,12 @@ def records_of(patient_id: int) -> Select[int]:
 def pseudonym(patient_id: int) -> str:
     """What stands in the place of an erased patient's name."""
     return _("Erased patient %(id)s") % {"id": patient_id}
+
+
+def refuse_merged(patient: Patient) -> None:
+    """Raise Conflict for a record that was merged into another one."""
+    if patient.merged_into_id is not None:
+        raise Conflict(_("This record was merged into another one: open that."))
 
 
 def kept_instead(session: Session, actor: Actor, patient_id: int) -> int | None:

@@ -202,8 +202,8 @@ TABLES: tuple[TableRule, ...] = (
         ConsentChange,
         lambda person: ConsentChange.patient_id.in_(person.records),
         Rows.MOVE,
-        Stays("says that something was allowed or refused, and when"),
-        LeftOut("to come"),
+        Emptied({"address": None}),
+        Within("consent"),
         CONSENT,
     ),
     TableRule(

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import Actor, Role
-from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from service.domain.patients import patients
+from service.domain.foundation.errors import Forbidden, Invalid, NotFound
+from service.domain.patients import patient_records, patients
 from service.language.translation import gettext as _
 from service.storage.models import LegalHold
 
@@ -25,10 +25,12 @@ def standing(session: Session, actor: Actor, patient_id: int) -> Sequence[LegalH
 
 
 def put(session: Session, actor: Actor, patient_id: int, *, reason: str) -> LegalHold:
-    """Let nobody erase the record until this is lifted. Raises NotFound, Forbidden, Invalid, Conflict (erased)."""
+    """Let nobody erase the record until this is lifted.
+
+    Raises NotFound, Forbidden, Invalid, and Conflict for a record that was erased or merged.
+    """
     _only_admin(actor)
-    if patients.fetch(session, actor, patient_id).erased_at is not None:
-        raise Conflict(_("This record was erased."))
+    patient_records.to_change(session, actor, patient_id)
     why = texts.checked(reason, "reason", LONGEST_REASON)
     if not why:
         raise Invalid(_("Please fill this in."), "reason")

@@ -66,19 +66,25 @@ class ConsentVia(StrEnum):
     DESK = "desk"
     ACCOUNT = "account"
     LINK = "link"
+    ADDRESS = "address"
+    """It was said of the same address before, on this record or another one."""
+    MERGE = "merge"
+    """A record that was merged into this one said so."""
 
 
 class ConsentChange(Base):
     """When a patient's agreement to a channel changed, who changed it, and by which way."""
 
     __tablename__ = "consent_changes"
-    __table_args__ = (one_of("via", ConsentVia), Index(None, "patient_id", "changed_at"))
+    __table_args__ = (one_of("via", ConsentVia), Index(None, "patient_id", "changed_at"), Index(None, "address"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
     channel: Mapped[Channel]
     allowed: Mapped[bool]
     via: Mapped[ConsentVia]
+    address: Mapped[str | None] = mapped_column(String(254))
+    """The address or number it was said of; None where the record had none."""
     changed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    """None: by a link, without signing in."""
+    """None: by a link without signing in, or by no person."""
     changed_at: Mapped[datetime]

@@ -1,5 +1,7 @@
 """Which messages somebody gets, by the link in one of them; a mail program may say by itself that none are."""
 
+from dataclasses import replace
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -51,6 +53,7 @@ def _change(token: str, wishes: Wishes) -> None:
     with context.transaction() as session:
         message_links.attempt(session, token)
     with context.transaction() as session:
+        wishes = replace(wishes, written_to=message_links.written_to(session, link))
         for patient_id in message_links.told(session, link):
             actor = message_links.patient(patient_id, context.address())
             consent.change(session, actor, patient_id, wishes, ConsentVia.LINK)

@@ -132,24 +132,32 @@ def test_e2_json_has_the_earlier_versions_of_what_was_corrected(house: House, pa
 
 def test_json_has_visits_and_messages_only_on_choice(house: House, patient: int) -> None:
     assert as_json(house, patient, export_columns.chosen(visits=False, messages=False)).keys() == {
-        *("format", "version", "exported_at", "clinic", "patient", "treatments")
+        *("format", "version", "exported_at", "clinic", "patient", "treatments", "consent")
     }
 
 
 def test_a_history_without_anything_is_sound_in_each_form(house: House) -> None:
     nobody = house.patient("Nobody")
     found = as_json(house, nobody)
-    assert (found["treatments"], found["visits"], found["messages"]) == ([], [], [])
+    assert [found[table.name] for table in ALL] == [[], [], [], []]
     files = zipped(house, nobody)
     assert faults(files["history.html"], stands_alone=True) == []
-    assert [len(text.splitlines()) for name, text in files.items() if name.endswith(".csv")] == [1, 1, 1]
+    assert [len(text.splitlines()) for name, text in files.items() if name.endswith(".csv")] == [1, 1, 1, 1]
 
 
 def test_e1_a_zip_has_a_page_tables_json_and_a_readme_of_every_column(house: House, patient: int) -> None:
     with time_machine.travel(at("2026-05-04 06:00"), tick=False):
         files = zipped(house, patient)
         assert files.keys() == {
-            *("README.txt", "history.html", "treatments.csv", "visits.csv", "messages.csv", "history.json")
+            *(
+                "README.txt",
+                "history.html",
+                "treatments.csv",
+                "consent.csv",
+                "visits.csv",
+                "messages.csv",
+                "history.json",
+            )
         }
         alone = io.StringIO(newline="")
         with house.reading() as session:

@@ -190,7 +190,7 @@ def test_what_is_chosen_on_the_page_is_what_the_file_has(clinic: Clinic, visitor
     file = browser.get(made(browser, answer.location), buffered=True)
     with ZipFile(io.BytesIO(file.data)) as found:
         names = {name.partition("/")[2] for name in found.namelist()}
-    assert names == {"README.txt", "history.html", "treatments.csv", "visits.csv", "history.json"}
+    assert names == {"README.txt", "history.html", "treatments.csv", "consent.csv", "visits.csv", "history.json"}
     assert "as a page, a table and JSON in one zip, with visits" in words(parsed(browser.get(answer.location)))
 
 
