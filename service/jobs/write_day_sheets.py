@@ -1,9 +1,11 @@
 """Each doctor's day on paper, for the day the power fails."""
 
-from datetime import date
+from datetime import date, datetime
 
+from service import clock
 from service.domain.diary import day_sheet_files
 from service.domain.foundation.job_runs import RunSkip
+from service.domain.patients import patients
 from service.jobs.context import JobContext, Outcome
 
 
@@ -12,7 +14,16 @@ def write_day_sheets(context: JobContext, slot: str) -> Outcome:
     day = date.fromisoformat(slot)
     if context.is_over(day):
         return {"date": slot, "reason": RunSkip.DAY_IS_OVER}
-    context.checkpoint()
-    with context.database.reading() as session:
-        sheets, visits = day_sheet_files.write(session, day, context.settings)
+    began, written = clock.now(), None
+    while written is None or _erased_since(context, began):  # somebody on the sheet may have been erased meanwhile
+        context.checkpoint()
+        began = clock.now()
+        with context.database.reading() as session:
+            written = day_sheet_files.write(session, day, context.settings)
+    sheets, visits = written
     return {"date": slot, "sheets": sheets, "visits": visits}
+
+
+def _erased_since(context: JobContext, began: datetime) -> bool:
+    with context.database.reading() as session:
+        return patients.erased_since(session, began)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -19,7 +19,7 @@ from service.domain.foundation.actor import SYSTEM
 from service.domain.foundation.leases import Leases
 from service.domain.outbox import outbox
 from service.domain.outbox.subjects import Kind, Subject
-from service.storage.models import Export, ExportFormat, ExportStatus, User
+from service.storage.models import Export, ExportFormat, ExportStatus, Patient, User
 
 LEASE = timedelta(seconds=30)
 LEASES = Leases(Export, Export.attempts, held=(ExportStatus.RUNNING,))
@@ -90,11 +90,14 @@ def renew(session: Session, export_id: str, owner: str) -> bool:
 
 
 def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: int) -> bool:
-    """Say that the file is whole and ready, also to whoever asked for it; False when the export is no longer ours."""
+    """Say that the file is whole and ready, also to whoever asked for it; False when the export is no longer ours.
+
+    One that somebody is in who was erased meanwhile is not ready: it is written again.
+    """
     now = clock.now()
     row = session.execute(
         update(Export)
-        .where(_mine(export_id, owner))
+        .where(_mine(export_id, owner), ~_names_an_erased_one())
         .values(
             status=ExportStatus.AVAILABLE,
             rows_done=rows,
@@ -107,6 +110,7 @@ def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: 
         .execution_options(synchronize_session=False)
     ).one_or_none()
     if row is None:
+        put_back(session, export_id, owner)  # if it is still ours, somebody in it was erased meanwhile
         return False
     if row.requested_by_id is not None:
         user = session.get_one(User, row.requested_by_id)
@@ -134,11 +138,14 @@ def fail(session: Session, export_id: str, owner: str, why: str) -> None:
 
 
 def expire(session: Session) -> Sequence[str]:
-    """Mark finished exports whose time is over as expired; returns their ids, whose files may go now."""
-    now = clock.now()
+    """Mark finished exports as expired whose time is over, or that were begun before somebody in them was erased.
+
+    Returns their ids; the files may go now.
+    """
+    over = or_(Export.expires_at <= clock.now(), _names_an_erased_one())
     return session.scalars(
         update(Export)
-        .where(Export.status == ExportStatus.AVAILABLE, Export.expires_at <= now)
+        .where(Export.status == ExportStatus.AVAILABLE, over)
         .values(status=ExportStatus.EXPIRED)
         .returning(Export.id)
     ).all()
@@ -176,6 +183,12 @@ def release(session: Session, owner_prefix: str) -> None:
 
 def _free(now: datetime) -> ColumnElement[bool]:
     return or_(Export.status == ExportStatus.PENDING, LEASES.dead(ExportStatus.RUNNING, now))
+
+
+def _names_an_erased_one() -> ColumnElement[bool]:
+    """Whether somebody in an export was erased after it was begun."""
+    named = or_(Export.patient_id.is_(None), Export.patient_id == Patient.id)
+    return exists().where(Patient.erased_at > Export.started_at, named)
 
 
 def _mine(export_id: str, owner: str) -> ColumnElement[bool]:

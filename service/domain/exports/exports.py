@@ -41,6 +41,7 @@ def request(
     So many clicks make one file. Raises NotFound for a patient who is not the actor's, Invalid for contents that fit
     no file, Conflict for a record that was merged, Throttled when so many wait in the clinic already.
     """
+    patients.lock(session, patient_id)
     patient = patients.fetch_clinical(session, actor, patient_id)
     patients.refuse_merged(patient)
     contents.check()

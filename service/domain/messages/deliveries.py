@@ -56,9 +56,8 @@ def claim(
     Its visit is read again here: cancelled, moved or begun, it is skipped with the reason. So are channel and address.
     """
     now = clock.now()
-    if session.get_bind().dialect.name == "postgresql":
-        # One claim at a time, as on SQLite: two at once would each write to a family that shares an address.
-        session.execute(select(func.pg_advisory_xact_lock(CLAIMING)))
+    # One claim at a time, as on SQLite: two at once would each write to a family that shares an address.
+    wait_for_claims(session)
     first = LEASES.first(_claimable(session, settings, now, scope, resting))
     taken = LEASES.claim(session, first, owner, LEASE, Message.id)
     if taken is None:
@@ -93,6 +92,15 @@ def claim(
         message.subject, message.body = without_links(letter.subject), without_links(letter.body)
     letter = replace(letter, message_id=message_id(message.id, message.created_at, settings.clinic.public_url))
     return Claim(message.id, owner, message.attempts, way, letter, covered=len(others), edited=edited)
+
+
+def wait_for_claims(session: Session) -> None:
+    """Let no message be written until this transaction ends, and those that are written now be stored first.
+
+    Whoever locks rows besides calls this before.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(CLAIMING)))
 
 
 def without_links(text: str) -> str:

@@ -4,6 +4,7 @@ What moves, and which of two values stands, is said in whole_person.py, table by
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import assert_never
 
 from sqlalchemy import func, select, update
@@ -15,10 +16,10 @@ from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid
 from service.domain.outbox.channels import CHANNELS, WAYS
-from service.domain.patients import consent, patient_records, patients, whole_person
+from service.domain.patients import consent, patient_records, patients, record_owners, whole_person
 from service.domain.patients.person_rules import Merged, Rows, TableRule
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, ConsentVia, Export, Guardian, Patient, User
+from service.storage.models import Appointment, ConsentVia, Export, Guardian, Patient, Treatment, User
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ def side(session: Session, actor: Actor, patient_id: int) -> Side:
     return Side(patient, session.scalar(visits) or 0, list(session.scalars(accounts.order_by(User.id))))
 
 
-def merge(session: Session, actor: Actor, kept_id: int, *, other_id: int) -> None:
+def merge(session: Session, actor: Actor, kept_id: int, *, other_id: int, wait_hours: int) -> None:
     """Move all of another record into the kept one, which takes what it does not know yet; the other is archived.
 
+    Whoever looked after one of the two reads clinical texts after `wait_hours` where the other one has any.
     Raises NotFound, Forbidden, Invalid (the same record twice), and Conflict where visits overlap, a record was
     merged before, the kept one is archived, or an export is being made.
     """
@@ -58,6 +60,7 @@ def merge(session: Session, actor: Actor, kept_id: int, *, other_id: int) -> Non
     if kept.archived_at is not None:
         raise Conflict(_("The record that is kept is archived: take it back first."))
     _check_exports(session, kept_id, other_id)
+    _unite_guardians(session, kept, other, wait_hours)
     for rule in whole_person.TABLES:
         _move_rows(session, rule, kept_id, other_id)
     _combine(session, actor, kept, other)
@@ -80,9 +83,7 @@ def _move_rows(session: Session, rule: TableRule, kept_id: int, other_id: int) -
     match rule.merged:
         case Rows.MOVE:
             _move(session, rule, kept_id, other_id)
-        case Rows.UNITE:
-            _unite_guardians(session, kept_id, other_id)
-        case Rows.FOLLOW | Rows.STAY:
+        case Rows.UNITE | Rows.FOLLOW | Rows.STAY:
             pass
         case never:
             assert_never(never)
@@ -97,13 +98,34 @@ def _move(session: Session, rule: TableRule, kept_id: int, other_id: int) -> Non
             raise Conflict(_("The two have visits at the same time: cancel or move one of those first.")) from None
 
 
-def _unite_guardians(session: Session, kept_id: int, other_id: int) -> None:
-    present = set(session.scalars(select(Guardian.user_id).where(Guardian.patient_id == kept_id)))
-    for guardian in session.scalars(select(Guardian).where(Guardian.patient_id == other_id)).all():
-        if guardian.user_id not in present:
-            session.add(Guardian(user_id=guardian.user_id, patient_id=kept_id, created_at=clock.now()))
+def _unite_guardians(session: Session, kept: Patient, other: Patient, wait_hours: int) -> None:
+    """Let those who look after either record look after the kept one; the owner of what is new to them is told."""
+    mine, theirs = (_guardians(session, record) for record in (kept, other))
+    for user_id in sorted(mine.keys() | theirs.keys()):
+        held = [one for one in (mine.get(user_id), theirs.get(user_id)) if one]
+        opens = [one.clinical_from for one in held if one.clinical_from]
+        gained = other if user_id in mine else kept
+        if len(held) == 1 and _has_to_wait(session, user_id, gained, wait_hours):
+            opens.append(clock.now() + timedelta(hours=wait_hours))
+            record_owners.tell(session, "guardian_linked", gained.id, event="guardian.add")
+        guardian = mine.get(user_id) or Guardian(user_id=user_id, patient_id=kept.id, created_at=clock.now())
+        guardian.clinical_from = max(opens, default=None)
+        session.add(guardian)
+    for guardian in theirs.values():
         session.delete(guardian)
     session.flush()
+
+
+def _guardians(session: Session, record: Patient) -> dict[int, Guardian]:
+    return {one.user_id: one for one in session.scalars(select(Guardian).where(Guardian.patient_id == record.id))}
+
+
+def _has_to_wait(session: Session, user_id: int, gained: Patient, wait_hours: int) -> bool:
+    """Whether a user comes to clinical texts of a record that is not their own."""
+    treated = select(Treatment.id).join(Treatment.appointment).where(Appointment.patient_id == gained.id).limit(1)
+    if session.scalar(treated) is None:
+        return False
+    return not record_owners.is_own_address(session, gained, session.get_one(User, user_id).email, wait_hours)
 
 
 def _combine(session: Session, actor: Actor, kept: Patient, other: Patient) -> None:

@@ -99,6 +99,11 @@ def pseudonym(patient_id: int) -> str:
     return _("Erased patient %(id)s") % {"id": patient_id}
 
 
+def erased_since(session: Session, at: datetime) -> bool:
+    """Whether any record was erased after an instant."""
+    return session.scalar(select(exists().where(Patient.erased_at > at))) or False
+
+
 def refuse_merged(patient: Patient) -> None:
     """Raise Conflict for a record that was merged into another one."""
     if patient.merged_into_id is not None:

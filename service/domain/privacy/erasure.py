@@ -19,9 +19,11 @@ from service.domain.accounts import api_tokens, sessions, user_tokens
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
+from service.domain.messages import deliveries
 from service.domain.patients import patient_records, patients, whole_person
 from service.domain.patients.person_rules import Becomes, Deleted, Emptied, Person, Rewritten, Stays, TableRule
 from service.domain.privacy import legal_holds
+from service.domain.reports import erased_names
 from service.language import rendering
 from service.language.translation import gettext as _
 from service.storage.folding import fold
@@ -40,10 +42,6 @@ from service.storage.models import (
     User,
 )
 
-CLINICAL_KEYS = frozenset(
-    {"reason", "visit_type", "symptoms", "diagnosis", "treatment", "prescription", "notes", "cancellation_reason"}
-)
-"""Texts that a kept report may hold about a patient."""
 MOST_DUE = 100
 
 
@@ -104,6 +102,7 @@ def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: 
     """
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only the admin erases a record."))
+    deliveries.wait_for_claims(session)
     patient = patient_records.to_change(session, actor, patient_id, erased=True)
     if patient.erased_at is not None:
         return []
@@ -195,24 +194,8 @@ def _rewrite(session: Session, table: type[Report | ReportVersion], person: Pers
     query = select(table).options(undefer(table.content)).where(named)
     reports: Iterable[Report | ReportVersion] = session.scalars(query)
     for report in reports:
-        if _hide(report.content, patients.pseudonym(person.record), set(person.records)):
+        if erased_names.hide(report.content, patients.pseudonym(person.record), person.records):
             flag_modified(report, "content")
-
-
-def _hide(part: Any, name: str, ids: set[int]) -> bool:
-    """Change whatever is about these patients in a piece of JSON; whether there was any."""
-    if isinstance(part, list):
-        return sum(_hide(one, name, ids) for one in part) > 0  # every one, not only until the first
-    if not isinstance(part, dict):
-        return False
-    if part.get("patient_id") not in ids:
-        return sum(_hide(one, name, ids) for one in part.values()) > 0
-    for key in part:
-        if key == "patient_name":
-            part[key] = name
-        elif key in CLINICAL_KEYS:
-            part[key] = ""
-    return True
 
 
 def _close_accounts(session: Session, person: Person) -> None:

@@ -11,7 +11,7 @@ from service import clock
 from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from service.domain.reports import report_kinds
+from service.domain.reports import erased_names, report_kinds
 from service.domain.reports.contents import Content
 from service.domain.reports.report_kinds import AnyReport, Kind
 from service.language.translation import gettext as _
@@ -25,6 +25,7 @@ TABLES: Mapping[Kind, type[AnyReport]] = {Kind.DOCTOR: Report, Kind.CLINIC: Clin
 def store(session: Session, kind: Kind, **values: Any) -> int | None:
     """Keep a report that has just been made and return its id; None when another run was faster, whose report stays."""
     table = TABLES[kind]
+    erased_names.settle(session, values["content"])
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     statement = insert(table).values(created_at=clock.now(), **values).on_conflict_do_nothing().returning(table.id)
     report_id: int | None = session.execute(statement).scalar_one_or_none()
@@ -53,6 +54,7 @@ def replace(
     why = texts.checked(reason, "reason", LONGEST_REASON)
     if not why:
         raise Invalid(_("Say why: it stays with the report."), "reason")
+    erased_names.settle(session, content, also=report.content)
     report = _locked(session, report)
     if report.created_at.isoformat() != seen:
         last = next(iter(of(session, report)), None)

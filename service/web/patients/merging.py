@@ -35,7 +35,8 @@ def merge(patient_id: int) -> ResponseReturnValue:
         return _page(patient_id, None, _("Choose the other record first.")), 422
     try:
         with context.transaction() as session:
-            merging.merge(session, context.actor(), patient_id, other_id=form.other_id.data)
+            wait = context.wiring().settings.privacy.new_guardian_hours
+            merging.merge(session, context.actor(), patient_id, other_id=form.other_id.data, wait_hours=wait)
     except Invalid as error:
         return _page(patient_id, None, str(error)), 422
     except Conflict as error:

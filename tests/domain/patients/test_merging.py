@@ -28,7 +28,7 @@ def doctor(house: House) -> Actor:
 
 def merge(house: House, actor: Actor, kept: int, other: int) -> None:
     with house.writing() as session:
-        merging.merge(session, actor, kept, other_id=other)
+        merging.merge(session, actor, kept, other_id=other, wait_hours=24)
 
 
 def row(house: House, patient_id: int) -> Patient:

@@ -29,7 +29,7 @@ def test_o9_records_that_were_merged_into_it_go_too(house: House) -> None:
     admin, desk = house.user("admin", "ada@clinic.example"), house.user("receptionist", "rita@clinic.example")
     kept, other = house.patient("Pia Ahorn", phone="+4930111"), house.patient("P. Ahorn", phone="+4930222")
     with house.writing() as session:
-        merging.merge(session, desk, kept, other_id=other)
+        merging.merge(session, desk, kept, other_id=other, wait_hours=24)
     with house.writing() as session:
         erasure.erase(session, admin, kept, years=5, zone=house.settings.clinic.zone)
     with house.reading() as session:
