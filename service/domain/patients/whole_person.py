@@ -60,7 +60,9 @@ OF_THE_RECORD = Stays("says when something happened to the record, not to whom")
 COLUMNS: Mapping[str, ColumnRule] = {
     "id": ColumnRule(Merged.KEPT, Stays("the figures count by it"), _("number of the patient's record at this clinic")),
     "name": ColumnRule(Merged.KEPT, Becomes(), _("name"), CONTACT),
-    "given_name": ColumnRule(Merged.FILLED, Becomes(), _("given name as it stands in greetings, or null where nobody has said it"), CONTACT),
+    "given_name": ColumnRule(
+        Merged.FILLED, Becomes(), _("given name as it stands in greetings, or null where nobody has said it"), CONTACT
+    ),
     "birth_date": ColumnRule(Merged.FILLED, Becomes(), _("day of birth, or null"), CONTACT),
     "email": ColumnRule(Merged.FILLED, Becomes(), _("e-mail address, or null"), CONTACT),
     "phone": ColumnRule(Merged.FILLED, Becomes(), _("phone number with country code, or null"), CONTACT),
