@@ -4,7 +4,7 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -14,10 +14,11 @@ from service.domain.appointments import holds
 from service.domain.appointments.holds import LONGEST, Hold
 from service.domain.foundation.errors import Invalid
 from service.domain.imports.import_columns import ImportKind
+from service.domain.imports.import_people import Above, Here, Named
 from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Row, VisitRow
 from service.language.translation import gettext as _
-from service.storage.folding import fold
-from service.storage.models import TAKES_PLACE, Appointment, Doctor, Patient
+from service.storage.folding import closely, fold
+from service.storage.models import TAKES_PLACE, Appointment, Doctor
 
 
 @dataclass(frozen=True)
@@ -29,34 +30,53 @@ class Plan:
     problems: list[Problem] = field(default_factory=list)
 
 
-def of_patients(session: Session, rows: Iterable[PatientRow]) -> Plan:
-    """A patient is here already when somebody has the same name, however it is written, and the same birth date."""
-    known = {(name, born) for name, born in session.execute(select(Patient.folded_name, Patient.birth_date))}
-    plan, above = Plan(), dict[tuple[str, date | None], PatientRow]()
+def of_patients(session: Session, rows: Sequence[PatientRow]) -> Plan:
+    """A patient is here already when that is sure; a line that could be somebody's is a problem, never a guess."""
+    here, above, plan = Here(session, {row.details.name for row in rows}), Above(), Plan()
     for row in rows:
-        key = (fold(row.details.name), row.details.birth_date)
-        twin = above.setdefault(key, row)
-        if key in known:
-            plan.present.append(row)
-        elif twin is row:
-            plan.new.append(row)
-        elif row.details.birth_date is None and replace(row.details, name=twin.details.name) != twin.details:
-            sentence = _("Line %(line)s has the same name: without birth dates nobody can tell if it is one person.")
-            plan.problems.append(Problem(row.line, _("Birth date"), sentence % {"line": twin.line}))
-        else:
-            plan.present.append(row)
+        doubts, known, is_repeated = [], None, False
+        try:
+            known = here.find(row.details)
+        except Invalid as error:
+            doubts.append(error)
+        try:
+            is_repeated = above.is_repeated(row, known)
+        except Invalid as error:
+            doubts.append(error)
+        plan.problems.extend(Problem(row.line, error.field or "", str(error), is_doubt=True) for error in doubts)
+        if not doubts:
+            (plan.present if is_repeated or known is not None else plan.new).append(row)
     return plan
 
 
 def of_doctors(session: Session, rows: Iterable[DoctorRow]) -> Plan:
-    """A doctor is here already when one has the same name, however it is written."""
-    known = {fold(name) for name in session.scalars(select(Doctor.name))}
+    """A doctor is here already when one has exactly the name and no other department; a like name is a problem."""
+    known = defaultdict[str, list[tuple[str, str, int]]](list)
+    for name, department in session.execute(select(Doctor.name, Doctor.department)):
+        known[fold(name)].append((spelled(name), department, 0))
     plan = Plan()
     for row in rows:
-        name = fold(row.name)
-        (plan.present if name in known else plan.new).append(row)
-        known.add(name)
+        name, alike = spelled(row.name), known[fold(row.name)]
+        if any(name == other and fits(row.department, department) for other, department, _line in alike):
+            plan.present.append(row)
+        elif alike:
+            line = alike[0][2]
+            sentence = _("Line %(line)s may be the same doctor.") if line else _("A doctor of a like name is here.")
+            plan.problems.append(Problem(row.line, _("Full name"), sentence % {"line": line}, is_doubt=True))
+        else:
+            plan.new.append(row)
+        alike.append((name, row.department, row.line))
     return plan
+
+
+def spelled(doctor: str) -> str:
+    """A doctor's name as it is compared: Dr. and Dr are the same title."""
+    return closely(doctor.replace(".", " "))
+
+
+def fits(one: str, other: str) -> bool:
+    """Whether two departments can be the same doctor's: neither is said to be another."""
+    return not one or not other or fold(one) == fold(other)
 
 
 def of_visits(session: Session, rows: Sequence[VisitRow]) -> Plan:
@@ -67,7 +87,7 @@ def of_visits(session: Session, rows: Sequence[VisitRow]) -> Plan:
     plan = Plan()
     if not rows:
         return plan
-    doctors, patients = _Doctors(session), _Patients(session, rows)
+    doctors, patients = _Doctors(session), Named(session, rows)
     known, diary = _booked(session, min(row.starts_at for row in rows), max(row.ends_at for row in rows))
     for found in rows:
         try:
@@ -95,48 +115,15 @@ class _Doctors:
     def __init__(self, session: Session) -> None:
         self._ids = defaultdict[str, list[int]](list)
         for row_id, name in session.execute(select(Doctor.id, Doctor.name).where(Doctor.archived_at.is_(None))):
-            self._ids[fold(name)].append(row_id)
+            self._ids[spelled(name)].append(row_id)
 
     def find(self, row: VisitRow) -> int:
         """The id of a visit's doctor. Raises Invalid for none, or several of the name."""
-        found = self._ids.get(fold(row.doctor), [])
+        found = self._ids.get(spelled(row.doctor), [])
         if not found:
             raise Invalid(_("There is no doctor of this name here: write it as Rounds does."), _("Doctor"))
         if len(found) > 1:
             raise Invalid(_("There are several doctors of this name."), _("Doctor"))
-        return found[0]
-
-
-class _Patients:
-    """The patients that a file of visits names, merged records as the one they went to."""
-
-    def __init__(self, session: Session, rows: Iterable[VisitRow]) -> None:
-        self._folded = {name: fold(name) for name in {row.patient for row in rows}}
-        wanted = set(self._folded.values())
-        self._born = defaultdict[str, dict[int, set[date | None]]](lambda: defaultdict(set))
-        merged, archived, named = {}, set(), []
-        columns = (Patient.id, Patient.folded_name, Patient.birth_date, Patient.merged_into_id, Patient.archived_at)
-        for row_id, name, born, into, archived_at in session.execute(select(*columns)):
-            if into is not None:
-                merged[row_id] = into
-            elif archived_at is not None:
-                archived.add(row_id)
-            if name in wanted:
-                named.append((row_id, name, born))
-        for row_id, name, born in named:
-            while row_id in merged:
-                row_id = merged[row_id]
-            if row_id not in archived:
-                self._born[name][row_id].add(born)
-
-    def find(self, row: VisitRow) -> int:
-        """The id of a visit's patient: by name and birth date, or by a name that only one has. Raises Invalid."""
-        people = self._born.get(self._folded[row.patient], {})
-        found = [row_id for row_id, born in people.items() if row.birth_date is None or row.birth_date in born]
-        if not found:
-            raise Invalid(_("There is no such patient here: import the patients first."), _("Patient"))
-        if len(found) > 1:
-            raise Invalid(_("There are several patients of this name: the birth date is needed."), _("Patient"))
         return found[0]
 
 

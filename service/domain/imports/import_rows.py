@@ -30,6 +30,8 @@ class Problem:
     line: int
     column: str
     sentence: str
+    is_doubt: bool = False
+    """Whether it could be somebody else's line or record, which only a person can say."""
 
 
 @dataclass(frozen=True)

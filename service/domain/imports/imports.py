@@ -20,6 +20,7 @@ from service.domain.imports import import_columns, import_files, import_rows, im
 from service.domain.imports.import_columns import ImportKind
 from service.domain.imports.import_files import Upload
 from service.domain.imports.import_matches import MATCHES
+from service.domain.imports.import_people import line_digest
 from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Reading, Row, VisitRow, Way
 from service.domain.imports.import_tables import Table
 from service.domain.patients import consent
@@ -40,8 +41,9 @@ class Preview:
     new: int
     present: int
     problems: Sequence[Problem]
-    """The first ones by line."""
+    """By line: of the doubts all, so that somebody can go through them, of the errors the first ones."""
     problem_count: int
+    doubt_count: int
 
 
 def upload(actor: Actor, folder: Path, *, kind: str, file_name: str, data: bytes) -> Upload:
@@ -101,10 +103,13 @@ def read(upload: Upload, table: Table, clinic: Clinic) -> Reading:
 def look(session: Session, upload: Upload, reading: Reading) -> Preview:
     """What importing would do now. Changes nothing."""
     plan = MATCHES[upload.kind](session, reading.rows)
-    problems = sorted([*reading.problems, *plan.problems], key=lambda problem: problem.line)
+    problems = [*reading.problems, *plan.problems]
+    doubts = [one for one in problems if one.is_doubt]
+    errors = sorted((one for one in problems if not one.is_doubt), key=lambda problem: problem.line)
+    shown = sorted([*errors[:SHOWN_PROBLEMS], *doubts], key=lambda problem: problem.line)
     rows = [*((row, True) for row in plan.new[:SHOWN_ROWS]), *((row, False) for row in plan.present[:SHOWN_ROWS])]
     rows.sort(key=lambda shown: shown[0].line)
-    return Preview(rows[:SHOWN_ROWS], len(plan.new), len(plan.present), problems[:SHOWN_PROBLEMS], len(problems))
+    return Preview(rows[:SHOWN_ROWS], len(plan.new), len(plan.present), shown, len(problems), len(doubts))
 
 
 def run(session: Session, actor: Actor, upload: Upload, reading: Reading) -> tuple[int, int]:
@@ -162,7 +167,7 @@ def _columns(row: Row) -> dict[str, Any]:
     """What a row fills of its table."""
     match row:
         case PatientRow():
-            return row.details.columns()
+            return {**row.details.columns(), "imported_line": line_digest(row.details)}
         case DoctorRow():
             return {"name": row.name, "department": row.department}
         case VisitRow():

@@ -178,9 +178,23 @@ def test_of_many_errors_the_first_are_shown_and_all_are_counted(clinic: Clinic) 
     assert [row[0] for row in errors(page)] == [str(line) for line in range(2, 202)]
 
 
+def test_i2_all_doubtful_lines_are_on_the_page_with_what_to_do(clinic: Clinic) -> None:
+    browser = clinic.browser("admin")
+    lines = [f"Person {number},1960-05-05,0170 5550{digit}{number:03}\n" for digit in "12" for number in range(300)]
+    page = parsed(browser.get(send(browser, "Name,DOB,Phone\n" + "".join(lines)).location))
+    shown = errors(page)
+    assert [row[0] for row in shown] == [str(line) for line in range(302, 602)]
+    assert shown[7][2] == "Line 9 may be the same person: nothing in the file tells for sure."
+    assert "300 lines could be somebody who is in the file or here already" in words(page.find("main"))
+    assert "take the line out" in words(page.find("main"))
+    assert "import" not in buttons(page)
+
+
 def test_the_preview_shows_the_first_rows_and_counts_all(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
-    text = "Name\nPia Ahorn\nPIA AHORN\n" + "".join(f"Person {number}\n" for number in range(100))
+    clinic.house.patient("Pia Birke", birth_date=date(1985, 7, 2), phone="+491705550132")
+    pia = "Pia Birke,1985-07-02,0170 5550132\n"
+    text = f"Name,DOB,Phone\n{pia}{pia.upper()}" + "".join(f"Person {number},,\n" for number in range(100))
     page = parsed(browser.get(send(browser, text).location))
     rows = page.select("tbody tr")
     assert len(rows) == 20

@@ -1,0 +1,174 @@
+"""Which patients of a file are here for sure, and which lines only a person can decide about: nobody is guessed."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.domain.foundation.errors import Invalid
+from service.domain.imports.import_rows import PatientRow, VisitRow
+from service.domain.patients.details import PatientDetails
+from service.language.translation import gettext as _
+from service.storage.folding import closely, fold
+from service.storage.models import Patient
+
+NAMED, LOOKED_AT = 3, 10
+"""How many records a sentence names, and out of how many."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What one row of the patients says; `id` is the record that counts, where the row was merged into another."""
+
+    id: int
+    details: PatientDetails
+
+
+class Here:
+    """The patients of the clinic by the names that a search takes for the same."""
+
+    def __init__(self, session: Session, names: Iterable[str]) -> None:
+        wanted = {_alike(name) for name in names}
+        self._alike = defaultdict[str, list[Known]](list)
+        self._born = defaultdict[tuple[str, date | None], list[Known]](list)
+        self._lines = defaultdict[str | None, set[int]](set)
+        into = _merged(session)
+        for row in session.execute(
+            select(
+                Patient.id,
+                Patient.name,
+                Patient.folded_name,
+                Patient.birth_date,
+                Patient.phone,
+                Patient.email,
+                Patient.imported_line,
+            ).order_by(Patient.id)
+        ):
+            alike = row.folded_name or closely(row.name)
+            if alike in wanted:
+                details = PatientDetails(row.name, row.birth_date, row.phone, row.email)
+                known = Known(_kept(row.id, into), details)
+                self._alike[alike].append(known)
+                self._born[alike, row.birth_date].append(known)
+                self._lines[row.imported_line].add(known.id)
+
+    def named(self, name: str) -> list[Known]:
+        """Everybody whose name is alike."""
+        return self._alike.get(_alike(name), [])
+
+    def find(self, details: PatientDetails) -> int | None:
+        """The record a line is about for sure; None when nobody can be. Raises Invalid where somebody could be."""
+        alike, born = _alike(details.name), details.birth_date
+        same_day = self._born.get((alike, born), [])
+        certain = {one.id for one in same_day if is_surely(one.details, details)}
+        certain |= self._lines.get(line_digest(details), set())
+        if len(certain) == 1:
+            return certain.pop()
+        # Birth dates that differ tell two people apart; one that is missing tells nothing.
+        perhaps = self._alike.get(alike, []) if born is None else same_day + self._born.get((alike, None), [])
+        if not perhaps:
+            return None
+        sentence = _("This may be somebody who is here already: record %(numbers)s. Compare them before you import.")
+        raise Invalid(sentence % {"numbers": _numbers({one.id for one in perhaps[:LOOKED_AT]})}, _("Full name"))
+
+
+class Above:
+    """The lines of the file so far, by name and birth date."""
+
+    def __init__(self) -> None:
+        self._dated: dict[tuple[str, date | None], tuple[PatientRow, int | None]] = {}
+        self._first: dict[str, tuple[PatientRow, int | None]] = {}
+
+    def is_repeated(self, row: PatientRow, known: int | None) -> bool:
+        """Whether an earlier line says all that this one says, about the same person for sure; else it is noted.
+
+        `known` is the record that the line is about. Raises Invalid where an earlier line could be the same person.
+        """
+        alike, born = _alike(row.details.name), row.details.birth_date
+        others = [self._dated.get((alike, born)), self._dated.get((alike, None)) if born else self._first.get(alike)]
+        self._dated.setdefault((alike, born), (row, known))
+        self._first.setdefault(alike, (row, known))
+        for other, other_known in filter(None, others):
+            if is_surely(other.details, row.details):
+                return True
+            if known is None or other_known is None or known == other_known:
+                sentence = _("Line %(line)s may be the same person: nothing in the file tells for sure.")
+                raise Invalid(sentence % {"line": other.line}, _("Full name"))
+        return False
+
+
+class Named:
+    """The patients whom a file of visits names, archived ones left out."""
+
+    def __init__(self, session: Session, rows: Iterable[VisitRow]) -> None:
+        self._here = Here(session, {row.patient for row in rows})
+        away = select(Patient.id).where(Patient.archived_at.is_not(None), Patient.merged_into_id.is_(None))
+        self._archived = set(session.scalars(away))
+
+    def find(self, row: VisitRow) -> int:
+        """The id of a visit's patient: the one person of exactly this name and birth date. Raises Invalid."""
+        alike = [one for one in self._here.named(row.patient) if one.id not in self._archived]
+        if row.birth_date is not None:
+            alike = [one for one in alike if one.details.birth_date in (row.birth_date, None)]
+        exact = {
+            one.id
+            for one in alike
+            if closely(one.details.name) == closely(row.patient) and row.birth_date in (None, one.details.birth_date)
+        }
+        perhaps = {one.id for one in alike}
+        if not perhaps:
+            raise Invalid(_("There is no such patient here: import the patients first."), _("Patient"))
+        if len(exact) == 1 and (row.birth_date is not None or perhaps == exact):
+            return exact.pop()
+        if len(perhaps) > 1:
+            raise Invalid(_several(row, perhaps), _("Patient"))
+        sentence = _("This may be record %(numbers)s: write the name as it stands there, and give it its birth date.")
+        raise Invalid(sentence % {"numbers": _numbers(perhaps)}, _("Patient"))
+
+
+def is_surely(known: PatientDetails, line: PatientDetails) -> bool:
+    """Whether name, birth date and a way to reach them are the same, and the line says nothing that is not known."""
+    if line.birth_date is None or not (line.phone or line.email):
+        return False
+    is_same = closely(known.name) == closely(line.name) and known.birth_date == line.birth_date
+    return is_same and line.phone in (None, known.phone) and line.email in (None, known.email)
+
+
+def line_digest(details: PatientDetails) -> str:
+    """What a record keeps of the line it was imported from, so that the same line is known again."""
+    born = details.birth_date.isoformat() if details.birth_date else None
+    said = [closely(details.name), born, details.phone, details.email]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _alike(name: str) -> str:
+    return fold(name) or closely(name)
+
+
+def _several(row: VisitRow, perhaps: set[int]) -> str:
+    if row.birth_date is None:
+        return _("There are several patients of this name: the birth date is needed.")
+    sentence = _("There are several patients of this name and birth date: records %(numbers)s.")
+    return sentence % {"numbers": _numbers(perhaps)}
+
+
+def _numbers(ids: set[int]) -> str:
+    named = sorted(ids)
+    return ", ".join(map(str, named[:NAMED])) + (" …" if len(named) > NAMED else "")
+
+
+def _merged(session: Session) -> dict[int, int]:
+    """The records that went into others, and into which."""
+    rows = session.execute(select(Patient.id, Patient.merged_into_id).where(Patient.merged_into_id.is_not(None)))
+    return {row.id: row.merged_into_id for row in rows if row.merged_into_id is not None}
+
+
+def _kept(row_id: int, into: Mapping[int, int]) -> int:
+    while row_id in into:
+        row_id = into[row_id]
+    return row_id
