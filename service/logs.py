@@ -58,18 +58,20 @@ def _thread_ended(thread: threading.ExceptHookArgs) -> None:
 
 
 class _Forgiving:
-    """A stream whose failures stop nobody: the disk behind it is full, or nobody reads it any more."""
+    """A stream whose failures stop nobody: it is closed, the disk behind it is full, or nobody reads it any more."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
         with suppress(OSError, ValueError):
-            self._stream.write(text)
+            if self._stream is not None:
+                self._stream.write(text)
 
     def flush(self) -> None:
         with suppress(OSError, ValueError):
-            self._stream.flush()
+            if self._stream is not None:
+                self._stream.flush()
 
 
 def _shortened_trace(_logger: object, _method: str, event: EventDict) -> EventDict:

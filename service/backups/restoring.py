@@ -129,7 +129,8 @@ def _put_on_server(found: Found, settings: Settings, settle: Callable[[Session],
 
 def _keep_present(present: Path, settings: Settings) -> Path | None:
     """The present state as a backup of its own, or as bare files when it is too damaged for one."""
-    if not present.exists():
+    files = [file for file in (present, *_log_of(present)) if file.exists()]
+    if not files:
         return None
     sealing.passphrase()  # one that is too short is refused, not taken for damage
     now = Database(f"sqlite:///{present}")
@@ -138,14 +139,13 @@ def _keep_present(present: Path, settings: Settings) -> Path | None:
     except NoRoom:
         raise
     except BackupError:
-        log.warning("the present database is damaged: its files are kept as they are")
+        log.warning("the present database cannot be backed up: its files are kept as they are")
     finally:
         now.close()
     folder = shelf.folder_of(settings) / f"damaged-{clock.now():%Y-%m-%dT%H%M%SZ}"
     folder.mkdir(mode=0o700)
-    for file in (present, *_log_of(present)):
-        if file.exists():
-            shutil.copy2(file, folder / file.name)
+    for file in files:
+        shutil.copy2(file, folder / file.name)
     return folder
 
 
@@ -157,8 +157,13 @@ def _make_one_file(file: Path) -> None:
 
 def _without_log(present: Path) -> None:
     """Bring what stands in the present database's log into it: the log must not be laid over the restored one."""
-    if not present.exists():
-        return
+    if present.exists():
+        _write_log(present)
+    for file in _log_of(present):
+        file.unlink(missing_ok=True)
+
+
+def _write_log(present: Path) -> None:
     held = "Another program holds the database: close it, then try again."
     try:
         with closing(sqlite3.connect(present)) as connection:
@@ -168,8 +173,6 @@ def _without_log(present: Path) -> None:
         raise BackupError(held) from None
     except sqlite3.DatabaseError:
         log.warning("the present database's log cannot be read: it is kept with the damaged files")
-    for file in _log_of(present):
-        file.unlink(missing_ok=True)
 
 
 def _log_of(present: Path) -> tuple[Path, Path]:

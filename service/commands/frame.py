@@ -15,7 +15,7 @@ from service.backups import upgrading
 from service.config.settings import HOME, Settings, SettingsError, load
 from service.domain.foundation.errors import DomainError
 from service.health import checkup
-from service.process import desktop
+from service.process import desktop, streams
 from service.storage import database
 from service.storage.database import DatabaseError
 from service.wiring import Wiring, connect
@@ -47,7 +47,7 @@ class Rounds(click.Group):
 def say_mistake(sentence: str) -> None:
     """Say in one line why a command ends, where whoever typed or clicked it looks."""
     said = f"Error: {' '.join(sentence.split())}"
-    click.echo(said, err=True)
+    streams.say(said, err=True)
     if desktop.double_clicked():
         desktop.leave_note(said)
 

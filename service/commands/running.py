@@ -1,7 +1,6 @@
 """Commands about the running service: start it, bring its database up to date, see whether all is well."""
 
 import os
-import sys
 from contextlib import closing
 
 import click
@@ -10,8 +9,8 @@ from service.backups import upgrading
 from service.commands.frame import command, say_mistake
 from service.config.settings import Settings
 from service.health import checkup
-from service.process import desktop
-from service.process.alone import AlreadyRunning
+from service.process import desktop, streams
+from service.process.alone import AlreadyRunning, only_one
 from service.storage import database
 from service.storage.database import DatabaseLost
 from service.wiring import connect
@@ -22,10 +21,14 @@ BROWSER_SECONDS = 10
 @command("serve")
 @click.option("--host", help="The address to listen at; default: [server] host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="The port; 0 picks a free one; default: [server] port.")
-def serve(settings: Settings, host: str | None, port: int | None) -> None:
+@click.option("--new", is_flag=True, help="Start with an empty clinic where another one has lost its database.")
+def serve(settings: Settings, host: str | None, port: int | None, new: bool) -> None:
     """Start the service (the default command)."""
     from service.server import serve
 
+    if new:
+        with only_one(settings):
+            upgrading.begin_empty(settings)
     clicked = desktop.double_clicked()
     try:
         ended = serve.serve(settings, host, port, when_ready=desktop.show if clicked else None)
@@ -38,10 +41,11 @@ def serve(settings: Settings, host: str | None, port: int | None) -> None:
     except DatabaseLost as lost:
         # Python's own end would close the connections, and SQLite the log of whatever lies in the file's place now
         say_mistake(str(lost))
+        streams.let_go()
         os._exit(1)
     if not ended:
         # a thread hangs in something that cannot be asked to stop: what it did is picked up at the next start
-        sys.stdout.flush()
+        streams.let_go()
         os._exit(0)
 
 

@@ -19,6 +19,8 @@ class Console:
     def send(self, letter: Letter, before_data: Callable[[], None]) -> None:
         """Print the message. Raises DeliveryError when nobody reads standard output any more."""
         text = f"--- message {letter.id}\nTo: {letter.recipient}\nSubject: {letter.subject}\n\n{letter.body}---\n"
+        if sys.stdout is None:
+            raise DeliveryError("standard output is closed", permanent=False, connection=True)
         before_data()
         try:
             with self._lock:

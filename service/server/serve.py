@@ -3,7 +3,6 @@
 import gc
 import os
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -14,7 +13,6 @@ from time import monotonic, sleep
 from types import FrameType
 from typing import Any
 
-import click
 import structlog
 from sqlalchemy.exc import DBAPIError
 from waitress import wasyncore
@@ -30,6 +28,7 @@ from service.domain.exports import export_files
 from service.domain.foundation import installation
 from service.domain.foundation.errors import DomainError
 from service.jobs.tick import release_dead
+from service.process import streams
 from service.process.alone import Claim
 from service.process.listening import Listening
 from service.process.restart import Restart
@@ -250,10 +249,9 @@ def _note_start(wiring: Wiring, url: str) -> bool:
 def _announce(wiring: Wiring, url: str, is_first: bool) -> None:
     """Say on the console where it answers; whoever waits for the last line gets it at once."""
     if is_first:
-        click.echo(f"No user exists yet: open {url}/setup (setup code from another computer: {wiring.setup_code})")
-    click.echo(f"Everything is kept in {wiring.settings.base}")
-    click.echo(f"Rounds is ready on {url}")
-    sys.stdout.flush()
+        streams.say(f"No user exists yet: open {url}/setup (setup code from another computer: {wiring.setup_code})")
+    streams.say(f"Everything is kept in {wiring.settings.base}")
+    streams.say(f"Rounds is ready on {url}")
 
 
 def _at_port(wiring: Wiring, port: int) -> Wiring:

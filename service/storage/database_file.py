@@ -5,6 +5,7 @@ then is in no file that the next start will find.
 """
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -58,9 +59,18 @@ class DatabaseFile:
         self._found: dict[Path, Identity] = {}
 
     def make(self) -> None:
-        """Make the file, for its owner only, unless there is one; its log takes after it. Raises OSError."""
+        """Make the file, for its owner only, unless there is one; its log takes after it. Raises OSError.
+
+        A log without its file is set aside: SQLite would remove it, and somebody may still find the file.
+        """
+        if self.has_log_without_file():
+            self._log.rename(self._log.with_name(f"{self._log.name}.left-{secrets.token_hex(2)}"))
         with suppress(FileExistsError):
             disk.new(self.path).close()
+
+    def has_log_without_file(self) -> bool:
+        """Whether changes lie there, and the database they belong to does not."""
+        return not self.path.exists() and self._log.exists() and self._log.stat().st_size > 0
 
     def connect(self) -> sqlite3.Connection:
         """Open a connection. Raises sqlite3.OperationalError where there is no file: it is never made silently."""
