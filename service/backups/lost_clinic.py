@@ -24,14 +24,18 @@ def refuse(database: Database, settings: Settings) -> None:
     found = list(_traces(database, settings))
     if not found:
         return
-    newest = next(iter(_backups(settings)), None)
-    restore = settings.command(f'restore "{newest}"' if newest else "restore FILE")
     where = database.file.path if database.file is not None else make_url(settings.database_url).render_as_string()
     raise DatabaseError(
         f"There is no clinic in the database {where}, but there was one: found {', '.join(found)}. Put the database "
-        f"back, check [database] url, or restore a backup: {restore} To start with an empty clinic instead: "
-        f"{settings.command('serve --new')}"
+        f"back, check [database] url, or restore a backup: {restore_command(settings)} "
+        f"To start with an empty clinic instead: {settings.command('serve --new')}"
     )
+
+
+def restore_command(settings: Settings) -> str:
+    """The command that puts the newest backup back."""
+    newest = next(iter(_backups(settings)), None)
+    return settings.command(f'restore "{newest}"' if newest else "restore FILE")
 
 
 def note(database: Database, settings: Settings) -> None:

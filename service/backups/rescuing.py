@@ -1,8 +1,11 @@
 """What is done for a clinic whose database file was lost while the service used it."""
 
+from contextlib import suppress
+from typing import assert_never
+
 import structlog
 
-from service.backups import making
+from service.backups import lost_clinic, making
 from service.backups.errors import BackupError
 from service.config.settings import Settings
 from service.storage.database import Database, DatabaseLost
@@ -15,14 +18,26 @@ def rescued(database: Database, settings: Settings, lost: DatabaseLost) -> Datab
     """Save what is still open, and say what to do. Nothing may use the database any more."""
     if database.file is None or lost.loss is None:
         return lost
-    saved = database.file.save_log()
-    if lost.loss == Loss.LOG and saved:
-        way_out = f"Everything that was saved is in {database.file.path.name}: start Rounds again."
-    else:
-        way_out = _aside(database, database.file, settings)
-    said = f"{lost} {way_out}"
+    said = f"{lost} {_way_out(database, database.file, settings, lost.loss)}"
     log.error("stopping: the database is lost", why=said)
     return DatabaseLost(said)
+
+
+def _way_out(database: Database, file: DatabaseFile, settings: Settings, loss: Loss) -> str:
+    match loss:
+        case Loss.MISSING | Loss.REPLACED:
+            file.save_log()
+            return _aside(database, file, settings)
+        case Loss.LOG:
+            if not file.save_log():
+                return _aside(database, file, settings)
+            return f"Everything that was saved is in {file.path.name}: start Rounds again."
+        case Loss.CUT | Loss.OVERWRITTEN:
+            with suppress(OSError):
+                file.set_log_aside()
+            return f"Restore the newest backup: {lost_clinic.restore_command(settings)}"
+        case _:
+            assert_never(loss)
 
 
 def _aside(database: Database, file: DatabaseFile, settings: Settings) -> str:
@@ -31,6 +46,6 @@ def _aside(database: Database, file: DatabaseFile, settings: Settings) -> str:
         made = making.make(database, settings).file
     except BackupError as error:
         log.warning("what was open could not be backed up", why=str(error))
-        return f"Put {file.path.name} back, or restore a backup: {settings.command('restore FILE')}"
+        return f"Put {file.path.name} back, or restore a backup: {lost_clinic.restore_command(settings)}"
     command = settings.command(f'restore "{made}"')
     return f"Everything that was saved is in {made}. Put {file.path.name} back where it was, or restore that: {command}"

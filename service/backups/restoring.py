@@ -129,8 +129,8 @@ def _put_on_server(found: Found, settings: Settings, settle: Callable[[Session],
 
 def _keep_present(present: Path, settings: Settings) -> Path | None:
     """The present state as a backup of its own, or as bare files when it is too damaged for one."""
-    files = [file for file in (present, *_log_of(present)) if file.exists()]
-    if not files:
+    files = (present, *_log_of(present))
+    if not any(file.exists() for file in files):
         return None
     sealing.passphrase()  # one that is too short is refused, not taken for damage
     now = Database(f"sqlite:///{present}")
@@ -145,7 +145,8 @@ def _keep_present(present: Path, settings: Settings) -> Path | None:
     folder = shelf.folder_of(settings) / f"damaged-{clock.now():%Y-%m-%dT%H%M%SZ}"
     folder.mkdir(mode=0o700)
     for file in files:
-        shutil.copy2(file, folder / file.name)
+        if file.exists():
+            shutil.copy2(file, folder / file.name)
     return folder
 
 

@@ -17,6 +17,7 @@ def copy(source: sqlite3.Connection, target: Path) -> None:
     with closing(sqlite3.connect(target)) as made:
         source.backup(made, pages=-1)  # step by step it would begin anew with each foreign write
         made.execute("PRAGMA journal_mode = DELETE").fetchone()  # one file, with no log beside it
+        made.execute("PRAGMA user_version = 0")  # the mark of a running service is not the copy's
 
 
 def counts(file: Path) -> dict[str, int]:

@@ -34,7 +34,8 @@ def migrate(db: Database, settings: Settings) -> str:
     zone = settings.clinic.zone
     former = clock.of_this_computer(zone)
     revision = database.migrate(db, settings.clinic, lambda session: zone_changes.keep(session, zone, former))
-    lost_clinic.note(db, settings)
+    if present is None:
+        lost_clinic.note(db, settings)
     return revision
 
 

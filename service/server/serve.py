@@ -19,7 +19,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from service.app import LARGEST_BODY, create_app
-from service.backups import rescuing, upgrading
+from service.backups import lost_clinic, rescuing, upgrading
 from service.config.settings import Settings, SettingsError, again
 from service.demo import wipe
 from service.domain.accounts import users
@@ -204,6 +204,7 @@ def _round(
 def _make_ready(wiring: Wiring) -> None:
     """Bring database and folders to where the service can begin. Raises DatabaseError."""
     upgrading.migrate(wiring.database, wiring.settings)
+    lost_clinic.note(wiring.database, wiring.settings)
     try:
         database.require_structure(wiring.database)
     except DatabaseError as error:  # a clinic that works without a trigger is better than one that stands still
@@ -214,6 +215,8 @@ def _make_ready(wiring: Wiring) -> None:
     if not wiring.database.index_names():
         log.warning("no index of names: an administrator may CREATE EXTENSION pg_trgm")
     export_files.close_folder(wiring.settings)
+    if wiring.database.file is not None:
+        wiring.database.file.mark()
 
 
 def _open_door(wiring: Wiring, listening: Listening, stopping: Stopping, restart: Restart) -> Door:

@@ -7,18 +7,20 @@ then is in no file that the next start will find.
 import os
 import secrets
 import sqlite3
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import quote
 
 from service import disk
 
 BUSY_SECONDS = 5
+HEADER_BYTES = 64
 LOOK_AGAIN_SECONDS = 0.05
 """A file that is being put back in one step is looked at a second time before anybody is told that it is gone."""
 
@@ -29,6 +31,7 @@ class Loss(StrEnum):
     MISSING = "missing"
     REPLACED = "replaced"
     CUT = "cut"
+    OVERWRITTEN = "overwritten"
     LOG = "log"
 
 
@@ -36,6 +39,7 @@ WORDS: Mapping[Loss, str] = {
     Loss.MISSING: "The database file {file} was moved or deleted while Rounds was using it.",
     Loss.REPLACED: "Another file was put in the place of the database {file} while Rounds was using it.",
     Loss.CUT: "The database file {file} was cut short by another program while Rounds was using it.",
+    Loss.OVERWRITTEN: "The database {file} was overwritten by another program while Rounds was using it.",
     Loss.LOG: "{file}-wal or {file}-shm was moved or deleted while Rounds was using the database.",
 }
 
@@ -47,6 +51,26 @@ class Identity(NamedTuple):
     number: int
 
 
+class Header(NamedTuple):
+    """The first bytes of a database file, as far as they show whether it is still the same one."""
+
+    bytes: int
+    """How long the file says it is."""
+    changes: int
+    """Counts up, and never down."""
+    mark: int
+    """A number that is free for programs."""
+
+    @classmethod
+    def read(cls, handle: int) -> "Header | None":
+        """The header of an open file; None where it has none, or none yet."""
+        start = os.pread(handle, HEADER_BYTES, 0) if hasattr(os, "pread") else b""
+        if len(start) < HEADER_BYTES:
+            return None
+        page, changes, pages, mark = struct.unpack(">16xH6xII28xI", start)
+        return cls((page if page > 1 else 1 << 16) * pages, changes, mark)
+
+
 class DatabaseFile:
     """A database file from the first connection to it on. All connections are to that very file, which must exist."""
 
@@ -56,7 +80,12 @@ class DatabaseFile:
         self._lock = Lock()
         self._anchor: sqlite3.Connection | None = None
         """Never used by a page: while it is open, SQLite keeps the same log beside the file."""
+        self._handle: int | None = None
+        """Open as long as the anchor is: closing it earlier would give up SQLite's own locks on the file."""
         self._found: dict[Path, Identity] = {}
+        self._size = 0
+        self._header: Header | None = None
+        self._mark: int | None = None
 
     def make(self) -> None:
         """Make the file, for its owner only, unless there is one; its log takes after it. Raises OSError.
@@ -64,7 +93,7 @@ class DatabaseFile:
         A log without its file is set aside: SQLite would remove it, and somebody may still find the file.
         """
         if self.has_log_without_file():
-            self._log.rename(self._log.with_name(f"{self._log.name}.left-{secrets.token_hex(2)}"))
+            self.set_log_aside()
         with suppress(FileExistsError):
             disk.new(self.path).close()
 
@@ -100,6 +129,25 @@ class DatabaseFile:
             with closing(sqlite3.connect(self.path)) as opened:
                 yield opened
 
+    def mark(self) -> None:
+        """Put a number of this run into the header, by which the contents of another file are told from these.
+
+        Only for the one service of a file. Where somebody reads just now, there is none.
+        """
+        number = secrets.randbits(31)
+        if self._anchor is None or self._handle is None:
+            return
+        with suppress(sqlite3.Error):
+            self._anchor.execute(f"PRAGMA user_version = {number}")
+            self._anchor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        header = Header.read(self._handle)
+        self._mark = number if header is not None and header.mark == number else None
+
+    def set_log_aside(self) -> None:
+        """Rename the log, so that SQLite does not lay it over contents that are not the file's own. Raises OSError."""
+        if self._log.exists():
+            self._log.rename(self._log.with_name(f"{self._log.name}.left-{secrets.token_hex(2)}"))
+
     def save_log(self) -> bool:
         """Write what stands only in the log into the file that is open, wherever that is by now; whether that worked.
 
@@ -110,7 +158,7 @@ class DatabaseFile:
         try:
             busy, _pages, _written = self._anchor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if self._log in self._found and _identity(self._log) not in (None, self._found[self._log]):
-                self._log.rename(self._log.with_name(f"{self._log.name}.not-ours"))
+                self.set_log_aside()
         except (sqlite3.Error, OSError):
             return False
         return not busy
@@ -120,7 +168,9 @@ class DatabaseFile:
         with self._lock:
             if self._anchor is not None:
                 self._anchor.close()
-            self._anchor = None
+            if self._handle is not None:
+                os.close(self._handle)
+            self._anchor = self._handle = None
             self._found = {}
 
     def _hold(self, anchor: sqlite3.Connection) -> None:
@@ -128,9 +178,11 @@ class DatabaseFile:
         try:
             anchor.execute("SELECT 1 FROM sqlite_master").fetchone()
             here = {file: _identity(file) for file in (self.path, self._log, self._index)}
+            self._handle = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except BaseException:
             anchor.close()
             raise
+        self._size, self._header, self._mark = 0, None, None
         self._found = {file: identity for file, identity in here.items() if identity is not None}
         self._anchor = anchor
 
@@ -153,6 +205,21 @@ class DatabaseFile:
                 continue
             if here != identity:
                 return Loss.LOG if file != self.path else Loss.REPLACED if here else Loss.MISSING
+        return self._seen_inside() if self._handle is not None else None
+
+    def _seen_inside(self) -> Loss | None:
+        """Whether somebody wrote into the file past SQLite, which itself only lets it grow, or says so first."""
+        handle = cast(int, self._handle)
+        header, size = Header.read(handle), os.fstat(handle).st_size
+        before, self._header = self._header, header or self._header
+        if size < self._size and (header is None or size < header.bytes):
+            return Loss.CUT
+        self._size = size
+        if header is None:
+            return None
+        if self._mark not in (None, header.mark) or (before is not None and header.changes < before.changes):
+            self._header = before
+            return Loss.OVERWRITTEN
         return None
 
 

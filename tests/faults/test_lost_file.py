@@ -1,9 +1,13 @@
 """The database file goes away under the service: it stops with one line, and nothing it acknowledged is lost (H12)."""
 
+import os
 import re
 import shlex
 import shutil
+import sqlite3
+import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -130,3 +134,82 @@ def test_h12_a_log_that_is_deleted_stops_the_service_and_all_of_it_is_in_the_fil
         assert again.stop() == 0
     assert clinic.kept() == clinic.acknowledged
     assert rows(clinic.folder, "PRAGMA integrity_check") == [("ok",)]
+
+
+def cut(folder: Path, size: int) -> None:
+    os.truncate(folder / "rounds.db", size)
+
+
+def overwritten(folder: Path, by: bytes) -> None:
+    """Copy other contents into the very file, as `cp` does."""
+    (folder / "rounds.db").write_bytes(by)
+
+
+DAMAGED: dict[str, Callable[[Path, bytes], object]] = {
+    "emptied": lambda folder, _older: cut(folder, 0),
+    "cut short": lambda folder, _older: cut(folder, 8 * 4096),
+    "overwritten by an older one": overwritten,
+    "overwritten by text": lambda folder, older: overwritten(folder, b"the doctor's notes\n" * (len(older) // 19)),
+}
+
+
+@pytest.mark.parametrize("act", DAMAGED.values(), ids=DAMAGED)
+def test_h12_a_database_that_another_program_writes_into_stops_the_service_and_the_backup_is_named(
+    clinic: Clinic, act: Callable[[Path, bytes], object]
+) -> None:
+    backup = run(clinic.home, "backup").stdout.split(": ")[0]
+    with zipfile.ZipFile(backup) as packed:
+        older = packed.read("rounds.db")
+    act(clinic.folder, older)
+    assert clinic.treat() == 503
+    said = clinic.last_words()
+    assert re.search(r"Restore the newest backup: .* restore \S+\.zip", said), said
+    assert len(list(clinic.folder.glob("rounds.db-wal.left-*"))) == 1
+    assert not (clinic.folder / "rounds.db-wal").exists(), "it would be laid over what was put there"
+    done = run(clinic.home, "restore", backup, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert clinic.kept() == clinic.acknowledged
+    assert rows(clinic.folder, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_h12_two_services_whose_folders_are_swapped_both_stop_and_keep_what_is_their_own(
+    clinic: Clinic, house: House, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copytree(clinic.folder, other / "data")
+    for end in ENDS[1:]:
+        (other / "data" / f"rounds.db{end}").unlink(missing_ok=True)
+    configure(other, f'[database]\nurl = "sqlite:///{other}/data/rounds.db"\n')
+    with serving(other) as service:
+        ada = service.client("ada@clinic.example")
+        second = Clinic(service, ada, other, other / "data", list(clinic.visits))
+        assert second.treat() == 303
+        clinic.folder.rename(tmp_path / "aside")
+        (other / "data").rename(clinic.folder)
+        (tmp_path / "aside").rename(other / "data")
+        for one in (clinic, second):
+            assert one.treat() == 503
+            assert "Another file was put in the place of" in one.last_words()
+    (other / "data").rename(tmp_path / "aside")
+    clinic.folder.rename(other / "data")
+    (tmp_path / "aside").rename(clinic.folder)
+    assert clinic.kept() == clinic.acknowledged
+    assert set(second.acknowledged) <= set(second.kept())
+
+
+def test_h12_a_vacuum_of_another_program_and_its_restore_of_room_stop_nothing(clinic: Clinic) -> None:
+    with closing(sqlite3.connect(clinic.folder / "rounds.db")) as other:
+        other.execute("CREATE TABLE ballast AS SELECT randomblob(100000) FROM treatments")
+        other.commit()
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert clinic.treat() == 303
+        large = (clinic.folder / "rounds.db").stat().st_size
+        other.execute("DROP TABLE ballast")
+        other.commit()
+        other.execute("VACUUM")
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    assert (clinic.folder / "rounds.db").stat().st_size < large
+    assert clinic.treat() == 303
+    assert clinic.service.stop() == 0
+    assert clinic.kept() == clinic.acknowledged
