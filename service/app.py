@@ -60,7 +60,8 @@ def create_app(wiring: Wiring) -> Flask:
         WTF_CSRF_SECRET_KEY=wiring.secret_key,
     )
     app.url_map.converters.update(row_id=RowId, export_id=ExportId, token=Token)
-    app.session_interface = Cookies(wiring.secret_key)
+    with wiring.database.reading() as session:
+        app.session_interface = Cookies(wiring.secret_key, installation.clinic_id(session))
     rendering.install(app.jinja_env, chosen.clinic.zone, chosen.clinic.language)
     for blueprint in (*pages.BLUEPRINTS, entrance.blueprint, guide.blueprint):
         app.register_blueprint(blueprint)

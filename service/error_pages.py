@@ -3,7 +3,8 @@
 from typing import Any
 
 import structlog
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
+from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, generate_csrf
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +16,7 @@ from service.domain.foundation import errors
 from service.http import assets, context
 from service.http.bearers import Unauthorized
 from service.http.cookies import API
+from service.http.form_origin import NotOurForm
 from service.http.headers import Misdirected
 from service.http.unsent_forms import SignedOut
 from service.language.translation import gettext as _
@@ -68,8 +70,8 @@ def _http(error: HTTPException) -> ResponseReturnValue:
         return error
     sentence = ""
     if isinstance(error, CSRFError):
-        sentence = _("This form was open for too long, or was not sent from our own page.")
-    if isinstance(error, Misdirected):
+        sentence = _("This form was open for too long, or you signed in or out meanwhile. Open it again.")
+    if isinstance(error, (Misdirected, NotOurForm)):
         sentence = str(error.description)
     headers = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")}
     return _page(error.code or 500, sentence, headers)
@@ -108,6 +110,8 @@ def _page(
     title, message, what_next = words or _words(status)
     if request.path.startswith(API):
         return problems.answer(status, sentence if sentence and status != 404 else message, headers, **more)
+    if request_ctx.url_adapter is None:  # the Host header is no name, so the page could link to nothing
+        return Response(f"{sentence or message}\n", status, headers, mimetype="text/plain")
     # A missing row and somebody else's must answer the same bytes, so a 404 names the visitor, not the request.
     reference = context.browser().reference if status == 404 else g.get("request_id", "")
     # Rendered without what other pages share, which comes from the database: that may be what has failed.

@@ -36,8 +36,11 @@ class Wiring:
     """How pages ask the service to begin anew."""
 
 
-def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wiring:
-    """Wire up a process of a kind (`serve`, `command`, `worker`), unstarted. Raises SettingsError, DatabaseError."""
+def connect(settings: Settings, kind: str, restart: Restart | None = None, *, aside: bool = False) -> Wiring:
+    """Wire up a process of a kind (`serve`, `command`, `worker`), unstarted. Raises SettingsError, DatabaseError.
+
+    `aside`: messages for the console go to standard error, because a program reads standard output.
+    """
     message_texts.check_ours(message_rules.texts())
     message_texts.use(settings.message_templates, message_rules.variables())
     database = Database(
@@ -46,7 +49,7 @@ def connect(settings: Settings, kind: str, restart: Restart | None = None) -> Wi
         long_readers=settings.jobs.export_workers + 1,
     )
     _check(database, settings)
-    chosen, key = channels.choose(settings), keys.secret_key(settings)
+    chosen, key = channels.choose(settings, aside=aside), keys.secret_key(settings)
     jobs = JobContext(database, settings, chosen, owner=f"{kind}-{secrets.token_hex(8)}")
     return Wiring(
         settings=settings,

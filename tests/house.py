@@ -23,6 +23,7 @@ from service.clock import DayTime
 from service.config.settings import Settings
 from service.domain.accounts import passwords, users
 from service.domain.accounts.users import NewUser
+from service.domain.foundation import installation
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.jobs import runner
 from service.jobs.clean_up import clean_up
@@ -75,6 +76,12 @@ class House:
     @property
     def settings(self) -> Settings:
         return self.wiring.settings
+
+    @cached_property
+    def cookie_name(self) -> str:
+        """What the clinic's session cookie is called, without TLS."""
+        with self.reading() as session:
+            return f"rounds-{installation.clinic_id(session)[:12]}"
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -209,6 +216,11 @@ class Browser:
     _kept: tuple[str, str] = ("", "")
     """The cookie of the last page with a form, and its form token, which go together."""
 
+    @property
+    def cookie_name(self) -> str:
+        """What the clinic's session cookie is called, without TLS."""
+        return self.house.cookie_name
+
     def get(self, path: str, **more: Any) -> TestResponse:
         return self.client.get(path, **more)
 
@@ -221,7 +233,7 @@ class Browser:
 
     def resume(self, cookie: str, token: str) -> None:
         """Go on where another browser was."""
-        self.client.set_cookie("rounds", cookie)
+        self.client.set_cookie(self.cookie_name, cookie)
         self._kept = (cookie, token)
 
     def token(self) -> str:
@@ -232,7 +244,7 @@ class Browser:
         return self._kept[1]
 
     def _cookie(self) -> str:
-        cookie = self.client.get_cookie("rounds")
+        cookie = self.client.get_cookie(self.cookie_name)
         return cookie.value if cookie else ""
 
     def _token_of_a_page(self) -> str:

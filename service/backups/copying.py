@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row, Table, delete, func, insert, select, text
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.backups.errors import BackupError
 from service.clock import DayTime
+from service.config.settings import Settings
 from service.storage import database
 from service.storage.database import Database
 from service.storage.models import Base
@@ -22,7 +22,6 @@ from service.storage.models import Base
 TABLES = tuple(Base.metadata.sorted_tables)
 ONE_ROW = ("installation", "audit_head")
 """What every migrated database holds already."""
-KINDS = ("sqlite:///", "postgresql+psycopg://", "postgresql://")
 BATCH = 2000
 CHECKSUMS = 1 << 256
 
@@ -47,19 +46,16 @@ class Copied:
 
 
 @contextmanager
-def opened(source_url: str, target_url: str) -> Iterator[Pair]:
+def opened(source: Settings, target: Settings) -> Iterator[Pair]:
     """The two databases, with nothing changed. Raises BackupError for a source that cannot be copied."""
-    if source_url == target_url:
+    if source.database_url == target.database_url:
         raise BackupError("Both addresses name the same database.")
-    for url in (source_url, target_url):
-        if not url.startswith(KINDS):
-            raise BackupError("FROM_URL and TO_URL are sqlite:///FILE or postgresql+psycopg://user@host/name.")
-    if source_url.startswith(KINDS[0]) and not Path(source_url.removeprefix(KINDS[0])).is_file():
-        raise BackupError(f"There is no database {source_url.removeprefix(KINDS[0])}.")
+    if source.database_file is not None and not source.database_file.is_file():
+        raise BackupError(f"There is no database {source.database_file}.")
     made: list[Database] = []
     try:
-        for url in (source_url, target_url):
-            made.append(Database(url))
+        for one in (source, target):
+            made.append(Database(one.database_url))
         pair = Pair(*made)
         present, newest = database.present_revision(pair.source), database.newest_revision()
         if present != newest:
@@ -69,8 +65,8 @@ def opened(source_url: str, target_url: str) -> Iterator[Pair]:
             )
         yield pair
     finally:
-        for one in made:
-            one.close()
+        for database_made in made:
+            database_made.close()
 
 
 def copy(pair: Pair, progress: Progress = lambda _done, _total: None) -> list[Copied]:

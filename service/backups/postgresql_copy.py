@@ -96,7 +96,8 @@ def _tool(name: str) -> str:
 
 def _address(url: URL) -> str:
     """The database's address for PostgreSQL's programs, without the password, which others could read off the line."""
-    return f"--dbname={url.set(drivername='postgresql', password=None).render_as_string(hide_password=False)}"
+    address = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    return f"--dbname={address.replace(' ', '%20')}"
 
 
 def _run(line: list[str], url: URL, what: str = "make the backup") -> None:

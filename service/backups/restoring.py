@@ -16,7 +16,7 @@ from service import clock, disk
 from service.backups import making, postgresql_copy, sealing, shelf, sqlite_copy, workroom
 from service.backups.archive import About
 from service.backups.errors import BackupError, NoRoom
-from service.config.settings import Settings
+from service.config.settings import Settings, file_url
 from service.storage import database
 from service.storage.database import Database
 
@@ -47,8 +47,8 @@ def opened(file: Path, settings: Settings, ask: Callable[[], str] = lambda: "") 
     """
     if not file.is_file():
         raise BackupError(f"There is no file {file}.")
-    kind = "sqlite" if settings.database_url.startswith("sqlite:") else "postgresql"
-    present = Path(make_url(settings.database_url).database or "")
+    kind = "sqlite" if settings.database_file else "postgresql"
+    present = settings.database_file or Path(make_url(settings.database_url).database or "")
     beside = present.parent if kind == "sqlite" else shelf.folder_of(settings)
     with making.in_words(beside), workroom.opened(beside) as room:
         words = (sealing.passphrase() or ask()) if sealing.is_sealed(file) else ""
@@ -90,7 +90,7 @@ def put_in_place(found: Found, settings: Settings, settle: Callable[[Session], N
     """
     if found.about.database == "postgresql":
         return _put_on_server(found, settings, settle)
-    copy = Database(f"sqlite:///{found.copy}")
+    copy = Database(file_url(found.copy))
     try:
         database.migrate(copy, settings.clinic)
         with copy.transaction() as session:
@@ -133,7 +133,7 @@ def _keep_present(present: Path, settings: Settings) -> Path | None:
     if not any(file.exists() for file in files):
         return None
     sealing.passphrase()  # one that is too short is refused, not taken for damage
-    now = Database(f"sqlite:///{present}")
+    now = Database(file_url(present))
     try:
         return making.make(now, settings, kind=shelf.BEFORE_RESTORE).file
     except NoRoom:

@@ -8,7 +8,7 @@ import click
 from sqlalchemy.orm import Session
 
 from service.backups import copying, making, restoring, sealing
-from service.commands.frame import command, progress_bar
+from service.commands.frame import TypedPath, command, progress_bar
 from service.config.settings import Settings
 from service.domain.clinic import restored
 from service.domain.clinic.restored import Settled
@@ -21,7 +21,7 @@ from service.wiring import connect
 
 
 @command("backup")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: the folder of backups.")
+@click.option("--output", type=TypedPath(dir_okay=False, path_type=Path), help="Default: the folder of backups.")
 def backup(settings: Settings, output: Path | None) -> None:
     """Back the database up, while it is in use, and try the backup out."""
     if output is not None and output.exists():
@@ -39,7 +39,7 @@ def backup(settings: Settings, output: Path | None) -> None:
 
 
 @command("restore")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=TypedPath(path_type=Path))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def restore(settings: Settings, file: Path, yes: bool) -> None:
     """Put a backup in the present database's place, which is kept aside. The service must not run."""
@@ -68,7 +68,7 @@ def copy_database(settings: Settings, from_url: str, to_url: str) -> None:
     """Move a clinic to another, empty database, for instance from SQLite to PostgreSQL. The service must not run."""
     source, target = settings.with_database(from_url), settings.with_database(to_url)
     with (
-        copying.opened(source.database_url, target.database_url) as pair,
+        copying.opened(source, target) as pair,
         only_one(source),
         only_one(target),
         progress_bar(copying.size(pair), "Rows") as progress,

@@ -57,6 +57,17 @@ def _leave(sentence: str) -> None:
     sys.exit(1)
 
 
+class TypedPath(click.Path):
+    """A path as it was typed: `~` is the home of whoever typed it, also where the shell leaves that to us."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path with its home in it."""
+        try:
+            return super().convert(Path(value).expanduser(), param, ctx)
+        except RuntimeError:
+            self.fail(f"{value!r}: there is no such home. Write the whole path.", param, ctx)
+
+
 def _with_serve(args: list[str], commands: set[str]) -> list[str]:
     """Put `serve` in front of options that come without a command; --config may stand before either."""
     position = 0
@@ -96,7 +107,7 @@ def command(name: str, **options: Any) -> Callable[[Command], click.Command]:
     return wrap
 
 
-config_option = click.option("--config", type=click.Path(), help=f"The settings file; default: {HOME / 'config.toml'}.")
+config_option = click.option("--config", type=TypedPath(), help=f"The settings file; default: {HOME / 'config.toml'}.")
 
 
 @click.group(cls=Rounds, context_settings={"help_option_names": ["-h", "--help"]})
@@ -118,10 +129,15 @@ def subcommand(group: click.Group, name: str) -> Callable[[Command], click.Comma
     return wrap
 
 
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="The result as JSON, alone on standard output; messages go to stderr."
+)
+
+
 @contextmanager
-def opened(settings: Settings) -> Iterator[Wiring]:
-    """A wired-up command with its database at this version."""
-    wiring = connect(settings, "command")
+def opened(settings: Settings, *, as_json: bool = False) -> Iterator[Wiring]:
+    """A wired-up command with its database at this version; `as_json` keeps standard output for the result."""
+    wiring = connect(settings, "command", aside=as_json)
     try:
         upgrading.migrate(wiring.database, settings)
         yield wiring

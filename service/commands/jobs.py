@@ -8,7 +8,7 @@ import click
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.commands.frame import config_option, opened, rounds, subcommand
+from service.commands.frame import config_option, json_option, opened, rounds, subcommand
 from service.config.settings import Settings
 from service.domain.outbox import channels, reminders
 from service.domain.reports import reports
@@ -29,13 +29,13 @@ def run_job(config: str | None) -> None:
 @subcommand(run_job, "reminders")
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Today or later; default: today.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-@click.option("--json", "as_json", is_flag=True, help="The result as JSON in the last line.")
+@json_option
 def run_reminders(settings: Settings, day: datetime | None, dry_run: bool, as_json: bool) -> None:
     """Plan and send the reminders of a day."""
     zone = settings.clinic.zone
     on = day.date() if day else clock.today(zone)
     reminders.check_day(on, zone)
-    with opened(settings) as wiring:
+    with opened(settings, as_json=as_json) as wiring:
         if dry_run:
             with wiring.database.transaction() as session:
                 outcome = {"date": on.isoformat(), **_previewed(session, settings, reminders.of_day(on, zone))}
@@ -65,12 +65,12 @@ def _in_words(title: str, run: dict[str, Any], dry_run: bool) -> str:
 
 @subcommand(run_job, "reports")
 @click.option("--month", help="YYYY-MM; default: the month that ended last.")
-@click.option("--json", "as_json", is_flag=True, help="The result as JSON in the last line.")
+@json_option
 def run_reports(settings: Settings, month: str | None, as_json: bool) -> None:
     """Make the monthly reports of all doctors."""
     zone = settings.clinic.zone
     chosen = reports.check_month(month or reports.last_month(zone), zone)
-    with opened(settings) as wiring:
+    with opened(settings, as_json=as_json) as wiring:
         outcome = _executed(wiring, generate_monthly_report, chosen)
     if as_json:
         click.echo(json.dumps(outcome))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from service.commands.frame import command, config_option, opened, rounds, subcommand
+from service.commands.frame import TypedPath, command, config_option, opened, rounds, subcommand
 from service.config.settings import Settings
 from service.domain.exports import export_files
 from service.domain.exports.export_formats import OF_THE_CLINIC, ONE_TABLE, Contents
@@ -49,7 +49,7 @@ class Wanted:
 @command("export")
 @click.option("--patient", "patient_id", type=click.IntRange(1, 2**63 - 1), help="The number of the patient's record.")
 @click.option("--clinic", "of_clinic", is_flag=True, help="All data of the clinic instead, as a zip.")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--output", type=TypedPath(dir_okay=False, path_type=Path), required=True)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
 @click.option("--visits", is_flag=True, help="With all visits, in JSON or zip.")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from service.commands.frame import command
+from service.commands.frame import TypedPath, command
 from service.config.settings import Settings
 from service.domain.foundation.errors import DomainError
 from service.process import system_service
 
 
 @command("install-service")
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help=f"Default: {system_service.UNIT}.")
+@click.option("--output", type=TypedPath(dir_okay=False, path_type=Path), help=f"Default: {system_service.UNIT}.")
 @click.option("--print", "only_print", is_flag=True, help="Only show the unit.")
 @click.option("--user", "account", default="rounds", show_default=True, help="The account that Rounds runs as.")
 def install_service(settings: Settings, output: Path | None, only_print: bool, account: str) -> None:

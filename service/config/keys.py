@@ -27,10 +27,14 @@ def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
     if not file:
         return ""
     try:
-        return Path(file).read_text(encoding="utf-8").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise SettingsError(f"{name}_FILE: {file} cannot be read: {why}.") from None
+        return Path(file).expanduser().read_text(encoding="utf-8").strip("\r\n")
+    except OSError as error:
+        why = error.strerror
+    except UnicodeDecodeError:
+        why = "it is no text"
+    except RuntimeError:
+        why = "there is no such home"
+    raise SettingsError(f"{name}_FILE: {file} cannot be read: {why}.")
 
 
 def email_password(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from service.config.languages import Language
 
@@ -25,6 +28,8 @@ HOME = Path(sys.executable).resolve().parent if FROZEN else ROOT
 """The clinic's folder unless --config names another: beside the executable, or beside run.py."""
 PROGRAM = "rounds" if FROZEN else "python run.py"
 """How a command begins; Settings.command() makes a whole one."""
+SQLITE = "sqlite:///"
+"""How the URL of a SQLite database begins."""
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -62,8 +67,50 @@ def _checked_language(code: str) -> str:
     return code
 
 
+def _checked_path(path: str) -> str:
+    """A path is said whole: whose home `~` is depends on the account, and the service's is not the admin's."""
+    if path.startswith("~"):
+        try:
+            meant = f"such as {Path(path).expanduser()}"
+        except RuntimeError:
+            meant = "from the root on"
+        raise ValueError(f"expected the whole path, {meant}, because ~ stands for another folder for each account")
+    return path
+
+
+def _checked_database(url: str) -> str:
+    try:
+        parts = make_url(url)
+    except ArgumentError:
+        raise ValueError("expected an address such as postgresql+psycopg://user@host/name") from None
+    if url.startswith(SQLITE):
+        if parts.query:
+            raise ValueError("expected a file's name, with %3F for a question mark in it")
+        _checked_path(parts.database or "")
+    return url
+
+
+def file_url(file: Path) -> str:
+    """The URL of a SQLite file, with everything quoted that would mean something in a URL."""
+    return URL.create("sqlite", database=str(file)).render_as_string()
+
+
+def hidden(url: str) -> str:
+    """A database's URL as messages may show it: without what could be a password."""
+    return re.sub(r"(?<=://).*@", "***@", url)
+
+
+PathText = Annotated[str, AfterValidator(_checked_path)]
 Address = Annotated[str, AfterValidator(_checked_address)]
 ProxyAddress = Annotated[str, AfterValidator(_checked_proxy)]
+
+
+def quoted(path: Path) -> str:
+    """A path as it is typed into a command, whatever is in it."""
+    if os.name == "nt":
+        return f'"{path}"'
+    text = str(path)
+    return f'"{text}"' if not re.search(r'["$`\\!]', text) else shlex.quote(text)
 
 
 class SettingsError(Exception):
@@ -113,7 +160,9 @@ class Server(Section):
 
 
 class DatabaseSection(Section):
-    url: Annotated[str, Field(pattern=r"^(sqlite:///.+|postgresql\+psycopg://.+)$")] = "sqlite:///rounds.db"
+    url: Annotated[
+        str, Field(pattern=r"^(sqlite:///.+|postgresql\+psycopg://.+)$"), AfterValidator(_checked_database)
+    ] = "sqlite:///rounds.db"
 
 
 def _without_redis(key: str, url: str) -> str | None:
@@ -159,7 +208,7 @@ class Jobs(Section):
 
 
 class Exports(Section):
-    folder: Annotated[str, Field(min_length=1)] = "exports"
+    folder: Annotated[PathText, Field(min_length=1)] = "exports"
     keep_hours: Annotated[int, Field(ge=1, le=24 * 365)] = 24
     most_waiting: Annotated[int, Field(ge=1, le=10_000)] = 100
 
@@ -175,7 +224,7 @@ class Messages(Section):
     daily_cap: Annotated[int, Field(ge=1, le=1000)] = 5
     keep_text_months: Annotated[int, Field(ge=1, le=1200)] = 6
     keep_rows_months: Annotated[int, Field(ge=1, le=1200)] = 24
-    templates: str = ""
+    templates: PathText = ""
     morning_sheet_to: Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+)?$")] = ""
     advance_hours: Literal[0, 24, 48, 72] = 0
 
@@ -187,7 +236,7 @@ class Email(Section):
     security: Literal["starttls", "tls", "none"] = "starttls"
     username: str = ""
     sender: str = ""
-    ca_file: str = ""
+    ca_file: PathText = ""
     retry_unknown: bool = False
 
     def missing(self) -> str | None:
@@ -235,9 +284,9 @@ SMS_NAMES = frozenset({"to", "text", "sender", "username", "secret", "basic", "k
 
 
 class Backup(Section):
-    folder: str = "backups"
+    folder: PathText = "backups"
     at: TimeOfDay = "03:00"
-    second_folder: str = ""
+    second_folder: PathText = ""
 
 
 class Security(Section):
@@ -294,14 +343,26 @@ class Settings(Section):
     fixed: frozenset[str] = Field(default=frozenset(), exclude=True)
 
     @property
+    def database_file(self) -> Path | None:
+        """The file of a SQLite database, a relative one in the clinic's folder; None where a server has it."""
+        if not self.database.url.startswith(SQLITE):
+            return None
+        return self.base / (make_url(self.database.url).database or "")
+
+    @property
     def database_url(self) -> str:
-        """The database's URL, a relative SQLite file made absolute."""
-        name = self.database.url.removeprefix("sqlite:///")
-        return self.database.url if name == self.database.url else f"sqlite:///{self.base / name}"
+        """The database's URL. Whatever the folder is called, make_url() reads the same file out of it again."""
+        file = self.database_file
+        return self.database.url if file is None else file_url(file)
 
     def with_database(self, url: str) -> "Settings":
-        """These settings over another database."""
-        return self.model_copy(update={"database": DatabaseSection.model_construct(url=url)})
+        """These settings over another database. Raises SettingsError."""
+        if not url.startswith((SQLITE, "postgresql+psycopg://", "postgresql://")):
+            raise SettingsError("FROM_URL and TO_URL are sqlite:///FILE or postgresql+psycopg://user@host/name.")
+        try:
+            return self.model_copy(update={"database": DatabaseSection.model_construct(url=_checked_database(url))})
+        except ValueError as error:
+            raise SettingsError(f"{hidden(url)}: {error}.") from None
 
     @property
     def histories(self) -> Path:
@@ -331,7 +392,9 @@ class Settings(Section):
     def command(self, words: str) -> str:
         """A command for this clinic as somebody types it, for example `rounds restore FILE`."""
         by_default = self.file in (None, HOME / "config.toml") and self.base == HOME
-        return f"{PROGRAM} {words}" + ("" if by_default else f' --config "{self.file or self.base / "config.toml"}"')
+        return f"{PROGRAM} {words}" + (
+            "" if by_default else f" --config {quoted(self.file or self.base / 'config.toml')}"
+        )
 
     @property
     def imports(self) -> Path:
@@ -425,7 +488,10 @@ def _first_mistake(error: ValidationError) -> str:
         "string_pattern_mismatch": _PATTERNS.get(key) or _PATTERNS.get(mistake["loc"][-1], "another form"),
         "model_type": "a table with keys",
     }.get(mistake["type"], mistake["msg"].removeprefix("Value error, expected ").removeprefix("Input should be "))
-    return f"{key} = {mistake['input']!r}: expected {expected}."
+    value = (
+        hidden(mistake["input"]) if key == "database.url" and isinstance(mistake["input"], str) else mistake["input"]
+    )
+    return f"{key} = {value!r}: expected {expected}."
 
 
 _PATTERNS: dict[int | str, str] = {

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy.exc import DBAPIError
@@ -56,12 +55,8 @@ def checks(db: Database, settings: Settings) -> list[Check]:
 
 def room(settings: Settings) -> int:
     """Free bytes on the disk of the database's file; on PostgreSQL, of the exports."""
-    is_file = settings.database_url.startswith("sqlite:")
-    return shutil.disk_usage(_database_folder(settings) if is_file else settings.base).free
-
-
-def _database_folder(settings: Settings) -> Path:
-    return Path(settings.database_url.removeprefix("sqlite:///")).parent
+    file = settings.database_file
+    return shutil.disk_usage(file.parent if file else settings.base).free
 
 
 def _written(db: Database) -> Check:

@@ -4,7 +4,6 @@ import platform
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -110,6 +109,6 @@ def _size(session: Session, settings: Settings) -> int:
     """The database's bytes, on SQLite with its log."""
     if session.get_bind().dialect.name != "sqlite":
         return int(session.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
-    file = Path(settings.database_url.removeprefix("sqlite:///"))
-    files = (file, file.with_name(f"{file.name}-wal"))
+    file = settings.database_file
+    files = (file, file.with_name(f"{file.name}-wal")) if file else ()
     return sum(one.stat().st_size for one in files if one.exists())

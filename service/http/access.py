@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from flask import Flask, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf.csrf import CSRFError, CSRFProtect
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.exceptions import BadRequest
 
 from service.domain.accounts.api_tokens import Scope
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Forbidden
-from service.http import bearers, context, unsent_forms
+from service.http import bearers, context, form_origin, unsent_forms
 from service.http.unsent_forms import SignedOut
 from service.language.translation import gettext as _
 
@@ -47,7 +48,7 @@ def install(app: Flask, pages: Mapping[str, frozenset[Role]], api: Mapping[str, 
 
     `pages`: endpoint -> roles that may enter. `api`: endpoint -> roles whose tokens may enter, and the scope they need.
     """
-    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False)
     csrf.init_app(app)
     said = pages.keys() | api.keys()
     silent = {rule.endpoint for rule in app.url_map.iter_rules()} - said
@@ -82,6 +83,7 @@ def _guard_page(endpoint: str, roles: frozenset[Role]) -> ResponseReturnValue | 
         if None in request.form:  # a part of a multipart body without a name, which Flask-WTF stumbles over
             abort(400)
         if endpoint not in TOKEN_IN_ADDRESS:
+            form_origin.check(context.browser(), context.wiring().settings.clinic.public_url)
             csrf.protect()
     return None
 
@@ -118,8 +120,9 @@ def _to_sign_in() -> ResponseReturnValue:
 def _has_token() -> bool:
     """Whether the form carries the token of this very browser's session."""
     try:
+        form_origin.check(context.browser(), context.wiring().settings.clinic.public_url)
         csrf.protect()
-    except CSRFError:
+    except BadRequest:
         return False
     return True
 

@@ -14,6 +14,7 @@ from service.domain.accounts import sessions
 from service.domain.accounts.sessions import Found
 from service.domain.foundation.actor import Actor
 from service.domain.messages import messages
+from service.http import origins
 from service.http.cookies import BrowserSession
 from service.process.listening import is_loopback
 from service.wiring import Wiring
@@ -42,8 +43,7 @@ def browser() -> BrowserSession:
 
 def address() -> str:
     """The network address the request came from; empty where only the proxy knows, which then did not tell."""
-    here = request.remote_addr or ""
-    return "" if here and here == wiring().settings.server.trusted_proxy else here
+    return origins.address(request, wiring().settings.server.trusted_proxy)
 
 
 def method() -> str:

@@ -16,18 +16,22 @@ from service.domain.accounts.sessions import new_token
 
 API = "/api/"
 """Paths below belong to other programs: a cookie says nothing there, and none is set."""
+MARK = 12
+"""So many digits of the clinic's id tell its cookies from another's."""
 _token = re.compile(r"[A-Za-z0-9_-]{43}").fullmatch
 
 
 class BrowserSession(dict[str, Any], SessionMixin):
     """What `flask.session` is: the token, and the CSRF secret derived from it."""
 
-    def __init__(self, token: str, key: bytes, *, known: bool) -> None:
+    def __init__(self, token: str, key: bytes, *, known: bool, renamed: bool = False) -> None:
         super().__init__()
         self._key = key
         self.token = token
         self.known = known
         """Whether the browser sent this token itself."""
+        self.renamed = renamed
+        """Whether it did so under the name that the cookies of all clinics had."""
         self.used = False
         self._derive()
 
@@ -50,20 +54,36 @@ class BrowserSession(dict[str, Any], SessionMixin):
 
 
 class Cookies(SessionInterface):
-    """Reads and writes the cookie."""
+    """Reads and writes the cookie, under a name of this clinic's own.
 
-    def __init__(self, key: bytes) -> None:
+    Browsers know hosts and no ports: two clinics on one computer would sign each other's users out.
+    """
+
+    def __init__(self, key: bytes, clinic_id: str) -> None:
         self._key = key
+        self._mark = f"rounds-{clinic_id[:MARK]}"
 
     def name(self, request: Request) -> str:
         """The cookie's name; under TLS one that browsers refuse from anywhere but this very host."""
-        return "__Host-rounds" if request.is_secure else "rounds"
+        return self._prefix(request) + self._mark
+
+    def notice_name(self) -> str:
+        """The name of the cookie that carries a sentence over a redirect."""
+        return f"{self._mark}-notice"
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession:
-        """The visitor's session; a fresh token when there is no cookie of ours."""
-        sent = "" if request.path.startswith(API) else request.cookies.get(self.name(request), "")
+        """The visitor's session; a fresh token when there is no cookie of ours.
+
+        Whoever signed in while all clinics' cookies had one name goes on, under the new one.
+        """
+        if request.path.startswith(API):
+            return BrowserSession(new_token(), self._key, known=False)
+        sent = request.cookies.get(self.name(request), "")
         if _token(sent):
             return BrowserSession(sent, self._key, known=True)
+        before = request.cookies.get(f"{self._prefix(request)}rounds", "")
+        if _token(before):
+            return BrowserSession(before, self._key, known=True, renamed=True)
         return BrowserSession(new_token(), self._key, known=False)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
@@ -72,7 +92,11 @@ class Cookies(SessionInterface):
             return
         response.vary.add("Cookie")
         assert isinstance(session, BrowserSession)
-        if session.used and not session.known:
+        if (session.used and not session.known) or session.renamed:
             response.set_cookie(
                 self.name(request), session.token, httponly=True, samesite="Lax", secure=request.is_secure, path="/"
             )
+
+    @staticmethod
+    def _prefix(request: Request) -> str:
+        return "__Host-" if request.is_secure else ""

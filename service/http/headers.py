@@ -10,7 +10,7 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadRequest
 
-from service.http import bearers, context
+from service.http import bearers, context, origins
 from service.language.translation import gettext as _
 
 log = structlog.get_logger()
@@ -37,7 +37,7 @@ def _begin() -> None:
     structlog.contextvars.clear_contextvars()  # a thread answers many requests
     structlog.contextvars.bind_contextvars(request=g.request_id)
     g.began = monotonic()
-    if not _is_ours(urlsplit(f"//{request.host}").hostname or ""):
+    if not _is_ours(origins.host_name(request.host)):
         log.warning("asked for under another name: set [clinic] public_url", request=g.request_id)
         raise Misdirected
 
@@ -45,12 +45,12 @@ def _begin() -> None:
 def _is_ours(name: str) -> bool:
     """Whether a Host header names this service. A bare address always does: nobody can point one at us by DNS."""
     settings = context.wiring().settings
-    if name in ("localhost", gethostname().lower(), settings.server.host.lower()):
+    if name in ("localhost", gethostname().lower(), settings.server.host.lower().removesuffix(".")):
         return True
     try:
         ip_address(name)
     except ValueError:
-        return name == (urlsplit(settings.clinic.public_url).hostname or "")
+        return name != "" and name == origins.host_name(urlsplit(settings.clinic.public_url).netloc)
     return True
 
 

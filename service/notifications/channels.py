@@ -46,13 +46,16 @@ class Channels:
         yield from (channel for channel in (self.email, self.sms, self.console) if channel is not None)
 
 
-def choose(settings: Settings) -> Channels:
-    """The console stands in for e-mail until that is set up. Raises SettingsError when a secret is missing."""
+def choose(settings: Settings, *, aside: bool = False) -> Channels:
+    """The console stands in for e-mail until that is set up; `aside` keeps it off standard output.
+
+    Raises SettingsError when a secret is missing.
+    """
     clinic = settings.clinic
     return Channels(
-        email=Email(settings.email, _password(settings), clinic) if settings.email.enabled else Console(),
+        email=Email(settings.email, _password(settings), clinic) if settings.email.enabled else Console(aside=aside),
         sms=Sms(settings.sms, _secret(settings), clinic) if settings.sms.enabled else None,
-        console=Console() if settings.email.enabled else None,
+        console=Console(aside=aside) if settings.email.enabled else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The console channel: writes the whole message to standard output, never to the log."""
+"""The console channel: writes the whole message to the console, never to the log."""
 
 import sys
 from collections.abc import Callable
@@ -9,25 +9,30 @@ from service.storage.models import Channel
 
 
 class Console:
-    """Stands in for e-mail until the clinic has set it up."""
+    """Stands in for e-mail until the clinic has set it up.
+
+    It writes to standard output, or `aside`, where a program reads that, to standard error.
+    """
 
     name = Channel.CONSOLE
 
-    def __init__(self) -> None:
+    def __init__(self, *, aside: bool = False) -> None:
         self._lock = Lock()
+        self._aside = aside
 
     def send(self, letter: Letter, before_data: Callable[[], None]) -> None:
-        """Print the message. Raises DeliveryError when nobody reads standard output any more."""
+        """Print the message. Raises DeliveryError when nobody reads the output any more."""
         text = f"--- message {letter.id}\nTo: {letter.recipient}\nSubject: {letter.subject}\n\n{letter.body}---\n"
-        if sys.stdout is None:
-            raise DeliveryError("standard output is closed", permanent=False, connection=True)
+        output, name = (sys.stderr, "standard error") if self._aside else (sys.stdout, "standard output")
+        if output is None:
+            raise DeliveryError(f"{name} is closed", permanent=False, connection=True)
         before_data()
         try:
             with self._lock:
-                sys.stdout.write(text)
-                sys.stdout.flush()
+                output.write(text)
+                output.flush()
         except (OSError, ValueError) as error:
-            raise DeliveryError(f"standard output: {error}", permanent=False, connection=True) from None
+            raise DeliveryError(f"{name}: {error}", permanent=False, connection=True) from None
 
     def close(self) -> None:
         """Nothing is kept open."""

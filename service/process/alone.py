@@ -6,7 +6,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlalchemy.exc import DBAPIError
 
-from service.config.settings import Settings
+from service.config.settings import Settings, file_url
 from service.domain.foundation import installation
 from service.storage.database import Database, DatabaseError
 
@@ -24,9 +24,9 @@ def only_one(settings: Settings) -> AbstractContextManager[object]:
 
     Raises AlreadyRunning naming the address of the one that runs, or DatabaseError when the folder cannot be written.
     """
-    if not settings.database_url.startswith("sqlite:"):
+    file = settings.database_file
+    if file is None:
         return nullcontext()
-    file = Path(settings.database_url.removeprefix("sqlite:///"))
     lock = FileLock(file.with_name(f"{file.name}.lock"), timeout=0)
     try:
         return lock.acquire()
@@ -40,7 +40,7 @@ def _address(file: Path) -> str | None:
     """Where the first one runs; None while it is making the database."""
     if not file.exists():
         return None
-    database = Database(f"sqlite:///{file}")
+    database = Database(file_url(file))
     try:
         with database.reading() as session:
             return installation.served_at(session)

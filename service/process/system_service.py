@@ -39,13 +39,13 @@ def _unit(settings: Settings, account: str) -> str:
     return _filled(
         "rounds.service",
         account=account,
-        after="" if settings.database_url.startswith("sqlite:") else " postgresql.service",
+        after="" if settings.database_file else " postgresql.service",
         capabilities="CAP_NET_BIND_SERVICE" if low_port else "",
         clinic=" ".join(settings.clinic.name.replace("%", "%%").split()),
-        folder=_escaped(settings.base),
+        folder=_whole_line(settings.base),
         home="read-only" if _is_in_a_home(settings.base, Path(sys.executable).resolve()) else "yes",
         program=" ".join(f'"{_escaped(part)}"' for part in _program()),
-        secrets=_escaped(settings.base / "rounds.env"),
+        secrets=_whole_line(settings.base / "rounds.env"),
         start=" ".join(f'"{_escaped(word)}"' for word in _command(settings)).replace("$", "$$"),
         writable=" ".join(_writable(settings)),
     )
@@ -88,8 +88,8 @@ def _program() -> list[Path]:
 def _writable(settings: Settings) -> list[str]:
     """The clinic's folder, and what lies outside of it; those may be missing now, a stick for example."""
     folders = [settings.histories.parent, settings.backups, settings.second_backups]
-    if settings.database_url.startswith("sqlite:"):
-        folders.append(Path(settings.database_url.removeprefix("sqlite:///")).parent)
+    if settings.database_file:
+        folders.append(settings.database_file.parent)
     outside = {folder for folder in folders if folder and not folder.is_relative_to(settings.base)}
     return [f'"{_escaped(settings.base)}"', *(f'"-{_escaped(folder)}"' for folder in sorted(outside))]
 
@@ -101,6 +101,11 @@ def _is_in_a_home(*places: Path) -> bool:
 def _escaped(path: Path | str) -> str:
     """A path as a unit takes it, between quotes or alone."""
     return str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+
+
+def _whole_line(path: Path) -> str:
+    """A path as a unit takes it where nothing else is on the line: systemd reads no quotes or backslashes there."""
+    return str(path).replace("%", "%%")
 
 
 def _filled(template: str, **values: str) -> str:

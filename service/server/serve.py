@@ -288,7 +288,7 @@ def _server(wiring: Wiring, listening: Listening, sockets: dict[int, Any]) -> An
         {
             "trusted_proxy": server.trusted_proxy,
             "trusted_proxy_count": 1,
-            "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+            "trusted_proxy_headers": {"x-forwarded-proto", "x-forwarded-host"},  # X-Forwarded-For: http/origins.py
         }
         if server.trusted_proxy
         else {}

@@ -294,7 +294,7 @@ def _upgrade(database: Database, connection: Connection, clinic: Clinic) -> None
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # it fills names in by %
     if not database.is_sqlite:  # one at a time; on SQLite the transaction itself sees to that
         connection.execute(text(postgresql.TAKE_YOUR_TIME))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})

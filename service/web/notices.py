@@ -1,10 +1,12 @@
 """A sentence shown once after a redirect: its key rides in a short-lived cookie, never its text."""
 
-from flask import Flask, Response, g, request
+from typing import cast
 
+from flask import Flask, Response, current_app, g, request
+
+from service.http.cookies import Cookies
 from service.language.translation import gettext as _
 
-COOKIE = "rounds_notice"
 SECONDS = 60
 
 
@@ -112,14 +114,14 @@ def say(key: str) -> None:
 
 def pending() -> list[str]:
     """The sentence this page should show."""
-    sentence = sentences().get(request.cookies.get(COOKIE, ""))
+    sentence = sentences().get(request.cookies.get(_cookie(), ""))
     g.notice_shown = sentence is not None
     return [sentence] if sentence else []
 
 
 def shown(key: str) -> bool:
     """Whether this page shows a certain sentence."""
-    return request.cookies.get(COOKIE) == key
+    return request.cookies.get(_cookie()) == key
 
 
 def install(app: Flask) -> None:
@@ -127,9 +129,15 @@ def install(app: Flask) -> None:
     app.after_request(_carry)
 
 
+def _cookie() -> str:
+    return cast(Cookies, current_app.session_interface).notice_name()
+
+
 def _carry(response: Response) -> Response:
     if "notice" in g:
-        response.set_cookie(COOKIE, g.notice, max_age=SECONDS, httponly=True, samesite="Lax", secure=request.is_secure)
+        response.set_cookie(
+            _cookie(), g.notice, max_age=SECONDS, httponly=True, samesite="Lax", secure=request.is_secure
+        )
     elif g.get("notice_shown"):
-        response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=request.is_secure)
+        response.delete_cookie(_cookie(), httponly=True, samesite="Lax", secure=request.is_secure)
     return response

@@ -154,13 +154,15 @@ class Site:
 
     def client(self, machine: str, like: Client | None = None) -> Client:
         """A browser, at a machine or with the cookie it got at another."""
-        cookies, token = ([*like.cookies.values()], like._token) if like else ([], "")
+        kept = like.cookies.items() if like else ()
+        cookies = {name.removeprefix("__Host-"): value for name, value in kept if "notice" not in name}
+        token = like._token if like else ""
         address = f"127.0.0.1:{self.ports[machine]}"
         if machine != "front":
-            return Client(f"http://{address}", cookies=dict(zip(["rounds"], cookies, strict=False)), _token=token)
+            return Client(f"http://{address}", cookies=cookies, _token=token)
         context = ssl.create_default_context()
         self._authority.configure_trust(context)
-        cookie = dict(zip(["__Host-rounds"], cookies, strict=False))
+        cookie = {f"__Host-{name}": value for name, value in cookies.items()}
         said = {"Host": NAME, "Referer": f"https://{NAME}/"}
         return Client(f"https://{address}", cookies=cookie, _token=token, context=context, headers=said)
 

@@ -201,12 +201,12 @@ def test_e7_no_address_on_the_way_tells_who_it_is_about(clinic: Clinic) -> None:
 def test_e8_fifty_clicks_make_one_file(clinic: Clinic) -> None:
     clinic.clock.shift(60)
     browser = clinic.browser("patient")
-    token, session_cookie = browser.token(), browser.client.get_cookie("rounds")
+    token, session_cookie = browser.token(), browser.client.get_cookie(browser.cookie_name)
     assert session_cookie is not None
 
     def click(_number: int) -> str:
         client = clinic.house.app.test_client()
-        client.set_cookie("rounds", session_cookie.value)
+        client.set_cookie(clinic.house.cookie_name, session_cookie.value)
         answer = client.post("/exports", data={"csrf_token": token, "patient_id": clinic.pia})
         assert answer.status_code == 303
         return str(answer.location)

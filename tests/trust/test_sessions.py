@@ -1,15 +1,17 @@
 """Sign-in sessions as the trust checklist promises: renewed, ended on the server, limited in time (S1-S7)."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from werkzeug.http import parse_cookie
 from werkzeug.test import TestResponse
 
 from service.domain.accounts import user_tokens
-from service.storage.models import AuditEntry, Message, Patient, SignIn, TokenPurpose
-from tests.house import PASSWORD, Browser, House
+from service.storage.models import AuditEntry, Installation, Message, Patient, SignIn, TokenPurpose
+from tests.house import PASSWORD, Browser, House, build
 from tests.web.frozen_clinic import Clinic, email, minutes
 from tests.web.frozen_clinic import a_clinic as a_clinic
 from tests.web.frozen_clinic import a_furnished_folder as a_furnished_folder
@@ -17,8 +19,8 @@ from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
 from tests.web.reading import attribute, faults, one, parsed, words
 
 
-def cookie(browser: Browser, name: str = "rounds") -> str:
-    found = browser.client.get_cookie(name)
+def cookie(browser: Browser) -> str:
+    found = browser.client.get_cookie(browser.cookie_name)
     assert found is not None
     return str(found.value)
 
@@ -26,7 +28,7 @@ def cookie(browser: Browser, name: str = "rounds") -> str:
 def replay(house: House, token: str, path: str) -> TestResponse:
     """Ask for a page with nothing but a cookie somebody kept."""
     client = house.app.test_client()
-    client.set_cookie("rounds", token)
+    client.set_cookie(house.cookie_name, token)
     return client.get(path)
 
 
@@ -44,7 +46,7 @@ def test_s1_signing_in_makes_a_new_token_and_the_one_before_opens_nothing(clinic
 def test_s1_a_token_planted_before_signing_in_is_not_taken_over(clinic: Clinic) -> None:
     planted = "P" * 43
     browser = clinic.browser("nobody")
-    browser.client.set_cookie("rounds", planted)
+    browser.client.set_cookie(browser.cookie_name, planted)
     assert browser.sign_in(email("doctor")).status_code == 303
     assert cookie(browser) != planted
     assert replay(clinic.house, planted, "/today").status_code == 303
@@ -384,15 +386,16 @@ def flags(answer: TestResponse, name: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("base_url", "name", "wanted"),
+    ("base_url", "prefix", "wanted"),
     [
-        ("http://localhost", "rounds", {"httponly", "path=/", "samesite=lax"}),
-        ("https://localhost", "__Host-rounds", {"httponly", "path=/", "samesite=lax", "secure"}),
+        ("http://localhost", "", {"httponly", "path=/", "samesite=lax"}),
+        ("https://localhost", "__Host-", {"httponly", "path=/", "samesite=lax", "secure"}),
     ],
 )
 def test_s5_the_cookie_is_closed_to_scripts_and_other_sites(
-    clinic: Clinic, base_url: str, name: str, wanted: set[str]
+    clinic: Clinic, base_url: str, prefix: str, wanted: set[str]
 ) -> None:
+    name = prefix + clinic.house.cookie_name
     client = clinic.house.app.test_client()
     page = client.get("/sign-in", base_url=base_url)
     assert flags(page, name) == wanted
@@ -407,15 +410,63 @@ def test_s5_the_cookie_is_closed_to_scripts_and_other_sites(
 def test_s5_under_tls_the_plain_cookie_is_not_accepted(clinic: Clinic) -> None:
     token = cookie(clinic.browser("doctor"))
     client = clinic.house.app.test_client()
-    headers = {"Cookie": f"rounds={token}"}
+    headers = {"Cookie": f"{clinic.house.cookie_name}={token}"}
     assert client.get("/today", base_url="https://localhost", headers=headers).status_code == 303
 
 
+def test_p5_two_clinics_on_one_computer_keep_both_sessions(clinic: Clinic, other_house: House) -> None:
+    jar = clinic.browser("admin")
+    other = Browser(other_house.app.test_client(), other_house)
+    other.client._cookies = jar.client._cookies  # one browser: hosts count, ports do not
+    assert other.sign_in("desk@other.example").status_code == 303
+    assert other.get("/today").status_code == 200
+    assert jar.get("/dashboard").status_code == 200
+    assert jar.post("/dashboard").status_code == 303
+    assert b"counted anew" not in other.get("/today").data
+    assert b"counted anew" in jar.get("/dashboard").data
+    assert other.post("/sign-out").status_code == 303
+    assert jar.get("/dashboard").status_code == 200
+
+
+def test_p5_whoever_signed_in_under_the_name_before_goes_on_under_the_clinic_s(clinic: Clinic) -> None:
+    token = cookie(clinic.browser("doctor"))
+    client = clinic.house.app.test_client()
+    client.set_cookie("rounds", token)
+    assert client.get("/today").status_code == 200
+    client.delete_cookie("rounds")
+    assert client.get("/today").status_code == 200
+    kept = client.get_cookie(clinic.house.cookie_name)
+    assert kept is not None
+    assert kept.value == token
+
+
+def test_p5_the_clinic_s_name_wins_over_the_name_before(clinic: Clinic) -> None:
+    client = clinic.house.app.test_client()
+    client.set_cookie("rounds", cookie(clinic.browser("patient")))
+    client.set_cookie(clinic.house.cookie_name, cookie(clinic.browser("doctor")))
+    assert client.get("/today").status_code == 200
+
+
+@pytest.fixture(name="other_house")
+def another_clinic(migrated: Path, tmp_path: Path) -> Iterator[House]:
+    """A second clinic on this computer, with an id of its own."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    shutil.copy(migrated, folder / "rounds.db")
+    made = build(folder)
+    with made.writing() as session:
+        session.get_one(Installation, 1).clinic_id = "f" * 32
+    made.user("receptionist", "desk@other.example", "Olga Other")
+    yield made
+    made.wiring.database.close()
+
+
 def test_s5_the_notice_after_an_act_is_closed_to_scripts_and_holds_no_text(clinic: Clinic) -> None:
+    name = f"{clinic.house.cookie_name}-notice"
     answer = clinic.browser("admin").post("/dashboard")
-    assert {"httponly", "samesite=lax"} <= flags(answer, "rounds_notice")
-    (header,) = [value for value in answer.headers.getlist("Set-Cookie") if value.startswith("rounds_notice=")]
-    assert parse_cookie(header)["rounds_notice"] == "refreshed"
+    assert {"httponly", "samesite=lax"} <= flags(answer, name)
+    (header,) = [value for value in answer.headers.getlist("Set-Cookie") if value.startswith(f"{name}=")]
+    assert parse_cookie(header)[name] == "refreshed"
 
 
 def test_s7_links_in_the_old_mailbox_die_with_the_old_address(clinic: Clinic) -> None:

@@ -147,7 +147,7 @@ def test_l5_the_log_of_a_day_names_nobody(clinic: Clinic, logged: Callable[[], s
     for visitor, browser in (("doctor", doctor), ("patient", patient), ("admin", admin)):
         for path in pages_of(clinic, visitor):
             browser.get(path, buffered=True)
-    cookies = [browser.client.get_cookie("rounds") for browser in (doctor, patient, admin, stranger)]
+    cookies = [browser.client.get_cookie(browser.cookie_name) for browser in (doctor, patient, admin, stranger)]
     secrets = {
         *(actor.name for actor in clinic.people.values()),
         *(part for actor in clinic.people.values() for part in actor.name.split() if len(part) > 3),

@@ -1,13 +1,12 @@
 """Whether the process answers at all, whether it is ready, and its figures for a monitor."""
 
 import hmac
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
 from service.domain.foundation.errors import Forbidden
 from service.health import readiness
-from service.http import context, metrics
+from service.http import context, metrics, origins
 from service.language.translation import gettext as _
 from service.process.listening import is_loopback
 
@@ -45,4 +44,4 @@ def _may_know_more() -> bool:
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     if token and hmac.compare_digest(given.encode(), token.encode()):
         return True
-    return context.is_at_this_computer() and is_loopback(urlsplit(f"//{request.host}").hostname)
+    return context.is_at_this_computer() and is_loopback(origins.host_name(request.host))

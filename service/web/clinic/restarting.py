@@ -1,7 +1,6 @@
 """Puts answers in place and lets the service begin anew; tries mail out before."""
 
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -12,7 +11,7 @@ from service.config.settings_file import Answers, Change, prepare
 from service.domain.foundation import contact_details
 from service.domain.foundation.errors import Invalid
 from service.health import checkup
-from service.http import context
+from service.http import context, origins
 from service.language.translation import gettext as _
 from service.notifications.email import Email
 from service.notifications.message import DeliveryError, Unsure
@@ -70,7 +69,7 @@ def send_test(change: Change, password: str, to: str) -> tuple[bool, str]:
 
 def _name(host: str) -> str:
     """By which name this visitor finds the service once it listens at a host."""
-    here = urlsplit(f"//{request.host}").hostname or host
+    here = origins.host_name(request.host) or host
     try:
         name = here if ip_address(host).is_unspecified or here == "localhost" else host
     except ValueError:

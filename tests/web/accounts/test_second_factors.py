@@ -139,9 +139,9 @@ def test_a10_the_password_step_waits_ten_minutes_for_its_code(clinic: Clinic) ->
 def test_s1_the_token_changes_at_each_step(clinic: Clinic) -> None:
     telephone = away(clinic)
     browser = with_password(clinic)
-    waiting = browser.client.get_cookie("rounds")
+    waiting = browser.client.get_cookie(browser.cookie_name)
     give(browser, telephone.code())
-    opened = browser.client.get_cookie("rounds")
+    opened = browser.client.get_cookie(browser.cookie_name)
     assert waiting is not None
     assert opened is not None
     assert waiting.value != opened.value

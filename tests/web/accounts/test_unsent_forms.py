@@ -188,11 +188,11 @@ def test_a_stranger_keeps_nothing(clinic: Clinic) -> None:
 
 def test_s2_a_session_that_somebody_ended_leaves_nothing_for_its_user(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
-    cookie = browser.client.get_cookie("rounds")
+    cookie = browser.client.get_cookie(browser.cookie_name)
     assert cookie is not None
     browser.post("/sign-out")
     thief = clinic.browser("nobody")
-    thief.client.set_cookie("rounds", cookie.value)
+    thief.client.set_cookie(thief.cookie_name, cookie.value)
     user = clinic.people["patient"].user_id
     answer = thief.client.post(f"/users/{user}/role", data={"csrf_token": thief.token(), "role": "admin"})
     assert answer.status_code == 403

@@ -228,7 +228,7 @@ def test_thirty_visitors_at_once_make_one_count(clinic: Clinic, monkeypatch: pyt
 
     def look(_number: int) -> int:
         client = clinic.house.app.test_client()
-        client.set_cookie("rounds", cookie)
+        client.set_cookie(clinic.house.cookie_name, cookie)
         together.wait()
         return client.get("/dashboard").status_code
 

@@ -1,0 +1,41 @@
+"""Whether a form was sent from one of our own pages; each reason why not has its own sentence.
+
+The form token itself is compared by Flask-WTF, once the form has passed here.
+"""
+
+from flask import request
+from werkzeug.exceptions import BadRequest
+
+from service.http import origins
+from service.http.cookies import BrowserSession
+from service.language.translation import gettext as _
+
+
+class NotOurForm(BadRequest):
+    """A form that did not come from one of our pages, or not whole."""
+
+
+def check(browser: BrowserSession, public_url: str) -> None:
+    """Raise NotOurForm for a form from elsewhere (under TLS), without its token, or without our cookie."""
+    if request.is_secure:
+        _check_page(public_url)
+    if not request.form.get("csrf_token"):
+        raise NotOurForm(_("This form came without its security token. Open its page again and send it from there."))
+    if not browser.known:
+        raise NotOurForm(
+            _("Your browser did not send our cookie. Allow cookies for this site, then open the page again.")
+        )
+
+
+def _check_page(public_url: str) -> None:
+    """The browser names the page by Origin, or where that is missing or hidden, by Referer."""
+    page = request.headers.get("Origin", "null")
+    if page == "null":
+        page = request.headers.get("Referer", "")
+    if not page:
+        raise NotOurForm(
+            _("Your browser did not say from which page this form comes. Let it send the Origin or Referer header.")
+        )
+    ours = {found for found in map(origins.origin, (request.host_url, public_url)) if found and found[0] == "https"}
+    if origins.origin(page) not in ours:
+        raise NotOurForm(_("This form was sent from a page of another site. Open it here and send it again."))
