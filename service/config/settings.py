@@ -84,7 +84,7 @@ def _checked_database(url: str) -> str:
     except ArgumentError:
         raise ValueError("expected an address such as postgresql+psycopg://user@host/name") from None
     if url.startswith(SQLITE):
-        if parts.query:
+        if "?" in url:
             raise ValueError("expected a file's name, with %3F for a question mark in it")
         _checked_path(parts.database or "")
     return url

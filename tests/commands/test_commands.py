@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,7 +20,19 @@ from service.domain.clinic import zone_changes
 from tests.faults.clinic import booked_morning, wall
 from tests.faults.disks import disk, fill
 from tests.house import PASSWORD, House
-from tests.process.launching import change, configure, printed_everywhere, result, rows, run, run_all, sentence, serving
+from tests.process.launching import (
+    change,
+    command,
+    configure,
+    environment,
+    printed_everywhere,
+    result,
+    rows,
+    run,
+    run_all,
+    sentence,
+    serving,
+)
 
 LONG_AGO = "2020-01-01 08:00:00.000000"
 
@@ -156,18 +169,56 @@ def test_add_user_refuses_in_one_line_and_adds_nothing(clinic: Path) -> None:
 
 def test_run_job_reminders_sends_in_this_process_and_counts_in_json(clinic: Path) -> None:
     first = run(clinic, "run-job", "reminders", "--json", at=MORNING)
-    assert first.stdout.count("To: ") == 9
-    outcome = result(first)
+    assert (first.stderr.count("To: "), len(first.stdout.splitlines())) == (9, 1)
+    outcome = json.loads(first.stdout)
     assert outcome["date"] == "2026-05-04"
     assert outcome["run"]["sent"] == outcome["total"]["sent"] == 9
     assert outcome["run"]["failed"] == outcome["total"]["failed"] == 0
     assert outcome["run"]["skipped"] == outcome["total"]["skipped"] == {"no_address": 1}
     assert outcome["early"]["date"] == "2026-05-05"
     second = run(clinic, "run-job", "reminders", "--date", "2026-05-04", "--json", at=MORNING)
-    assert "To: " not in second.stdout
-    again = result(second)
+    assert "To: " not in second.stderr
+    again = json.loads(second.stdout)
     assert (again["run"]["sent"], again["run"]["skipped"]) == (0, {})
     assert again["total"] == outcome["total"]
+
+
+def unread(folder: Path, *args: str, errors_too: bool = False) -> int:
+    """The exit code of a command whose output nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with (folder / "stderr").open("wb") as stderr, os.fdopen(writing, "wb") as nobody:
+        line, variables = command(folder, *args, at=MORNING), environment(folder, MORNING)
+        return subprocess.run(
+            line, stdout=nobody, stderr=nobody if errors_too else stderr, env=variables, check=False, cwd=folder
+        ).returncode
+
+
+def statuses(folder: Path) -> dict[str, int]:
+    return dict(rows(folder, "SELECT status, count(*) FROM messages WHERE rule = 'daily_reminder' GROUP BY status"))
+
+
+def test_p4_when_nobody_reads_the_json_the_messages_are_still_sent(clinic: Path) -> None:
+    assert unread(clinic, "run-job", "reminders", "--json") == 1
+    assert statuses(clinic) == {"sent": 9, "skipped": 1}
+    said = (clinic / "stderr").read_text(encoding="utf-8")
+    assert (said.count("To: "), "Traceback" in said) == (9, False)
+
+
+def test_p4_a_message_that_nobody_could_read_is_sent_by_the_next_run(clinic: Path) -> None:
+    for words, errors_too in ((["--json"], True), ([], False)):
+        unread(clinic, "run-job", "reminders", *words, errors_too=errors_too)
+        assert statuses(clinic) == {"queued": 9, "skipped": 1}
+    done = run(clinic, "run-job", "reminders", "--json", at=MORNING + timedelta(minutes=10))
+    assert (json.loads(done.stdout)["run"]["sent"], done.stderr.count("To: ")) == (9, 9)
+
+
+@pytest.mark.parametrize("words", [("reports", "--month", "2026-04"), ("reminders", "--dry-run"), ("reminders",)])
+def test_p4_json_stands_alone_on_standard_output(clinic: Path, words: tuple[str, ...]) -> None:
+    done = run(clinic, "run-job", *words, "--json", at=wall("2026-05-04 07:00"))
+    assert done.returncode == 0
+    assert isinstance(json.loads(done.stdout), dict)
+    assert done.stdout.count("\n") == 1
 
 
 def test_run_job_reminders_says_in_words_what_it_did(clinic: Path) -> None:
@@ -179,8 +230,8 @@ def test_run_job_reminders_says_in_words_what_it_did(clinic: Path) -> None:
 def test_a_dry_run_changes_nothing_and_says_what_would_be_sent(clinic: Path) -> None:
     before = dump(clinic)
     done = run(clinic, "run-job", "reminders", "--dry-run", "--json", at=MORNING)
-    assert "To: " not in done.stdout
-    assert result(done)["run"]["skipped"] == {"no_address": 1}
+    assert "To: " not in done.stderr
+    assert json.loads(done.stdout)["run"]["skipped"] == {"no_address": 1}
     words = run(clinic, "run-job", "reminders", "--dry-run", at=MORNING)
     assert words.stdout == "Reminders of 2026-05-04: 9 would be sent, 0 failed, 1 would be skipped.\n"
     assert dump(clinic) == before
@@ -226,13 +277,13 @@ def test_f11_two_runs_at_once_beside_the_service_remind_everybody_exactly_once(h
         outcomes = [turn.result() for turn in turns]
         counted = [result(one) for one in outcomes]
         assert service.stop() == 0
-    printed = printed_everywhere(tmp_path) + "".join(one.stdout for one in outcomes)
+    printed = printed_everywhere(tmp_path) + "".join(one.stderr for one in outcomes)
     told = Counter(line for line in printed.splitlines() if line.startswith("To: p"))  # the doctor hears of a report
     assert told == Counter(f"To: p{number}@clinic.example" for number in range(80))
     by_service = printed_everywhere(tmp_path).count("To: p")
     assert sum(one["run"]["sent"] for one in counted) + by_service == 80
     for one, outcome in zip(outcomes, counted, strict=True):
-        assert one.stdout.count("To: ") == outcome["run"]["sent"]
+        assert one.stderr.count("To: ") == outcome["run"]["sent"]
 
 
 def test_run_job_reports_makes_the_previous_month_by_default_and_not_again(clinic: Path) -> None:

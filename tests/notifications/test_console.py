@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from service.config.settings import Settings
+from service.config.settings import Email, Settings
 from service.notifications import channels
 from service.notifications.console import Console
 from service.notifications.message import DeliveryError, Letter
+from service.storage.models import Channel
 from tests.crowd import together
 
+MAIL = Email(enabled=True, host="mail.example", sender="desk@clinic.example")
 LETTER = Letter(7, "lena@mail.example", "Your visit at Our clinic", "Hello Lena,\n\n  Mon 4 May, 14:00\n")
 
 
@@ -29,6 +31,16 @@ def test_the_whole_message_is_on_standard_output_and_nothing_elsewhere(capsys: p
         "Hello Lena,\n\n  Mon 4 May, 14:00\n---\n"
     )
     assert err == ""
+
+
+def test_p4_where_a_program_reads_standard_output_messages_are_on_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for settings in (Settings(), Settings(email=MAIL)):
+        chosen = channels.choose(settings, aside=True)
+        chosen.of(Channel.CONSOLE).send(LETTER, lambda: None)
+        out, err = capsys.readouterr()
+        assert (out, err.count("To: lena@mail.example")) == ("", 1)
 
 
 def test_the_hand_over_is_noted_before_anything_leaves(capsys: pytest.CaptureFixture[str]) -> None:
