@@ -23,6 +23,9 @@ from service.domain.outbox import message_rules, outbox
 from service.storage.models import (
     Appointment,
     Base,
+    Channel,
+    ConsentChange,
+    ConsentVia,
     EmergencyAccess,
     Export,
     ExportFormat,
@@ -71,6 +74,9 @@ def prepare(clinic: Clinic) -> Clinic:
         _fill(session.get_one(EmergencyAccess, clinic.emergency))
         _fill(session.get_one(LegalHold, clinic.hold))
         _fill(session.get_one(User, clinic.people["patient"].user_id))
+        consent = ConsentChange(patient_id=pia, channel=Channel.EMAIL, allowed=True, via=ConsentVia.DESK)
+        consent.address, consent.changed_at = MARKS["consent_changes.address"].value, at("2026-05-01 07:00")
+        session.add(consent)
         version = TreatmentVersion(treatment_id=clinic.treatment, version=1, replaced_at=at("2026-05-01 07:00"))
         version.fields = {"diagnosis": MARKS["treatment_versions.fields"].value}
         session.add(version)

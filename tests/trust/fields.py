@@ -82,6 +82,7 @@ READERS: Mapping[str, Readers] = {
     "patients.email": {**CONTACT, Surface.CALENDAR: MAILBOX},
     "patients.allergies": CHART,
     "patients.alerts": CHART,
+    "consent_changes.address": {Surface.API: FAMILY | DOCTOR, **HISTORY},
     "users.name": {
         Surface.PAGE: DESK | {"patient"},
         Surface.AUDIT: RELATED - {"patient"} | ADMIN,
@@ -178,6 +179,7 @@ MARKS: Mapping[str, Mark] = {
     "patients.email": Mark("mk91q@mail.example", ("mk91q",)),
     "users.name": Mark("Mk92q Ahorn", ("Mk92q",)),
     "users.email": Mark("mk93q@mail.example", ("mk93q",)),
+    "consent_changes.address": Mark("mk95q@mail.example", ("mk95q",)),
     "messages.recipient": Mark("mk94q@mail.example", ("mk94q",)),
     "treatments.next_visit": Mark(date(2031, 7, 17), ("2031-07-17", "17 July 2031", "17 Jul 2031")),
 }
