@@ -177,6 +177,6 @@ def test_a_doctor_writes_allergies_and_alerts(clinic: Clinic) -> None:
 
 
 def test_z5_the_edit_form_of_the_desk_has_no_clinical_fields(clinic: Clinic) -> None:
-    assert set(opened(clinic, "receptionist")) == {"version", "name", "birth_date", "phone", "email"}
+    assert set(opened(clinic, "receptionist")) == {"version", "name", "given_name", "birth_date", "phone", "email"}
     page = parsed(clinic.browser("admin").get(f"/patients/{clinic.pia}/edit"))
     assert page.find(id="allergies") is None
