@@ -6,7 +6,6 @@ from zipfile import is_zipfile
 
 import structlog
 from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError
 
 from service import disk
 from service.backups import sealing, shelf
@@ -15,8 +14,6 @@ from service.domain.foundation import installation
 from service.storage.database import Database, DatabaseError
 
 log = structlog.get_logger()
-CLINIC_ID = "clinic.id"
-"""Beside secret.key: says that a clinic lives here. Which one, only its database says."""
 
 
 def refuse(database: Database, settings: Settings) -> None:
@@ -39,16 +36,21 @@ def restore_command(settings: Settings) -> str:
 
 
 def note(database: Database, settings: Settings) -> None:
-    """Write down beside the key that a clinic lives here, so that its database is missed once it is gone."""
-    file = settings.base / CLINIC_ID
+    """Write down beside the key that a clinic lives here, so that its database is missed once it is gone.
+
+    Raises DBAPIError.
+    """
+    file = settings.clinic_id
+    with database.reading() as session:
+        clinic_id = installation.clinic_id(session)
+    database.hold_to(clinic_id)
+    known = clinic_id.encode()
     try:
-        with database.reading() as session:
-            known = installation.clinic_id(session).encode()
         if not file.exists() or file.read_bytes().strip() != known:
             with disk.replacing(file) as target:
                 target.write(known + b"\n")
             disk.give_to_owner_of(file.parent, file)
-    except (OSError, DBAPIError) as error:  # a folder that may only be read, of a clinic on a server
+    except OSError as error:  # a folder that may only be read, of a clinic on a server
         log.warning("not noted that a clinic lives here", file=str(file), error=type(error).__name__)
 
 
@@ -60,8 +62,8 @@ def _traces(database: Database, settings: Settings) -> Iterator[str]:
     for folder in (settings.histories, settings.day_sheets, settings.imports):
         if any(file.is_file() and not file.name.startswith(".") for file in folder.glob("*")):
             yield f"files in {folder}"
-    if (settings.base / CLINIC_ID).exists():
-        yield f"its id in {settings.base / CLINIC_ID}"
+    if (settings.clinic_id).exists():
+        yield f"its id in {settings.clinic_id}"
     if database.file is not None and database.file.has_log_without_file():
         yield f"its latest changes in {database.file.path}-wal"
 

@@ -17,8 +17,9 @@ log = structlog.get_logger()
 def rescued(database: Database, settings: Settings, lost: DatabaseLost) -> DatabaseLost:
     """Save what is still open, and say what to do. Nothing may use the database any more."""
     if database.file is None or lost.loss is None:
-        return lost
-    said = f"{lost} {_way_out(database, database.file, settings, lost.loss)}"
+        said = f"{lost} Check [database] url, or restore the newest backup: {lost_clinic.restore_command(settings)}"
+    else:
+        said = f"{lost} {_way_out(database, database.file, settings, lost.loss)}"
     log.error("stopping: the database is lost", why=said)
     return DatabaseLost(said)
 

@@ -14,6 +14,9 @@ OF_EMAIL = "email.password"
 """The file of the mail server's password beside the settings: readable by the owner only, never in a backup."""
 SHARED_KEY = "ROUNDS_SECRET_KEY"
 SHORTEST = 32
+KEY_FILE = "secret.key"
+_in_use: dict[Path, bytes] = {}
+"""A process keeps its key when it starts again by itself, whatever became of the file."""
 
 
 def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -62,14 +65,21 @@ def secret_key(settings: Settings) -> bytes:
         return _long_enough(given, f"The key in {SHARED_KEY} is too short to be safe: 32 characters are the least.")
     if SHARED_KEY in os.environ or os.environ.get(f"{SHARED_KEY}_FILE"):
         raise SettingsError(f"{SHARED_KEY} is empty: give it 32 random characters or more, or take it away.")
-    file = settings.base / "secret.key"
+    file = settings.base / KEY_FILE
     try:
         if not file.exists():
-            disk.write_first(file, secrets.token_hex(32).encode())
-        key = file.read_bytes()
+            disk.write_first(file, _in_use.get(file) or secrets.token_hex(32).encode())
+        key = _in_use[file] = file.read_bytes()
     except OSError as error:
         raise SettingsError(f"The key file {file} cannot be written: {error.strerror}.") from None
     return _long_enough(key, f"The key in {file} is too short to be safe: delete the file, a new one is made.")
+
+
+def is_lost(settings: Settings) -> bool:
+    """Whether a clinic lives here and its key is gone: the next one makes all authenticator apps worthless."""
+    given = SHARED_KEY in os.environ or f"{SHARED_KEY}_FILE" in os.environ
+    file = settings.base / KEY_FILE
+    return not given and file not in _in_use and settings.clinic_id.exists() and not file.exists()
 
 
 def setup_code(key: bytes) -> str:

@@ -365,6 +365,11 @@ class Settings(Section):
             raise SettingsError(f"{hidden(url)}: {error}.") from None
 
     @property
+    def clinic_id(self) -> Path:
+        """The file beside the key that says that a clinic lives here; which one, only its database says."""
+        return self.base / "clinic.id"
+
+    @property
     def histories(self) -> Path:
         """The folder of finished history exports: outside every folder that is served."""
         return self.base / self.exports.folder / "histories"

@@ -20,6 +20,7 @@ from waitress.server import create_server
 
 from service.app import LARGEST_BODY, create_app
 from service.backups import lost_clinic, rescuing, upgrading
+from service.config import keys
 from service.config.settings import Settings, SettingsError, again
 from service.demo import wipe
 from service.domain.accounts import users
@@ -170,11 +171,14 @@ def _round(
     upcoming = settings
     stopping.is_awaited = False
     _check_exports(settings)
+    key_is_lost = keys.is_lost(settings)
     wiring = connect(settings, "serve", restart)
     wiring.database.when_lost = restart.give_up
     with closing(wiring.database):
         claim.hold(settings)
         _make_ready(wiring)
+        if key_is_lost:
+            log.warning("secret.key was gone: a new one is made, authenticator apps have to be set up again")
         listening.open(settings.server.host, settings.server.port)
         door = _open_door(wiring, listening, stopping, restart)
         url = _address(settings.server.host, listening.port)

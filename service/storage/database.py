@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -30,6 +30,9 @@ MIGRATING = 0x726F756E6473
 """The key of PostgreSQL's lock that one migration at a time holds."""
 NAMED = 8
 """How many of the things that a database lacks are named."""
+
+
+OTHER_CLINIC = "The database on the server is empty or another clinic's: it was made again while Rounds was using it."
 
 
 class DatabaseError(Exception):
@@ -55,9 +58,13 @@ class Database:
         self.when_lost: Callable[[DatabaseLost], object] = lambda _lost: None
         """Called once, from whichever thread finds out."""
         self._lost: DatabaseLost | None = None
+        self._clinic_id: str | None = None
         self._lock = Lock()
         self.engine = _engine(url, self.file, pool_size, STATEMENT_SECONDS)
         self._long_engine = _engine(url, self.file, long_readers, 0)
+        if not self.is_sqlite:
+            for engine in (self.engine, self._long_engine):
+                event.listen(engine, "connect", self._require_same_clinic)
         self._readers = self._readers_of(self.engine)
         self._long_readers = self._readers_of(self._long_engine)
         self._writers = sessionmaker(self.engine, expire_on_commit=False)
@@ -91,15 +98,37 @@ class Database:
 
     def require_present(self) -> None:
         """Raises DatabaseLost when the file was moved, deleted or replaced since the first connection to it."""
+        if self._lost is not None:
+            raise self._lost
+        if self.file is None:
+            return
         with self._lock:
-            if self._lost is not None:
-                raise self._lost
-            loss = self.file.loss() if self.file is not None else None
-            if loss is None or self.file is None:
-                return
-            self._lost = DatabaseLost(WORDS[loss].format(file=self.file.path), loss)
-        self.when_lost(self._lost)
-        raise self._lost
+            loss = self.file.loss()
+        if loss is None:
+            return
+        self._lose(DatabaseLost(WORDS[loss].format(file=self.file.path), loss))
+
+    def hold_to(self, clinic_id: str) -> None:
+        """From now on a connection to a server has to reach this clinic: a database there may be made again."""
+        self._clinic_id = clinic_id
+
+    def _require_same_clinic(self, connection: Any, _record: object) -> None:
+        """Raises DatabaseLost for a new connection to a database that is empty or another clinic's."""
+        if self._clinic_id is None:
+            return
+        with connection.cursor() as cursor:
+            has_table = cursor.execute("SELECT to_regclass('installation') IS NOT NULL").fetchone() == (True,)
+            found = cursor.execute("SELECT clinic_id FROM installation").fetchone() if has_table else None
+        connection.rollback()
+        if found != (self._clinic_id,):
+            self._lose(DatabaseLost(OTHER_CLINIC))
+
+    def _lose(self, lost: DatabaseLost) -> NoReturn:
+        with self._lock:
+            first, self._lost = self._lost is None, self._lost or lost
+        if first:
+            self.when_lost(lost)
+        raise lost
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -159,3 +159,24 @@ def test_h12_an_empty_database_on_a_server_is_no_new_clinic_either(postgres: Pos
     finally:
         del ON_SERVER[tmp_path]
         postgres.drop(url)
+
+
+@pytest.mark.postgresql
+def test_h12_a_database_on_a_server_that_is_made_again_under_the_service_stops_it(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    configure(tmp_path)
+    url = ON_SERVER[tmp_path] = postgres.empty()
+    try:
+        with serving(tmp_path) as service:
+            assert service.client().get("/").location == "/setup"
+            postgres.make_again(url)
+            assert service.client().get("/").status == 503
+            assert service.ended() == 1
+        said = service.err.read_text(encoding="utf-8").splitlines()
+        assert [line for line in said if line.startswith("Error: ")] == said[-1:], said
+        assert "made again" in said[-1]
+        assert "serve --new" in sentence(run(tmp_path, "serve"))
+    finally:
+        del ON_SERVER[tmp_path]
+        postgres.drop(url)

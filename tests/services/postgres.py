@@ -114,6 +114,12 @@ class Postgres:
             self._open.pop(name).close()
         self._say(f'DROP DATABASE "{name}" WITH (FORCE)')
 
+    def make_again(self, url: str) -> None:
+        """Put an empty database in the place of one, whoever is still connected to it."""
+        name = make_url(url).database
+        self._say(f'DROP DATABASE "{name}" WITH (FORCE)')
+        self._say(f'CREATE DATABASE "{name}" TEMPLATE "template0" ENCODING \'UTF8\'')
+
     def drop_all(self) -> None:
         """Remove everything that was made here."""
         for name in list(self._made):
