@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from service import mail_addresses
 from service.config.languages import Language
 
 FROZEN: bool = getattr(sys, "frozen", False)
@@ -39,6 +40,14 @@ def is_address(url: str) -> bool:
         return False
     try:
         return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _is_mail_address(text: str) -> bool:
+    """Whether mail could be sent there: one local part, and a domain that can stand in DNS."""
+    try:
+        return re.fullmatch(r"[^@\s]+@[^@\s]+", text) is not None and bool(mail_addresses.as_sent(text))
     except ValueError:
         return False
 
@@ -246,7 +255,7 @@ class Email(Section):
         if not self.host:
             return "email.host is empty: name the mail server, or set email.enabled = false."
         addresses = [address for _name, address in getaddresses([self.sender])]
-        if len(addresses) != 1 or not re.fullmatch(r"[^@\s]+@[^@\s]+", addresses[0]):
+        if len(addresses) != 1 or not _is_mail_address(addresses[0]):
             return f"email.sender = {self.sender!r}: expected an address such as Our clinic <desk@clinic.example>."
         if self.username and self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
             return "email.security = 'none' would send the password readable: use starttls or tls, or no username."

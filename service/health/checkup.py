@@ -63,7 +63,7 @@ def send_test(channel: Transport, settings: Settings, to: str) -> str:
     """Send a test message by a channel; returns who took it, with the answer. Raises DeliveryError, Unsure."""
     number = time_ns() // 1000
     text = f"A test message of {settings.clinic.name}. Whoever reads this: messages arrive.\n"
-    identity = message_id(number, clock.now(), settings.clinic.public_url)
+    identity = message_id(number, clock.now(), settings)
     letter = Letter(number, to, f"Test message of {settings.clinic.name}", text, message_id=identity)
     try:
         answer = channel.send(letter, lambda: None)

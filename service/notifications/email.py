@@ -19,6 +19,10 @@ SECONDS = 15.0
 """How long the server may take for each answer but the last one."""
 LAST_SECONDS = 60.0
 """How long for the answer to the content: many servers look for viruses first."""
+NO_SMTPUTF8 = (
+    "the clinic's mail server doesn't support addresses with letters such as ß or é before the @ (SMTPUTF8): "
+    "ask the person for another address"
+)
 
 
 class Email:
@@ -38,7 +42,7 @@ class Email:
         """Deliver to the mail server; returns its answer. Raises DeliveryError and Unsure."""
         recipient = mail.recipient_of(letter)
         written = mail.compose(letter, self._sender, recipient)
-        utf8 = not recipient.addr_spec.isascii()
+        utf8 = not (recipient.addr_spec.isascii() and self._sender.addr_spec.isascii())
         smtp = self._accepting(utf8=utf8)
         try:
             with _lines_that_break():
@@ -84,16 +88,17 @@ class Email:
         try:
             with _lines_that_break():
                 _expect(self._introduce(smtp, utf8=utf8), connection=True)
-        except DeliveryError:
-            _hang_up(smtp)
+        except DeliveryError as error:
+            if error.connection:
+                _hang_up(smtp)
             raise
         return smtp
 
     def _introduce(self, smtp: smtplib.SMTP, *, utf8: bool) -> tuple[int, bytes]:
-        """Say who sends. Raises DeliveryError when the address has letters the server cannot take."""
+        """Say who sends. Raises DeliveryError when an address has letters the server cannot take."""
         if utf8 and not smtp.has_extn("smtputf8"):
             self._keep(smtp)
-            raise DeliveryError("the mail server cannot take an address with such letters", permanent=True)
+            raise DeliveryError(NO_SMTPUTF8, permanent=True)
         return smtp.mail(self._sender.addr_spec, ["SMTPUTF8", "BODY=8BITMIME"] if utf8 else [])
 
     def _connect(self) -> smtplib.SMTP:

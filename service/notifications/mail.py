@@ -8,6 +8,7 @@ from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 
 from service import clock
+from service.mail_addresses import ascii_domain
 from service.notifications.message import DeliveryError, Letter
 
 
@@ -32,7 +33,8 @@ POLICY = SMTP.clone(header_factory=_headers())
 def sender_of(words: str, clinic_name: str) -> Address:
     """The sender `Name <address>` of the settings; without a name it is the clinic's."""
     name, address = parseaddr(words)
-    return Address(display_name=" ".join((name or clinic_name).split()), addr_spec=address)
+    username, _at, domain = address.rpartition("@")
+    return Address(" ".join((name or clinic_name).split()), username, ascii_domain(domain))
 
 
 def recipient_of(letter: Letter) -> Address:
@@ -42,7 +44,7 @@ def recipient_of(letter: Letter) -> Address:
         if not found.username or not found.domain or found.addr_spec.count("@") != 1:
             raise ValueError
         name, _, domain = letter.recipient.rpartition("@")
-        return Address(username=name, domain=domain.encode("idna").decode("ascii"))
+        return Address(username=name, domain=ascii_domain(domain))
     except (ValueError, IndexError, MessageError):
         raise DeliveryError("the address is no e-mail address", permanent=True) from None
 
@@ -57,7 +59,8 @@ def compose(letter: Letter, sender: Address, recipient: Address) -> EmailMessage
         mail["Auto-Submitted"] = "auto-generated"
         if letter.unsubscribe_url:
             mail["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
-            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+            if letter.unsubscribe_url.startswith("https://"):  # RFC 8058 allows the one click over nothing else
+                mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     except (ValueError, IndexError, MessageError):
         raise DeliveryError("subject, sender or address cannot stand in a mail", permanent=True) from None
     mail.set_content(letter.body)

@@ -1,12 +1,21 @@
 """A message ready to leave, what takes it away, and how that says no."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parseaddr
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from service.config.settings import Settings
+from service.mail_addresses import ascii_domain
 from service.storage.models import Channel
+
+DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?")
+"""A name in DNS; no bare host name, and no IP address."""
+NO_DOMAIN = "rounds.invalid"
+"""Stands in a Message-ID where the clinic has no domain at all: reserved, so it is never somebody else's."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +46,27 @@ class Letter:
     """The same at every attempt, so that what arrives twice is seen as one; also the gateway's idempotency key."""
 
 
-def message_id(row_id: int, created_at: datetime, public_url: str) -> str:
-    """What identifies a message on its way for ever: `<7.1778220000000000@rounds.example>`."""
+def message_id(row_id: int, created_at: datetime, settings: Settings) -> str:
+    """Return what identifies a message on its way for good: `<7.1778220000000000@rounds.example>`.
+
+    The domain is that of the public address or, where that is an IP address or a bare name, the sender's: mail
+    filters take a Message-ID without a real domain for spam.
+    """
     microseconds = round(created_at.timestamp() * 1_000_000)
-    return f"<{row_id}.{microseconds}@{urlsplit(public_url).hostname or 'localhost'}>"
+    return f"<{row_id}.{microseconds}@{_own_domain(settings)}>"
+
+
+def _own_domain(settings: Settings) -> str:
+    host = urlsplit(settings.clinic.public_url).hostname or ""
+    _name, sender = parseaddr(settings.email.sender)
+    for domain in (host, sender.rpartition("@")[2]):
+        try:
+            found = ascii_domain(domain.rstrip("."))
+        except ValueError:
+            continue
+        if DOMAIN.fullmatch(found):
+            return found
+    return NO_DOMAIN
 
 
 class DeliveryError(Exception):

@@ -24,7 +24,7 @@ LETTER = Letter(
     "lena@mail.example",
     "Your visit on Mon 4 May",
     "Hello Zoë,\n\n.a line that begins with a dot\n",
-    message_id=message_id(7, at("2026-05-01 08:00"), CLINIC.public_url),
+    message_id=message_id(7, at("2026-05-01 08:00"), Settings(clinic=CLINIC)),
 )
 
 
@@ -162,13 +162,82 @@ def test_r8_each_letter_names_one_recipient(server: MailServer, channel: Email) 
 
 @pytest.mark.parametrize(
     ("recipient", "reached"),
-    [("lena@praxis-müller.example", "lena@xn--praxis-mller-klb.example"), ("zoë@mail.example", "zoë@mail.example")],
+    [
+        ("max@straße.de", "max@xn--strae-oqa.de"),
+        ("max@STRAẞE.de", "max@xn--strae-oqa.de"),
+        ("νίκος@νίκος.gr", "νίκος@xn--kxawhkp.gr"),
+        ("Lena@PRAXIS-Müller.example", "Lena@xn--praxis-mller-klb.example"),
+        ("a@ශ්\u200dරී.example", "a@xn--10cl1a0b660p.example"),
+        ("a@ｅｘａｍｐｌｅ。com", "a@example.com"),
+        ("Groß@example.com", "Groß@example.com"),
+        ("oﬃce@example.com", "oﬃce@example.com"),
+        ("İrem@example.com", "İrem@example.com"),
+    ],
 )
-def test_an_address_in_any_script_is_written_to(
+def test_i1_the_local_part_leaves_as_typed_and_the_domain_as_it_stands_in_dns(
     server: MailServer, channel: Email, recipient: str, reached: str
 ) -> None:
     channel.send(replace(LETTER, recipient=recipient), silent)
-    assert server.mails[0].recipients == (reached,)
+    (mail,) = server.mails
+    assert mail.recipients == (reached,)
+    assert f"To: {reached}\r\n".encode() in mail.content
+
+
+def test_i1_a_server_without_smtputf8_gets_what_it_can_take_and_the_rest_fails_with_the_reason() -> None:
+    server = MailServer(smtputf8=False)
+    with running(server):
+        channel = Email(EmailSettings(**server.settings()), "", CLINIC)
+        for first in (True, False):
+            error = refused(channel, replace(LETTER, recipient="groß@example.com"))
+            assert (error.permanent, error.connection) == (True, False), first
+            assert "doesn't support addresses with letters such as ß" in str(error)
+            channel.send(replace(LETTER, recipient="max@straße.de"), silent)
+        channel.close()
+    assert server.told == {"max@xn--strae-oqa.de": 2}
+    assert server.connections == 1, "a refused address costs no connection"
+
+
+@pytest.mark.parametrize("address", ["desk@straße.de", "Praxis Groß <größe@STRASSE.de>"])
+def test_i1_the_clinic_may_have_such_an_address_itself(server: MailServer, address: str) -> None:
+    channel = Email(EmailSettings(**server.settings(sender=address)), "", CLINIC)
+    channel.send(LETTER, silent)
+    channel.close()
+    (sender,) = server.senders
+    assert sender in ("desk@xn--strae-oqa.de", "größe@strasse.de")
+    assert sender.encode() in server.mails[0].content.split(b"To: ")[0]
+
+
+@pytest.mark.parametrize(
+    ("public_url", "sender", "domain"),
+    [
+        ("https://Rounds.Clinic.example:8443", "", "rounds.clinic.example"),
+        ("http://[2001:db8::7]:8000", "Praxis <desk@straße.de>", "xn--strae-oqa.de"),
+        ("http://192.0.2.7:8000", "desk@clinic.example", "clinic.example"),
+        ("http://rounds-pc:8000", "desk@clinic.example", "clinic.example"),
+        ("http://10.0.0.300", "desk@clinic.example", "clinic.example"),
+        ("http://localhost:8000", "desk@localhost", "rounds.invalid"),
+        ("http://[::1]:8000", "", "rounds.invalid"),
+    ],
+)
+def test_the_message_id_has_a_real_domain_whatever_the_public_address(
+    server: MailServer, public_url: str, sender: str, domain: str
+) -> None:
+    chosen = EmailSettings(**server.settings(sender=sender or "desk@clinic.example"))
+    clinic = CLINIC.model_copy(update={"public_url": public_url})
+    settings = Settings(clinic=clinic, email=chosen.model_copy(update={"sender": sender}))
+    channel = Email(chosen, "", clinic)
+    channel.send(replace(LETTER, message_id=message_id(7, at("2026-05-01 08:00"), settings)), silent)
+    channel.close()
+    assert server.mails[0].parsed["Message-ID"] == f"<7.1777622400000000@{domain}>"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_one_click_unsubscribing_is_offered_over_https_alone(server: MailServer, channel: Email, scheme: str) -> None:
+    stop = f"{scheme}://rounds.clinic.example/contact/abc/unsubscribe"
+    channel.send(replace(LETTER, unsubscribe_url=stop), silent)
+    parsed = server.mails[0].parsed
+    assert parsed["List-Unsubscribe"] == f"<{stop}>"
+    assert ("List-Unsubscribe-Post" in parsed) == (scheme == "https")
 
 
 # What is refused, and how

@@ -40,6 +40,8 @@ class MailServer:
     """What the server does: each answer is asked of a function, "" is yes."""
 
     mails: list[Mail] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
+    """Who was named as the sender, of each mail."""
     connections: int = 0
     on_sender: Callable[[str], str] = yes
     on_recipient: Callable[[str], str] = yes
@@ -48,6 +50,8 @@ class MailServer:
     seconds: float = 0.0
     """How long it takes its time over each content."""
     login: tuple[str, str] | None = None
+    smtputf8: bool = True
+    """Whether it offers to take addresses with letters that are not ASCII."""
     host: str = "127.0.0.1"
     port: int = 0
 
@@ -78,6 +82,7 @@ class MailServer:
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """The sender is named."""
+        self.senders.append(address)
         refusal = self.on_sender(address)
         if not refusal:
             envelope.mail_from, envelope.mail_options = address, options
@@ -114,7 +119,7 @@ def _drop(server: SMTP) -> None:
 class _Controller(Controller):
     def __init__(self, server: MailServer, **more: Any) -> None:
         self.rules = server
-        super().__init__(server, server.host, server.port, **more)
+        super().__init__(server, server.host, server.port, enable_SMTPUTF8=server.smtputf8, **more)
 
     def factory(self) -> SMTP:
         """One protocol a connection."""

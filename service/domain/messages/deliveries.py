@@ -90,7 +90,7 @@ def claim(
     edited = message.edited_at is not None
     if not edited:
         message.subject, message.body = without_links(letter.subject), without_links(letter.body)
-    letter = replace(letter, message_id=message_id(message.id, message.created_at, settings.clinic.public_url))
+    letter = replace(letter, message_id=message_id(message.id, message.created_at, settings))
     return Claim(message.id, owner, message.attempts, way, letter, covered=len(others), edited=edited)
 
 

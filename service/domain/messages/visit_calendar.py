@@ -10,7 +10,7 @@ from email.utils import parseaddr
 
 from sqlalchemy.orm import Session
 
-from service import clock
+from service import clock, mail_addresses
 from service.config.settings import Settings
 from service.domain.foundation import installation
 from service.domain.messages.letter_facts import language_of
@@ -47,7 +47,7 @@ def _calendar(session: Session, message: Message, visit: Appointment, settings: 
     clinic, first, now = settings.clinic, _first(session, visit), clock.now()
     organizer = vCalAddress(_organizer(settings))
     organizer.params["CN"] = one_line(clinic.name)
-    attendee = vCalAddress(f"mailto:{message.recipient}")
+    attendee = vCalAddress(f"mailto:{mail_addresses.as_sent(message.recipient or '')}")
     attendee.params["PARTSTAT"] = "ACCEPTED"
     attendee.params["RSVP"] = "FALSE"
     event = Event()
@@ -81,7 +81,7 @@ def _first(session: Session, visit: Appointment) -> Appointment:
 def _organizer(settings: Settings) -> str:
     """Whoever the mail is from: programs take an entry, and later its cancellation, only from its organizer."""
     _name, address = parseaddr(settings.email.sender)
-    return f"mailto:{address}" if address and settings.email.enabled else NOBODY
+    return f"mailto:{mail_addresses.as_sent(address)}" if address and settings.email.enabled else NOBODY
 
 
 def _sequence(since: datetime, now: datetime) -> int:
