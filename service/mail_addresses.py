@@ -45,14 +45,14 @@ def as_folded_before(address: str) -> str:
     """
     local, _at, domain = unicodedata.normalize("NFC", address.strip().replace("\0", " ")).rpartition("@")
     try:
-        domain = _readable_domain(domain)
+        domain = readable_domain(domain)
     except ValueError:
         domain = domain.lower()
     return f"{local}@{domain}".casefold()
 
 
-def _readable_domain(domain: str) -> str:
-    """A domain with the letters that its A-labels stand for. Raises ValueError."""
+def readable_domain(domain: str) -> str:
+    """Return a domain with the letters that its A-labels stand for. Raises ValueError as ascii_domain() does."""
     encoded = ascii_domain(domain)
     if "xn--" not in encoded:
         return encoded

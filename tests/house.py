@@ -32,6 +32,7 @@ from service.jobs.deliver_messages import deliver_messages
 from service.jobs.export_patient_history_csv import export_patient_history_csv
 from service.jobs.queue import JobQueue
 from service.jobs.tick import tick
+from service.mail_addresses import address_key
 from service.notifications.channels import Channels
 from service.storage.models import Appointment, Base, Doctor, DoctorHours, Guardian, Patient, Treatment, User
 from service.wiring import Wiring, connect
@@ -132,7 +133,7 @@ class House:
     def actor(self, email: str) -> Actor:
         """The actor a user would act as."""
         with self.reading() as session:
-            user = session.scalars(select(User).where(User.email == email)).one()
+            user = session.scalars(select(User).where(User.email_key == address_key(email))).one()
             doctor_id = session.scalar(select(Doctor.id).where(Doctor.user_id == user.id))
             own = frozenset(session.scalars(select(Guardian.patient_id).where(Guardian.user_id == user.id)))
         return Actor(Role(user.role), user.name, user.id, doctor_id, own, "127.0.0.1")

@@ -74,7 +74,8 @@ def sentences() -> dict[str, str]:
             "If there is an account under this address, a link is on its way to it. Use it within 15 minutes."
         ),
         "name_changed": _("Your name is saved."),
-        "email_changed": _("Sign in with the new address from now on. The old one was told."),
+        "email_changed": _("Your address is saved. Sign in with it from now on."),
+        "address_checked": _("The address is saved and no longer on this list."),
         "phone_changed": _("Your telephone number is saved."),
         "password_changed": _(
             "Your password is changed. You were signed out everywhere; please sign in with the new one."

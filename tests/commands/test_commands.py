@@ -139,7 +139,7 @@ def test_add_user_takes_a_password_from_standard_input_and_then_prints_no_link(t
     assert done.returncode == 0
     assert "invite" not in done.stdout
     assert rows(tmp_path, "SELECT name, birth_date, email, phone FROM patients") == [
-        ("Eve", "1980-02-29", "eve@clinic.example", "+4930901820")
+        ("Eve", "1980-02-29", "Eve@Clinic.Example", "+4930901820")
     ]
     ((stored,),) = rows(tmp_path, "SELECT password_hash FROM users")
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")  # in this process tests hash for less

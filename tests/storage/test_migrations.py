@@ -28,7 +28,7 @@ from service.storage.database import (
     newest_revision,
     present_revision,
 )
-from service.storage.models import Base, DoctorHours, HoursException, Installation
+from service.storage.models import Base, DoctorHours, HoursException, Installation, Patient, User
 from tests import patience
 
 
@@ -348,3 +348,30 @@ def test_hours_begin_on_their_day_and_last_24_hours_at_most(database: Database, 
     for row in (DoctorHours(doctor_id=1, weekday=0, slot_minutes=15, **hours), HoursException(**off, **hours)):
         with pytest.raises(IntegrityError), database.transaction() as session:
             session.add(row)
+
+
+def test_i1_addresses_of_before_get_their_keys_and_the_doubtful_ones_are_marked(database: Database) -> None:
+    stored = {
+        "max@strasse.de": ("max@strasse.de", "doubtful"),
+        "gross@example.com": ("gross@example.com", "doubtful"),
+        "νίκοσ@example.gr": ("νίκοσ@example.gr", "doubtful"),
+        "σοφία@example.gr": ("σοφία@example.gr", "folded"),
+        "lena@praxis-müller.example": ("lena@xn--praxis-mller-klb.example", "folded"),
+        "office@example.com": ("office@example.com", "folded"),
+    }
+    user = "INSERT INTO users (email, name, role, created_at) VALUES (:email, 'A', 'patient', :at)"
+    patient = "INSERT INTO patients (name, email, created_at) VALUES ('A', :email, :at)"
+    at_revision(database, "0015")
+    with database.transaction() as session:
+        for email in stored:
+            session.execute(text(user), {"email": email, "at": "2026-05-04 06:00:00"})
+            session.execute(text(patient), {"email": email, "at": "2026-05-04 06:00:00"})
+        session.execute(text(patient), {"email": None, "at": "2026-05-04 06:00:00"})
+    migrate(database)
+    with database.reading() as session:
+        users = [(row.email, (row.email_key, row.email_form)) for row in session.query(User)]
+        patients = [(row.email, (row.email_key, row.email_form)) for row in session.query(Patient)]
+        assert dict(users) == stored
+        assert patients == [*users, (None, (None, "typed"))]
+    with pytest.raises(IntegrityError), database.transaction() as session:
+        session.add(User(email="Max@STRASSE.de", name="Another", role="patient", created_at=now()))

@@ -350,7 +350,7 @@ def test_s7_the_old_address_is_told_of_the_new_one(clinic: Clinic) -> None:
     with clinic.house.reading() as session:
         (note,) = session.query(Message).filter(Message.rule == "account_changed").all()
         assert (note.recipient, note.event) == (email("patient"), "user.email")
-        assert session.get_one(Patient, clinic.pia).email == "pia.new@mail.example"
+        assert session.get_one(Patient, clinic.pia).email == "Pia.New@Mail.example"
     assert clinic.house.browser().sign_in(email("patient")).status_code == 422
     assert clinic.house.browser().sign_in("pia.new@mail.example").status_code == 303
 

@@ -159,6 +159,7 @@ def _people(clinic: Clinic) -> list[str]:
         "/patients?q=a",
         "/patients?q=zzz",
         "/patients/new",
+        "/patients/addresses",
         f"/patients/{clinic.pia}",
         f"/patients/{clinic.pia}/edit",
         f"/patients/{clinic.pia}/guardians",

@@ -287,6 +287,13 @@ ROUTES: dict[str, Expected] = {
         {"allergies": "Penicillin", "version": "1"},
         sees=frozenset({"doctor"}),
     ),
+    "addresses.index": Expected("/patients/addresses", DESK | ADMIN, GET),
+    "addresses.settle_patient": Expected(
+        "/patients/{patient}/address", DESK | ADMIN, {"POST": 422}, {"email": "none"}, sees=DESK | ADMIN
+    ),
+    "addresses.settle_account": Expected(
+        "/users/{account}/address", ADMIN, {"POST": 422}, {"email": "none"}, sees=ADMIN
+    ),
     "merging.choose": Expected("/patients/{patient}/merge", DESK | ADMIN, GET, sees=DESK | ADMIN),
     "merging.merge": Expected(
         "/patients/{patient}/merge", DESK | ADMIN, {"POST": 303}, {"other_id": "{guest}"}, sees=DESK | ADMIN, once=True

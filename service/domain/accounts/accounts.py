@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.accounts import api_tokens, second_factors, sessions, user_tokens, users
+from service.domain.accounts import addresses, api_tokens, second_factors, sessions, user_tokens, users
 from service.domain.foundation import audit, paging
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
@@ -42,10 +42,10 @@ def listing(session: Session, actor: Actor, *, of_patients: bool, text: str = ""
     """Accounts of those who work here, or of patients, whose name or address holds a text. Raises Forbidden."""
     _only_admin(actor)
     query = select(User).where((User.role == Role.PATIENT) if of_patients else User.role.in_(STAFF_ROLES))
-    sought = text.replace("\0", "").strip()[:200].casefold()
+    sought = text.replace("\0", "").strip()[:200]
     if sought:
-        in_name = func.lower(User.name).contains(sought, autoescape=True)
-        query = query.where(or_(in_name, User.email.contains(sought, autoescape=True)))
+        in_name = func.lower(User.name).contains(sought.lower(), autoescape=True)
+        query = query.where(or_(in_name, addresses.holding(sought)))
     if after is not None:
         last = session.get(User, after)
         if last is None:

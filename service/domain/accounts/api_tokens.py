@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.accounts import acting, sessions
+from service.domain.accounts import acting, addresses, sessions
 from service.domain.accounts.acting import Who
-from service.domain.foundation import audit, contact_details, throttle
+from service.domain.foundation import audit, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.foundation.throttle import Act
@@ -100,10 +100,10 @@ def make(
 
 def by_email(session: Session, email: str) -> User:
     """The user with an address. Raises NotFound with a sentence, for a command."""
-    user = session.scalar(select(User).where(User.email == contact_details.sought_email(email)))
-    if user is None:
+    found = addresses.holder(session, email)
+    if found is None:
         raise NotFound(_("There is no account with the address %(email)s.") % {"email": email})
-    return user
+    return found.user
 
 
 def find(session: Session, secret: str, address: str) -> Caller | None:

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.accounts import users
+from service.domain.accounts import addresses, users
 from service.domain.accounts.users import NewUser
 from service.domain.foundation import audit, contact_details
 from service.domain.foundation.actor import Actor, Role
@@ -37,7 +37,11 @@ def link(
     """
     patient = _to_link(session, actor, patient_id)
     address = contact_details.checked_email(email)
-    user = session.scalar(select(User).where(User.email == address))
+    known = addresses.holder(session, address)
+    if known is not None and not known.is_certain:
+        words = _("An account from before is stored as %(email)s and may be theirs: have that address checked first.")
+        raise Invalid(words % {"email": known.user.email}, "email")
+    user = known.user if known else None
     is_new = user is None
     if user is None:
         user = users.make(session, NewUser(Role.PATIENT, address, name.strip() or patient.name))

@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.domain.accounts import user_tokens, users
+from service.domain.accounts import addresses, user_tokens, users
 from service.domain.accounts.passwords import NewPassword
 from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
@@ -13,7 +13,7 @@ from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
 from service.domain.patients import consent, patients
 from service.language.translation import gettext as _
-from service.storage.models import Patient, User
+from service.storage.models import AddressForm, Patient, User
 
 
 def fetch(session: Session, actor: Actor) -> User:
@@ -28,8 +28,8 @@ def own_record(session: Session, actor: Actor) -> Patient | None:
     """The record whose address is that of the patient's account; None for those who work here."""
     if actor.role != Role.PATIENT:
         return None
-    email = fetch(session, actor).email
-    same = (Patient.id.in_(actor.patient_ids), Patient.email == email, patients.PRESENT)
+    key = fetch(session, actor).email_key
+    same = (Patient.id.in_(actor.patient_ids), Patient.email_key == key, patients.PRESENT)
     found = session.scalars(select(Patient).where(*same).limit(2)).all()
     return found[0] if len(found) == 1 else None
 
@@ -38,6 +38,11 @@ def greeted(session: Session, actor: Actor) -> str:
     """What a greeting calls a patient who signs in: their own record's given name if it is known, else their name."""
     record = own_record(session, actor)
     return (record.given_name if record is not None else None) or actor.name
+
+
+def is_asked_for_address(session: Session, actor: Actor) -> bool:
+    """Whether the address may be stored wrongly by an earlier release, and its owner has not said yet what it is."""
+    return fetch(session, actor).email_form == AddressForm.DOUBTFUL
 
 
 def change_name(session: Session, actor: Actor, name: str) -> None:
@@ -50,13 +55,19 @@ def change_name(session: Session, actor: Actor, name: str) -> None:
 def change_email(session: Session, actor: Actor, email: str) -> None:
     """Sign in by another address from now on; the old one is told. One's own record follows.
 
-    Raises Invalid, Throttled, and Conflict for an address of another account.
+    The address that is stored already is confirmed by it. Raises Invalid, Throttled, and Conflict for an address of
+    another account.
     """
     user, record, address = fetch(session, actor), own_record(session, actor), contact_details.checked_email(email)
     if address == user.email:
+        _confirm(session, actor, user, record)
         return
     throttle.attempt(session, Act.EMAIL_CHANGE, account=user.id, network=actor.address)
-    outbox.to_user(session, "account_changed", user, event="user.email")
+    other = addresses.holder(session, address)
+    if other is not None and other.user.id != user.id:
+        raise Conflict(_("This e-mail address is already used by another account."))
+    if not addresses.corrects(user, address):  # the stored form of an earlier release may be somebody else's address
+        outbox.to_user(session, "account_changed", user, event="user.email")
     user.email = address
     try:
         session.flush()
@@ -68,6 +79,16 @@ def change_email(session: Session, actor: Actor, email: str) -> None:
         audit.record(session, actor, "patient.change", patient_id=record.id, changes=audit.changes_of(record))
         consent.keep_refusals(session, Patient.id == record.id)
     audit.record(session, actor, "user.email", subject=f"user/{user.id}")
+
+
+def _confirm(session: Session, actor: Actor, user: User, record: Patient | None) -> None:
+    """Note that an address which an earlier release stored is right as it stands."""
+    if user.email_form == AddressForm.TYPED:
+        return
+    user.email_form = AddressForm.TYPED
+    if record is not None and record.email == user.email:
+        record.email_form = AddressForm.TYPED
+    audit.record(session, actor, "user.email_confirm", subject=f"user/{user.id}")
 
 
 def change_phone(session: Session, actor: Actor, phone: str, country: str) -> None:
@@ -88,6 +109,6 @@ def change_password(session: Session, actor: Actor, password: NewPassword) -> No
     """Put a new password in the place of the one that was just given; every session ends, and the person is told."""
     user = fetch(session, actor)
     users.set_password(session, user, password)
-    throttle.succeeded(session, Act.SIGN_IN, email=user.email)
+    throttle.succeeded(session, Act.SIGN_IN, email=user.email_key)
     audit.record(session, actor, "user.password", subject=f"user/{user.id}")
     outbox.to_user(session, "account_changed", user, event="user.password")

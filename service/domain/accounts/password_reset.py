@@ -1,11 +1,10 @@
 """A new password for somebody who forgot theirs: asked for by address, chosen by a mailed link within the hour."""
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.accounts import user_tokens, users
+from service.domain.accounts import addresses, user_tokens, users
 from service.domain.accounts.passwords import NewPassword
-from service.domain.foundation import audit, contact_details, throttle
+from service.domain.foundation import audit, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
@@ -17,9 +16,10 @@ def ask(session: Session, email: str, address: str) -> None:
 
     Raises Throttled.
     """
-    folded = contact_details.sought_email(email)
-    throttle.attempt(session, Act.PASSWORD_RESET, email=folded, network=address)
-    user = session.scalar(select(User).where(User.email == folded, User.disabled_at.is_(None)))
+    throttle.attempt(session, Act.PASSWORD_RESET, email=addresses.throttled_by(session, email), network=address)
+    user = addresses.of(session, email)
+    if user is not None and user.disabled_at is not None:
+        user = None
     subject = f"user/{user.id}" if user else None
     audit.record(session, Actor(Role.SYSTEM, address=address), "password.reset_asked", subject=subject)
     if user is not None:
@@ -35,7 +35,7 @@ def choose(session: Session, token: str, password: NewPassword, address: str) ->
     """Set the new password; the link is used up, every session ends, the second factor stays. Raises Conflict."""
     user = user_tokens.use_up(session, token, TokenPurpose.PASSWORD_RESET)
     users.set_password(session, user, password)
-    throttle.succeeded(session, Act.SIGN_IN, email=user.email)  # whoever reads the mail is no guesser
+    throttle.succeeded(session, Act.SIGN_IN, email=user.email_key)  # whoever reads the mail is no guesser
     asker = Actor(Role(user.role), user_id=user.id, address=address)
     audit.record(session, asker, "password.reset", subject=f"user/{user.id}")
     outbox.to_user(session, "account_changed", user, event="password.reset")

@@ -1,9 +1,8 @@
 """Registering oneself: a new patient with an account, whom the desk confirms or merges later."""
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.domain.accounts import users
+from service.domain.accounts import addresses, users
 from service.domain.accounts.users import NewUser
 from service.domain.foundation import audit, throttle
 from service.domain.foundation.actor import Actor, Role
@@ -11,7 +10,6 @@ from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.foundation.throttle import Act
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
-from service.storage.models import User
 
 
 def attempt(session: Session, address: str) -> None:
@@ -27,9 +25,9 @@ def register(session: Session, details: PatientDetails, *, password_hash: str, a
     if details.email is None:
         raise Invalid(_("Please fill this in."), "email")
     asker = Actor(Role.SYSTEM, address=address)
-    known = session.scalar(select(User.id).where(User.email == details.email))
+    known = addresses.holder(session, details.email)
     if known is not None:
-        audit.record(session, asker, "user.register_again", subject=f"user/{known}")
+        audit.record(session, asker, "user.register_again", subject=f"user/{known.user.id}")
         return
     try:
         with session.begin_nested():

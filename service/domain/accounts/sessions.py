@@ -12,9 +12,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service import clock
 from service.config.settings import Security
-from service.domain.accounts import acting
+from service.domain.accounts import acting, addresses
 from service.domain.accounts.acting import Who
-from service.domain.foundation import audit, contact_details, throttle
+from service.domain.foundation import audit, throttle
 from service.domain.foundation.actor import STAFF, Actor, Role
 from service.domain.foundation.errors import NotFound
 from service.domain.foundation.throttle import Act
@@ -65,12 +65,11 @@ def stored_password(session: Session, email: str, address: str) -> tuple[int | N
 
     Both are None for an unknown or disabled account. Raises Throttled.
     """
-    folded = contact_details.sought_email(email)
-    throttle.attempt(session, Act.SIGN_IN, email=folded, network=address)
-    row = session.execute(
-        select(User.id, User.password_hash).where(User.email == folded, User.disabled_at.is_(None))
-    ).one_or_none()
-    return (row.id, row.password_hash) if row else (None, None)
+    throttle.attempt(session, Act.SIGN_IN, email=addresses.throttled_by(session, email), network=address)
+    found = addresses.holder(session, email)
+    if found is None or found.user.disabled_at is not None:
+        return None, None
+    return found.user.id, found.user.password_hash
 
 
 def begin(session: Session, user_id: int, address: str, limits: Security, *, replaces: str, browser: str = "") -> Begun:
@@ -79,7 +78,7 @@ def begin(session: Session, user_id: int, address: str, limits: Security, *, rep
     With a second factor it opens nothing until with_code(), for which there are ten minutes.
     """
     user = session.get_one(User, user_id)
-    throttle.succeeded(session, Act.SIGN_IN, email=user.email, network=address)
+    throttle.succeeded(session, Act.SIGN_IN, email=user.email_key, network=address)
     awaits_code = session.scalar(select(has_second_factor(user_id))) or False
     token = _open(session, user, address, limits, replaces=replaces, browser=browser, awaits_code=awaits_code)
     return Begun(token, awaits_code)
@@ -154,7 +153,7 @@ def touch(session: Session, token: str) -> None:
 
 def prove(session: Session, actor: Actor, session_id: int) -> None:
     """The person at a session has given the password again: it goes on, and private matters may be changed."""
-    throttle.succeeded(session, Act.SIGN_IN, email=_email_of(session, actor), network=actor.address)
+    throttle.succeeded(session, Act.SIGN_IN, email=_user_of(session, actor).email_key, network=actor.address)
     mine = (SignIn.id == session_id, SignIn.user_id == actor.user_id, SignIn.ended_at.is_(None))
     session.execute(update(SignIn).where(*mine).values(last_seen_at=clock.now(), proven_at=clock.now()))
     audit.record(session, actor, "session.prove")
@@ -162,7 +161,7 @@ def prove(session: Session, actor: Actor, session_id: int) -> None:
 
 def own_password(session: Session, actor: Actor) -> str | None:
     """The actor's password hash, counted as a failed try until prove() says otherwise. Raises Throttled."""
-    return stored_password(session, _email_of(session, actor), actor.address or "")[1]
+    return stored_password(session, _user_of(session, actor).email, actor.address or "")[1]
 
 
 def of_user(session: Session, user_id: int) -> Sequence[SignIn]:
@@ -257,8 +256,8 @@ def _live(token: str) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _email_of(session: Session, actor: Actor) -> str:
-    return session.scalars(select(User.email).where(User.id == actor.user_id)).one()
+def _user_of(session: Session, actor: Actor) -> User:
+    return session.scalars(select(User).where(User.id == actor.user_id)).one()
 
 
 def _ending(*which: ColumnElement[bool]) -> Update:

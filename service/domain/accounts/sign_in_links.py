@@ -1,11 +1,10 @@
 """Signing in by a mailed link, for patients of clinics that allow it: works once, within a quarter of an hour."""
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.config.settings import Security
-from service.domain.accounts import sessions, user_tokens
-from service.domain.foundation import audit, contact_details, throttle
+from service.domain.accounts import addresses, sessions, user_tokens
+from service.domain.foundation import audit, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
@@ -17,10 +16,10 @@ def ask(session: Session, email: str, address: str) -> None:
 
     Raises Throttled.
     """
-    folded = contact_details.sought_email(email)
-    throttle.attempt(session, Act.SIGN_IN_LINK, email=folded, network=address)
-    patient = (User.email == folded, User.role == Role.PATIENT, User.disabled_at.is_(None))
-    user = session.scalar(select(User).where(*patient))
+    throttle.attempt(session, Act.SIGN_IN_LINK, email=addresses.throttled_by(session, email), network=address)
+    user = addresses.of(session, email)
+    if user is not None and (user.role != Role.PATIENT or user.disabled_at is not None):
+        user = None
     subject = f"user/{user.id}" if user else None
     audit.record(session, Actor(Role.SYSTEM, address=address), "sign_in_link.asked", subject=subject)
     if user is not None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Clinic
-from service.domain.accounts import api_tokens, sessions, user_tokens
+from service.domain.accounts import addresses, api_tokens, sessions, user_tokens
 from service.domain.accounts.passwords import NewPassword
 from service.domain.foundation import audit, contact_details, installation
 from service.domain.foundation.actor import Actor, Role
@@ -70,8 +70,11 @@ def add(session: Session, actor: Actor, new: NewUser, clinic: Clinic) -> User:
 
 def make(session: Session, new: NewUser) -> User:
     """The bare user, for acts that say who may make one. Raises Invalid, and Conflict for an e-mail already used."""
+    email = contact_details.checked_email(new.email)
+    if addresses.holder(session, email) is not None:
+        raise Conflict(_("This e-mail address is already used by another account."))
     user = User(
-        email=contact_details.checked_email(new.email),
+        email=email,
         name=contact_details.checked_name(new.name),
         role=new.role,
         password_hash=new.password_hash,

@@ -13,7 +13,7 @@ from service.domain.foundation import audit_chain
 from service.domain.foundation.actor import Actor
 from service.storage.models import AuditDetail, AuditEntry, AuditHead, Base
 
-UNTOLD = frozenset({"version", "folded_name", "updated_at", "recorded_by_id"})
+UNTOLD = frozenset({"version", "folded_name", "email_key", "email_form", "updated_at", "recorded_by_id"})
 """Columns whose changes tell nothing that the entry does not."""
 
 Changes = Mapping[str, Sequence[Any]]

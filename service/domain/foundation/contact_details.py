@@ -4,7 +4,7 @@ import unicodedata
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from service import clock
+from service import clock, mail_addresses
 from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _
 
@@ -14,24 +14,38 @@ TITLES = frozenset(
     ("dr", "prof", "med", "dipl", "ing", "mr", "mrs", "ms", "miss", "mx", "sir", "herr", "frau", "sr", "jr")
 )
 """What stands before or after a name; alone it is nobody's given name."""
+LONGEST_EMAIL = 254
+JOINERS = {0x200C: None, 0x200D: None}
+"""Invisible; IDNA 2008 takes them only between letters that look different for them."""
 
 
 def checked_email(text: str) -> str:
-    """The address in lower case; Invalid when it is none. Names of a local network are fine for signing in."""
+    """The address as typed, without the space around it; Invalid when it is none.
+
+    Names of a local network are fine for signing in. Addresses are compared by mail_addresses.address_key().
+    """
     import email_validator
 
     if "local" in email_validator.SPECIAL_USE_DOMAIN_NAMES:
         email_validator.SPECIAL_USE_DOMAIN_NAMES.remove("local")
+    address = text.strip()
     try:
-        found = email_validator.validate_email(text.strip(), check_deliverability=False, test_environment=True)
+        email_validator.validate_email(_without_joiners(address), check_deliverability=False, test_environment=True)
     except email_validator.EmailNotValidError as error:
         raise Invalid(_("This is not an e-mail address: %(why)s") % {"why": error}, "email") from None
-    return found.normalized.casefold()
+    if len(address) > LONGEST_EMAIL:
+        raise Invalid(_("This e-mail address is too long."), "email")
+    return address
 
 
-def sought_email(text: str) -> str:
-    """An address as accounts are looked for, unchecked: one that nobody can have finds nobody."""
-    return text.strip().casefold().replace("\0", " ")  # PostgreSQL takes no NUL
+def _without_joiners(address: str) -> str:
+    """The address as the checker takes it: it refuses the joiners that domains in Sinhala or Persian may need."""
+    local, _at, domain = address.rpartition("@")
+    try:
+        readable = mail_addresses.readable_domain(domain)
+    except ValueError:
+        return address  # the checker says best what is wrong
+    return f"{local}@{readable.translate(JOINERS)}"
 
 
 def checked_name(text: str) -> str:

@@ -14,6 +14,7 @@ from service.domain.foundation.errors import Invalid
 from service.domain.imports.import_rows import PatientRow, VisitRow
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
+from service.mail_addresses import address_key
 from service.storage.folding import closely, fold
 from service.storage.models import Patient
 
@@ -136,14 +137,18 @@ def is_surely(known: PatientDetails, line: PatientDetails) -> bool:
     if line.birth_date is None or not (line.phone or line.email):
         return False
     is_same = closely(known.name) == closely(line.name) and known.birth_date == line.birth_date
-    return is_same and line.phone in (None, known.phone) and line.email in (None, known.email)
+    return is_same and line.phone in (None, known.phone) and _compared(line.email) in (None, _compared(known.email))
 
 
 def line_digest(details: PatientDetails) -> str:
     """What a record keeps of the line it was imported from, so that the same line is known again."""
     born = details.birth_date.isoformat() if details.birth_date else None
-    said = [closely(details.name), born, details.phone, details.email]
+    said = [closely(details.name), born, details.phone, _compared(details.email)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def _compared(email: str | None) -> str | None:
+    return address_key(email) if email else None
 
 
 def _alike(name: str) -> str:

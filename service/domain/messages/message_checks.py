@@ -13,6 +13,7 @@ from service.domain.diary import time_off
 from service.domain.foundation import installation
 from service.domain.outbox import channels, message_rules, reach, subjects
 from service.domain.outbox.subjects import Kind
+from service.mail_addresses import address_key
 from service.storage.models import (
     NOT_COMING,
     Appointment,
@@ -82,7 +83,7 @@ def find_way(session: Session, message: Message, settings: Settings) -> tuple[Ch
         message.recipient = recipient
         message.language = session.get_one(Patient, message.patient_id).language or ""
     way = Channel.CONSOLE if kind == Channel.EMAIL and not settings.email.enabled else kind
-    if not str(message.recipient).endswith("@demo.example") and installation.is_demo(session):
+    if not address_key(message.recipient or "").endswith("@demo.example") and installation.is_demo(session):
         way = Channel.CONSOLE  # nobody outside hears of people who are made up
     return way, _take_name(session, message, way)
 
@@ -131,13 +132,16 @@ def not_before(session: Session, message: Message, settings: Settings, now: date
 def absorb(session: Session, message: Message, zone: ZoneInfo) -> list[Appointment]:
     """The other visits of the same address that day: their messages are covered by this one."""
     assert message.starts_at is not None
+    assert message.patient_id is not None
+    kind, patient = channels.of(message.channel), session.get_one(Patient, message.patient_id)
+    written = select(kind.address).where(kind.compared == getattr(patient, kind.compared.key)).distinct()
     start, end = clock.day_bounds(message.starts_at.astimezone(zone).date(), zone)
     siblings = session.scalars(
         select(Message)
         .where(
             Message.rule == message.rule,
-            Message.channel.in_(channels.of(message.channel).sharing),
-            Message.recipient == message.recipient,
+            Message.channel.in_(kind.sharing),
+            Message.recipient.in_({message.recipient, *session.scalars(written)}),
             Message.starts_at >= start,
             Message.starts_at < end,
             Message.id != message.id,
@@ -151,7 +155,7 @@ def absorb(session: Session, message: Message, zone: ZoneInfo) -> list[Appointme
     covered = []
     for sibling in siblings:
         (visit,) = visits_of(session, sibling)
-        if not _lives_at(visit.patient, message):
+        if not (kind.is_allowed_by(visit.patient) and kind.are_together(visit.patient, patient)):
             if sibling.covered_by == message.id:
                 sibling.status, sibling.skip_reason, sibling.covered_by = MessageStatus.QUEUED, None, None
         elif why_not(session, sibling, visit, zone) is None:
@@ -162,12 +166,6 @@ def absorb(session: Session, message: Message, zone: ZoneInfo) -> list[Appointme
             )
             covered.append(visit)
     return covered
-
-
-def _lives_at(patient: Patient, message: Message) -> bool:
-    """Whether the patient is still reached, and wants to be, where the message goes."""
-    channel = channels.of(message.channel)
-    return channel.is_allowed_by(patient) and channel.address_of(patient) == message.recipient
 
 
 def uncover_those_of(session: Session, messages: Collection[int] | Select[int], now: datetime) -> None:

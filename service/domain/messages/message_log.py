@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, String, and_, exists, false, func, literal, or_, select, true, union
 from sqlalchemy.orm import Session, aliased
 
 from service import clock
@@ -17,6 +17,7 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import NotFound
 from service.domain.outbox import message_rules, outbox
 from service.domain.patients import patient_search
+from service.mail_addresses import address_key
 from service.storage.models import (
     Appointment,
     AppointmentStatus,
@@ -237,6 +238,14 @@ def _of(text: str) -> ColumnElement[bool]:
     """Messages to an address, or to people found as patients are found."""
     typed = text.strip()
     if "@" in typed:
-        return Message.recipient == typed.lower() if typed.isprintable() else false()
+        return Message.recipient.in_(_spellings(typed)) if typed.isprintable() else false()
     people = select(Patient.id).where(*patient_search.wanted(typed).conditions()).limit(MOST_PEOPLE)
     return Message.patient_id.in_(people)
+
+
+def _spellings(address: str) -> Select[str]:
+    """How an address may be written on messages: as typed here, and as patients and accounts have it."""
+    key = address_key(address)
+    written = [select(literal(text, String())) for text in dict.fromkeys((address, address.lower(), key))]
+    theirs = [select(table.email).where(table.email_key == key) for table in (Patient, User)]
+    return select(union(*written, *theirs).subquery().c[0])

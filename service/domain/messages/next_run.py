@@ -22,6 +22,7 @@ from service.domain.outbox import channels, message_rules, outbox, reach, remind
 from service.domain.outbox.reach import Reached
 from service.domain.outbox.reminders import Span
 from service.language.translation import gettext as _
+from service.mail_addresses import address_key
 from service.storage.models import Appointment, AppointmentStatus, Channel, Message, MessageStatus, SkipReason
 
 Act = Callable[[Session, Actor, int, str, Settings], None]
@@ -114,7 +115,8 @@ def of(session: Session, settings: Settings, *, with_texts: bool = True) -> Next
                 unreachable.append(Unreachable(rule, visit, reason or SkipReason.NO_ADDRESS, row))
                 continue
             local_day = visit.starts_at.astimezone(settings.clinic.zone).date()
-            group = groups.setdefault((rule.name, channel, recipient, local_day), Expected(rule, channel, recipient))
+            whose = address_key(recipient) if channels.of(channel).is_mail else recipient
+            group = groups.setdefault((rule.name, channel, whose, local_day), Expected(rule, channel, recipient))
             group.visits.append(visit)
             group.rows += [row] if row else []
     if with_texts:

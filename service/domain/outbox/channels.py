@@ -7,6 +7,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from service.config.settings import Settings
 from service.language.translation import gettext as _
+from service.mail_addresses import address_key
 from service.storage.models import Channel, Patient
 
 
@@ -25,6 +26,8 @@ class Kind:
     nowhere: str
     """What is said where there is no address for it."""
     address: InstrumentedAttribute[str | None]
+    compared: InstrumentedAttribute[str | None]
+    """The column that two patients share when one message reaches both."""
     allowed: InstrumentedAttribute[bool]
     is_mail: bool
     """Whether it carries a page, attachments and a subject; any other takes the short texts."""
@@ -37,6 +40,14 @@ class Kind:
         """Where a patient is reached by it, if they can be."""
         found: str | None = getattr(patient, self.address.key)
         return found
+
+    def compared_form(self, address: str | None) -> str | None:
+        """The form of an address in which it is compared with others."""
+        return address_key(address) if address and self.is_mail else address
+
+    def are_together(self, one: Patient, other: Patient) -> bool:
+        """Whether one message by it reaches both patients."""
+        return bool(getattr(one, self.compared.key) == getattr(other, self.compared.key))
 
     def is_allowed_by(self, patient: Patient) -> bool:
         """Whether a patient agreed to it."""
@@ -59,6 +70,7 @@ CHANNELS: Mapping[Channel, Kind] = {
             carries=_("Confirmations, changes, reminders"),
             nowhere=_("no address is known"),
             address=Patient.email,
+            compared=Patient.email_key,
             allowed=Patient.email_allowed,
             is_mail=True,
             way=Channel.EMAIL,
@@ -72,6 +84,7 @@ CHANNELS: Mapping[Channel, Kind] = {
             carries=_("Confirmations, changes, reminders"),
             nowhere=_("no address is known"),
             address=Patient.email,
+            compared=Patient.email_key,
             allowed=Patient.email_allowed,
             is_mail=True,
             way=Channel.EMAIL,
@@ -85,6 +98,7 @@ CHANNELS: Mapping[Channel, Kind] = {
             carries=_("The same, as short texts"),
             nowhere=_("no number is known"),
             address=Patient.phone,
+            compared=Patient.phone,
             allowed=Patient.sms_allowed,
             is_mail=False,
             way=Channel.SMS,

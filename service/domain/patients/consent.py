@@ -77,7 +77,7 @@ def note(
             channel=channel,
             allowed=CHANNELS[channel].is_allowed_by(patient),
             via=via,
-            address=address or CHANNELS[channel].address_of(patient),
+            address=CHANNELS[channel].compared_form(address or CHANNELS[channel].address_of(patient)),
             changed_by_id=actor.user_id,
             changed_at=clock.now(),
         )
@@ -101,7 +101,7 @@ def keep_refusals(session: Session, which: ColumnElement[bool]) -> None:
 def _is_refused(way: Channel) -> ColumnElement[bool]:
     """Whether the last word on the address of a patient's row was a no, for any record."""
     later = aliased(ConsentChange)
-    said = ConsentChange.channel == way, ConsentChange.address == CHANNELS[way].address
+    said = ConsentChange.channel == way, ConsentChange.address == CHANNELS[way].compared
     taken_back = exists().where(
         later.patient_id == ConsentChange.patient_id,
         later.channel == way,

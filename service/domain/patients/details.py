@@ -12,7 +12,7 @@ from service.storage.models import Patient
 
 @dataclass(frozen=True)
 class PatientDetails:
-    """The details as they are stored: the number in E.164, the address in lower case."""
+    """The details as they are stored: the number in E.164, the address as typed."""
 
     name: str
     birth_date: date | None = None

@@ -132,6 +132,8 @@ def _combine(session: Session, actor: Actor, kept: Patient, other: Patient) -> N
     """Settle each column of the kept record by its rule, and say which channels are refused from now on."""
     address, allowed = (kept.email, kept.phone), [way for way in WAYS if CHANNELS[way].is_allowed_by(kept)]
     _settle_columns(kept, other, has_no_address=not any(address))
+    if kept.email != address[0]:
+        kept.email_form = other.email_form
     for way in allowed:
         if not CHANNELS[way].is_allowed_by(kept):
             consent.note(session, actor, kept, way, ConsentVia.MERGE)

@@ -15,8 +15,9 @@ from service.domain.foundation import paging
 from service.domain.foundation.actor import Actor, Role
 from service.domain.patients import patients
 from service.domain.patients.details import PatientDetails
+from service.mail_addresses import address_key, as_folded_before
 from service.storage.folding import fold
-from service.storage.models import Appointment, Patient
+from service.storage.models import AddressForm, Appointment, Patient
 
 PAGE = 25
 LONGEST = 200
@@ -135,7 +136,8 @@ def likely_same(
     if who.phone:
         signs.append(Patient.phone == who.phone)
     if who.email:
-        signs.append(Patient.email == who.email)
+        before = (Patient.email == as_folded_before(who.email)) & (Patient.email_form != AddressForm.TYPED)
+        signs.append((Patient.email_key == address_key(who.email)) | before)
     if not signs:
         return []
     query = select(Patient).where(or_(*signs), Patient.merged_into_id.is_(None), patients.visible(actor))

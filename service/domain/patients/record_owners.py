@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.outbox import outbox
-from service.storage.models import AuditDetail, AuditEntry, Patient
+from service.mail_addresses import address_key
+from service.storage.models import AddressForm, AuditDetail, AuditEntry, Patient
 
-ADDRESS_CHANGES = ("patient.change", "patient.merge")
+ADDRESS_CHANGES = ("patient.change", "patient.address", "patient.merge")
 """Acts by which a record comes to another address."""
 REMEMBERED = timedelta(days=30)
 """How long an address that a record has left still hears of access to it."""
@@ -26,9 +27,13 @@ def tell(session: Session, rule: str, patient_id: int, *, event: str, also: str 
 
 
 def is_own_address(session: Session, patient: Patient, address: str, hours: int) -> bool:
-    """Whether an e-mail address is the record's own: it came with the record, or has been there for some hours."""
+    """Whether an e-mail address is the record's own: it came with the record, or has been there for some hours.
+
+    One that an earlier release may have stored wrongly is nobody's own before somebody has checked it.
+    """
     known_since = clock.now() - timedelta(hours=hours)
-    return patient.email == address and not _changes(session, patient.id, known_since)
+    is_theirs = patient.email_key == address_key(address) and patient.email_form != AddressForm.DOUBTFUL
+    return is_theirs and not _changes(session, patient.id, known_since)
 
 
 def _changes(session: Session, patient_id: int, since: datetime) -> Sequence[str | None]:

@@ -25,6 +25,7 @@ from service.domain.patients.person_rules import (
 )
 from service.language.translation import gettext as _
 from service.storage.models import (
+    AddressForm,
     ApiToken,
     Appointment,
     AuditDetail,
@@ -65,6 +66,12 @@ COLUMNS: Mapping[str, ColumnRule] = {
     ),
     "birth_date": ColumnRule(Merged.FILLED, Becomes(), _("day of birth, or null"), CONTACT),
     "email": ColumnRule(Merged.FILLED, Becomes(), _("e-mail address, or null"), CONTACT),
+    "email_key": ColumnRule(
+        Merged.SETTLED, Becomes(), LeftOut("the e-mail address once more, as it is compared"), CONTACT
+    ),
+    "email_form": ColumnRule(
+        Merged.SETTLED, Becomes(AddressForm.TYPED), LeftOut("says whether an old address was checked"), CONTACT
+    ),
     "phone": ColumnRule(Merged.FILLED, Becomes(), _("phone number with country code, or null"), CONTACT),
     "language": ColumnRule(
         Merged.WITH_ADDRESS,
@@ -326,9 +333,9 @@ TABLES: tuple[TableRule, ...] = (
         User,
         lambda person: User.id.in_(person.accounts),
         Rows.FOLLOW,
-        Rewritten(("name", "email", "password_hash"), "the account is closed"),
+        Rewritten(("name", "email", "email_key", "password_hash"), "the account is closed"),
         LeftOut("the account's own page shows it"),
-        ("user.name", "user.email", "user.password", "user.erase"),
+        ("user.name", "user.email", "user.email_confirm", "user.address", "user.password", "user.erase"),
         harmless={"role": "patient"},
     ),
 )

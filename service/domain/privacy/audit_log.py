@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from service.domain.accounts import addresses
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.csv_format import guarded
 from service.domain.foundation.errors import Invalid, NotFound
@@ -162,8 +163,7 @@ def _people(text: str) -> Select[int]:
     number = _number(text)
     if number is not None:
         return select(User.id).where(User.id == number)
-    found = or_(User.name.icontains(text, autoescape=True), User.email.contains(text.casefold(), autoescape=True))
-    return select(User.id).where(found)
+    return select(User.id).where(or_(User.name.icontains(text, autoescape=True), addresses.holding(text)))
 
 
 def _patients(text: str) -> Select[int]:

@@ -12,6 +12,7 @@ from service.storage.models.accounts import (
     User,
     UserToken,
 )
+from service.storage.models.addresses import AddressForm
 from service.storage.models.appointments import (
     NOT_COMING,
     OPEN,
@@ -60,6 +61,7 @@ __all__ = [
     "OVER",
     "SECRET",
     "TAKES_PLACE",
+    "AddressForm",
     "ApiToken",
     "Appointment",
     "AppointmentStatus",

@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.mail_addresses import LONGEST_KEY
+from service.storage.models.addresses import HasAddress, key_of_new
 from service.storage.models.declaration import SECRET, Base, one_of
 
 
-class User(Base):
+class User(HasAddress, Base):
     """Someone who signs in. Ids are never used again."""
 
     __tablename__ = "users"
@@ -21,7 +23,11 @@ class User(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
-    """Folded to lower case."""
+    """As typed; an earlier release's is as that one wrote it (`email_form`)."""
+    email_key: Mapped[str] = mapped_column(
+        String(LONGEST_KEY), index=True, unique=True, default=key_of_new, server_default=""
+    )
+    """By which addresses are compared: no two accounts share one."""
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[str] = mapped_column(String(20))
     password_hash: Mapped[str | None] = mapped_column(String(200), info=SECRET)

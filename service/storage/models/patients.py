@@ -8,7 +8,9 @@ from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.mail_addresses import LONGEST_KEY
 from service.storage.folding import fold
+from service.storage.models.addresses import HasAddress, key_of_new
 from service.storage.models.declaration import Base, one_of
 from service.storage.models.outbox import Channel
 
@@ -19,11 +21,21 @@ def _folded(context: DefaultExecutionContext) -> str:
     return fold(values["name"])
 
 
-class Patient(Base):
+class Patient(HasAddress, Base):
     """A person with a record, who may have no account and no address."""
 
     __tablename__ = "patients"
-    __table_args__ = (Index(None, "folded_name"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index(None, "folded_name"),
+        Index(None, "email_key"),
+        Index(
+            "ix_patients_email_doubtful",
+            "id",
+            sqlite_where=text("email_form = 'doubtful'"),
+            postgresql_where=text("email_form = 'doubtful'"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
@@ -31,6 +43,9 @@ class Patient(Base):
     """What a greeting says; None where nobody has said it, as it is never guessed from the name."""
     birth_date: Mapped[date | None]
     email: Mapped[str | None] = mapped_column(String(254))
+    """As typed; an earlier release's is as that one wrote it (`email_form`)."""
+    email_key: Mapped[str | None] = mapped_column(String(LONGEST_KEY), default=key_of_new)
+    """By which addresses are compared."""
     phone: Mapped[str | None] = mapped_column(String(20))
     """E.164."""
     folded_name: Mapped[str] = mapped_column(String(600), default=_folded, server_default="")
@@ -83,8 +98,8 @@ class ConsentChange(Base):
     channel: Mapped[Channel]
     allowed: Mapped[bool]
     via: Mapped[ConsentVia]
-    address: Mapped[str | None] = mapped_column(String(254))
-    """The address or number it was said of; None where the record had none."""
+    address: Mapped[str | None] = mapped_column(String(LONGEST_KEY))
+    """The address, in its comparing form, or the number it was said of; None where the record had none."""
     changed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     """None: by a link without signing in, or by no person."""
     changed_at: Mapped[datetime]

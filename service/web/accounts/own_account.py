@@ -8,7 +8,7 @@ from service.domain.accounts import own_account, passwords, second_factors, sess
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
 from service.language.translation import gettext as _
-from service.storage.models import User
+from service.storage.models import AddressForm, User
 from service.web import notices
 from service.web.accounts.new_passwords import chosen_by, shortest_for
 from service.web.accounts.proof import needs_proof
@@ -24,6 +24,7 @@ class NameForm(Form):
 
 class EmailForm(Form):
     email = wtforms.StringField(_("New e-mail address"), [required(), at_most(254)])
+    next = wtforms.HiddenField()
 
 
 class PhoneForm(Form):
@@ -64,8 +65,11 @@ def change_name() -> ResponseReturnValue:
 @blueprint.route("/account/email", methods=["GET", "POST"])
 @needs_proof
 def change_email() -> ResponseReturnValue:
-    """The address one signs in with; the old one is told."""
-    form, status = EmailForm(request.form if request.method == "POST" else None), 200
+    """The address one signs in with; the old one is told. Who has a doubtful one is asked here after signing in."""
+    me, target = _me(), request.args.get("next", "")
+    doubtful = me.email_form == AddressForm.DOUBTFUL
+    typed = request.form if request.method == "POST" else None
+    form, status = EmailForm(typed, email=me.email if doubtful else "", next=target), 200
     if request.method == "POST":
         status = 422
         try:
@@ -73,13 +77,16 @@ def change_email() -> ResponseReturnValue:
                 with context.transaction() as session:
                     own_account.change_email(session, context.actor(), form.email.data or "")
                 notices.say("email_changed")
-                return redirect(url_for("own_account.show"), 303)
+                return redirect(_after_address(form), 303)
         except Invalid as error:
             form.refuse(error)
         except Conflict as error:
             form.refuse(Invalid(str(error), "email"))
             status = 409
-    return render_template("accounts/own_account/email.html", form=form, email=_me().email), status
+    page = render_template(
+        "accounts/own_account/email.html", form=form, email=me.email, doubtful=doubtful, back_url=_after_address(form)
+    )
+    return page, status
 
 
 @blueprint.route("/account/phone", methods=["GET", "POST"])
@@ -149,6 +156,11 @@ def end_other_sessions() -> ResponseReturnValue:
         sessions.end_others(session, context.actor(), context.here().session_id)
     notices.say("other_sessions_ended")
     return redirect(url_for("own_account.show"), 303)
+
+
+def _after_address(form: EmailForm) -> str:
+    """Where somebody was going when they were asked for their address; else to the account."""
+    return back_to(form.next.data) if form.next.data else url_for("own_account.show")
 
 
 def _me() -> User:

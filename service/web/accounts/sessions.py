@@ -173,6 +173,8 @@ def _landing(token: str, target: str) -> str:
     found = sessions.find(context.reading(), token, context.wiring().settings.security, context.address())
     if found is not None and unsent_forms.of_user(context.reading(), found.actor):
         return url_for("unsent_forms.show")
+    if found is not None and own_account.is_asked_for_address(context.reading(), found.actor):
+        return url_for("own_account.change_email", next=back_to(target))
     return back_to(target)
 
 

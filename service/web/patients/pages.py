@@ -2,9 +2,11 @@
 
 from service.domain.foundation.actor import Role
 from service.http.access import ANYONE, DESK, STAFF, only
-from service.web.patients import consent, contact_links, emergencies, merging, patient_forms, patients
+from service.web.patients import addresses, consent, contact_links, emergencies, merging, patient_forms, patients
 
-BLUEPRINTS = tuple(page.blueprint for page in (consent, contact_links, emergencies, merging, patient_forms, patients))
+BLUEPRINTS = tuple(
+    page.blueprint for page in (addresses, consent, contact_links, emergencies, merging, patient_forms, patients)
+)
 ACCESS = {
     "patients.index": STAFF,
     "patients.record": STAFF,
@@ -17,6 +19,9 @@ ACCESS = {
     "patient_forms.edit": STAFF,
     "patient_forms.save": STAFF,
     "patient_forms.save_alerts": only(Role.DOCTOR),
+    "addresses.index": DESK,
+    "addresses.settle_patient": DESK,
+    "addresses.settle_account": only(Role.ADMIN),
     "merging.choose": DESK,
     "merging.merge": DESK,
     "contact_links.show": ANYONE,

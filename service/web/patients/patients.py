@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.domain.accounts import guardians
+from service.domain.accounts import doubtful_addresses, guardians
 from service.domain.appointments import appointments, treatments
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import NotFound
@@ -41,7 +41,7 @@ def index() -> ResponseReturnValue:
         found = patient_search.search(session, actor, text, after=asked_id("after"))
         more = url_for("patients.index", q=text, after=found.after) if found.after else None
         return render_template(
-            "patients/list.html", q=text, patients=found.patients, more_url=more, waiting=[], opened=[]
+            "patients/list.html", q=text, patients=found.patients, more_url=more, waiting=[], opened=[], doubtful=0
         )
     return render_template(
         "patients/list.html",
@@ -49,6 +49,7 @@ def index() -> ResponseReturnValue:
         patients=patient_search.latest(session, actor),
         more_url=None,
         waiting=patient_search.to_confirm(session, actor),
+        doubtful=doubtful_addresses.count(session, actor),
         opened=emergencies.current(session, actor),
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from service.clock import now
 from service.config.settings import Email, Messages, Settings, Sms
@@ -241,7 +241,9 @@ def test_who_has_left_the_shared_address_is_not_named_there(
     house: House, family: tuple[int, int], change: dict[str, Any]
 ) -> None:
     with house.writing() as session:
-        session.execute(update(Patient).where(Patient.name == "Mia Vogt").values(name="Mia Vogt", **change))
+        mia = session.scalars(select(Patient).where(Patient.name == "Mia Vogt")).one()
+        for name, value in change.items():
+            setattr(mia, name, value)
     first = taken(house)
     assert first.letter is not None
     assert "Mia" not in first.letter.body
