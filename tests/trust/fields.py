@@ -124,6 +124,8 @@ READERS: Mapping[str, Readers] = {
 DERIVED: Mapping[str, str] = {
     "patients.given_name": "part of the name; read where the name is",
     "patients.folded_name": "the name as it is searched",
+    **{f"{table}.email_key": "the address as it is compared" for table in ("patients", "users")},
+    **{f"{table}.email_form": "how the address came to be written" for table in ("patients", "users")},
     "reports.content": "the fields above, as of a month",
     "report_versions.content": "the same, earlier",
     "audit.subject": "names a row by its number",
