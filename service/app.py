@@ -90,6 +90,7 @@ def _shared() -> dict[str, Any]:
         "icon": assets.icon,
         "nav": navigation.groups(visitor),
         "demo": installation.is_demo(context.reading()),
+        "email_on": wiring.settings.email.enabled,
         "notices": notices.pending(),
         "unsent": request.endpoint != "unsent_forms.show" and unsent.waits(),
     }

@@ -36,7 +36,7 @@ def of_all(wiring: Wiring) -> Iterator[tuple[bool, str]]:
         ("database", lambda: _database(wiring)),
         ("folders", lambda: _folders(settings)),
         ("clock", lambda: _clock(wiring)),
-        ("mail", lambda: _mail(channels, settings)),
+        ("mail", lambda: _mail(wiring)),
         ("sms", lambda: _sms(channels, settings)),
     ]
     if settings.cache.type == "RedisCache":
@@ -145,11 +145,22 @@ def _wall(wiring: Wiring, at: datetime) -> str:
     return f"{at.astimezone(wiring.settings.clinic.zone):%Y-%m-%d %H:%M}"
 
 
-def _mail(channels: Channels, settings: Settings) -> str:
-    if not isinstance(channels.email, Email):
-        return "off; messages are written to the console"
-    channels.email.try_out()
-    return f"{settings.email.host}:{settings.email.port} answers, {settings.email.security}"
+def _mail(wiring: Wiring) -> str:
+    settings, channel = wiring.settings, wiring.channels.email
+    demo = _is_demo(wiring)
+    if not isinstance(channel, Email):
+        return "off; a demo clinic's mail stays here" if demo else "off: nobody is told by e-mail; set [email]"
+    channel.try_out()
+    answers = f"{settings.email.host}:{settings.email.port} answers, {settings.email.security}"
+    kept = "; a demo clinic's mail stays here, except to addresses at demo.example" if demo else ""
+    return f"{answers}{kept}"
+
+
+def _is_demo(wiring: Wiring) -> bool:
+    if _revision(wiring) != database.newest_revision():
+        return False
+    with wiring.database.reading() as session:
+        return installation.is_demo(session)
 
 
 def _sms(channels: Channels, settings: Settings) -> str:

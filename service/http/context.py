@@ -14,6 +14,7 @@ from service.domain.accounts import sessions
 from service.domain.accounts.sessions import Found
 from service.domain.foundation.actor import Actor
 from service.domain.messages import messages
+from service.domain.outbox import outbox
 from service.http import origins
 from service.http.cookies import BrowserSession
 from service.process.listening import is_loopback
@@ -122,6 +123,7 @@ def transaction() -> Iterator[Session]:
     _close()
     with wiring().database.transaction() as session:
         yield session
+    g.messages_written = (*g.get("messages_written", ()), *outbox.written(session))
     if messages.was_posted(session) and not wiring().restart.is_asked:
         wiring().queue.posted()
 

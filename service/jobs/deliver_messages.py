@@ -46,7 +46,8 @@ def send_reminders(context: JobContext, span: reminders.Span) -> Outcome:
     with context.database.reading() as session:
         total = reminders.total(session, span)
     run.queued = total.queued
-    return {"run": run.as_dict(), "total": total.as_dict()}
+    outcome: Outcome = {"run": run.as_dict(), "total": total.as_dict()}
+    return outcome | ({"stayed_here": total.stayed_here} if total.stayed_here else {})
 
 
 def send_due(context: JobContext, scope: ColumnElement[bool]) -> Tally:

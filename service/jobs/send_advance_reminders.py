@@ -16,7 +16,9 @@ def send_advance_reminders(context: JobContext, slot: str) -> Outcome:
         return {"date": slot, "reason": RunSkip.DAY_IS_OVER}
     spans = reminders.ahead(day, context.settings)
     days = [send_reminders(context, span) for span in spans]
-    return {"date": slot, "run": _sum(days, "run"), "total": _sum(days, "total")}
+    stayed_here = sum(one.get("stayed_here", 0) for one in days)
+    outcome: Outcome = {"date": slot, "run": _sum(days, "run"), "total": _sum(days, "total")}
+    return outcome | ({"stayed_here": stayed_here} if stayed_here else {})
 
 
 def _sum(days: list[Outcome], key: str) -> Outcome:

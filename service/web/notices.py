@@ -1,13 +1,31 @@
-"""A sentence shown once after a redirect: its key rides in a short-lived cookie, never its text."""
+"""A sentence shown once after a redirect, with who was told by what was done.
 
+Its key and the numbers of the messages ride in a short-lived cookie, never a text; the next page reads those messages
+as they are by then, and only as far as whoever opens it may know of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, Response, current_app, g, request
 
+from service.domain.messages import told
+from service.domain.messages.told import Telling
+from service.http import context
 from service.http.cookies import Cookies
 from service.language.translation import gettext as _
 
 SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the page says once."""
+
+    sentence: str
+    tellings: Sequence[Telling] = ()
+    """Who was told by it, how and when."""
 
 
 def sentences() -> dict[str, str]:
@@ -26,6 +44,7 @@ def sentences() -> dict[str, str]:
         "waiting_removed": _("The entry is taken off the list."),
         "offer_left": _("Thank you for telling us: somebody else can have the time. You stay on the list."),
         "consent_saved": _("Saved. This holds from the next message on."),
+        "offer_made": _("The time is held."),
         "offer_declined": _("The time is free again; the patient waits on."),
         "walked_in": _("The patient has a time now and is noted as arrived."),
         "doctor_saved": _("The doctor is saved."),
@@ -35,8 +54,8 @@ def sentences() -> dict[str, str]:
         "time_off_added": _("The time is blocked: nobody can book then."),
         "time_off_removed": _("That is taken back: the usual week holds."),
         "extra_hours_added": _("The extra hours are added."),
-        "visit_marked": _("The visit is marked, with the times to propose."),
-        "visit_unmarked": _("The mark is taken off."),
+        "visit_marked": _("New times are proposed."),
+        "visit_unmarked": _("The proposal is withdrawn."),
         "visit_type_saved": _("The visit type is saved."),
         "patient_added": _("The record is made."),
         "zone_change_seen": _("Marked as done."),
@@ -47,7 +66,7 @@ def sentences() -> dict[str, str]:
         "patient_restored": _("The record is back."),
         "patient_confirmed": _("The record is confirmed."),
         "patients_merged": _("The two records are one now."),
-        "account_made": _("The account is made, and an invitation goes out by e-mail. The slip is for handing over."),
+        "account_made": _("The account is made. The slip is for handing over."),
         "guardian_linked": _("The account may act for this patient now."),
         "guardian_removed": _("The account does not see this record any more."),
         "token_revoked": _("The token is revoked: it opens nothing any more."),
@@ -66,13 +85,14 @@ def sentences() -> dict[str, str]:
         "run_started": _("The job was started; its outcome appears here."),
         "role_changed": _("The role is changed. They sign in anew."),
         "sessions_ended": _("They are signed out everywhere."),
-        "second_factor_reset": _("The second factor is off. They were told, and sign in with their password."),
+        "second_factor_reset": _("The second factor is off. They sign in with their password."),
         "reset_asked": _(
             "If there is an account under this address, a link is on its way to it. It works for an hour."
         ),
         "link_asked": _(
             "If there is an account under this address, a link is on its way to it. Use it within 15 minutes."
         ),
+        "no_link_by_email": _("E-mail is off here, so no link is sent. Please ask the clinic for a new one."),
         "name_changed": _("Your name is saved."),
         "email_changed": _("Your address is saved. Sign in with it from now on."),
         "address_checked": _("The address is saved and no longer on this list."),
@@ -92,7 +112,7 @@ def sentences() -> dict[str, str]:
         "imported": _("The file is imported."),
         "import_cancelled": _("The file is removed, and nothing of it was imported."),
         "report_remade": _("The report was made again; what it said before is kept below."),
-        "message_queued": _("The message is on its way again; how it went appears here."),
+        "message_queued": _("The message is queued again; how it went appears here."),
         "message_held": _("The message is held back until somebody lets it go."),
         "message_let_go": _("The message goes when its time comes."),
         "message_edited": _("Your text is kept and goes with the next run."),
@@ -113,16 +133,22 @@ def say(key: str) -> None:
     g.notice = key
 
 
-def pending() -> list[str]:
-    """The sentence this page should show."""
-    sentence = sentences().get(request.cookies.get(_cookie(), ""))
+def pending() -> list[Notice]:
+    """What this page should say."""
+    key, ids = _read()
+    sentence = sentences().get(key)
     g.notice_shown = sentence is not None
-    return [sentence] if sentence else []
+    visitor = context.visitor()
+    if sentence is None:
+        return []
+    if visitor is None or not ids:
+        return [Notice(sentence)]
+    return [Notice(sentence, told.by(context.reading(), visitor, ids, context.wiring().settings))]
 
 
 def shown(key: str) -> bool:
     """Whether this page shows a certain sentence."""
-    return request.cookies.get(_cookie()) == key
+    return _read()[0] == key
 
 
 def install(app: Flask) -> None:
@@ -134,11 +160,18 @@ def _cookie() -> str:
     return cast(Cookies, current_app.session_interface).notice_name()
 
 
+def _read() -> tuple[str, list[int]]:
+    """The key and the numbers of messages in the cookie; numbers that are none are left out."""
+    key, *numbers = request.cookies.get(_cookie(), "").split(".")
+    return key, [int(one) for one in numbers[: told.MOST] if one.isascii() and one.isdecimal() and len(one) < 16]
+
+
 def _carry(response: Response) -> Response:
     if "notice" in g:
-        response.set_cookie(
-            _cookie(), g.notice, max_age=SECONDS, httponly=True, samesite="Lax", secure=request.is_secure
-        )
+        # Whoever asks without signing in learns nothing of messages: not even whether there is one.
+        written = g.get("messages_written", ()) if context.visitor() is not None else ()
+        value = ".".join([g.notice, *map(str, dict.fromkeys(written))][: told.MOST + 1])
+        response.set_cookie(_cookie(), value, max_age=SECONDS, httponly=True, samesite="Lax", secure=request.is_secure)
     elif g.get("notice_shown"):
         response.delete_cookie(_cookie(), httponly=True, samesite="Lax", secure=request.is_secure)
     return response

@@ -71,6 +71,7 @@ class Statistics(Shown):
     reminders_sent: int | None = None
     reminders_failed: int | None = None
     reminders_skipped: int | None = None
+    reminders_stayed_here: int | None = None
     next_days: list[DayLoad] | None = None
     next_by_doctor: list[DoctorLoad] | None = None
     today_by_doctor: list[DoctorLoad] | None = None

@@ -63,6 +63,8 @@ class Event:
     """Of a message: what kind it is."""
     message_status: MessageStatus | None = None
     skip_reason: SkipReason | None = None
+    stayed_here: bool = False
+    """Of a message: whether only the console has it."""
     moved_to: int | None = None
     cancelled_by: CancelledBy | None = None
     """Of a cancellation: whose wish it was, which need not be who noted it."""
@@ -119,4 +121,5 @@ def _told(session: Session, visit: Appointment) -> Iterator[Event]:
             title=message_rules.of(row.rule).title,
             message_status=row.status,
             skip_reason=row.skip_reason,
+            stayed_here=row.stayed_here,
         )

@@ -122,21 +122,26 @@ def other_times(
 def propose(
     session: Session, actor: Actor, appointment_id: int, *, any_doctor: bool, zone: ZoneInfo
 ) -> Sequence[FreeTime]:
-    """Mark a booked visit for a message that proposes the three nearest free times; again: the nearest ones now.
+    """Propose the three nearest free times to the patient of a booked visit, in one message.
 
-    Raises NotFound, Forbidden, and Conflict when the visit is not booked any more or there is no other time.
+    Again, the link in that message leads to the times that are nearest now; another one is only sent once all the times
+    in the last one are past. Raises NotFound, Forbidden, and Conflict when the visit is not booked any more or there is
+    no other time.
     """
     visit = appointments.to_change(session, actor, appointment_id)
     if visit.status != AppointmentStatus.BOOKED:
         raise Conflict(_("This visit is not booked any more, so there is nothing to propose."))
+    row = session.get(MoveProposal, visit.id)
+    standing = row is not None and _read(row, visit) != []
     times = other_times(session, [visit], zone, any_doctor=any_doctor)[visit.id]
     if not times:
         raise Conflict(_("There is no other free time in the next four weeks: please call the patient."))
-    row = session.get(MoveProposal, visit.id) or MoveProposal(appointment_id=visit.id)
+    row = row or MoveProposal(appointment_id=visit.id)
     written = [{"doctor_id": one.doctor_id, "starts_at": f"{one.starts_at:%Y-%m-%dT%H:%M:%SZ}"} for one in times]
     row.times, row.created_by_id, row.created_at = {"times": written}, actor.user_id, clock.now()
     session.add(row)
-    announcements.proposed(session, visit)
+    if not standing:
+        announcements.proposed(session, visit)
     audit.record(session, actor, "appointment.propose", patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
     return times
 

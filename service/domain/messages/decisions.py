@@ -11,6 +11,7 @@ from service import clock
 from service.config.settings import Settings
 from service.domain.appointments import possible
 from service.domain.diary import time_off
+from service.domain.messages import message_checks
 from service.domain.outbox import channels, message_rules, reach, reminders
 from service.domain.outbox.reminders import ADVANCE, Span
 from service.storage.models import Appointment, Channel, Message, MessageStatus, SkipReason
@@ -31,6 +32,8 @@ class Decision:
     """Why it is not sent."""
     message: Message | None = field(default=None, compare=False)
     """The row; None while it is only expected."""
+    stays_here: bool = False
+    """Whether nobody outside gets it, as things are: e-mail is off, or the clinic is a demo."""
 
 
 def of_visit(session: Session, visit: Appointment, settings: Settings) -> Sequence[Decision]:
@@ -76,6 +79,7 @@ def _expected(session: Session, visit: Appointment, settings: Settings) -> Seque
     channel, recipient, unreachable = reach.of_patient(session, visit.patient_id, channels.ways(settings))
     if time_off.away(session, [visit], settings.clinic.zone):
         unreachable = SkipReason.TIME_OFF
+    stays = message_checks.stays_here(session, channel, recipient, settings)
     found: dict[str, Decision] = {}
     for at, span in reversed(runs(visit, settings)):  # so that the soonest of those to come has the last word
         if at <= clock.now() and (span.rule == ADVANCE or span.rule in found):
@@ -84,5 +88,6 @@ def _expected(session: Session, visit: Appointment, settings: Settings) -> Seque
         reason = unreachable or (
             SkipReason.TOO_LATE if visit.starts_at <= at else SkipReason.JUST_BOOKED if just_booked else None
         )
-        found[span.rule] = Decision(message_rules.of(span.rule), at, "expected", channel, recipient, reason)
+        rule = message_rules.of(span.rule)
+        found[span.rule] = Decision(rule, at, "expected", channel, recipient, reason, stays_here=stays)
     return list(found.values())

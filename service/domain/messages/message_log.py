@@ -21,7 +21,9 @@ from service.mail_addresses import address_key
 from service.storage.models import (
     Appointment,
     AppointmentStatus,
+    Channel,
     Doctor,
+    Installation,
     Message,
     MessageStatus,
     Patient,
@@ -52,6 +54,8 @@ class Listed(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     SKIPPED = "skipped"
+    STAYED_HERE = "stayed_here"
+    """Written to the console only: e-mail was off, or the clinic is a demo."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def counts(session: Session, actor: Actor) -> dict[Listed, int]:
 def to_do(session: Session, conditions: ColumnElement[bool] | None = None) -> int:
     """How many messages (that fulfil some conditions) wait for a person.
 
-    Those that failed, are perhaps lost, or are about a visit of somebody without an address.
+    Those that failed, are perhaps lost, or are about a visit of somebody without an address or while e-mail is off.
     """
     some = (
         select(Message.id)
@@ -197,7 +201,11 @@ def _in_state(state: Listed) -> ColumnElement[bool]:
             return _to_do()
         case Listed.QUEUED:
             return Message.status.in_(outbox.UNDER_WAY)
-        case Listed.SENT | Listed.FAILED | Listed.UNKNOWN | Listed.SKIPPED:
+        case Listed.SENT:
+            return and_(Message.status == MessageStatus.SENT, Message.channel != Channel.CONSOLE)
+        case Listed.STAYED_HERE:
+            return and_(Message.stayed_here)
+        case Listed.FAILED | Listed.UNKNOWN | Listed.SKIPPED:
             return Message.status == MessageStatus(state)
         case _:
             assert_never(state)
@@ -207,22 +215,29 @@ def _to_do() -> ColumnElement[bool]:
     """Nobody has called yet, and what the message says still holds; in a form that the index by status serves."""
     return and_(
         Message.phoned_at.is_(None),
-        Message.status.in_((MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.SKIPPED)),
+        Message.status.in_((MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.SKIPPED, MessageStatus.SENT)),
         or_(Message.starts_at > clock.now(), Message.starts_at.is_(None)),
         or_(
-            Message.status != MessageStatus.SKIPPED,
-            and_(Message.skip_reason.in_(TO_CALL), Message.rule.in_(CALLED)),
+            Message.status.in_((MessageStatus.FAILED, MessageStatus.UNKNOWN)),
+            and_(Message.stayed_here, Message.starts_at > clock.now(), Message.rule.in_(CALLED), ~_is_demo()),
+            and_(Message.status == MessageStatus.SKIPPED, Message.skip_reason.in_(TO_CALL), Message.rule.in_(CALLED)),
             and_(Message.skip_reason == SkipReason.DUPLICATE, _was_not_told_with_another()),
         ),
         or_(Message.appointment_id.is_(None), _holds()),
     )
 
 
+def _is_demo() -> ColumnElement[bool]:
+    """Whether all people here are made up: nobody has to be called."""
+    return exists().where(Installation.demo_at.is_not(None))
+
+
 def _was_not_told_with_another() -> ColumnElement[bool]:
     """Whether the message that was to list this visit too did not arrive, or may not have."""
     other = aliased(Message)
     return exists().where(
-        other.id == Message.covered_by, other.status.in_((MessageStatus.FAILED, MessageStatus.UNKNOWN))
+        other.id == Message.covered_by,
+        or_(other.status.in_((MessageStatus.FAILED, MessageStatus.UNKNOWN)), and_(other.stayed_here, ~_is_demo())),
     )
 
 

@@ -43,7 +43,12 @@ class MorningSheet:
     @property
     def told(self) -> int:
         """How many were sent a message."""
-        return self.today.sent + self.early.sent
+        return self.today.told + self.early.told
+
+    @property
+    def stayed_here(self) -> int:
+        """Of how many the message was only written to the console."""
+        return self.today.stayed_here + self.early.stayed_here
 
     @property
     def failed(self) -> int:

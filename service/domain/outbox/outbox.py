@@ -3,11 +3,13 @@
 Nothing is written out or sent here; that is done when the message is claimed (messages.py).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import event as database_event
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from service import clock
 from service.domain.outbox import message_rules, reach
@@ -17,6 +19,8 @@ from service.storage.models import Appointment, Channel, Message, MessageStatus,
 UNDER_WAY = frozenset({MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.HANDING_OVER})
 """The states of a message of which nobody can say yet how it ends."""
 WITHDRAWABLE = frozenset({MessageStatus.QUEUED, MessageStatus.SKIPPED})
+WRITTEN = "messages written"
+"""Where a session keeps the ids of the messages that its transaction writes."""
 ENDED = frozenset({MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN})
 """The states of a message that may have reached somebody, or never will."""
 
@@ -81,6 +85,24 @@ def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
     if found.status == MessageStatus.QUEUED:
         found.status, found.skip_reason = MessageStatus.SKIPPED, SkipReason.CANCELLED
     return found.status == MessageStatus.SKIPPED
+
+
+def written(session: Session) -> Sequence[int]:
+    """The ids of the messages that this transaction has written or changed, in the order of that."""
+    return tuple(session.info.get(WRITTEN, {}))
+
+
+def note_written(session: Session, ids: Iterable[int]) -> None:
+    """Count messages among those this transaction has written, where no object of theirs says so."""
+    session.info.setdefault(WRITTEN, {}).update(dict.fromkeys(ids))
+
+
+@database_event.listens_for(Message, "after_insert")
+@database_event.listens_for(Message, "after_update")
+def _note(_mapper: Any, _connection: Any, message: Message) -> None:
+    session = object_session(message)
+    if session is not None:
+        note_written(session, [message.id])
 
 
 def to_user(session: Session, rule: str, user: User, *, event: str, about: Subject | None = None) -> Message:

@@ -19,7 +19,7 @@ from service import clock
 from service.config.settings import Settings
 from service.domain.foundation import job_runs
 from service.domain.foundation.errors import Invalid
-from service.domain.outbox import reach
+from service.domain.outbox import outbox, reach
 from service.language.translation import gettext as _
 from service.storage.models import (
     Appointment,
@@ -104,6 +104,8 @@ class Tally:
     """How many reminders ended how; skipped ones by reason."""
 
     sent: int = 0
+    stayed_here: int = 0
+    """How many of those sent only the console has."""
     failed: int = 0
     unknown: int = 0
     queued: int = 0
@@ -132,6 +134,11 @@ class Tally:
                 self.skipped.update(number)
             else:
                 self.count(MessageStatus(status), number=number)
+
+    @property
+    def told(self) -> int:
+        """How many left the house."""
+        return self.sent - self.stayed_here
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON and for the ledger."""
@@ -193,11 +200,12 @@ def plan(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
         dialect_insert(Message)
         .from_select(list(columns), visits)
         .on_conflict_do_nothing()
-        .returning(Message.status, Message.skip_reason)
+        .returning(Message.id, Message.status, Message.skip_reason)
     )
     tally = Tally()
-    for status, reason in planned:
+    for row_id, status, reason in planned:
         tally.count(status, reason)
+        outbox.note_written(session, [row_id])
     tally.queued += _reopen(session, span, ways)
     return tally
 
@@ -225,10 +233,13 @@ def preview(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
 
 def total(session: Session, span: Span) -> Tally:
     """All reminders of a span so far."""
-    query = select(Message.status, Message.skip_reason, func.count()).where(span.scope)
+    kinds = (Message.status, Message.skip_reason, Message.stayed_here)
     tally = Tally()
-    for status, reason, number in session.execute(query.group_by(Message.status, Message.skip_reason)):
+    for status, reason, stayed, number in session.execute(
+        select(*kinds, func.count()).where(span.scope).group_by(*kinds)
+    ):
         tally.count(status, reason, number)
+        tally.stayed_here += number if stayed else 0
     return tally
 
 

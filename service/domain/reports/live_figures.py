@@ -41,6 +41,8 @@ class Reminders(TypedDict):
     reminders_sent: int | None
     reminders_failed: int | None
     reminders_skipped: int | None
+    reminders_stayed_here: int | None
+    """Only written to the console: e-mail was off, or the clinic is a demo."""
 
 
 class Load(TypedDict):

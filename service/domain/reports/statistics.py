@@ -110,9 +110,10 @@ def _reminders(session: Session, today: date, zone: ZoneInfo) -> Reminders:
     tally = reminders.total(session, reminders.of_day(today, zone))
     nothing = not (tally.sent or tally.failed or tally.unknown or tally.skipped.total())
     return {
-        "reminders_sent": None if nothing else tally.sent,
+        "reminders_sent": None if nothing else tally.told,
         "reminders_failed": None if nothing else tally.failed + tally.unknown,
         "reminders_skipped": None if nothing else tally.skipped.total(),
+        "reminders_stayed_here": None if nothing else tally.stayed_here,
     }
 
 

@@ -3,7 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, and_, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.storage.models.declaration import Base, one_of
@@ -120,3 +121,13 @@ class Message(Base):
     phoned_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+
+    @hybrid_property
+    def stayed_here(self) -> bool:
+        """Whether it was only written to the console: `sent`, and yet nobody outside has it."""
+        return self.status == MessageStatus.SENT and self.channel == Channel.CONSOLE
+
+    @stayed_here.inplace.expression
+    @classmethod
+    def _stayed_here(cls) -> ColumnElement[bool]:
+        return and_(cls.status == MessageStatus.SENT, cls.channel == Channel.CONSOLE)

@@ -9,7 +9,7 @@ from service.domain.foundation.errors import Invalid
 from service.domain.patients import patients
 from service.http import context
 from service.language.translation import gettext as _
-from service.web import notices
+from service.web import notices, tellings
 from service.web.forms import Form, at_most, required
 
 blueprint = Blueprint("guardians", __name__)
@@ -65,4 +65,5 @@ def _page(patient_id: int, form: GuardianForm) -> str:
         guardians=found,
         form=form,
         wait_hours=context.wiring().settings.privacy.new_guardian_hours,
+        inviting=tellings.invited(),
     )

@@ -31,7 +31,7 @@ def ask() -> ResponseReturnValue:
         with context.transaction() as session:
             password_reset.ask(session, form.email.data or "", context.address())
         passwords.take_as_long()
-        notices.say("reset_asked")
+        notices.say("reset_asked" if context.wiring().settings.email.enabled else "no_link_by_email")
         return redirect(url_for("sessions.sign_in"), 303)
     return render_template("accounts/password_reset/ask.html", form=form), 422 if request.method == "POST" else 200
 

@@ -22,7 +22,7 @@ def ask() -> ResponseReturnValue:
         with context.transaction() as session:
             sign_in_links.ask(session, form.email.data or "", context.address())
         passwords.take_as_long()
-        notices.say("link_asked")
+        notices.say("link_asked" if context.wiring().settings.email.enabled else "no_link_by_email")
         return redirect(url_for("sessions.sign_in"), 303)
     return render_template("accounts/sign_in_links/ask.html", form=form), 422 if request.method == "POST" else 200
 

@@ -13,7 +13,7 @@ from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
 from service.language.translation import gettext as _
-from service.web import notices
+from service.web import notices, tellings
 from service.web.accounts.new_passwords import chosen_by, shortest_for
 from service.web.accounts.slips import link_of, qr_code
 from service.web.forms import Form, at_most, required
@@ -103,8 +103,10 @@ def new() -> ResponseReturnValue:
             form.refuse(error)
         except Conflict as error:
             form.refuse(Invalid(str(error), "email"))
-            return render_template("accounts/users/new.html", form=form, roles=ROLES), 409
-    return render_template("accounts/users/new.html", form=form, roles=ROLES), 422 if request.method == "POST" else 200
+            return render_template("accounts/users/new.html", form=form, roles=ROLES, inviting=tellings.invited()), 409
+    return render_template(
+        "accounts/users/new.html", form=form, roles=ROLES, inviting=tellings.invited()
+    ), 422 if request.method == "POST" else 200
 
 
 @blueprint.get("/users/<row_id:user_id>")

@@ -3,13 +3,17 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from service import clock
 from service.domain.accounts import own_account
 from service.domain.appointments import appointments, possible, timeline, treatments
+from service.domain.appointments.possible import Act
 from service.domain.foundation.actor import Role
 from service.domain.messages import decisions
+from service.domain.messages.told import Telling
 from service.domain.patients import patients
 from service.http import context
-from service.web import notices
+from service.storage.models import Appointment
+from service.web import notices, tellings
 from service.web.appointments.visits import visit, visits
 
 blueprint = Blueprint("appointments", __name__)
@@ -51,10 +55,11 @@ def page(appointment_id: int, refusal: str = "") -> str:
         with context.transaction_if_possible("appointment.view") as writing:
             treatments.note_opened(writing, actor, row, with_treatment=treatment is not None)
         session = context.reading()  # the note has ended the one before
+    shown = visit(row, actor)
     record = url_for("patients.record", patient_id=row.patient_id) if actor.role == Role.DOCTOR else None
     return render_template(
         "appointments/show.html",
-        visit=visit(row, actor),
+        visit=shown,
         refusal=refusal,
         treatment=treatment,
         clinical_from=opens_at,
@@ -65,5 +70,12 @@ def page(appointment_id: int, refusal: str = "") -> str:
         may_see_addresses=actor.role in (Role.ADMIN, Role.RECEPTIONIST),
         events=timeline.of_visit(session, row),
         treatment_saved=notices.shown("treatment_saved"),
+        cancelling=_cancelling(row) if Act.CANCEL in shown.may and possible.is_ahead(row) else None,
         too_late=actor.role == Role.PATIENT and possible.is_ahead(row),
     )
+
+
+def _cancelling(row: Appointment) -> Telling:
+    """Who is told should the visit be cancelled: a patient's own cancellation once it cannot be taken back any more."""
+    own = context.actor().role == Role.PATIENT
+    return tellings.before("visit_cancelled", row.patient_id, due_at=clock.now() + possible.UNDO_FOR if own else None)

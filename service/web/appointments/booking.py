@@ -17,7 +17,7 @@ from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.patients import patient_search
 from service.http import context
 from service.language.translation import gettext as _
-from service.web import notices
+from service.web import notices, tellings
 from service.web.appointments.booking_choice import Choice, chosen, nearest, offers, to_move
 from service.web.appointments.visits import visit
 from service.web.forms import Form, at_most
@@ -176,6 +176,7 @@ def _page(choice: Choice, form: Form, day: date | None) -> str:
         found=found,
         walk_in=request.args.get("walk_in") == "1" or isinstance(form, WalkInForm),
         offer=offers(choice, day) if choice.candidates else None,
+        telling=tellings.before("booking_confirmation", choice.patient.id) if choice.patient else None,
     )
 
 
@@ -199,4 +200,5 @@ def _move_page(appointment_id: int, form: MoveForm, day: date | None, *, taken: 
         sentence=str(taken) if taken else None,
         nearest=nearest(choice, instant_of(form.starts_at.data or "")) if taken else [],
         offer=offers(choice, day),
+        telling=tellings.before("visit_moved", row.patient_id) if row.starts_at > clock.now() else None,
     )

@@ -102,7 +102,7 @@ def _outcome(run: JobRun) -> str:
     if reason := job_runs.why_skipped(run):
         return reason.words
     if "total" in outcome:
-        return _reminders_in_words(outcome["total"])
+        return _reminders_in_words(outcome["total"], outcome.get("stayed_here", 0))
     if "sheets" in outcome:
         return ngettext("%(num)s sheet written", "%(num)s sheets written", outcome["sheets"]) % {
             "num": outcome["sheets"]
@@ -116,10 +116,11 @@ def _outcome(run: JobRun) -> str:
     return ""
 
 
-def _reminders_in_words(total: dict[str, Any]) -> str:
+def _reminders_in_words(total: dict[str, Any], stayed_here: int) -> str:
     skipped = sum(total["skipped"].values())
     parts = [
-        (total["sent"], _("%(num)s sent")),
+        (total["sent"] - stayed_here, _("%(num)s sent")),
+        (stayed_here, _("%(num)s only written to the console")),
         (total["failed"], _("%(num)s failed")),
         (total["unknown"], _("%(num)s unsure")),
         (total["queued"], _("%(num)s waiting")),

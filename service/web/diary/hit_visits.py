@@ -9,15 +9,18 @@ import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from service import clock
 from service.domain.appointments import booking, outcomes
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.requests import MoveRequest
 from service.domain.diary import doctors, hit_visits, time_off
 from service.domain.foundation.errors import Conflict, Invalid
+from service.domain.messages import told
+from service.domain.messages.told import Telling
 from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import CancelledBy, HoursException
-from service.web import notices
+from service.web import notices, tellings
 from service.web.appointments.visits import Visit, visit
 from service.web.forms import Form
 from service.web.local_times import instant_of, row_id_of, valid_row_id, written
@@ -58,6 +61,10 @@ class Hit:
 
     visit: Visit
     times: Sequence[Choice]
+    telling: Telling | None
+    """Who is told by whatever is done with it; None once the visit's time has come."""
+    proposal: Telling | None = None
+    """Who was told of the times that are proposed."""
 
 
 @blueprint.get("/time-off/<row_id:exception_id>")
@@ -143,13 +150,16 @@ def _page(exception_id: int, *, any_doctor: bool, refusal: str = "") -> str:
     row = time_off.fetch(session, actor, exception_id)
     hits = hit_visits.of(session, actor, row, zone)
     times = hit_visits.other_times(session, hits.still_open, zone, any_doctor=any_doctor)
+    proposed = told.about(
+        session, actor, "move_proposal", [one.visit for one in hits.marked], context.wiring().settings
+    )
     names = {one.id: one.name for one in doctors.roster(session)}
     return render_template(
         "diary/time_off/show.html",
         row=row,
         counts=hits.counts,
         still_open=[_hit(visit(one, actor), times[one.id], names) for one in hits.still_open],
-        marked=[_hit(visit(one.visit, actor), one.times, names) for one in hits.marked],
+        marked=[_hit(visit(one.visit, actor), one.times, names, proposed.get(one.visit.id)) for one in hits.marked],
         done=[
             {"visit": visit(one.visit, actor), "successor": visit(one.successor, actor) if one.successor else None}
             for one in hits.done
@@ -160,7 +170,7 @@ def _page(exception_id: int, *, any_doctor: bool, refusal: str = "") -> str:
     )
 
 
-def _hit(shown: Visit, times: Sequence[FreeTime], names: Mapping[int, str]) -> Hit:
+def _hit(shown: Visit, times: Sequence[FreeTime], names: Mapping[int, str], proposal: Telling | None = None) -> Hit:
     return Hit(
         shown,
         [
@@ -172,6 +182,8 @@ def _hit(shown: Visit, times: Sequence[FreeTime], names: Mapping[int, str]) -> H
             )
             for one in times
         ],
+        tellings.before("visit_moved", shown.patient_id) if shown.starts_at > clock.now() else None,
+        proposal,
     )
 
 

@@ -181,6 +181,7 @@ def _reminders(day: date) -> dict[str, Any] | None:
         return None
     return {
         **tally.as_dict(),
+        "stayed_here": tally.stayed_here,
         "to_call": morning_sheets.count_to_call(session, day, context.wiring().settings),
         "status": run.status if run else None,
         "started_at": run.started_at if run else None,

@@ -13,7 +13,7 @@ from service.domain.patients import patient_search, patients
 from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import PartOfDay
-from service.web import notices
+from service.web import notices, tellings
 from service.web.forms import Form, at_most
 from service.web.local_times import instant_of, row_id_of, valid_row_id, written
 
@@ -112,6 +112,7 @@ def offer(entry_id: int) -> ResponseReturnValue:
         return _refused(doctor_id, starts_at, error), 422
     except Conflict as error:
         return _refused(doctor_id, starts_at, error), 409
+    notices.say("offer_made")
     return redirect(url_for("offers.show", offer_id=made), 303)
 
 
@@ -157,6 +158,7 @@ def _fits_page(asked: str | None, starts_at: str, refusal: str | None = None) ->
         raise NotFound from None
     doctor = doctors.fetch(session, doctor_id)
     free = None if doctor.archived_at else offers.free_stretch(session, zone, doctor_id, at)
+    entries = waiting_list.who_fits(session, context.actor(), zone, free) if free else []
     return render_template(
         "diary/waiting_list/fits.html",
         doctor=doctor,
@@ -164,7 +166,8 @@ def _fits_page(asked: str | None, starts_at: str, refusal: str | None = None) ->
         value=written(at),
         free=free,
         minutes=int((free.ends_at - free.starts_at).total_seconds() // 60) if free else 0,
-        entries=waiting_list.who_fits(session, context.actor(), zone, free) if free else [],
+        entries=entries,
+        tellings={one.id: tellings.before("waiting_list_offer", one.patient_id) for one in entries},
         days=_days(),
         parts=_parts(),
         refusal=refusal,

@@ -205,7 +205,7 @@ def test_this_mornings_reminders_are_counted_by_how_they_ended(house: House, doc
     ends = ["sent", "sent", "failed", "unknown", "queued", "skipped", "skipped"]
     for number, status in enumerate(ends):
         patient, start = house.patient(), at("2026-05-04 12:00") + timedelta(minutes=number)
-        message = {"patient_id": patient, "starts_at": start, "rule": "daily_reminder", "channel": "console"}
+        message = {"patient_id": patient, "starts_at": start, "rule": "daily_reminder", "channel": "email"}
         times = dict.fromkeys(("due_at", "lease_until", "created_at"), start)
         with house.writing() as session:
             visit = Appointment(

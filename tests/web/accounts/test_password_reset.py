@@ -8,6 +8,7 @@ import pytest
 from service.storage.models import Message, SignIn, User, UserToken
 from tests.house import PASSWORD, House
 from tests.web.frozen_clinic import NOBODY, NOW, Clinic, email, mailed, minutes
+from tests.web.mailing import Mailing
 from tests.web.reading import faults, one, parsed, words
 
 NEW = "slow boats drift home"
@@ -20,7 +21,8 @@ def told(house: House, rule: str) -> list[str | None]:
         return [row.recipient for row in session.query(Message).filter(Message.rule == rule).order_by(Message.id)]
 
 
-def test_who_forgot_the_password_asks_for_a_link(clinic: Clinic) -> None:
+def test_who_forgot_the_password_asks_for_a_link(mailing: Mailing) -> None:
+    clinic = mailing.clinic
     browser = clinic.browser(NOBODY)
     assert 'href="/password-reset"' in browser.get("/sign-in").get_data(as_text=True)
     answer = browser.post("/password-reset", {"email": f" {email('doctor').upper()} "})

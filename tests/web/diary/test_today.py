@@ -8,6 +8,7 @@ from service.storage.models import Doctor
 from service.web.diary import today
 from tests.house import at
 from tests.web.frozen_clinic import NOW, Clinic, opened
+from tests.web.mailing import Mailing
 from tests.web.reading import attribute, links, parsed, visit_links, words
 
 
@@ -120,7 +121,8 @@ def test_only_the_visits_own_doctor_is_offered_to_record_it(clinic: Clinic) -> N
     assert f"/appointments/{clinic.later}/treatment" not in links(parsed(clinic.browser("doctor").get("/today")))
 
 
-def test_how_the_reminders_went_stands_on_the_day(clinic: Clinic) -> None:
+def test_how_the_reminders_went_stands_on_the_day(mailing: Mailing) -> None:
+    clinic = mailing.clinic
     nobody = clinic.house.patient("No Address")
     clinic.house.visit(clinic.people["doctor"].doctor_id, nobody, at("2026-05-06 13:00"))
     browser = clinic.browser("receptionist")

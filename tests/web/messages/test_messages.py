@@ -11,6 +11,7 @@ from tests import patience
 from tests.house import Browser, at
 from tests.patience import until
 from tests.web.frozen_clinic import NOW, Clinic, opened, told
+from tests.web.mailing import Mailing
 from tests.web.reading import attribute, links, one, parsed, words
 
 REFUSED = "550 5.1.1 no such user"
@@ -194,9 +195,9 @@ def reminded(clinic: Clinic, *nameless: str) -> None:
     clinic.house.execute(opened(clinic.house, "send_daily_reminders"))
 
 
-def test_the_morning_sheet_says_whom_to_call_with_a_number_to_tap(clinic: Clinic, desk: Browser) -> None:
-    reminded(clinic, "Nora Nowhere")
-    page = parsed(desk.get("/messages/morning"))
+def test_the_morning_sheet_says_whom_to_call_with_a_number_to_tap(mailing: Mailing) -> None:
+    reminded(mailing.clinic, "Nora Nowhere")
+    page = parsed(mailing.clinic.browser("receptionist").get("/messages/morning"))
     assert "08:00 run, started 10:00" in words(page.find(id="lead"))
     (call,) = page.select(".call")
     assert words(call).startswith("Nora Nowhere Wed 6 May, 15:00 · Dr. Doll without an address +49 170 5550132")
@@ -212,8 +213,9 @@ def test_a_late_run_says_that_the_computer_was_off(clinic: Clinic) -> None:
     assert words(page.find(id="lead")) == "08:00 run, started 10:17 , the computer was off"
 
 
-def test_a_call_is_one_tap_with_undo(clinic: Clinic, desk: Browser) -> None:
-    reminded(clinic, "Nora Nowhere")
+def test_a_call_is_one_tap_with_undo(mailing: Mailing) -> None:
+    reminded(mailing.clinic, "Nora Nowhere")
+    desk = mailing.clinic.browser("receptionist")
     assert "Call 1 patient →" in words(parsed(desk.get("/today")))
     shown = press(desk, "/messages/morning?date=2026-05-06", "Phoned Nora Nowhere")
     assert "Nobody to call" in words(shown)
@@ -257,7 +259,8 @@ def test_a_message_is_edited_before_it_is_sent(clinic: Clinic, desk: Browser) ->
 # Why (not)?
 
 
-def test_a_visit_says_beforehand_how_its_patient_will_be_told(clinic: Clinic, desk: Browser) -> None:
+def test_a_visit_says_beforehand_how_its_patient_will_be_told(mailing: Mailing) -> None:
+    clinic, desk = mailing.clinic, mailing.clinic.browser("receptionist")
     page = words(parsed(desk.get(f"/appointments/{clinic.tomorrow}")))
     assert "Will be told Thu 7 May, 08:00 by e-mail: tom@mail.example" in page
     clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.guest, at("2026-05-08 13:00"))

@@ -14,6 +14,7 @@ from service.storage.models import Appointment, Message
 from tests import patience
 from tests.house import Browser, House
 from tests.web.frozen_clinic import NOW, Clinic, email, minutes, opened
+from tests.web.mailing import Mailing
 from tests.web.reading import one, parsed, words
 
 
@@ -44,7 +45,8 @@ def furnish(clinic: Clinic) -> None:
         house.visit(doll, clinic.otto, NOW + timedelta(days=ahead))
 
 
-def test_figures_equal_the_database(clinic: Clinic) -> None:
+def test_figures_equal_the_database(mailing: Mailing) -> None:
+    clinic = mailing.clinic
     furnish(clinic)
     house = clinic.house
     house.execute(opened(house, "send_daily_reminders"))

@@ -1,0 +1,17 @@
+"""Who will be told by an act, for the line beside its button."""
+
+from datetime import datetime
+
+from service.domain.messages import told
+from service.domain.messages.told import Telling
+from service.http import context
+
+
+def before(rule: str, patient_id: int, *, due_at: datetime | None = None) -> Telling:
+    """What a message of this rule to the patient would tell if it were written now, to be sent now or at `due_at`."""
+    return told.would(context.reading(), context.actor(), rule, patient_id, context.wiring().settings, due_at=due_at)
+
+
+def invited() -> told.State:
+    """Whether an invitation by e-mail would leave now."""
+    return told.would_user(context.reading(), context.wiring().settings)
