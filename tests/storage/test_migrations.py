@@ -375,3 +375,29 @@ def test_i1_addresses_of_before_get_their_keys_and_the_doubtful_ones_are_marked(
         assert patients == [*users, (None, (None, "typed"))]
     with pytest.raises(IntegrityError), database.transaction() as session:
         session.add(User(email="Max@STRASSE.de", name="Another", role="patient", created_at=now()))
+
+
+MERGED_BEFORE = (
+    *SENT_BEFORE[1:],
+    """INSERT INTO patients (id, name, created_at, email, email_allowed, merged_into_id)
+    VALUES (2, 'L. Vogt', '2026-05-04 06:00:00', 'lena@mail.example', false, 1)""",
+    "UPDATE patients SET email = 'lena@mail.example' WHERE id = 1",
+    "INSERT INTO legal_holds (id, patient_id, reason, created_at) VALUES (1, 2, 'A claim', '2026-05-04 06:00:00')",
+    """INSERT INTO consent_changes (id, patient_id, channel, allowed, via, changed_at)
+    VALUES (1, 2, 'email', true, 'desk', '2026-05-04 06:00:00'),
+    (2, 2, 'email', false, 'link', '2026-05-05 06:00:00')""",
+)
+
+
+def test_i5_what_earlier_merges_left_behind_follows_the_person(database: Database) -> None:
+    at_revision(database, "0014")
+    with database.transaction() as session:
+        for statement in MERGED_BEFORE:
+            session.execute(text(statement))
+    migrate(database)
+    with database.reading() as session:
+        assert session.execute(text("SELECT patient_id FROM legal_holds")).scalars().all() == [1]
+        said = session.execute(text("SELECT patient_id, address FROM consent_changes ORDER BY id")).all()
+        assert [tuple(row) for row in said] == [(1, None), (1, "lena@mail.example")]
+        allowed = session.execute(text("SELECT email_allowed FROM patients ORDER BY id")).scalars().all()
+        assert [bool(one) for one in allowed] == [False, False]
