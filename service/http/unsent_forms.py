@@ -16,7 +16,9 @@ from service.http import context
 Fields = Mapping[str, Sequence[str]]
 SECRETS = frozenset({"password", "current_password", "code", "setup_code"})
 """Fields that are neither shown again nor kept: they go along empty."""
-UNSEEN = frozenset({"act", "any", "any_doctor", "back", "confirm", "kind", "next", "seen", "starts_at", "version"})
+UNSEEN = frozenset(
+    {"act", "also", "any", "any_doctor", "asked", "back", "confirm", "kind", "next", "seen", "starts_at", "version"}
+)
 """Fields that no person typed; so are those that end with `_id`."""
 LARGEST = 4 * 1024 * 1024
 """Bytes of a form that was too large and still comes back to somebody who is signed in."""

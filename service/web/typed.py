@@ -8,6 +8,7 @@ import wtforms
 from flask import current_app
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
+from wtforms.fields.core import UnboundField
 from wtforms.widgets import HiddenInput
 
 from service.http.unsent_forms import SECRETS, Fields, is_unseen
@@ -92,17 +93,20 @@ def _form_of(path: str, fields: Fields) -> Form | None:
     except HTTPException:
         return None
     place = current_app.view_functions[endpoint].__module__
-    fitting = [kind for kind in _forms(Form) if fields.keys() <= _names(kind)]
+    fitting = [kind for kind in forms() if fields.keys() <= unbound(kind).keys()]
     here = [kind for kind in fitting if kind.__module__ == place] or fitting
-    kind = min(here, key=lambda kind: len(_names(kind)), default=None)
+    kind = min(here, key=lambda kind: len(unbound(kind)), default=None)
     return kind(MultiDict({name: list(values) for name, values in fields.items()})) if kind else None
 
 
-def _forms(kind: type[Form]) -> Iterator[type[Form]]:
-    for below in kind.__subclasses__():
-        yield below
-        yield from _forms(below)
+def forms(above: type[Form] = Form) -> Iterator[type[Form]]:
+    """Every form there is."""
+    for kind in above.__subclasses__():
+        yield kind
+        yield from forms(kind)
 
 
-def _names(kind: type[Form]) -> set[str]:
-    return {name for name in dir(kind) if hasattr(getattr(kind, name), "_formfield")}
+def unbound(kind: type[Form]) -> "dict[str, UnboundField[wtforms.Field]]":
+    """The fields of a form by their names."""
+    named = {name: getattr(kind, name) for name in dir(kind)}
+    return {name: field for name, field in named.items() if isinstance(field, UnboundField)}

@@ -1,5 +1,7 @@
 """What people change at their own account: name, address, telephone, password."""
 
+from collections.abc import Collection, Sequence
+
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -11,7 +13,7 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, NotFound
 from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
-from service.domain.patients import consent, patients
+from service.domain.patients import consent, patients, shared_addresses
 from service.language.translation import gettext as _
 from service.storage.models import AddressForm, Patient, User
 
@@ -52,16 +54,25 @@ def change_name(session: Session, actor: Actor, name: str) -> None:
     audit.record(session, actor, "user.name", subject=f"user/{user.id}")
 
 
-def change_email(session: Session, actor: Actor, email: str) -> None:
-    """Sign in by another address from now on; the old one is told. One's own record follows.
+def records(session: Session, actor: Actor) -> Sequence[Patient]:
+    """The records a patient's account looks after that bear its address: one's own, and those of a family."""
+    return (
+        shared_addresses.bearing(session, actor, fetch(session, actor).email_key) if actor.role == Role.PATIENT else []
+    )
 
+
+def change_email(session: Session, actor: Actor, email: str, chosen: Collection[int] | None = None) -> list[int]:
+    """Sign in by another address from now on; the old one is told.
+
+    The chosen ones of records() get it in the same transaction, all of them when nobody chose; returns their ids.
     The address that is stored already is confirmed by it. Raises Invalid, Throttled, and Conflict for an address of
     another account.
     """
     user, record, address = fetch(session, actor), own_record(session, actor), contact_details.checked_email(email)
+    before = user.email_key
     if address == user.email:
         _confirm(session, actor, user, record)
-        return
+        return []
     throttle.attempt(session, Act.EMAIL_CHANGE, account=user.id, network=actor.address)
     other = addresses.holder(session, address)
     if other is not None and other.user.id != user.id:
@@ -74,11 +85,8 @@ def change_email(session: Session, actor: Actor, email: str) -> None:
     except IntegrityError:
         raise Conflict(_("This e-mail address is already used by another account.")) from None
     user_tokens.revoke(session, user.id)  # links that lie in the old mailbox
-    if record is not None:
-        record.email = address
-        audit.record(session, actor, "patient.change", patient_id=record.id, changes=audit.changes_of(record))
-        consent.keep_refusals(session, Patient.id == record.id)
     audit.record(session, actor, "user.email", subject=f"user/{user.id}")
+    return shared_addresses.change(session, actor, before, address, chosen) if actor.role == Role.PATIENT else []
 
 
 def _confirm(session: Session, actor: Actor, user: User, record: Patient | None) -> None:

@@ -1,5 +1,6 @@
 """A patient's record: made and changed by the desk, its alerts kept by doctors, archived instead of deleted."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, select, update
@@ -9,7 +10,7 @@ from service import clock
 from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
-from service.domain.patients import consent, patient_search, patients
+from service.domain.patients import consent, patient_search, patients, shared_addresses
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, Offer, Patient, WaitingEntry
@@ -44,18 +45,32 @@ def make(session: Session, details: PatientDetails, *, registered_at: datetime |
     return patient
 
 
-def change(session: Session, actor: Actor, patient_id: int, details: PatientDetails, *, version: int) -> None:
-    """Change who a patient is or how to reach them. Raises NotFound, Conflict, and Stale for an old form."""
+def change(
+    session: Session,
+    actor: Actor,
+    patient_id: int,
+    details: PatientDetails,
+    *,
+    version: int,
+    also: Collection[int] = (),
+) -> list[int]:
+    """Change who a patient is or how to reach them. Raises NotFound, Conflict, and Stale for an old form.
+
+    A new e-mail address goes onto the records `also` that bear the same one; returns the ids of those changed.
+    """
     patient = to_change(session, actor, patient_id)
     _refuse_stale(patient, version)
-    before = PatientDetails.of(patient)
+    before, key = PatientDetails.of(patient), patient.email_key
     if before == details:
-        return
+        return []
     for name, value in details.columns().items():
         setattr(patient, name, value)
     audit.record(session, actor, "patient.change", patient_id=patient.id, changes=audit.changes_of(patient))
     if (details.email, details.phone) != (before.email, before.phone):
         consent.keep_refusals(session, Patient.id == patient.id)
+    if key is None or before.email == details.email or not also:
+        return []
+    return shared_addresses.change(session, actor, key, details.email, set(also) - {patient_id})
 
 
 def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: str, alerts: str, version: int) -> None:

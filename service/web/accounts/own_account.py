@@ -1,5 +1,7 @@
 """One's own account: name, address, telephone, password, and where one is signed in."""
 
+from collections.abc import Sequence
+
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,6 +16,8 @@ from service.web.accounts.new_passwords import chosen_by, shortest_for
 from service.web.accounts.proof import needs_proof
 from service.web.accounts.sessions import back_to, proves
 from service.web.forms import Form, at_most, required
+from service.web.patients import shared_addresses
+from service.web.patients.shared_addresses import SharedAddressForm
 
 blueprint = Blueprint("own_account", __name__)
 
@@ -22,7 +26,7 @@ class NameForm(Form):
     name = wtforms.StringField(_("Name"), [required(), at_most(200)])
 
 
-class EmailForm(Form):
+class EmailForm(SharedAddressForm):
     email = wtforms.StringField(_("New e-mail address"), [required(), at_most(254)])
     next = wtforms.HiddenField()
 
@@ -70,14 +74,16 @@ def change_email() -> ResponseReturnValue:
     doubtful = me.email_form == AddressForm.DOUBTFUL
     typed = request.form if request.method == "POST" else None
     form, status = EmailForm(typed, email=me.email if doubtful else "", next=target), 200
+    form.offer(own_account.records(context.reading(), context.actor()))
     if request.method == "POST":
         status = 422
         try:
             if form.validate():
                 with context.transaction() as session:
-                    own_account.change_email(session, context.actor(), form.email.data or "")
+                    chosen = form.chosen()
+                    changed = own_account.change_email(session, context.actor(), form.email.data or "", chosen)
                 notices.say("email_changed")
-                return redirect(_after_address(form), 303)
+                return redirect(_after_address(form, changed), 303)
         except Invalid as error:
             form.refuse(error)
         except Conflict as error:
@@ -158,9 +164,9 @@ def end_other_sessions() -> ResponseReturnValue:
     return redirect(url_for("own_account.show"), 303)
 
 
-def _after_address(form: EmailForm) -> str:
+def _after_address(form: EmailForm, changed: Sequence[int] = ()) -> str:
     """Where somebody was going when they were asked for their address; else to the account."""
-    return back_to(form.next.data) if form.next.data else url_for("own_account.show")
+    return back_to(form.next.data) if form.next.data else url_for("own_account.show", changed=list(changed))
 
 
 def _me() -> User:
@@ -174,6 +180,7 @@ def _page(form: NameForm) -> str:
         form=form,
         me=me,
         record=own_account.own_record(session, actor),
+        changed=shared_addresses.changed(me.email_key),
         has_second_factor=context.here().has_second_factor,
         codes_left=second_factors.recovery_codes_left(session, me.id),
         sessions=sessions.of_user(session, me.id),

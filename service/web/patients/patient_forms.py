@@ -10,7 +10,7 @@ from wtforms.validators import Optional
 
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid
-from service.domain.patients import patient_records, patient_search, patients
+from service.domain.patients import patient_records, patient_search, patients, shared_addresses
 from service.domain.patients.details import PatientDetails
 from service.domain.patients.patient_records import Stale, Twice
 from service.http import context
@@ -19,6 +19,7 @@ from service.language.translation import gettext as _
 from service.storage.models import Patient
 from service.web import notices
 from service.web.forms import Form, at_most, required
+from service.web.patients.shared_addresses import SharedAddressForm
 
 blueprint = Blueprint("patient_forms", __name__)
 
@@ -49,7 +50,7 @@ class NewPatientForm(PatientForm):
     confirm = wtforms.BooleanField(_("This is somebody else: make a new record"))
 
 
-class VersionedPatientForm(PatientForm):
+class VersionedPatientForm(SharedAddressForm, PatientForm):
     version = wtforms.IntegerField(validators=[required()], widget=wtforms.widgets.HiddenInput())
 
 
@@ -99,14 +100,15 @@ def save(patient_id: int) -> ResponseReturnValue:
     try:
         details, version = form.details(), form.version.data or 0
         with context.transaction() as session:
-            patient_records.change(session, context.actor(), patient_id, details, version=version)
+            actor, also = context.actor(), form.chosen() or []
+            changed = patient_records.change(session, actor, patient_id, details, version=version, also=also)
     except Invalid as error:
         form.refuse(error)
         return _page(patient, form=form), 422
     except Stale:
         return _stale(patient_id, form), 409
     notices.say("patient_saved")
-    return redirect(url_for("patients.record", patient_id=patient_id), 303)
+    return redirect(url_for("patients.record", patient_id=patient_id, changed=changed), 303)
 
 
 @blueprint.post("/patients/<row_id:patient_id>/alerts")
@@ -152,7 +154,11 @@ def _stale(patient_id: int, form: VersionedPatientForm | AlertsForm) -> str:
 
 
 def _page(
-    patient: Patient, *, form: PatientForm | None = None, alerts: AlertsForm | None = None, stale: Form | None = None
+    patient: Patient,
+    *,
+    form: VersionedPatientForm | None = None,
+    alerts: AlertsForm | None = None,
+    stale: Form | None = None,
 ) -> str:
     values: dict[str, Any] = {"version": patient.version}
     contact: dict[str, Any] = {"name": patient.name, "birth_date": patient.birth_date, "email": patient.email or ""}
@@ -160,10 +166,12 @@ def _page(
     contact["phone"] = spoken(patient.phone) if patient.phone else ""
     if alerts is None and context.actor().role == Role.DOCTOR:
         alerts = AlertsForm(allergies=patient.allergies, alerts=patient.alerts, **values)
+    form = form or VersionedPatientForm(**contact, **values)
+    form.offer(shared_addresses.bearing(context.reading(), context.actor(), patient.email_key, but=patient.id))
     return render_template(
         "patients/edit.html",
         patient=patient,
-        form=form or VersionedPatientForm(**contact, **values),
+        form=form,
         alerts_form=alerts,
         stale=stale,
     )

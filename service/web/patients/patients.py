@@ -16,6 +16,7 @@ from service.storage.models import Patient
 from service.web import notices
 from service.web.appointments.treatments import entries
 from service.web.appointments.visits import visits
+from service.web.patients import shared_addresses
 from service.web.patients.consent import form_of
 
 blueprint = Blueprint("patients", __name__)
@@ -115,6 +116,7 @@ def _clinical(patient: Patient) -> str:
     return render_template(
         "patients/record.html",
         patient=patient,
+        changed=shared_addresses.changed(patient.email_key),
         upcoming=visits(appointments.upcoming(session, actor, patient_id), actor),
         last_visits=visits(last, actor),
         treatments=entries(page.treatments),
@@ -133,6 +135,7 @@ def _desk(patient: Patient) -> str:
     return render_template(
         "patients/desk.html",
         patient=patient,
+        changed=shared_addresses.changed(patient.email_key),
         upcoming=visits(appointments.upcoming(session, actor, patient.id), actor),
         past=visits(page.visits, actor),
         older_url=url_for("patients.record", patient_id=patient.id, before=page.older) if page.older else None,

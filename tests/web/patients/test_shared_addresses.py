@@ -1,0 +1,99 @@
+"""A family's address: whoever changes it is asked for each record that bears it, and told which were changed."""
+
+from typing import Any
+
+from service.storage.models import Guardian, Patient
+from tests.house import Browser
+from tests.web.frozen_clinic import NOW, Clinic, email
+from tests.web.reading import faults, one, parsed, words
+
+SHARED, NEW = "patient@clinic.example", "pia.new@mail.example"
+
+
+def child_of_pia(clinic: Clinic, name: str = "Kim Ahorn", **more: Any) -> int:
+    """A record with the mother's address, which her account looks after."""
+    child = clinic.house.patient(name, email=SHARED, **more)
+    with clinic.house.writing() as session:
+        session.add(Guardian(user_id=clinic.people["patient"].user_id, patient_id=child, created_at=NOW))
+    return child
+
+
+def addresses(clinic: Clinic, *patients: int) -> list[str | None]:
+    """The addresses on records."""
+    with clinic.house.reading() as session:
+        return [session.get_one(Patient, patient).email for patient in patients]
+
+
+def ticked(browser: Browser, path: str) -> dict[str, str]:
+    """The records a form offers -> their names; all have a tick."""
+    page = browser.get(path)
+    assert faults(page.get_data(as_text=True)) == []
+    boxes = parsed(page).select("input[name=also]")
+    assert all("checked" in box.attrs for box in boxes)
+    return {str(box["value"]): words(one(parsed(page), f'label[for="{box["id"]}"]')) for box in boxes}
+
+
+def test_h5_a_parent_changes_the_address_of_the_whole_family(clinic: Clinic) -> None:
+    child, browser = child_of_pia(clinic), clinic.browser("patient")
+    offered = ticked(browser, "/account/email")
+    assert offered == {str(child): "Kim Ahorn", str(clinic.pia): "Pia Ahorn"}
+    answer = browser.post("/account/email", {"email": NEW, "asked": "y", "also": list(offered)})
+    assert addresses(clinic, clinic.pia, child) == [NEW, NEW]
+    page = browser.get(answer.location or "")
+    assert faults(page.get_data(as_text=True)) == []
+    told = words(parsed(page).select(".note-good")[-1])
+    assert told == f"Messages about these patients go to {NEW} from now on: Kim Ahorn Pia Ahorn"
+
+
+def test_h5_a_record_without_a_tick_keeps_the_address(clinic: Clinic) -> None:
+    child, browser = child_of_pia(clinic), clinic.browser("patient")
+    answer = browser.post("/account/email", {"email": NEW, "asked": "y", "also": [str(clinic.pia)]})
+    assert addresses(clinic, clinic.pia, child) == [NEW, SHARED]
+    assert "Kim Ahorn" not in browser.get(answer.location or "").get_data(as_text=True)
+
+
+def test_h5_the_choice_survives_a_refusal(clinic: Clinic) -> None:
+    child, browser = child_of_pia(clinic), clinic.browser("patient")
+    answer = browser.post("/account/email", {"email": "none", "asked": "y", "also": [str(clinic.pia)]})
+    assert answer.status_code == 422
+    boxes = {str(box["value"]): "checked" in box.attrs for box in parsed(answer).select("input[name=also]")}
+    assert boxes == {str(child): False, str(clinic.pia): True}
+
+
+def test_h5_records_that_somebody_else_looks_after_are_neither_named_nor_changed(clinic: Clinic) -> None:
+    strange = clinic.house.patient("Zora Fremd", email=SHARED)
+    archived = child_of_pia(clinic, "Alt Ahorn", archived_at=NOW)
+    browser = clinic.browser("patient")
+    assert ticked(browser, "/account/email") == {str(clinic.pia): "Pia Ahorn"}
+    forged = [str(clinic.pia), str(strange), str(archived), "999999"]
+    browser.post("/account/email", {"email": NEW, "asked": "y", "also": forged})
+    assert addresses(clinic, clinic.pia, strange, archived) == [NEW, SHARED, SHARED]
+    assert "Zora" not in browser.get(f"/account?changed={strange}").get_data(as_text=True)
+
+
+def test_h5_a_refused_address_changes_no_record(clinic: Clinic) -> None:
+    child, browser = child_of_pia(clinic), clinic.browser("patient")
+    browser.post("/account/email", {"email": email("receptionist")})
+    assert addresses(clinic, clinic.pia, child) == [SHARED, SHARED]
+
+
+def test_h5_the_desk_is_asked_for_the_other_records_too(clinic: Clinic) -> None:
+    child, browser = child_of_pia(clinic), clinic.browser("receptionist")
+    other = clinic.house.patient("Zora Fremd", email=SHARED)
+    path = f"/patients/{clinic.pia}/edit"
+    assert ticked(browser, path) == {str(child): "Kim Ahorn", str(other): "Zora Fremd"}
+    with clinic.house.reading() as session:
+        version = session.get_one(Patient, clinic.pia).version
+    form = {"name": "Pia Ahorn", "phone": "030 1234567", "version": str(version), "asked": "y", "also": [str(child)]}
+    browser.post(path, {**form, "email": SHARED})
+    assert addresses(clinic, child) == [SHARED]
+    answer = browser.post(path, {**form, "email": NEW})
+    assert addresses(clinic, clinic.pia, child, other) == [NEW, NEW, SHARED]
+    page = browser.get(answer.location or "").get_data(as_text=True)
+    assert faults(page) == []
+    assert f"Messages about these patients go to {NEW} from now on" in page
+
+
+def test_h5_a_doctor_is_only_offered_records_they_see(clinic: Clinic) -> None:
+    child_of_pia(clinic)
+    assert ticked(clinic.browser("doctor"), f"/patients/{clinic.pia}/edit") == {}
