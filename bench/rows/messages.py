@@ -80,7 +80,8 @@ def _fill(clinic: Clinic, day: date, count: int) -> None:
         people = [
             (last + 1 + number, f"Patient {number}", f"m{number}@demo.example", booked) for number in range(count)
         ]
-        connection.executemany("INSERT INTO patients (id, name, email, created_at) VALUES (?, ?, ?, ?)", people)
+        person = "INSERT INTO patients (id, name, email, email_key, created_at) VALUES (?1, ?2, ?3, ?3, ?4)"
+        connection.executemany(person, people)
         visits = []
         for number, (patient, *_rest) in enumerate(people):
             at = first + timedelta(minutes=number % 480)

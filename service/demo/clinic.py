@@ -17,6 +17,7 @@ from service.domain.appointments import promises
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict
 from service.language.translation import gettext as _
+from service.mail_addresses import address_key
 from service.storage.folding import fold
 from service.storage.models import (
     Appointment,
@@ -226,6 +227,7 @@ def _add_patients(
         patient = {"id": index + 1, "name": person.name, "email": person.email, "phone": person.phone}
         allergies = people.ALLERGIES[index % len(people.ALLERGIES)]
         patient |= {"given_name": person.given_name, "folded_name": fold(person.name), "allergies": allergies}
+        patient["email_key"] = address_key(person.email) if person.email else None
         rows.add(Patient, {**patient, "birth_date": birth_date.isoformat(), "created_at": since})
         if index < people.ACCOUNTS:
             guardian = {"user_id": rows.next_id(User), "patient_id": index + 1, "created_at": since}
@@ -241,7 +243,7 @@ def _add_patients(
 
 def _add_user(rows: _Rows, who: str, name: str, role: Role, since: str, password_hash: str) -> str:
     email = f"{who}@{people.DOMAIN}"
-    user = {"id": rows.next_id(User), "email": email, "name": name, "role": role.value}
+    user = {"id": rows.next_id(User), "email": email, "email_key": address_key(email), "name": name, "role": role.value}
     rows.add(User, {**user, "password_hash": password_hash, "created_at": since})
     return email
 
