@@ -145,6 +145,20 @@ def test_h6_a_record_that_was_given_the_strangers_address_first_is_not_their_own
     assert "Hay fever" not in enter(clinic).get(f"/treatments?patient_id={clinic.pia}").get_data(as_text=True)
 
 
+def test_h6_an_address_that_was_only_spelled_differently_is_still_their_own(clinic: Clinic) -> None:
+    with clinic.house.writing() as session:
+        session.get_one(Patient, clinic.guest).email = "gus@mail.example"
+    clinic.house.treated(clinic.people["doctor"].doctor_id, clinic.guest, NOW - timedelta(days=30), diagnosis="Gout")
+    desk = clinic.browser("receptionist")
+    page = parsed(desk.get(f"/patients/{clinic.guest}/edit"))
+    form = {"name": "Gus Gast", "version": attribute(page, "input[name=version]", "value")}
+    assert desk.post(f"/patients/{clinic.guest}/edit", {**form, "email": "Gus@Mail.example"}).status_code == 303
+    link(clinic, patient=clinic.guest)
+    assert notices(clinic, "guardian_linked") == ["Gus@Mail.example"], "one mailbox hears of it once"
+    link(clinic, "GUS@mail.example", clinic.guest)
+    assert "Gout" in enter(clinic, "GUS@mail.example").get("/treatments").get_data(as_text=True)
+
+
 def test_h6_a_notice_stays_at_the_address_that_was_known_then(clinic: Clinic) -> None:
     clinic.browser("receptionist").post("/messages/pause")
     link(clinic)
@@ -192,6 +206,53 @@ def test_h6_the_clinic_chooses_how_long_a_guardian_waits(clinic: Clinic, make_ho
     with house.reading() as session:
         row = session.get_one(Guardian, (number_of(clinic, STRANGER), clinic.pia))
     assert row.clinical_from == row.created_at + timedelta(hours=1)
+
+
+# Merging, which gives the guardians of one record the other one too
+
+
+def merge(clinic: Clinic, kept: int, other: int) -> None:
+    """Reception makes one record of two, through the page."""
+    answer = clinic.browser("receptionist").post(f"/patients/{kept}/merge", {"other_id": other})
+    assert answer.status_code == 303
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_h6_a_merge_opens_no_clinical_text_to_the_guardian_of_the_other_record_at_once(
+    clinic: Clinic, is_kept: bool
+) -> None:
+    link(clinic, patient=clinic.guest)
+    stranger = enter(clinic)
+    clinic.clock.shift(DAY + timedelta(minutes=1))
+    stranger = signed_in(clinic)
+    assert "You can read" not in words(parsed(stranger.get(f"/treatments?patient_id={clinic.guest}")))
+    before = notices(clinic, "guardian_linked")
+    kept, other = (clinic.pia, clinic.guest) if is_kept else (clinic.guest, clinic.pia)
+    merge(clinic, kept, other)
+    assert notices(clinic, "guardian_linked") == [*before, OWN]
+    closed = parsed(stranger.get(f"/treatments?patient_id={kept}"))
+    assert "You can read this medical history from" in words(closed)
+    assert "Hay fever" not in words(closed)
+    assert stranger.get(f"/appointments/{clinic.past}").status_code == 200
+    assert "Hay fever" not in stranger.get(f"/appointments/{clinic.past}").get_data(as_text=True)
+    assert stranger.post("/exports", {"patient_id": str(kept)}).status_code == 403
+    own = clinic.house.browser(OWN).get(f"/treatments?patient_id={kept}")
+    assert "Hay fever" in own.get_data(as_text=True), "the owner never waits"
+    clinic.clock.shift(DAY)
+    assert "Hay fever" in signed_in(clinic).get(f"/treatments?patient_id={kept}").get_data(as_text=True)
+
+
+def test_h6_a_merge_with_a_record_that_has_no_clinical_text_lets_nobody_wait(clinic: Clinic) -> None:
+    merge(clinic, clinic.pia, clinic.guest)
+    assert "Hay fever" in clinic.house.browser(OWN).get("/treatments").get_data(as_text=True)
+    assert notices(clinic, "guardian_linked") == []
+
+
+def test_h6_a_merge_does_not_end_a_wait(clinic: Clinic) -> None:
+    link(clinic)
+    merge(clinic, clinic.guest, clinic.pia)
+    stranger = enter(clinic)
+    assert "You can read this medical history from" in words(parsed(stranger.get("/treatments")))
 
 
 # Slips (H6, H7)

@@ -47,7 +47,7 @@ def settle_patient(session: Session, actor: Actor, patient_id: int, email: str) 
         raise Forbidden(_("Only the desk checks addresses."))
     patient = patient_records.to_change(session, actor, patient_id)
     address = contact_details.checked_email(email)
-    theirs = (Guardian.patient_id == patient_id, User.email == patient.email, User.role == Role.PATIENT)
+    theirs = (Guardian.patient_id == patient_id, User.email_key == patient.email_key, User.role == Role.PATIENT)
     users = session.scalars(select(User).join(Guardian, Guardian.user_id == User.id).where(*theirs)).all()
     for user in users:
         if user.email_form != AddressForm.TYPED and (address == user.email or addresses.corrects(user, address)):

@@ -34,7 +34,7 @@ def demo_accounts(session: Session) -> Sequence[str]:
     """One account of each role of the demo clinic, to show at sign-in; none without the demo mark."""
     if not is_demo(session):
         return []
-    return session.scalars(select(User.email).where(User.email.in_(SHOWN_ACCOUNTS)).order_by(User.id)).all()
+    return session.scalars(select(User.email).where(User.email_key.in_(SHOWN_ACCOUNTS)).order_by(User.id)).all()
 
 
 def began_at(session: Session, zone: ZoneInfo) -> datetime | None:

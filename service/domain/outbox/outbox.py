@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, object_session
 from service import clock
 from service.domain.outbox import message_rules, reach
 from service.domain.outbox.subjects import Subject
+from service.mail_addresses import address_key
 from service.storage.models import Appointment, Channel, Message, MessageStatus, Patient, SkipReason, User
 
 UNDER_WAY = frozenset({MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.HANDING_OVER})
@@ -71,7 +72,9 @@ def notice(session: Session, rule: str, patient_id: int, *, event: str, also: Co
     """
     own = _message(session, rule, patient_id, event)
     session.add(own)
-    for address in sorted({*also} - {own.recipient}):
+    others = {address_key(address): address for address in sorted(also)}
+    others.pop(address_key(own.recipient or ""), None)
+    for address in others.values():
         other = to_address(session, rule, address, event=event)
         other.patient_id, other.language = patient_id, own.language
     session.flush()

@@ -33,7 +33,9 @@ def is_own_address(session: Session, patient: Patient, address: str, hours: int)
     """
     known_since = clock.now() - timedelta(hours=hours)
     is_theirs = patient.email_key == address_key(address) and patient.email_form != AddressForm.DOUBTFUL
-    return is_theirs and not _changes(session, patient.id, known_since)
+    return is_theirs and all(
+        before and address_key(before) == patient.email_key for before in _changes(session, patient.id, known_since)
+    )
 
 
 def _changes(session: Session, patient_id: int, since: datetime) -> Sequence[str | None]:

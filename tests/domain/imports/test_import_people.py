@@ -97,6 +97,26 @@ def test_i2_one_of_several_is_refused_until_the_two_are_merged(desk: Desk) -> No
     assert desk.run("patients", content) == (0, 1)
 
 
+@pytest.mark.parametrize("born", ["1960-05-05", ""])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Max@Straße.example", "max@xn--strae-oqa.example"),
+        ("max@xn--strae-oqa.example", "MAX@STRAßE.example"),
+        ("zoë@mail.example", "ZOË@mail.example"),
+    ],
+)
+def test_i2_a_line_is_known_again_in_another_spelling_of_its_address(
+    desk: Desk, born: str, first: str, second: str
+) -> None:
+    lines = [f"{HEAD}Max Vogt,{born},,{address}\n" for address in (first, second)]
+    assert [desk.run("patients", line) for line in lines] == [(1, 0), (0, 1)]
+    with desk.house.writing() as session:
+        session.query(Patient).one().email = second
+    assert [desk.run("patients", line) for line in lines] == [(0, 1), (0, 1)]
+    assert desk.look("patients", f"{HEAD}Max Vogt,{born},,max@strasse.example\n").doubt_count == 1
+
+
 def test_i2_the_two_whom_the_desk_told_apart_are_known_in_the_next_file(desk: Desk) -> None:
     content = HEAD + "Thomas Müller,1960-05-05,0170 5550132,\nThomas Müller,1960-05-05,0170 5550133,\n"
     assert len(doubts(desk, content)) == 1
