@@ -21,6 +21,7 @@ from service.domain.foundation.errors import Conflict, NotFound
 from service.domain.outbox import announcements
 from service.language.translation import gettext as _
 from service.storage.models import (
+    OPEN,
     TAKES_PLACE,
     Appointment,
     AppointmentStatus,
@@ -84,7 +85,7 @@ def of(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> H
     found = _found(session, actor, row, zone)
     still_open = [one.id for one in found if _is_open(one)]
     marked = [one.id for one in found if _is_marked(one)]
-    done = [one.id for one in found if one.status != AppointmentStatus.BOOKED]
+    done = [one.id for one in found if one.status not in OPEN]
     visits = _by_id(session, [*still_open[:SHOWN], *marked[:SHOWN], *done[-SHOWN:]])
     proposals = {
         row.appointment_id: _read(row, visits[row.appointment_id])
@@ -168,7 +169,7 @@ Found = Row[int, datetime, datetime, AppointmentStatus, int | None]
 
 
 def _found(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> Sequence[Found]:
-    """The visits in the blocked time, in order of it: those booked, and those called off since it was blocked."""
+    """The visits in the blocked time, in order of it: still to come, already here, or cancelled since then."""
     if row.kind != ExceptionKind.OFF:
         raise NotFound
     spans = time_off.spans(row, zone)
@@ -186,7 +187,7 @@ def _found(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) 
         .where(Appointment.starts_at < end, Appointment.ends_at > begin)
         .where(
             or_(
-                and_(Appointment.status == AppointmentStatus.BOOKED, Appointment.ends_at > clock.now()),
+                and_(Appointment.status.in_(OPEN), Appointment.ends_at > clock.now()),
                 and_(Appointment.status == AppointmentStatus.CANCELLED, Appointment.cancelled_at >= row.created_at),
             )
         )
@@ -203,7 +204,8 @@ def _meets(starts_at: datetime, ends_at: datetime, spans: Collection[Span]) -> b
 
 
 def _is_open(one: Found) -> bool:
-    return one.status == AppointmentStatus.BOOKED and one.proposal is None
+    # A patient who came although other times were proposed is not waiting for an answer: they are here.
+    return one.status in OPEN and not _is_marked(one)
 
 
 def _is_marked(one: Found) -> bool:

@@ -1,6 +1,6 @@
 """The waiting list: who would come sooner, and whom a time that is free again suits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
-from service.domain.appointments import candidates, free_times, visit_types
+from service.domain.appointments import candidates, free_times, open_hours, visit_types
 from service.domain.appointments.free_times import FreeTime
+from service.domain.appointments.open_hours import Block
 from service.domain.foundation import audit, texts
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
@@ -105,11 +106,11 @@ def who_fits(session: Session, actor: Actor, zone: ZoneInfo, time: FreeTime) -> 
 
 
 def count_fits(session: Session, zone: ZoneInfo, times: Sequence[FreeTime]) -> dict[FreeTime, int]:
-    """For those times that are still ahead and free: how many wait whom they suit, which may be none.
+    """For those times that are ahead, free and in their doctor's hours: how many wait whom they suit, maybe none.
 
     A fixed number of queries, however many times are asked about.
     """
-    free = _still_free(session, times)
+    free = _still_free(session, times, zone)
     found: dict[FreeTime, int] = {}
     for first in range(0, len(free), SLOTS_AT_ONCE):
         some = free[first : first + SLOTS_AT_ONCE]
@@ -150,17 +151,26 @@ def _suits(time: FreeTime, zone: ZoneInfo) -> ColumnElement[bool]:
     )
 
 
-def _still_free(session: Session, times: Sequence[FreeTime]) -> list[FreeTime]:
+def _still_free(session: Session, times: Sequence[FreeTime], zone: ZoneInfo) -> list[FreeTime]:
     ahead = [time for time in times if time.starts_at > clock.now()]
     if not ahead:
         return []
     first, last = min(time.starts_at for time in ahead), max(time.ends_at for time in ahead)
-    taken = free_times.taken(session, first, last, sorted({time.doctor_id for time in ahead}), None)
+    doctor_ids = sorted({time.doctor_id for time in ahead})
+    taken = free_times.taken(session, first, last, doctor_ids, None)
+    begin, end = first.astimezone(zone).date(), last.astimezone(zone).date()
+    hours = open_hours.open_blocks(session, begin, end, zone, doctor_ids)
     return [
         time
         for time in dict.fromkeys(ahead)
-        if not any(start < time.ends_at and end > time.starts_at for start, end in taken[time.doctor_id])
+        if _is_within(time, hours.get((time.doctor_id, time.starts_at.astimezone(zone).date()), ()))
+        and not any(start < time.ends_at and end > time.starts_at for start, end in taken[time.doctor_id])
     ]
+
+
+def _is_within(time: FreeTime, blocks: Iterable[Block]) -> bool:
+    """Whether a time lies in a doctor's hours: time off may have cut them since it was booked."""
+    return any(block.starts_at <= time.starts_at and time.ends_at <= block.ends_at for block in blocks)
 
 
 def _people(query: Select[WaitingEntry]) -> Select[WaitingEntry]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
+from service.clock import DayTime
 from service.domain.appointments import booking, free_times, holds
 from service.domain.appointments.admission import Taken
 from service.domain.appointments.free_times import FreeTime
@@ -19,6 +20,7 @@ from service.storage.models import Appointment, AuditEntry, Offer, PartOfDay, Pa
 from tests.crowd import together
 from tests.house import House, at
 from tests.waiting import archive, entry, offer, row, visit_type
+from tests.web.frozen_clinic import away
 
 pytestmark = pytest.mark.usefixtures("clock")
 ZONE = ZoneInfo("Europe/Berlin")
@@ -170,6 +172,7 @@ def test_those_off_the_list_archived_or_offered_something_already_do_not_fit(hou
 
 
 def test_many_freed_times_are_counted_as_they_would_be_listed(house: House, doctor: int) -> None:
+    house.hours(doctor, "18:00", "08:00")
     for weekdays, part in (("0123456", "any"), ("1", "morning"), ("1", "evening"), ("2", "morning")):
         entry(house, house.patient(), weekdays=weekdays, part=part)
     times = [slot(doctor, NINE + timedelta(hours=hour)) for hour in range(0, 48, 3)]
@@ -187,7 +190,16 @@ def test_a_time_that_is_taken_held_or_past_is_not_counted(house: House, doctor: 
     assert counted(house) == {}
 
 
+def test_freed_times_outside_the_hours_and_inside_time_off_are_not_counted(house: House, doctor: int) -> None:
+    entry(house, house.patient())
+    away(house, doctor, "2026-05-05", "2026-05-05", starts=DayTime.at(9, 10), ends=DayTime.at(10))
+    times = [slot(doctor, NINE + timedelta(minutes=number)) for number in (-75, -60, -15, 0, 15, 45, 60, 525, 530)]
+    within = [times[number] for number in (1, 2, 6, 7)]
+    assert counted(house, *times) == dict.fromkeys(within, 1)
+
+
 def test_more_freed_times_than_one_query_takes_are_counted(house: House, doctor: int) -> None:
+    house.hours(doctor, "18:00", "08:00")
     entry(house, house.patient())
     times = [slot(doctor, NINE + timedelta(minutes=20 * number)) for number in range(230)]
     assert counted(house, *times) == dict.fromkeys(times, 1)

@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
+from service.clock import DayTime
 from service.storage.models import Appointment, AuditEntry, MoveProposal
+from tests import waiting
 from tests.house import Browser, at
 from tests.web.frozen_clinic import Clinic, away
+from tests.web.mailing import Mailing
 from tests.web.reading import faults, links, one, parsed, words
 
 
@@ -148,3 +151,110 @@ def test_a_holiday_hits_everybodys_visits_and_a_doctor_sees_their_own(clinic: Cl
     assert f"/appointments/{theirs}" not in links(own)
     assert clinic.browser("doctor").post(f"{page}/cancellations", {"appointment_id": theirs}).status_code == 404
     assert clinic.browser("other doctor").get(helper(clinic)).status_code == 404
+
+
+# How many messages leave
+
+
+def test_d1_new_times_are_mailed_once_however_often_they_are_proposed(mailing: Mailing) -> None:
+    clinic = mailing.clinic
+    page, browser = helper(clinic), clinic.browser("receptionist")
+    tap(browser, page, "/proposal")
+    again = {"time_off_id": page.rpartition("/")[2]}
+    assert browser.post(f"/appointments/{clinic.ahead}/proposal", again).status_code == 303  # a double click
+    assert mailing.deliver() == ["patient@clinic.example"]
+    browser.post(f"/appointments/{clinic.ahead}/proposal", {**again, "any_doctor": "1"})
+    browser.post(f"/appointments/{clinic.ahead}/proposal")
+    page = f"/time-off/{away(clinic.house, None, '2026-06-15', '2026-06-16', note='a holiday too')}"
+    assert parsed(browser.get(page)).select_one("form[action$='/proposal']") is None
+    assert mailing.deliver() == []
+
+
+def test_d1_new_times_that_were_withdrawn_before_they_left_are_mailed_once(mailing: Mailing) -> None:
+    page, browser = helper(mailing.clinic), mailing.clinic.browser("receptionist")
+    tap(browser, page, "/proposal")
+    after = words(tap(browser, page, "/proposal/removal"))
+    assert "had not been sent to Pia Ahorn yet, and is not sent any more" in after
+    tap(browser, page, "/proposal")
+    assert mailing.deliver() == ["patient@clinic.example"]
+
+
+@pytest.mark.parametrize("act", ["/moves", "/cancellations"])
+def test_d1_who_is_moved_or_cancelled_gets_one_mail_and_not_the_proposal_that_still_waited(
+    mailing: Mailing, act: str
+) -> None:
+    page, browser = helper(mailing.clinic), mailing.clinic.browser("receptionist")
+    tap(browser, page, "/proposal")
+    tap(browser, page, act)
+    assert mailing.deliver() == ["patient@clinic.example"]
+    (mail,) = mailing.server.mails
+    assert ("New time" if act == "/moves" else "Cancelled") in str(mail.parsed["Subject"])
+    assert mailing.deliver() == []
+
+
+def test_d1_time_off_itself_mails_nobody(mailing: Mailing) -> None:
+    clinic = mailing.clinic
+    form = {"doctor_id": doll(clinic), "first_day": "2026-06-15", "last_day": "2026-06-15"}
+    browser = clinic.browser("receptionist")
+    page = browser.post("/time-off", form, follow_redirects=True)
+    assert mailing.deliver() == []
+    assert browser.post("/time-off", form).status_code == 303  # the same again
+    assert browser.post(f"{page.request.path}/removal").status_code == 303
+    assert mailing.deliver() == []
+
+
+# Who is here already
+
+
+def today_off(clinic: Clinic, **more: Any) -> str:
+    """The helper page of Dr Doll's time off today, which hits the visits at 9:30 and at 14:00."""
+    return f"/time-off/{away(clinic.house, clinic.people['doctor'].doctor_id, '2026-05-06', '2026-05-06', **more)}"
+
+
+def arrive(clinic: Clinic, visit_id: int) -> None:
+    assert clinic.browser("receptionist").post(f"/appointments/{visit_id}/arrival").status_code == 303
+
+
+def test_d18_a_patient_who_has_arrived_is_among_the_affected(clinic: Clinic) -> None:
+    arrive(clinic, clinic.later)
+    page, browser = today_off(clinic), clinic.browser("receptionist")
+    shown = parsed(browser.get(page))
+    (hit,) = [one for one in shown.select("li.hit") if f"/appointments/{clinic.later}" in str(one)]
+    assert "waiting 0 min The patient is already here" in words(hit)
+    assert hit.select_one("form[action$='/moves'], form[action$='/proposal']") is None
+    assert hit.select_one("form[action$='/cancellations']") is not None
+    assert "still open" in words(one(shown, "#open"))
+    form = {"doctor_id": doll(clinic), "first_day": "2026-05-06", "last_day": "2026-05-06", "starts": "13:00"}
+    answer = browser.post("/time-off", {**form, "ends": "18:00"})
+    assert answer.location.startswith("/time-off/")  # the page about those who are affected, not the list
+    after = words(tap(browser, answer.location, "/cancellations").find("main"))
+    assert "All visits are dealt with" in after
+
+
+def test_d18_who_arrived_is_told_so_when_the_desk_tries_to_move_or_ask_them(clinic: Clinic) -> None:
+    arrive(clinic, clinic.later)
+    page, browser = today_off(clinic), clinic.browser("receptionist")
+    form = {"appointment_id": clinic.later, "doctor_id": doll(clinic), "starts_at": "2026-05-07T09:00"}
+    assert browser.post(f"{page}/moves", form).status_code == 409
+    assert browser.post(f"/appointments/{clinic.later}/proposal").status_code == 409
+
+
+def test_d18_a_proposal_of_somebody_who_came_all_the_same_is_still_open(clinic: Clinic) -> None:
+    page, browser = today_off(clinic, starts=DayTime.at(13), ends=DayTime.at(18)), clinic.browser("receptionist")
+    tap(browser, page, "/proposal")
+    assert "waits for an answer" in words(parsed(browser.get("/time-off")))
+    arrive(clinic, clinic.later)
+    assert "1 of 1 still open" in words(parsed(browser.get(page)).find("main"))
+
+
+def test_d18_the_time_of_a_visit_cancelled_for_the_absence_is_offered_to_nobody(clinic: Clinic) -> None:
+    waiting.entry(clinic.house, clinic.guest, days_ago=2)
+    browser = clinic.browser("receptionist")
+    browser.post(f"/appointments/{clinic.later}/cancellation")
+    assert "time free again" in words(parsed(browser.get("/today")))
+    page = today_off(clinic, starts=DayTime.at(13), ends=DayTime.at(18))
+    assert "time free again" not in words(parsed(browser.get("/today")))
+    fits = f"/waiting-list/fits?doctor_id={doll(clinic)}&starts_at=2026-05-06T14:00"
+    assert "This time is not free" in words(parsed(browser.get(fits)))
+    assert browser.post(f"{page}/removal").status_code == 303
+    assert "time free again" in words(parsed(browser.get("/today")))
