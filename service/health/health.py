@@ -126,10 +126,8 @@ def _judge(run: JobRun | None, due: schedule.Slot, now: datetime) -> tuple[str, 
 def _judge_skipped(reason: RunSkip) -> tuple[str, str]:
     match reason:
         case RunSkip.BEFORE_START:
-            return "never", _("has not been due yet")
-        case RunSkip.RESTORED:
-            return "late", _("left out after a restore: messages may have gone out before")
-        case RunSkip.DAY_IS_OVER:
-            return "late", _("left out: the day was over")
+            return "never", reason.words
+        case RunSkip.RESTORED | RunSkip.DAY_IS_OVER:
+            return "late", reason.words
         case _:
             assert_never(reason)

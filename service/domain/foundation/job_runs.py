@@ -38,9 +38,9 @@ class RunSkip(StrEnum):
             case RunSkip.BEFORE_START:
                 return _("due before the clinic began to use Rounds")
             case RunSkip.DAY_IS_OVER:
-                return _("the day was over")
+                return _("left out, because the day was over")
             case RunSkip.RESTORED:
-                return _("left out after a restore: messages may have gone out before")
+                return _("left out after a restore, because messages may have gone out before")
             case _:
                 assert_never(self)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from bs4 import Tag
 
+from service.domain.foundation.job_runs import RunSkip
 from service.jobs import schedule
 from service.storage.models import AuditEntry, Doctor, JobRun, Message, Report
 from tests.house import Browser, at
@@ -51,7 +52,7 @@ def test_run_now_reminds_today_and_says_how_it_went(clinic: Clinic) -> None:
     until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
     assert clinic.house.count(Message, REMINDER, Message.status == "sent") == 1
     line = words(row(browser, REMINDERS))
-    assert "1 sent" in line
+    assert "1 only written to the console" in line
     assert "2 skipped" in line
     assert clinic.house.count(AuditEntry, AuditEntry.act == "job.run") == 1
 
@@ -118,8 +119,9 @@ OK, LATE, DOWN, NEVER = "pill-ok", "pill-late", "pill-down", "pill-never"
         ({"status": "running", "started_at": TODAY}, LATE, "not finished"),
         ({"status": "failed", "last_error": "OSError: full"}, DOWN, "failed: OSError: full"),
         ({"status": "queued", "last_error": "OSError: full"}, LATE, "failed: OSError: full"),
-        ({"status": "skipped", "outcome": {"reason": "day_is_over"}}, LATE, "the day was over"),
-        ({"status": "skipped", "outcome": {"reason": "before_start"}}, NEVER, "has not been due yet"),
+        ({"status": "skipped", "outcome": {"reason": "day_is_over"}}, LATE, RunSkip.DAY_IS_OVER.words),
+        ({"status": "skipped", "outcome": {"reason": "before_start"}}, NEVER, RunSkip.BEFORE_START.words),
+        ({"status": "skipped", "outcome": {"reason": "restored"}}, LATE, RunSkip.RESTORED.words),
     ],
 )  # fmt: skip
 def test_the_state_of_a_job_in_words(clinic: Clinic, run: dict[str, object] | None, pill: str, said: str) -> None:

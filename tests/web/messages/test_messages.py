@@ -6,11 +6,11 @@ import pytest
 from bs4 import Tag
 from sqlalchemy import delete, update
 
-from service.storage.models import Appointment, AuditEntry, JobRun, Message, MessageLink
+from service.storage.models import Appointment, AuditEntry, JobRun, Message, MessageLink, Patient
 from tests import patience
 from tests.house import Browser, at
 from tests.patience import until
-from tests.web.frozen_clinic import NOW, Clinic, opened, told
+from tests.web.frozen_clinic import NOW, Clinic, away, email, opened, told
 from tests.web.mailing import Mailing
 from tests.web.reading import attribute, links, one, parsed, words
 
@@ -267,6 +267,37 @@ def test_a_visit_says_beforehand_how_its_patient_will_be_told(mailing: Mailing) 
     with clinic.house.reading() as session:
         last = session.query(Appointment.id).order_by(Appointment.id.desc()).limit(1).scalar()
     assert "Cannot be reached: there is no address" in words(parsed(desk.get(f"/appointments/{last}")))
+
+
+@pytest.mark.parametrize(
+    ("values", "is_away", "visit_says", "list_says"),
+    [
+        ({"email": None}, False, "Cannot be reached: there is no address we could write to.", "without an address"),
+        ({"email_allowed": False}, False, "Will not be told: the patient wants no messages.", "wants no messages"),
+        ({}, True, "Will not be told: the doctor is away then.", "the doctor is away then"),
+    ],
+)
+def test_d28_a_visit_and_the_next_run_give_one_reason_and_the_run_then_gives_it_too(
+    clinic: Clinic, desk: Browser, values: dict[str, object], is_away: bool, visit_says: str, list_says: str
+) -> None:
+    house = clinic.house
+    if values:
+        with house.writing() as session:
+            session.execute(update(Patient).where(Patient.name == "Tom Morgen").values(**values))
+    if is_away:
+        away(house, clinic.people["other doctor"].doctor_id, "2026-05-08", "2026-05-08")
+    visit = f"/appointments/{clinic.tomorrow}"
+    assert visit_says in words(one(parsed(desk.get(visit)), "[aria-labelledby=why]"))
+    call = next(line for line in parsed(desk.get("/messages/tomorrow")).select(".call") if "Tom Morgen" in words(line))
+    assert words(one(call, ".call-why")) == f"{list_says} Tom Morgen"
+    clinic.clock.move_to(at("2026-05-07 06:00"))
+    house.execute(opened(house, "send_daily_reminders"))
+    desk = house.browser(email("receptionist"))
+    assert f": {list_says}." in words(one(parsed(desk.get(visit)), "[aria-labelledby=why]"))
+    for page in ("/messages/morning", "/messages?state=skipped"):
+        shown = parsed(desk.get(page))
+        (line,) = (each for each in shown.select(".call, .log tbody tr, .more li") if "Tom Morgen" in words(each))
+        assert list_says in words(line), page
 
 
 def test_a_visit_says_afterwards_what_came_of_it_and_the_answer(clinic: Clinic, desk: Browser) -> None:
