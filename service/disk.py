@@ -1,9 +1,10 @@
-"""Writes files to the disk whole or not at all: next to their place first, flushed, then renamed."""
+"""Writes files to the disk whole or not at all: next to their place first, flushed, then renamed; and their age."""
 
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -51,6 +52,15 @@ def write_first(file: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def may_be_from_before(file: Path, at: datetime, now: datetime) -> bool:
+    """Whether a file was last written before an instant, or its time lies ahead and so tells nothing."""
+    try:
+        written = file.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return written <= at.timestamp() or written > now.timestamp()
 
 
 def put_in_place(made: Path, file: Path) -> None:

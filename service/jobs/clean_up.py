@@ -1,7 +1,6 @@
 """Removing what has had its time: expired exports, stray files, old rows; and the files of an erased patient."""
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 import structlog
@@ -14,6 +13,7 @@ from service.domain.exports import export_files, export_ledger
 from service.domain.foundation import idempotency, installation, job_runs, throttle
 from service.domain.imports import import_files
 from service.domain.messages import message_links, messages
+from service.domain.patients import patients
 from service.jobs.context import JobContext
 
 log = structlog.get_logger()
@@ -30,14 +30,13 @@ def clean_up(context: JobContext) -> None:
         _clean_up(context)
 
 
-def clean_up_after_erasure(context: JobContext, days: Sequence[date]) -> None:
-    """Remove the exports that no row stands for, the day sheets of these days and the database's log.
+def clean_up_after_erasure(context: JobContext) -> None:
+    """Remove the files that may name somebody who was erased, and the database's log.
 
-    What fails is logged: the erasure itself is done, and the next clean-up and the sheets' 14 days see to the rest.
+    What fails is logged: the erasure itself is done, and the next clean-up sees to the rest.
     """
     try:
         _clean_up(context)
-        _remove_day_sheets(context, days)
         context.database.forget()
     except (DBAPIError, OSError):
         log.exception("files not removed after an erasure")
@@ -46,6 +45,7 @@ def clean_up_after_erasure(context: JobContext, days: Sequence[date]) -> None:
 def _clean_up(context: JobContext) -> None:
     _prune_rows(context)
     _remove(_stray_files(context))
+    _forget_erased(context)
     _purge_messages(context)
 
 
@@ -88,11 +88,20 @@ def _purge_messages(context: JobContext) -> None:
             more = messages.purge(session, context.settings.messages)
 
 
-def _remove_day_sheets(context: JobContext, days: Sequence[date]) -> None:
-    """Remove the sheets of these days; today's is written again, in case the power fails today."""
+def _forget_erased(context: JobContext) -> None:
+    """Remove day sheets and waiting imports from before the last erasure: each may name whoever was erased.
+
+    Today's sheet is written again instead, in case the power fails today.
+    """
+    with context.database.reading() as session:
+        erasure = patients.latest_erasure(session)
+    if erasure is None:
+        return
+    sheets = day_sheet_files.written_before(day_sheet_files.folder_of(context.settings), erasure)
     today = clock.today(context.zone)
-    for file in day_sheet_files.of_days(day_sheet_files.folder_of(context.settings), days):
-        file.unlink(missing_ok=True)
-    if today in days:
+    todays = [file for file in sheets if file.name.startswith(today.isoformat())]
+    uploads = import_files.waiting_since_before(context.settings.imports, erasure)
+    _remove([*(file for file in sheets if file not in todays), *uploads])
+    if todays:
         with context.database.reading() as session:
             day_sheet_files.write(session, today, context.settings)

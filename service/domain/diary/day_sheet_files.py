@@ -1,8 +1,7 @@
 """The day sheets as files: one HTML page a day that stands alone, for the day the power fails."""
 
 import re
-from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Lock
 
@@ -17,6 +16,8 @@ from service.language import rendering
 
 STYLE = ROOT / "static" / "css" / "day-sheet.css"
 KEEP_DAYS = 14
+COMMITTED_WITHIN = timedelta(minutes=5)
+"""How long after its time an erasure may be committed: a sheet that is written in between still has the name."""
 _name = re.compile(r"(\d{4}-\d\d-\d\d)\.html(\.part)?", re.ASCII).fullmatch
 _writing = Lock()
 
@@ -47,9 +48,10 @@ def write(session: Session, day: date, settings: Settings) -> tuple[int, int]:
     return len(sheets), sum(sheet.visits for sheet in sheets)
 
 
-def of_days(folder: Path, days: Sequence[date]) -> list[Path]:
-    """The sheets of some days, as far as they are kept."""
-    return [file for file in (folder / f"{day}.html" for day in days) if file.exists()]
+def written_before(folder: Path, erasure: datetime) -> list[Path]:
+    """The sheets, and what killed writers left of them, that may name somebody who was erased at an instant."""
+    sheets = [file for file in folder.iterdir() if _name(file.name)]
+    return [file for file in sheets if disk.may_be_from_before(file, erasure + COMMITTED_WITHIN, clock.now())]
 
 
 def old(folder: Path, today: date) -> list[Path]:

@@ -104,6 +104,12 @@ def old(folder: Path) -> list[Path]:
     return [file for file in folder.glob("*") if file.is_file() and file.stat().st_mtime < oldest]
 
 
+def waiting_since_before(folder: Path, at: datetime) -> list[Path]:
+    """The files that were uploaded before an instant and not imported, with what is known of them."""
+    uploaded = [file for file in folder.glob("*.csv") if disk.may_be_from_before(file, at, clock.now())]
+    return [*uploaded, *(_facts(folder, file.stem) for file in uploaded)]
+
+
 def _file(folder: Path, upload_id: str) -> Path:
     return folder / f"{upload_id}.csv"
 

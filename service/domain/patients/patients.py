@@ -104,6 +104,11 @@ def erased_since(session: Session, at: datetime) -> bool:
     return session.scalar(select(exists().where(Patient.erased_at > at))) or False
 
 
+def latest_erasure(session: Session) -> datetime | None:
+    """When the last record was erased."""
+    return session.scalar(select(func.max(Patient.erased_at)))
+
+
 def refuse_merged(patient: Patient) -> None:
     """Raise Conflict for a record that was merged into another one."""
     if patient.merged_into_id is not None:

@@ -94,10 +94,10 @@ def due(session: Session, actor: Actor, *, years: int, zone: ZoneInfo) -> Sequen
     return session.scalars(select(Patient).where(*over).order_by(Patient.id).limit(MOST_DUE)).all()
 
 
-def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: ZoneInfo) -> Sequence[date]:
-    """Erase a patient for good; returns the clinic days of their visits. Twice is once.
+def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: ZoneInfo) -> None:
+    """Erase a patient for good. Twice is once.
 
-    The caller removes the files that no row stands for any more. Raises NotFound, Forbidden, and Conflict while
+    The caller removes the files that may name them. Raises NotFound, Forbidden, and Conflict while
     something stands against it.
     """
     if actor.role != Role.ADMIN:
@@ -105,13 +105,11 @@ def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: 
     deliveries.wait_for_claims(session)
     patient = patient_records.to_change(session, actor, patient_id, erased=True)
     if patient.erased_at is not None:
-        return []
+        return
     against = obstacles(session, actor, patient_id, years=years, zone=zone)
     if against.sentences:
         raise Conflict(" ".join(against.sentences))
     person = _person(session, patient_id)
-    theirs = Appointment.patient_id.in_(person.records)
-    days = {at.astimezone(zone).date() for at in session.scalars(select(Appointment.starts_at).where(theirs))}
     _silence_others(session, person)
     patient_records.close_waiting(session, patient_id)
     for rule in whole_person.TABLES:
@@ -122,7 +120,6 @@ def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: 
         audit.record(session, actor, "user.erase", subject=f"user/{number}")
     for number in person.records:
         audit.record(session, actor, "patient.erase", patient_id=number)
-    return sorted(days)
 
 
 def _person(session: Session, patient_id: int) -> Person:

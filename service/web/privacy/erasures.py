@@ -48,10 +48,10 @@ def erase(patient_id: int) -> ResponseReturnValue:
         return _page(patient_id, form, HoldForm()), 422
     try:
         with context.transaction() as session:
-            days = erasure.erase(session, context.actor(), patient_id, years=years, zone=zone)
+            erasure.erase(session, context.actor(), patient_id, years=years, zone=zone)
     except Conflict:
         return _page(patient_id, EraseForm(), HoldForm()), 409
-    clean_up_after_erasure(context.wiring().jobs, days)
+    clean_up_after_erasure(context.wiring().jobs)
     notices.say("patient_erased")
     return redirect(url_for("erasures.show", patient_id=patient_id), 303)
 

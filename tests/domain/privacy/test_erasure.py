@@ -16,8 +16,7 @@ def test_o9_an_erasure_on_either_database(house: House) -> None:
     house.treated(doctor.doctor_id, pia, at("2020-03-02 08:00"), diagnosis="Hay fever")
     reported(house, doctor.doctor_id, "2020-03")
     with house.writing() as session:
-        days = erasure.erase(session, admin, pia, years=5, zone=house.settings.clinic.zone)
-    assert [day.isoformat() for day in days] == ["2020-03-02"]
+        erasure.erase(session, admin, pia, years=5, zone=house.settings.clinic.zone)
     with house.reading() as session:
         audit_check.verify(session)
         content = session.scalars(select(Report.content)).one()
