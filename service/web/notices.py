@@ -73,7 +73,7 @@ def sentences() -> dict[str, str]:
         "user_disabled": _("The account is closed."),
         "user_enabled": _("The account is open again."),
         "registered": _(
-            "Thank you. If this address is new here you can sign in now. If it is known, use the password you had."
+            "Thank you. We have mailed you a link. Open it within a day to finish; if nothing comes, call the clinic."
         ),
         "patient_erased": _("The record is erased."),
         "hold_put": _("The legal hold stands: nobody can erase this record."),
@@ -94,8 +94,10 @@ def sentences() -> dict[str, str]:
         ),
         "no_link_by_email": _("E-mail is off here, so no link is sent. Please ask the clinic for a new one."),
         "name_changed": _("Your name is saved."),
-        "email_changed": _("Your address is saved. Sign in with it from now on."),
+        "email_kept": _("Your address is saved. Sign in with it from now on."),
         "address_checked": _("The address is saved and no longer on this list."),
+        "email_asked": _("We have mailed a link to the new address. Open it within a day; until then nothing changes."),
+        "email_changed": _("Sign in with the new address from now on. The old one was told."),
         "phone_changed": _("Your telephone number is saved."),
         "password_changed": _(
             "Your password is changed. You were signed out everywhere; please sign in with the new one."

@@ -16,6 +16,7 @@ from tests.web.frozen_clinic import Clinic, email, minutes
 from tests.web.frozen_clinic import a_clinic as a_clinic
 from tests.web.frozen_clinic import a_furnished_folder as a_furnished_folder
 from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
+from tests.web.mail import letter, letters, link
 from tests.web.reading import attribute, faults, one, parsed, words
 
 
@@ -347,6 +348,7 @@ def test_s7_a_session_left_open_is_not_enough_for_private_changes(
 def test_s7_the_old_address_is_told_of_the_new_one(clinic: Clinic) -> None:
     browser = clinic.browser("patient")
     assert browser.post("/account/email", {"email": "Pia.New@Mail.example"}).location == "/account"
+    prove(clinic)
     with clinic.house.reading() as session:
         (note,) = session.query(Message).filter(Message.rule == "account_changed").all()
         assert (note.recipient, note.event) == (email("patient"), "user.email")
@@ -364,9 +366,18 @@ def test_s7_a_new_telephone_number_is_told_by_mail(clinic: Clinic) -> None:
         assert [row.event for row in session.query(Message).filter(Message.rule == "account_changed")] == ["user.phone"]
 
 
-def test_z4_an_address_of_another_account_is_a_conflict_that_changes_nothing(clinic: Clinic) -> None:
-    answer = clinic.browser("doctor").post("/account/email", {"email": email("admin")})
-    assert (answer.status_code, faults(answer.get_data(as_text=True))) == (409, [])
+def prove(clinic: Clinic) -> None:
+    """Open the link that was mailed to a new address, and press its button."""
+    path = link(letter(clinic, "email_proof"), "account/email")
+    assert clinic.browser("nobody").post(path).location == "/"
+
+
+def test_h8_an_address_of_another_account_is_answered_like_a_free_one_and_changes_nothing(clinic: Clinic) -> None:
+    letters(clinic)
+    free = clinic.browser("doctor").post("/account/email", {"email": "free@clinic.example"})
+    taken = clinic.browser("doctor").post("/account/email", {"email": email("admin")})
+    assert (taken.status_code, taken.location) == (free.status_code, free.location) == (303, "/account")
+    assert [one.recipient for one in letters(clinic)] == [email("admin")]
     assert clinic.house.count(Message, Message.rule == "account_changed") == 0
     assert clinic.house.browser(email("doctor")).get("/today").status_code == 200
 
@@ -473,6 +484,7 @@ def test_s7_links_in_the_old_mailbox_die_with_the_old_address(clinic: Clinic) ->
     with clinic.house.writing() as session:
         token = user_tokens.issue(session, clinic.people["patient"].user_id or 0, TokenPurpose.PASSWORD_RESET)
     assert clinic.browser("patient").post("/account/email", {"email": "pia.new@mail.example"}).status_code == 303
+    prove(clinic)
     assert clinic.browser("nobody").get(f"/password-reset/{token}").status_code == 410
 
 

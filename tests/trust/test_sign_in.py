@@ -21,6 +21,7 @@ from tests.house import PASSWORD, House
 from tests.process.launching import configure, run, serving
 from tests.web.frozen_clinic import NOW, minutes
 from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
+from tests.web.mail import letters_of, link
 
 KNOWN, STRANGER = "known@clinic.example", "ghost@clinic.example"
 WRONG = "rapid rivers run deep"
@@ -49,6 +50,12 @@ def registered(house: House, password: str, email: str = "new@clinic.example") -
     return house.browser().post("/register", form).status_code
 
 
+def proven(house: House, password: str) -> None:
+    """Open the link that was mailed to whoever registered last."""
+    (letter,) = letters_of(house)
+    assert house.browser().post(link(letter, "register"), {"password": password}).location == "/"
+
+
 @pytest.fixture
 def open_house(make_house: Callable[..., House], moved: time_machine.Traveller) -> House:
     """A clinic where strangers may register."""
@@ -59,6 +66,7 @@ def test_a1_fourteen_characters_are_refused_and_fifteen_accepted(open_house: Hou
     assert registered(open_house, FIFTEEN[:14]) == 422
     assert open_house.count(User) == 0
     assert registered(open_house, FIFTEEN) == 303
+    proven(open_house, FIFTEEN)
     assert open_house.browser().sign_in("new@clinic.example", FIFTEEN).status_code == 303
 
 
@@ -67,12 +75,14 @@ def test_a2_a_hundred_characters_of_any_script_count_to_the_last(open_house: Hou
     first, second = f"{long:·<89}a{'z' * 10}", f"{long:·<89}b{'z' * 10}"
     assert (len(first), first[:89]) == (100, second[:89])
     assert registered(open_house, first) == 303
+    proven(open_house, first)
     assert open_house.browser().sign_in("new@clinic.example", second).status_code == 422
     assert open_house.browser().sign_in("new@clinic.example", first).status_code == 303
 
 
 def test_a3_twenty_small_letters_will_do_and_last_for_years(open_house: House, moved: time_machine.Traveller) -> None:
     assert registered(open_house, "quietriversrundeeply") == 303
+    proven(open_house, "quietriversrundeeply")
     moved.shift(timedelta(days=730))
     assert open_house.browser().sign_in("new@clinic.example", "quietriversrundeeply").location == "/"
 
@@ -225,8 +235,11 @@ def test_h4_an_accounts_address_is_changed_five_times_an_hour(known: House) -> N
     browser, doctor = known.browser(KNOWN), known.actor(KNOWN)
     statuses = [browser.post("/account/email", {"email": f"new{n}@clinic.example"}).status_code for n in range(6)]
     assert statuses == [303] * 5 + [429]
+    assert [one.recipient for one in letters_of(known)] == [
+        "new4@clinic.example"
+    ]  # who is no longer meant hears nothing
     with known.reading() as session:
-        assert session.get_one(User, doctor.user_id).email == "new4@clinic.example"
+        assert session.get_one(User, doctor.user_id).email == KNOWN
 
 
 def test_a7_forged_addresses_do_not_help_against_one_account(known: House) -> None:

@@ -74,6 +74,8 @@ class Clinic:
     clinic_report: int
     invite: str
     reset: str
+    email_proof: str
+    registration: str
     upload: str
     block: int
     time_off: int
@@ -134,6 +136,8 @@ class Clinic:
             "clinic_report": self.clinic_report,
             "invite": self.invite,
             "reset": self.reset,
+            "email_proof": self.email_proof,
+            "registration": self.registration,
             "session": self.session("patient"),
             "upload": self.upload,
             "block": self.block,
@@ -181,6 +185,8 @@ MISSING: dict[str, object] = {
     "clinic_report": 999_999,
     "invite": "A" * 43,
     "reset": "A" * 43,
+    "email_proof": "A" * 43,
+    "registration": "A" * 43,
     "session": 999_999,
     "upload": "0" * 32,
     "block": 999_999,
@@ -285,6 +291,8 @@ def settle(house: House, traveller: time_machine.Traveller) -> Clinic:
         clinic_report=clinic_reported(house, "2026-04"),
         invite=invited(house),
         reset=mailed(house, email("receptionist"), "password_reset"),
+        email_proof=mailed(house, email("receptionist"), "email", to="desk.new@clinic.example"),
+        registration=mailed(house, email("receptionist"), "registration"),
         upload=uploaded(house, people["admin"]),
         block=first_block(house, doll),
         time_off=away(house, doll),
@@ -375,13 +383,16 @@ def invited(house: House, address: str = "nina@clinic.example") -> str:
         return users.invite(session, user)
 
 
-def mailed(house: House, address: str, purpose: str, lasts: timedelta = timedelta(hours=1)) -> str:
-    """The token of a link that was mailed to a user."""
+def mailed(
+    house: House, address: str, purpose: str, lasts: timedelta = timedelta(hours=1), to: str | None = None
+) -> str:
+    """The token of a link that was mailed to a user, or to the new address they asked for."""
     token = sessions.new_token()
     with house.writing() as session:
-        user_id = session.scalars(select(User.id).where(User.email == address)).one()
-        values = {"user_id": user_id, "token_hash": sessions.digest(token), "created_at": clock.now()}
-        session.add(UserToken(purpose=purpose, expires_at=clock.now() + lasts, **values))
+        user = session.scalars(select(User).where(User.email == address)).one()
+        user.new_email = to
+        values = {"user_id": user.id, "token_hash": sessions.digest(token), "created_at": clock.now()}
+        session.add(UserToken(purpose=purpose, email=to, expires_at=clock.now() + lasts, **values))
     return token
 
 

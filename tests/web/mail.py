@@ -9,21 +9,27 @@ from service.config.settings import Settings
 from service.domain.messages import deliveries
 from service.notifications.message import Letter
 from service.storage.models import Message
+from tests.house import House
 from tests.web.frozen_clinic import Clinic
 
 
 def letters(clinic: Clinic, settings: Settings | None = None) -> list[Letter]:
     """All letters that are due, in order; each is handed over and sent."""
+    return letters_of(clinic.house, settings)
+
+
+def letters_of(house: House, settings: Settings | None = None) -> list[Letter]:
+    """The same of a house."""
     found: list[Letter] = []
     while True:
-        with clinic.house.writing() as session:
-            claim = deliveries.claim(session, "test", settings or clinic.house.settings, true())
+        with house.writing() as session:
+            claim = deliveries.claim(session, "test", settings or house.settings, true())
         if claim is None:
             return found
-        assert claim.status != "failed", _why(clinic, claim.id)
+        assert claim.status != "failed", _why(house, claim.id)
         if claim.letter is not None:
             found.append(claim.letter)
-            with clinic.house.writing() as session:
+            with house.writing() as session:
                 session.execute(update(Message).where(Message.id == claim.id).values(status="sent"))
 
 
@@ -48,6 +54,6 @@ def rows(clinic: Clinic, rule: str) -> list[Message]:
         return list(session.scalars(select(Message).where(Message.rule == rule).order_by(Message.id)))
 
 
-def _why(clinic: Clinic, message_id: int) -> str | None:
-    with clinic.house.reading() as session:
+def _why(house: House, message_id: int) -> str | None:
+    with house.reading() as session:
         return session.get_one(Message, message_id).last_error

@@ -62,6 +62,12 @@ ROUTES: dict[str, Expected] = {
     "sessions.unlock": Expected("/unlock", ANYONE, {"POST": 303}, {"password": "wrong"}),  # nothing is locked
     "sign_in_links.ask": Expected("/sign-in/link", ANYONE, {"GET": 404, "POST": 404}),  # not by default
     "sign_in_links.use": Expected("/sign-in/{reset}", ANYONE, {"GET": 404, "POST": 404}),
+    "own_account.prove_email": Expected(
+        "/account/email/{email_proof}", ANYONE, {"GET": 200, "POST": 303}, sees=ANYONE, missing=410, once=True
+    ),
+    "registration.prove": Expected(
+        "/register/{registration}", ANYONE, {"GET": 200, "POST": 422}, {"password": "wrong"}, sees=ANYONE, missing=410
+    ),
     "password_reset.ask": Expected(
         "/password-reset", ANYONE, {"GET": 200, "POST": 303}, {"email": "who@clinic.example"}
     ),

@@ -6,7 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.domain.accounts import addresses, user_tokens, users
+from service.domain.accounts import acting, addresses, user_tokens, users
+from service.domain.accounts.acting import Who
 from service.domain.accounts.passwords import NewPassword
 from service.domain.foundation import audit, contact_details, throttle
 from service.domain.foundation.actor import Actor, Role
@@ -15,7 +16,8 @@ from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
 from service.domain.patients import consent, patients, shared_addresses
 from service.language.translation import gettext as _
-from service.storage.models import AddressForm, Patient, User
+from service.mail_addresses import address_key
+from service.storage.models import AddressForm, Patient, TokenPurpose, User
 
 
 def fetch(session: Session, actor: Actor) -> User:
@@ -44,7 +46,8 @@ def greeted(session: Session, actor: Actor) -> str:
 
 def is_asked_for_address(session: Session, actor: Actor) -> bool:
     """Whether the address may be stored wrongly by an earlier release, and its owner has not said yet what it is."""
-    return fetch(session, actor).email_form == AddressForm.DOUBTFUL
+    user = fetch(session, actor)
+    return user.email_form == AddressForm.DOUBTFUL and user.new_email is None
 
 
 def change_name(session: Session, actor: Actor, name: str) -> None:
@@ -61,32 +64,53 @@ def records(session: Session, actor: Actor) -> Sequence[Patient]:
     )
 
 
-def change_email(session: Session, actor: Actor, email: str, chosen: Collection[int] | None = None) -> list[int]:
-    """Sign in by another address from now on; the old one is told.
+def ask_for_email(session: Session, actor: Actor, email: str, chosen: Collection[int] | None = None) -> None:
+    """Have the link mailed by which somebody proves that a new address is theirs; until then nothing changes.
 
-    The chosen ones of records() get it in the same transaction, all of them when nobody chose; returns their ids.
-    The address that is stored already is confirmed by it. Raises Invalid, Throttled, and Conflict for an address of
-    another account.
+    `chosen` of records() get the address too once it is proven, all of them when nobody chose. The address that is
+    stored already is confirmed by it. For an address of another account its owner gets a mail instead: whoever asks
+    learns nothing of that. Raises Invalid and Throttled.
     """
-    user, record, address = fetch(session, actor), own_record(session, actor), contact_details.checked_email(email)
-    before = user.email_key
+    user, address = fetch(session, actor), contact_details.checked_email(email)
     if address == user.email:
-        _confirm(session, actor, user, record)
-        return []
-    throttle.attempt(session, Act.EMAIL_CHANGE, account=user.id, network=actor.address)
-    other = addresses.holder(session, address)
-    if other is not None and other.user.id != user.id:
-        raise Conflict(_("This e-mail address is already used by another account."))
-    if not addresses.corrects(user, address):  # the stored form of an earlier release may be somebody else's address
+        user.new_email = None
+        _confirm(session, actor, user, own_record(session, actor))
+        return
+    throttle.attempt(session, Act.EMAIL_CHANGE, account=user.id, email=address_key(address), network=actor.address)
+    user.new_email, user.new_email_of = address, None if chosen is None else sorted(chosen)
+    other = addresses.of(session, address)
+    if other is None or other.id == user.id:
+        outbox.to_address(session, "email_proof", address, event="user.email_asked").user_id = user.id
+    else:
+        outbox.to_user(session, "email_known", other, event="user.email_asked")
+    audit.record(session, actor, "user.email_asked", subject=f"user/{user.id}")
+
+
+def email_asked(session: Session, token: str) -> User | None:
+    """Whose new address a usable link proves; None once it was used, is too old, or another address is wanted."""
+    return user_tokens.user_of(session, token, TokenPurpose.EMAIL)
+
+
+def prove_email(session: Session, token: str, address: str) -> list[int]:
+    """Sign in by the proven address from now on; the old one is told. Returns the ids of the records that follow.
+
+    `address` is the network address it comes from. Raises Conflict for a dead link, and for an e-mail that another
+    account got meanwhile.
+    """
+    user = user_tokens.use_up(session, token, TokenPurpose.EMAIL)
+    actor = acting.actor(session, Who(user.id, user.name, Role(user.role), None), address)
+    before, proven, chosen = user.email_key, user.new_email, user.new_email_of
+    assert proven is not None  # or the link would be dead
+    if not addresses.corrects(user, proven):  # the stored form of an earlier release may be somebody else's address
         outbox.to_user(session, "account_changed", user, event="user.email")
-    user.email = address
+    user.email = proven
     try:
         session.flush()
     except IntegrityError:
         raise Conflict(_("This e-mail address is already used by another account.")) from None
     user_tokens.revoke(session, user.id)  # links that lie in the old mailbox
     audit.record(session, actor, "user.email", subject=f"user/{user.id}")
-    return shared_addresses.change(session, actor, before, address, chosen) if actor.role == Role.PATIENT else []
+    return shared_addresses.change(session, actor, before, proven, chosen) if actor.role == Role.PATIENT else []
 
 
 def _confirm(session: Session, actor: Actor, user: User, record: Patient | None) -> None:

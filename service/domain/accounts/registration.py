@@ -1,33 +1,39 @@
-"""Registering oneself: a new patient with an account, whom the desk confirms or merges later."""
+"""Registering oneself: a new patient with an account, opened by a mailed link; the desk confirms or merges it later."""
 
 from sqlalchemy.orm import Session
 
-from service.domain.accounts import addresses, users
+from service import clock
+from service.domain.accounts import addresses, user_tokens, users
+from service.domain.accounts.addresses import Holder
 from service.domain.accounts.users import NewUser
 from service.domain.foundation import audit, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.foundation.throttle import Act
+from service.domain.outbox import outbox
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
+from service.mail_addresses import address_key
+from service.storage.models import TokenPurpose, User
 
 
-def attempt(session: Session, address: str) -> None:
-    """Count a registration from a network address. Raises Throttled."""
-    throttle.attempt(session, Act.REGISTRATION, network=address)
+def attempt(session: Session, details: PatientDetails, address: str) -> None:
+    """Count a registration of an e-mail from a network address. Raises Throttled, and Invalid without an e-mail."""
+    if details.email is None:
+        raise Invalid(_("Please fill this in."), "email")
+    throttle.attempt(session, Act.REGISTRATION, email=address_key(details.email), network=address)
 
 
 def register(session: Session, details: PatientDetails, *, password_hash: str, address: str) -> None:
-    """Make the account and the record; for an e-mail that has an account nothing but a note in the audit.
+    """Make the account and the record, and mail the link that opens the account; until then nobody signs in with it.
 
-    Whoever asks learns nothing from which of the two it was. Raises Invalid without an e-mail.
+    An address that has an account gets a mail that says so. Whoever asks learns nothing from which of the two it was.
     """
-    if details.email is None:
-        raise Invalid(_("Please fill this in."), "email")
+    assert details.email is not None
     asker = Actor(Role.SYSTEM, address=address)
     known = addresses.holder(session, details.email)
     if known is not None:
-        audit.record(session, asker, "user.register_again", subject=f"user/{known.user.id}")
+        _again(session, asker, known, password_hash)
         return
     try:
         with session.begin_nested():
@@ -35,5 +41,42 @@ def register(session: Session, details: PatientDetails, *, password_hash: str, a
             user = users.make(session, new)
     except Conflict:  # registered twice at the same moment, on PostgreSQL: the other one won
         return
+    user.unproven_since = user.created_at
     patient = users.give_record(session, user, details, registered_at=user.created_at)
+    outbox.to_user(session, "registration", user, event="user.register")
     audit.record(session, asker, "user.register", patient_id=patient.id, subject=f"user/{user.id}")
+
+
+def asked(session: Session, token: str) -> User | None:
+    """Whose registration a usable link proves; None once it was used or is too old."""
+    return user_tokens.user_of(session, token, TokenPurpose.REGISTRATION)
+
+
+def attempt_proof(session: Session, user: User, address: str) -> None:
+    """Count a try at the password of a registration, as one of signing in. Raises Throttled."""
+    throttle.attempt(session, Act.SIGN_IN, email=user.email_key, network=address)
+
+
+def prove(session: Session, token: str, address: str) -> User:
+    """Open the account of somebody who has read our mail and gave the password they registered with.
+
+    Without the password the owner of a mailbox would open an account whose password somebody else chose. Raises
+    Conflict for a dead link.
+    """
+    user = user_tokens.use_up(session, token, TokenPurpose.REGISTRATION)
+    audit.record(session, Actor(Role(user.role), user_id=user.id, address=address), "user.email_proven")
+    return user
+
+
+def _again(session: Session, asker: Actor, known: Holder, password_hash: str) -> None:
+    """Somebody registers with an address that has an account: its owner hears of it, or gets the link once more."""
+    user = known.user
+    audit.record(session, asker, "user.register_again", subject=f"user/{user.id}")
+    if not known.is_certain:
+        return  # the stored address may be somebody else's
+    if user.unproven_since is None or user.disabled_at is not None:
+        outbox.to_user(session, "email_known", user, event="user.register_again")
+        return
+    user.password_hash, user.unproven_since = password_hash, clock.now()
+    user_tokens.revoke(session, user.id)
+    outbox.to_user(session, "registration", user, event="user.register_again")

@@ -63,11 +63,12 @@ def new_token() -> str:
 def stored_password(session: Session, email: str, address: str) -> tuple[int | None, str | None]:
     """The user id and password hash behind an e-mail, counted as a failed try until begin() says otherwise.
 
-    Both are None for an unknown or disabled account. Raises Throttled.
+    Both are None for an unknown or disabled account, and for one that registered itself and has not proven its address.
+    Raises Throttled.
     """
     throttle.attempt(session, Act.SIGN_IN, email=addresses.throttled_by(session, email), network=address)
     found = addresses.holder(session, email)
-    if found is None or found.user.disabled_at is not None:
+    if found is None or found.user.disabled_at is not None or found.user.unproven_since is not None:
         return None, None
     return found.user.id, found.user.password_hash
 

@@ -1,9 +1,9 @@
 """Links that stand for a user: only their hash is stored, they work once, and not for long."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import case, or_, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -16,19 +16,33 @@ LASTING = {
     TokenPurpose.INVITE: timedelta(days=7),
     TokenPurpose.PASSWORD_RESET: timedelta(hours=1),
     TokenPurpose.SIGN_IN: timedelta(minutes=15),
+    TokenPurpose.EMAIL: timedelta(hours=24),
+    TokenPurpose.REGISTRATION: timedelta(hours=24),
 }
 """How long a link of each purpose works."""
 
 
-def issue(session: Session, user_id: int, purpose: TokenPurpose) -> str:
-    """A one-use token for a user. Only its hash is stored."""
+def issue(
+    session: Session,
+    user_id: int,
+    purpose: TokenPurpose,
+    *,
+    email: str | None = None,
+    asked_at: datetime | None = None,
+) -> str:
+    """A one-use token for a user. Only its hash is stored.
+
+    A mailed one is bound to the address it goes to and to the moment it was asked for: when the user's address or
+    password changes after that, it is worthless.
+    """
     token, now = secrets.token_urlsafe(32), clock.now()
     session.add(
         UserToken(
             user_id=user_id,
             purpose=purpose,
+            email=email,
             token_hash=sessions.digest(token),
-            created_at=now,
+            created_at=asked_at or now,
             expires_at=now + LASTING[purpose],
         )
     )
@@ -42,21 +56,36 @@ def user_of(session: Session, token: str, purpose: TokenPurpose) -> User | None:
 
 
 def use_up(session: Session, token: str, purpose: TokenPurpose) -> User:
-    """The user a link is for; from now on it is used. Raises Conflict for a dead one."""
+    """The user a link is for; from now on it is used. One that came by mail proves the address it was mailed to.
+
+    Raises Conflict for a dead one.
+    """
     found = _usable(session, token, purpose, lock=True)
     if found is None:
         raise Conflict(_("This link was used already or is too old."))
     found.used_at = clock.now()
-    return session.get_one(User, found.user_id)
+    user = session.get_one(User, found.user_id)
+    if found.email is not None:
+        user.unproven_since = None
+    return user
 
 
 def revoke(session: Session, user_id: int) -> None:
-    """Make all links of a user worthless."""
-    unused = (UserToken.user_id == user_id, UserToken.used_at.is_(None), UserToken.expires_at > clock.now())
-    session.execute(update(UserToken).where(*unused).values(expires_at=clock.now()))
+    """Make all links of a user worthless, those that wait to be mailed included."""
+    now = clock.now()
+    unused = (UserToken.user_id == user_id, UserToken.used_at.is_(None), UserToken.expires_at > now)
+    session.execute(update(UserToken).where(*unused).values(expires_at=now))
+    user = session.get_one(User, user_id)
+    user.links_count_from, user.new_email = now, None
+
+
+def mailed_to(user: User, purpose: TokenPurpose) -> str | None:
+    """Where links of a purpose are mailed to; None where no such link is wanted any more."""
+    return user.new_email if purpose == TokenPurpose.EMAIL else user.email
 
 
 def _usable(session: Session, token: str, purpose: TokenPurpose, *, lock: bool = False) -> UserToken | None:
+    address = case((UserToken.purpose == TokenPurpose.EMAIL, User.new_email), else_=User.email)
     query = (
         select(UserToken)
         .join(User, User.id == UserToken.user_id)
@@ -66,6 +95,8 @@ def _usable(session: Session, token: str, purpose: TokenPurpose, *, lock: bool =
             UserToken.used_at.is_(None),
             UserToken.expires_at > clock.now(),
             User.disabled_at.is_(None),
+            or_(UserToken.email.is_(None), UserToken.email == address),
+            or_(User.links_count_from.is_(None), UserToken.created_at >= User.links_count_from),
         )
     )
     return session.scalar(query.with_for_update(of=UserToken) if lock else query)

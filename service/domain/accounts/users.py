@@ -127,6 +127,7 @@ def accept_invite(session: Session, token: str, password: NewPassword, address: 
     if user.is_in_use:
         raise Conflict(_("This account is in use already: sign in, or ask for a new password on the sign-in page."))
     set_password(session, user, password)
+    user.unproven_since = None  # the desk handed the link over
     actor = Actor(Role(user.role), user.name, user.id, address=address)
     audit.record(session, actor, "user.invite_accepted", subject=f"user/{user.id}")
     return user

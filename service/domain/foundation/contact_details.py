@@ -1,5 +1,6 @@
 """Names, addresses, birth dates and numbers as people type them: checked, and in the form in which they are stored."""
 
+import re
 import unicodedata
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -8,6 +9,8 @@ from service import clock, mail_addresses
 from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _
 
+LINKED = re.compile(r"://|@|\bwww\.|\w\.(?:[a-z]{2,}|[A-Z]{2,})(?:[/?#:]|\s|$)")
+"""What a mail program may make a link of: a name stands in messages. A title before a name, `Dr.Anna`, is none."""
 OLDEST = 130
 """Years."""
 TITLES = frozenset(
@@ -55,6 +58,8 @@ def checked_name(text: str) -> str:
         raise Invalid(_("Write the name, in at most 200 characters."), "name")
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
         raise Invalid(_("A name has no line breaks or control characters."), "name")
+    if LINKED.search(name):
+        raise Invalid(_("A name holds no web or e-mail address."), "name")
     return name
 
 

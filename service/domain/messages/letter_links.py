@@ -48,5 +48,6 @@ def _path(session: Session, message: Message, visits: Sequence[Appointment]) -> 
         return f"offer/{token}"
     key, rule = subject.key if subject else "", message_rules.of(message.rule)
     if rule.one_time and message.user_id is not None:
-        key = user_tokens.issue(session, message.user_id, rule.one_time)
+        purpose, to = rule.one_time, message.recipient
+        key = user_tokens.issue(session, message.user_id, purpose, email=to, asked_at=message.created_at)
     return rule.page.format(key=key)

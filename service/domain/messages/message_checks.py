@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
 from service.config.settings import Settings
+from service.domain.accounts import user_tokens
 from service.domain.diary import time_off
 from service.domain.foundation import installation
 from service.domain.outbox import channels, message_rules, reach, subjects
@@ -62,9 +63,23 @@ def outdated(session: Session, message: Message, now: datetime) -> SkipReason | 
         return SkipReason.TOO_LATE if offer.expires_at <= now else None
     if subject is not None and subject.kind == Kind.EXPORT:
         export = session.get(Export, subject.key)
-        return SkipReason.TOO_LATE if export is None or export.expires_at is None or export.expires_at <= now else None
-    user = None if message.user_id is None else session.get(User, message.user_id)
-    return SkipReason.CANCELLED if user is not None and user.disabled_at is not None else None
+        if export is None or export.expires_at is None or export.expires_at <= now:
+            return SkipReason.TOO_LATE
+    return None if message.user_id is None else _no_longer_theirs(session.get_one(User, message.user_id), message)
+
+
+def _no_longer_theirs(user: User, message: Message) -> SkipReason | None:
+    """Why an account's mail is not sent: the account was closed, or its address or password changed since."""
+    rule = message_rules.of(message.rule)
+    if user.disabled_at is not None:
+        return SkipReason.CANCELLED
+    if rule.leaving:
+        return None
+    if rule.one_time is None:
+        return None if message.recipient == user.email else SkipReason.CANCELLED
+    asked_before = user.links_count_from is not None and message.created_at < user.links_count_from
+    is_theirs = message.recipient == user_tokens.mailed_to(user, rule.one_time)
+    return None if is_theirs and not asked_before else SkipReason.CANCELLED
 
 
 def find_way(session: Session, message: Message, settings: Settings) -> tuple[Channel, SkipReason | None]:

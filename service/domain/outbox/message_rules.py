@@ -32,6 +32,8 @@ class Rule:
     """The method of the calendar entry that is attached, if one is."""
     one_time: TokenPurpose | None = None
     """What its link is for, where it works once only."""
+    leaving: bool = False
+    """Whether it tells the address an account had when something was changed, be that still its address or not."""
     page: str = ""
     """Where its link leads, unless to a visit or an offer: `{key}` is its token, or what it is about."""
     called: bool = False
@@ -59,6 +61,8 @@ class Rule:
 BOOKED = frozenset({AppointmentStatus.BOOKED})
 CALLED_OFF = frozenset({AppointmentStatus.CANCELLED})
 UNTIL = PERSON | {"until"}
+PROOF = frozenset({"until"})
+"""What goes to an address nobody has proven names nobody and holds no text that somebody chose."""
 NOBODY = frozenset[str]()
 
 RULES = {
@@ -88,7 +92,15 @@ RULES = {
         Rule(
             "sign_in_link", _("Sign-in link"), UNTIL, wanted=False, one_time=TokenPurpose.SIGN_IN, page="sign-in/{key}"
         ),
-        Rule("account_changed", _("Account changed"), PERSON, wanted=False),
+        Rule("account_changed", _("Account changed"), PERSON, wanted=False, leaving=True),
+        *(
+            Rule(name, title, PROOF, wanted=False, one_time=purpose, page=page)
+            for name, title, purpose, page in (
+                ("email_proof", _("New e-mail address"), TokenPurpose.EMAIL, "account/email/{key}"),
+                ("registration", _("Registration"), TokenPurpose.REGISTRATION, "register/{key}"),
+            )
+        ),
+        Rule("email_known", _("Address has an account already"), NOBODY, wanted=False, page="sign-in"),
         *(
             Rule(name, title, NOBODY, wanted=False, page="who-looked", is_notice=True)
             for name, title in (

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.mail_addresses import LONGEST_KEY
@@ -37,6 +37,14 @@ class User(HasAddress, Base):
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     """When somebody first signed in with it."""
+    new_email: Mapped[str | None] = mapped_column(String(254))
+    """The address its owner wants to sign in with, as typed, until they prove that it is theirs."""
+    new_email_of: Mapped[list[int] | None] = mapped_column(JSON)
+    """The records that bear the old address and are to get the new one; None: all of them."""
+    unproven_since: Mapped[datetime | None]
+    """When it registered itself, until a mailed link proves its address; None for accounts the clinic made."""
+    links_count_from: Mapped[datetime | None] = mapped_column(info=SECRET)
+    """Links asked for before that are worthless, whether they were mailed already or not."""
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
 
     __mapper_args__ = {"version_id_col": version}
@@ -44,7 +52,7 @@ class User(HasAddress, Base):
     @property
     def is_in_use(self) -> bool:
         """Whether it belongs to somebody by now: only they choose its password."""
-        return self.password_hash is not None or self.used_at is not None
+        return self.unproven_since is None and (self.password_hash is not None or self.used_at is not None)
 
 
 class TokenPurpose(StrEnum):
@@ -53,6 +61,10 @@ class TokenPurpose(StrEnum):
     INVITE = "invite"
     PASSWORD_RESET = "password_reset"  # noqa: S105
     SIGN_IN = "sign_in"
+    EMAIL = "email"
+    """Proves a new address."""
+    REGISTRATION = "registration"
+    """Proves the address that somebody registered with."""
 
 
 class UserToken(Base):
@@ -64,8 +76,11 @@ class UserToken(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     purpose: Mapped[TokenPurpose]
+    email: Mapped[str | None] = mapped_column(String(254))
+    """Where the link was mailed to: it dies when that is no longer the user's address. None for one handed over."""
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
+    """When it was asked for; mail that waits is composed later."""
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 

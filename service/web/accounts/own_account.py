@@ -1,13 +1,11 @@
 """One's own account: name, address, telephone, password, and where one is signed in."""
 
-from collections.abc import Sequence
-
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.domain.accounts import own_account, passwords, second_factors, sessions
-from service.domain.foundation.errors import Conflict, Invalid
+from service.domain.foundation.errors import Invalid
 from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import AddressForm, User
@@ -69,7 +67,10 @@ def change_name() -> ResponseReturnValue:
 @blueprint.route("/account/email", methods=["GET", "POST"])
 @needs_proof
 def change_email() -> ResponseReturnValue:
-    """The address one signs in with; the old one is told. Who has a doubtful one is asked here after signing in."""
+    """Ask for another address to sign in with; the answer is the same whether it has an account or not.
+
+    Who has a doubtful one is asked here after signing in.
+    """
     me, target = _me(), request.args.get("next", "")
     doubtful = me.email_form == AddressForm.DOUBTFUL
     typed = request.form if request.method == "POST" else None
@@ -80,19 +81,29 @@ def change_email() -> ResponseReturnValue:
         try:
             if form.validate():
                 with context.transaction() as session:
-                    chosen = form.chosen()
-                    changed = own_account.change_email(session, context.actor(), form.email.data or "", chosen)
-                notices.say("email_changed")
-                return redirect(_after_address(form, changed), 303)
+                    own_account.ask_for_email(session, context.actor(), form.email.data or "", form.chosen())
+                notices.say(_said_of_address(form.email.data or "", me))
+                return redirect(_after_address(form), 303)
         except Invalid as error:
             form.refuse(error)
-        except Conflict as error:
-            form.refuse(Invalid(str(error), "email"))
-            status = 409
     page = render_template(
         "accounts/own_account/email.html", form=form, email=me.email, doubtful=doubtful, back_url=_after_address(form)
     )
     return page, status
+
+
+@blueprint.route("/account/email/<token>", methods=["GET", "POST"])
+def prove_email(token: str) -> ResponseReturnValue:
+    """Where the link in the new mailbox leads: GET only shows a button, because mail scanners open links."""
+    user = own_account.email_asked(context.reading(), token)
+    if user is None:
+        return render_template("accounts/own_account/email_dead.html"), 410
+    if request.method != "POST":
+        return render_template("accounts/own_account/email_proof.html", email=user.new_email)
+    with context.transaction() as session:
+        changed = own_account.prove_email(session, token, context.address())
+    notices.say("email_changed")
+    return redirect(url_for("own_account.show", changed=changed), 303)
 
 
 @blueprint.route("/account/phone", methods=["GET", "POST"])
@@ -164,9 +175,15 @@ def end_other_sessions() -> ResponseReturnValue:
     return redirect(url_for("own_account.show"), 303)
 
 
-def _after_address(form: EmailForm, changed: Sequence[int] = ()) -> str:
+def _after_address(form: EmailForm) -> str:
     """Where somebody was going when they were asked for their address; else to the account."""
-    return back_to(form.next.data) if form.next.data else url_for("own_account.show", changed=list(changed))
+    return back_to(form.next.data) if form.next.data else url_for("own_account.show")
+
+
+def _said_of_address(typed: str, me: User) -> str:
+    if typed.strip() == me.email:
+        return "email_kept"
+    return "email_asked" if context.wiring().settings.email.enabled else "no_link_by_email"
 
 
 def _me() -> User:

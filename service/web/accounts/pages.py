@@ -36,6 +36,8 @@ ACCESS = {
     "sessions.unlock": ANYONE,
     "sign_in_links.ask": ANYONE,
     "sign_in_links.use": ANYONE,
+    "registration.prove": ANYONE,
+    "own_account.prove_email": ANYONE,
     "password_reset.ask": ANYONE,
     "password_reset.choose": ANYONE,
     "own_account.show": SIGNED_IN,

@@ -1,15 +1,18 @@
-"""Registering oneself, where the clinic's settings allow it."""
+"""Registering oneself, where the clinic's settings allow it: the form, and the page of the mailed link."""
 
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.domain.accounts import passwords, registration
-from service.domain.foundation.errors import Invalid, NotFound
+from service.domain.accounts import passwords, registration, sessions
+from service.domain.accounts.sessions import Begun
+from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.http import context
 from service.language.translation import gettext as _
+from service.storage.models import User
 from service.web import notices
-from service.web.forms import at_most, required
+from service.web.accounts.sessions import browser_name, go_on
+from service.web.forms import Form, at_most, required
 from service.web.patients.patient_forms import PatientForm
 
 blueprint = Blueprint("registration", __name__)
@@ -20,6 +23,10 @@ class RegistrationForm(PatientForm):
     given_name = wtforms.StringField(_("Your given name"), [at_most(200)])
     email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
     password = wtforms.PasswordField(_("Password"), [required()])
+
+
+class ProofForm(Form):
+    password = wtforms.PasswordField(_("Password"), [required(), at_most(passwords.LONGEST)])
 
 
 @blueprint.route("/register", methods=["GET", "POST"])
@@ -33,11 +40,43 @@ def register() -> ResponseReturnValue:
     if request.method == "POST" and form.validate():
         try:
             _register(form)
-            notices.say("registered")
+            notices.say("registered" if context.wiring().settings.email.enabled else "no_link_by_email")
             return redirect(url_for("sessions.sign_in"), 303)
         except Invalid as error:
             form.refuse(error)
     return render_template("accounts/register.html", form=form), 422 if request.method == "POST" else 200
+
+
+@blueprint.route("/register/<token>", methods=["GET", "POST"])
+def prove(token: str) -> ResponseReturnValue:
+    """Where the mailed link leads: with the password the account opens, and one is signed in."""
+    form = ProofForm(request.form if request.method == "POST" else None)
+    user = registration.asked(context.reading(), token)
+    if user is None:
+        return render_template("accounts/registration_dead.html"), 410
+    if request.method == "POST" and form.validate():
+        try:
+            begun = _proven(user, token, form.password.data or "")
+        except Conflict:
+            return render_template("accounts/registration_dead.html"), 410
+        if begun is not None:
+            return go_on(begun, "")
+        form.refuse(Invalid(_("The password is not right."), "password"))
+    page = render_template("accounts/registration_proof.html", form=form, email=user.email)
+    return page, 422 if request.method == "POST" else 200
+
+
+def _proven(user: User, token: str, password: str) -> Begun | None:
+    """A session of somebody who holds the link and knows the password; None when it is wrong. Raises Throttled."""
+    here, limits = context.address(), context.wiring().settings.security
+    with context.transaction() as session:
+        registration.attempt_proof(session, user, here)
+    if not passwords.matches(user.password_hash, password):
+        return None
+    with context.transaction() as session:
+        proven = registration.prove(session, token, here)
+        old = context.browser().token
+        return sessions.begin(session, proven.id, here, limits, replaces=old, browser=browser_name())
 
 
 def _register(form: RegistrationForm) -> None:
@@ -46,7 +85,7 @@ def _register(form: RegistrationForm) -> None:
     about = (context.wiring().settings.clinic.name, details.name, details.email or "")
     password = passwords.check(form.password.data or "", about=about)
     with context.transaction() as session:
-        registration.attempt(session, here)
+        registration.attempt(session, details, here)
     hashed = passwords.hashed(password)
     with context.transaction() as session:
         registration.register(session, details, password_hash=hashed, address=here)

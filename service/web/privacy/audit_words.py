@@ -97,6 +97,8 @@ def _known() -> dict[str, str]:
         "user.email_confirm": _("confirmed their e-mail address"),
         "user.address": _("checked the address of an account"),
         "patient.address": _("checked the address on the record"),
+        "user.email_asked": _("asked for another e-mail address"),
+        "user.email_proven": _("proved the e-mail address they registered with"),
         "user.password": _("changed their password"),
         "token.make": _("made a token for a program"),
         "token.revoke": _("revoked a token of a program"),

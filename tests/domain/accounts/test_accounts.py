@@ -1,5 +1,6 @@
 """Accounts: who looks after whom, who is let in by a link, whose account is closed, and who registered themselves."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -244,19 +245,19 @@ def test_of_many_who_register_an_address_at_once_one_has_it(house: House) -> Non
 
 
 def test_a_registration_needs_an_address(house: House) -> None:
-    with pytest.raises(Invalid) as refused:
-        register(house, PatientDetails("Lena Vogt", None, None, None))
+    with pytest.raises(Invalid) as refused, house.writing() as session:
+        registration.attempt(session, PatientDetails("Lena Vogt", None, None, None), "192.0.2.1")
     assert refused.value.field == "email"
 
 
 def test_a6_registrations_of_one_network_address_are_slowed_down(house: House, clock: time_machine.Traveller) -> None:
-    for _try in range(BUDGETS[Act.REGISTRATION].network or 0):
+    for number in range(BUDGETS[Act.REGISTRATION].network or 0):
         with house.writing() as session:
-            registration.attempt(session, "192.0.2.1")
+            registration.attempt(session, replace(LENA, email=f"l{number}@mail.example"), "192.0.2.1")
     with pytest.raises(Throttled), house.writing() as session:
-        registration.attempt(session, "192.0.2.1")
+        registration.attempt(session, LENA, "192.0.2.1")
     with house.writing() as session:
-        registration.attempt(session, "192.0.2.2")
+        registration.attempt(session, LENA, "192.0.2.2")
     clock.shift(BUDGETS[Act.REGISTRATION].window)
     with house.writing() as session:
-        registration.attempt(session, "192.0.2.1")
+        registration.attempt(session, LENA, "192.0.2.1")

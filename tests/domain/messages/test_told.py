@@ -255,7 +255,7 @@ def test_r4_who_has_no_address_or_wants_none_is_written_down_with_the_reason(
     assert [tuple(row) for row in rows] == [("skipped", "no_address"), ("skipped", "opted_out")]
 
 
-NAMES = ["{{7*7}}<b>{clinic_name}", "{manage_link}{doctor}", "<script>alert(1)</script>", "https://evil.example/x"]
+NAMES = ["{{7*7}}<b>{clinic_name}", "{manage_link}{doctor}", "<script>alert(1)</script>", 'Eve "</p>" Evil']
 
 
 @pytest.mark.parametrize("name", NAMES)

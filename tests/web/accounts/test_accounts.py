@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import inspect, text
 
 from service.storage.models import AuditEntry, Patient, User
-from tests.house import PASSWORD, House
+from tests.house import PASSWORD, Browser, House
 from tests.web.frozen_clinic import NOBODY, Clinic, email
 from tests.web.frozen_clinic import the_log as the_log
+from tests.web.mail import letters_of, link
 from tests.web.reading import faults, links, one, parsed, words
 
 NEW = {"role": "doctor", "name": "Dr. Nora Neu", "email": "Nora@Clinic.Example", "department": "Skin"}
@@ -194,6 +195,15 @@ def test_where_the_clinic_does_not_allow_it_there_is_no_such_page(clinic: Clinic
     assert clinic.house.count(User, User.email == FORM["email"]) == 0
 
 
+def prove_registration(house: House) -> Browser:
+    """Open the link of the registration's mail; returns the browser that is signed in by it."""
+    path, browser = link(letters_of(house)[-1], "register"), house.browser()
+    assert faults(browser.get(path).get_data(as_text=True)) == []
+    assert browser.post(path, {"password": "something else"}).status_code == 422
+    assert browser.post(path, {"password": FORM["password"]}).location == "/"
+    return browser
+
+
 def test_somebody_registers_signs_in_and_is_seen_by_the_desk(open_house: House) -> None:
     browser = open_house.browser()
     assert "/register" in links(parsed(browser.get("/sign-in")))
@@ -201,7 +211,8 @@ def test_somebody_registers_signs_in_and_is_seen_by_the_desk(open_house: House) 
     answer = browser.post("/register", dict(FORM), follow_redirects=True)
     assert answer.request.path == "/sign-in"
     assert "Thank you" in words(one(parsed(answer), "[role=status]"))
-    assert browser.sign_in(FORM["email"], FORM["password"]).status_code == 303
+    assert browser.sign_in(FORM["email"], FORM["password"]).status_code == 422  # not before the mail was read
+    browser = prove_registration(open_house)
     assert browser.get("/appointments").status_code == 200
     waiting = words(parsed(open_house.browser(email("receptionist")).get("/patients")).find("main"))
     assert "Lena Vogt" in waiting
@@ -210,7 +221,7 @@ def test_somebody_registers_signs_in_and_is_seen_by_the_desk(open_house: House) 
 def test_i8_who_registers_may_say_what_they_are_called(open_house: House) -> None:
     browser = open_house.browser()
     assert browser.post("/register", {**FORM, "given_name": "Leni"}).status_code == 303
-    browser.sign_in(FORM["email"], FORM["password"])
+    browser = prove_registration(open_house)
     assert words(parsed(browser.get("/appointments")).find("h1")) == "Hello Leni"
 
 
