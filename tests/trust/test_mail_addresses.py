@@ -10,6 +10,7 @@ from service.storage.models import AddressForm, AuditEntry, Guardian, Message, P
 from tests.house import PASSWORD, House
 from tests.services.mail_server import MailServer, running
 from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
+from tests.web.mail import letters_of, link
 
 CHOSEN = "quiet rivers run deeper"
 
@@ -21,8 +22,13 @@ def clinic(make_house: Callable[..., House], moved: time_machine.Traveller) -> H
 
 
 def registered(house: House, email: str) -> int:
+    """The status after somebody registers; they open the link they are mailed."""
     form = {"name": "Somebody New", "email": email, "password": CHOSEN}
-    return house.browser().post("/register", form).status_code
+    status = house.browser().post("/register", form).status_code
+    for letter in letters_of(house):
+        if "/register/" in letter.body:
+            assert house.browser().post(link(letter, "register"), {"password": CHOSEN}).location is not None
+    return status
 
 
 def signs_in(house: House, email: str, password: str = CHOSEN) -> bool:
@@ -114,6 +120,9 @@ def test_i1_the_owner_is_asked_once_after_signing_in(clinic: House, answer: str)
     assert asked.startswith("/account/email?next=")
     assert "Is this your e-mail address?" in browser.get(asked).get_data(as_text=True)
     assert browser.post("/account/email", {"email": answer, "next": "/"}).location == "/"
+    for letter in letters_of(clinic):
+        assert letter.recipient == "Max@xn--strae-oqa.de" or letter.recipient == answer
+        assert browser.post(link(letter, "account/email")).status_code == 303
     assert accounts(clinic) == [answer]
     assert told(clinic, "account_changed") == [], "the stored address may be somebody else's"
     assert clinic.count(Patient, Patient.email == answer, Patient.email_form == AddressForm.TYPED) == 1
