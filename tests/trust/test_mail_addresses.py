@@ -197,6 +197,7 @@ def test_i1_the_desk_reads_why_a_message_could_not_leave(make_house: Callable[..
     desk = house.browser()
     desk.sign_in("desk@clinic.example")
     with house.reading() as session:
-        number = session.query(Message.id).where(Message.recipient == "groß@example.com").scalar()
+        to_gross = (Message.recipient == "groß@example.com", Message.rule == "password_reset")
+        number = session.query(Message.id).where(*to_gross).scalar()
     assert "letters such as ß or é before the @" in desk.get(f"/messages/{number}").get_data(as_text=True)
     assert "groß@example.com" in desk.get("/messages?q=GROß@example.com").get_data(as_text=True)
