@@ -89,6 +89,7 @@ READERS: Mapping[str, Readers] = {
         Surface.MESSAGE: DESK | MAILBOX,
         Surface.ALL_DATA: ADMIN,
     },
+    "users.new_email": {Surface.PAGE: frozenset({"patient"}), Surface.ALL_DATA: ADMIN},
     "users.email": {
         Surface.PAGE: DESK | {"patient"},
         Surface.SEARCH: DESK,
@@ -124,6 +125,7 @@ READERS: Mapping[str, Readers] = {
 DERIVED: Mapping[str, str] = {
     "patients.given_name": "part of the name; read where the name is",
     "patients.folded_name": "the name as it is searched",
+    "users.new_email_of": "numbers of records",
     **{f"{table}.email_key": "the address as it is compared" for table in ("patients", "users")},
     **{f"{table}.email_form": "how the address came to be written" for table in ("patients", "users")},
     "reports.content": "the fields above, as of a month",
@@ -180,6 +182,7 @@ MARKS: Mapping[str, Mark] = {
     "patients.phone": Mark("+49308877001", ("8877001",)),
     "patients.email": Mark("mk91q@mail.example", ("mk91q",)),
     "users.name": Mark("Mk92q Ahorn", ("Mk92q",)),
+    "users.new_email": Mark("mk96q@mail.example", ("mk96q",)),
     "users.email": Mark("mk93q@mail.example", ("mk93q",)),
     "consent_changes.address": Mark("mk95q@mail.example", ("mk95q",)),
     "messages.recipient": Mark("mk94q@mail.example", ("mk94q",)),

@@ -76,7 +76,7 @@ def revoke(session: Session, user_id: int) -> None:
     unused = (UserToken.user_id == user_id, UserToken.used_at.is_(None), UserToken.expires_at > now)
     session.execute(update(UserToken).where(*unused).values(expires_at=now))
     user = session.get_one(User, user_id)
-    user.links_count_from, user.new_email = now, None
+    user.links_count_from, user.new_email, user.new_email_of = now, None, None
 
 
 def mailed_to(user: User, purpose: TokenPurpose) -> str | None:

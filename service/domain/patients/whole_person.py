@@ -333,9 +333,19 @@ TABLES: tuple[TableRule, ...] = (
         User,
         lambda person: User.id.in_(person.accounts),
         Rows.FOLLOW,
-        Rewritten(("name", "email", "email_key", "password_hash"), "the account is closed"),
+        Rewritten(
+            ("name", "email", "email_key", "new_email", "new_email_of", "password_hash"), "the account is closed"
+        ),
         LeftOut("the account's own page shows it"),
-        ("user.name", "user.email", "user.email_confirm", "user.address", "user.password", "user.erase"),
+        (
+            "user.name",
+            "user.email",
+            "user.email_asked",
+            "user.email_confirm",
+            "user.address",
+            "user.password",
+            "user.erase",
+        ),
         harmless={"role": "patient"},
     ),
 )
