@@ -8,7 +8,7 @@ from service.storage.models import ConsentChange, Message, Patient
 from tests.house import at
 from tests.web import mail
 from tests.web.frozen_clinic import NOBODY, Clinic
-from tests.web.reading import faults, parsed, words
+from tests.web.reading import faults, one, parsed, words
 
 NOTHING = {"preferred": "email", "language": ""}
 
@@ -117,8 +117,13 @@ def test_patients_set_it_in_their_account_and_the_desk_sees_who_and_when(clinic:
 
 
 def test_z3_nobody_sets_it_for_somebody_elses_patient(clinic: Clinic) -> None:
-    for visitor, status in (("other patient", 404), ("doctor", 403), (NOBODY, 303)):
-        assert clinic.browser(visitor).post(f"/patients/{clinic.pia}/consent", NOTHING).status_code == status
+    path = f"/patients/{clinic.pia}/consent"
+    for visitor, status in (("other patient", 404), ("doctor", 403)):
+        assert clinic.browser(visitor).post(path, NOTHING).status_code == status
+    signed_out = clinic.browser(NOBODY).post(path, NOTHING)
+    page = parsed(signed_out)
+    assert (signed_out.status_code, words(one(page, "h1"))) == (403, "You are signed out")
+    assert one(page, "main a[href='/sign-in']")
     assert changes(clinic) == []
 
 
