@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -14,9 +13,10 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, NotFound
 from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
-from service.domain.patients import consent, patients, shared_addresses
+from service.domain.patients import consent, shared_addresses
 from service.language.translation import gettext as _
 from service.mail_addresses import address_key
+from service.storage.folding import closely
 from service.storage.models import AddressForm, Patient, TokenPurpose, User
 
 
@@ -29,12 +29,11 @@ def fetch(session: Session, actor: Actor) -> User:
 
 
 def own_record(session: Session, actor: Actor) -> Patient | None:
-    """The record whose address is that of the patient's account; None for those who work here."""
-    if actor.role != Role.PATIENT:
-        return None
-    key = fetch(session, actor).email_key
-    same = (Patient.id.in_(actor.patient_ids), Patient.email_key == key, patients.PRESENT)
-    found = session.scalars(select(Patient).where(*same).limit(2)).all()
+    """The record with the address of the patient's account: of several, the one with its name too; None if unclear."""
+    found = records(session, actor)
+    if len(found) > 1:
+        name = closely(fetch(session, actor).name)
+        found = [one for one in found if closely(one.name) == name]
     return found[0] if len(found) == 1 else None
 
 
@@ -123,11 +122,20 @@ def _confirm(session: Session, actor: Actor, user: User, record: Patient | None)
     audit.record(session, actor, "user.email_confirm", subject=f"user/{user.id}")
 
 
-def change_phone(session: Session, actor: Actor, phone: str, country: str) -> None:
-    """Write the telephone number of one's own record anew; told by e-mail. Raises Invalid, and NotFound without one."""
-    record = own_record(session, actor)
+def record_to_call(session: Session, actor: Actor, patient_id: int | None = None) -> Patient:
+    """Find one of records() by its id, or one's own without an id. Raises NotFound."""
+    if patient_id is None:
+        record = own_record(session, actor)
+    else:
+        record = next((one for one in records(session, actor) if one.id == patient_id), None)
     if record is None:
         raise NotFound
+    return record
+
+
+def change_phone(session: Session, actor: Actor, phone: str, country: str, patient_id: int | None = None) -> None:
+    """Change the telephone number of record_to_call(); the account is told by e-mail. Raises Invalid, NotFound."""
+    record = record_to_call(session, actor, patient_id)
     number = contact_details.checked_phone(phone, country)
     if number == record.phone:
         return

@@ -109,19 +109,21 @@ def prove_email(token: str) -> ResponseReturnValue:
 @blueprint.route("/account/phone", methods=["GET", "POST"])
 @needs_proof
 def change_phone() -> ResponseReturnValue:
-    """The telephone number on the record of whoever's account this is."""
-    record = own_account.own_record(context.reading(), context.actor())
-    form = PhoneForm(request.form if request.method == "POST" else None, phone=(record and record.phone) or "")
+    """The telephone number on one's own record, or on the one of the same address that is asked for."""
+    asked = request.args.get("patient_id", type=int)
+    record = own_account.record_to_call(context.reading(), context.actor(), asked)
+    form = PhoneForm(request.form if request.method == "POST" else None, phone=record.phone or "")
     if request.method == "POST" and form.validate():
         try:
             with context.transaction() as session:
                 country = context.wiring().settings.clinic.country
-                own_account.change_phone(session, context.actor(), form.phone.data or "", country)
+                own_account.change_phone(session, context.actor(), form.phone.data or "", country, asked)
             notices.say("phone_changed")
             return redirect(url_for("own_account.show"), 303)
         except Invalid as error:
             form.refuse(error)
-    return render_template("accounts/own_account/phone.html", form=form), 422 if request.method == "POST" else 200
+    page = render_template("accounts/own_account/phone.html", form=form, record=record, asked=asked)
+    return page, 422 if request.method == "POST" else 200
 
 
 @blueprint.route("/account/password", methods=["GET", "POST"])
@@ -196,7 +198,7 @@ def _page(form: NameForm) -> str:
         "accounts/own_account/show.html",
         form=form,
         me=me,
-        record=own_account.own_record(session, actor),
+        records=own_account.records(session, actor),
         changed=shared_addresses.changed(me.email_key),
         has_second_factor=context.here().has_second_factor,
         codes_left=second_factors.recovery_codes_left(session, me.id),

@@ -23,7 +23,7 @@ def needs_proof(view: Callable[Given, ResponseReturnValue]) -> Callable[Given, R
         if not context.here().proven:
             if request.method == "POST":
                 unsent_forms.keep()
-            return redirect(url_for("own_account.prove", next=request.path), 303)
+            return redirect(url_for("own_account.prove", next=request.full_path.removesuffix("?")), 303)
         return view(*args, **kwargs)
 
     return guarded

@@ -1,9 +1,10 @@
-"""A family's address: whoever changes it is asked for each record that bears it, and told which were changed."""
+"""A family's address: whoever changes it is asked for each record that bears it; each record keeps its own number."""
 
+from datetime import timedelta
 from typing import Any
 
 from service.storage.models import Guardian, Patient
-from tests.house import Browser
+from tests.house import PASSWORD, Browser
 from tests.web.frozen_clinic import NOW, Clinic, email
 from tests.web.mail import letter, link
 from tests.web.reading import faults, one, parsed, words
@@ -107,3 +108,58 @@ def test_h5_the_desk_is_asked_for_the_other_records_too(clinic: Clinic) -> None:
 def test_h5_a_doctor_is_only_offered_records_they_see(clinic: Clinic) -> None:
     child_of_pia(clinic)
     assert ticked(clinic.browser("doctor"), f"/patients/{clinic.pia}/edit") == {}
+
+
+def numbers(clinic: Clinic, *records: int) -> list[str | None]:
+    """The telephone numbers on records."""
+    with clinic.house.reading() as session:
+        return [session.get_one(Patient, number).phone for number in records]
+
+
+def test_h5_a_parent_changes_the_number_of_each_record_that_shares_the_address(clinic: Clinic) -> None:
+    child, browser = child_of_pia(clinic, phone="+49305550111"), clinic.browser("patient")
+    page = browser.get("/account")
+    assert faults(page.get_data(as_text=True)) == []
+    links = [str(link["href"]) for link in parsed(page).select("main a[href^='/account/phone']")]
+    assert links == [f"/account/phone?patient_id={record}" for record in (child, clinic.pia)]
+    form = browser.get(links[0])
+    assert faults(form.get_data(as_text=True)) == []
+    assert "Kim Ahorn" in words(one(parsed(form), "main"))
+    assert browser.post(links[0], {"phone": "12"}).status_code == 422
+    assert browser.post(links[0], {"phone": "030 5550222"}).status_code == 303
+    assert numbers(clinic, child, clinic.pia) == ["+49305550222", "+49301234567"]
+
+
+def test_h5_the_password_in_between_does_not_lose_which_record_it_is(clinic: Clinic) -> None:
+    child, browser = child_of_pia(clinic), clinic.browser("patient")
+    path = f"/account/phone?patient_id={child}"
+    for _click in range(2):
+        clinic.clock.shift(timedelta(minutes=8))
+        browser.get("/account")
+    asked = browser.get(path).location or ""
+    assert asked.startswith("/account/proof?next=")
+    assert browser.post(asked, {"password": PASSWORD, "next": path}).location == path
+    typed = parsed(browser.get(asked)).select_one("input[name=next]")
+    assert typed is not None
+    assert typed["value"] == path
+
+
+def test_h5_without_a_choice_it_is_the_record_with_the_name_of_the_account(clinic: Clinic) -> None:
+    child, browser = child_of_pia(clinic), clinic.browser("patient")
+    assert browser.post("/account/phone", {"phone": "030 5550333"}).status_code == 303
+    assert numbers(clinic, child, clinic.pia) == [None, "+49305550333"]
+    assert browser.post("/account/name", {"name": "Mum"}).status_code == 303
+    assert (browser.get("/account/phone").status_code, browser.get("/account").status_code) == (404, 200)
+
+
+def test_h5_nobody_changes_the_number_of_a_record_that_is_not_on_offer(clinic: Clinic) -> None:
+    strange = clinic.house.patient("Zora Fremd", email=SHARED, phone="+49305550444")
+    elsewhere = child_of_pia(clinic)
+    with clinic.house.writing() as session:
+        session.get_one(Patient, elsewhere).email = NEW
+    browser = clinic.browser("patient")
+    for record in (strange, elsewhere, clinic.otto, 999_999):
+        path = f"/account/phone?patient_id={record}"
+        assert browser.get(path).status_code == 404
+        assert browser.post(path, {"phone": "030 5550555"}).status_code == 404
+    assert numbers(clinic, strange, elsewhere) == ["+49305550444", None]
