@@ -182,3 +182,14 @@ def test_a6_mail_to_one_address_is_capped_at_every_door(open_house: House, clini
     for door, form in doors:
         statuses = [open_house.browser().post(door, form).status_code for _turn in range(6)]
         assert statuses == [303] * 5 + [429], door
+
+
+def test_h4_the_mails_of_one_account_are_capped_whatever_it_changes(clinic: Clinic) -> None:
+    patient, desk = clinic.browser("patient"), clinic.browser("receptionist")
+    numbers = [patient.post("/account/phone", {"phone": f"030 76543{turn}"}).status_code for turn in range(10, 21)]
+    assert numbers == [303] * 10 + [429]
+    invited = [
+        desk.post(f"/patients/{clinic.guest}/guardians", {"email": f"g{turn}@mail.example"}).status_code
+        for turn in range(61)
+    ]
+    assert invited == [303] * 60 + [429]

@@ -33,7 +33,7 @@ def link(
 
     They read clinical texts after `wait_hours`, at once where the address is the record's own; anybody else's access
     is told to the owner of the record. Returns the user and whether they are new. Raises NotFound, Forbidden,
-    Conflict (merged), and Invalid for what is no address, or the address of somebody who works here.
+    Throttled, Conflict (merged), and Invalid for what is no address, or the address of somebody who works here.
     """
     patient = _to_link(session, actor, patient_id)
     address = contact_details.checked_email(email)
@@ -45,7 +45,7 @@ def link(
     is_new = user is None
     if user is None:
         user = users.make(session, NewUser(Role.PATIENT, address, name.strip() or patient.name))
-        outbox.to_user(session, "invite", user, event="user.add")
+        users.mail_invite(session, actor, user)
         audit.record(session, actor, "user.add", patient_id=patient_id, subject=f"user/{user.id}")
     if user.role != Role.PATIENT:
         raise Invalid(_("This address belongs to somebody who works here: use their private one."), "email")

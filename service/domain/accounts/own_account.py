@@ -139,6 +139,7 @@ def change_phone(session: Session, actor: Actor, phone: str, country: str, patie
     number = contact_details.checked_phone(phone, country)
     if number == record.phone:
         return
+    throttle.attempt(session, Act.PHONE_CHANGE, account=actor.user_id)
     record.phone = number
     audit.record(session, actor, "patient.change", patient_id=record.id, changes=audit.changes_of(record))
     consent.keep_refusals(session, Patient.id == record.id)

@@ -12,9 +12,10 @@ from service import clock
 from service.config.settings import Clinic
 from service.domain.accounts import addresses, api_tokens, sessions, user_tokens
 from service.domain.accounts.passwords import NewPassword
-from service.domain.foundation import audit, contact_details, installation
+from service.domain.foundation import audit, contact_details, installation, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
+from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
 from service.domain.patients import patient_records
 from service.domain.patients.details import PatientDetails
@@ -63,9 +64,15 @@ def add(session: Session, actor: Actor, new: NewUser, clinic: Clinic) -> User:
         case never:
             assert_never(never)
     if new.password_hash is None and actor.role != Role.SYSTEM:  # a command prints the link
-        outbox.to_user(session, "invite", user, event="user.add")
+        mail_invite(session, actor, user)
     audit.record(session, actor, "user.add", subject=f"user/{user.id}")
     return user
+
+
+def mail_invite(session: Session, actor: Actor, user: User) -> None:
+    """Have the link mailed by which a new user chooses a password. Raises Throttled."""
+    throttle.attempt(session, Act.INVITE, account=actor.user_id, email=user.email_key)
+    outbox.to_user(session, "invite", user, event="user.add")
 
 
 def make(session: Session, new: NewUser) -> User:

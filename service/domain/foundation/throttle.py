@@ -28,6 +28,8 @@ class Act(StrEnum):
     SIGN_IN_LINK = "sign_in_link"
     REGISTRATION = "register"
     EMAIL_CHANGE = "email_change"
+    PHONE_CHANGE = "phone_change"
+    INVITE = "invite"
     API_TOKEN = "token"  # noqa: S105 - no token
     LINK_USE = "link"
     LINK_GUESS = "link_guess"
@@ -55,6 +57,8 @@ BUDGETS: Mapping[Act, Budget] = {
     Act.SIGN_IN_LINK: Budget(email=5, network=20),
     Act.REGISTRATION: Budget(email=5, network=20),
     Act.EMAIL_CHANGE: Budget(account=5, email=5, network=20, window=timedelta(hours=1)),
+    Act.PHONE_CHANGE: Budget(account=10, window=timedelta(hours=1)),
+    Act.INVITE: Budget(account=60, email=5, window=timedelta(hours=1)),
     Act.API_TOKEN: Budget(network=50),
     Act.LINK_USE: Budget(account=30),
     Act.LINK_GUESS: Budget(network=30),
