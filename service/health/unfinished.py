@@ -43,5 +43,11 @@ def todos(session: Session, settings: Settings) -> list[Todo]:
     if not settings.backup.folder:
         found.append(Todo(_("No backups are made: [backup] folder is empty."), _("Look at backups"), "/system"))
     elif job_runs.latest_done(session, make_backup.__name__) is None:
-        found.append(Todo(_("No backup was made yet; one is made every night."), _("Back up now"), "/system"))
+        found.append(
+            Todo(
+                _("No backup was made yet; one is made every day at %(at)s.") % {"at": settings.backup.at},
+                _("Back up now"),
+                "/system",
+            )
+        )
     return found

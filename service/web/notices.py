@@ -78,7 +78,9 @@ def sentences() -> dict[str, str]:
         "patient_erased": _("The record is erased."),
         "hold_put": _("The legal hold stands: nobody can erase this record."),
         "hold_lifted": _("The legal hold is lifted."),
-        "emergency_opened": _("The record is open to you. Your reason is on record, and the admin is told."),
+        "emergency_opened": _(
+            "The record is open to you. Your reason is on record, and the admin sees it in the audit."
+        ),
         "cover_added": _("The other doctor stands in on these days."),
         "cover_removed": _("That is ended."),
         "export_under_way": _("Another export of this history is under way: this is it. Ask again once it has ended."),
@@ -97,7 +99,7 @@ def sentences() -> dict[str, str]:
         "email_kept": _("Your address is saved. Sign in with it from now on."),
         "address_checked": _("The address is saved and no longer on this list."),
         "email_asked": _("We have mailed a link to the new address. Open it within a day; until then nothing changes."),
-        "email_changed": _("Sign in with the new address from now on. The old one was told."),
+        "email_changed": _("Sign in with the new address from now on."),
         "phone_changed": _("Your telephone number is saved."),
         "password_changed": _(
             "Your password is changed. You were signed out everywhere; please sign in with the new one."
@@ -117,7 +119,7 @@ def sentences() -> dict[str, str]:
         "message_queued": _("The message is queued again; how it went appears here."),
         "message_held": _("The message is held back until somebody lets it go."),
         "message_let_go": _("The message goes when its time comes."),
-        "message_edited": _("Your text is kept and goes with the next run."),
+        "message_edited": _("Your text takes the place of the usual one in the next run."),
         "message_restored": _("The usual text is back."),
         "message_phoned": _("Noted: the patient was told by telephone."),
         "message_unphoned": _("The patient is on the call list again."),

@@ -5,11 +5,17 @@ from datetime import datetime
 from service.domain.messages import told
 from service.domain.messages.told import Telling
 from service.http import context
+from service.storage.models import User
 
 
 def before(rule: str, patient_id: int, *, due_at: datetime | None = None) -> Telling:
     """What a message of this rule to the patient would tell if it were written now, to be sent now or at `due_at`."""
     return told.would(context.reading(), context.actor(), rule, patient_id, context.wiring().settings, due_at=due_at)
+
+
+def account(rule: str, user: User) -> Telling:
+    """What a message of this rule to a user's own address would tell if it were written now."""
+    return told.would_account(context.reading(), context.actor(), rule, user, context.wiring().settings)
 
 
 def invited() -> told.State:

@@ -41,6 +41,25 @@ def test_a_test_message_arrives(tmp_path: Path) -> None:
     assert server.told == {"lena@mail.example": 1}
 
 
+DEMO = ("demo", "--doctors", "1", "--patients", "3", "--appointments", "3")
+
+
+def test_it_says_that_the_mail_of_a_demo_clinic_stays_here_with_e_mail_on_and_off(tmp_path: Path) -> None:
+    configure(tmp_path)
+    assert run(tmp_path, *DEMO).returncode == 0
+    code, said = lines(tmp_path)
+    assert code == 0
+    assert "ok mail: off; a demo clinic's mail stays here" in said
+    server = MailServer()
+    with running(server):
+        configure(tmp_path, server.toml())
+        code, said = lines(tmp_path)
+    assert code == 0
+    (mail,) = [line for line in said if line.startswith("ok mail")]
+    assert mail.endswith("answers, none; a demo clinic's mail stays here, except to addresses at demo.example")
+    assert server.mails == []
+
+
 def test_what_is_wrong_is_said_and_the_exit_code_tells(tmp_path: Path) -> None:
     with closing(socket.socket()) as unused:
         unused.bind(("127.0.0.1", 0))

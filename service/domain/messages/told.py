@@ -116,6 +116,22 @@ def would(
     return _of(session, actor, message, settings, name=name, phone=patient.phone)
 
 
+def would_account(session: Session, actor: Actor, rule: str, user: User, settings: Settings) -> Telling:
+    """What a message of a rule to a user's own address will tell, should the act that causes it be done now."""
+    now = clock.now()
+    message = Message(
+        rule=rule,
+        user_id=user.id,
+        channel=Channel.EMAIL,
+        recipient=user.email,
+        status=MessageStatus.QUEUED,
+        due_at=now,
+        created_at=now,
+    )
+    name = "" if _is_own(actor, message) else user.name
+    return _of(session, actor, message, settings, name=name, phone=None)
+
+
 def would_user(session: Session, settings: Settings) -> State:
     """Whether a message to somebody's account, whoever that will be, leaves as things are."""
     return _stays(session, settings) or State.NOW

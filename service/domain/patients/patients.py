@@ -82,11 +82,24 @@ def to_book(session: Session, actor: Actor, patient_id: int) -> Patient:
     """The patient a visit may be booked for. Raises NotFound, Conflict (merged), and Invalid for an archived record."""
     patient = fetch(session, actor, patient_id)
     refuse_merged(patient)
-    if patient.archived_at is not None and actor.role == Role.PATIENT:
-        raise Invalid(_("This record is archived: please call the clinic."), "patient_id")
     if patient.archived_at is not None:
-        raise Invalid(_("This record is archived: take it back before you book a visit."), "patient_id")
+        raise Invalid(_why_archived(actor, patient), "patient_id")
     return patient
+
+
+def _why_archived(actor: Actor, patient: Patient) -> str:
+    """Why nothing is booked for an archived record, and what whoever reads this can do about it."""
+    if patient.erased_at is not None:
+        return _("This record was erased, so no visit can be booked for it.")
+    match actor.role:
+        case Role.PATIENT:
+            return _("This record is archived: please call the clinic.")
+        case Role.DOCTOR:
+            return _("This record is archived: ask the desk to take it back before you book a visit.")
+        case Role.ADMIN | Role.RECEPTIONIST | Role.SYSTEM:
+            return _("This record is archived: press Take it back on the patient's page before you book a visit.")
+        case _:
+            assert_never(actor.role)
 
 
 def records_of(patient_id: int) -> Select[int]:

@@ -9,7 +9,7 @@ from service.domain.foundation.errors import Invalid
 from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import AddressForm, User
-from service.web import notices
+from service.web import notices, tellings
 from service.web.accounts.new_passwords import chosen_by, shortest_for
 from service.web.accounts.proof import needs_proof
 from service.web.accounts.sessions import back_to, proves
@@ -87,7 +87,12 @@ def change_email() -> ResponseReturnValue:
         except Invalid as error:
             form.refuse(error)
     page = render_template(
-        "accounts/own_account/email.html", form=form, email=me.email, doubtful=doubtful, back_url=_after_address(form)
+        "accounts/own_account/email.html",
+        form=form,
+        email=me.email,
+        doubtful=doubtful,
+        leaving=tellings.invited(),
+        back_url=_after_address(form),
     )
     return page, status
 

@@ -123,6 +123,7 @@ def show(user_id: int) -> ResponseReturnValue:
         roles=ROLES if account.user.role in ROLES else (),
         sessions=accounts.open_sessions(session, actor, user_id),
         has_second_factor=second_factors.is_on(session, user_id),
+        factor_off=tellings.account("account_changed", account.user),
     )
 
 

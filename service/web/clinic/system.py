@@ -46,6 +46,7 @@ def show() -> ResponseReturnValue:
         size=last_backup.size,
         sending=sending(),
         backup_on=bool(settings.backup.folder),
+        backup_at=settings.backup.at,
         unfinished=system.backup_under_way(context.reading()),
         folder=settings.backups,
         kinds={

@@ -65,7 +65,10 @@ def show(message_id: int) -> ResponseReturnValue:
     text = letter_texts.of(session, entry.message, context.wiring().settings)
     with context.transaction_if_possible("message.view") as writing:
         message_log.note_opened(writing, actor, entry)
-    return render_template("messages/show.html", entry=entry, covered=covered, text=text, sending=sending())
+    months = context.wiring().settings.messages.keep_text_months
+    return render_template(
+        "messages/show.html", entry=entry, covered=covered, text=text, text_months=months, sending=sending()
+    )
 
 
 @blueprint.post("/messages/<row_id:message_id>/retry")
