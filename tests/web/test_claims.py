@@ -161,7 +161,10 @@ def test_while_e_mail_is_off_no_page_about_accounts_and_access_promises_a_mail(c
             assert answer.status_code == 200, path
             said = words(one(parsed(answer), "main"))
             assert not re.search(r"gets a note|(is|are) told by e-mail|patients? (is|are) told|Tells ", said), path
-    assert beside(clinic.browser("patient"), "/account/email", "/email") == "No link is sent: e-mail is off. Please ask the clinic."
+    assert (
+        beside(clinic.browser("patient"), "/account/email", "/email")
+        == "No link is sent: e-mail is off. Please ask the clinic."
+    )
 
 
 # Archived records
