@@ -390,7 +390,7 @@ def mailed(
     token = sessions.new_token()
     with house.writing() as session:
         user = session.scalars(select(User).where(User.email == address)).one()
-        user.new_email = to
+        user.new_email = to or user.new_email
         values = {"user_id": user.id, "token_hash": sessions.digest(token), "created_at": clock.now()}
         session.add(UserToken(purpose=purpose, email=to, expires_at=clock.now() + lasts, **values))
     return token

@@ -155,7 +155,7 @@ def test_asking_for_a_new_password_leaves_no_trace_of_whether_there_is_an_accoun
 def test_d2_no_link_is_promised_while_e_mail_is_off(clinic: Clinic) -> None:
     browser, page = clinic.browser(NOBODY), "/password-reset"
     answer = browser.post(page, {"email": email("patient")})
-    assert notice(browser, answer) == "E-mail is off here, so no link is sent. Please ask the clinic for a new one."
+    assert notice(browser, answer) == "E-mail is off here, so no link is sent. Please call the clinic."
 
 
 def test_an_invitation_is_promised_only_where_it_leaves(clinic: Clinic) -> None:
