@@ -11,7 +11,7 @@ def address_key(address: str) -> str:
 
     It never raises: text that is no address gets a key that no address has.
     """
-    local, _at, domain = unicodedata.normalize("NFC", address.strip().replace("\0", " ")).rpartition("@")
+    local, _at, domain = unicodedata.normalize("NFC", address.replace("\0", " ").strip()).rpartition("@")
     try:
         domain = ascii_domain(domain)
     except ValueError:

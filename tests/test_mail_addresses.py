@@ -9,7 +9,7 @@ import unicodedata
 import email_validator
 import idna
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.mail_addresses import LONGEST_KEY, address_key, as_folded_before, as_sent, ascii_domain
@@ -47,6 +47,8 @@ def test_i1_addresses_of_different_people_have_different_keys(addresses: tuple[s
 
 
 @given(st.text(max_size=260))
+@example("\0")
+@example("lena@mail.example\0")
 def test_any_text_has_a_key_that_fits_and_is_its_own_key(text: str) -> None:
     key = address_key(text)
     assert len(key) <= LONGEST_KEY
