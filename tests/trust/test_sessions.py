@@ -367,9 +367,9 @@ def test_s7_a_new_telephone_number_is_told_by_mail(clinic: Clinic) -> None:
 
 
 def prove(clinic: Clinic) -> None:
-    """Open the link that was mailed to a new address, and press its button."""
+    """Open the link that was mailed to a new address, and press its button: the record bears it too."""
     path = link(letter(clinic, "email_proof"), "account/email")
-    assert (clinic.browser("nobody").post(path).location or "").startswith("/account")
+    assert clinic.browser("nobody").post(path).location == f"/account?changed={clinic.pia}"
 
 
 def test_h8_an_address_of_another_account_is_answered_like_a_free_one_and_changes_nothing(clinic: Clinic) -> None:
