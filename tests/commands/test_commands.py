@@ -248,8 +248,8 @@ def test_a_clinic_that_reminds_in_the_evening_reaches_everybody_before_their_app
         times = [f"{at:%Y-%m-%d %H:%M:%S}.000000" for at in (start, start + timedelta(minutes=15))]
         change(
             tmp_path,
-            "INSERT INTO patients (id, name, email, created_at)"
-            f" VALUES ({number}, 'P', 'p{number}@a.example', '{LONG_AGO}')",
+            "INSERT INTO patients (id, name, email, email_key, created_at)"
+            f" VALUES ({number}, 'P', 'p{number}@a.example', 'p{number}@a.example', '{LONG_AGO}')",
             "INSERT INTO appointments (doctor_id, patient_id, starts_at, ends_at, created_at)"
             f" VALUES (1, {number}, '{times[0]}', '{times[1]}', '{LONG_AGO}')",
         )

@@ -233,8 +233,8 @@ def test_e10_nothing_that_lets_people_in_leaves_the_clinic(house: House, patient
     assert f"Left out, because it lets people in: {', '.join(clinic_zip.left_out())}." in files["README.txt"]
 
 
-HARMLESS: set[str] = set()
-"""Columns whose names sound like secrets and are none."""
+HARMLESS = {"patients.email_key", "users.email_key"}
+"""Columns whose names sound like secrets and are none: by such a key addresses are compared."""
 
 
 def test_e10_every_column_that_sounds_like_a_secret_is_marked_as_one() -> None:
