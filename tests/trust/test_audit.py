@@ -244,6 +244,8 @@ def test_entries_from_before_there_were_seals_are_sealed_by_the_upgrade(
     is_sqlite = database_kind == "sqlite"
     url = f"sqlite:///{tmp_path / 'old.db'}" if is_sqlite else request.getfixturevalue("postgres").empty()
     database, config = Database(url), Config()
+    if database.file is not None:
+        database.file.make()
     config.set_main_option("script_location", str(MIGRATIONS))
     with database.engine.connect() as connection, connection.begin():
         config.attributes["connection"] = connection
