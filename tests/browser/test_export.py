@@ -57,7 +57,8 @@ def test_a_patient_takes_a_page_to_read_along_and_then_removes_the_file(
     page.get_by_text("This file was removed").wait_for()
     reader = Visitor(page.context.new_page(), "file://")
     reader.open(file.as_posix())
-    assert reader.page.get_by_role("heading", level=2).count() == 2, "treatments and visits"
+    assert reader.page.get_by_role("heading", level=2).count() == 3, "treatments, how the clinic writes, and visits"
+    assert reader.page.get_by_role("heading", name="Messages from the clinic").count() == 1
     assert reader.trouble == [], "it needs nothing but itself"
     if scripts:
         assert (reader.violations(), reader.too_wide()) == ([], False)
