@@ -420,12 +420,17 @@ def test_h16_cancel_three_book_three_and_undo_leaves_three(door: Door) -> None:
     assert one.house.count(Appointment, *open_now) == 3
 
 
-@pytest.mark.parametrize("stand_in_the_way", [archived_doctor, archived, merged, erased])
-def test_a_walk_in_is_seen_by_people_who_are_still_here(door: Door, stand_in_the_way: Callable[[Try], None]) -> None:
+@pytest.mark.parametrize(
+    ("stand_in_the_way", "status"), [(archived_doctor, 404), (archived, 422), (merged, 409), (erased, 422)]
+)
+def test_a_walk_in_is_seen_by_people_who_are_still_here(
+    door: Door, stand_in_the_way: Callable[[Try], None], status: int
+) -> None:
     one = people(door)
     stand_in_the_way(one)
     answer = one.door.desk.post("/walk-ins", {"patient_id": one.patient, "doctor_id": one.doctor})
-    assert answer.status_code in (404, 422)
+    assert answer.status_code == status
+    assert ("This record was merged into another one: open that." in said(answer)) == (stand_in_the_way is merged)
     assert one.house.count(Appointment, Appointment.patient_id == one.patient) == 0
 
 
