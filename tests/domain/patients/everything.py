@@ -27,7 +27,7 @@ VALUES: dict[str, Any] = {
 
 def mark(table: str, column: str, number: int) -> str:
     """The text in a column of a person."""
-    return f"secret{number}.{table}.{column}"
+    return f"secret{number}-{table}-{column}"
 
 
 def furnished(house: House, doctor: Actor, number: int) -> int:
