@@ -76,7 +76,7 @@ def test_the_first_start_makes_a_clinic_in_the_folder_of_the_executable(bare: Co
     assert sorted(os.listdir(bare.temporary)) == []
     assert {file.name for file in bare.folder.iterdir()} <= {
         *("rounds", "rounds.db", "rounds.db-shm", "rounds.db-wal", "rounds.db.lock"),
-        *("secret.key", "exports", "imports", "backups"),
+        *("secret.key", "clinic.id", "exports", "imports", "backups"),
     }
 
 
