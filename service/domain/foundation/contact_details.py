@@ -9,7 +9,7 @@ from service import clock, mail_addresses
 from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _
 
-LINKED = re.compile(r"://|@|\bwww\.|\w\.(?:[a-z]{2,}|[A-Z]{2,})(?:[/?#:]|\s|$)")
+LINKED = re.compile(r"://|\S@\S|\bwww\.|\w\.(?:[a-z]{2,}|[A-Z]{2,})(?:[/?#:]|\s|$)")
 """What a mail program may make a link of: a name stands in messages. A title before a name, `Dr.Anna`, is none."""
 OLDEST = 130
 """Years."""
