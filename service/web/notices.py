@@ -16,6 +16,7 @@ from service.http import context
 from service.http.cookies import Cookies
 from service.language.translation import gettext as _
 
+SUCCESSOR = "rounds-notice"
 SECONDS = 60
 
 
@@ -137,6 +138,11 @@ def say(key: str) -> None:
     g.notice = key
 
 
+def say_to_successor(key: str) -> None:
+    """The same on a page of the clinic that takes this one's place, whose cookies have a name nobody knows yet."""
+    g.notice, g.notice_cookie = key, SUCCESSOR
+
+
 def pending() -> list[Notice]:
     """What this page should say."""
     key, ids = _read()
@@ -161,7 +167,9 @@ def install(app: Flask) -> None:
 
 
 def _cookie() -> str:
-    return cast(Cookies, current_app.session_interface).notice_name()
+    """The cookie that carries this clinic's sentence; the one from the clinic before it where there is no other."""
+    own = cast(Cookies, current_app.session_interface).notice_name()
+    return SUCCESSOR if SUCCESSOR in request.cookies and own not in request.cookies else own
 
 
 def _read() -> tuple[str, list[int]]:
@@ -175,7 +183,8 @@ def _carry(response: Response) -> Response:
         # Whoever asks without signing in learns nothing of messages: not even whether there is one.
         written = g.get("messages_written", ()) if context.visitor() is not None else ()
         value = ".".join([g.notice, *map(str, dict.fromkeys(written))][: told.MOST + 1])
-        response.set_cookie(_cookie(), value, max_age=SECONDS, httponly=True, samesite="Lax", secure=request.is_secure)
+        name = g.get("notice_cookie") or cast(Cookies, current_app.session_interface).notice_name()
+        response.set_cookie(name, value, max_age=SECONDS, httponly=True, samesite="Lax", secure=request.is_secure)
     elif g.get("notice_shown"):
         response.delete_cookie(_cookie(), httponly=True, samesite="Lax", secure=request.is_secure)
     return response

@@ -93,6 +93,7 @@ def test_everybody_with_a_visit_today_is_told_once(house: House, doctor: int, ch
         "date": "2026-05-04",
         "run": {"sent": 5, "failed": 0, "unknown": 0, "queued": 0, "skipped": {"no_address": 1}},
         "total": {"sent": 5, "failed": 0, "unknown": 0, "queued": 0, "skipped": {"no_address": 1}},
+        "stayed_here": 5,
         "early": {"date": "2026-05-05", "run": NOBODY, "total": NOBODY},
     }
     assert sorted(channel.recipients) == everybody
@@ -321,7 +322,7 @@ def test_the_early_visits_of_tomorrow_are_told_today_and_counted_beside_todays(
     assert outcome is not None
     told = {**NOBODY, "sent": 1}
     assert (outcome["run"], outcome["total"]) == (told, told)
-    assert outcome["early"] == {"date": "2026-05-05", "run": told, "total": told}
+    assert outcome["early"] == {"date": "2026-05-05", "run": told, "total": told, "stayed_here": 1}
     assert channel.recipients == ["p0@mail.example", "early@mail.example"]
     clock.shift(timedelta(days=1))
     outcome = run(house, channel)
@@ -338,7 +339,7 @@ def test_the_advance_reminder_is_a_job_of_its_own_where_the_clinic_wants_it(
     wanting = make_house(messages={"advance_hours": 24})
     outcome = process_of(wanting, channel).execute(opened(wanting, "send_advance_reminders"))
     told = {**NOBODY, "sent": 1}
-    assert outcome == {"date": "2026-05-04", "run": told, "total": told}
+    assert outcome == {"date": "2026-05-04", "run": told, "total": told, "stayed_here": 1}
     assert channel.recipients == ["soon@mail.example"]
     assert "send_advance_reminders" not in {row.job for row in schedule.table(house.settings)}
 

@@ -97,7 +97,7 @@ def wipe_demo() -> ResponseReturnValue:
         form.refuse(Invalid(_("It could not be backed up, so it stays: %(why)s") % {"why": error}))
         return _demo_page(form), 422
     wiring.restart.ask(wipe_demo=True)
-    notices.say("demo_wiped")
+    notices.say_to_successor("demo_wiped")
     return redirect(url_for("home.home"), 303)
 
 
