@@ -65,6 +65,7 @@ def prepare(clinic: Clinic) -> Clinic:
     """Put each field's word into a row of Pia's, and make again what was made from these rows."""
     house, pia, admin = clinic.house, clinic.pia, clinic.people["admin"]
     with house.writing() as session:
+        session.execute(delete(Message).where(Message.rule == "report_ready"))
         session.execute(delete(Report))
         session.execute(delete(Export).where(Export.patient_id.is_(None)))
         for table, key in ((Patient, pia), (Treatment, clinic.treatment), (Appointment, clinic.begun)):

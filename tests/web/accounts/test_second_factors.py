@@ -155,7 +155,12 @@ def test_a10_it_may_be_turned_off_and_the_person_is_told_each_time(clinic: Clini
     assert clinic.house.browser(email("doctor")).get("/today").status_code == 200
     with clinic.house.reading() as session:
         told = session.query(Message).filter(Message.rule == "account_changed").order_by(Message.id).all()
-        acts = [row.act for row in session.query(AuditEntry).filter(AuditEntry.act.startswith("second_factor"))]
+        acts = [
+            row.act
+            for row in session.query(AuditEntry)
+            .filter(AuditEntry.act.startswith("second_factor"))
+            .order_by(AuditEntry.id)
+        ]
     assert [(row.event, row.recipient) for row in told] == [
         ("second_factor.on", email("doctor")),
         ("second_factor.off", email("doctor")),
