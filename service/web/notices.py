@@ -168,8 +168,12 @@ def install(app: Flask) -> None:
 
 def _cookie() -> str:
     """The cookie that carries this clinic's sentence; the one from the clinic before it where there is no other."""
-    own = cast(Cookies, current_app.session_interface).notice_name()
+    own = _own_cookie()
     return SUCCESSOR if SUCCESSOR in request.cookies and own not in request.cookies else own
+
+
+def _own_cookie() -> str:
+    return cast(Cookies, current_app.session_interface).notice_name()
 
 
 def _read() -> tuple[str, list[int]]:
@@ -183,7 +187,7 @@ def _carry(response: Response) -> Response:
         # Whoever asks without signing in learns nothing of messages: not even whether there is one.
         written = g.get("messages_written", ()) if context.visitor() is not None else ()
         value = ".".join([g.notice, *map(str, dict.fromkeys(written))][: told.MOST + 1])
-        name = g.get("notice_cookie") or cast(Cookies, current_app.session_interface).notice_name()
+        name = g.get("notice_cookie") or _own_cookie()
         response.set_cookie(name, value, max_age=SECONDS, httponly=True, samesite="Lax", secure=request.is_secure)
     elif g.get("notice_shown"):
         response.delete_cookie(_cookie(), httponly=True, samesite="Lax", secure=request.is_secure)

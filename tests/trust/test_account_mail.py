@@ -13,6 +13,7 @@ from tests.web.frozen_clinic import a_clinic as a_clinic
 from tests.web.frozen_clinic import a_furnished_folder as a_furnished_folder
 from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
 from tests.web.mail import letter, letters, letters_of, link, rows
+from tests.web.reading import parsed, words
 
 NEW = "pia.new@mail.example"
 LENA = {"name": "Lena Vogt", "email": "lena@mail.example", "password": "slow boats drift home"}
@@ -115,6 +116,19 @@ PEOPLE = ["Dr. Anna Schmidt", "J.R.R. Tolkien", "St. John-Smith Jr.", "Dr.Anna S
 @pytest.mark.parametrize("name", PEOPLE)
 def test_h4_names_with_full_stops_stay_names(clinic: Clinic, name: str) -> None:
     assert clinic.browser("patient").post("/account/name", {"name": name}).status_code == 303
+
+
+@pytest.mark.parametrize("visitor", ["patient", "doctor", "receptionist"])
+def test_h8_the_page_that_follows_says_the_same_of_a_free_and_of_a_taken_address(clinic: Clinic, visitor: str) -> None:
+    pages = []
+    for address in ("free.one@clinic.example", "other.doctor@clinic.example"):
+        browser = clinic.browser(visitor)
+        answer = browser.post("/account/email", {"email": address})
+        page = browser.get(answer.location or "")
+        told = " ".join(words(note) for note in parsed(page).select("[role=status]"))
+        pages.append((answer.status_code, answer.location, told, address in page.get_data(as_text=True)))
+    assert pages[0] == pages[1]
+    assert clinic.house.count(User, User.email == "other.doctor@clinic.example") == 1
 
 
 def test_h8_every_kind_of_address_is_answered_alike(clinic: Clinic) -> None:

@@ -73,7 +73,7 @@ def ask_for_email(session: Session, actor: Actor, email: str, chosen: Collection
     user, address = fetch(session, actor), contact_details.checked_email(email)
     if address == user.email:
         user.new_email = None
-        _confirm(session, actor, user, own_record(session, actor))
+        _confirm(session, actor, user)
         return
     throttle.attempt(session, Act.EMAIL_CHANGE, account=user.id, email=address_key(address), network=actor.address)
     user.new_email, user.new_email_of = address, None if chosen is None else sorted(chosen)
@@ -112,12 +112,12 @@ def prove_email(session: Session, token: str, address: str) -> list[int]:
     return shared_addresses.change(session, actor, before, proven, chosen) if actor.role == Role.PATIENT else []
 
 
-def _confirm(session: Session, actor: Actor, user: User, record: Patient | None) -> None:
-    """Note that an address which an earlier release stored is right as it stands."""
+def _confirm(session: Session, actor: Actor, user: User) -> None:
+    """Note that an address which an earlier release stored is right as it stands, on the records that bear it too."""
     if user.email_form == AddressForm.TYPED:
         return
     user.email_form = AddressForm.TYPED
-    if record is not None and record.email == user.email:
+    for record in records(session, actor):
         record.email_form = AddressForm.TYPED
     audit.record(session, actor, "user.email_confirm", subject=f"user/{user.id}")
 

@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -79,13 +79,17 @@ def revoke(session: Session, user_id: int) -> None:
     user.links_count_from, user.new_email, user.new_email_of = now, None, None
 
 
-def mailed_to(user: User, purpose: TokenPurpose) -> str | None:
-    """Where links of a purpose are mailed to; None where no such link is wanted any more."""
-    return user.new_email if purpose == TokenPurpose.EMAIL else user.email
+def is_still_meant(user: User, purpose: TokenPurpose, email: str | None, asked_at: datetime) -> bool:
+    """Whether a link still counts, be it mailed already or waiting: its address and the state it was asked for stand.
+
+    `email` is where it is mailed to, None for a link that was handed over.
+    """
+    address = user.new_email if purpose == TokenPurpose.EMAIL else user.email
+    is_theirs = email is None or email == address
+    return is_theirs and (user.links_count_from is None or asked_at >= user.links_count_from)
 
 
 def _usable(session: Session, token: str, purpose: TokenPurpose, *, lock: bool = False) -> UserToken | None:
-    address = case((UserToken.purpose == TokenPurpose.EMAIL, User.new_email), else_=User.email)
     query = (
         select(UserToken)
         .join(User, User.id == UserToken.user_id)
@@ -95,8 +99,10 @@ def _usable(session: Session, token: str, purpose: TokenPurpose, *, lock: bool =
             UserToken.used_at.is_(None),
             UserToken.expires_at > clock.now(),
             User.disabled_at.is_(None),
-            or_(UserToken.email.is_(None), UserToken.email == address),
-            or_(User.links_count_from.is_(None), UserToken.created_at >= User.links_count_from),
         )
     )
-    return session.scalar(query.with_for_update(of=UserToken) if lock else query)
+    found = session.scalar(query.with_for_update(of=UserToken) if lock else query)
+    if found is None:
+        return None
+    user = session.get_one(User, found.user_id)
+    return found if is_still_meant(user, purpose, found.email, found.created_at) else None

@@ -77,9 +77,8 @@ def _no_longer_theirs(user: User, message: Message) -> SkipReason | None:
         return None
     if rule.one_time is None:
         return None if message.recipient == user.email else SkipReason.CANCELLED
-    asked_before = user.links_count_from is not None and message.created_at < user.links_count_from
-    is_theirs = message.recipient == user_tokens.mailed_to(user, rule.one_time)
-    return None if is_theirs and not asked_before else SkipReason.CANCELLED
+    meant = user_tokens.is_still_meant(user, rule.one_time, message.recipient, message.created_at)
+    return None if meant else SkipReason.CANCELLED
 
 
 def find_way(session: Session, message: Message, settings: Settings) -> tuple[Channel, SkipReason | None]:

@@ -69,7 +69,9 @@ class Telling:
 
 def by(session: Session, actor: Actor, ids: Collection[int], settings: Settings) -> Sequence[Telling]:
     """What messages of these ids tell, in order, as far as the actor may know of them; at most 20."""
-    return [telling for _message, telling in _tellings(session, actor, Message.id.in_(list(ids)[:MOST]), settings)]
+    silent = [rule.name for rule in message_rules.RULES.values() if rule.tells_of_accounts]
+    these = and_(Message.id.in_(list(ids)[:MOST]), Message.rule.not_in(silent))
+    return [telling for _message, telling in _tellings(session, actor, these, settings)]
 
 
 def about(

@@ -34,6 +34,8 @@ class Rule:
     """What its link is for, where it works once only."""
     leaving: bool = False
     """Whether it tells the address an account had when something was changed, be that still its address or not."""
+    tells_of_accounts: bool = False
+    """Whether it goes to an address somebody typed, so that a page that told of it would tell who has an account."""
     page: str = ""
     """Where its link leads, unless to a visit or an offer: `{key}` is its token, or what it is about."""
     called: bool = False
@@ -94,13 +96,20 @@ RULES = {
         ),
         Rule("account_changed", _("Account changed"), PERSON, wanted=False, leaving=True),
         *(
-            Rule(name, title, PROOF, wanted=False, one_time=purpose, page=page)
+            Rule(name, title, PROOF, wanted=False, one_time=purpose, tells_of_accounts=True, page=page)
             for name, title, purpose, page in (
                 ("email_proof", _("New e-mail address"), TokenPurpose.EMAIL, "account/email/{key}"),
                 ("registration", _("Registration"), TokenPurpose.REGISTRATION, "register/{key}"),
             )
         ),
-        Rule("email_known", _("Address has an account already"), NOBODY, wanted=False, page="sign-in"),
+        Rule(
+            "email_known",
+            _("Address has an account already"),
+            NOBODY,
+            wanted=False,
+            tells_of_accounts=True,
+            page="sign-in",
+        ),
         *(
             Rule(name, title, NOBODY, wanted=False, page="who-looked", is_notice=True)
             for name, title in (

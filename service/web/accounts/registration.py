@@ -72,6 +72,8 @@ def _proven(user: User, token: str, password: str) -> Begun | None:
     with context.transaction() as session:
         registration.attempt_proof(session, user, here)
     if not passwords.matches(user.password_hash, password):
+        with context.transaction() as session:
+            sessions.failed(session, user.id, here)
         return None
     with context.transaction() as session:
         proven = registration.prove(session, token, here)
