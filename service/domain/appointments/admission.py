@@ -54,7 +54,6 @@ def people(
 
     Raises NotFound for people who do not exist or are none of the actor's business, Invalid for those who are archived.
     """
-    # Two tabs of one patient, or somebody who archives the record, take turns with this on PostgreSQL too.
     patients.lock(session, patient_id)
     patients.to_book(session, actor, patient_id)
     return candidates.locked(session, doctor_ids, department)

@@ -52,17 +52,17 @@ def fetch(session: Session, actor: Actor, appointment_id: int) -> Appointment:
     return visit
 
 
+def lock(session: Session, appointment_id: int) -> None:
+    """Let whoever else changes a visit, or writes about its patient, wait for this transaction (PostgreSQL)."""
+    patients.lock_with(session, select(Appointment.patient_id).where(Appointment.id == appointment_id))
+
+
 def to_change(session: Session, actor: Actor, appointment_id: int, version: int | None = None) -> Appointment:
     """The visit, locked, for somebody who may change its course: its patient, its doctor, the desk.
 
     Raises NotFound, Forbidden for another doctor's visit, and Conflict when it is not at the `version` that was seen.
     """
-    # Two who change it at once take turns on PostgreSQL too; the second then sees what the first did. The patient
-    # comes first, as everywhere: whoever merges, archives or erases the record takes turns with this as well.
-    whose = session.scalar(select(Appointment.patient_id).where(Appointment.id == appointment_id))
-    if whose is not None:
-        patients.lock(session, whose)
-    session.execute(select(Appointment.id).where(Appointment.id == appointment_id).with_for_update())
+    lock(session, appointment_id)
     visit = fetch(session, actor, appointment_id)
     if actor.role == Role.DOCTOR and visit.doctor_id != actor.doctor_id:
         raise Forbidden(_("Only the doctor of this visit, or the desk, changes it."))

@@ -88,7 +88,7 @@ def record(
     when the visit has not begun, was called off, or somebody else changed the treatment meanwhile.
     """
     # Two who save at once take turns on PostgreSQL too; the second then sees the first one's version.
-    session.execute(select(Appointment.id).where(Appointment.id == appointment_id).with_for_update())
+    appointments.lock(session, appointment_id)
     visit = to_record(session, actor, appointment_id)
     written = _checked(findings, visit.starts_at.astimezone(zone).date())
     now = clock.now()

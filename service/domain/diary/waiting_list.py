@@ -47,10 +47,9 @@ def add(session: Session, actor: Actor, wanted: WaitingRequest) -> WaitingEntry:
     The same wish again while it waits is the same entry. Raises NotFound, Invalid, Forbidden.
     """
     _check_desk(actor)
+    patients.lock(session, wanted.patient_id)
     patients.to_book(session, actor, wanted.patient_id)
     wanted = _checked(session, actor, wanted)
-    # Two clicks at once take turns on PostgreSQL too; the second then finds what the first made.
-    patients.lock(session, wanted.patient_id)
     again = select(WaitingEntry).filter_by(**vars(wanted)).where(WaitingEntry.closed_at.is_(None))
     entry = session.scalars(again.limit(1)).first()
     if entry is None:
@@ -89,7 +88,7 @@ def count(session: Session, actor: Actor) -> int:
 
 def to_change(session: Session, actor: Actor, entry_id: int) -> WaitingEntry:
     """An entry with its people, locked; also one that is closed. Raises NotFound."""
-    session.execute(select(WaitingEntry.id).where(WaitingEntry.id == entry_id).with_for_update())
+    patients.lock_with(session, select(WaitingEntry.patient_id).where(WaitingEntry.id == entry_id))
     entry = session.scalar(_people(select(WaitingEntry)).where(WaitingEntry.id == entry_id, _visible(actor)))
     if entry is None:
         raise NotFound

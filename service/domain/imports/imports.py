@@ -23,7 +23,7 @@ from service.domain.imports.import_matches import MATCHES
 from service.domain.imports.import_people import line_digest
 from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Reading, Row, VisitRow, Way
 from service.domain.imports.import_tables import Table
-from service.domain.patients import consent
+from service.domain.patients import consent, patients
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, Doctor, Installation, Patient
 
@@ -121,6 +121,8 @@ def run(session: Session, actor: Actor, upload: Upload, reading: Reading) -> tup
         raise Forbidden(_("Only the admin imports."))
     session.execute(select(Installation.id).with_for_update())  # one at a time, also on PostgreSQL
     plan = MATCHES[upload.kind](session, reading.rows)
+    while not _are_held(session, plan.new):
+        plan = MATCHES[upload.kind](session, reading.rows)
     if reading.problems or plan.problems:
         raise Invalid(_("Nothing was imported: the file has errors."))
     newest = session.scalar(select(func.max(Patient.id))) or 0
@@ -140,6 +142,18 @@ def settle(folder: Path, upload: Upload, added: int, present: int) -> None:
 def cancel(folder: Path, upload: Upload) -> None:
     """Remove the file: nothing of it is kept."""
     import_files.remove(folder, upload)
+
+
+def _are_held(session: Session, rows: Sequence[Row]) -> bool:
+    """Lock the patients of visits; False where one was archived, merged or erased since the file was compared."""
+    ids = sorted({row.patient_id for row in rows if isinstance(row, VisitRow)})
+    held = 0
+    for start in range(0, len(ids), BATCH):
+        some = ids[start : start + BATCH]
+        patients.lock(session, *some)
+        present = select(func.count()).select_from(Patient).where(Patient.id.in_(some), patients.PRESENT)
+        held += session.scalar(present) or 0
+    return held == len(ids)
 
 
 def _insert(session: Session, rows: Sequence[Row]) -> None:

@@ -45,13 +45,14 @@ def change(
 ) -> None:
     """Set what a patient agrees to, and note who said so, by which way.
 
-    Raises NotFound, Forbidden, Invalid, and Conflict for a record that was merged.
+    Raises NotFound, Forbidden, Invalid, and Conflict for a record that was merged or erased.
     """
     if actor.role not in patients.DESK and actor.role != Role.PATIENT:
         raise Forbidden(_("Only the patient or the desk says which messages are wanted."))
-    session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update())
+    patients.lock(session, patient_id)
     patient = patients.fetch(session, actor, patient_id)
     patients.refuse_merged(patient)
+    patients.refuse_erased(patient)
     if wishes.preferred is not None and wishes.preferred not in WAYS:
         raise Invalid(_("Choose e-mail or SMS."), "preferred")
     if wishes.language and wishes.language not in set(Language):

@@ -39,6 +39,7 @@ def open_records(
     folded = fold(name)
     born = or_(Patient.birth_date == birth_date, Patient.birth_date.is_(None))
     same = (Patient.folded_name == folded, born, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None))
+    patients.lock(session, *session.scalars(select(Patient.id).where(*same).order_by(Patient.id).limit(5)))
     found = session.scalars(select(Patient).where(*same).order_by(Patient.id).limit(5)).all() if folded else []
     found = [one for one in found if closely(one.name) == closely(name)] or found
     now = clock.now()

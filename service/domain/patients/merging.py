@@ -54,9 +54,8 @@ def merge(session: Session, actor: Actor, kept_id: int, *, other_id: int, wait_h
         raise Forbidden(_("Only the desk merges records."))
     if kept_id == other_id:
         raise Invalid(_("Choose another record than this one."), "other_id")
-    # Locked in order of their ids, so that two who merge the same pair take turns.
-    locked = {number: patient_records.to_change(session, actor, number) for number in sorted((kept_id, other_id))}
-    kept, other = locked[kept_id], locked[other_id]
+    patients.lock(session, kept_id, other_id)
+    kept, other = (patient_records.to_change(session, actor, number) for number in (kept_id, other_id))
     if kept.archived_at is not None:
         raise Conflict(_("The record that is kept is archived: take it back first."))
     _check_exports(session, kept_id, other_id)

@@ -132,14 +132,13 @@ def to_change(session: Session, actor: Actor, patient_id: int, *, erased: bool =
 
     One that was erased is a Conflict too, unless the caller may have `erased` ones.
     """
-    # Two who change it at once take turns on PostgreSQL too; the second then sees what the first did.
-    session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update())
+    patients.lock(session, patient_id)
     patient = patients.fetch(session, actor, patient_id)
     if not actor.is_staff:
         raise Forbidden(_("Only the clinic changes this record: please tell the desk."))
     patients.refuse_merged(patient)
-    if patient.erased_at is not None and not erased:
-        raise Conflict(_("This record was erased: nothing of it can be changed any more."))
+    if not erased:
+        patients.refuse_erased(patient)
     return patient
 
 

@@ -103,6 +103,7 @@ def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: 
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only the admin erases a record."))
     deliveries.wait_for_claims(session)
+    patients.lock(session, *session.scalars(patients.records_of(patient_id)))
     patient = patient_records.to_change(session, actor, patient_id, erased=True)
     if patient.erased_at is not None:
         return
@@ -123,8 +124,8 @@ def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: 
 
 
 def _person(session: Session, patient_id: int) -> Person:
-    """All rows that stand for a person, with their records locked."""
-    records = session.scalars(patients.records_of(patient_id).order_by(Patient.id).with_for_update()).all()
+    """All rows that stand for a person, whose record is locked: nothing is merged into it any more."""
+    records = session.scalars(patients.records_of(patient_id).order_by(Patient.id)).all()
     users = set(session.scalars(select(Guardian.user_id).where(Guardian.patient_id.in_(records))))
     others = Guardian.user_id.in_(users), Guardian.patient_id.not_in(records)
     alone = users - set(session.scalars(select(Guardian.user_id).where(*others)))

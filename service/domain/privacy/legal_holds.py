@@ -45,6 +45,7 @@ def put(session: Session, actor: Actor, patient_id: int, *, reason: str) -> Lega
 def lift(session: Session, actor: Actor, patient_id: int, hold_id: int) -> None:
     """The reason is gone. Raises NotFound, Forbidden."""
     _only_admin(actor)
+    patients.lock(session, patient_id)
     hold = session.scalar(select(LegalHold).where(LegalHold.id == hold_id, LegalHold.patient_id == patient_id))
     if hold is None:
         raise NotFound
