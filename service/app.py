@@ -15,6 +15,7 @@ from service.domain.foundation import installation
 from service.domain.outbox.channels import CHANNELS
 from service.http import access, assets, cache, context, headers, metrics
 from service.http import unsent_forms as unsent
+from service.http.collisions import Persistent
 from service.http.cookies import Cookies
 from service.language import rendering
 from service.web import navigation, notices, pages
@@ -52,7 +53,7 @@ class ExportId(BaseConverter):
 def create_app(wiring: Wiring) -> Flask:
     """The WSGI application over a wired-up process."""
     chosen = wiring.settings
-    app = Flask("service", root_path=str(ROOT / "service"), static_folder=str(assets.STATIC))
+    app = Persistent("service", root_path=str(ROOT / "service"), static_folder=str(assets.STATIC))
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         MAX_FORM_MEMORY_SIZE=LARGEST_BODY,

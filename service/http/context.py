@@ -29,7 +29,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 def install(app: Flask, wiring: Wiring) -> None:
     """Give the app its wiring, and close each request's reading session at its end."""
     app.extensions["rounds"] = wiring
-    app.teardown_request(_close)
+    app.teardown_request(end_reading)
 
 
 def wiring() -> Wiring:
@@ -120,9 +120,10 @@ def transaction() -> Iterator[Session]:
 
     What it has posted is sent soon after the commit, not at the next tick; while a restart is on its way, after that.
     """
-    _close()
+    end_reading()
     with wiring().database.transaction() as session:
         yield session
+    g.has_committed = True
     g.messages_written = (*g.get("messages_written", ()), *outbox.written(session))
     if messages.was_posted(session) and not wiring().restart.is_asked:
         wiring().queue.posted()
@@ -131,12 +132,17 @@ def transaction() -> Iterator[Session]:
 @contextmanager
 def transaction_if_possible(act: str) -> Iterator[Session]:
     """A transaction whose failure is only logged, and soon: for notes that must not hold up the page they are about."""
-    _close()
+    end_reading()
     try:
         with wiring().database.transaction(wait=False) as session:
             yield session
     except DBAPIError:
         log.exception("not written", act=act)
+
+
+def has_committed() -> bool:
+    """Whether a transaction of this request has ended well, so that the request may not be begun again."""
+    return "has_committed" in g
 
 
 def is_poll() -> bool:
@@ -155,7 +161,8 @@ def _find() -> Found | None:
     return held
 
 
-def _close(_error: BaseException | None = None) -> None:
+def end_reading(_error: BaseException | None = None) -> None:
+    """Close the request's reading session; the next one sees what was committed meanwhile."""
     g.pop("reading", None)
     opened = g.pop("open", None)
     if opened is not None:

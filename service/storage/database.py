@@ -390,13 +390,20 @@ def created_at(session: Session) -> datetime:
     return session.execute(select(Installation.created_at)).scalar_one()
 
 
+def is_collision(error: DBAPIError) -> bool:
+    """Whether PostgreSQL ended the transaction for another one's sake: the same again at once may well work."""
+    return getattr(error.orig, "sqlstate", None) in postgresql.COLLISIONS
+
+
 def is_busy(error: DBAPIError) -> bool:
     """Whether trying again a little later may work: locked, full, or away for a moment."""
     if not isinstance(error, OperationalError):
         return False
+    if is_collision(error):
+        return True
     words = (
         r"locked|busy|full|readonly|unable to open|I/O error|connect|server closed|terminat|lock timeout"
-        r"|statement timeout|deadlock"
+        r"|statement timeout"
     )
     return bool(re.search(words, str(error.orig)))
 
