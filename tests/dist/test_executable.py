@@ -18,6 +18,7 @@ from service.config.settings import ROOT
 from tests.dist.executable import BUILT, Computer, computer, worker_of
 from tests.house import PASSWORD
 from tests.patience import until
+from tests.process.launching import zone_of_the_morning
 
 pytestmark = pytest.mark.dist
 LEFT_OUT = {"celery", "kombu", "redis", "psycopg", "phonenumbers.geocoder", "phonenumbers.geodata", "tkinter", "pytest"}
@@ -81,6 +82,7 @@ def test_the_first_start_makes_a_clinic_in_the_folder_of_the_executable(bare: Co
 
 
 def test_a_demo_clinic_reminds_exports_backs_up_and_finds_all_well(bare: Computer) -> None:
+    bare.environment["ROUNDS_CLINIC_TIMEZONE"] = zone_of_the_morning()
     size = ("--doctors", "2", "--patients", "20", "--appointments", "120")
     filled = bare.run("demo", *size, "--password", PASSWORD)
     assert filled.returncode == 0, filled.stderr

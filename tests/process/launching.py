@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -33,6 +33,12 @@ LAST_WORDS = 12_000
 ANOTHER_TIME = ROOT / "tests" / "faults" / "another_time.py"
 ON_SERVER: dict[Path, str] = {}
 """The URL of a folder's clinic where that is on PostgreSQL; else it is in the folder's `rounds.db`."""
+
+
+def zone_of_the_morning() -> str:
+    """A zone in which it is after nine now: the reminders are due, the day's visits are to come."""
+    ahead = (9 - datetime.now(UTC).hour + 12) % 24 - 12
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 
 def configure(folder: Path, text: str = "") -> Path:

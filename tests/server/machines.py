@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import trustme
 
 from tests import patience
 from tests.patience import until
-from tests.process.launching import ROOT, Client, environment, rows
+from tests.process.launching import ROOT, Client, environment, rows, zone_of_the_morning
 from tests.services.mail_server import MailServer
 from tests.services.redis import Redis, free_port
 from tests.services.workers import Process
@@ -29,12 +28,6 @@ FILES = dict(re.findall(r"^(?:or )?`(/etc/[^`]+)`.*?```\w+\n(.*?)```", DOCUMENT,
 BY_HAND = re.findall(r"^sudo -u rounds (.+)$", DOCUMENT, re.MULTILINE)[0]
 NAME = "visits.clinic.example"
 WEB, WORKER, BEAT = "rounds", "rounds-worker@", "rounds-beat"
-
-
-def zone_of_the_morning() -> str:
-    """A zone in which it is after nine now: the reminders are due, the day's visits are to come."""
-    ahead = (9 - datetime.now(UTC).hour + 12) % 24 - 12
-    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
 
 @dataclass

@@ -21,8 +21,8 @@ from tests.crowd import together
 from tests.faults.clinic import part_files
 from tests.house import PASSWORD
 from tests.patience import until
-from tests.process.launching import ON_SERVER, Answer, Client, change, configure, run
-from tests.server.machines import BEAT, FILES, WEB, WORKER, Site, zone_of_the_morning
+from tests.process.launching import ON_SERVER, Answer, Client, change, configure, run, zone_of_the_morning
+from tests.server.machines import BEAT, FILES, WEB, WORKER, Site
 from tests.services import redis as redis_server
 from tests.services.mail_server import MailServer, running
 from tests.services.postgres import Postgres
