@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import pytest
 from service import cli
 from service.config.settings import ABOUT_THE_FILE, ROOT, Settings
 from service.domain.exports import export_columns
+from service.domain.foundation.throttle import BUDGETS, Budget
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -55,6 +57,19 @@ def test_every_test_that_is_named_for_a_fault_exists() -> None:
     there = {name for source in sources for name in re.findall(r"^def (test_\w+)", source, re.MULTILINE)}
     assert len(named) > 50
     assert named - there == set()
+
+
+def test_the_budgets_in_the_docs_are_those_of_the_code() -> None:
+    table = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").split("|---|---|---|---|\n")[1]
+    told = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.split("\n\n")[0].splitlines()]
+    usual = Budget("").window
+    windows = {usual: "", timedelta(minutes=1): " (per minute)", timedelta(hours=1): " (per hour)"}
+
+    def row(budget: Budget) -> list[str]:
+        counts = (budget.account, budget.email, budget.network)
+        return [budget.words + windows[budget.window], *(str(count or "") for count in counts)]
+
+    assert told == [row(budget) for budget in BUDGETS.values()]
 
 
 def test_every_room_of_the_readme_exists() -> None:

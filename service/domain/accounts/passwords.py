@@ -1,18 +1,22 @@
 """Passwords: what may be one (NIST 800-63B-4), and argon2id with a bound on how many run at once."""
 
 import ctypes
+import re
 import secrets
 import unicodedata
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.orm import Session
 
-from service.domain.foundation.errors import Invalid
+from service.domain.foundation import throttle
+from service.domain.foundation.errors import Invalid, Throttled
+from service.domain.foundation.throttle import Act
 from service.language.translation import gettext as _
 
 SHORTEST = 15
@@ -25,6 +29,13 @@ A row of eight random letters takes 10^8.
 """
 SURELY_LONG = 64
 """From so many characters on nothing but a key held down is refused."""
+ESTIMATED = 24
+"""So many characters at either end are estimated: the time grows with the square, and signs that stand for letters
+multiply it. Sixty-four of those took seconds."""
+FEW_LETTERS = 4
+"""A password with fewer characters besides what others know is made of that."""
+RETRY_AFTER = 5
+"""Seconds until somebody whose password could not be estimated sends it again."""
 
 # glibc would keep the 19 MiB of a hash once for each thread that made one; so they go back at once. Elsewhere: nothing.
 with suppress(OSError, AttributeError, TypeError):
@@ -32,14 +43,24 @@ with suppress(OSError, AttributeError, TypeError):
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _room = BoundedSemaphore(4)  # 19 MiB each: a rush of sign-ins must not fill the memory
+_one_estimates = Lock()
+"""The estimator keeps its process busy, and takes what is known of one person into a table that all threads share."""
+_line = BoundedSemaphore(3)
+"""One at work and two who wait for it: others would hold up the threads that everybody's pages come from."""
 _between_words = str.maketrans("", "", " -_.,!?")
+_repeated = re.compile(r"(.{1,12}?)\1+", re.DOTALL).fullmatch
+
+
+def attempt(session: Session, *, account: object = None, email: str | None = None, network: str | None = None) -> None:
+    """Count a password that somebody wants to choose, before it is estimated. Raises Throttled."""
+    throttle.attempt(session, Act.NEW_PASSWORD, account=account, email=email, network=network)
 
 
 def check(password: str, *, about: Sequence[str] = (), second_factor: bool = False) -> str:
     """Return the password if it may be one; Invalid with the reason otherwise.
 
     `about` holds what others know: the clinic's name, the person's name and address. With a second factor a shorter
-    one will do. There is no rule on what it is made of, and no expiry.
+    one will do. There is no rule on what it is made of, and no expiry. Raises Throttled while others are estimated.
     """
     shortest = SHORTEST_WITH_SECOND_FACTOR if second_factor else SHORTEST
     if len(password) < shortest:
@@ -111,8 +132,23 @@ def _weakness(password: str, about: Sequence[str]) -> str:
         return _("use a few different words.")
     if len(password) > SURELY_LONG:
         return ""
-    known = _known_words(about)
-    return _guessed(password, known) or _guessed(password.translate(_between_words), known)
+    known, squeezed = _known_words(about), password.translate(_between_words)
+    if _is_made_of(squeezed, known):
+        return _of_what_is_known()
+    with _turn():
+        return _guessed(password, known) or (_guessed(squeezed, known) if squeezed != password else "")
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """One password is estimated at a time. Raises Throttled when some wait already."""
+    if not _line.acquire(blocking=False):
+        raise Throttled(_("Many passwords are being checked just now. Send yours again in a few seconds."), RETRY_AFTER)
+    try:
+        with _one_estimates:
+            yield
+    finally:
+        _line.release()
 
 
 def _known_words(about: Sequence[str]) -> list[str]:
@@ -122,17 +158,36 @@ def _known_words(about: Sequence[str]) -> list[str]:
     return [*texts, *(text.translate(_between_words) for text in texts), *words]
 
 
+def _of_what_is_known() -> str:
+    return _("it is made of the clinic's name or your own.")
+
+
+def _is_made_of(password: str, known: Sequence[str]) -> bool:
+    """Whether next to nothing is left of it without what others know."""
+    for word in sorted(known, key=len, reverse=True):
+        password = password.replace(word, "") if word else password
+    return len(password) < FEW_LETTERS
+
+
 def _guessed(password: str, known: list[str]) -> str:
+    """Why both ends of it would be guessed soon; empty when one of them would not."""
+    repeated = _repeated(password)
+    if repeated:
+        password = repeated[1] * 2  # cut in the middle of a turn, what is left of it would look like something new
+    ends = dict.fromkeys((password[:ESTIMATED], password[-ESTIMATED:]))
+    reasons = [_estimated(end, known) for end in ends if end]
+    return reasons[0] if all(reasons) and reasons else ""
+
+
+def _estimated(password: str, known: list[str]) -> str:
     from zxcvbn import zxcvbn  # 14 MB of words, only in a process in which somebody chooses a password
 
-    if not password:
-        return ""
     found = zxcvbn(password, user_inputs=known)
     if found["guesses_log10"] >= EASY:
         return ""
     kinds = {match.get("dictionary_name", match["pattern"]) for match in found["sequence"]}
     if "user_inputs" in kinds:
-        return _("it is made of the clinic's name or your own.")
+        return _of_what_is_known()
     if "repeat" in kinds:
         return _("it repeats itself.")
     if kinds & {"sequence", "spatial"}:

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.accounts import addresses, user_tokens, users
+from service.domain.accounts import addresses, passwords, user_tokens, users
 from service.domain.accounts.addresses import Holder
 from service.domain.accounts.users import NewUser
 from service.domain.foundation import audit, throttle
@@ -15,6 +15,11 @@ from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
 from service.mail_addresses import address_key
 from service.storage.models import TokenPurpose, User
+
+
+def attempt_password(session: Session, details: PatientDetails, address: str) -> None:
+    """Count a password that somebody wants to register with, before it is estimated. Raises Throttled."""
+    passwords.attempt(session, email=address_key(details.email or ""), network=address)
 
 
 def attempt(session: Session, details: PatientDetails, address: str) -> None:

@@ -27,6 +27,7 @@ class Act(StrEnum):
     PASSWORD_RESET = "reset"  # noqa: S105 - no password
     SIGN_IN_LINK = "sign_in_link"
     REGISTRATION = "register"
+    NEW_PASSWORD = "new_password"  # noqa: S105 - no password
     EMAIL_CHANGE = "email_change"
     PHONE_CHANGE = "phone_change"
     INVITE = "invite"
@@ -41,6 +42,8 @@ class Act(StrEnum):
 class Budget:
     """How many tries fit into a window; None where the act is not counted by that."""
 
+    words: str
+    """What is counted, as docs/security.md says it."""
     account: int | None = None
     """Of one account, or of the holder of one link."""
     email: int | None = None
@@ -51,19 +54,22 @@ class Budget:
 
 
 BUDGETS: Mapping[Act, Budget] = {
-    Act.SIGN_IN: Budget(email=5, network=50),
-    Act.CODE: Budget(account=5),
-    Act.PASSWORD_RESET: Budget(email=5, network=20),
-    Act.SIGN_IN_LINK: Budget(email=5, network=20),
-    Act.REGISTRATION: Budget(email=5, network=20),
-    Act.EMAIL_CHANGE: Budget(account=5, email=5, network=20, window=timedelta(hours=1)),
-    Act.PHONE_CHANGE: Budget(account=10, window=timedelta(hours=1)),
-    Act.INVITE: Budget(account=60, email=5, window=timedelta(hours=1)),
-    Act.API_TOKEN: Budget(network=50),
-    Act.LINK_USE: Budget(account=30),
-    Act.LINK_GUESS: Budget(network=30),
-    Act.EMERGENCY: Budget(account=10),
-    Act.SETUP_CODE: Budget(network=10),
+    Act.SIGN_IN: Budget("signing in", email=5, network=50),
+    Act.CODE: Budget("second-factor code", account=5),
+    Act.PASSWORD_RESET: Budget("asking for a new password", email=5, network=20),
+    Act.SIGN_IN_LINK: Budget("asking for a link to sign in", email=5, network=20),
+    Act.REGISTRATION: Budget("registering", email=5, network=20),
+    Act.NEW_PASSWORD: Budget("choosing a password", account=10, email=10, network=50),
+    Act.EMAIL_CHANGE: Budget(
+        "asking for another e-mail address", account=5, email=5, network=20, window=timedelta(hours=1)
+    ),
+    Act.PHONE_CHANGE: Budget("changing one's telephone number", account=10, window=timedelta(hours=1)),
+    Act.INVITE: Budget("mailed invitations, by the person who invites", account=60, email=5, window=timedelta(hours=1)),
+    Act.API_TOKEN: Budget("API tokens that do not exist", network=50),
+    Act.LINK_USE: Budget("using a link in a message", account=30),
+    Act.LINK_GUESS: Budget("links that do not exist", network=30),
+    Act.EMERGENCY: Budget("opening a record in an emergency", account=10),
+    Act.SETUP_CODE: Budget("the code of the first setup", network=10),
 }
 
 

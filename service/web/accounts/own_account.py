@@ -139,8 +139,8 @@ def change_password() -> ResponseReturnValue:
     shortest = shortest_for(me)
     if request.method == "POST" and form.validate():
         try:
-            password = chosen_by(me, form.password.data or "")
             if proves(form.current_password.data or ""):
+                password = chosen_by(me, form.password.data or "")
                 with context.transaction() as session:
                     own_account.change_password(session, context.actor(), password)
                 notices.say("password_changed")

@@ -85,6 +85,8 @@ def _register(form: RegistrationForm) -> None:
     """Make account and record. The slow hash runs outside any transaction, and for known addresses too."""
     details, here = form.details(), context.address()
     about = (context.wiring().settings.clinic.name, details.name, details.email or "")
+    with context.transaction() as session:
+        registration.attempt_password(session, details, here)
     password = passwords.check(form.password.data or "", about=about)
     with context.transaction() as session:
         registration.attempt(session, details, here)

@@ -53,6 +53,7 @@ def _begin(form: SetupForm) -> ResponseReturnValue:
     draft, name, email = setup_drafts.mine(), form.name.data or "", form.email.data or ""
     change = restarting.prepared(draft.answers, draft.password)
     clinic = change.settings.clinic
+    _count_password()
     hashed = passwords.chosen(form.password.data or "", about=(clinic.name, name, email)).hash
     with change.undone_on_failure(), context.transaction() as session:
         admin = setting_up.begin(
@@ -76,6 +77,7 @@ def fill_demo() -> ResponseReturnValue:
     form = DemoForm(request.form)
     if form.validate() and setup_drafts.knows_code(form):
         try:
+            _count_password()
             hashed = passwords.chosen(form.password.data or "").hash
             with context.transaction() as session:
                 zone = context.wiring().settings.clinic.zone
@@ -88,6 +90,12 @@ def fill_demo() -> ResponseReturnValue:
         except Conflict:
             raise NotFound from None
     return _page(SetupForm(), form), 422
+
+
+def _count_password() -> None:
+    """Raise Throttled for an address that had many passwords estimated."""
+    with context.transaction() as session:
+        passwords.attempt(session, network=context.address())
 
 
 def _page(form: SetupForm, demo_form: DemoForm) -> str:

@@ -1,5 +1,8 @@
 """Passwords: what may be one, and that only the very same one opens the door."""
 
+from contextlib import suppress
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +63,48 @@ def test_a4_one_that_is_hardly_more_than_a_key_held_down_is_refused(password: st
 def test_a4_what_others_would_try_first_is_refused_with_the_reason(password: str, reason: str) -> None:
     with pytest.raises(Invalid, match=f"too easy to guess: .*({reason})"):
         passwords.check(password, about=("Park Practice", "Rita Tresen", "rita.tresen@clinic.example"))
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "princess12" * 4,
+        "passwordpasswordpasswordpassword",
+        "abcdefghijklmnopqrstuvwxyz0123456789",
+        "rita.tresen@clinic.example rita.tresen@clinic.example",
+        "Park Practice, Rita Tresen, rita.tresen@clinic.example!",
+        "P@$$w0rdP@$$w0rdP@$$w0rdP@$$w0rd",
+    ],
+)
+def test_h17_a_long_one_is_estimated_in_part_and_still_refused_when_all_of_it_is_easy(password: str) -> None:
+    assert len(password) > passwords.ESTIMATED
+    with pytest.raises(Invalid, match="too easy to guess"):
+        passwords.check(password, about=("Park Practice", "Rita Tresen", "rita.tresen@clinic.example"))
+
+
+@pytest.mark.parametrize(
+    "password", ["rita.tresen@clinic.example walks her seven dogs", "mauve kites password12345678"]
+)
+def test_h17_one_good_end_is_enough(password: str) -> None:
+    assert passwords.check(password, about=("Park Practice", "Rita Tresen", "rita.tresen@clinic.example")) == password
+
+
+@pytest.mark.parametrize("length", [15, 24, 25, 40, 64, 65, 1000])
+@pytest.mark.parametrize("signs", ["4@8({[<3691!|70$5+%2", "quiet rivers run deep ", "パスワードは長い方がよい"])
+def test_h17_the_estimator_never_gets_more_than_it_can_do_at_once(
+    monkeypatch: pytest.MonkeyPatch, length: int, signs: str
+) -> None:
+    given = list[str]()
+
+    def estimated(password: str, user_inputs: list[str]) -> dict[str, Any]:
+        given.append(password)
+        return {"guesses_log10": 0, "sequence": []}
+
+    monkeypatch.setattr("zxcvbn.zxcvbn", estimated)
+    with suppress(Invalid):
+        passwords.check((signs * 60)[:length], about=(signs,))
+    assert len(given) <= 4
+    assert all(len(part) <= passwords.ESTIMATED for part in given)
 
 
 def test_a1_with_a_second_factor_eight_characters_are_enough() -> None:
