@@ -1,8 +1,8 @@
-# make run | test | test-all | test-postgresql | lint | dist | audit | bench | soak | guides | lock: a fresh machine needs nothing else by hand.
+# make run | test | test-all | test-postgresql | lint | texts | dist | audit | bench | soak | guides | lock: a fresh machine needs nothing else by hand.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install install-dev run test test-all test-postgresql lint dist dist-test audit bench soak guides lock
+.PHONY: install install-dev run test test-all test-postgresql lint texts dist dist-test audit bench soak guides lock
 
 install: .venv/.installed
 
@@ -41,6 +41,11 @@ lint: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m texts --check
+
+# Brings service/locales up to the texts of today; AREA=diary starts the files of an area.
+texts: install-dev
+	$(BIN)/python -m texts $(AREA)
 
 dist: install-dev
 	$(BIN)/pyinstaller --noconfirm --log-level ERROR --distpath dist --workpath build packaging/rounds.spec

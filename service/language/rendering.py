@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from service import clock
 from service.config.languages import Language
 from service.language.languages import LANGUAGES, Speech
-from service.language.translation import gettext, ngettext
+from service.language.translation import gettext, ngettext, npgettext, pgettext
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
@@ -36,7 +36,10 @@ def install(jinja: Environment, zone: ZoneInfo, language: str) -> None:
     jinja.undefined = StrictUndefined
     jinja.trim_blocks = jinja.lstrip_blocks = True
     jinja.add_extension("jinja2.ext.i18n")
-    jinja.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    jinja.policies["ext.i18n.trimmed"] = True
+    jinja.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext
+    )
     words = Wording(zone, language)
     jinja.filters.update(
         when=words.when,

@@ -164,7 +164,7 @@ def test_what_was_due_before_the_clinic_began_is_not_made_up_for(house: House, t
         session.execute(update(Installation).values(zone_chosen_at=at("2026-05-04 09:00")))
     with time_machine.travel(at("2026-05-04 10:00"), tick=False):
         assert tick().runs == []
-        assert state(house, DAILY) == ("never", "due before the clinic began to use Rounds")
+        assert state(house, DAILY) == ("never", "was due before this clinic started using Rounds")
     reason = {"reason": "before_start"}
     assert ledger(house, DAILY) == [("2026-05-04", "skipped", "catchup", reason)]
     assert ledger(house, MONTHLY) == [("2026-04", "skipped", "catchup", reason)]
@@ -247,7 +247,7 @@ def test_messages_left_waiting_are_queued_unless_on_hold(house: House, make_hous
         (6, "queued", ("late", "has started and is not finished")),
         (6, "failed", ("down", "failed; run it again")),
         (600, "done", ("ok", "done")),
-        (600, "skipped", ("late", "left out, because the day was over")),
+        (600, "skipped", ("late", "skipped because the day was over")),
     ],
 )
 def test_o4_the_state_of_a_job_is_said_in_words(

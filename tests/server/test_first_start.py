@@ -92,7 +92,7 @@ def test_no_turn_of_a_job_is_judged_in_a_zone_that_nobody_chose(service: Service
     judged = rows(tmp_path, "SELECT DISTINCT status, outcome FROM job_runs")
     assert judged == [("skipped", '{"reason": "before_start"}')]
     for page in ("/jobs", f"/messages/morning?date={slot}"):
-        assert "due before the clinic began to use Rounds" in admin.get(page).text
+        assert "was due before this clinic started using Rounds" in admin.get(page).text
     assert service.stop() == 0
 
 

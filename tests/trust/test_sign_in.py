@@ -161,7 +161,7 @@ def test_a6_a_throttled_page_says_what_to_do(known: House) -> None:
     browser = known.browser()
     for _try in range(FAILURES_PER_ACCOUNT):
         browser.sign_in(KNOWN, WRONG)
-    assert "Too many tries" in browser.sign_in(KNOWN, WRONG).get_data(as_text=True)
+    assert "Too many attempts" in browser.sign_in(KNOWN, WRONG).get_data(as_text=True)
 
 
 def test_a7_a_forged_forwarded_address_does_not_reset_the_limits(known: House) -> None:

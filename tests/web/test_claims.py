@@ -205,5 +205,5 @@ def test_d25_a_patient_reads_of_a_queued_message_that_it_is_not_sent_yet(clinic:
     moved = pia.post(f"/appointments/{clinic.ahead}/reschedule", {"starts_at": "2026-06-16T09:00"})
     assert moved.status_code == 303
     shown = parsed(pia.get(moved.location))
-    assert "Visit moved: not sent yet" in words(one(shown, ".timeline"))
+    assert "Appointment rescheduled: not sent yet" in words(one(shown, ".timeline"))
     assert "waits" not in words(one(shown, ".timeline"))

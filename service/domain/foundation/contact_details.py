@@ -34,10 +34,10 @@ def checked_email(text: str) -> str:
     address = text.strip()
     try:
         email_validator.validate_email(_without_joiners(address), check_deliverability=False, test_environment=True)
-    except email_validator.EmailNotValidError as error:
-        raise Invalid(_("This is not an e-mail address: %(why)s") % {"why": error}, "email") from None
+    except email_validator.EmailNotValidError:
+        raise Invalid(_("That isn't an e-mail address. It should look like name@example.com."), "email") from None
     if len(address) > LONGEST_EMAIL:
-        raise Invalid(_("This e-mail address is too long."), "email")
+        raise Invalid(_("This e-mail address is too long: 254 characters at most."), "email")
     return address
 
 
@@ -55,11 +55,11 @@ def checked_name(text: str) -> str:
     """A person's name of 1 to 200 characters in any script; Invalid with control characters or line breaks."""
     name = text.strip()
     if not 1 <= len(name) <= 200:
-        raise Invalid(_("Write the name, in at most 200 characters."), "name")
+        raise Invalid(_("Enter a name of up to 200 characters."), "name")
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name):
-        raise Invalid(_("A name has no line breaks or control characters."), "name")
+        raise Invalid(_("A name can't contain line breaks or control characters."), "name")
     if LINKED.search(name):
-        raise Invalid(_("A name holds no web or e-mail address."), "name")
+        raise Invalid(_("A name can't contain a web or e-mail address."), "name")
     return name
 
 
@@ -69,7 +69,7 @@ def checked_given_name(text: str) -> str | None:
     if not given:
         return None
     if all(word.strip(".,").casefold() in TITLES for word in given.split()):
-        raise Invalid(_("This is a title: write the given name, or leave it empty."), "given_name")
+        raise Invalid(_("That is a title. Enter the given name, or leave this empty."), "given_name")
     try:
         return checked_name(given)
     except Invalid as error:
@@ -80,16 +80,16 @@ def checked_birth_date(day: date | None, zone: ZoneInfo) -> date | None:
     """The day if somebody alive may have been born on it, today at the clinic included; Invalid otherwise."""
     today = clock.today(zone)
     if day is not None and day > today:
-        raise Invalid(_("The birth date lies in the future."), "birth_date")
+        raise Invalid(_("The birth date is in the future. Check the year."), "birth_date")
     if day is not None and day.year < today.year - OLDEST:
-        raise Invalid(_("Nobody is that old: check the year."), "birth_date")
+        raise Invalid(_("The birth date is more than 130 years ago. Check the year."), "birth_date")
     return day
 
 
 def checked_department(text: str) -> str:
     """A department's name of at most 100 characters; Invalid otherwise."""
     if len(text.strip()) > 100:
-        raise Invalid(_("Write the department in at most 100 characters."), "department")
+        raise Invalid(_("Use at most 100 characters for the department."), "department")
     return text.strip()
 
 
@@ -104,5 +104,7 @@ def checked_phone(text: str, country: str) -> str | None:
     except phonenumbers.NumberParseException:
         number = None
     if number is None or not phonenumbers.is_valid_number(number):
-        raise Invalid(_("This is not a telephone number that can be called."), "phone")
+        raise Invalid(
+            _("That isn't a valid phone number. Numbers from abroad start with + and the country code."), "phone"
+        )
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

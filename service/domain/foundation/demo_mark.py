@@ -53,13 +53,13 @@ def entered_by_hand(session: Session) -> Sequence[Entered]:
 def check_untouched(session: Session) -> None:
     """Raise Conflict unless this is a demo clinic that nobody has entered anything into."""
     if not installation.is_demo(session):
-        raise Conflict(_("This is no demo clinic: it cannot be wiped."))
+        raise Conflict(_("This isn't a demo clinic, so it can't be wiped."))
     if entered_by_hand(session):
-        raise Conflict(_("Something was entered into the demo clinic by hand: it is not wiped."))
+        raise Conflict(_("Somebody has entered data into the demo clinic, so it can't be wiped."))
 
 
 def check_may_wipe(session: Session, actor: Actor) -> None:
     """Raise Forbidden but for the admin, and Conflict where a demo clinic may not be wiped."""
     if actor.role != Role.ADMIN:
-        raise Forbidden(_("Only the admin wipes the demo clinic."))
+        raise Forbidden(_("Only an administrator can wipe the demo clinic."))
     check_untouched(session)

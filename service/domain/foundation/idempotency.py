@@ -40,7 +40,9 @@ def find(session: Session, token_id: int, key: str, request_hash: str) -> Kept |
         session.flush()
         return None
     if row.request_hash != request_hash:
-        raise Invalid(_("This Idempotency-Key stands for another request: use a new key."), "Idempotency-Key")
+        raise Invalid(
+            _("This Idempotency-Key was already used for a different request. Use a new key."), "Idempotency-Key"
+        )
     return Kept(row.status, row.location, row.body)
 
 

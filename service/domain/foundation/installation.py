@@ -79,7 +79,7 @@ def clock_in_doubt(session: Session) -> datetime | None:
 def confirm_clock(session: Session, actor: Actor) -> None:
     """Somebody has looked at the clock, and it is right. Raises Forbidden."""
     if actor.role != Role.ADMIN:
-        raise Forbidden(_("Only the admin says that the clock is right."))
+        raise Forbidden(_("Only an administrator can confirm the clock."))
     if clock_in_doubt(session) is not None:
         note_tick(session)
         audit.record(session, actor, "clock.confirm")

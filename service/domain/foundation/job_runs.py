@@ -36,11 +36,11 @@ class RunSkip(StrEnum):
         """The reason as every page gives it."""
         match self:
             case RunSkip.BEFORE_START:
-                return _("due before the clinic began to use Rounds")
+                return _("was due before this clinic started using Rounds")
             case RunSkip.DAY_IS_OVER:
-                return _("left out, because the day was over")
+                return _("skipped because the day was over")
             case RunSkip.RESTORED:
-                return _("left out after a restore, because messages may have gone out before")
+                return _("skipped after a restore because the messages may already have been sent")
             case _:
                 assert_never(self)
 

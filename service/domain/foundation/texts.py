@@ -10,5 +10,5 @@ def checked(text: str, field: str, longest: int) -> str:
     if len(value) > longest:
         raise Invalid(_("Use at most %(count)s characters.") % {"count": longest}, field)
     if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise Invalid(_("This text has a character that cannot be stored."), field)
+        raise Invalid(_("This text contains a character that can't be stored."), field)
     return value

@@ -91,7 +91,7 @@ def attempt(
         tries, oldest = session.execute(select(func.count(), func.min(Failure.failed_at)).where(*counted)).one()
         if tries >= limit:
             wait = max(1, int((oldest + window - now).total_seconds()) + 1)
-            raise Throttled(_("Too many tries. Please wait a few minutes, then try again."), wait)
+            raise Throttled(_("Too many attempts. Wait a few minutes, then try again."), wait)
     session.add_all(Failure(key=key, failed_at=now) for key in limits)
 
 

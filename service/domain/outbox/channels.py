@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import InstrumentedAttribute
 
 from service.config.settings import Settings
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.mail_addresses import address_key
 from service.storage.models import Channel, Patient
 
@@ -64,11 +64,11 @@ CHANNELS: Mapping[Channel, Kind] = {
     for kind in (
         Kind(
             name=Channel.EMAIL,
-            title=_("E-mail"),
-            word=_("e-mail"),
-            wish=_("By e-mail"),
-            carries=_("Confirmations, changes, reminders"),
-            nowhere=_("no address is known"),
+            title=_l("E-mail"),
+            word=_l("e-mail"),
+            wish=_l("By e-mail"),
+            carries=_l("Confirmations, changes, reminders"),
+            nowhere=_l("no e-mail address on file"),
             address=Patient.email,
             compared=Patient.email_key,
             allowed=Patient.email_allowed,
@@ -78,11 +78,11 @@ CHANNELS: Mapping[Channel, Kind] = {
         ),
         Kind(
             name=Channel.CONSOLE,
-            title=_("Console"),
-            word=_("console"),
-            wish=_("By e-mail"),
-            carries=_("Confirmations, changes, reminders"),
-            nowhere=_("no address is known"),
+            title=_l("Console"),
+            word=_l("console"),
+            wish=_l("By e-mail"),
+            carries=_l("Confirmations, changes, reminders"),
+            nowhere=_l("no e-mail address on file"),
             address=Patient.email,
             compared=Patient.email_key,
             allowed=Patient.email_allowed,
@@ -92,11 +92,11 @@ CHANNELS: Mapping[Channel, Kind] = {
         ),
         Kind(
             name=Channel.SMS,
-            title=_("SMS"),
-            word=_("SMS"),
-            wish=_("By SMS"),
-            carries=_("The same, as short texts"),
-            nowhere=_("no number is known"),
+            title=_l("SMS"),
+            word=_l("SMS"),
+            wish=_l("By SMS"),
+            carries=_l("The same, as short text messages"),
+            nowhere=_l("no phone number on file"),
             address=Patient.phone,
             compared=Patient.phone,
             allowed=Patient.sms_allowed,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import AppointmentStatus, TokenPurpose
 
 CLINIC = frozenset({"clinic_name", "clinic_phone", "by_phone", "manage_link"})
@@ -70,41 +70,43 @@ NOBODY = frozenset[str]()
 RULES = {
     rule.name: rule
     for rule in (
-        Rule("daily_reminder", _("Reminder of the day"), VISIT, BOOKED, family=True, called=True),
-        Rule("advance_reminder", _("Reminder some days ahead"), VISIT, BOOKED, family=True),
-        Rule("booking_confirmation", _("Booking confirmed"), VISIT, BOOKED, calendar="REQUEST"),
-        Rule("visit_moved", _("Visit moved"), VISIT | {"old_date", "old_time"}, BOOKED, calendar="REQUEST"),
-        Rule("visit_cancelled", _("Visit cancelled"), VISIT | {"cancelled_by"}, CALLED_OFF, calendar="CANCEL"),
-        Rule("visit_restored", _("Visit takes place after all"), VISIT, BOOKED, calendar="REQUEST"),
-        Rule("calendar_update", _("Calendar entry corrected"), VISIT, BOOKED, calendar="REQUEST"),
-        Rule("move_proposal", _("Other times proposed"), VISIT | {"times"}, BOOKED, called=True),
-        Rule("waiting_list_offer", _("Time offered to the waiting list"), OFFER),
-        Rule("export_ready", _("Export ready"), UNTIL, page="exports/{key}"),
-        Rule("report_ready", _("Report ready"), PERSON | {"month"}, page="reports/{key}"),
-        Rule("morning_sheet", _("Morning sheet"), SHEET, page="messages/morning?date={key}"),
-        Rule("invite", _("Invitation"), UNTIL, wanted=False, one_time=TokenPurpose.INVITE, page="invite/{key}"),
+        Rule("daily_reminder", _l("Same-day reminder"), VISIT, BOOKED, family=True, called=True),
+        Rule("advance_reminder", _l("Advance reminder"), VISIT, BOOKED, family=True),
+        Rule("booking_confirmation", _l("Booking confirmation"), VISIT, BOOKED, calendar="REQUEST"),
+        Rule(
+            "visit_moved", _l("Appointment rescheduled"), VISIT | {"old_date", "old_time"}, BOOKED, calendar="REQUEST"
+        ),
+        Rule("visit_cancelled", _l("Appointment canceled"), VISIT | {"cancelled_by"}, CALLED_OFF, calendar="CANCEL"),
+        Rule("visit_restored", _l("Appointment reinstated"), VISIT, BOOKED, calendar="REQUEST"),
+        Rule("calendar_update", _l("Calendar entry corrected"), VISIT, BOOKED, calendar="REQUEST"),
+        Rule("move_proposal", _l("New times suggested"), VISIT | {"times"}, BOOKED, called=True),
+        Rule("waiting_list_offer", _l("Waitlist offer"), OFFER),
+        Rule("export_ready", _l("Export ready"), UNTIL, page="exports/{key}"),
+        Rule("report_ready", _l("Report ready"), PERSON | {"month"}, page="reports/{key}"),
+        Rule("morning_sheet", _l("Call list"), SHEET, page="messages/morning?date={key}"),
+        Rule("invite", _l("Invitation"), UNTIL, wanted=False, one_time=TokenPurpose.INVITE, page="invite/{key}"),
         Rule(
             "password_reset",
-            _("New password"),
+            _l("Password reset"),
             UNTIL,
             wanted=False,
             one_time=TokenPurpose.PASSWORD_RESET,
             page="password-reset/{key}",
         ),
         Rule(
-            "sign_in_link", _("Sign-in link"), UNTIL, wanted=False, one_time=TokenPurpose.SIGN_IN, page="sign-in/{key}"
+            "sign_in_link", _l("Sign-in link"), UNTIL, wanted=False, one_time=TokenPurpose.SIGN_IN, page="sign-in/{key}"
         ),
-        Rule("account_changed", _("Account changed"), PERSON, wanted=False, leaving=True),
+        Rule("account_changed", _l("Account change"), PERSON, wanted=False, leaving=True),
         *(
             Rule(name, title, PROOF, wanted=False, one_time=purpose, tells_of_accounts=True, page=page)
             for name, title, purpose, page in (
-                ("email_proof", _("New e-mail address"), TokenPurpose.EMAIL, "account/email/{key}"),
-                ("registration", _("Registration"), TokenPurpose.REGISTRATION, "register/{key}"),
+                ("email_proof", _l("New e-mail address"), TokenPurpose.EMAIL, "account/email/{key}"),
+                ("registration", _l("Registration"), TokenPurpose.REGISTRATION, "register/{key}"),
             )
         ),
         Rule(
             "email_known",
-            _("Address has an account already"),
+            _l("Account already exists"),
             NOBODY,
             wanted=False,
             tells_of_accounts=True,
@@ -113,9 +115,9 @@ RULES = {
         *(
             Rule(name, title, NOBODY, wanted=False, page="who-looked", is_notice=True)
             for name, title in (
-                ("guardian_linked", _("Account linked to a record")),
-                ("slip_printed", _("Invite slip printed")),
-                ("emergency_access", _("Record opened in an emergency")),
+                ("guardian_linked", _l("Account linked to a patient record")),
+                ("slip_printed", _l("Invite slip printed")),
+                ("emergency_access", _l("Emergency access to a record")),
             )
         ),
     )

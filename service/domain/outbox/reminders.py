@@ -156,9 +156,11 @@ def check_day(day: date, zone: ZoneInfo) -> None:
     try:
         clock.day_bounds(day, zone)
     except OverflowError:
-        raise Invalid(_("%(day)s lies beyond the calendar.") % {"day": day.isoformat()}) from None
+        raise Invalid(_("%(day)s is outside the calendar.") % {"day": day.isoformat()}) from None
     if day < clock.today(zone):
-        raise Invalid(_("%(day)s is over: reminders are only sent for today or later.") % {"day": day.isoformat()})
+        raise Invalid(
+            _("%(day)s is in the past. Reminders can only be sent for today or later.") % {"day": day.isoformat()}
+        )
 
 
 def plan(session: Session, span: Span, ways: Collection[Channel]) -> Tally:

@@ -58,7 +58,7 @@ def test_the_log_is_newest_first_with_person_kind_time_and_state(clinic: Clinic,
     told(clinic.house, clinic.otto, "sent", sent_at=NOW)
     first, second = lines(desk, "/messages")
     assert first.startswith("Otto Birke")
-    assert "Booking confirmed visit Wed 6 May, 09:30" in first
+    assert "Booking confirmation visit Wed 6 May, 09:30" in first
     assert "Sent" in first
     assert second.startswith("Pia Ahorn")
     assert "patient@clinic.example" in second
@@ -304,7 +304,7 @@ def test_a_visit_says_afterwards_what_came_of_it_and_the_answer(clinic: Clinic, 
     with clinic.house.writing() as session:
         session.execute(update(Message).where(Message.id == clinic.message).values(last_error=REFUSED))
     page = parsed(desk.get(f"/appointments/{clinic.ahead}"))
-    assert "Booking confirmed Failed Could not be sent" in words(page)
+    assert "Booking confirmation Failed Could not be sent" in words(page)
     assert REFUSED in words(page)
     assert f"/messages/{clinic.message}" in links(page)
 
@@ -313,7 +313,7 @@ def test_a_doctor_reads_why_and_no_text_or_address(clinic: Clinic) -> None:
     browser = clinic.browser("doctor")
     page = parsed(browser.get(f"/appointments/{clinic.ahead}"))
     why = words(page.select_one("[aria-labelledby=why]"))
-    assert "Booking confirmed Failed" in why
+    assert "Booking confirmation Failed" in why
     assert "@" not in why
     assert not [link for link in links(page) if link.startswith("/messages")]
     assert browser.get(f"/messages/{clinic.message}").status_code == 403

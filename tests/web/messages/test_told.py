@@ -77,7 +77,7 @@ def test_d1_booking_moving_cancelling_and_undoing_say_whom_they_tell_and_a_mail_
     cancelled = desk.post(f"{answer.location}/cancellation", {"by": "clinic"})
     assert "Tells Gus Gast by e-mail" in notice(desk, cancelled)
     undone = notice(desk, desk.post(f"{answer.location}/undo"))
-    assert "“Visit cancelled” had not been sent to Gus Gast yet, and is not sent any more." in undone
+    assert "“Appointment canceled” had not been sent to Gus Gast yet, and is not sent any more." in undone
     assert mailing.deliver() == []
     desk.post(f"{answer.location}/cancellation")
     assert mailing.deliver() == ["gus@mail.example"]
@@ -213,7 +213,7 @@ def test_d2_a_message_of_a_clinic_without_e_mail_is_nowhere_called_sent(clinic: 
         assert one(shown, place).select_one(".pill-sent") is None, path
     assert f"/messages/{message.id}" not in links(parsed(desk.get("/messages?state=sent")))
     history = words(one(parsed(desk.get(f"/appointments/{message.appointment_id}")), ".timeline"))
-    assert "Booking confirmed: not sent: e-mail was off" in history
+    assert "Booking confirmation: not sent: e-mail was off" in history
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""What makes a translation unusable: a placeholder or tag that its English text does not have, or one it lacks."""
+
+import re
+from collections import Counter
+
+_PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%%|%|\{\w+\}")
+_TAG = re.compile(r"<[^>]*>|[<>]")
+
+
+def mistake(english: str, translation: str, *, is_plural: bool = False) -> str | None:
+    """What is wrong with a translation, as the end of a sentence; None where nothing is.
+
+    `is_plural`: it is one of the forms that a count chooses from, which need not name the number.
+    """
+    wanted, found = Counter(_PLACEHOLDER.findall(english)), Counter(_PLACEHOLDER.findall(translation))
+    if strange := sorted(set(found) - set(wanted) if is_plural else found - wanted):
+        return f"has {strange[0]}, which the English text does not"
+    if not is_plural and (lacking := sorted(wanted - found)):
+        return f"lacks {lacking[0]}"
+    if Counter(_TAG.findall(english)) != Counter(_TAG.findall(translation)):
+        return "has other tags than the English text"
+    if '"' in _TAG.sub("", translation):
+        return 'has a straight quotation mark ("), which would end an attribute: use typographic ones'
+    return None

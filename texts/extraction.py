@@ -1,0 +1,69 @@
+"""Collect the texts of the program: what stands in gettext calls and `{% trans %}` blocks, by area."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVICE = ROOT / "service"
+SHELL = "shell"
+"""The area of what surrounds every page: frame, navigation, error pages, the guard."""
+SYSTEM = "system"
+"""The area of what looks after the service itself: health, jobs, backups, demo."""
+KEYWORDS: dict[str, Any] = {
+    "_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "pgettext": ((1, "c"), 2),
+    "npgettext": ((1, "c"), 2, 3),
+    "_l": None,
+    "lazy_gettext": None,
+    "lazy_pgettext": ((1, "c"), 2),
+}
+_ROOMS_WITH_AREAS = ("web", "api", "domain", "templates")
+_SHELL_ROOMS = ("web", "api", "http", "templates", "error_pages.py", "app.py")
+
+
+def area_of(file: Path) -> str:
+    """The area a source file or template belongs to: its folder below web, api, domain or templates."""
+    parts = file.relative_to(SERVICE).parts
+    if parts[0] in _ROOMS_WITH_AREAS and len(parts) > 2:
+        return parts[1]
+    return SHELL if parts[0] in _SHELL_ROOMS else SYSTEM
+
+
+@cache
+def files_of(area: str) -> tuple[Path, ...]:
+    """The Python files and templates of an area."""
+    return tuple(file for file in _files() if area_of(file) == area)
+
+
+@cache
+def areas() -> tuple[str, ...]:
+    """All areas that have a text."""
+    return tuple(sorted({area for area in {area_of(file) for file in _files()} if len(extracted(area))}))
+
+
+@cache
+def extracted(area: str) -> Catalog:
+    """The English texts of an area, with the files they stand in."""
+    found = Catalog()
+    for file in files_of(area):
+        options = {"trimmed": "true", "silent": "false"} if file.suffix == ".html" else {}
+        method = "jinja2" if file.suffix == ".html" else "python"
+        for line, message, comments, context in extract_from_file(
+            method, file, keywords=KEYWORDS, comment_tags=("Translators:",), options=options, strip_comment_tags=True
+        ):
+            place = (file.relative_to(ROOT).as_posix(), line)
+            found.add(message, locations=[place], auto_comments=comments, context=context)
+    return found
+
+
+def _files() -> Iterator[Path]:
+    for file in sorted(SERVICE.rglob("*")):
+        if file.suffix in {".py", ".html"} and "migrations" not in file.parts:
+            yield file
