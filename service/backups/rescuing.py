@@ -37,6 +37,13 @@ def _way_out(database: Database, file: DatabaseFile, settings: Settings, loss: L
             with suppress(OSError):
                 file.set_log_aside()
             return f"Restore the newest backup: {lost_clinic.restore_command(settings)}"
+        case Loss.LOG_CUT:
+            with suppress(OSError):
+                file.set_log_aside()
+            return (
+                f"The latest changes may be lost. Start Rounds again to go on with what is in {file.path.name}, or "
+                f"restore the newest backup: {lost_clinic.restore_command(settings)}"
+            )
         case _:
             assert_never(loss)
 

@@ -14,10 +14,11 @@ from enum import StrEnum
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
-from typing import NamedTuple, cast
+from typing import NamedTuple
 from urllib.parse import quote
 
 from service import disk
+from service.storage.database_log import DatabaseLog
 
 BUSY_SECONDS = 5
 HEADER_BYTES = 64
@@ -33,6 +34,7 @@ class Loss(StrEnum):
     CUT = "cut"
     OVERWRITTEN = "overwritten"
     LOG = "log"
+    LOG_CUT = "log cut"
 
 
 WORDS: Mapping[Loss, str] = {
@@ -41,6 +43,7 @@ WORDS: Mapping[Loss, str] = {
     Loss.CUT: "The database file {file} was cut short by another program while Rounds was using it.",
     Loss.OVERWRITTEN: "The database {file} was overwritten by another program while Rounds was using it.",
     Loss.LOG: "{file}-wal or {file}-shm was moved or deleted while Rounds was using the database.",
+    Loss.LOG_CUT: "{file}-wal was cut short or overwritten by another program while Rounds was using the database.",
 }
 
 
@@ -82,6 +85,8 @@ class DatabaseFile:
         """Never used by a page: while it is open, SQLite keeps the same log beside the file."""
         self._handle: int | None = None
         """Open as long as the anchor is: closing it earlier would give up SQLite's own locks on the file."""
+        self._inside_log: DatabaseLog | None = None
+        """None also where the folder may not be written, so that there is no log."""
         self._found: dict[Path, Identity] = {}
         self._size = 0
         self._header: Header | None = None
@@ -168,9 +173,11 @@ class DatabaseFile:
         with self._lock:
             if self._anchor is not None:
                 self._anchor.close()
+            if self._inside_log is not None:
+                self._inside_log.close()
             if self._handle is not None:
                 os.close(self._handle)
-            self._anchor = self._handle = None
+            self._anchor = self._handle = self._inside_log = None
             self._found = {}
 
     def _hold(self, anchor: sqlite3.Connection) -> None:
@@ -178,6 +185,8 @@ class DatabaseFile:
         try:
             anchor.execute("SELECT 1 FROM sqlite_master").fetchone()
             here = {file: _identity(file) for file in (self.path, self._log, self._index)}
+            if None not in here.values():
+                self._inside_log = DatabaseLog(self._log, self._index)
             self._handle = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         except BaseException:
             anchor.close()
@@ -205,11 +214,13 @@ class DatabaseFile:
                 continue
             if here != identity:
                 return Loss.LOG if file != self.path else Loss.REPLACED if here else Loss.MISSING
-        return self._seen_inside() if self._handle is not None else None
+        if self._handle is None:
+            return None
+        log_is_whole = self._inside_log is None or self._inside_log.is_whole()
+        return self._seen_inside(self._handle) or (None if log_is_whole else Loss.LOG_CUT)
 
-    def _seen_inside(self) -> Loss | None:
+    def _seen_inside(self, handle: int) -> Loss | None:
         """Whether somebody wrote into the file past SQLite, which itself only lets it grow, or says so first."""
-        handle = cast(int, self._handle)
         header, size = Header.read(handle), os.fstat(handle).st_size
         before, self._header = self._header, header or self._header
         if size < self._size and (header is None or size < header.bytes):

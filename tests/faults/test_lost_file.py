@@ -172,6 +172,41 @@ def test_h12_a_database_that_another_program_writes_into_stops_the_service_and_t
     assert rows(clinic.folder, "PRAGMA integrity_check") == [("ok",)]
 
 
+def zeroed(file: Path) -> None:
+    file.write_bytes(bytes(file.stat().st_size))
+
+
+LOG_DAMAGED: dict[str, Callable[[Path], object]] = {
+    "emptied": lambda log: os.truncate(log, 0),
+    "cut to its header": lambda log: os.truncate(log, 32),
+    "last change cut off": lambda log: os.truncate(log, log.stat().st_size - 100),
+    "zeroed": zeroed,
+    "overwritten by another log": lambda log: log.write_bytes(log.read_bytes()[:16] + bytes(8) + log.read_bytes()[24:]),
+}
+
+
+@pytest.mark.parametrize("act", LOG_DAMAGED.values(), ids=LOG_DAMAGED)
+def test_h12_a_log_that_another_program_writes_into_stops_the_service_and_harms_no_file(
+    clinic: Clinic, act: Callable[[Path], object]
+) -> None:
+    log = clinic.folder / "rounds.db-wal"
+    act(log)
+    assert clinic.treat() == 503
+    said = clinic.last_words()
+    assert "rounds.db-wal was cut short or overwritten" in said
+    assert re.search(r"Start Rounds again .* or restore the newest backup: .* restore ", said), said
+    assert not log.exists(), "it would be laid over the file"
+    assert len(list(clinic.folder.glob("rounds.db-wal.left-*"))) == 1
+    assert rows(clinic.folder, "PRAGMA integrity_check") == [("ok",)]
+    before = clinic.kept()
+    assert before == clinic.acknowledged[: len(before)]
+    with serving(clinic.home) as again:
+        clinic.doctor = again.client("ada@clinic.example")
+        assert clinic.treat() == 303
+        assert again.stop() == 0
+    assert clinic.kept() == [*before, clinic.acknowledged[-1]]
+
+
 def test_h12_two_services_whose_folders_are_swapped_both_stop_and_keep_what_is_their_own(
     clinic: Clinic, house: House, tmp_path: Path
 ) -> None:
