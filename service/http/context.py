@@ -120,13 +120,20 @@ def transaction() -> Iterator[Session]:
 
     What it has posted is sent soon after the commit, not at the next tick; while a restart is on its way, after that.
     """
-    end_reading()
-    with wiring().database.transaction() as session:
+    with counting() as session:
         yield session
     g.has_committed = True
     g.messages_written = (*g.get("messages_written", ()), *outbox.written(session))
     if messages.was_posted(session) and not wiring().restart.is_asked:
         wiring().queue.posted()
+
+
+@contextmanager
+def counting() -> Iterator[Session]:
+    """A transaction that only counts an attempt: a request that is begun again after it counts once more."""
+    end_reading()
+    with wiring().database.transaction() as session:
+        yield session
 
 
 @contextmanager
@@ -141,7 +148,7 @@ def transaction_if_possible(act: str) -> Iterator[Session]:
 
 
 def has_committed() -> bool:
-    """Whether a transaction of this request has ended well, so that the request may not be begun again."""
+    """Whether something this request did is kept, so that it may not be begun again."""
     return "has_committed" in g
 
 

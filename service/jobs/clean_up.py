@@ -84,8 +84,7 @@ def _remove(files: Sequence[Path]) -> None:
 def _purge_messages(context: JobContext) -> None:
     more = True
     while more and not context.stopping.is_set():
-        with context.database.transaction() as session:
-            more = messages.purge(session, context.settings.messages)
+        more = context.database.write(lambda session: messages.purge(session, context.settings.messages))
 
 
 def _forget_erased(context: JobContext) -> None:

@@ -40,8 +40,8 @@ def deliver_messages(context: JobContext) -> None:
 
 def send_reminders(context: JobContext, span: reminders.Span) -> Outcome:
     """Plan the reminders of a span and send them: `run` is what this call changed, `total` the span so far."""
-    with context.database.transaction() as session:
-        run = reminders.plan(session, span, channels.ways(context.settings))
+    ways = channels.ways(context.settings)
+    run = context.database.write(lambda session: reminders.plan(session, span, ways))
     run.add(send_due(context, span.scope).as_dict())
     with context.database.reading() as session:
         total = reminders.total(session, span)
@@ -53,13 +53,13 @@ def send_reminders(context: JobContext, span: reminders.Span) -> Outcome:
 def send_due(context: JobContext, scope: ColumnElement[bool]) -> Tally:
     """Send what is due within `scope`; returns how it ended. Raises Stopped between two messages."""
     tally = Tally()
-    with context.database.transaction() as session:
-        deliveries.unsure(session, context.settings)
+    context.database.write(lambda session: deliveries.unsure(session, context.settings))
     try:
         while True:
             context.checkpoint()
-            with context.database.transaction() as session:
-                claimed = deliveries.claim(session, context.owner, context.settings, scope, _resting(context))
+            claimed = context.database.write(
+                lambda session: deliveries.claim(session, context.owner, context.settings, scope, _resting(context))
+            )
             if claimed is None:
                 return tally
             tally.skipped[SkipReason.DUPLICATE] += claimed.covered
@@ -80,9 +80,8 @@ def _send(context: JobContext, claimed: Claim) -> MessageStatus:
     """Hand one message to its channel and settle it; returns its new status."""
 
     def before_data() -> None:
-        with context.database.transaction() as session:
-            if not deliveries.hand_over(session, claimed):
-                raise _NotOurs
+        if not context.database.write(lambda session: deliveries.hand_over(session, claimed)):
+            raise _NotOurs
 
     assert claimed.letter is not None
     channel = context.channels.of(claimed.channel)
@@ -110,10 +109,8 @@ def _settle(context: JobContext, note: Callable[[Session], Settled]) -> Settled:
     """Take down how a message ended; that is known only here, so a busy database is asked again."""
     for _again in range(TRIES - 1):
         try:
-            with context.database.transaction() as session:
-                return note(session)
+            return context.database.write(note)
         except DBAPIError as error:
             if not database.is_busy(error):
                 raise
-    with context.database.transaction() as session:
-        return note(session)
+    return context.database.write(note)

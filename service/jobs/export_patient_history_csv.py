@@ -31,9 +31,10 @@ def export_patient_history_csv(context: JobContext, export_id: str) -> None:
         return
     try:
         rows = _produce(context, export_id, claim)
-        with context.database.transaction() as session:
-            hours = context.settings.exports.keep_hours
-            settled = export_ledger.settle(session, export_id, context.owner, rows, hours)
+        hours = context.settings.exports.keep_hours
+        settled = context.database.write(
+            lambda session: export_ledger.settle(session, export_id, context.owner, rows, hours)
+        )
         if not settled:
             _clear(context, export_id)
     except Stopped:

@@ -1,6 +1,7 @@
 """The reports of a month: each doctor's, then the clinic's."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
@@ -33,8 +34,7 @@ def _make_doctors_reports(context: JobContext, month: str, due: Sequence[int]) -
         try:
             with context.database.reading() as session:
                 content = reports.produce(session, doctor_id, month, context.zone)
-            with context.database.transaction() as session:
-                made += reports.store(session, doctor_id, month, content)
+            made += context.database.write(partial(reports.store, doctor_id=doctor_id, month=month, content=content))
         except Exception:
             log.exception("report failed", doctor_id=doctor_id, month=month)
             failed += 1
@@ -46,5 +46,4 @@ def _make_clinic_report(context: JobContext, month: str) -> None:
         if not clinic_reports.is_missing(session, month, context.zone):
             return
         content = clinic_reports.produce(session, month, context.zone)
-    with context.database.transaction() as session:
-        clinic_reports.store(session, month, content)
+    context.database.write(lambda session: clinic_reports.store(session, month, content))

@@ -69,8 +69,7 @@ def _give_up_begun_messages(context: JobContext) -> None:
     with context.database.reading() as session:
         begun = deliveries.begun(session)
     if begun:
-        with context.database.transaction() as session:
-            deliveries.give_up_begun(session)
+        context.database.write(deliveries.give_up_begun)
 
 
 def _queue_waiting_work(context: JobContext, queue: JobQueue) -> None:

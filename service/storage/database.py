@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service import clock
 from service.config.settings import Clinic
-from service.storage import postgresql, refolding, structure
+from service.storage import collisions, postgresql, refolding, structure
 from service.storage.database_file import BUSY_SECONDS, WORDS, DatabaseFile, Loss
 from service.storage.models import Installation
 
@@ -28,6 +28,7 @@ STATEMENT_SECONDS = 60
 """No statement of a page takes nearly as long: one that does is given up instead of holding a thread for ever."""
 MIGRATING = 0x726F756E6473
 """The key of PostgreSQL's lock that one migration at a time holds."""
+Done = TypeVar("Done")
 NAMED = 8
 """How many of the things that a database lacks are named."""
 
@@ -95,6 +96,15 @@ class Database:
             yield session
             self.require_present()  # rolls back: nothing goes into a file that nobody will find
         self.require_present()  # it may have gone during the commit
+
+    def write(self, act: Callable[[Session], Done]) -> Done:
+        """What an act returns, done in a transaction of its own, and begun again where that collides with another."""
+
+        def once() -> Done:
+            with self.transaction() as session:
+                return act(session)
+
+        return collisions.begun_again(once)
 
     def require_present(self) -> None:
         """Raises DatabaseLost when the file was moved, deleted or replaced since the first connection to it."""
@@ -390,16 +400,11 @@ def created_at(session: Session) -> datetime:
     return session.execute(select(Installation.created_at)).scalar_one()
 
 
-def is_collision(error: DBAPIError) -> bool:
-    """Whether PostgreSQL ended the transaction for another one's sake: the same again at once may well work."""
-    return getattr(error.orig, "sqlstate", None) in postgresql.COLLISIONS
-
-
 def is_busy(error: DBAPIError) -> bool:
     """Whether trying again a little later may work: locked, full, or away for a moment."""
     if not isinstance(error, OperationalError):
         return False
-    if is_collision(error):
+    if collisions.is_one(error):
         return True
     words = (
         r"locked|busy|full|readonly|unable to open|I/O error|connect|server closed|terminat|lock timeout"

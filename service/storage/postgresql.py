@@ -14,8 +14,6 @@ BOTH_ENDS_NOTICE: dict[str, Any] = {
 """A server that is away is told apart from a slow one in seconds, also when its computer vanishes without a word."""
 TAKE_YOUR_TIME = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"
 """For a transaction that makes tables or an index of many rows."""
-COLLISIONS = frozenset({"40001", "40P01"})
-"""The codes of a transaction that could not be put in order with another, or waited for one that waited for it."""
 NAME_INDEX = "ix_patients_folded_name_parts"
 
 

@@ -1,31 +1,37 @@
 """A request whose transaction PostgreSQL ended for another one's sake is begun again, and nobody has to press twice."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from psycopg.errors import DeadlockDetected, SerializationFailure
-from sqlalchemy import select, text
+from sqlalchemy import Select, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from service import clock
+from service.domain.accounts import api_tokens
 from service.domain.diary import waiting_list
-from service.http.collisions import TRIES
-from service.storage.models import Appointment, AuditEntry, Doctor, Message, Patient, WaitingEntry
+from service.domain.foundation.actor import SYSTEM
+from service.domain.messages import message_links
+from service.storage.collisions import TRIES
+from service.storage.models import Appointment, AuditEntry, Doctor, LinkPurpose, Message, Patient, WaitingEntry
+from tests.at_once.interleaving import until_done_or_waiting
 from tests.house import Browser, House, at
-from tests.interleaving import until_done_or_waiting
 
-NINE = "2026-05-04T09:00"
+NINE, DESK = "2026-05-04T09:00", "desk@clinic.example"
 
 
 @pytest.fixture(name="desk")
 def a_desk(house: House) -> Iterator[Browser]:
     """The desk on a Monday at eight o'clock in Berlin."""
     with time_machine.travel(at("2026-05-04 06:00"), tick=False):
-        house.user("receptionist", "desk@clinic.example")
-        yield house.browser("desk@clinic.example")
+        house.user("receptionist", DESK)
+        yield house.browser(DESK)
 
 
 @pytest.fixture(name="doctor")
@@ -72,22 +78,93 @@ def test_h13_a_request_that_collides_every_time_is_refused_and_nothing_of_it_is_
     assert house.count(WaitingEntry) == house.count(AuditEntry, AuditEntry.act == "waiting.add") == 0
 
 
-@pytest.mark.postgresql
-def test_h13_a_booking_that_waits_for_somebody_who_waits_for_it_is_made(
-    house: House, desk: Browser, doctor: int
-) -> None:
-    """Somebody else holds the doctor and then wants the patient, the wrong way round."""
-    patient, database = house.patient("Eve"), house.wiring.database
-    form = {"patient_id": patient, "doctor_id": doctor, "starts_at": NINE}
+@dataclass(frozen=True)
+class Door:
+    """A way in for an act about a patient: another transaction holds `held` and then wants the patient."""
+
+    go: Callable[[], bool]
+    held: Select[int]
+    done: Callable[[], int]
+    """How often it was done, in the end."""
+
+
+def by_form(house: House, desk: Browser, doctor: int, patient: int) -> Door:
+    """The desk books."""
     desk.token()
+    form = {"patient_id": patient, "doctor_id": doctor, "starts_at": NINE}
+    booked = Appointment.patient_id == patient
+    return Door(
+        lambda: desk.post("/appointments", form).status_code == 303,
+        select(Doctor.id).where(Doctor.id == doctor),
+        lambda: house.count(Appointment, booked),
+    )
+
+
+def by_api(house: House, _desk: Browser, doctor: int, patient: int) -> Door:
+    """Another program books for the desk."""
+    with house.writing() as session:
+        user = api_tokens.by_email(session, DESK)
+        token = api_tokens.make(session, SYSTEM, user, label="Telephone", scopes=("book",), days=1)
+    body = {"patient_id": patient, "doctor_id": doctor, "starts_at": f"{NINE}+02:00"}
+    headers = {"Authorization": f"Bearer {token}"}
+    program, booked = house.app.test_client(), Appointment.patient_id == patient
+    return Door(
+        lambda: program.post("/api/v1/appointments", json=body, headers=headers).status_code == 201,
+        select(Doctor.id).where(Doctor.id == doctor),
+        lambda: house.count(Appointment, booked),
+    )
+
+
+def by_link(house: House, _desk: Browser, doctor: int, patient: int) -> Door:
+    """The patient cancels by the link in a message; that it was pressed is counted before."""
+    visit, now = house.visit(doctor, patient, at("2026-05-06 07:00")), clock.now()
+    times = {"due_at": now, "lease_until": now, "created_at": now}
+    with house.writing() as session:
+        told = Message(rule="visit_moved", patient_id=patient, appointment_id=visit, channel="email", **times)
+        session.add(told)
+        session.flush()
+        token = message_links.make(
+            session,
+            told,
+            LinkPurpose.VISIT,
+            patient_id=patient,
+            appointment_id=visit,
+            expires_at=now + timedelta(days=9),
+        )
+    reader = house.browser()
+    reader.token()
+    return Door(
+        lambda: reader.post(f"/visit/{token}/cancellation").status_code == 303,
+        select(Appointment.id).where(Appointment.id == visit),
+        lambda: house.count(AuditEntry, AuditEntry.act == "appointment.cancel"),
+    )
+
+
+def by_job(house: House, _desk: Browser, doctor: int, patient: int) -> Door:
+    """The job of the day writes the reminders of this patient and of another one."""
+    house.visit(doctor, patient, at("2026-05-04 07:00"))
+    last = house.patient("Zoe")
+    house.visit(doctor, last, at("2026-05-04 08:00"))
+    return Door(
+        lambda: house.run_by_hand("send_daily_reminders", "2026-05-04") is not None,
+        select(Patient.id).where(Patient.id == last),
+        lambda: house.count(Message, Message.patient_id == patient, Message.rule == "daily_reminder"),
+    )
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("by", [by_form, by_api, by_link, by_job])
+def test_h13_what_waits_for_somebody_who_waits_for_it_is_done_once_by_every_door(
+    house: House, desk: Browser, doctor: int, by: Callable[[House, Browser, int, int], Door]
+) -> None:
+    patient, database = house.patient("Eve"), house.wiring.database
+    door = by(house, desk, doctor, patient)
     with ThreadPoolExecutor(1) as pool, database.engine.connect() as other:
-        other.execute(select(Doctor.id).where(Doctor.id == doctor).with_for_update())
-        other.execute(text("SET LOCAL deadlock_timeout = '1min'"))  # the booking is who finds out, and gives way
-        answer = pool.submit(desk.post, "/appointments", form)
-        until_done_or_waiting(house, answer)
+        other.execute(door.held.with_for_update())
+        other.execute(text("SET LOCAL deadlock_timeout = '1min'"))  # the door is who finds out, and gives way
+        is_done = pool.submit(door.go)
+        until_done_or_waiting(house, is_done)
         other.execute(select(Patient.id).where(Patient.id == patient).with_for_update())
         other.rollback()
-        assert answer.result().status_code == 303
-    assert house.count(Appointment, Appointment.patient_id == patient) == 1
-    assert house.count(AuditEntry, AuditEntry.act == "appointment.book") == 1
-    assert house.count(Message, Message.patient_id == patient, Message.rule == "booking_confirmation") == 1
+        assert is_done.result()
+    assert door.done() == 1

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from service.domain.accounts import acting, addresses, user_tokens, users
 from service.domain.accounts.acting import Who
 from service.domain.accounts.passwords import NewPassword
-from service.domain.foundation import audit, contact_details, throttle
+from service.domain.foundation import audit, contact_details, locks, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, NotFound
 from service.domain.foundation.throttle import Act
@@ -98,6 +98,7 @@ def prove_email(session: Session, token: str, address: str) -> list[int]:
     """
     user = user_tokens.use_up(session, token, TokenPurpose.EMAIL)
     actor = acting.actor(session, Who(user.id, user.name, Role(user.role), None), address)
+    locks.patients(session, *actor.patient_ids)
     before, proven, chosen = user.email_key, user.new_email, user.new_email_of
     assert proven is not None  # or the link would be dead
     if not addresses.corrects(user, proven):  # the stored form of an earlier release may be somebody else's address
@@ -116,6 +117,7 @@ def _confirm(session: Session, actor: Actor, user: User) -> None:
     """Note that an address which an earlier release stored is right as it stands, on the records that bear it too."""
     if user.email_form == AddressForm.TYPED:
         return
+    locks.patients(session, *actor.patient_ids)
     user.email_form = AddressForm.TYPED
     for record in records(session, actor):
         record.email_form = AddressForm.TYPED
@@ -135,6 +137,7 @@ def record_to_call(session: Session, actor: Actor, patient_id: int | None = None
 
 def change_phone(session: Session, actor: Actor, phone: str, country: str, patient_id: int | None = None) -> None:
     """Change the telephone number of record_to_call(); the account is told by e-mail. Raises Invalid, NotFound."""
+    locks.patients(session, *actor.patient_ids)
     record = record_to_call(session, actor, patient_id)
     number = contact_details.checked_phone(phone, country)
     if number == record.phone:

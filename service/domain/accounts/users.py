@@ -12,7 +12,7 @@ from service import clock
 from service.config.settings import Clinic
 from service.domain.accounts import addresses, api_tokens, sessions, user_tokens
 from service.domain.accounts.passwords import NewPassword
-from service.domain.foundation import audit, contact_details, installation, throttle
+from service.domain.foundation import audit, contact_details, installation, locks, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
 from service.domain.foundation.throttle import Act
@@ -20,7 +20,7 @@ from service.domain.outbox import outbox
 from service.domain.patients import patient_records
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
-from service.storage.models import Doctor, Guardian, Installation, Patient, TokenPurpose, User
+from service.storage.models import Doctor, Guardian, Patient, TokenPurpose, User
 
 INVITE_DAYS = user_tokens.LASTING[TokenPurpose.INVITE].days
 
@@ -105,7 +105,7 @@ def give_record(session: Session, user: User, who: PatientDetails, *, registered
 
 def add_first_admin(session: Session, new: NewUser, address: str) -> User:
     """The admin whom the setup page makes, from a network address, once. Raises NotFound when a user exists already."""
-    session.execute(select(Installation.id).with_for_update())  # one at a time, also on PostgreSQL
+    locks.clinic(session)
     if not none_exist(session):
         raise NotFound
     user = make(session, new)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.domain.appointments import candidates, free_times, open_hours
 from service.domain.appointments.free_times import FreeTime
+from service.domain.foundation import locks
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.patients import patients
@@ -54,7 +55,7 @@ def people(
 
     Raises NotFound for people who do not exist or are none of the actor's business, Invalid for those who are archived.
     """
-    patients.lock(session, patient_id)
+    locks.patients(session, patient_id)
     patients.to_book(session, actor, patient_id)
     return candidates.locked(session, doctor_ids, department)
 

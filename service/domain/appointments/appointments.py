@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
 from service.domain.appointments import candidates
+from service.domain.foundation import locks
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
 from service.domain.foundation.paging import cut, page_key, read_key
@@ -53,8 +54,8 @@ def fetch(session: Session, actor: Actor, appointment_id: int) -> Appointment:
 
 
 def lock(session: Session, appointment_id: int) -> None:
-    """Let whoever else changes a visit, or writes about its patient, wait for this transaction (PostgreSQL)."""
-    patients.lock_with(session, select(Appointment.patient_id).where(Appointment.id == appointment_id))
+    """Let whoever else changes a visit, or writes about its patient, wait for this transaction."""
+    locks.with_patient(session, select(Appointment.patient_id).where(Appointment.id == appointment_id))
 
 
 def to_change(session: Session, actor: Actor, appointment_id: int, version: int | None = None) -> Appointment:

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from service.domain.foundation import locks
 from service.domain.foundation.errors import Invalid, NotFound
 from service.language.translation import gettext as _
 from service.storage.models import Doctor
@@ -18,7 +19,8 @@ def any_of(department: str = "") -> ColumnElement[bool]:
 
 def ids(session: Session, doctor_id: int | None, department: str = "") -> Sequence[int]:
     """The doctors that are meant, in the order they joined; None: any. Empty where there is none."""
-    return session.scalars(_ids(None if doctor_id is None else [doctor_id], department)).all()
+    meant = _meant(None if doctor_id is None else [doctor_id], department)
+    return session.scalars(select(Doctor.id).where(meant).order_by(Doctor.id)).all()
 
 
 def locked(session: Session, doctor_ids: Collection[int] | None, department: str = "") -> Sequence[int]:
@@ -26,8 +28,7 @@ def locked(session: Session, doctor_ids: Collection[int] | None, department: str
 
     Raises NotFound where there is none, Invalid where those who are named do not see patients here any more.
     """
-    # SQLite has one writer at a time anyway; on PostgreSQL bookings of one doctor take turns here.
-    found = session.scalars(_ids(doctor_ids, department).with_for_update(key_share=True)).all()
+    found = locks.doctors(session, _meant(doctor_ids, department))
     if not found and doctor_ids and session.scalar(select(Doctor.id).where(Doctor.id.in_(doctor_ids)).limit(1)):
         raise Invalid(_("This doctor does not see patients here any more: choose another one."), "doctor_id")
     if not found:
@@ -35,6 +36,5 @@ def locked(session: Session, doctor_ids: Collection[int] | None, department: str
     return found
 
 
-def _ids(doctor_ids: Collection[int] | None, department: str) -> Select[int]:
-    named = true() if doctor_ids is None else Doctor.id.in_(doctor_ids)
-    return select(Doctor.id).where(any_of("" if doctor_ids is not None else department), named).order_by(Doctor.id)
+def _meant(doctor_ids: Collection[int] | None, department: str) -> ColumnElement[bool]:
+    return any_of(department) if doctor_ids is None else any_of() & Doctor.id.in_(doctor_ids)

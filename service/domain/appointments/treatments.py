@@ -87,12 +87,11 @@ def record(
     `version` is the one the form was opened with, if it says. Raises NotFound, Forbidden, Invalid, and Conflict
     when the visit has not begun, was called off, or somebody else changed the treatment meanwhile.
     """
-    # Two who save at once take turns on PostgreSQL too; the second then sees the first one's version.
     appointments.lock(session, appointment_id)
     visit = to_record(session, actor, appointment_id)
     written = _checked(findings, visit.starts_at.astimezone(zone).date())
     now = clock.now()
-    treatment = session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id).with_for_update())
+    treatment = session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id))
     if version is not None and version != (treatment.version if treatment else 0):
         raise Conflict(_("Somebody else changed this treatment while you were writing."))
     if treatment is None:

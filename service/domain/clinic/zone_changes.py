@@ -16,7 +16,7 @@ from service.domain.appointments import appointments, promises
 from service.domain.appointments.promises import Promise
 from service.domain.clinic import moving_along, rederiving
 from service.domain.clinic.rederiving import Ahead
-from service.domain.foundation import audit
+from service.domain.foundation import audit, locks
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.foundation.errors import Forbidden, NotFound
 from service.domain.foundation.zone_rules import ZoneRules
@@ -102,6 +102,8 @@ def mark_seen(session: Session, actor: Actor, change_id: int) -> None:
 
 def _derive(session: Session, before: ZoneRules, after: ZoneRules, zone: ZoneInfo) -> ZoneChange | None:
     """Move what has to move, and all that goes with it."""
+    locks.patients_of(session, select(Appointment.patient_id).where(_open_and_ahead()).distinct())
+    locks.doctors(session)
     ahead = _ahead(session, zone)
     local = {one.id: one.local_start for one in ahead}
     plan = rederiving.plan(ahead)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased, contains_eager
 
 from service import clock
 from service.domain.diary import doctors
-from service.domain.foundation import audit
+from service.domain.foundation import audit, locks
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.domain.patients import patients
@@ -46,6 +46,7 @@ def around(session: Session, doctor_id: int) -> Sequence[Cover]:
 
 def add(session: Session, actor: Actor, covered_id: int, asked: CoverRequest, zone: ZoneInfo) -> Cover:
     """Let a doctor stand in for another. Raises NotFound, Forbidden, Invalid."""
+    locks.doctors(session, or_(Doctor.id == covered_id, Doctor.id == asked.doctor_id))
     doctors.fetch(session, covered_id)
     _only_desk(actor)
     other = session.get(Doctor, asked.doctor_id) if asked.doctor_id is not None else None

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select, true
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.appointments import candidates, free_times
-from service.domain.foundation import audit, contact_details
+from service.domain.foundation import audit, contact_details, locks
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.language.translation import gettext as _
@@ -60,13 +60,6 @@ def to_edit(session: Session, actor: Actor, doctor_id: int) -> Doctor:
     return doctor
 
 
-def lock(session: Session, doctor_id: int | None) -> None:
-    """Let nobody book with this doctor, or with any (None), or change them, until this transaction ends."""
-    whose = true() if doctor_id is None else Doctor.id == doctor_id
-    # SQLite has one writer at a time anyway; on PostgreSQL they take turns here.
-    session.execute(select(Doctor.id).where(whose).order_by(Doctor.id).with_for_update(key_share=True))
-
-
 def change(
     session: Session,
     actor: Actor,
@@ -81,7 +74,7 @@ def change(
     `version` is the one the form was opened with. Raises NotFound, Forbidden, Invalid (also for archiving while
     visits are booked ahead), and Conflict when somebody else changed the doctor meanwhile.
     """
-    lock(session, doctor_id)
+    locks.doctors(session, Doctor.id == doctor_id)
     doctor = to_edit(session, actor, doctor_id)
     name = contact_details.checked_name(details.name)
     department = contact_details.checked_department(" ".join(details.department.split()))

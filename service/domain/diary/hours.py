@@ -13,11 +13,11 @@ from service import clock
 from service.clock import MINUTES_OF_A_DAY, DayTime
 from service.domain.appointments import appointments, open_hours
 from service.domain.diary import doctors
-from service.domain.foundation import audit
+from service.domain.foundation import audit, locks
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Invalid, NotFound
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, AppointmentStatus, DoctorHours
+from service.storage.models import Appointment, AppointmentStatus, Doctor, DoctorHours
 
 SHORTEST_SLOT, LONGEST_SLOT = 5, 240
 MONDAY = 1
@@ -69,7 +69,7 @@ def add(session: Session, actor: Actor, doctor_id: int, block: WeekBlock, zone: 
 
     Raises NotFound, Forbidden, and Invalid, also where a block would overlap another of the doctor's.
     """
-    doctors.lock(session, doctor_id)
+    locks.doctors(session, Doctor.id == doctor_id)
     doctors.to_edit(session, actor, doctor_id)
     today = clock.today(zone)
     _check(block, today)
@@ -89,7 +89,7 @@ def end(
 
     Raises NotFound, Forbidden, and Invalid for a last day that is past or lies before the block's first.
     """
-    doctors.lock(session, doctor_id)
+    locks.doctors(session, Doctor.id == doctor_id)
     doctors.to_edit(session, actor, doctor_id)
     block = session.scalar(select(DoctorHours).where(DoctorHours.id == block_id, DoctorHours.doctor_id == doctor_id))
     if block is None:

@@ -13,11 +13,11 @@ from service.clock import DayTime
 from service.domain.appointments import free_times
 from service.domain.appointments.open_hours import Span
 from service.domain.diary import doctors, hours
-from service.domain.foundation import audit
+from service.domain.foundation import audit, locks
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, ExceptionKind, HoursException
+from service.storage.models import Appointment, Doctor, ExceptionKind, HoursException
 
 LONGEST_NOTE = 200
 LONGEST_DAYS = 366
@@ -188,7 +188,7 @@ def _visible(actor: Actor) -> ColumnElement[bool]:
 
 def _lock(session: Session, actor: Actor, doctor_id: int | None) -> None:
     """Nobody books with these doctors until this is done. Raises NotFound, Forbidden."""
-    doctors.lock(session, doctor_id)
+    locks.doctors(session, None if doctor_id is None else Doctor.id == doctor_id)
     if doctor_id is not None:
         doctors.to_edit(session, actor, doctor_id)
     elif not doctors.may_edit(actor, None):

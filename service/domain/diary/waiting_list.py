@@ -12,7 +12,7 @@ from service import clock
 from service.domain.appointments import candidates, free_times, open_hours, visit_types
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.open_hours import Block
-from service.domain.foundation import audit, texts
+from service.domain.foundation import audit, locks, texts
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.domain.patients import patients
@@ -47,7 +47,7 @@ def add(session: Session, actor: Actor, wanted: WaitingRequest) -> WaitingEntry:
     The same wish again while it waits is the same entry. Raises NotFound, Invalid, Forbidden.
     """
     _check_desk(actor)
-    patients.lock(session, wanted.patient_id)
+    locks.patients(session, wanted.patient_id)
     patients.to_book(session, actor, wanted.patient_id)
     wanted = _checked(session, actor, wanted)
     again = select(WaitingEntry).filter_by(**vars(wanted)).where(WaitingEntry.closed_at.is_(None))
@@ -88,7 +88,7 @@ def count(session: Session, actor: Actor) -> int:
 
 def to_change(session: Session, actor: Actor, entry_id: int) -> WaitingEntry:
     """An entry with its people, locked; also one that is closed. Raises NotFound."""
-    patients.lock_with(session, select(WaitingEntry.patient_id).where(WaitingEntry.id == entry_id))
+    locks.with_patient(session, select(WaitingEntry.patient_id).where(WaitingEntry.id == entry_id))
     entry = session.scalar(_people(select(WaitingEntry)).where(WaitingEntry.id == entry_id, _visible(actor)))
     if entry is None:
         raise NotFound

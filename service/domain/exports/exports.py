@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.exports.export_formats import OF_THE_CLINIC, ONE_TABLE, Contents
-from service.domain.foundation import audit
+from service.domain.foundation import audit, locks
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Gone, NotFound, Throttled
 from service.domain.patients import patients
@@ -41,7 +41,7 @@ def request(
     So many clicks make one file. Raises NotFound for a patient who is not the actor's, Invalid for contents that fit
     no file, Conflict for a record that was merged, Throttled when so many wait in the clinic already.
     """
-    patients.lock(session, patient_id)
+    locks.patients(session, patient_id)
     patient = patients.fetch_clinical(session, actor, patient_id)
     patients.refuse_merged(patient)
     contents.check()

@@ -13,19 +13,19 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.config.settings import Clinic
 from service.domain.appointments import promises
-from service.domain.foundation import audit
+from service.domain.foundation import audit, locks
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.imports import import_columns, import_files, import_rows, import_tables
 from service.domain.imports.import_columns import ImportKind
 from service.domain.imports.import_files import Upload
-from service.domain.imports.import_matches import MATCHES
+from service.domain.imports.import_matches import MATCHES, Plan
 from service.domain.imports.import_people import line_digest
 from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Reading, Row, VisitRow, Way
 from service.domain.imports.import_tables import Table
-from service.domain.patients import consent, patients
+from service.domain.patients import consent
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Doctor, Installation, Patient
+from service.storage.models import Appointment, Doctor, Patient
 
 SHOWN_ROWS = 20
 SHOWN_PROBLEMS = 200
@@ -119,10 +119,8 @@ def run(session: Session, actor: Actor, upload: Upload, reading: Reading) -> tup
     """
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only the admin imports."))
-    session.execute(select(Installation.id).with_for_update())  # one at a time, also on PostgreSQL
-    plan = MATCHES[upload.kind](session, reading.rows)
-    while not _are_held(session, plan.new):
-        plan = MATCHES[upload.kind](session, reading.rows)
+    locks.clinic(session)
+    plan = _compared(session, upload.kind, reading.rows)
     if reading.problems or plan.problems:
         raise Invalid(_("Nothing was imported: the file has errors."))
     newest = session.scalar(select(func.max(Patient.id))) or 0
@@ -144,16 +142,17 @@ def cancel(folder: Path, upload: Upload) -> None:
     import_files.remove(folder, upload)
 
 
-def _are_held(session: Session, rows: Sequence[Row]) -> bool:
-    """Lock the patients of visits; False where one was archived, merged or erased since the file was compared."""
-    ids = sorted({row.patient_id for row in rows if isinstance(row, VisitRow)})
-    held = 0
-    for start in range(0, len(ids), BATCH):
-        some = ids[start : start + BATCH]
-        patients.lock(session, *some)
-        present = select(func.count()).select_from(Patient).where(Patient.id.in_(some), patients.PRESENT)
-        held += session.scalar(present) or 0
-    return held == len(ids)
+def _compared(session: Session, kind: ImportKind, rows: Sequence[Row]) -> Plan:
+    """What is new, as it stands once the people of the new visits are locked: some may have gone, or been booked."""
+    held: set[VisitRow] = set()
+    while True:
+        plan = MATCHES[kind](session, rows)
+        new = {row for row in plan.new if isinstance(row, VisitRow)}
+        if new <= held:
+            return plan
+        locks.patients(session, *(row.patient_id for row in new))
+        locks.doctors(session, Doctor.id.in_({row.doctor_id for row in new}))
+        held |= new
 
 
 def _insert(session: Session, rows: Sequence[Row]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, object_session
 
 from service import clock
 from service.config.settings import Messages
-from service.domain.foundation import audit, installation
+from service.domain.foundation import audit, installation, locks
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, NotFound
 from service.domain.outbox import channels, message_rules
@@ -176,6 +176,7 @@ def _for_the_desk(actor: Actor) -> None:
 def _of(session: Session, actor: Actor, message_id: int) -> Message:
     """A message, for whoever may handle it. Raises Forbidden, NotFound."""
     _for_the_desk(actor)
+    locks.with_patient(session, select(Message.patient_id).where(Message.id == message_id))
     message = session.get(Message, message_id, with_for_update=True)
     if message is None:
         raise NotFound

@@ -14,7 +14,7 @@ from service import clock
 from service.config.settings import Settings
 from service.domain.appointments import appointments
 from service.domain.diary import time_off
-from service.domain.foundation import audit, texts
+from service.domain.foundation import audit, locks, texts
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.messages import letters, message_log, messages, morning_sheets
@@ -142,7 +142,7 @@ def find(session: Session, settings: Settings, appointment_id: int, rule: str) -
 
 def hold(session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings) -> None:
     """Keep a message of the next run back until it is let go. Raises NotFound, Conflict."""
-    for row in _written(session, find(session, settings, appointment_id, rule), settings):
+    for row in _written(session, _to_write(session, settings, appointment_id, rule), settings):
         messages.hold_back(session, actor, row.id)
 
 
@@ -158,7 +158,7 @@ def edit(
 ) -> None:
     """Write the text of a message of the next run. Raises NotFound, Invalid."""
     message_log.check(actor)
-    found = find(session, settings, appointment_id, rule)
+    found = _to_write(session, settings, appointment_id, rule)
     subject = " ".join(texts.checked(subject, "subject", LONGEST_SUBJECT).split())
     body = texts.checked(body, "body", LONGEST_BODY)
     if channels.of(found.channel).is_mail and not subject:
@@ -181,6 +181,7 @@ def restore(session: Session, actor: Actor, appointment_id: int, rule: str, sett
 
 def mark_phoned(session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings) -> None:
     """Note that somebody the next run cannot reach was called already. Raises NotFound, Conflict."""
+    appointments.lock(session, appointment_id)
     for one in of(session, settings, with_texts=False).unreachable:
         if (one.visit.id, one.rule.name) == (appointment_id, rule):
             row = outbox.about_visit(session, rule, one.visit, event="schedule")
@@ -238,6 +239,14 @@ def _text(session: Session, expected: Expected, settings: Settings) -> tuple[str
         starts_at=first.starts_at,
     )
     return letters.preview(session, message, expected.visits, settings)
+
+
+def _to_write(session: Session, settings: Settings, appointment_id: int, rule: str) -> Expected:
+    """The same as find(), once the patients are locked whom the message tells."""
+    found = find(session, settings, appointment_id, rule)
+    locks.patients(session, *(visit.patient_id for visit in found.visits))
+    session.expire_all()
+    return find(session, settings, appointment_id, rule)
 
 
 def _written(session: Session, expected: Expected, settings: Settings) -> Sequence[Message]:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Settings
-from service.domain.foundation import job_runs
+from service.domain.foundation import job_runs, locks
 from service.domain.foundation.errors import Invalid
 from service.domain.outbox import outbox, reach
 from service.language.translation import gettext as _
@@ -169,6 +169,8 @@ def plan(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
     `ways` are the channels patients can be told by. Visits whose patient cannot be reached or wants nothing, begun
     already, or booked only just now are written as skipped, with the reason.
     """
+    booked = span.visits & (Appointment.status == AppointmentStatus.BOOKED)
+    locks.patients_of(session, select(Appointment.patient_id).where(booked).distinct())
     now = clock.now()
     channel, recipient, unreachable = reach.columns(ways)
     why_not: Any = case(
@@ -195,7 +197,7 @@ def plan(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
     visits = (
         select(*columns.values())
         .join(Patient, Patient.id == Appointment.patient_id)
-        .where(span.visits, Appointment.status == AppointmentStatus.BOOKED, not_(_planned(span.rule)))
+        .where(booked, not_(_planned(span.rule)))
     )
     dialect_insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     planned = session.execute(

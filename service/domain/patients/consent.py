@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from service import clock
 from service.config.languages import Language
-from service.domain.foundation import audit
+from service.domain.foundation import audit, locks
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid
 from service.domain.outbox.channels import CHANNELS, WAYS
@@ -49,7 +49,7 @@ def change(
     """
     if actor.role not in patients.DESK and actor.role != Role.PATIENT:
         raise Forbidden(_("Only the patient or the desk says which messages are wanted."))
-    patients.lock(session, patient_id)
+    locks.patients(session, patient_id)
     patient = patients.fetch(session, actor, patient_id)
     patients.refuse_merged(patient)
     patients.refuse_erased(patient)

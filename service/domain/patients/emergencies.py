@@ -7,7 +7,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from service import clock
-from service.domain.foundation import audit, texts, throttle
+from service.domain.foundation import audit, locks, texts, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.domain.foundation.throttle import Act
@@ -19,6 +19,7 @@ from service.storage.models import EmergencyAccess, Patient
 LONGEST_REASON = 500
 SHORTEST_REASON = 10
 MOST = 50
+MOST_FOUND = 5
 
 
 def open_records(
@@ -39,8 +40,8 @@ def open_records(
     folded = fold(name)
     born = or_(Patient.birth_date == birth_date, Patient.birth_date.is_(None))
     same = (Patient.folded_name == folded, born, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None))
-    patients.lock(session, *session.scalars(select(Patient.id).where(*same).order_by(Patient.id).limit(5)))
-    found = session.scalars(select(Patient).where(*same).order_by(Patient.id).limit(5)).all() if folded else []
+    locks.patients_of(session, select(Patient.id).where(*same).order_by(Patient.id).limit(MOST_FOUND))
+    found = session.scalars(select(Patient).where(*same).order_by(Patient.id).limit(MOST_FOUND)).all() if folded else []
     found = [one for one in found if closely(one.name) == closely(name)] or found
     now = clock.now()
     mine = set(session.scalars(select(Patient.id).where(*same, patients.visible(actor))))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.foundation import audit
+from service.domain.foundation import audit, locks
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid
 from service.domain.outbox.channels import CHANNELS, WAYS
@@ -54,7 +54,8 @@ def merge(session: Session, actor: Actor, kept_id: int, *, other_id: int, wait_h
         raise Forbidden(_("Only the desk merges records."))
     if kept_id == other_id:
         raise Invalid(_("Choose another record than this one."), "other_id")
-    patients.lock(session, kept_id, other_id)
+    theirs = or_(Patient.id.in_((kept_id, other_id)), Patient.merged_into_id == other_id)
+    locks.patients_of(session, select(Patient.id).where(theirs))
     kept, other = (patient_records.to_change(session, actor, number) for number in (kept_id, other_id))
     if kept.archived_at is not None:
         raise Conflict(_("The record that is kept is archived: take it back first."))

@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.foundation import audit, texts
+from service.domain.foundation import audit, locks, texts
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
 from service.domain.patients import consent, patient_search, patients, shared_addresses
@@ -58,6 +58,7 @@ def change(
 
     A new e-mail address goes onto the records `also` that bear the same one; returns the ids of those changed.
     """
+    locks.patients(session, patient_id, *also)
     patient = to_change(session, actor, patient_id)
     _refuse_stale(patient, version)
     before, key = PatientDetails.of(patient), patient.email_key
@@ -132,7 +133,7 @@ def to_change(session: Session, actor: Actor, patient_id: int, *, erased: bool =
 
     One that was erased is a Conflict too, unless the caller may have `erased` ones.
     """
-    patients.lock(session, patient_id)
+    locks.patients(session, patient_id)
     patient = patients.fetch(session, actor, patient_id)
     if not actor.is_staff:
         raise Forbidden(_("Only the clinic changes this record: please tell the desk."))

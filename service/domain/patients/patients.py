@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, assert_never
+from typing import assert_never
 
 from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
@@ -71,30 +71,6 @@ def fetch(session: Session, actor: Actor, patient_id: int) -> Patient:
     if patient is None:
         raise NotFound
     return patient
-
-
-def lock(session: Session, *patient_ids: int) -> None:
-    """Let whoever else writes about these patients wait for this transaction (PostgreSQL; SQLite has one writer).
-
-    The one door for every act on a patient: called before anything is read that decides, and before any other row is
-    locked (the doctor, then the visit or the entry). What the session knew of the records before is read again.
-    """
-    # Whoever only refers to a patient, such as a note in the audit, does not wait.
-    rows = select(Patient).where(Patient.id.in_(patient_ids)).order_by(Patient.id).with_for_update(key_share=True)
-    session.scalars(rows.execution_options(populate_existing=True)).all()
-
-
-def lock_with(session: Session, owner: Select[Any]) -> None:
-    """Lock the patient of a row and then the row itself; `owner` selects the row's patient id.
-
-    A merge may give the row to another patient while this waits: then that one is locked too.
-    """
-    patient_id = session.scalar(owner)
-    while patient_id is not None:
-        lock(session, patient_id)
-        patient_id, before = session.scalar(owner.with_for_update()), patient_id
-        if patient_id == before:
-            return
 
 
 def to_book(session: Session, actor: Actor, patient_id: int) -> Patient:

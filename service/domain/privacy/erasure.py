@@ -16,7 +16,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from service import clock
 from service.domain.accounts import api_tokens, sessions, user_tokens
-from service.domain.foundation import audit
+from service.domain.foundation import audit, locks
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
 from service.domain.messages import deliveries
@@ -103,7 +103,7 @@ def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: 
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only the admin erases a record."))
     deliveries.wait_for_claims(session)
-    patients.lock(session, *session.scalars(patients.records_of(patient_id)))
+    locks.patients_of(session, patients.records_of(patient_id))
     patient = patient_records.to_change(session, actor, patient_id, erased=True)
     if patient.erased_at is not None:
         return

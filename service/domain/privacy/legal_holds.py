@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.foundation import audit, texts
+from service.domain.foundation import audit, locks, texts
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.domain.patients import patient_records, patients
@@ -45,7 +45,7 @@ def put(session: Session, actor: Actor, patient_id: int, *, reason: str) -> Lega
 def lift(session: Session, actor: Actor, patient_id: int, hold_id: int) -> None:
     """The reason is gone. Raises NotFound, Forbidden."""
     _only_admin(actor)
-    patients.lock(session, patient_id)
+    locks.patients(session, patient_id)
     hold = session.scalar(select(LegalHold).where(LegalHold.id == hold_id, LegalHold.patient_id == patient_id))
     if hold is None:
         raise NotFound

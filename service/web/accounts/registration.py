@@ -69,7 +69,7 @@ def prove(token: str) -> ResponseReturnValue:
 def _proven(user: User, token: str, password: str) -> Begun | None:
     """A session of somebody who holds the link and knows the password; None when it is wrong. Raises Throttled."""
     here, limits = context.address(), context.wiring().settings.security
-    with context.transaction() as session:
+    with context.counting() as session:
         registration.attempt_proof(session, user, here)
     if not passwords.matches(user.password_hash, password):
         with context.transaction() as session:
@@ -88,7 +88,7 @@ def _register(form: RegistrationForm) -> None:
     with context.transaction() as session:
         registration.attempt_password(session, details, here)
     password = passwords.check(form.password.data or "", about=about)
-    with context.transaction() as session:
+    with context.counting() as session:
         registration.attempt(session, details, here)
     hashed = passwords.hashed(password)
     with context.transaction() as session:

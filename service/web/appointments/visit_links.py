@@ -80,7 +80,7 @@ def reschedule(token: str) -> ResponseReturnValue:
         return _times_page(token, form), 422
     try:
         wanted = _wanted(row, instant_of(form.starts_at.data or ""))
-        with context.transaction() as session:
+        with context.counting() as session:
             message_links.attempt(session, token)
         with context.transaction() as session:
             actor = message_links.actor(session, link, row.id, context.address())
@@ -107,7 +107,7 @@ def _act(token: str, act: Callable[..., None]) -> ResponseReturnValue:
     link, row = _chosen(token, form)
     if not form.validate():
         raise Invalid(_("This form was sent with a field it does not have."))
-    with context.transaction() as session:
+    with context.counting() as session:
         message_links.attempt(session, token)
     try:
         with context.transaction() as session:

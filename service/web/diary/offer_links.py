@@ -42,7 +42,7 @@ def _answer(token: str, act: Callable[..., object]) -> ResponseReturnValue:
     link = found(token, LinkPurpose.OFFER)
     if not Form(request.form).validate():
         raise Invalid(_("This form was sent with a field it does not have."))
-    with context.transaction() as session:
+    with context.counting() as session:
         message_links.attempt(session, token)
     try:
         with context.transaction() as session:

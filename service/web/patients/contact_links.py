@@ -50,7 +50,7 @@ def unsubscribe(token: str) -> ResponseReturnValue:
 
 def _change(token: str, wishes: Wishes) -> None:
     link = found(token, LinkPurpose.CONTACT)
-    with context.transaction() as session:
+    with context.counting() as session:
         message_links.attempt(session, token)
     with context.transaction() as session:
         wishes = replace(wishes, written_to=message_links.written_to(session, link))

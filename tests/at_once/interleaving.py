@@ -1,6 +1,7 @@
-"""Two acts at the same moment on PostgreSQL, with the moment chosen: one pauses inside its transaction.
+"""Two acts at the same moment, with the moment chosen: one pauses inside its transaction.
 
-It pauses after a statement of its choice, or at its end, before it commits; the other one then goes as far as it can.
+It pauses after a statement of its choice, or at its end, before it commits; the other one then goes as far as it can:
+on PostgreSQL until it needs a lock, on SQLite until it wants to write.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
 from service.domain.foundation.errors import DomainError
-from service.storage import database
+from service.storage import collisions, database
 from tests import patience
 from tests.house import House
 
@@ -36,10 +37,17 @@ class Pause:
     statements: int = 0
     reached: Event = field(default_factory=Event)
     over: Event = field(default_factory=Event)
+    knocked: Event = field(default_factory=Event)
+    """Set when the other one asks SQLite for the right to write."""
 
     def begin(self) -> None:
         """The statements of this thread count from now on."""
         self.thread, self.statements = get_ident(), 0
+
+    def end(self) -> None:
+        """The first is over, paused or not; its thread may be the other one's next."""
+        self.thread = 0
+        self.reached.set()
 
     def note(self, *_statement: object) -> None:
         """A statement was executed by some thread."""
@@ -47,6 +55,11 @@ class Pause:
             self.statements += 1
             if self.statements == self.after:
                 self.stop()
+
+    def hear(self, _connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        """A statement is about to be executed by some thread."""
+        if statement == "BEGIN IMMEDIATE" and get_ident() != self.thread:
+            self.knocked.set()
 
     def stop(self) -> None:
         """Wait for the other one, once."""
@@ -56,19 +69,21 @@ class Pause:
 
 def attempt(house: House, act: Act, *, before_commit: Callable[[], None] = lambda: None) -> tuple[bool, int]:
     """Whether an act was done and not refused, and how often it collided before that; begun again as a request is."""
-    for collisions in range(4):
+    collided = 0
+    for _turn in range(collisions.TRIES):
         try:
             with house.writing() as session:
                 act(session)
                 before_commit()
         except (DomainError, IntegrityError, StaleDataError):
-            return False, collisions
+            return False, collided
         except DBAPIError as error:
-            if not database.is_collision(error):
+            if not database.is_busy(error):
                 raise
+            collided += collisions.is_one(error)
         else:
-            return True, collisions
-    raise AssertionError("collided four times")
+            return True, collided
+    raise AssertionError("busy four times")
 
 
 def alone(house: House, *acts: Act) -> tuple[bool, ...]:
@@ -85,13 +100,17 @@ def interleaved(house: House, first: Act, second: Act, *, pause_after: int = END
         try:
             return attempt(house, first, before_commit=pause.stop)
         finally:
-            pause.reached.set()
+            pause.end()
 
     with _listening(house, pause), ThreadPoolExecutor(2) as pool:
         one = pool.submit(go_first)
         assert pause.reached.wait(patience.SECONDS)
+        pause.knocked.clear()
         other = pool.submit(attempt, house, second)
-        until_done_or_waiting(house, other)
+        if house.wiring.database.is_sqlite:
+            patience.until(lambda: other.done() or pause.knocked.is_set())
+        else:
+            until_done_or_waiting(house, other)
         pause.over.set()
         (is_first_done, early), (is_second_done, late) = one.result(), other.result()
     return is_first_done, is_second_done, early + late
@@ -100,11 +119,13 @@ def interleaved(house: House, first: Act, second: Act, *, pause_after: int = END
 @contextmanager
 def _listening(house: House, pause: Pause) -> Any:
     engine = house.wiring.database.engine
+    event.listen(engine, "before_cursor_execute", pause.hear)
     event.listen(engine, "after_cursor_execute", pause.note)
     try:
         yield
     finally:
         pause.over.set()
+        event.remove(engine, "before_cursor_execute", pause.hear)
         event.remove(engine, "after_cursor_execute", pause.note)
 
 

@@ -1,0 +1,59 @@
+"""The rows that an act locks, in the one order in which two acts never wait for each other.
+
+The clinic first, then patients, then doctors, each by id, then the appointment or entry itself; audit.record() locks
+the end of the audit. An act locks before it reads what decides, so the second of two sees what the first one did.
+This matters on PostgreSQL: SQLite has one writer at a time.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select, true
+from sqlalchemy.orm import Session
+
+from service.storage.models import Doctor, Installation, Patient
+
+BATCH = 1000
+
+
+def clinic(session: Session) -> None:
+    """Let others of the acts that are done one at a time in the whole clinic wait for this transaction."""
+    session.execute(select(Installation.id).with_for_update())
+
+
+def patients(session: Session, *patient_ids: int) -> None:
+    """Let whoever else writes about these patients wait for this transaction; the session reads the records again.
+
+    Whoever only refers to a patient, such as an audit entry, does not wait.
+    """
+    ids = sorted(set(patient_ids))
+    for start in range(0, len(ids), BATCH):
+        rows = select(Patient).where(Patient.id.in_(ids[start : start + BATCH])).order_by(Patient.id)
+        session.scalars(rows.with_for_update(key_share=True).execution_options(populate_existing=True)).all()
+
+
+def patients_of(session: Session, owners: Select[int]) -> None:
+    """Lock the patients whose ids a query selects, and those it selects by then instead, such as after a merge."""
+    held: set[int] = set()
+    while more := set(session.scalars(owners)) - held:
+        patients(session, *more)
+        held |= more
+
+
+def with_patient(session: Session, owner: Select[Any]) -> None:
+    """Lock the patient of a row, then the row itself; `owner` selects the row's patient id.
+
+    A merge may give the row to another patient meanwhile: then that one is locked too.
+    """
+    patient_id = session.scalar(owner)
+    while patient_id is not None:
+        patients(session, patient_id)
+        patient_id, before = session.scalar(owner.with_for_update()), patient_id
+        if patient_id == before:
+            return
+
+
+def doctors(session: Session, which: ColumnElement[bool] | None = None) -> Sequence[int]:
+    """Let nobody book with these doctors (None: any) or change them until this transaction ends; returns their ids."""
+    rows = select(Doctor.id).where(true() if which is None else which).order_by(Doctor.id)
+    return session.scalars(rows.with_for_update(key_share=True)).all()
