@@ -13,6 +13,7 @@ from service.jobs.queue import JobQueue
 from service.language import message_texts
 from service.notifications import channels
 from service.notifications.channels import Channels
+from service.process.regulars import Regulars
 from service.process.restart import Restart
 from service.storage.database import Database, DatabaseError, check
 
@@ -34,6 +35,8 @@ class Wiring:
     """What a monitor on another computer shows; empty: only this computer may ask."""
     restart: Restart = field(default_factory=Restart)
     """How pages ask the service to begin anew."""
+    regulars: Regulars = field(default_factory=Regulars)
+    """Who is known while the service is crowded."""
 
 
 def connect(settings: Settings, kind: str, restart: Restart | None = None, *, aside: bool = False) -> Wiring:

@@ -13,10 +13,15 @@ _with_port = re.compile(r"([^:]*):\d*").fullmatch
 
 def address(request: Request, trusted_proxy: str) -> str:
     """The address of the client: that of the connection, or what a trusted proxy says last, empty when it says none."""
-    peer, proxy = request.remote_addr or "", bare_address(trusted_proxy)
+    return client(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""), trusted_proxy)
+
+
+def client(peer: str, forwarded_for: str, trusted_proxy: str) -> str:
+    """The same from the address of the connection and the proxy's header."""
+    proxy = bare_address(trusted_proxy)
     if not proxy or bare_address(peer) != proxy:
         return peer
-    passed_on = bare_address(request.headers.get("X-Forwarded-For", "").rpartition(",")[2])
+    passed_on = bare_address(forwarded_for.rpartition(",")[2])
     return "" if passed_on == proxy else passed_on
 
 

@@ -4,26 +4,22 @@ import gc
 import os
 import signal
 from collections.abc import Callable
-from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from socket import socket
-from threading import Event
 from time import monotonic, sleep
 from types import FrameType
-from typing import Any
 
 import structlog
 from sqlalchemy.exc import DBAPIError
-from waitress import wasyncore
-from waitress.server import create_server
 
-from service.app import LARGEST_BODY, create_app
 from service.backups import lost_clinic, rescuing, upgrading
 from service.config import keys
 from service.config.settings import Settings, SettingsError, again
 from service.demo import wipe
-from service.domain.accounts import users
+from service.domain.accounts import sessions, users
 from service.domain.clinic import zone_changes
 from service.domain.exports import export_files
 from service.domain.foundation import installation
@@ -32,8 +28,9 @@ from service.jobs.tick import release_dead
 from service.process import streams
 from service.process.alone import Claim
 from service.process.listening import Listening
+from service.process.regulars import LASTS
 from service.process.restart import Restart
-from service.server import answering
+from service.server import answering, doors
 from service.storage import database
 from service.storage.database import DatabaseError
 from service.wiring import Wiring, connect
@@ -144,17 +141,6 @@ def _anew(settings: Settings, listening: Listening, restart: Restart, host: str 
     return upcoming
 
 
-@dataclass(frozen=True)
-class Door:
-    """The server of one round, and the sockets of its loop."""
-
-    server: Any
-    sockets: dict[int, Any]
-    listeners: list[Any]
-    closed: Event
-    """Set once it is closed to newcomers."""
-
-
 def _round(
     settings: Settings,
     listening: Listening,
@@ -180,7 +166,9 @@ def _round(
         if key_is_lost:
             log.warning("secret.key was gone: a new one is made, authenticator apps have to be set up again")
         listening.open(settings.server.host, settings.server.port)
-        door = _open_door(wiring, listening, stopping, restart)
+        door = doors.opened(_at_port(wiring, listening.port), listening)
+        stopping.listeners = [*listening.sockets, *door.knocked_at]
+        restart.let_nobody_in = partial(answering.let_nobody_in, door)
         url = _address(settings.server.host, listening.port)
         is_first = _note_start(wiring, url)
         try:
@@ -190,13 +178,14 @@ def _round(
             if when_ready is not None:
                 when_ready(url)
             restart.done()
-            answering.answer(door.server, door.sockets, door.listeners, restart, door.closed)
+            answering.answer(door, restart)
             upcoming = anew() if restart.lost is None else settings
         except SystemExit:
             pass
         finally:
             stopping.is_awaited = True
-            _close_door(door, stopping)
+            answering.finish_downloads(door, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
+            door.close()
             ended = wiring.queue.stop(stopping.left())
         if restart.lost is not None:
             raise rescuing.rescued(wiring.database, settings, restart.lost)
@@ -223,29 +212,10 @@ def _make_ready(wiring: Wiring) -> None:
         wiring.database.file.mark()
 
 
-def _open_door(wiring: Wiring, listening: Listening, stopping: Stopping, restart: Restart) -> Door:
-    """A server at sockets that outlive it; a signal closes them, a restart only what is the server's own."""
-    sockets: dict[int, Any] = {}
-    server = _server(_at_port(wiring, listening.port), listening, sockets)
-    listeners = [one for one in sockets.values() if one.accepting]
-    closed = Event()
-    stopping.listeners = [*listening.sockets, *(one.socket for one in listeners)]
-    restart.let_nobody_in = partial(answering.let_nobody_in, listeners, closed)
-    return Door(server, sockets, listeners, closed)
-
-
-def _close_door(door: Door, stopping: Stopping) -> None:
-    """Let downloads end that are on their way, then close what is open."""
-    answering.forget(door.sockets, door.listeners)
-    answering.finish_downloads(door.sockets, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
-    with suppress(OSError):
-        door.server.close()
-    wasyncore.close_all(door.sockets, ignore_all=True)
-
-
 def _note_start(wiring: Wiring, url: str) -> bool:
     """Write down where this clinic is served, give back what a dead process held; whether nobody is a user yet."""
     with wiring.database.transaction() as session:
+        wiring.regulars.note_addresses(sessions.staff_addresses(session, timedelta(seconds=LASTS)))
         installation.note_served_at(session, url)
         is_first = users.none_exist(session)
     if wiring.database.is_sqlite:
@@ -284,32 +254,6 @@ def _check_exports(settings: Settings) -> None:
         folder = folder.parent
     if not os.access(folder, os.W_OK):
         raise SettingsError(f"The folder {folder} cannot be written: set [exports] folder to another one.")
-
-
-def _server(wiring: Wiring, listening: Listening, sockets: dict[int, Any]) -> Any:
-    server = wiring.settings.server
-    proxy: dict[str, Any] = (
-        {
-            "trusted_proxy": server.trusted_proxy,
-            "trusted_proxy_count": 1,
-            "trusted_proxy_headers": {"x-forwarded-proto", "x-forwarded-host"},  # X-Forwarded-For: http/origins.py
-        }
-        if server.trusted_proxy
-        else {}
-    )
-    return create_server(
-        create_app(wiring),
-        sockets=listening.copies(),
-        threads=server.threads,
-        connection_limit=500,
-        channel_timeout=60,
-        asyncore_use_poll=True,
-        max_request_body_size=16 * LARGEST_BODY,  # an upload's; up to there our own page says that it is too much
-        map=sockets,
-        ident=None,
-        clear_untrusted_proxy_headers=False,  # nobody believes them; that there are any tells of a proxy
-        **proxy,
-    )
 
 
 def _address(host: str, port: int) -> str:

@@ -175,6 +175,13 @@ def of_user(session: Session, user_id: int) -> Sequence[SignIn]:
     ).all()
 
 
+def staff_addresses(session: Session, since: timedelta) -> Sequence[str]:
+    """The addresses of open sessions of staff that were used within that time."""
+    seen = (SignIn.ended_at.is_(None), SignIn.last_seen_at > clock.now() - since, SignIn.address.is_not(None))
+    query = select(SignIn.address).join(User, User.id == SignIn.user_id).where(*seen, User.role.in_(STAFF))
+    return [address for address in session.scalars(query.distinct()) if address]
+
+
 def end(session: Session, actor: Actor, token: str) -> None:
     """Sign out: the token is worthless from now on."""
     session.execute(_ending(SignIn.token_hash == digest(token)))

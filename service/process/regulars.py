@@ -1,0 +1,84 @@
+"""Who is known while the service is crowded: browsers that are signed in, and addresses where staff has just worked."""
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Iterable
+from threading import Lock
+from time import monotonic
+from typing import NamedTuple
+
+from service.domain.foundation import throttle
+
+LASTS = 15 * 60.0
+"""Seconds that an act counts."""
+MOST = 4096
+"""Browsers, and addresses, that are remembered; the ones that were seen first make room."""
+COOKIES_READ = 20
+"""Tokens of one Cookie header that are looked up."""
+_tokens = re.compile(r"=([A-Za-z0-9_-]{43})(?=;|\s|$)").finditer
+
+
+class Browser(NamedTuple):
+    """A browser that was signed in when it last asked for something."""
+
+    key: str
+    is_staff: bool
+
+
+class Regulars:
+    """Kept in memory only, as digests; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._browsers: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+        self._addresses: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+
+    def note(self, token: str, address: str, *, is_staff: bool) -> None:
+        """A page was answered to somebody who is signed in, at an address that may be unknown."""
+        with self._lock:
+            _note(self._browsers, _digest(token), is_staff)
+        if is_staff:
+            self.note_addresses([address])
+
+    def note_addresses(self, addresses: Iterable[str]) -> None:
+        """Staff has worked at these addresses a moment ago."""
+        with self._lock:
+            for network in filter(None, map(_network, addresses)):
+                _note(self._addresses, network, is_staff=True)
+
+    def forget(self, token: str) -> None:
+        """A browser is signed out."""
+        with self._lock:
+            self._browsers.pop(_digest(token), None)
+
+    def browser(self, cookies: str) -> Browser | None:
+        """The browser behind a Cookie header, None for one that is not known."""
+        for found, _at in zip(_tokens(cookies), range(COOKIES_READ), strict=False):
+            key = _digest(found[1])
+            with self._lock:
+                at, is_staff = self._browsers.get(key, (-LASTS, False))
+            if monotonic() - at < LASTS:
+                return Browser(key, is_staff)
+        return None
+
+    def is_staffed(self, address: str) -> bool:
+        """Whether staff has worked at an address within the last 15 minutes; IPv6 counts by /64."""
+        with self._lock:
+            at, _is_staff = self._addresses.get(_network(address), (-LASTS, False))
+        return monotonic() - at < LASTS
+
+
+def _note(seen: OrderedDict[str, tuple[float, bool]], key: str, is_staff: bool) -> None:
+    seen[key] = (monotonic(), is_staff)
+    seen.move_to_end(key)
+    if len(seen) > MOST:
+        seen.popitem(last=False)
+
+
+def _network(address: str) -> str:
+    return next(iter(throttle.networks(address)), "")
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,56 @@
+"""How large a body may be: asked of the application once the header is here, before more than that is read."""
+
+from collections.abc import Iterable
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, request
+
+from service.app import LARGEST_BODY
+from service.http import context, unsent_forms
+from service.web.pages import ACCESS
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+LARGEST_UPLOAD = 16 * LARGEST_BODY
+"""More than any file may have: up to here our own page says that it is too much."""
+UPLOADS = frozenset({"imports.upload"})
+QUESTION = "rounds.body_limit"
+"""In the environment of a request that only asks; a client's headers cannot set it."""
+
+
+def asking(environ: "WSGIEnvironment", application: "WSGIApplication") -> int:
+    """Ask an application, by whatever stands around it, how many bytes this request's body may have."""
+    answers: list[int] = []
+    for _nothing in application({**environ, QUESTION: answers, "wsgi.input": BytesIO()}, _no_response):
+        pass
+    return answers[0] if answers else LARGEST_BODY
+
+
+def answering(app: Flask) -> "WSGIApplication":
+    """The application, which also answers that question."""
+
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        answers = environ.get(QUESTION)
+        if answers is None:
+            return app(environ, start_response)
+        with app.request_context(environ):
+            answers.append(_limit())
+        return []
+
+    return application
+
+
+def _limit() -> int:
+    """In bytes: little for strangers, a long form for whoever is signed in, a file for those who may import one."""
+    visitor = context.visitor()
+    if visitor is None:
+        return LARGEST_BODY
+    if request.endpoint in UPLOADS and visitor.role in ACCESS[request.endpoint]:
+        return LARGEST_UPLOAD
+    return unsent_forms.LARGEST
+
+
+def _no_response(_status: str, _headers: list[tuple[str, str]], _error: Any = None) -> Any:
+    return lambda _data: None

@@ -1,0 +1,103 @@
+"""The server of one round: listeners at sockets that outlive it, the threads that answer, the connections."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from socket import socket
+from threading import Event
+from typing import Any
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+
+from service.app import create_app
+from service.process.listening import Listening
+from service.server import bodies
+from service.server.channels import Channel, Listener
+from service.server.crowd import Crowd
+from service.server.turns import Dispatcher
+from service.wiring import Wiring
+
+LARGEST_HEADER = 32 * 1024
+IN_MEMORY = 64 * 1024
+"""Bytes of a body that are kept in memory; more than that lies in a temporary file."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """What people come in by."""
+
+    sockets: dict[int, Any]
+    """All that the loop looks after, by file number."""
+    listeners: Sequence[Listener]
+    threads: Dispatcher
+    closed: Event = field(default_factory=Event)
+    """Set once it is closed to newcomers."""
+
+    @property
+    def knocked_at(self) -> list[socket]:
+        """The sockets of the listeners, which are copies of those that outlive this door."""
+        return [one.socket for one in self.listeners if one.socket is not None]
+
+    @property
+    def channels(self) -> list[Channel]:
+        """The connections that are open."""
+        return [one for one in self.sockets.values() if isinstance(one, Channel)]
+
+    def forget_listeners(self) -> None:
+        """Take the listeners out of the loop."""
+        for number in [number for number, one in self.sockets.items() if one in self.listeners]:
+            del self.sockets[number]
+
+    def close(self) -> None:
+        """Close everything, also what a signal has closed already."""
+        self.forget_listeners()
+        for one in self.listeners:
+            with suppress(OSError):
+                one.close()
+        wasyncore.close_all(self.sockets, ignore_all=True)
+
+
+def opened(wiring: Wiring, listening: Listening) -> Door:
+    """A server that answers with our pages as soon as its loop runs."""
+    server = wiring.settings.server
+    settings = Adjustments(
+        sockets=listening.copies(),
+        threads=server.threads,
+        max_request_header_size=LARGEST_HEADER,
+        max_request_body_size=bodies.LARGEST_UPLOAD,
+        inbuf_overflow=IN_MEMORY,
+        outbuf_overflow=4 * IN_MEMORY,
+        asyncore_use_poll=True,
+        ident=None,
+        clear_untrusted_proxy_headers=False,  # nobody believes them; that there are any tells of a proxy
+        **_proxy(server.trusted_proxy),
+    )
+    sockets: dict[int, Any] = {}
+    threads, crowd = Dispatcher(server.threads), Crowd(wiring.regulars, server.trusted_proxy)
+    application = bodies.answering(create_app(wiring))
+    listeners = [
+        Listener(
+            application,
+            sockets,
+            _sock=one,
+            crowd=crowd,
+            dispatcher=threads,
+            adj=settings,
+            sockinfo=(one.family, one.type, one.proto, one.getsockname()),
+            bind_socket=False,
+        )
+        for one in settings.sockets
+    ]
+    return Door(sockets, listeners, threads)
+
+
+def _proxy(trusted: str) -> dict[str, Any]:
+    """What waitress believes of a trusted proxy; the client's address is read by http/origins.py."""
+    if not trusted:
+        return {}
+    return {
+        "trusted_proxy": trusted,
+        "trusted_proxy_count": 1,
+        "trusted_proxy_headers": {"x-forwarded-proto", "x-forwarded-host"},
+    }

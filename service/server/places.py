@@ -1,0 +1,134 @@
+"""Who may hold a connection: so many for each network, some kept free for this computer and for staff's addresses."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import NamedTuple, Protocol
+
+from service.domain.foundation import throttle
+
+MIB = 1024 * 1024
+EVERYBODY, STRANGERS, PROXY = "everybody", "strangers", "proxy"
+SMALL = 64 * 1024
+"""Bytes of a request that stay in memory and are not counted: the header and a form."""
+
+
+class Budget(NamedTuple):
+    """What may be held at a time."""
+
+    connections: int
+    body_bytes: int
+    """Of larger requests that are being received or answered: they lie in temporary files."""
+
+
+ALL = Budget(300, 40 * MIB)
+"""Windows waits for 512 sockets at most."""
+OF_STRANGERS = Budget(200, 20 * MIB)
+"""The rest is kept for this computer and for addresses where staff works."""
+OF_ONE_NETWORK = Budget(40, 5 * MIB)
+"""Of one IPv4 address or one /64 of IPv6; a /48 gets as many times that as of other budgets."""
+OF_KEPT_NETWORK = Budget(100, 40 * MIB)
+"""The same for this computer and for an address where staff works: a whole clinic may stand behind one."""
+OF_PROXY = Budget(100, 0)
+"""Connections of the trusted proxy on which no request is under way: they count for nobody."""
+
+
+class Holder(Protocol):
+    """A connection, as far as places are concerned."""
+
+    @property
+    def may_go(self) -> bool:
+        """Whether it can be closed for the sake of another: no whole request has arrived."""
+
+    @property
+    def patience(self) -> tuple[bool, float]:
+        """Smallest goes first: those between two requests, then whoever has kept others waiting for longest."""
+
+    def let_go(self) -> None:
+        """Have it closed soon: its place is another's already."""
+
+
+class Full(Exception):
+    """There is no room, by the name of the budget that is used up."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.is_own = name not in (EVERYBODY, STRANGERS, PROXY)
+        """Whether one network has too much, and not all together."""
+
+
+class Places:
+    """The places of all listeners together; any thread may ask."""
+
+    def __init__(self, is_kept: Callable[[str], bool]) -> None:
+        """`is_kept` tells of an address whether places are kept for it."""
+        self._is_kept = is_kept
+        self._lock = Lock()
+        self._places: dict[Holder, Mapping[str, Budget]] = {}
+        self._bodies: dict[Holder, int] = {}
+        self._held: Counter[str] = Counter()
+        self._brought: Counter[str] = Counter()
+
+    def take(self, holder: Holder, address: str) -> None:
+        """Give a connection a place for an address, instead of the one it had; another may lose its place to it.
+
+        Raises Full.
+        """
+        is_kept = self._is_kept(address)
+        one = OF_KEPT_NETWORK if is_kept else OF_ONE_NETWORK
+        own = {
+            name: Budget(one.connections * times, one.body_bytes * times)
+            for name, times in throttle.networks(address).items()
+        }
+        shared = {EVERYBODY: ALL} if is_kept else {STRANGERS: OF_STRANGERS, EVERYBODY: ALL}
+        self._take(holder, own | shared)
+
+    def take_for_proxy(self, holder: Holder) -> None:
+        """The same for a connection of the trusted proxy that does not say yet whose request it brings."""
+        self._take(holder, {PROXY: OF_PROXY})
+
+    def leave(self, holder: Holder) -> None:
+        """A connection is closed, or about to be."""
+        with self._lock:
+            self._drop(holder)
+
+    def bring(self, holder: Holder, size: int) -> None:
+        """So many bytes of a connection's requests are here now. Raises Full when it grew beyond what may be."""
+        with self._lock:
+            size = size if size > SMALL else 0
+            growth = size - self._bodies.get(holder, 0)
+            if not growth or holder not in self._places:
+                return
+            budgets = self._places[holder]
+            self._bodies[holder] = size
+            for name in budgets:
+                self._brought[name] += growth
+            for name, budget in budgets.items():
+                if growth > 0 and self._brought[name] > budget.body_bytes:
+                    raise Full(name)
+
+    def _take(self, holder: Holder, budgets: Mapping[str, Budget]) -> None:
+        with self._lock:
+            self._drop(holder)
+            for name, budget in budgets.items():
+                while self._held[name] >= budget.connections:
+                    goes = self._who_goes(name)
+                    self._drop(goes)
+                    goes.let_go()
+            self._places[holder] = budgets
+            self._held.update(dict.fromkeys(budgets, 1))
+
+    def _who_goes(self, name: str) -> Holder:
+        """Of those counted by a name: one of the network that holds most, as its patience says. Raises Full."""
+        going = [one for one, budgets in self._places.items() if name in budgets and one.may_go]
+        if not going:
+            raise Full(name)
+        return min(going, key=lambda one: (-self._held[next(iter(self._places[one]))], *one.patience))
+
+    def _drop(self, holder: Holder) -> None:
+        size = self._bodies.pop(holder, 0)
+        for name in self._places.pop(holder, {}):
+            self._held[name] -= 1
+            self._brought[name] -= size
+            if not self._held[name]:
+                del self._held[name], self._brought[name]

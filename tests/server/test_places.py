@@ -1,0 +1,142 @@
+"""Places: who gets one, whose is given away, and how many bytes may come with them."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from service.domain.foundation.throttle import WIDER
+from service.server.places import MIB, OF_KEPT_NETWORK, OF_ONE_NETWORK, OF_PROXY, OF_STRANGERS, Full, Places
+
+CLINIC = "198.51.100.7"
+
+
+@dataclass(eq=False)
+class Connection:
+    """A connection that has been waiting since `since`; one that is `busy` cannot be closed for another."""
+
+    since: float = 0
+    busy: bool = False
+    has_begun: bool = True
+    is_gone: bool = False
+
+    @property
+    def may_go(self) -> bool:
+        return not self.busy
+
+    @property
+    def patience(self) -> tuple[bool, float]:
+        return self.has_begun, self.since
+
+    def let_go(self) -> None:
+        self.is_gone = True
+
+
+@pytest.fixture
+def places() -> Places:
+    return Places(lambda address: address == CLINIC)
+
+
+def fill(places: Places, addresses: list[str], *, busy: bool = True) -> list[Connection]:
+    """A connection from each address, in this order."""
+    made = [Connection(number, busy=busy) for number, _address in enumerate(addresses)]
+    for one, address in zip(made, addresses, strict=True):
+        places.take(one, address)
+    return made
+
+
+def is_full(places: Places, address: str) -> bool:
+    """Whether a newcomer from an address finds no place; one that does gives it back."""
+    newcomer = Connection()
+    try:
+        places.take(newcomer, address)
+    except Full:
+        return True
+    places.leave(newcomer)
+    return False
+
+
+def test_h18_an_address_has_its_places_and_no_more_however_it_is_written(places: Places) -> None:
+    fill(places, ["203.0.113.5"] * OF_ONE_NETWORK.connections)
+    assert is_full(places, "203.0.113.5")
+    assert is_full(places, "::ffff:203.0.113.5")
+    assert not is_full(places, "203.0.113.6")
+
+
+def test_h18_ipv6_counts_by_64_and_by_48_above_a_limit(places: Places) -> None:
+    one = OF_ONE_NETWORK.connections
+    fill(places, [f"2001:db8:1:1::{number:x}" for number in range(one)])
+    assert is_full(places, "2001:db8:1:1:ffff::1")
+    assert not is_full(places, "2001:db8:1:2::1")
+    fill(places, [f"2001:db8:1:{number:x}::1" for number in range(2, 2 + (WIDER - 1) * one)])
+    assert is_full(places, "2001:db8:1:ffff::1")
+    assert not is_full(places, "2001:db8:2:1::1")
+
+
+def test_h18_strangers_from_everywhere_leave_places_for_staff_and_this_computer(places: Places) -> None:
+    strangers = [f"203.0.{number // 250}.{number % 250}" for number in range(OF_STRANGERS.connections)]
+    fill(places, strangers)
+    assert is_full(places, "192.0.2.1")
+    assert is_full(places, "")
+    fill(places, [CLINIC] * OF_KEPT_NETWORK.connections)
+    assert is_full(places, CLINIC)
+
+
+def test_h18_a_newcomer_takes_the_place_of_a_connection_that_waits_between_two_requests(places: Places) -> None:
+    held = fill(places, ["203.0.113.5"] * OF_ONE_NETWORK.connections, busy=False)
+    held[3].has_begun = False
+    places.take(Connection(), "203.0.113.5")
+    assert [one for one in held if one.is_gone] == [held[3]]
+    places.take(Connection(busy=True), "203.0.113.5")
+    assert [one for one in held if one.is_gone] == [held[0], held[3]]
+
+
+def test_h18_when_all_places_are_taken_whoever_holds_most_gives_one_up(places: Places) -> None:
+    greedy = fill(places, ["203.0.113.5"] * OF_ONE_NETWORK.connections, busy=False)
+    others = [f"192.0.{number // 250}.{number % 250}" for number in range(OF_STRANGERS.connections - len(greedy))]
+    modest = fill(places, others, busy=False)
+    places.take(Connection(), "198.18.0.1")
+    assert [one.is_gone for one in greedy] == [True] + [False] * (len(greedy) - 1)
+    assert not any(one.is_gone for one in modest)
+
+
+def test_h18_connections_of_the_proxy_count_for_nobody_until_they_bring_a_request(places: Places) -> None:
+    waiting = [Connection(number) for number in range(OF_PROXY.connections)]
+    for one in waiting:
+        places.take_for_proxy(one)
+    assert not is_full(places, "127.0.0.1")
+    places.take_for_proxy(Connection())
+    assert [one for one in waiting if one.is_gone] == [waiting[0]]
+    for one in waiting[1 : OF_ONE_NETWORK.connections + 1]:
+        one.busy = True
+        places.take(one, "203.0.113.5")
+    with pytest.raises(Full) as full:
+        places.take(waiting[-1], "203.0.113.5")
+    assert full.value.is_own
+
+
+def test_h19_bytes_are_counted_by_network_for_strangers_and_for_all(places: Places) -> None:
+    *first, one_more = fill(places, ["203.0.113.5"] * 6)
+    for one in first:
+        places.bring(one, MIB)
+    with pytest.raises(Full) as own:
+        places.bring(one_more, MIB)
+    assert own.value.is_own
+    for one in (*first, one_more):
+        places.leave(one)
+    *others, last = fill(places, [f"203.0.113.{number}" for number in range(21)])
+    for one in others:
+        places.bring(one, MIB)
+    with pytest.raises(Full) as of_all:
+        places.bring(last, MIB)
+    assert not of_all.value.is_own
+    (desk,) = fill(places, [CLINIC])
+    places.bring(desk, 16 * MIB)
+
+
+def test_h19_small_requests_do_not_count_and_what_was_answered_makes_room(places: Places) -> None:
+    held = fill(places, ["203.0.113.5"] * OF_ONE_NETWORK.connections)
+    for one in held:
+        places.bring(one, 60 * 1024)
+    for _turn in range(20):
+        places.bring(held[0], OF_ONE_NETWORK.body_bytes)
+        places.bring(held[0], 0)
