@@ -27,7 +27,7 @@ def test_every_link_to_a_file_leads_somewhere(document: Path) -> None:
 
 
 def test_every_command_of_the_readme_exists_and_none_is_missing() -> None:
-    table = README.split("## Commands")[1].split("## The rooms")[0]
+    table = README.split("## Commands")[1].split("## How the code is organized")[0]
     table = table.split("|---|---|")[1]
     named = {" ".join(words.split()[:2]) for words in re.findall(r"^\| `([a-z][^`\[]*)", table, re.MULTILINE)}
     top = {name.split()[0] for name in named}
@@ -76,7 +76,7 @@ def test_the_budgets_in_the_docs_are_those_of_the_code() -> None:
 
 
 def test_every_room_of_the_readme_exists() -> None:
-    rooms = README.split("## The rooms")[1]
+    rooms = README.split("## How the code is organized")[1]
     for name in re.findall(r"`([\w./*]+)`", rooms.split("Data flows")[0]):
         assert any(ROOT.glob(name.rstrip("/"))) or any((ROOT / "service").glob(f"**/{name.rstrip('/')}")), name
 
@@ -103,3 +103,14 @@ def test_config_toml_names_every_setting_with_a_comment_each() -> None:
         assert f"[{section}]" in text
         for key in Settings.model_fields[section].default.__class__.model_fields:
             assert re.search(rf"^{key} = ", text, re.MULTILINE), f"{section}.{key}"
+
+
+def test_every_code_in_a_test_name_is_explained() -> None:
+    explained = re.findall(
+        r"^\| ([A-Z]\d+) \|", (ROOT / "tests" / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    names = [file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py")]
+    used = {code.upper() for text in names for code in re.findall(r"^ *def test_([a-z]\d+)_", text, re.MULTILINE)}
+    assert len(explained) == len(set(explained))
+    assert len(used) > 100
+    assert used - set(explained) == set()
