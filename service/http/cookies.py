@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, Request, Response, request
 from flask.sessions import SessionInterface, SessionMixin
 
-from service.domain.accounts.sessions import new_token
+from service.domain.foundation import tokens
 
 API = "/api/"
 """Paths below belong to other programs: a cookie says nothing there, and none is set."""
@@ -77,14 +77,14 @@ class Cookies(SessionInterface):
         Whoever signed in while all clinics' cookies had one name goes on, under the new one.
         """
         if request.path.startswith(API):
-            return BrowserSession(new_token(), self._key, known=False)
+            return BrowserSession(tokens.new(), self._key, known=False)
         sent = request.cookies.get(self.name(request), "")
         if _token(sent):
             return BrowserSession(sent, self._key, known=True)
         before = request.cookies.get(f"{self._prefix(request)}rounds", "")
         if _token(before):
             return BrowserSession(before, self._key, known=True, renamed=True)
-        return BrowserSession(new_token(), self._key, known=False)
+        return BrowserSession(tokens.new(), self._key, known=False)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Send the cookie when the page has a form and the browser does not have the token yet."""

@@ -9,7 +9,8 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from wtforms.validators import ValidationError
 
-from service.domain.accounts import sessions, unsent_forms
+from service.domain.accounts import unsent_forms
+from service.domain.foundation import tokens
 from service.domain.foundation.errors import Forbidden
 from service.http import context
 
@@ -72,7 +73,7 @@ def keep() -> int | None:
         return None
     values = {name: list(given) for name, given in fields.items()}
     with context.transaction_if_possible("unsent_form.keep") as session:
-        kept = unsent_forms.keep(session, sessions.digest(context.browser().token), address(), values)
+        kept = unsent_forms.keep(session, tokens.digest(context.browser().token), address(), values)
     g.unsent = kept is not None
     return kept
 

@@ -15,9 +15,9 @@ import time_machine
 from sqlalchemy import select
 
 from service import clock, logs
-from service.domain.accounts import api_tokens, sessions, users
+from service.domain.accounts import api_tokens, users
 from service.domain.exports import exports
-from service.domain.foundation import audit
+from service.domain.foundation import audit, tokens
 from service.domain.foundation.actor import Actor
 from service.domain.imports import imports
 from service.domain.messages import message_links
@@ -387,11 +387,11 @@ def mailed(
     house: House, address: str, purpose: str, lasts: timedelta = timedelta(hours=1), to: str | None = None
 ) -> str:
     """The token of a link that was mailed to a user, or to the new address they asked for."""
-    token = sessions.new_token()
+    token = tokens.new()
     with house.writing() as session:
         user = session.scalars(select(User).where(User.email == address)).one()
         user.new_email = to or user.new_email
-        values = {"user_id": user.id, "token_hash": sessions.digest(token), "created_at": clock.now()}
+        values = {"user_id": user.id, "token_hash": tokens.digest(token), "created_at": clock.now()}
         session.add(UserToken(purpose=purpose, email=to, expires_at=clock.now() + lasts, **values))
     return token
 

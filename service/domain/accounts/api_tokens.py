@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.accounts import acting, addresses, sessions
+from service.domain.accounts import acting, addresses
 from service.domain.accounts.acting import Who
-from service.domain.foundation import audit, throttle
+from service.domain.foundation import audit, throttle, tokens
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.foundation.throttle import Act
@@ -87,7 +87,7 @@ def make(
     token = ApiToken(
         user_id=user.id,
         label=_checked_label(label),
-        token_hash=sessions.digest(secret),
+        token_hash=tokens.digest(secret),
         scopes=" ".join(_checked_scopes(scopes)),
         created_at=now,
         expires_at=now + timedelta(days=_checked_days(days)) if days is not None else None,
@@ -112,7 +112,7 @@ def find(session: Session, secret: str, address: str) -> Caller | None:
         select(ApiToken, User, Doctor.id)
         .join(User, User.id == ApiToken.user_id)
         .outerjoin(Doctor, acting.BEHIND)
-        .where(ApiToken.token_hash == sessions.digest(secret), _usable(), User.disabled_at.is_(None))
+        .where(ApiToken.token_hash == tokens.digest(secret), _usable(), User.disabled_at.is_(None))
     ).one_or_none()
     if row is None:
         return None

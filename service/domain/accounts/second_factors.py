@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.config.settings import Security
 from service.domain.accounts import sessions
-from service.domain.foundation import audit, throttle
+from service.domain.foundation import audit, throttle, tokens
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.foundation.throttle import Act
@@ -150,7 +150,7 @@ def _counted_code(session: Session, user_id: int, code: str, key: bytes) -> bool
 
 
 def _recovered(session: Session, user_id: int, code: str) -> bool:
-    same = (RecoveryCode.user_id == user_id, RecoveryCode.code_hash == sessions.digest(_plain(code)))
+    same = (RecoveryCode.user_id == user_id, RecoveryCode.code_hash == tokens.digest(_plain(code)))
     used = session.execute(
         update(RecoveryCode)
         .where(*same, RecoveryCode.used_at.is_(None))
@@ -166,7 +166,7 @@ def _recovered(session: Session, user_id: int, code: str) -> bool:
 def _new_recovery_codes(session: Session, user_id: int) -> list[str]:
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     codes = [_grouped(base64.b32encode(secrets.token_bytes(10)).decode().lower()) for _turn in range(RECOVERY_CODES)]
-    session.add_all(RecoveryCode(user_id=user_id, code_hash=sessions.digest(_plain(code))) for code in codes)
+    session.add_all(RecoveryCode(user_id=user_id, code_hash=tokens.digest(_plain(code))) for code in codes)
     return codes
 
 

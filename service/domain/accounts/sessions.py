@@ -1,7 +1,5 @@
 """Sign-in sessions: rows with a hashed token, an idle and an absolute limit, ended on the server."""
 
-import hashlib
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +12,7 @@ from service import clock
 from service.config.settings import Security
 from service.domain.accounts import acting, addresses
 from service.domain.accounts.acting import Who
-from service.domain.foundation import audit, throttle
+from service.domain.foundation import audit, throttle, tokens
 from service.domain.foundation.actor import STAFF, Actor, Role
 from service.domain.foundation.errors import NotFound
 from service.domain.foundation.throttle import Act
@@ -48,16 +46,6 @@ class Found:
     proven: bool
     """Whether the password was given within the last minutes."""
     has_second_factor: bool
-
-
-def digest(token: str) -> str:
-    """What the database keeps of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def new_token() -> str:
-    """A fresh token of 256 random bits."""
-    return secrets.token_urlsafe(32)
 
 
 def stored_password(session: Session, email: str, address: str) -> tuple[int | None, str | None]:
@@ -149,7 +137,7 @@ def find(session: Session, token: str, limits: Security, address: str) -> Found 
 
 def touch(session: Session, token: str) -> None:
     """Note that the session was used just now."""
-    session.execute(update(SignIn).where(SignIn.token_hash == digest(token)).values(last_seen_at=clock.now()))
+    session.execute(update(SignIn).where(SignIn.token_hash == tokens.digest(token)).values(last_seen_at=clock.now()))
 
 
 def prove(session: Session, actor: Actor, session_id: int) -> None:
@@ -184,7 +172,7 @@ def staff_addresses(session: Session, since: timedelta) -> Sequence[str]:
 
 def end(session: Session, actor: Actor, token: str) -> None:
     """Sign out: the token is worthless from now on."""
-    session.execute(_ending(SignIn.token_hash == digest(token)))
+    session.execute(_ending(SignIn.token_hash == tokens.digest(token)))
     audit.record(session, actor, "session.end")
 
 
@@ -230,14 +218,14 @@ def _open(
     browser: str,
     awaits_code: bool = False,
 ) -> str:
-    token, now = new_token(), clock.now()
-    session.execute(_ending(SignIn.token_hash == digest(replaces)))
+    token, now = tokens.new(), clock.now()
+    session.execute(_ending(SignIn.token_hash == tokens.digest(replaces)))
     hours = limits.session_hours_of(patient=user.role == Role.PATIENT)
     lasts = TIME_FOR_CODE if awaits_code else timedelta(hours=hours)
     session.add(
         SignIn(
             user_id=user.id,
-            token_hash=digest(token),
+            token_hash=tokens.digest(token),
             address=address,
             browser=browser[:60],
             awaits_code=awaits_code,
@@ -256,7 +244,7 @@ def _open(
 
 def _live(token: str) -> tuple[ColumnElement[bool], ...]:
     return (
-        SignIn.token_hash == digest(token),
+        SignIn.token_hash == tokens.digest(token),
         SignIn.ended_at.is_(None),
         SignIn.expires_at > clock.now(),
         SignIn.last_seen_at < clock.now() + AHEAD,

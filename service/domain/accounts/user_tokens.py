@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.accounts import sessions
+from service.domain.foundation import tokens
 from service.domain.foundation.errors import Conflict
 from service.language.translation import gettext as _
 from service.storage.models import TokenPurpose, User, UserToken
@@ -41,7 +41,7 @@ def issue(
             user_id=user_id,
             purpose=purpose,
             email=email,
-            token_hash=sessions.digest(token),
+            token_hash=tokens.digest(token),
             created_at=asked_at or now,
             expires_at=now + LASTING[purpose],
         )
@@ -94,7 +94,7 @@ def _usable(session: Session, token: str, purpose: TokenPurpose, *, lock: bool =
         select(UserToken)
         .join(User, User.id == UserToken.user_id)
         .where(
-            UserToken.token_hash == sessions.digest(token),
+            UserToken.token_hash == tokens.digest(token),
             UserToken.purpose == purpose,
             UserToken.used_at.is_(None),
             UserToken.expires_at > clock.now(),

@@ -11,9 +11,8 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.domain.accounts import sessions
 from service.domain.appointments import appointments
-from service.domain.foundation import throttle
+from service.domain.foundation import throttle, tokens
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Gone, NotFound
 from service.domain.foundation.throttle import Act
@@ -34,11 +33,11 @@ def make(
     appointment_id: int | None = None,
 ) -> str:
     """A fresh token for a message that is being written."""
-    token = sessions.new_token()
+    token = tokens.new()
     session.add(
         MessageLink(
             purpose=purpose,
-            token_hash=sessions.digest(token),
+            token_hash=tokens.digest(token),
             message_id=message.id,
             appointment_id=appointment_id,
             patient_id=patient_id,
@@ -52,7 +51,7 @@ def make(
 def find(session: Session, token: str, purpose: LinkPurpose) -> MessageLink:
     """What a token is for. Raises NotFound for one that was never given out, Gone for one whose time is over."""
     link = session.scalar(
-        select(MessageLink).where(MessageLink.token_hash == sessions.digest(token), MessageLink.purpose == purpose)
+        select(MessageLink).where(MessageLink.token_hash == tokens.digest(token), MessageLink.purpose == purpose)
     )
     if link is None:
         raise NotFound
@@ -105,7 +104,7 @@ def keep_until(session: Session, token: str, at: datetime) -> None:
 
 def attempt(session: Session, token: str) -> None:
     """Count an act by a link. Raises Throttled when there were too many just now."""
-    throttle.attempt(session, Act.LINK_USE, account=sessions.digest(token))
+    throttle.attempt(session, Act.LINK_USE, account=tokens.digest(token))
 
 
 def guessed(session: Session, address: str) -> None:

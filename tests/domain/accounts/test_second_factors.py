@@ -10,6 +10,7 @@ from service import clock as wall
 from service.config.settings import Security
 from service.domain.accounts import own_account, password_reset, second_factors, sessions, unsent_forms
 from service.domain.accounts.passwords import NewPassword
+from service.domain.foundation import tokens
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Throttled
 from service.storage.models import Message, RecoveryCode, SignIn, UnsentForm, User, UserToken
@@ -90,8 +91,8 @@ def test_a10_a_new_set_up_has_a_new_secret(house: House, dora: Actor) -> None:
 
 def test_a11_a_reset_link_sets_one_password_however_many_post_it(house: House, dora: Actor) -> None:
     with house.writing() as session:
-        now, token = wall.now(), sessions.new_token()
-        values = {"user_id": dora.user_id, "token_hash": sessions.digest(token), "purpose": "password_reset"}
+        now, token = wall.now(), tokens.new()
+        values = {"user_id": dora.user_id, "token_hash": tokens.digest(token), "purpose": "password_reset"}
         session.add(UserToken(**values, created_at=now, expires_at=now + timedelta(hours=1)))
 
     def post(number: int) -> bool:
@@ -125,7 +126,7 @@ def test_s7_an_address_is_taken_by_one_of_two_who_want_it_at_once(house: House) 
 
 
 def test_a_form_is_kept_once_however_often_it_is_sent(house: House, dora: Actor) -> None:
-    token = sessions.digest(begin(house, dora).token)
+    token = tokens.digest(begin(house, dora).token)
 
     def send(_number: int) -> None:
         with house.writing() as session:

@@ -10,7 +10,7 @@ from service.config.settings import Security
 from service.domain.accounts import passwords, sessions, users
 from service.domain.accounts.passwords import NewPassword
 from service.domain.accounts.users import NewUser
-from service.domain.foundation import contact_details
+from service.domain.foundation import contact_details, tokens
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.storage.models import AuditEntry, Doctor, Guardian, Patient, SignIn, User, UserToken
@@ -266,7 +266,7 @@ def test_a11_the_database_does_not_hold_the_token(house: House) -> None:
     token = invite(house, add(house))
     with house.reading() as session:
         stored = session.query(UserToken).one()
-        assert stored.token_hash == sessions.digest(token)
+        assert stored.token_hash == tokens.digest(token)
         assert token not in repr(vars(stored))
 
 

@@ -11,12 +11,13 @@ from sqlalchemy import select, update
 
 from service import clock as our_clock
 from service.config.settings import Booking, Clinic
-from service.domain.accounts import guardians, sessions, users
+from service.domain.accounts import guardians, users
 from service.domain.accounts.users import NewUser
 from service.domain.appointments import booking, outcomes, series, walk_ins
 from service.domain.appointments.requests import BookingRequest, MoveRequest, SeriesRequest
 from service.domain.diary import offers, waiting_list
 from service.domain.diary.waiting_list import WaitingRequest
+from service.domain.foundation import tokens
 from service.domain.foundation.actor import Actor, Role
 from service.domain.outbox import outbox
 from service.domain.reports import reports
@@ -352,7 +353,7 @@ def test_a11_sign_in_mails_hold_a_fresh_token_of_which_only_the_hash_is_kept(
     with house.reading() as session:
         (row,) = session.scalars(select(UserToken)).all()
         assert (row.purpose, row.user_id, row.expires_at) == (purpose, doctor.user_id, our_clock.now() + lasting)
-        assert (row.token_hash, row.used_at) == (sessions.digest(token), None)
+        assert (row.token_hash, row.used_at) == (tokens.digest(token), None)
     assert token not in (hand.row(house, message_id).body or "")
     assert (found.unsubscribe_url, found.attachments) == ("", ())
     assert house.count(MessageLink) == 0
