@@ -66,7 +66,12 @@ def test_the_budgets_in_the_docs_are_those_of_the_code() -> None:
     table = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").split("|---|---|---|---|\n")[1]
     told = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.split("\n\n")[0].splitlines()]
     usual = Budget("").window
-    windows = {usual: "", timedelta(minutes=1): " (per minute)", timedelta(hours=1): " (per hour)"}
+    windows = {
+        usual: "",
+        timedelta(minutes=1): " (per minute)",
+        timedelta(hours=1): " (per hour)",
+        timedelta(days=1): " (per day)",
+    }
 
     def row(budget: Budget) -> list[str]:
         counts = (budget.account, budget.email, budget.network)

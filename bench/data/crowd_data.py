@@ -11,6 +11,7 @@ from bench.data.export_data import LAST, SENTENCES, TREATMENT, VISIT
 from service import clock
 from service.config.settings import load
 from service.domain.accounts import sessions
+from service.domain.accounts.sessions import Place
 from service.storage.database import Database
 from service.storage.models import Doctor, Guardian, Patient, User
 
@@ -33,7 +34,7 @@ def add(clinic: Clinic, patients: int, treatments: int) -> list[str]:
             session.add(Guardian(user_id=number, patient_id=number, created_at=now))
         session.flush()
         limits = settings.security
-        tokens = [sessions.begin(session, number, "127.0.0.1", limits, replaces="").token for number in ids]
+        tokens = [sessions.begin(session, number, Place("127.0.0.1"), limits).token for number in ids]
     database.close()
     with closing(sqlite3.connect(clinic.database)) as connection, connection:
         connection.executemany(VISIT, (row for row, _ in _rows(ids, treatments)))

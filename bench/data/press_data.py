@@ -7,6 +7,7 @@ from bench.data.clinics import Clinic
 from service import clock
 from service.config.settings import load
 from service.domain.accounts import sessions
+from service.domain.accounts.sessions import Place
 from service.storage.database import Database
 from service.storage.models import Appointment, Doctor, Guardian, Patient, Treatment, User
 
@@ -34,9 +35,7 @@ def fill(clinic: Clinic, patients: int) -> list[str]:
                 session.add(_treatment(visit, week, start + timedelta(days=1)))
         session.flush()
         limits = settings.security
-        tokens = [
-            sessions.begin(session, user, "127.0.0.1", limits, replaces="").token for user in range(1, patients + 1)
-        ]
+        tokens = [sessions.begin(session, user, Place("127.0.0.1"), limits).token for user in range(1, patients + 1)]
     database.close()
     return tokens
 

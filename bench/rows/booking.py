@@ -16,6 +16,7 @@ from bench.table import Row
 from service import clock
 from service.config.settings import load
 from service.domain.accounts import sessions
+from service.domain.accounts.sessions import Place
 from service.storage.database import Database
 
 CLIENTS = 64
@@ -63,7 +64,7 @@ def _signed_in(clinic: Clinic) -> list[str]:
             clinic.ask("SELECT id FROM users WHERE email = ?", f"patient{number}@demo.example")
             for number in range(1, CLIENTS + 1)
         ]
-        tokens = [sessions.begin(session, user, "127.0.0.1", settings.security, replaces="").token for user in users]
+        tokens = [sessions.begin(session, user, Place("127.0.0.1"), settings.security).token for user in users]
     database.close()
     return tokens
 

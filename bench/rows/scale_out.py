@@ -25,6 +25,7 @@ from bench.table import Row, in_ms
 from service import clock
 from service.config.settings import load
 from service.domain.accounts import sessions
+from service.domain.accounts.sessions import Place
 from service.domain.outbox import reminders
 from service.storage.models import Appointment, Channel, Export, Installation, Message, Patient, User
 from tests.services import postgres, redis
@@ -164,7 +165,7 @@ def _signed_in(here: Site, number: int) -> list[str]:
     emails = [f"patient{one}@demo.example" for one in range(1, number + 1)]
     with here.database.transaction() as session:
         users = session.scalars(select(User.id).where(User.email.in_(emails)))
-        return [sessions.begin(session, user, "127.0.0.1", security, replaces="").token for user in users]
+        return [sessions.begin(session, user, Place("127.0.0.1"), security).token for user in users]
 
 
 def _dashboard(here: Site, looks: int) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from service import clock
-from service.domain.accounts import api_tokens, sessions, unsent_forms
+from service.domain.accounts import api_tokens, known_browsers, sessions, unsent_forms
 from service.domain.diary import day_sheet_files
 from service.domain.exports import export_files, export_ledger
 from service.domain.foundation import idempotency, installation, job_runs, throttle
@@ -54,6 +54,7 @@ def _prune_rows(context: JobContext) -> None:
         throttle.prune(session)
         job_runs.prune(session, context.settings.privacy.job_runs_days)
         sessions.prune(session)
+        known_browsers.prune(session)
         api_tokens.prune(session)
         idempotency.prune(session)
         unsent_forms.prune(session)

@@ -2,14 +2,14 @@
 
 import pytest
 
-from service.domain.accounts.sessions import new_token
+from service.domain.foundation import tokens
 from service.process import regulars
 from service.process.regulars import MOST, Regulars
 from tests.house import House
 
 
 def test_a_browser_is_known_by_its_cookie_under_any_name_and_forgotten_when_it_signs_out() -> None:
-    known, token, other = Regulars(), new_token(), new_token()
+    known, token, other = Regulars(), tokens.new(), tokens.new()
     known.note(token, "203.0.113.5", is_staff=False)
     found = known.browser(f"theme=dark; rounds-0123456789ab={token}; other={other}")
     assert found is not None
@@ -22,10 +22,10 @@ def test_a_browser_is_known_by_its_cookie_under_any_name_and_forgotten_when_it_s
 
 
 def test_an_address_is_staffs_for_a_quarter_of_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    known, token, now = Regulars(), new_token(), 1000.0
+    known, token, now = Regulars(), tokens.new(), 1000.0
     monkeypatch.setattr(regulars, "monotonic", lambda: now)
     known.note(token, "2001:db8:1:1::5", is_staff=True)
-    known.note(new_token(), "", is_staff=True)
+    known.note(tokens.new(), "", is_staff=True)
     now += 14 * 60
     assert known.is_staffed("2001:db8:1:1:ffff::1")
     assert not known.is_staffed("2001:db8:1:2::1")
@@ -37,10 +37,10 @@ def test_an_address_is_staffs_for_a_quarter_of_an_hour(monkeypatch: pytest.Monke
 
 
 def test_a_crowd_of_accounts_fills_no_memory() -> None:
-    known, first, last = Regulars(), new_token(), new_token()
+    known, first, last = Regulars(), tokens.new(), tokens.new()
     known.note(first, "203.0.113.5", is_staff=False)
     for _number in range(MOST - 1):
-        known.note(new_token(), "203.0.113.5", is_staff=False)
+        known.note(tokens.new(), "203.0.113.5", is_staff=False)
     assert known.browser(f"rounds={first}") is not None
     known.note(last, "203.0.113.5", is_staff=False)
     assert known.browser(f"rounds={first}") is None

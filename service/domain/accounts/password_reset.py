@@ -31,11 +31,14 @@ def asked(session: Session, token: str) -> User | None:
     return user_tokens.user_of(session, token, TokenPurpose.PASSWORD_RESET)
 
 
-def choose(session: Session, token: str, password: NewPassword, address: str) -> None:
-    """Set the new password; the link is used up, every session ends, the second factor stays. Raises Conflict."""
+def choose(session: Session, token: str, password: NewPassword, address: str) -> User:
+    """Set the new password of the user who is returned; the link is used up, every session ends, the second factor
+    stays. Raises Conflict.
+    """
     user = user_tokens.use_up(session, token, TokenPurpose.PASSWORD_RESET)
     users.set_password(session, user, password)
     throttle.succeeded(session, Act.SIGN_IN, email=user.email_key)  # whoever reads the mail is no guesser
     asker = Actor(Role(user.role), user_id=user.id, address=address)
     audit.record(session, asker, "password.reset", subject=f"user/{user.id}")
     outbox.to_user(session, "account_changed", user, event="password.reset")
+    return user

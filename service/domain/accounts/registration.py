@@ -6,7 +6,7 @@ from service import clock
 from service.domain.accounts import addresses, passwords, user_tokens, users
 from service.domain.accounts.addresses import Holder
 from service.domain.accounts.users import NewUser
-from service.domain.foundation import audit, throttle
+from service.domain.foundation import audit, throttle, tokens
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.foundation.throttle import Act
@@ -57,9 +57,9 @@ def asked(session: Session, token: str) -> User | None:
     return user_tokens.user_of(session, token, TokenPurpose.REGISTRATION)
 
 
-def attempt_proof(session: Session, user: User, address: str) -> None:
-    """Count a try at the password of a registration, as one of signing in. Raises Throttled."""
-    throttle.attempt(session, Act.SIGN_IN, email=user.email_key, network=address)
+def attempt_proof(session: Session, token: str) -> None:
+    """Count a try at the password of a registration, of whoever holds its link. Raises Throttled."""
+    throttle.attempt(session, Act.PROOF, account=_counted_as(token))
 
 
 def prove(session: Session, token: str, address: str) -> User:
@@ -69,8 +69,13 @@ def prove(session: Session, token: str, address: str) -> User:
     Conflict for a dead link.
     """
     user = user_tokens.use_up(session, token, TokenPurpose.REGISTRATION)
+    throttle.succeeded(session, Act.PROOF, account=_counted_as(token))
     audit.record(session, Actor(Role(user.role), user_id=user.id, address=address), "user.email_proven")
     return user
+
+
+def _counted_as(token: str) -> str:
+    return f"link/{tokens.digest(token)[:32]}"
 
 
 def _again(session: Session, asker: Actor, known: Holder, password_hash: str) -> None:

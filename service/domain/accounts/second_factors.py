@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Security
-from service.domain.accounts import sessions
+from service.domain.accounts import known_browsers, refusals, sessions
+from service.domain.accounts.sessions import Begun, Place
 from service.domain.foundation import audit, throttle, tokens
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
@@ -60,8 +61,10 @@ def confirm(session: Session, actor: Actor, code: str, key: bytes) -> list[str] 
     user_id = _own_id(actor)
     if begun(session, actor, key, "") is None:
         raise Conflict(_("This set-up was begun too long ago: begin again."))
-    if not _counted_code(session, user_id, code, key):
+    throttle.attempt(session, Act.CODE, account=user_id)
+    if not _shows(session, user_id, code, key):
         return None
+    throttle.succeeded(session, Act.CODE, account=user_id)
     session.execute(update(SecondFactor).where(SecondFactor.user_id == user_id).values(confirmed_at=clock.now()))
     audit.record(session, actor, "second_factor.on", subject=f"user/{user_id}")
     outbox.to_user(session, "account_changed", session.get_one(User, user_id), event="second_factor.on")
@@ -110,28 +113,35 @@ def reset(session: Session, actor: Actor, user: User) -> None:
     outbox.to_user(session, "account_changed", user, event="second_factor.reset")
 
 
-def complete_sign_in(session: Session, token: str, code: str, key: bytes, limits: Security, address: str) -> str | None:
-    """Open the session that waits for a code; returns its new token, None for a wrong code. Raises Throttled.
+def complete_sign_in(session: Session, place: Place, code: str, key: bytes, limits: Security) -> Begun | None:
+    """Open the session that waits for a code at a place; None for a wrong code. Raises Throttled.
 
-    Raises Conflict when no session waits under this token (any more).
+    Raises Conflict when no session waits there (any more).
     """
-    user = sessions.awaiting_code(session, token)
+    user = sessions.awaiting_code(session, place.token)
     if user is None:
         raise Conflict(_("That took too long: please sign in again."))
-    if accepts(session, user.id, code, key):
-        return sessions.complete(session, token, limits)
-    sessions.failed(session, user.id, address)
+    if accepts(session, user.id, code, key, known_browsers.of(session, user.id, place.known)):
+        return sessions.complete(session, place, limits)
+    refusals.note(session, user.id, place)
     return None
 
 
-def accepts(session: Session, user_id: int, code: str, key: bytes) -> bool:
-    """Whether a code of the app or a recovery code is right; it never counts again. Raises Throttled."""
-    return _counted_code(session, user_id, code, key) or _recovered(session, user_id, code)
+def accepts(session: Session, user_id: int, code: str, key: bytes, known: int | None = None) -> bool:
+    """Whether a code of the app or a recovery code is right; it never counts again. Raises Throttled.
+
+    `known` is the id of the user's browser: there, tries from elsewhere do not count.
+    """
+    act, account = (Act.CODE, user_id) if known is None else (Act.KNOWN_CODE, known)
+    throttle.attempt(session, act, account=account)
+    right = _shows(session, user_id, code, key) or _recovered(session, user_id, code)
+    if right:
+        throttle.succeeded(session, act, account=account)
+    return right
 
 
-def _counted_code(session: Session, user_id: int, code: str, key: bytes) -> bool:
-    """Whether the app shows this code now, or did or will half a minute away; each try counts as failed until then."""
-    throttle.attempt(session, Act.CODE, account=user_id)
+def _shows(session: Session, user_id: int, code: str, key: bytes) -> bool:
+    """Whether the app shows this code now, or did or will half a minute away; it counts once."""
     factor = session.get(SecondFactor, user_id)
     if factor is None:
         return False
@@ -144,7 +154,6 @@ def _counted_code(session: Session, user_id: int, code: str, key: bytes) -> bool
             update(SecondFactor).where(*later).values(last_counter=counter).returning(SecondFactor.user_id)
         )
         if used.one_or_none() is not None:
-            throttle.succeeded(session, Act.CODE, account=user_id)
             return True
     return False
 
@@ -157,10 +166,7 @@ def _recovered(session: Session, user_id: int, code: str) -> bool:
         .values(used_at=clock.now())
         .returning(RecoveryCode.id)
     )
-    if used.first() is None:
-        return False
-    throttle.succeeded(session, Act.CODE, account=user_id)
-    return True
+    return used.first() is not None
 
 
 def _new_recovery_codes(session: Session, user_id: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Sign-in sessions: rows with a hashed token, an idle and an absolute limit, ended on the server."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service import clock
 from service.config.settings import Security
-from service.domain.accounts import acting, addresses
+from service.domain.accounts import acting, addresses, known_browsers
 from service.domain.accounts.acting import Who
 from service.domain.foundation import audit, throttle, tokens
 from service.domain.foundation.actor import STAFF, Actor, Role
@@ -26,11 +26,27 @@ AHEAD = timedelta(hours=1)
 """A session last used further ahead than this belongs to a clock that was wrong: it would outlive its limits."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where somebody signs in."""
+
+    address: str
+    """The network address."""
+    browser: str = ""
+    """In words: `Firefox on Windows`."""
+    token: str = ""
+    """Of the session that it has until now, which ends."""
+    known: str = ""
+    """By which the browser is known (known_browsers.py)."""
+
+
 class Begun(NamedTuple):
     """A session that was opened just now."""
 
     token: str
     awaits_code: bool
+    known: str = ""
+    """By which the browser is known from now on; empty while the code is missing."""
 
 
 @dataclass(frozen=True)
@@ -48,38 +64,41 @@ class Found:
     has_second_factor: bool
 
 
-def stored_password(session: Session, email: str, address: str) -> tuple[int | None, str | None]:
+def stored_password(session: Session, email: str, place: Place) -> tuple[int | None, str | None]:
     """The user id and password hash behind an e-mail, counted as a failed try until begin() says otherwise.
 
-    Both are None for an unknown or disabled account, and for one that registered itself and has not proven its address.
-    Raises Throttled.
+    In a browser that its user has signed in with, guesses from elsewhere do not count. Both are None for an unknown or
+    disabled account, and for one that registered itself and has not proven its address. Raises Throttled.
     """
-    throttle.attempt(session, Act.SIGN_IN, email=addresses.throttled_by(session, email), network=address)
     found = addresses.holder(session, email)
+    known = known_browsers.of(session, found.user.id, place.known) if found is not None else None
+    if known is not None:
+        throttle.attempt(session, Act.KNOWN_SIGN_IN, account=known)
+    else:
+        throttle.attempt(session, Act.SIGN_IN, email=addresses.throttled_by(session, email), network=place.address)
     if found is None or found.user.disabled_at is not None or found.user.unproven_since is not None:
         return None, None
     return found.user.id, found.user.password_hash
 
 
-def begin(session: Session, user_id: int, address: str, limits: Security, *, replaces: str, browser: str = "") -> Begun:
+def begin(session: Session, user_id: int, place: Place, limits: Security) -> Begun:
     """Open a session for a user whose password was right, under a new token; the old token dies.
 
-    With a second factor it opens nothing until with_code(), for which there are ten minutes.
+    With a second factor it opens nothing until complete(), for which there are ten minutes.
     """
     user = session.get_one(User, user_id)
-    throttle.succeeded(session, Act.SIGN_IN, email=user.email_key, network=address)
-    awaits_code = session.scalar(select(has_second_factor(user_id))) or False
-    token = _open(session, user, address, limits, replaces=replaces, browser=browser, awaits_code=awaits_code)
-    return Begun(token, awaits_code)
+    known = known_browsers.of(session, user_id, place.known)
+    if known is not None:
+        throttle.succeeded(session, Act.KNOWN_SIGN_IN, account=known)
+    else:
+        throttle.succeeded(session, Act.SIGN_IN, email=user.email_key, network=place.address)
+    return begin_by_link(session, user, place, limits)
 
 
-def begin_by_link(
-    session: Session, user: User, address: str, limits: Security, *, replaces: str, browser: str = ""
-) -> Begun:
+def begin_by_link(session: Session, user: User, place: Place, limits: Security) -> Begun:
     """The same for a user whom a mailed link has shown to be at their address."""
     awaits_code = session.scalar(select(has_second_factor(user.id))) or False
-    token = _open(session, user, address, limits, replaces=replaces, browser=browser, awaits_code=awaits_code)
-    return Begun(token, awaits_code)
+    return _open(session, user, place, limits, awaits_code=awaits_code)
 
 
 def awaiting_code(session: Session, token: str) -> User | None:
@@ -88,17 +107,12 @@ def awaiting_code(session: Session, token: str) -> User | None:
     return session.scalar(waiting)
 
 
-def complete(session: Session, token: str, limits: Security) -> str:
+def complete(session: Session, place: Place, limits: Security) -> Begun:
     """The session that waited for a code opens, under another new token."""
-    query = select(SignIn).join(User, User.id == SignIn.user_id).where(*_live(token), SignIn.awaits_code)
+    query = select(SignIn).join(User, User.id == SignIn.user_id).where(*_live(place.token), SignIn.awaits_code)
     waiting = session.scalars(query).one()
-    user = session.get_one(User, waiting.user_id)
-    return _open(session, user, waiting.address or "", limits, replaces=token, browser=waiting.browser)
-
-
-def failed(session: Session, user_id: int | None, address: str) -> None:
-    """Put a refused sign-in on record."""
-    audit.record(session, Actor(Role.SYSTEM, user_id=user_id, address=address), "session.refused")
+    at = replace(place, address=waiting.address or "", browser=waiting.browser)
+    return _open(session, session.get_one(User, waiting.user_id), at, limits, awaits_code=False)
 
 
 def find(session: Session, token: str, limits: Security, address: str) -> Found | None:
@@ -142,15 +156,24 @@ def touch(session: Session, token: str) -> None:
 
 def prove(session: Session, actor: Actor, session_id: int) -> None:
     """The person at a session has given the password again: it goes on, and private matters may be changed."""
-    throttle.succeeded(session, Act.SIGN_IN, email=_user_of(session, actor).email_key, network=actor.address)
+    throttle.succeeded(session, Act.PROOF, account=counted_as(session_id))
     mine = (SignIn.id == session_id, SignIn.user_id == actor.user_id, SignIn.ended_at.is_(None))
     session.execute(update(SignIn).where(*mine).values(last_seen_at=clock.now(), proven_at=clock.now()))
     audit.record(session, actor, "session.prove")
 
 
-def own_password(session: Session, actor: Actor) -> str | None:
-    """The actor's password hash, counted as a failed try until prove() says otherwise. Raises Throttled."""
-    return stored_password(session, _user_of(session, actor).email, actor.address or "")[1]
+def own_password(session: Session, actor: Actor, session_id: int) -> str | None:
+    """The actor's password hash, counted as a failed try of this session until prove() says otherwise.
+
+    Raises Throttled.
+    """
+    throttle.attempt(session, Act.PROOF, account=counted_as(session_id))
+    return _user_of(session, actor).password_hash
+
+
+def counted_as(session_id: int) -> str:
+    """What tries to give the password in a session are counted under."""
+    return f"session/{session_id}"
 
 
 def of_user(session: Session, user_id: int) -> Sequence[SignIn]:
@@ -185,15 +208,17 @@ def end_one(session: Session, actor: Actor, session_id: int) -> None:
     audit.record(session, actor, "session.end", subject=f"session/{session_id}")
 
 
-def end_others(session: Session, actor: Actor, session_id: int) -> None:
-    """End all sessions of the actor but this one."""
+def end_others(session: Session, actor: Actor, session_id: int, known: str) -> None:
+    """End all sessions of the actor but this one; only the browser that shows `known` stays known."""
     session.execute(_ending(SignIn.user_id == actor.user_id, SignIn.id != session_id))
+    known_browsers.forget(session, actor.user_id or 0, but=known)
     audit.record(session, actor, "session.end_others")
 
 
 def end_all(session: Session, user_id: int) -> None:
-    """End every session of a user."""
+    """End every session of a user, who is known at no browser any more."""
     session.execute(_ending(SignIn.user_id == user_id))
+    known_browsers.forget(session, user_id)
 
 
 def prune(session: Session) -> None:
@@ -208,26 +233,17 @@ def has_second_factor(user_id: int | InstrumentedAttribute[int]) -> Exists:
     return exists().where(SecondFactor.user_id == user_id, SecondFactor.confirmed_at.is_not(None))
 
 
-def _open(
-    session: Session,
-    user: User,
-    address: str,
-    limits: Security,
-    *,
-    replaces: str,
-    browser: str,
-    awaits_code: bool = False,
-) -> str:
+def _open(session: Session, user: User, place: Place, limits: Security, *, awaits_code: bool) -> Begun:
     token, now = tokens.new(), clock.now()
-    session.execute(_ending(SignIn.token_hash == tokens.digest(replaces)))
+    session.execute(_ending(SignIn.token_hash == tokens.digest(place.token)))
     hours = limits.session_hours_of(patient=user.role == Role.PATIENT)
     lasts = TIME_FOR_CODE if awaits_code else timedelta(hours=hours)
     session.add(
         SignIn(
             user_id=user.id,
             token_hash=tokens.digest(token),
-            address=address,
-            browser=browser[:60],
+            address=place.address,
+            browser=place.browser[:60],
             awaits_code=awaits_code,
             proven_at=None if awaits_code else now,
             created_at=now,
@@ -238,8 +254,8 @@ def _open(
     if not awaits_code:
         user.used_at = user.used_at or now
     act = "session.password" if awaits_code else "session.begin"
-    audit.record(session, Actor(Role(user.role), user_id=user.id, address=address), act)
-    return token
+    audit.record(session, Actor(Role(user.role), user_id=user.id, address=place.address), act)
+    return Begun(token, awaits_code, "" if awaits_code else known_browsers.remember(session, user.id, place.known))
 
 
 def _live(token: str) -> tuple[ColumnElement[bool], ...]:

@@ -4,6 +4,7 @@ from sqlalchemy.orm import Session
 
 from service.config.settings import Security
 from service.domain.accounts import addresses, sessions, user_tokens
+from service.domain.accounts.sessions import Begun, Place
 from service.domain.foundation import audit, throttle
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.throttle import Act
@@ -31,7 +32,7 @@ def asked(session: Session, token: str) -> User | None:
     return user_tokens.user_of(session, token, TokenPurpose.SIGN_IN)
 
 
-def use(session: Session, token: str, address: str, limits: Security, *, replaces: str, browser: str) -> sessions.Begun:
+def use(session: Session, token: str, place: Place, limits: Security) -> Begun:
     """Sign its user in; the link is used up. Raises Conflict for a dead one."""
     user = user_tokens.use_up(session, token, TokenPurpose.SIGN_IN)
-    return sessions.begin_by_link(session, user, address, limits, replaces=replaces, browser=browser)
+    return sessions.begin_by_link(session, user, place, limits)

@@ -16,6 +16,7 @@ from service.storage.models import (
     Export,
     ExportStatus,
     IdempotencyKey,
+    KnownBrowser,
     Message,
     MessageStatus,
     SignIn,
@@ -53,6 +54,7 @@ def settle(session: Session, zone: ZoneInfo, made_at: datetime) -> Settled:
     finished = Export.status == ExportStatus.AVAILABLE
     session.execute(update(Export).where(finished).values(status=ExportStatus.EXPIRED))
     session.execute(delete(SignIn))
+    session.execute(delete(KnownBrowser))  # one that was forgotten since would be known again
     session.execute(delete(IdempotencyKey))
     session.execute(delete(ApiToken))  # one that was revoked since would work again
     audit.record(session, SYSTEM, "backup.restore", subject=f"backup/{made_at:%Y-%m-%dT%H:%M:%SZ}")

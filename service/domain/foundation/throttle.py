@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.foundation.errors import Throttled
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import Failure
 
 WIDER = 4
@@ -23,7 +23,11 @@ class Act(StrEnum):
     """What is counted, each for itself."""
 
     SIGN_IN = "sign_in"
+    KNOWN_SIGN_IN = "known_sign_in"
     CODE = "code"
+    KNOWN_CODE = "known_code"
+    PROOF = "proof"
+    SIEGE = "siege"
     PASSWORD_RESET = "reset"  # noqa: S105 - no password
     SIGN_IN_LINK = "sign_in_link"
     REGISTRATION = "register"
@@ -55,7 +59,11 @@ class Budget:
 
 BUDGETS: Mapping[Act, Budget] = {
     Act.SIGN_IN: Budget("signing in", email=5, network=50),
+    Act.KNOWN_SIGN_IN: Budget("signing in with a known browser", account=5),
     Act.CODE: Budget("second-factor code", account=5),
+    Act.KNOWN_CODE: Budget("second-factor code in a known browser", account=5),
+    Act.PROOF: Budget("giving the password in an open session, or to prove a registration", account=5),
+    Act.SIEGE: Budget("telling somebody that their account is being guessed", account=1, window=timedelta(days=1)),
     Act.PASSWORD_RESET: Budget("asking for a new password", email=5, network=20),
     Act.SIGN_IN_LINK: Budget("asking for a link to sign in", email=5, network=20),
     Act.REGISTRATION: Budget("registering", email=5, network=20),
@@ -71,6 +79,13 @@ BUDGETS: Mapping[Act, Budget] = {
     Act.EMERGENCY: Budget("opening a record in an emergency", account=10),
     Act.SETUP_CODE: Budget("the code of the first setup", network=10),
 }
+
+
+SENTENCES: Mapping[Act, str] = {
+    Act.SIGN_IN: _l("Too many attempts. Wait a few minutes, or choose a new password: the sign-in page has a link."),
+}
+"""What somebody reads who has to wait, where there is another way on."""
+TOO_MANY = _l("Too many attempts. Wait a few minutes, then try again.")
 
 
 def attempt(
@@ -91,7 +106,7 @@ def attempt(
         tries, oldest = session.execute(select(func.count(), func.min(Failure.failed_at)).where(*counted)).one()
         if tries >= limit:
             wait = max(1, int((oldest + window - now).total_seconds()) + 1)
-            raise Throttled(_("Too many attempts. Wait a few minutes, then try again."), wait)
+            raise Throttled(str(SENTENCES.get(act, TOO_MANY)), wait)
     session.add_all(Failure(key=key, failed_at=now) for key in limits)
 
 
@@ -104,6 +119,23 @@ def succeeded(
     for key in _limits(act, None, None, network):
         latest = select(func.max(Failure.id)).where(Failure.key == key).scalar_subquery()
         session.execute(delete(Failure).where(Failure.id == latest))
+
+
+def is_used_up(session: Session, act: Act, *, account: object = None, email: str | None = None) -> bool:
+    """Whether the next try at an account, or with an e-mail address, would be refused."""
+    since = clock.now() - BUDGETS[act].window
+    for key, limit in _limits(act, account, email, None).items():
+        counted = (Failure.key == key, Failure.failed_at > since)
+        if (session.scalar(select(func.count()).where(*counted)) or 0) >= limit:
+            return True
+    return False
+
+
+def is_first(session: Session, act: Act, *, account: object) -> bool:
+    """Whether this has not happened within the window; it counts, so that only a whole window of quiet ends it."""
+    seen = is_used_up(session, act, account=account)
+    session.add_all(Failure(key=key, failed_at=clock.now()) for key in _limits(act, account, None, None))
+    return not seen
 
 
 def prune(session: Session) -> None:

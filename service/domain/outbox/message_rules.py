@@ -96,6 +96,7 @@ RULES = {
         Rule(
             "sign_in_link", _l("Sign-in link"), UNTIL, wanted=False, one_time=TokenPurpose.SIGN_IN, page="sign-in/{key}"
         ),
+        Rule("account_guessed", _l("Many failed sign-ins"), PERSON, wanted=False, page="password-reset"),
         Rule("account_changed", _l("Account change"), PERSON, wanted=False, leaving=True),
         *(
             Rule(name, title, PROOF, wanted=False, one_time=purpose, tells_of_accounts=True, page=page)

@@ -36,6 +36,7 @@ from service.storage.models import (
     Export,
     Guardian,
     IdempotencyKey,
+    KnownBrowser,
     LegalHold,
     Message,
     MessageLink,
@@ -319,6 +320,13 @@ TABLES: tuple[TableRule, ...] = (
         FOR_SIGNING_IN,
         ("session.begin", "session.end"),
         harmless={"token_hash": "random"},
+    ),
+    TableRule(
+        KnownBrowser,
+        lambda person: KnownBrowser.user_id.in_(person.accounts),
+        Rows.FOLLOW,
+        Deleted(),
+        FOR_SIGNING_IN,
     ),
     TableRule(
         ApiToken,

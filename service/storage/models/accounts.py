@@ -107,6 +107,21 @@ class SignIn(Base):
     ended_at: Mapped[datetime | None]
 
 
+class KnownBrowser(Base):
+    """A browser that somebody signed in with: guesses from elsewhere do not lock its user out there.
+
+    Browsers of several users have one row for each, with the same hash.
+    """
+
+    __tablename__ = "known_browsers"
+    __table_args__ = (UniqueConstraint("user_id", "token_hash"), {"info": SECRET})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    token_hash: Mapped[str] = mapped_column(String(64), index=True)
+    expires_at: Mapped[datetime]
+
+
 class ApiToken(Base):
     """What another program shows to act as a user, within its scopes: only its hash rests here."""
 

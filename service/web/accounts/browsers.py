@@ -1,4 +1,9 @@
-"""What a session was opened with, in words that a person recognises: `Firefox on Windows`."""
+"""Where somebody signs in: from which address, with what, in words that a person recognises: `Firefox on Windows`."""
+
+from flask import request
+
+from service.domain.accounts.sessions import Place
+from service.http import context
 
 BROWSERS = (
     ("Edg", "Edge"),
@@ -20,6 +25,12 @@ SYSTEMS = (
     ("Linux", "Linux"),
 )
 """Part of the header -> word; the first that fits counts, because browsers also name those they resemble."""
+
+
+def here() -> Place:
+    """Where this request comes from, and what the browser shows of earlier visits."""
+    browser, name = context.browser(), described(request.headers.get("User-Agent", ""))
+    return Place(context.address(), browser=name, token=browser.token, known=browser.known_by)
 
 
 def described(user_agent: str) -> str:

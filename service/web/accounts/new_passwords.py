@@ -8,7 +8,7 @@ from service.storage.models import User
 
 def chosen_by(user: User, password: str) -> NewPassword:
     """What to store of a user's new password; Invalid with the reason for one that will not do. Raises Throttled."""
-    with context.transaction() as session:
+    with context.counting() as session:
         passwords.attempt(session, account=user.id)
     about = (context.wiring().settings.clinic.name, user.name, user.email)
     return passwords.chosen(password, about=about, second_factor=second_factors.is_on(context.reading(), user.id))

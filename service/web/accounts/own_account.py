@@ -4,7 +4,7 @@ import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.domain.accounts import own_account, passwords, second_factors, sessions
+from service.domain.accounts import known_browsers, own_account, passwords, second_factors, sessions
 from service.domain.foundation.errors import Invalid
 from service.http import context
 from service.language.translation import gettext as _
@@ -143,6 +143,8 @@ def change_password() -> ResponseReturnValue:
                 password = chosen_by(me, form.password.data or "")
                 with context.transaction() as session:
                     own_account.change_password(session, context.actor(), password)
+                    known = known_browsers.remember(session, me.id, context.browser().known_by)
+                context.browser().remember(known)
                 notices.say("password_changed")
                 return redirect(url_for("sessions.sign_in"), 303)
             form.refuse(Invalid(_("The password is not right."), "current_password"))
@@ -177,7 +179,7 @@ def end_session(session_id: int) -> ResponseReturnValue:
 def end_other_sessions() -> ResponseReturnValue:
     """End all of one's sessions but this one."""
     with context.transaction() as session:
-        sessions.end_others(session, context.actor(), context.here().session_id)
+        sessions.end_others(session, context.actor(), context.here().session_id, context.browser().known_by)
     notices.say("other_sessions_ended")
     return redirect(url_for("own_account.show"), 303)
 

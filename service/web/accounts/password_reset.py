@@ -4,7 +4,7 @@ import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.domain.accounts import password_reset, passwords
+from service.domain.accounts import known_browsers, password_reset, passwords
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
 from service.language.translation import gettext as _
@@ -48,7 +48,9 @@ def choose(token: str) -> ResponseReturnValue:
         try:
             password = chosen_by(user, form.password.data or "")
             with context.transaction() as session:
-                password_reset.choose(session, token, password, context.address())
+                user = password_reset.choose(session, token, password, context.address())
+                known = known_browsers.remember(session, user.id, context.browser().known_by)
+            context.browser().remember(known)
             notices.say("password_set")
             return redirect(url_for("sessions.sign_in"), 303)
         except Invalid as error:

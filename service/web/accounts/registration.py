@@ -4,14 +4,15 @@ import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.domain.accounts import passwords, registration, sessions
+from service.domain.accounts import passwords, refusals, registration, sessions
 from service.domain.accounts.sessions import Begun
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import User
 from service.web import notices
-from service.web.accounts.sessions import browser_name, go_on
+from service.web.accounts import browsers
+from service.web.accounts.sessions import go_on
 from service.web.forms import Form, at_most, required
 from service.web.patients.patient_forms import PatientForm
 
@@ -68,24 +69,23 @@ def prove(token: str) -> ResponseReturnValue:
 
 def _proven(user: User, token: str, password: str) -> Begun | None:
     """A session of somebody who holds the link and knows the password; None when it is wrong. Raises Throttled."""
-    here, limits = context.address(), context.wiring().settings.security
+    here, limits = browsers.here(), context.wiring().settings.security
     with context.counting() as session:
-        registration.attempt_proof(session, user, here)
+        registration.attempt_proof(session, token)
     if not passwords.matches(user.password_hash, password):
         with context.transaction() as session:
-            sessions.failed(session, user.id, here)
+            refusals.note(session, user.id, here)
         return None
     with context.transaction() as session:
-        proven = registration.prove(session, token, here)
-        old = context.browser().token
-        return sessions.begin(session, proven.id, here, limits, replaces=old, browser=browser_name())
+        proven = registration.prove(session, token, here.address)
+        return sessions.begin(session, proven.id, here, limits)
 
 
 def _register(form: RegistrationForm) -> None:
     """Make account and record. The slow hash runs outside any transaction, and for known addresses too."""
     details, here = form.details(), context.address()
     about = (context.wiring().settings.clinic.name, details.name, details.email or "")
-    with context.transaction() as session:
+    with context.counting() as session:
         registration.attempt_password(session, details, here)
     password = passwords.check(form.password.data or "", about=about)
     with context.counting() as session:

@@ -8,7 +8,7 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from service.domain.accounts import own_account, passwords, second_factors, sessions, unsent_forms
+from service.domain.accounts import own_account, passwords, refusals, second_factors, sessions, unsent_forms
 from service.domain.accounts.sessions import Begun
 from service.domain.foundation import installation
 from service.domain.foundation.errors import Conflict
@@ -80,6 +80,7 @@ def unlock() -> ResponseReturnValue:
 def go_on(begun: Begun, target: str, code: str = "") -> ResponseReturnValue:
     """To the page asked for, or to the form that was sent too late; first to the code where one is asked for."""
     context.browser().renew(begun.token)
+    context.browser().remember(begun.known)
     if not begun.awaits_code:
         return redirect(_landing(begun.token, target), 303)
     if code:
@@ -91,10 +92,10 @@ def proves(password: str) -> bool:
     """Whether the password is that of whoever holds this session; if so it is noted. Raises Throttled."""
     held = context.here()
     with context.transaction() as writing:
-        stored = sessions.own_password(writing, held.actor)
+        stored = sessions.own_password(writing, held.actor, held.session_id)
     if not passwords.matches(stored, password):
         with context.transaction() as writing:
-            sessions.failed(writing, held.actor.user_id, context.address())
+            refusals.note(writing, held.actor.user_id, browsers.here(), held.session_id)
         return False
     with context.transaction() as writing:
         sessions.prove(writing, held.actor, held.session_id)
@@ -114,21 +115,15 @@ def back_to(target: str) -> str:
 
 def _begun(email: str, password: str) -> Begun | None:
     """A new session, or None when the password is wrong. The slow hash runs outside any transaction."""
-    here, limits = context.address(), context.wiring().settings.security
+    here = browsers.here()
     with context.transaction() as writing:
         user_id, stored = sessions.stored_password(writing, email, here)
     if not passwords.matches(stored, password) or user_id is None:
         with context.transaction() as writing:
-            sessions.failed(writing, user_id, here)
+            refusals.note(writing, user_id, here)
         return None
     with context.transaction() as writing:
-        old = context.browser().token
-        return sessions.begin(writing, user_id, here, limits, replaces=old, browser=browser_name())
-
-
-def browser_name() -> str:
-    """What this session is opened with."""
-    return browsers.described(request.headers.get("User-Agent", ""))
+        return sessions.begin(writing, user_id, here, context.wiring().settings.security)
 
 
 def _awaits_code() -> bool:
@@ -148,24 +143,17 @@ def _ask_code() -> ResponseReturnValue:
 
 def _complete(form: CodeForm) -> ResponseReturnValue:
     """Open the session if the code is right."""
-    wiring, browser = context.wiring(), context.browser()
+    wiring = context.wiring()
+    key, limits = wiring.secret_key, wiring.settings.security
     try:
         with context.transaction() as writing:
-            token = second_factors.complete_sign_in(
-                writing,
-                browser.token,
-                form.code.data or "",
-                wiring.secret_key,
-                wiring.settings.security,
-                context.address(),
-            )
+            begun = second_factors.complete_sign_in(writing, browsers.here(), form.code.data or "", key, limits)
     except Conflict:
         return redirect(url_for("sessions.sign_in", next=form.next.data), 303)
-    if token is None:
+    if begun is None:
         form.code.errors = [_("This code is not right, or it was used already.")]
         return _code_page(form), 422
-    browser.renew(token)
-    return redirect(_landing(token, form.next.data or ""), 303)
+    return go_on(begun, form.next.data or "")
 
 
 def _landing(token: str, target: str) -> str:

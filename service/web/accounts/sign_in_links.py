@@ -7,8 +7,9 @@ from service.domain.accounts import passwords, sign_in_links
 from service.domain.foundation.errors import Conflict, NotFound
 from service.http import context
 from service.web import notices
+from service.web.accounts import browsers
 from service.web.accounts.password_reset import AskForm
-from service.web.accounts.sessions import browser_name, go_on
+from service.web.accounts.sessions import go_on
 
 blueprint = Blueprint("sign_in_links", __name__)
 
@@ -36,10 +37,9 @@ def use(token: str) -> ResponseReturnValue:
         return render_template("accounts/sign_in_links/dead.html"), 410
     if request.method != "POST":
         return render_template("accounts/sign_in_links/use.html", name=user.name)
-    old, limits = context.browser().token, context.wiring().settings.security
     try:
         with context.transaction() as session:
-            begun = sign_in_links.use(session, token, context.address(), limits, replaces=old, browser=browser_name())
+            begun = sign_in_links.use(session, token, browsers.here(), context.wiring().settings.security)
     except Conflict:
         return render_template("accounts/sign_in_links/dead.html"), 410
     return go_on(begun, "")

@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms.validators import AnyOf
 
-from service.domain.accounts import accounts, second_factors, users
+from service.domain.accounts import accounts, known_browsers, second_factors, users
 from service.domain.accounts.users import NewUser
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid
@@ -53,6 +53,8 @@ def invite(token: str) -> ResponseReturnValue:
             password = chosen_by(user, form.password.data or "")
             with context.transaction() as session:
                 users.accept_invite(session, token, password, context.address())
+                known = known_browsers.remember(session, user.id, context.browser().known_by)
+            context.browser().remember(known)
             notices.say("password_set")
             return redirect(url_for("sessions.sign_in"), 303)
         except Invalid as error:

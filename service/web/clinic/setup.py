@@ -94,7 +94,7 @@ def fill_demo() -> ResponseReturnValue:
 
 def _count_password() -> None:
     """Raise Throttled for an address that had many passwords estimated."""
-    with context.transaction() as session:
+    with context.counting() as session:
         passwords.attempt(session, network=context.address())
 
 

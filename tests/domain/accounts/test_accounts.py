@@ -8,6 +8,7 @@ import time_machine
 
 from service.config.settings import Security
 from service.domain.accounts import accounts, guardians, registration, sessions, user_tokens, users
+from service.domain.accounts.sessions import Place
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Throttled
 from service.domain.foundation.throttle import BUDGETS, Act
@@ -128,7 +129,7 @@ def test_z2_reception_invites_patients_and_finds_nobody_else(house: House, desk:
 def test_s4_closing_an_account_ends_its_sessions_and_links(house: House, admin: Actor) -> None:
     user_id = number_of(house.user("receptionist", "rita@clinic.example"))
     with house.writing() as session:
-        cookie = sessions.begin(session, user_id, "192.0.2.1", Security(), replaces="").token
+        cookie = sessions.begin(session, user_id, Place("192.0.2.1"), Security()).token
         token = user_tokens.issue(session, user_id, TokenPurpose.PASSWORD_RESET)
     with house.writing() as session:
         accounts.disable(session, admin, user_id)
@@ -141,7 +142,7 @@ def test_s4_closing_an_account_ends_its_sessions_and_links(house: House, admin: 
     with house.writing() as session:
         accounts.enable(session, admin, user_id)
     with house.writing() as session:
-        assert sessions.stored_password(session, "rita@clinic.example", "192.0.2.1") == (user_id, HASH)
+        assert sessions.stored_password(session, "rita@clinic.example", Place("192.0.2.1")) == (user_id, HASH)
 
 
 def test_nobody_closes_their_own_account(house: House, admin: Actor) -> None:
@@ -179,7 +180,7 @@ def test_the_list_shows_staff_or_patients_by_name_and_when_they_signed_in(house:
     house.user("patient", "pia@mail.example", "Pia Ahorn")
     rita = house.user("receptionist", "rita@clinic.example", "Rita Tresen")
     with house.writing() as session:
-        sessions.begin(session, number_of(rita), "192.0.2.1", Security(), replaces="")
+        sessions.begin(session, number_of(rita), Place("192.0.2.1"), Security())
     with house.reading() as session:
         staff = accounts.listing(session, admin, of_patients=False).accounts
         assert [(one.user.name, one.last_sign_in) for one in staff] == [

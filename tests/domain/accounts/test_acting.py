@@ -5,6 +5,7 @@ import pytest
 from service import clock
 from service.config.settings import Security
 from service.domain.accounts import api_tokens, sessions
+from service.domain.accounts.sessions import Place
 from service.domain.foundation.actor import Actor, Role
 from service.storage.models import Doctor, User
 from tests.house import House
@@ -17,7 +18,7 @@ def both_ways(house: House, user_id: int) -> tuple[Actor, Actor]:
     """Whom a browser acts as, and whom a program with a token."""
     with house.writing() as session:
         user = session.get_one(User, user_id)
-        cookie = sessions.begin(session, user_id, HERE, Security(), replaces="").token
+        cookie = sessions.begin(session, user_id, Place(HERE), Security()).token
         owner = Actor(Role(user.role), user_id=user_id)
         secret = api_tokens.make(session, owner, user, label="Program", scopes=["read"], days=1)
     with house.reading() as session:

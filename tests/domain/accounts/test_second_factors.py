@@ -10,6 +10,7 @@ from service import clock as wall
 from service.config.settings import Security
 from service.domain.accounts import own_account, password_reset, second_factors, sessions, unsent_forms
 from service.domain.accounts.passwords import NewPassword
+from service.domain.accounts.sessions import Place
 from service.domain.foundation import tokens
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Throttled
@@ -44,12 +45,13 @@ def set_up(house: House, actor: Actor) -> tuple[pyotp.TOTP, list[str]]:
 def begin(house: House, actor: Actor) -> sessions.Begun:
     assert actor.user_id is not None
     with house.writing() as session:
-        return sessions.begin(session, actor.user_id, "192.0.2.1", LIMITS, replaces="")
+        return sessions.begin(session, actor.user_id, Place("192.0.2.1"), LIMITS)
 
 
 def complete(house: House, token: str, code: str) -> str | None:
     with house.writing() as session:
-        return second_factors.complete_sign_in(session, token, code, KEY, LIMITS, "192.0.2.1")
+        opened = second_factors.complete_sign_in(session, Place("192.0.2.1", token=token), code, KEY, LIMITS)
+    return opened and opened.token
 
 
 def test_a10_a_code_opens_one_session_however_many_ask_at_once(
@@ -76,7 +78,7 @@ def test_a10_another_key_file_makes_every_code_wrong_but_recovery_codes_open(hou
     _app, codes = set_up(house, dora)
     token = begin(house, dora).token
     with house.writing() as session:
-        assert second_factors.complete_sign_in(session, token, codes[3], b"x" * 64, LIMITS, "192.0.2.1")
+        assert second_factors.complete_sign_in(session, Place("192.0.2.1", token=token), codes[3], b"x" * 64, LIMITS)
 
 
 def test_a10_a_new_set_up_has_a_new_secret(house: House, dora: Actor) -> None:

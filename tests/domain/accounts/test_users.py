@@ -9,6 +9,7 @@ import time_machine
 from service.config.settings import Security
 from service.domain.accounts import passwords, sessions, users
 from service.domain.accounts.passwords import NewPassword
+from service.domain.accounts.sessions import Place
 from service.domain.accounts.users import NewUser
 from service.domain.foundation import contact_details, tokens
 from service.domain.foundation.actor import SYSTEM, Actor, Role
@@ -273,7 +274,7 @@ def test_a11_the_database_does_not_hold_the_token(house: House) -> None:
 def test_s4_choosing_a_password_ends_the_users_sessions(house: House) -> None:
     user = add(house, password_hash=HASH)
     with house.writing() as session:
-        cookie = sessions.begin(session, user.id, "192.0.2.1", Security(), replaces="").token
+        cookie = sessions.begin(session, user.id, Place("192.0.2.1"), Security()).token
     with house.writing() as session:
         users.set_password(session, session.get_one(User, user.id), NewPassword(HASH, is_short=False))
     with house.reading() as session:
@@ -286,7 +287,7 @@ def test_sessions_and_links_long_over_are_forgotten(house: House, clock: time_ma
     invite(house, user)
     colleague = house.user("receptionist", "rita@clinic.example")
     with house.writing() as session:
-        sessions.begin(session, colleague.user_id or 0, "192.0.2.1", Security(), replaces="")
+        sessions.begin(session, colleague.user_id or 0, Place("192.0.2.1"), Security())
     clock.shift(timedelta(days=38))
     fresh = invite(house, user)
     with house.writing() as session:

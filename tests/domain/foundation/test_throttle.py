@@ -7,6 +7,7 @@ import time_machine
 
 from service.config.settings import Security
 from service.domain.accounts import sessions
+from service.domain.accounts.sessions import Place
 from service.domain.foundation import throttle
 from service.domain.foundation.errors import Throttled
 from service.storage.database import Database
@@ -21,7 +22,7 @@ def attempt(
     database: Database, email: str = "lena@mail.example", address: str = "192.0.2.1"
 ) -> tuple[int | None, str | None]:
     with database.transaction() as session:
-        return sessions.stored_password(session, email, address)
+        return sessions.stored_password(session, email, Place(address))
 
 
 def fail(house: House, times: int, email: str = "lena@mail.example", address: str = "192.0.2.1") -> None:
@@ -83,7 +84,7 @@ def test_a_good_try_takes_back_the_accounts_failures_and_its_own_of_the_address(
     fail(house, 3, "other@mail.example")
     attempt(house.wiring.database)
     with house.writing() as session:
-        sessions.begin(session, user.user_id, "192.0.2.1", Security(), replaces="")
+        sessions.begin(session, user.user_id, Place("192.0.2.1"), Security())
     assert house.count(Failure, Failure.key.startswith("sign_in:email:")) == 3
     assert house.count(Failure, Failure.key == "sign_in:network:192.0.2.1") == 7
     fail(house, 5)
