@@ -1,4 +1,7 @@
-"""run.py at another time: the clock shows TEST_NOW, and jumps whenever the file TEST_CLOCK appears with an instant."""
+"""run.py at another time: the clock shows TEST_NOW, and jumps whenever the file TEST_CLOCK appears with an instant.
+
+With TEST_SIGNAL it sends itself a signal from within one of its jobs.
+"""
 
 import os
 import sys
@@ -12,6 +15,7 @@ import time_machine  # noqa: E402
 
 from service import cli  # noqa: E402
 from service.jobs import local_backend  # noqa: E402
+from tests.faults import signalled  # noqa: E402
 
 CLOCK = Path(os.environ["TEST_CLOCK"])
 
@@ -30,4 +34,6 @@ if __name__ == "__main__":
     local_backend.TICK_SECONDS = int(os.environ.get("TEST_TICK", local_backend.TICK_SECONDS))
     now = time_machine.travel(datetime.fromisoformat(os.environ["TEST_NOW"]), tick=True).start()
     Thread(target=follow, args=(now,), daemon=True).start()
+    if "TEST_SIGNAL" in os.environ:
+        signalled.install(os.environ["TEST_SIGNAL"])
     cli.main()
