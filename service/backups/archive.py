@@ -1,5 +1,6 @@
 """One backup as one file: a ZIP with the database, the settings, and a page about what is inside."""
 
+import errno
 import filecmp
 import json
 import shutil
@@ -16,6 +17,18 @@ from service.backups.errors import BackupError
 ABOUT = "about.json"
 PIECE = 1024 * 1024
 FORMAT = 1
+NOT_OURS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    AttributeError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""How a file fails that no backup is in, or a damaged one: a page about it that says something else, or a password."""
 
 Keep = Callable[[], None]
 """Called between pieces: keeps a claim alive, or raises to stop."""
@@ -55,22 +68,33 @@ def unpack(source: IO[bytes], folder: Path, keep: Keep) -> tuple[About, Path]:
         with zipfile.ZipFile(source) as packed:
             about = read_about(packed)
             file = folder / about.content
+            _require_room(packed.getinfo(about.content).file_size, folder)
             with packed.open(about.content) as entry, file.open("wb") as target:
                 _copy(entry, target, keep)
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError, TypeError, NotImplementedError):
+    except NOT_OURS:
         raise BackupError("This file is no backup of Rounds, or it is damaged: use another one.") from None
     return about, file
 
 
 def read_about(packed: zipfile.ZipFile) -> About:
-    """What a backup says of itself. Raises BackupError, ValueError, KeyError, TypeError."""
+    """What a backup says of itself. Raises BackupError, or one of NOT_OURS."""
+    if packed.getinfo(ABOUT).file_size > PIECE:
+        raise ValueError(ABOUT)
     said: dict[str, Any] = json.loads(packed.read(ABOUT))
     if said.pop("format") != FORMAT:
         raise BackupError("This backup was made by a newer version of Rounds: use that one to restore it.")
     about = About(**{**said, "made_at": datetime.fromisoformat(said["made_at"])})
-    if about.content not in ("rounds.db", "rounds.dump"):
+    if about.content not in ("rounds.db", "rounds.dump") or about.made_at.tzinfo is None:
         raise ValueError(about.content)
+    if not all(isinstance(rows, int) for rows in about.counts.values()) or not isinstance(about.revision, str):
+        raise TypeError(about.revision)
     return about
+
+
+def _require_room(size: int, folder: Path) -> None:
+    """Raises OSError before anything is written where it could not be written to its end."""
+    if size > shutil.disk_usage(folder).free:
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
 
 
 def _copy(source: IO[bytes], target: IO[bytes], keep: Keep) -> None:

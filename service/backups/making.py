@@ -112,7 +112,7 @@ def _try_out(finished: Path, about: About, words: str, room: Path, keep: Keep) -
     if about.database == "sqlite":
         sqlite_copy.try_out(copied, about.revision, about.counts)
     else:
-        postgresql_copy.try_out(copied, about.counts, keep)
+        postgresql_copy.try_out(copied, about.revision, about.counts, keep)
     keep()
 
 

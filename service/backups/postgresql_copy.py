@@ -1,39 +1,37 @@
 """Copies of a PostgreSQL database by its own pg_dump, counted in the same state and read back to the last row."""
 
 import os
-import re
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, assert_never
 
-from sqlalchemy import func, inspect, select, table, text
+import structlog
+from sqlalchemy import Connection, func, inspect, select, table, text
 from sqlalchemy.engine import URL
 
+from service.backups import dump_reading
+from service.backups.dump_reading import Encoding, Rows, Sequence
 from service.backups.errors import BackupError
 from service.storage.database import Database
 
-NO_TOOLS = (
-    "A backup of PostgreSQL needs {tool}, which is not on this computer: install PostgreSQL's client programs, "
-    'or back the server up yourself and set [backup] folder = "".'
-)
-CLEAR = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
-HOLD = "UPDATE public.installation SET messages_paused_at = coalesce(messages_paused_at, 'epoch')"
-SEND_AGAIN = "UPDATE installation SET messages_paused_at = NULL WHERE messages_paused_at = 'epoch'"
-"""A restored state is paused from its first moment on: whatever cuts a restore off, no old message leaves."""
-_copied = re.compile(r'COPY public\."?(\w+)"? ').match
+log = structlog.get_logger()
+REVISION = "alembic_version"
+FOREIGN_KEYS = """
+SELECT CAST(CAST(conrelid AS regclass) AS text), quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint
+WHERE contype = 'f' AND connamespace = CAST(current_schema() AS regnamespace)"""
 
 
 def copy(database: Database, target: Path, keep: Callable[[], None]) -> dict[str, int]:
     """Dump the database to a file; returns how many rows each table had in the state that was dumped."""
-    dump = _tool("pg_dump")
+    dump = dump_reading.tool("pg_dump")
     with database.reading() as session:
         snapshot = session.execute(text("SELECT pg_export_snapshot()")).scalar_one()
         # The tables that are there: before an upgrade some of ours are not yet.
         present = inspect(session.connection()).get_table_names()
         counted = {
             name: session.execute(select(func.count()).select_from(table(name))).scalar_one()
-            for name in sorted(set(present) - {"alembic_version"})
+            for name in sorted(set(present) - {REVISION})
         }
         keep()
         target.touch(mode=0o600)
@@ -42,23 +40,16 @@ def copy(database: Database, target: Path, keep: Callable[[], None]) -> dict[str
     return counted
 
 
-def try_out(file: Path, expected: Mapping[str, int], keep: Callable[[], None]) -> None:
+def try_out(file: Path, revision: str, expected: Mapping[str, int], keep: Callable[[], None]) -> None:
     """Read a dump to its last row and count what it holds. Raises BackupError when anything is amiss."""
-    line = [_tool("pg_restore"), "--data-only", "--file=-", str(file)]
-    found, reading_of = dict.fromkeys(expected, 0), ""
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:  # noqa: S603
-        assert reading.stdout is not None
-        for row in reading.stdout:
-            if reading_of and row != b"\\.\n":
-                found[reading_of] = found.get(reading_of, 0) + 1
-                continue
-            begun = None if reading_of else _copied(row.decode("utf-8", "replace"))
-            reading_of = begun[1] if begun else ""
-            keep()
-        _out, said = reading.communicate()
-    found.pop("alembic_version", None)
-    if reading.returncode != 0 or found != dict(expected):
-        raise BackupError(f"The dump cannot be read back, or does not hold what it should. {_last_line(said)}")
+    found, stands_at = dict.fromkeys(expected, 0), b""
+    for part in dump_reading.parts(file, keep):
+        if isinstance(part, Rows) and part.table == REVISION:
+            stands_at = b"".join(part.lines).strip()
+        elif isinstance(part, Rows):
+            found[part.table] = found.get(part.table, 0) + sum(1 for _row in part.lines)
+    if (stands_at.decode("utf-8", "replace"), found) != (revision, dict(expected)):
+        raise BackupError("The dump does not hold what its backup says: use another one.")
 
 
 def is_alone(database: Database) -> bool:
@@ -71,27 +62,69 @@ def is_alone(database: Database) -> bool:
     return found == 0
 
 
-def put_in_place(database: Database, file: Path) -> None:
-    """Put a dump in the place of all there is, in one transaction; then no message is sent until SEND_AGAIN is said.
+def fill(connection: Connection, file: Path) -> None:
+    """Write the rows of a dump into the empty tables of its revision. Raises BackupError.
 
-    Raises BackupError with nothing changed.
+    The tables are those that this program made: a dump that somebody else has written brings rows, and no function,
+    trigger or command. They may refer to each other in any order, and no trigger hears of them.
     """
-    url, plain = database.engine.url, file.with_suffix(".sql")
-    plain.touch(mode=0o600)
-    read = [_tool("pg_restore"), "--no-owner", "--no-privileges", "--no-comments", f"--file={plain}", str(file)]
-    _run(read, url, "read the backup")
-    database.close()
-    how = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
-    steps = ["--command", CLEAR, "--file", str(plain), "--command", HOLD]
-    _run([_tool("psql"), *how, *steps, _address(url)], url, "put the backup in place")
-    plain.unlink()
+    tables = _columns(connection)
+    keys = connection.execute(text(FOREIGN_KEYS)).all()
+    for name, key, _definition in keys:
+        connection.exec_driver_sql(f"ALTER TABLE {name} DROP CONSTRAINT {key}")
+    for name in tables:
+        connection.exec_driver_sql(f"ALTER TABLE {name} DISABLE TRIGGER USER")
+        connection.exec_driver_sql(f"DELETE FROM {name}")
+    for part in dump_reading.parts(file, lambda: None):
+        _take(connection, part, tables)
+    if connection.exec_driver_sql("SELECT count(*) FROM installation").scalar() != 1:
+        raise BackupError("The dump is of no clinic: use another backup.")
+    for name in tables:
+        connection.exec_driver_sql(f"ALTER TABLE {name} ENABLE TRIGGER USER")
+    for name, key, definition in keys:
+        connection.exec_driver_sql(f"ALTER TABLE {name} ADD CONSTRAINT {key} {definition}")
 
 
-def _tool(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise BackupError(NO_TOOLS.format(tool=name))
-    return found
+def _columns(connection: Connection) -> dict[str, set[str]]:
+    """The columns of each table, but for the one that says already which revision they have."""
+    reflected = inspect(connection).get_multi_columns()
+    found = {name: {column["name"] for column in columns} for (_schema, name), columns in reflected.items()}
+    return {name: columns for name, columns in found.items() if name != REVISION}
+
+
+def _take(connection: Connection, part: Rows | Sequence | Encoding, tables: Mapping[str, set[str]]) -> None:
+    match part:
+        case Rows():
+            _take_rows(connection, part, tables)
+        case Sequence():
+            stands = {"name": part.name, "value": part.value, "is_used": part.is_used}
+            connection.execute(text("SELECT setval(to_regclass(:name), :value, :is_used)"), stands)
+        case Encoding():
+            connection.execute(text("SELECT set_config('client_encoding', :name, true)"), {"name": part.name})
+        case _:
+            assert_never(part)
+
+
+def _take_rows(connection: Connection, rows: Rows, tables: Mapping[str, set[str]]) -> None:
+    if rows.table == REVISION:
+        return
+    if rows.table not in tables:
+        log.warning("not restored: no table of Rounds", table=rows.table)
+        return
+    if unknown := set(rows.columns) - tables[rows.table]:
+        raise BackupError(f"The dump has {rows.table}.{min(unknown)}, which Rounds has not: use another backup.")
+    columns = ", ".join(f'"{name}"' for name in rows.columns)
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(f"COPY {rows.table} ({columns}) FROM STDIN") as copy:
+            for line in rows.lines:
+                copy.write(line)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise BackupError(f"The rows of {rows.table} cannot be read: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
 
 
 def _address(url: URL) -> str:
@@ -100,13 +133,8 @@ def _address(url: URL) -> str:
     return f"--dbname={address.replace(' ', '%20')}"
 
 
-def _run(line: list[str], url: URL, what: str = "make the backup") -> None:
+def _run(line: list[str], url: URL) -> None:
     secret = {"PGPASSWORD": str(url.password)} if url.password else {}
     done = subprocess.run(line, env={**os.environ, **secret}, capture_output=True, check=False)  # noqa: S603
     if done.returncode != 0:
-        raise BackupError(f"{Path(line[0]).name} could not {what}: {_last_line(done.stderr)}")
-
-
-def _last_line(said: bytes) -> str:
-    lines = said.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1] if lines else ""
+        raise BackupError(f"{Path(line[0]).name} could not make the backup: {dump_reading.last_line(done.stderr)}")

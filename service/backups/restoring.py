@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from service import clock, disk
@@ -60,10 +61,12 @@ def opened(file: Path, settings: Settings, ask: Callable[[], str] = lambda: "") 
                 f"This backup was made by a newer version of Rounds (revision {about.revision}, this program knows "
                 f"{database.newest_revision()}): restore it with the newer program."
             )
+        if about.revision not in database.revisions():
+            raise BackupError("This backup does not say which version of Rounds made it: use another one.")
         if kind == "sqlite":
             sqlite_copy.try_out(copy, about.revision, about.counts)
         else:
-            postgresql_copy.try_out(copy, about.counts, lambda: None)
+            postgresql_copy.try_out(copy, about.revision, about.counts, lambda: None)
         yield Found(about, copy, present)
 
 
@@ -109,18 +112,16 @@ def put_in_place(found: Found, settings: Settings, settle: Callable[[Session], N
 
 
 def _put_on_server(found: Found, settings: Settings, settle: Callable[[Session], None]) -> Path | None:
-    """The same on PostgreSQL, where the restored state sends nothing until it is settled."""
+    """The same on PostgreSQL, all in one transaction."""
     present = Database(settings.database_url)
     try:
         if not postgresql_copy.is_alone(present):
             raise BackupError("Others use the database: stop Rounds on every computer first, then try again.")
         used = database.present_revision(present) is not None
         aside = making.make(present, settings, kind=shelf.BEFORE_RESTORE).file if used else None
-        postgresql_copy.put_in_place(present, found.copy)
-        database.migrate(present, settings.clinic)
-        with present.transaction() as session:
-            settle(session)
-            session.execute(text(postgresql_copy.SEND_AGAIN))
+        present.close()
+        fill = partial(postgresql_copy.fill, file=found.copy)
+        database.replace(present, found.about.revision, fill, settings.clinic, settle)
     finally:
         present.close()
     log.info("backup restored", made_at=found.about.made_at.isoformat(), kept=str(aside))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from threading import Lock
 from typing import Any, NoReturn, TypeVar
@@ -47,6 +48,17 @@ class DatabaseLost(DatabaseError):
         super().__init__(sentence)
         self.loss = loss
         """What happened to its file; None for a database on a server."""
+
+
+class Fate(StrEnum):
+    """What became of a transaction whose commit was not answered."""
+
+    KEPT = "kept"
+    NOT_KEPT = "not_kept"
+    UNKNOWN = "unknown"
+    """The server cannot be asked just now, or is not done with it."""
+    FORGOTTEN = "forgotten"
+    """It was too long ago."""
 
 
 class Database:
@@ -139,6 +151,18 @@ class Database:
         if first:
             self.when_lost(lost)
         raise lost
+
+    def fate(self, transaction: int) -> Fate:
+        """What became of a transaction that `unanswered` numbered."""
+        try:
+            with self.reading() as session:
+                status = session.execute(text("SELECT txid_status(:number)"), {"number": transaction}).scalar()
+        except OperationalError:
+            return Fate.UNKNOWN
+        except DBAPIError:  # a number that this server has not given yet: it was another one's
+            return Fate.FORGOTTEN
+        of_status = {"committed": Fate.KEPT, "aborted": Fate.NOT_KEPT, "in progress": Fate.UNKNOWN}
+        return of_status.get(status or "", Fate.FORGOTTEN)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -241,9 +265,14 @@ def _sqlite_engine(url: str, file: DatabaseFile, pool_size: int) -> Engine:
     return engine
 
 
+def revisions() -> list[str]:
+    """The revisions this program knows, oldest first."""
+    return sorted(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
 def newest_revision() -> str:
     """The revision this program's models stand at."""
-    return max(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return revisions()[-1]
 
 
 def present_revision(database: Database) -> str | None:
@@ -327,8 +356,44 @@ def begin_anew(database: Database, check: Callable[[Session], None]) -> None:
         raise DatabaseError(explain(error)) from error
 
 
+def replace(
+    database: Database,
+    revision: str,
+    fill: Callable[[Connection], None],
+    clinic: Clinic,
+    settle: Callable[[Session], object],
+) -> None:
+    """Put a clinic of a revision in the place of everything and bring it to this version, all in one transaction.
+
+    `fill` writes its rows into the empty tables of that revision, `settle` has the last word. What either raises
+    leaves everything as it was. Raises DatabaseError.
+    """
+    try:
+        with _without_foreign_keys(database) as connection, connection.begin():
+            _drop_everything(database, connection)
+            _run_revisions(database, connection, clinic, revision)
+            fill(connection)
+            _upgrade(database, connection, clinic)
+            with Session(connection) as session:
+                settle(session)
+                session.flush()
+    except DBAPIError as error:
+        raise DatabaseError(explain(error)) from error
+
+
 def _upgrade(database: Database, connection: Connection, clinic: Clinic) -> None:
     """Run all revisions that are missing, in the connection's transaction."""
+    _run_revisions(database, connection, clinic, "head")
+    if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+        raise DatabaseError("The database has rows that refer to missing ones: put the newest backup in place.")
+    _require_structure(connection)
+    if connection.execute(select(Installation.id)).one_or_none() is None:
+        connection.execute(insert(Installation).values(id=1, created_at=clock.now()))
+    refolding.refold(connection)
+
+
+def _run_revisions(database: Database, connection: Connection, clinic: Clinic, revision: str) -> None:
+    """Run the revisions that are missing up to one, in the connection's transaction."""
     from alembic import command  # imported here: most starts have nothing to migrate
     from alembic.config import Config
 
@@ -338,13 +403,7 @@ def _upgrade(database: Database, connection: Connection, clinic: Clinic) -> None
         connection.execute(text(postgresql.TAKE_YOUR_TIME))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
     config.attributes |= {"connection": connection, "clinic": clinic}
-    command.upgrade(config, "head")
-    if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-        raise DatabaseError("The database has rows that refer to missing ones: put the newest backup in place.")
-    _require_structure(connection)
-    if connection.execute(select(Installation.id)).one_or_none() is None:
-        connection.execute(insert(Installation).values(id=1, created_at=clock.now()))
-    refolding.refold(connection)
+    command.upgrade(config, revision)
 
 
 def require_structure(database: Database) -> None:
@@ -398,6 +457,11 @@ def _without_foreign_keys(database: Database) -> Iterator[Connection]:
 def created_at(session: Session) -> datetime:
     """When this database began: nothing that was due before is made up for."""
     return session.execute(select(Installation.created_at)).scalar_one()
+
+
+def unanswered(error: DBAPIError) -> int | None:
+    """The number of the transaction of which nobody knows whether it was kept; None for any other error."""
+    return getattr(error.orig, "transaction", None)
 
 
 def is_busy(error: DBAPIError) -> bool:

@@ -50,13 +50,13 @@ def test_o6_a_filled_database_of_an_earlier_version_is_backed_up_and_upgraded(
     file = Path(shutil.copy(earlier[revision], tmp_path / "rounds.db"))
     before = releases.told(file)
     assert upgraded(tmp_path) == newest_revision()
-    assert releases.told(file) == before
+    assert releases.lost(before, releases.told(file)) == []
     sound(file)
     (kept,) = backups(tmp_path, "*-before-upgrade.zip")
     assert about(kept)["revision"] == revision
     assert about(kept)["counts"]["appointments"] == 200
     with restoring.opened(kept, settings(tmp_path)) as found:
-        assert releases.told(found.copy) == before
+        assert releases.lost(before, releases.told(found.copy)) == []
     database = Database(settings(tmp_path).database_url)
     with database.reading() as session:
         audit_check.verify(session)
@@ -150,6 +150,6 @@ def test_f4_an_upgrade_of_a_filled_database_that_is_killed_leaves_the_old_or_the
         assert revision == (newest_revision() if number == last else releases.EARLIER[0])
         seen.add(revision)
         sound(file)
-        assert releases.told(file) == before
+        assert releases.lost(before, releases.told(file)) == []
     assert upgraded(tmp_path / str(last - every)) == newest_revision()
     assert len(seen) == 2

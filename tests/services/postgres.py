@@ -67,6 +67,10 @@ class Postgres:
         name = self._make("template0")
         return self._address(name)
 
+    def copy(self, url: str) -> str:
+        """The URL of a copy of a database that nobody is connected to."""
+        return self._address(self._make(str(make_url(url).database)))
+
     def migrated(self) -> str:
         """The URL of a database at the newest revision, begun long ago, with nobody in it."""
         if self._clean:
