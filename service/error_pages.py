@@ -3,7 +3,7 @@
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g, redirect, request
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, generate_csrf
@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from service.api import problems
 from service.domain.foundation import errors
-from service.http import assets, context
+from service.http import assets, context, lost_answers
 from service.http.bearers import Unauthorized
 from service.http.cookies import API
 from service.http.form_origin import NotOurForm
@@ -82,10 +82,21 @@ def _database(error: DBAPIError) -> ResponseReturnValue:
         context.wiring().database.require_present()
     except DatabaseLost as lost:
         return _lost(lost)
+    transaction = database.unanswered(error)
+    if transaction is not None:
+        return _unanswered(transaction)
     if database.is_busy(error):
         log.error("database busy", request=g.get("request_id"), error=database.explain(error))
         return _page(503, "", {"Retry-After": str(RETRY_AFTER)})
     return _unexpected(error)
+
+
+def _unanswered(transaction: int) -> ResponseReturnValue:
+    """Nobody knows whether it was kept: a page says so, and looks it up when it is reloaded."""
+    log.error("commit not answered", request=g.get("request_id"), transaction=transaction)
+    if request.path.startswith(API):
+        return _page(503, _("Unknown: it may have been saved. Look for it before you send it again."), {})
+    return redirect(lost_answers.address(transaction), 303)
 
 
 def _lost(_error: DatabaseLost) -> ResponseReturnValue:

@@ -20,7 +20,7 @@ NAME_INDEX = "ix_patients_folded_name_parts"
 def engine(url: str, pool_size: int, lock_seconds: int, statement_seconds: int) -> Engine:
     """An engine whose connections wait so long for a lock and (0: without limit) for a statement.
 
-    Raises ValueError or ArgumentError for what is no address.
+    Raises ModuleNotFoundError without PostgreSQL's driver, ValueError or ArgumentError for what is no address.
     """
     made = create_engine(
         url,
@@ -30,6 +30,12 @@ def engine(url: str, pool_size: int, lock_seconds: int, statement_seconds: int) 
         hide_parameters=True,
         connect_args={**BOTH_ENDS_NOTICE, "options": _options(lock_seconds, statement_seconds)},
     )
+
+    from service.storage.sure_commits import SureConnection  # imported here: the executable is without the driver
+
+    @event.listens_for(made, "do_connect")
+    def connect(_dialect: Any, _record: object, args: Any, options: Any) -> SureConnection:
+        return SureConnection.reach(*args, **options)
 
     @event.listens_for(made, "after_cursor_execute")
     def remember(connection: Connection, cursor: Any, *_more: object) -> None:

@@ -2,14 +2,17 @@
 
 from service.domain.foundation.actor import Role
 from service.http.access import ANYONE, DESK, only
-from service.web.clinic import health, home, jobs, settings, setup, system, wizard, zone_changes
+from service.web.clinic import health, home, jobs, lost_answers, settings, setup, system, wizard, zone_changes
 
-BLUEPRINTS = tuple(page.blueprint for page in (health, home, jobs, settings, setup, system, wizard, zone_changes))
+BLUEPRINTS = tuple(
+    page.blueprint for page in (health, home, jobs, lost_answers, settings, setup, system, wizard, zone_changes)
+)
 ACCESS = {
     "health.livez": ANYONE,
     "health.readyz": ANYONE,
     "health.show_metrics": ANYONE,
     "home.home": ANYONE,
+    "lost_answers.show": ANYONE,
     "setup.setup": ANYONE,
     "setup.fill_demo": ANYONE,
     "wizard.show": ANYONE,
