@@ -49,7 +49,7 @@ def try_out(file: Path, revision: str, expected: Mapping[str, int], keep: Callab
         elif isinstance(part, Rows):
             found[part.table] = found.get(part.table, 0) + sum(1 for _row in part.lines)
     if (stands_at.decode("utf-8", "replace"), found) != (revision, dict(expected)):
-        raise BackupError("The dump does not hold what its backup says: use another one.")
+        raise BackupError("The dump does not hold what it should: use another backup.")
 
 
 def is_alone(database: Database) -> bool:
