@@ -1,5 +1,6 @@
-"""Resident memory of a process, now and at its peak, as Linux keeps it."""
+"""What a process has in memory, now and at its peak, and in temporary files, as Linux keeps it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -17,6 +18,17 @@ def peak() -> float:
     """The most MiB this process had in memory since forget_peak()."""
     # Not getrusage: its maximum starts at the size of the parent that forked.
     return _status("self", "VmHWM")
+
+
+def temporary(process: int) -> float:
+    """MiB in open files that have no name any more, which is what Python's temporary files are."""
+    size = 0
+    for entry in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError):
+            target = str(entry.readlink())
+            if target.startswith("/") and target.endswith(" (deleted)"):
+                size += entry.stat().st_size
+    return size / 1024 / 1024
 
 
 def _status(process: int | str, name: str) -> float:

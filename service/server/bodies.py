@@ -1,23 +1,48 @@
 """How large a body may be: asked of the application once the header is here, before more than that is read."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from flask import Flask, request
 
 from service.app import LARGEST_BODY
 from service.http import context, unsent_forms
+from service.server.turns import Turn
 from service.web.pages import ACCESS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+log = structlog.get_logger()
 LARGEST_UPLOAD = 16 * LARGEST_BODY
 """More than any file may have: up to here our own page says that it is too much."""
 UPLOADS = frozenset({"imports.upload"})
 QUESTION = "rounds.body_limit"
 """In the environment of a request that only asks; a client's headers cannot set it."""
+
+
+class Question:
+    """Asks the application that, by a thread when it is its turn, because the database may be needed."""
+
+    def __init__(
+        self, turn: Turn, environ: "WSGIEnvironment", application: "WSGIApplication", answered: Callable[[int], object]
+    ) -> None:
+        self.turn = turn
+        self._environ, self._application, self._answered = environ, application, answered
+
+    def service(self) -> None:
+        """Ask, and hand on the answer: as for a stranger where the application fails."""
+        most = LARGEST_BODY
+        try:
+            most = asking(self._environ, self._application)
+        except Exception:
+            log.exception("a request cannot be looked at before it is read")
+        self._answered(most)
+
+    def cancel(self) -> None:
+        """The service ends: nothing is answered."""
 
 
 def asking(environ: "WSGIEnvironment", application: "WSGIApplication") -> int:

@@ -1,55 +1,34 @@
 """waitress's connections with limits of ours: who may have one, how long a request may take, how large it may be.
 
-Written for waitress 3.0.2, whose channel and server these classes add to.
+Written for waitress 3.0.2, whose channel this adds to.
 """
 
 import socket
 from contextlib import suppress
+from functools import partial
 from threading import Lock
 from time import monotonic
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import structlog
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.server import TcpWSGIServer
 from waitress.task import WSGITask
 
-from service.app import LARGEST_BODY
-from service.server import bodies, refusals
-from service.server.crowd import Crowd
+from service.server import refusals
+from service.server.bodies import Question
 from service.server.incoming import ANSWER_PACE, FIRST_SECONDS, IDLE_SECONDS, Pace, Request
 from service.server.places import Full
 from service.server.refusals import Refusal
 from service.server.turns import Rank, Turn
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from service.server.listener import Listener
+
 LINGER_SECONDS = 2.0
 """After a refusal, so that whoever is still sending sees it."""
+THROWN_AWAY = 256 * 1024
+"""Bytes of what comes then, in one go."""
 MOST_LEAVING = 64
-ACCEPTED_AT_ONCE = 32
-
-
-class Question:
-    """Asks the application how large a body may be, by a thread, because that may need the database."""
-
-    def __init__(self, channel: "Channel", request: Request, turn: Turn) -> None:
-        self.turn = turn
-        self._channel, self._request = channel, request
-
-    def service(self) -> None:
-        """Ask, and let the connection read on."""
-        channel = self._channel
-        try:
-            environ = WSGITask(channel, cast(Any, self._request)).get_environment()
-            most = bodies.asking(environ, channel.server.application)
-        except Exception:
-            log.exception("a request cannot be looked at before it is read")
-            most = LARGEST_BODY
-        channel.may_bring(self._request, most)
-
-    def cancel(self) -> None:
-        """The service ends."""
 
 
 class Channel(HTTPChannel):
@@ -80,6 +59,7 @@ class Channel(HTTPChannel):
         self._pace = Pace(*ANSWER_PACE)
         self._is_let_go = False
         self._is_refused = False
+        self._is_last = False
         self._leaves_at: float | None = None
         super().__init__(server, sock, addr, adj, map=map)
         self._enter()
@@ -91,17 +71,25 @@ class Channel(HTTPChannel):
         if self._leaves_at is not None:
             return self.hears
         request = self.request
-        return self.hears and not self._is_let_go and not (request and request.asks_for_more) and super().readable()
+        is_shut = not self.hears or self._is_let_go or self._is_last or (request is not None and request.asks_for_more)
+        return not is_shut and super().readable()
 
     def writable(self) -> bool:
         """Whether there is anything to write, or to close."""
         return self._is_let_go or bool(super().writable())
 
+    def handle_read(self) -> None:
+        """Read what is there; after a refusal only to throw it away."""
+        if self._leaves_at is None:
+            super().handle_read()
+        else:
+            with suppress(OSError):
+                self.recv(THROWN_AWAY)
+
     def received(self, data: bytes) -> bool:
         """Take in what was read."""
-        if self._leaves_at is not None:
-            return False
         taken_in = super().received(data)
+        self._one_at_a_time()
         self._look_at_request()
         return taken_in
 
@@ -130,6 +118,9 @@ class Channel(HTTPChannel):
             self.server.crowd.tally.count(refusal)
         super().service()
         self._has_answered, self._free_since = True, monotonic()
+        if self._is_last and not self.requests:
+            self.close_when_flushed = True
+            self.server.pull_trigger()
         self._note_size()
         if self.is_of_proxy:
             self._free_for_proxy()
@@ -152,9 +143,10 @@ class Channel(HTTPChannel):
         return unread and not self.requests and not self.total_outbufs_len
 
     @property
-    def patience(self) -> tuple[bool, float]:
-        """Between two requests first, then whoever has been free for longest."""
-        return self.request is not None or not self._has_answered, self._free_since
+    def patience(self) -> tuple[bool, bool, float]:
+        """Staff's last; before that those between two requests, then whoever has been free for longest."""
+        is_between = self.request is None and self._has_answered
+        return self.turn.rank is Rank.STAFF, not is_between, self._free_since
 
     def let_go(self) -> None:
         """Its place is another's: the loop closes it."""
@@ -177,7 +169,7 @@ class Channel(HTTPChannel):
             request.refuse(refusal)
             self._is_read(request)
 
-    def may_bring(self, request: Request, most: int) -> None:
+    def _may_bring(self, request: Request, most: int) -> None:
         """A thread has found out how large the body may be of a request that waits for that."""
         with self.requests_lock:
             if request is self.request:
@@ -259,6 +251,18 @@ class Channel(HTTPChannel):
 
     # What is here of a request
 
+    def _one_at_a_time(self) -> None:
+        """Forget requests that were sent before the answer to another: each could hold a file open until it is read.
+
+        The connection ends with that answer, so their sender knows to send them again. Browsers and proxies wait.
+        """
+        with self.requests_lock:
+            if self.requests and (len(self.requests) > 1 or self.request is not None):
+                for request in (*self.requests[1:], self.request):
+                    if request is not None:
+                        request.close()
+                self.requests[1:], self.request, self._is_last = [], None, True
+
     def _look_at_request(self) -> None:
         """Count what is here of the next request, for its client, and ask how much of it may come."""
         request = self.request
@@ -272,7 +276,10 @@ class Channel(HTTPChannel):
         self._note_size()
         if request is not None and request.asks_for_more and not request.is_asked_for:
             request.is_asked_for = True
-            self.server.add_task(Question(self, request, self.server.crowd.turn(self.peer, request)))
+            turn = self.server.crowd.turn(self.peer, request)
+            environ = WSGITask(self, cast(Any, request)).get_environment()
+            answered = partial(self._may_bring, request)
+            self.server.add_task(Question(turn, environ, self.server.application, answered))
 
     def _place(self, request: Request) -> None:
         """Count the connection for the client whose request the proxy brings. Raises Full."""
@@ -296,43 +303,3 @@ class Channel(HTTPChannel):
         self.requests.append(request)
         if len(self.requests) == 1:
             self.server.add_task(self)
-
-
-class Listener(TcpWSGIServer):
-    """A socket that people knock at."""
-
-    channel_class = Channel
-
-    def __init__(self, *args: Any, crowd: Crowd, **more: Any) -> None:
-        self.crowd = crowd
-        self._looked_at = monotonic()
-        super().__init__(*args, **more)
-
-    @property
-    def channels(self) -> list[Channel]:
-        """Its connections."""
-        return list(cast(dict[int, Channel], self.active_channels).values())
-
-    def readable(self) -> bool:
-        """Whether newcomers are let in: always, for who may stay is decided then. Looks at the time once a second."""
-        now = monotonic()
-        if now - self._looked_at >= 1:
-            self._looked_at = now
-            for channel in self.channels:
-                channel.keep_time(now)
-            self.crowd.tally.write(now)
-        return self.accepting
-
-    def handle_accept(self) -> None:
-        """Let some in who wait; waitress takes one at a time, which a crowd outruns."""
-        for _turn in range(ACCEPTED_AT_ONCE):
-            before = len(self.channels)
-            super().handle_accept()
-            if len(self.channels) == before:
-                return
-
-    def add_task(self, task: Any) -> None:
-        """Have a thread answer a connection's next request, or do a question, when it is its turn."""
-        if isinstance(task, Channel):
-            task.begin_turn()
-        super().add_task(task)

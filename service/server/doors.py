@@ -13,8 +13,9 @@ from waitress.adjustments import Adjustments
 from service.app import create_app
 from service.process.listening import Listening
 from service.server import bodies
-from service.server.channels import Channel, Listener
+from service.server.channels import Channel
 from service.server.crowd import Crowd
+from service.server.listener import Listener
 from service.server.turns import Dispatcher
 from service.wiring import Wiring
 

@@ -41,8 +41,8 @@ class Holder(Protocol):
         """Whether it can be closed for the sake of another: no whole request has arrived."""
 
     @property
-    def patience(self) -> tuple[bool, float]:
-        """Smallest goes first: those between two requests, then whoever has kept others waiting for longest."""
+    def patience(self) -> tuple[bool, bool, float]:
+        """Smallest goes first: whether it is staff's, whether it is not between two requests, since when it waits."""
 
     def let_go(self) -> None:
         """Have it closed soon: its place is another's already."""

@@ -57,12 +57,12 @@ class _Served:
 class Turns:
     """Stands for the deque that waitress's threads take their work from; all but ended() runs under their lock.
 
-    Half of the threads are never given to strangers, and no line has more than a quarter of them (staff: half) at a
-    time, so that one browser that asks for much does not hold up the others.
+    Half of the threads are only for staff, and no line has more than a quarter of them at a time, so that one browser
+    that asks for much does not hold up the others.
     """
 
     def __init__(self, threads: int, lock: Lock) -> None:
-        self._of_a_line = {Rank.STAFF: max(1, threads // 2), Rank.OTHERS: max(1, threads // 4)}
+        self._of_a_line = max(1, threads // 4)
         self._of_others = max(1, threads // 2)
         self._lock = lock
         self._lines: OrderedDict[Turn, deque[Waiting]] = OrderedDict()
@@ -108,7 +108,7 @@ class Turns:
             return True
         if turn.rank is Rank.OTHERS and others >= self._of_others:
             return False
-        return self._running[turn] < self._of_a_line[turn.rank]
+        return self._running[turn] < self._of_a_line
 
 
 class Dispatcher(ThreadedTaskDispatcher):

@@ -1,10 +1,13 @@
 """Floods: whatever strangers pile up at the door, a receptionist gets her pages and the computer keeps its room."""
 
+import re
+import select
 import socket
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
@@ -13,9 +16,10 @@ import pytest
 
 from service.server.places import ALL, OF_KEPT_NETWORK, OF_ONE_NETWORK, OF_STRANGERS
 from tests import patience
+from tests.faults.clinic import big_history
 from tests.house import House
 from tests.patience import until
-from tests.process.consumption import memory, sockets, temporary_files
+from tests.process.consumption import files, memory, sockets, temporary_files
 from tests.process.launching import Client, Service, configure, serving
 
 pytestmark = [
@@ -34,6 +38,7 @@ class Idle(NamedTuple):
 
     memory: float
     sockets: int
+    files: int
 
 
 @pytest.fixture
@@ -63,7 +68,7 @@ def desk(service: Service) -> Client:
 def idle(service: Service, desk: Client) -> Idle:
     """Before the flood."""
     assert desk.get("/patients?q=eve").status == 200
-    return Idle(memory(service.process.pid), sockets(service.process.pid))
+    return Idle(memory(service.process.pid), sockets(service.process.pid), files(service.process.pid))
 
 
 @contextmanager
@@ -101,9 +106,13 @@ def is_idle_again(service: Service, idle: Idle) -> None:
     assert memory(service.process.pid) - idle.memory <= MOST
 
 
-def knocking(service: Service, stack: ExitStack, said: bytes) -> socket.socket:
-    """A connection that says something and waits."""
-    made = stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=patience.SECONDS))
+def knocking(service: Service, stack: ExitStack, said: bytes, listens: int | None = None) -> socket.socket:
+    """A connection that says something and waits; `listens` are the bytes it takes in without being read."""
+    made = stack.enter_context(closing(socket.socket()))
+    made.settimeout(patience.SECONDS)
+    if listens is not None:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, listens)
+    made.connect(("127.0.0.1", service.port))
     with suppress(OSError):  # it may be refused already
         made.sendall(said)
     return made
@@ -136,10 +145,22 @@ def are_plain(answers: list[bytes]) -> bool:
 def test_h18_slow_connections_from_one_address_keep_their_places_for_seconds_and_others_none(
     service: Service, desk: Client, idle: Idle
 ) -> None:
-    with ExitStack() as stack:
+    kept = HTTPConnection("127.0.0.1", service.port, timeout=patience.SECONDS)
+    cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in desk.cookies.items())}
+
+    def get_again() -> int:
+        kept.request("GET", "/today", headers=cookie)
+        kept.getresponse().read()
+        assert kept.sock is not None
+        return kept.sock.fileno()
+
+    with ExitStack() as stack, closing(kept):
+        connection = get_again()
         slow = [knocking(service, stack, b"GET /sign-in HTTP/1.1\r\nHost: 127") for _number in range(520)]
         until(lambda: sockets(service.process.pid) <= idle.sockets + ALL.connections)
         works(desk, service, idle)
+        assert get_again() == connection, "the flood takes no place of the desk's own"
+        kept.close()
         with dripping(slow, b"0"):
             until(lambda: sockets(service.process.pid) <= idle.sockets)
         answers = [answer(one) for one in slow]
@@ -202,6 +223,42 @@ def test_h19_many_bodies_that_are_never_finished_share_a_budget(service: Service
     assert {status(one) for one in answers} <= {0, 408, 429, 503}
     assert any(status(one) in (429, 503) for one in answers)
     assert are_plain(answers)
+    is_idle_again(service, idle)
+
+
+def test_requests_that_do_not_wait_for_an_answer_hold_no_files_open(service: Service, desk: Client, idle: Idle) -> None:
+    found = re.search(r'href="(/static/[^"]+[.]css[^"]*)"', desk.get("/today").text)
+    assert found is not None
+    one = f"GET {found[1]} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    with ExitStack() as stack:
+        held = [knocking(service, stack, one * 100) for _number in range(OF_KEPT_NETWORK.connections)]
+        until(lambda: all(select.select([one], [], [], 0)[0] for one in held))  # each has begun to be answered
+        assert files(service.process.pid) - idle.files <= len(held)
+        works(desk, service, idle)
+        answers = [answer(one) for one in held]
+    assert {one.count(b"HTTP/1.1 200 ") for one in answers} == {1}
+    is_idle_again(service, idle)
+
+
+def test_h18_nobody_keeps_a_place_by_not_reading_the_answer(
+    house: House, service: Service, desk: Client, idle: Idle
+) -> None:
+    big_history(house, "max@clinic.example", 100_000)
+    max_ = service.client("max@clinic.example")
+    export = max_.post("/exports", {"format": "csv"}).location
+    until(lambda: max_.get(f"{export}/file").status == 200)
+    cookie = "; ".join(f"{name}={value}" for name, value in max_.cookies.items())
+    one = f"GET {export}/file HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        held = [knocking(service, stack, one, listens=2048) for _number in range(20)]
+        works(desk, service, idle)
+        until(lambda: sockets(service.process.pid) <= idle.sockets, 200)
+        read = [answer(one) for one in held]
+    for received in read:
+        head, _, body = received.partition(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: (\d+)", head)
+        assert length is not None
+        assert len(body) < int(length[1])
     is_idle_again(service, idle)
 
 

@@ -17,6 +17,7 @@ class Connection:
     since: float = 0
     busy: bool = False
     has_begun: bool = True
+    is_staffs: bool = False
     is_gone: bool = False
 
     @property
@@ -24,8 +25,8 @@ class Connection:
         return not self.busy
 
     @property
-    def patience(self) -> tuple[bool, float]:
-        return self.has_begun, self.since
+    def patience(self) -> tuple[bool, bool, float]:
+        return self.is_staffs, self.has_begun, self.since
 
     def let_go(self) -> None:
         self.is_gone = True
@@ -83,7 +84,8 @@ def test_h18_strangers_from_everywhere_leave_places_for_staff_and_this_computer(
 
 def test_h18_a_newcomer_takes_the_place_of_a_connection_that_waits_between_two_requests(places: Places) -> None:
     held = fill(places, ["203.0.113.5"] * OF_ONE_NETWORK.connections, busy=False)
-    held[3].has_begun = False
+    held[3].has_begun = held[4].has_begun = False
+    held[4].is_staffs = True
     places.take(Connection(), "203.0.113.5")
     assert [one for one in held if one.is_gone] == [held[3]]
     places.take(Connection(busy=True), "203.0.113.5")

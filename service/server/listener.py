@@ -1,0 +1,54 @@
+"""The sockets that people knock at: everybody is let in, and who may stay is decided then.
+
+Written for waitress 3.0.2, whose server this adds to.
+"""
+
+from time import monotonic
+from typing import Any, cast
+
+from waitress.server import TcpWSGIServer
+
+from service.server.channels import Channel
+from service.server.crowd import Crowd
+
+ACCEPTED_AT_ONCE = 32
+
+
+class Listener(TcpWSGIServer):
+    """A socket that people knock at."""
+
+    channel_class = Channel
+
+    def __init__(self, *args: Any, crowd: Crowd, **more: Any) -> None:
+        self.crowd = crowd
+        self._looked_at = monotonic()
+        super().__init__(*args, **more)
+
+    @property
+    def channels(self) -> list[Channel]:
+        """Its connections."""
+        return list(cast(dict[int, Channel], self.active_channels).values())
+
+    def readable(self) -> bool:
+        """Whether newcomers are let in: always, for who may stay is decided then. Looks at the time once a second."""
+        now = monotonic()
+        if now - self._looked_at >= 1:
+            self._looked_at = now
+            for channel in self.channels:
+                channel.keep_time(now)
+            self.crowd.tally.write(now)
+        return self.accepting
+
+    def handle_accept(self) -> None:
+        """Let some in who wait; waitress takes one at a time, which a crowd outruns."""
+        for _turn in range(ACCEPTED_AT_ONCE):
+            before = len(self.channels)
+            super().handle_accept()
+            if len(self.channels) == before:
+                return
+
+    def add_task(self, task: Any) -> None:
+        """Have a thread answer a connection's next request, or do a question, when it is its turn."""
+        if isinstance(task, Channel):
+            task.begin_turn()
+        super().add_task(task)
