@@ -61,9 +61,7 @@ bench: install-dev
 	$(BIN)/python -m bench
 
 soak: install-dev
-	ROUNDS_TEST_EXAMPLES=600 $(BIN)/python -m pytest tests/web/test_fuzz.py -rs --timeout 3600
-	ROUNDS_TEST_EXAMPLES=200 $(BIN)/python -m pytest tests/web/test_fuzz.py -rs --timeout 3600 --database postgresql
-	$(BIN)/python -m pytest -m soak -rs --timeout 3600
+	$(BIN)/python -m tests.soak
 
 guides: install-dev
 	$(BIN)/python -m tests.browser.guides

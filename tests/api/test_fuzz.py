@@ -11,6 +11,7 @@ import pytest
 
 from tests.house import PASSWORD
 from tests.process.launching import Service, configure, run, serving
+from tests.seed import SEED
 
 CONFIG = """
 [checks.positive_data_acceptance]
@@ -28,7 +29,6 @@ THOROUGH = (
     ("patient1", "clinical"),
 )
 """Whose token, and which of its scopes alone."""
-SEED = 20261126
 
 
 @pytest.fixture

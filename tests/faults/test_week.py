@@ -104,7 +104,6 @@ def week(house: House, tmp_path: Path) -> Iterator[Week]:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
 def test_a_week_of_switching_on_and_off_leaves_nothing_unaccounted_for(
     week: Week, monkeypatch: pytest.MonkeyPatch
 ) -> None:
