@@ -13,9 +13,11 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
+from celery.worker import state
 
 from service import logs
 from service.config.settings import Settings, SettingsError, load
+from service.domain.foundation import installation
 from service.jobs import runner
 from service.jobs.celery_backend import CeleryBackend, application
 from service.jobs.clean_up import clean_up as _clean_up
@@ -23,7 +25,7 @@ from service.jobs.deliver_messages import deliver_messages
 from service.jobs.export_patient_history_csv import export_patient_history_csv
 from service.jobs.tick import tick as _tick
 from service.storage import database
-from service.storage.database import DatabaseError
+from service.storage.database import Database, DatabaseError, DatabaseLost
 from service.wiring import Wiring, connect
 
 log = structlog.get_logger()
@@ -100,8 +102,21 @@ def _check(**_more: Any) -> None:
     try:
         if database.present_revision(parts().database) != database.newest_revision():
             raise DatabaseError("The database is of another version: start the web process, or run.py migrate.")
+        _hold_to_clinic(parts().database)
     except (SettingsError, DatabaseError) as error:
         sys.exit(f"Error: {error}")
+
+
+def _hold_to_clinic(database: Database) -> None:
+    """From now on do nothing for a clinic that took the place of this one: stop, as the web process does."""
+    with database.reading() as session:
+        database.hold_to(installation.clinic_id(session))
+    database.when_lost = _give_up
+
+
+def _give_up(lost: DatabaseLost) -> None:
+    log.error("stopping: the database is lost", why=str(lost))
+    vars(state)["should_stop"] = 1  # the exit code, once the work in hand has ended; the stubs only know None
 
 
 @signals.worker_ready.connect

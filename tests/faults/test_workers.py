@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
@@ -18,6 +18,7 @@ from service.domain.exports import exports
 from service.domain.foundation.actor import SYSTEM
 from service.jobs import schedule
 from service.jobs.celery_backend import CeleryBackend
+from service.storage.database import Database, migrate
 from service.storage.models import Export, JobRun, Message
 from tests import patience
 from tests.domain.outbox.planning import posted
@@ -230,6 +231,28 @@ def test_f13_a_mail_server_that_hangs_holds_up_no_export(crew: Crew, server: Mai
     house.wiring.queue.export(pressed)
     until(is_there(house, pressed))
     assert house.count(Message, Message.status == "handing_over") <= 2
+
+
+@pytest.mark.parametrize("has_clinic", [False, True], ids=["empty", "another clinic"])
+def test_h12_a_database_that_is_made_again_under_a_worker_stops_it(
+    postgres: Postgres, broker: Redis, tmp_path: Path, has_clinic: bool
+) -> None:
+    url = postgres.empty()
+    with closing(Database(url)) as first:
+        migrate(first)
+    with workers.crew(tmp_path, url, broker.empty(), backup={"folder": ""}) as crew:
+        house, worker = crew.house(), crew.worker()
+        postgres.make_again(url)
+        if has_clinic:
+            with closing(Database(url)) as another:
+                migrate(another)
+        tick(house)
+        assert worker.process.wait(patience.SECONDS) == 1
+        assert "made again while Rounds was using it" in worker.printed
+        if has_clinic:
+            with closing(Database(url)) as another, another.reading() as session:
+                assert session.query(JobRun).count() == 0, "the other clinic's work was left alone"
+    postgres.drop(url)
 
 
 @pytest.mark.soak
