@@ -12,6 +12,7 @@ from bench.data.clinics import Bench
 from bench.rows import (
     away,
     booking,
+    commits,
     dashboard,
     export_crowd,
     export_history,
@@ -41,6 +42,7 @@ BENCHES: Mapping[str, Callable[[Bench], Iterator[Row]]] = {
     "held": held.rows,
     "floods": floods.rows,
     "away": away.rows,
+    "commits": commits.rows,
     "signing-in": signing_in.rows,
     "importing": importing.rows,
     "zone-change": zone_change.rows,
