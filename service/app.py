@@ -13,7 +13,7 @@ from service.api import entrance, guide
 from service.config.settings import ROOT
 from service.domain.foundation import installation
 from service.domain.outbox.channels import CHANNELS
-from service.http import access, assets, cache, context, headers, metrics, regulars
+from service.http import access, assets, cache, context, dear_acts, headers, metrics, regulars
 from service.http import unsent_forms as unsent
 from service.http.collisions import Persistent
 from service.http.cookies import Cookies
@@ -68,13 +68,14 @@ def create_app(wiring: Wiring) -> Flask:
         app.register_blueprint(blueprint)
     context.install(app, wiring)
     error_pages.install(app)
-    headers.install(app)
+    headers.install(app, wiring)
     metrics.install(app, wiring)
     notices.install(app)
     cache.install(app, chosen)
     unsent.install(app)
     regulars.install(app)
     access.install(app, pages.ACCESS | api_access.OPEN, api_access.ACCESS)
+    dear_acts.install(app)
     app.context_processor(_shared)
     return app
 

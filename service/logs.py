@@ -3,13 +3,17 @@
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+Room = Callable[[int], bool]
+_room: ContextVar[Room | None] = ContextVar("room", default=None)
 LONGEST = 400
 """Characters of one value in a line: the trace of an error needs about this much."""
 
@@ -25,6 +29,7 @@ def configure(style: Literal["text", "json"] = "text") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _shortened_trace,
         _cut,
+        _only_with_room,
     ]
     renderer = _renderer(style)
     stream = cast(TextIO, _Forgiving(sys.stderr))
@@ -34,15 +39,33 @@ def configure(style: Literal["text", "json"] = "text") -> None:
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(lambda _record: _has_room(LONGEST))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared[:-1]],  # the filter has asked for room
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
             use_get_message=False,  # a library's sentence without its values: one may be a path with a token in it
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     threading.excepthook = _thread_ended
+
+
+def limit(room: Room | None) -> None:
+    """Ask `room` from now on whether a line of this thread may be written, with its length; None: all may."""
+    _room.set(room)
+
+
+def _has_room(length: int) -> bool:
+    room = _room.get()
+    return room is None or room(length)
+
+
+def _only_with_room(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Nothing of a line for which there is no room."""
+    if not _has_room(sum(len(name) + len(str(value)) + 2 for name, value in event.items())):
+        raise structlog.DropEvent
+    return event
 
 
 def _renderer(style: str) -> Processor:

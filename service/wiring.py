@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from service.backups import restoring
 from service.config import keys
 from service.config.settings import Settings
+from service.domain.foundation.meter import Meter
 from service.domain.outbox import message_rules
 from service.jobs.context import JobContext
 from service.jobs.local_backend import LocalBackend
@@ -37,6 +38,8 @@ class Wiring:
     """How pages ask the service to begin anew."""
     regulars: Regulars = field(default_factory=Regulars)
     """Who is known while the service is crowded."""
+    meter: Meter = field(default_factory=Meter)
+    """What has been used of the budgets of dear acts."""
 
 
 def connect(settings: Settings, kind: str, restart: Restart | None = None, *, aside: bool = False) -> Wiring:

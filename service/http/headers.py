@@ -7,11 +7,14 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import BadRequest
 
+from service import logs
 from service.http import bearers, context, origins
+from service.http.log_budget import LogBudget
 from service.language.translation import gettext as _
+from service.wiring import Wiring
 
 log = structlog.get_logger()
 POLICY = (
@@ -26,20 +29,29 @@ class Misdirected(BadRequest):
     description = _("This service is not known by that name. The clinic's admin can set [clinic] public_url.")
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, wiring: Wiring) -> None:
     """Name each request, and dress each answer."""
+    app.extensions["rounds log"] = LogBudget(wiring.meter)
     app.before_request(_begin)
     app.after_request(_dress)
+    app.teardown_request(_end)
 
 
 def _begin() -> None:
     g.request_id = secrets.token_hex(6)
     structlog.contextvars.clear_contextvars()  # a thread answers many requests
+    budget: LogBudget = current_app.extensions["rounds log"]
+    budget.close()
+    logs.limit(budget.of(context.address()))
     structlog.contextvars.bind_contextvars(request=g.request_id)
     g.began = monotonic()
     if not _is_ours(origins.host_name(request.host)):
         log.warning("asked for under another name: set [clinic] public_url", request=g.request_id)
         raise Misdirected
+
+
+def _end(_error: BaseException | None = None) -> None:
+    logs.limit(None)
 
 
 def _is_ours(name: str) -> bool:

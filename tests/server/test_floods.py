@@ -310,7 +310,8 @@ def test_a_crowd_of_dear_requests_waits_its_turn_and_the_desk_goes_on(
     for browser, path in ((other, "/patients?q=e"), (patient, "/appointments/new"), (patient, "/exports/new")):
         with repeated(16, browser, path) as seen:
             works(desk, service, idle)
-        assert seen == {200}
+        assert 200 in seen
+        assert seen <= {200, 429}, "whoever asks very often waits"
     with repeated(16, patient, "/exports", {"format": "csv"}) as seen:
         works(desk, service, idle)
     assert seen <= {303, 409, 429}

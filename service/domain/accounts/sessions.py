@@ -74,8 +74,10 @@ def stored_password(session: Session, email: str, place: Place) -> tuple[int | N
     known = known_browsers.of(session, found.user.id, place.known) if found is not None else None
     if known is not None:
         throttle.attempt(session, Act.KNOWN_SIGN_IN, account=known)
+        throttle.attempt(session, Act.PASSWORD_CHECK, account=known)
     else:
         throttle.attempt(session, Act.SIGN_IN, email=addresses.throttled_by(session, email), network=place.address)
+        throttle.attempt(session, Act.PASSWORD_CHECK, network=place.address)
     if found is None or found.user.disabled_at is not None or found.user.unproven_since is not None:
         return None, None
     return found.user.id, found.user.password_hash
@@ -168,6 +170,7 @@ def own_password(session: Session, actor: Actor, session_id: int) -> str | None:
     Raises Throttled.
     """
     throttle.attempt(session, Act.PROOF, account=counted_as(session_id))
+    throttle.attempt(session, Act.PASSWORD_CHECK, account=counted_as(session_id))
     return _user_of(session, actor).password_hash
 
 

@@ -40,6 +40,13 @@ class Act(StrEnum):
     LINK_GUESS = "link_guess"
     EMERGENCY = "emergency"
     SETUP_CODE = "setup"
+    PASSWORD_CHECK = "password_check"  # noqa: S105 - no password
+    SEARCH = "search"
+    FREE_TIMES = "free_times"
+    FIGURES = "figures"
+    EXPORT = "export"
+    IMPORT = "import"
+    LOG = "log"
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,13 @@ BUDGETS: Mapping[Act, Budget] = {
     Act.LINK_GUESS: Budget("links that do not exist", network=30),
     Act.EMERGENCY: Budget("opening a record in an emergency", account=10),
     Act.SETUP_CODE: Budget("the code of the first setup", network=10),
+    Act.PASSWORD_CHECK: Budget("passwords that are checked, wrong or right", account=60, network=300),
+    Act.SEARCH: Budget("searches", account=240, network=1200, window=timedelta(minutes=1)),
+    Act.FREE_TIMES: Budget("looking for free times", account=240, network=1200, window=timedelta(minutes=1)),
+    Act.FIGURES: Budget("making reports and figures again", account=60, network=300, window=timedelta(hours=1)),
+    Act.EXPORT: Budget("starting an export", account=60, network=1200, window=timedelta(hours=1)),
+    Act.IMPORT: Budget("steps of an import", account=120, network=600, window=timedelta(hours=1)),
+    Act.LOG: Budget("bytes of the log", network=128 * 1024, window=timedelta(minutes=1)),
 }
 
 
@@ -97,26 +111,26 @@ def attempt(
     from: empty for one that only the proxy knows, which is not counted. Raises Throttled when one of them has used its
     budget up.
     """
-    limits, now, window = _limits(act, account, email, network), clock.now(), BUDGETS[act].window
+    counted_by, now, window = limits(act, account, email, network), clock.now(), BUDGETS[act].window
     if session.get_bind().dialect.name == "postgresql":  # tries at the same moment take turns, as on SQLite
-        for key in sorted(limits):
+        for key in sorted(counted_by):
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
-    for key, limit in limits.items():
+    for key, limit in counted_by.items():
         counted = (Failure.key == key, Failure.failed_at > now - window)
         tries, oldest = session.execute(select(func.count(), func.min(Failure.failed_at)).where(*counted)).one()
         if tries >= limit:
             wait = max(1, int((oldest + window - now).total_seconds()) + 1)
             raise Throttled(str(SENTENCES.get(act, TOO_MANY)), wait)
-    session.add_all(Failure(key=key, failed_at=now) for key in limits)
+    session.add_all(Failure(key=key, failed_at=now) for key in counted_by)
 
 
 def succeeded(
     session: Session, act: Act, *, account: object = None, email: str | None = None, network: str | None = None
 ) -> None:
     """Forget the account's and the e-mail's tries, and the network's latest one: it was no failure."""
-    for key in _limits(act, account, email, None):
+    for key in limits(act, account, email, None):
         session.execute(delete(Failure).where(Failure.key == key))
-    for key in _limits(act, None, None, network):
+    for key in limits(act, None, None, network):
         latest = select(func.max(Failure.id)).where(Failure.key == key).scalar_subquery()
         session.execute(delete(Failure).where(Failure.id == latest))
 
@@ -124,7 +138,7 @@ def succeeded(
 def is_used_up(session: Session, act: Act, *, account: object = None, email: str | None = None) -> bool:
     """Whether the next try at an account, or with an e-mail address, would be refused."""
     since = clock.now() - BUDGETS[act].window
-    for key, limit in _limits(act, account, email, None).items():
+    for key, limit in limits(act, account, email, None).items():
         counted = (Failure.key == key, Failure.failed_at > since)
         if (session.scalar(select(func.count()).where(*counted)) or 0) >= limit:
             return True
@@ -134,7 +148,7 @@ def is_used_up(session: Session, act: Act, *, account: object = None, email: str
 def is_first(session: Session, act: Act, *, account: object) -> bool:
     """Whether this has not happened within the window; it counts, so that only a whole window of quiet ends it."""
     seen = is_used_up(session, act, account=account)
-    session.add_all(Failure(key=key, failed_at=clock.now()) for key in _limits(act, account, None, None))
+    session.add_all(Failure(key=key, failed_at=clock.now()) for key in limits(act, account, None, None))
     return not seen
 
 
@@ -161,13 +175,13 @@ def networks(address: str) -> dict[str, int]:
     return {str(ip_network((int(found), length), strict=False)): times for length, times in ((64, 1), (48, WIDER))}
 
 
-def _limits(act: Act, account: object, email: str | None, network: str | None) -> dict[str, int]:
+def limits(act: Act, account: object, email: str | None, network: str | None) -> dict[str, int]:
     """Key -> how many tries it has. The keys hold no address that could be read."""
-    budget, limits = BUDGETS[act], dict[str, int]()
+    budget, found = BUDGETS[act], dict[str, int]()
     if budget.account is not None and account is not None:
-        limits[f"{act}:account:{account}"] = budget.account
+        found[f"{act}:account:{account}"] = budget.account
     if budget.email is not None and email is not None:
-        limits[f"{act}:email:{hashlib.sha256(email.encode()).hexdigest()[:32]}"] = budget.email
+        found[f"{act}:email:{hashlib.sha256(email.encode()).hexdigest()[:32]}"] = budget.email
     if budget.network is not None and network:
-        limits |= {f"{act}:network:{one}": budget.network * times for one, times in networks(network).items()}
-    return limits
+        found |= {f"{act}:network:{one}": budget.network * times for one, times in networks(network).items()}
+    return found

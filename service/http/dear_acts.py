@@ -1,0 +1,58 @@
+"""What costs the processor much is counted before it is done, by account and network."""
+
+from collections.abc import Mapping
+
+from flask import Flask, request
+
+from service.domain.foundation.throttle import Act
+from service.http import bearers, context
+
+DEAR: Mapping[str, Act] = {
+    **dict.fromkeys(
+        (
+            "patients.index",
+            "messages.index",
+            "users.index",
+            "merging.choose",
+            "waiting_list.new",
+            "audit.index",
+            "audit.file",
+            "api.patients.index",
+        ),
+        Act.SEARCH,
+    ),
+    **dict.fromkeys(
+        (
+            "booking.new",
+            "booking.move",
+            "hit_visits.show",
+            "visit_links.times",
+            "waiting_list.fits",
+            "api.doctors.free_times",
+            "api.doctors.any_free_times",
+        ),
+        Act.FREE_TIMES,
+    ),
+    **dict.fromkeys(("reports.remake", "clinic_reports.remake", "dashboard.refresh"), Act.FIGURES),
+    **dict.fromkeys(("exports.create", "clinic_exports.create", "api.exports.create"), Act.EXPORT),
+    **dict.fromkeys(("imports.upload", "imports.step"), Act.IMPORT),
+}
+"""Endpoint -> as what it is counted."""
+
+
+def install(app: Flask) -> None:
+    """Count each request for something dear; RuntimeError names an endpoint that does not exist."""
+    unknown = DEAR.keys() - {rule.endpoint for rule in app.url_map.iter_rules()}
+    if unknown:
+        raise RuntimeError(f"dear acts: no route for {sorted(unknown)}")
+    app.before_request(_count)
+
+
+def _count() -> None:
+    """Raise Throttled for whoever has used their budget up."""
+    act = DEAR.get(request.endpoint or "")
+    if act is not None:
+        caller = bearers.known()
+        actor = caller.actor if caller else context.visitor()
+        account = actor.user_id if actor else None
+        context.wiring().meter.spend(act, account=account, network=context.address())
