@@ -1,4 +1,4 @@
-"""Groups of bars as an SVG that reads on white and on black paper: a colour a series, a number on each bar."""
+"""Groups of bars as an SVG that reads on white and on black paper: a color a series, a number on each bar."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

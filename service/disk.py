@@ -92,7 +92,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def give_to_owner_of(model: Path, *files: Path) -> None:
-    """Give files the owner `model` has: whoever runs a command need not be whoever runs the service."""
+    """Give files the owner `model` has: anyone who runs a command need not be anyone who runs the service."""
     if hasattr(os, "chown"):
         was = model.stat()
         for file in files:

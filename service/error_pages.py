@@ -123,7 +123,7 @@ def _page(
         return problems.answer(status, sentence if sentence and status != 404 else message, headers, **more)
     if request_ctx.url_adapter is None:  # the Host header is no name, so the page could link to nothing
         return Response(f"{sentence or message}\n", status, headers, mimetype="text/plain")
-    # A missing row and somebody else's must answer the same bytes, so a 404 names the visitor, not the request.
+    # A missing row and someone else's must answer the same bytes, so a 404 names the visitor, not the request.
     reference = context.browser().reference if status == 404 else g.get("request_id", "")
     # Rendered without what other pages share, which comes from the database: that may be what has failed.
     page = current_app.jinja_env.get_template("error.html").render(

@@ -75,13 +75,13 @@ def _renderer(style: str) -> Processor:
 
 
 def _thread_ended(thread: threading.ExceptHookArgs) -> None:
-    """An error nobody caught, without its message."""
+    """An error no one caught, without its message."""
     error = (thread.exc_type, thread.exc_value, thread.exc_traceback)
     structlog.get_logger().error("thread ended", exc_info=error)
 
 
 class _Forgiving:
-    """A stream whose failures stop nobody: it is closed, the disk behind it is full, or nobody reads it any more."""
+    """A stream whose failures stop no one: it is closed, the disk behind it is full, or no one reads it any more."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -114,7 +114,7 @@ def _shortened_trace(_logger: object, _method: str, event: EventDict) -> EventDi
 
 
 def _cut(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Every value in at most LONGEST characters, so that nobody can fill the log with what they send."""
+    """Every value in at most LONGEST characters, so that no one can fill the log with what they send."""
     for name, value in event.items():
         if isinstance(value, str | bytes | list | tuple | dict) and not name.startswith("_"):
             text = value if isinstance(value, str) else repr(value)

@@ -41,7 +41,7 @@ def as_sent(address: str) -> str:
 def as_folded_before(address: str) -> str:
     """Return the form in which earlier releases stored an address that was typed like this.
 
-    They wrote `ß` as `ss` and `ς` as `σ`, so accounts of that time may be known by an address nobody ever typed.
+    They wrote `ß` as `ss` and `ς` as `σ`, so accounts of that time may be known by an address no one ever typed.
     """
     local, _at, domain = unicodedata.normalize("NFC", address.strip().replace("\0", " ")).rpartition("@")
     try:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Outage:
-    """Keeps pages from waiting for what does not answer: after a failure nobody asks again for some seconds."""
+    """Keeps pages from waiting for what does not answer: after a failure no one asks again for some seconds."""
 
     def __init__(self, what: str, errors: tuple[type[Exception], ...], rest_seconds: float = REST_SECONDS) -> None:
         self._what = what

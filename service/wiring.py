@@ -35,7 +35,7 @@ class Wiring:
     metrics_token: str = ""
     """What a monitor on another computer shows; empty: only this computer may ask."""
     restart: Restart = field(default_factory=Restart)
-    """How pages ask the service to begin anew."""
+    """How pages ask the service to restart."""
     regulars: Regulars = field(default_factory=Regulars)
     """Who is known while the service is crowded."""
     meter: Meter = field(default_factory=Meter)

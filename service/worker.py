@@ -58,7 +58,7 @@ def parts() -> Wiring:
 
 @app.task(name="rounds.tick")
 def tick() -> None:
-    """Open what is due, queue what nobody does."""
+    """Open what is due, queue what no one does."""
     _tick(parts().jobs, parts().queue)
 
 
@@ -92,7 +92,7 @@ def deliver() -> None:
 
 @signals.setup_logging.connect
 def _set_up_logs(**_more: Any) -> None:
-    """Our log instead of Celery's: ids only, one line an event."""
+    """Our log instead of Celery's: ids only, one line per event."""
     logs.configure(settings.logs.format)
 
 

@@ -74,7 +74,7 @@ def database_kind(pytestconfig: pytest.Config) -> str:
 
 @pytest.fixture
 def database_url(database_kind: str, migrated: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The clinic's migrated database with nobody in it."""
+    """The clinic's migrated database with no one in it."""
     if database_kind == "sqlite":
         shutil.copy(migrated, tmp_path / "rounds.db")
         yield "sqlite:///rounds.db"
@@ -104,7 +104,7 @@ def make_house(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Hous
 
 @pytest.fixture
 def house(make_house: Callable[..., House]) -> House:
-    """A clinic with the default settings and nobody in it."""
+    """A clinic with the default settings and no one in it."""
     return make_house()
 
 

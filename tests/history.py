@@ -9,7 +9,7 @@ from tests.house import House, at
 
 
 def long_history(house: House, doctor: int | None, patient: int, count: int) -> None:
-    """So many completed visits of a patient, an hour apart, each with its treatment."""
+    """So many completed appointments of a patient, an hour apart, each with its treatment."""
     starts = [at("2000-01-01 10:00") + timedelta(hours=number) for number in range(count)]
     visits = [
         {

@@ -163,7 +163,7 @@ class House:
                 )
 
     def visit(self, doctor: int | None, patient: int, starts_at: datetime, **more: Any) -> int:
-        """A visit of 15 minutes, booked ten days before it begins; returns the id.
+        """An appointment of 15 minutes, booked ten days before it begins; returns the id.
 
         Where another one is it stands on top of it, unless the test says something about `overbooked` itself.
         """
@@ -179,7 +179,7 @@ class House:
         return visit.id
 
     def treated(self, doctor: int | None, patient: int, starts_at: datetime, **texts: Any) -> int:
-        """A completed visit with a treatment; returns the treatment's id."""
+        """A completed appointment with a treatment; returns the treatment's id."""
         visit = self.visit(doctor, patient, starts_at, status="completed")
         with self.writing() as session:
             treatment = Treatment(appointment_id=visit, created_at=starts_at, updated_at=starts_at, **texts)

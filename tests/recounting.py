@@ -49,7 +49,7 @@ WEEK = "SELECT weekday, starts, ends FROM doctor_hours WHERE doctor_id = :doctor
 
 @dataclass(frozen=True)
 class Recount:
-    """The visits between two instants, of the clinic or of one doctor."""
+    """The appointments between two instants, of the clinic or of one doctor."""
 
     house: House
     start: datetime
@@ -57,7 +57,7 @@ class Recount:
     doctor: int | None = None
 
     def ended(self) -> dict[str, Any]:
-        """How the visits ended, with the two rates."""
+        """How the appointments ended, with the two rates."""
         found = dict(self._rows(ENDED)[0]._mapping)
         return {
             **found,
@@ -72,12 +72,12 @@ class Recount:
         return {"new": new, "returning": everybody - new}
 
     def minutes(self, *, but: str = "'cancelled'") -> int:
-        """How long the visits took, without those that stand like this."""
+        """How long the appointments took, without those that stand like this."""
         query = MINUTES[self.house.wiring.database.is_sqlite]
         return round(self._rows(f"{query} AND a.status NOT IN ({but})")[0][0] or 0)
 
     def times(self, zone: ZoneInfo) -> dict[str, Any]:
-        """When the visits were that were not called off, and how long before they were booked."""
+        """When the appointments were that were not canceled, and how long before they were booked."""
         rows = self._rows(TIMES, starts_at=UtcDateTime(), created_at=UtcDateTime())
         local = [row.starts_at.astimezone(zone) for row in rows]
         leads = [row.starts_at - row.created_at for row in rows if row.created_at <= row.starts_at]
@@ -88,7 +88,7 @@ class Recount:
         }
 
     def unfinished(self) -> list[tuple[int, str]]:
-        """The visits without an outcome or a note: id, and which is missing."""
+        """The appointments without an outcome or a note: id, and which is missing."""
         return [(row[0], row[1]) for row in self._rows(UNFINISHED)]
 
     def all_of_a_report(self, zone: ZoneInfo) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The audit of dependencies never calls green what nobody looked at, and the lock pins every file by its hash (O7)."""
+"""The audit of dependencies never calls green what no one looked at, and the lock pins every file by its hash (O7)."""
 
 import re
 from datetime import UTC, datetime

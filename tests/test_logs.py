@@ -1,4 +1,4 @@
-"""What the log looks like: a line an event, in UTC, as pairs or as JSON; nothing of people, nothing forged (L5, L6)."""
+"""What the log looks like: one line per event, in UTC, as pairs or as JSON; no personal data, no forged lines."""
 
 import csv
 import json

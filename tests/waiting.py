@@ -1,4 +1,4 @@
-"""A waiting list as tests set it up."""
+"""A waitlist as tests set it up."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from tests.house import House
 
 
 def visit_type(house: House, name: str = "Long talk", minutes: int = 30, **more: Any) -> int:
-    """A type of visit; returns its id."""
+    """A type of appointment; returns its id."""
     with house.writing() as session:
         made = VisitType(name=name, minutes=minutes, created_at=clock.now(), **more)
         session.add(made)
@@ -20,7 +20,7 @@ def visit_type(house: House, name: str = "Long talk", minutes: int = 30, **more:
 
 
 def entry(house: House, patient: int, *, days_ago: float = 1, **more: Any) -> int:
-    """Somebody on the waiting list; returns the entry's id."""
+    """Someone on the waitlist; returns the entry's id."""
     with house.writing() as session:
         made = WaitingEntry(patient_id=patient, created_at=clock.now() - timedelta(days=days_ago), **more)
         session.add(made)

@@ -76,7 +76,7 @@ class _Reader(HTMLParser):
                 self._note(value or "")
 
     def handle_endtag(self, tag: str) -> None:
-        """Leave an element whose content nobody reads as a sentence."""
+        """Leave an element whose content no one reads as a sentence."""
         self._silent -= tag in _SILENT and self._silent > 0
 
     def handle_data(self, data: str) -> None:

@@ -67,7 +67,7 @@ def update(language: str, area: str) -> list[str]:
 
 
 def is_whole(message: Message) -> bool:
-    """Whether every form of the message has a translation that somebody has looked at."""
+    """Whether every form of the message has a translation that someone has looked at."""
     forms = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
     return all(forms) and not message.fuzzy
 

@@ -77,12 +77,12 @@ class Bench:
 
     @cached_property
     def small(self) -> Clinic:
-        """The clinic of 10,000 visits that the large one is compared with: as many visits a patient."""
+        """A clinic of 10,000 appointments to compare with the large one; each patient has as many appointments."""
         return self._demo("small", 20, self.size(1000, 100), self.size(10_000, 1000))
 
     @cached_property
     def large(self) -> Clinic:
-        """The clinic of a million visits."""
+        """The clinic of a million appointments."""
         return self._demo("large", 20, self.size(100_000, 2000), self.size(1_000_000, 20_000))
 
     def _demo(self, name: str, doctors: int, patients: int, visits: int) -> Clinic:

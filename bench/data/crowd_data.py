@@ -43,7 +43,9 @@ def add(clinic: Clinic, patients: int, treatments: int) -> list[str]:
 
 
 def _rows(ids: range, treatments: int) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
-    """A visit and its treatment after the other, each patient's half an hour apart and with a doctor of their own."""
+    """An appointment and its treatment after the other, each patient's half an hour apart and with a doctor of their
+    own.
+    """
     row = FIRST
     for patient in ids:
         for turn in range(treatments):

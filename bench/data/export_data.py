@@ -49,7 +49,7 @@ TREATMENT = (
 
 
 def fill(clinic: Clinic, rows: int) -> None:
-    """Migrate the clinic's database and insert the patient with so many visits of a quarter of an hour."""
+    """Migrate the clinic's database and insert the patient with so many appointments of a quarter of an hour."""
     clinic.command("migrate")
     now = _text(LAST)
     with closing(sqlite3.connect(clinic.database)) as connection, connection:

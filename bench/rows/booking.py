@@ -70,7 +70,7 @@ def _signed_in(clinic: Clinic) -> list[str]:
 
 
 def _slot(clinic: Clinic) -> datetime:
-    """A quarter of an hour in which nobody has a visit, on the clinic's wall clock."""
+    """A quarter of an hour in which no one has an appointment, on the clinic's wall clock."""
     zone = load(clinic.config).clinic.zone
     day = clock.today(zone) + timedelta(days=60)
     for quarter in range(40):
@@ -95,7 +95,7 @@ def _race(
 
 
 def form(port: int, token: str) -> tuple[str, str]:
-    """Somebody's token and that of their forms."""
+    """Someone's token and that of their forms."""
     visitor = Visitor(port, token=token)
     form_token = visitor.form_token("/appointments")
     visitor.close()

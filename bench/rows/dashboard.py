@@ -1,4 +1,4 @@
-"""The admin's dashboard: from the cache, on a cold miss with a million visits, and a hundred misses at once."""
+"""The admin's dashboard: from the cache, on a cold miss with a million appointments, and a hundred misses at once."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

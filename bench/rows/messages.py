@@ -72,7 +72,7 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 
 def _fill(clinic: Clinic, day: date, count: int) -> None:
-    """So many patients with a visit that day, all with an address."""
+    """So many patients with an appointment that day, all with an address."""
     first = datetime(day.year, day.month, day.day, 9, tzinfo=UTC)
     booked = f"{first - timedelta(days=9):%F %T.%f}"
     with closing(sqlite3.connect(clinic.database)) as connection, connection:
@@ -132,7 +132,7 @@ def _forget(clinic: Clinic) -> None:
 
 
 def _connections(settings: Settings, letters: int, rounds: int) -> Row:
-    """The e-mail channel as it is, beside one connection a message; both with TLS."""
+    """The e-mail channel as it is, beside one connection per message; both with TLS."""
     channel = Email(settings.email, "", settings.clinic)
 
     def seconds(*, alone: bool) -> float:
@@ -152,7 +152,7 @@ def _connections(settings: Settings, letters: int, rounds: int) -> Row:
 
 
 def _morning(clinic: Clinic, day: date, count: int, server: MailServer, pages: int) -> Iterator[Row]:
-    """All of them leave from the running service, while somebody at the desk opens today 20 times a second."""
+    """All of them leave from the running service, while someone at the desk opens today 20 times a second."""
     _forget(clinic)
     _pause(clinic, "2026-01-01 00:00:00.000000")
     settings = load(clinic.config)
@@ -161,7 +161,7 @@ def _morning(clinic: Clinic, day: date, count: int, server: MailServer, pages: i
         reminders.plan(session, reminders.of_day(day, settings.clinic.zone), (Channel.EMAIL,))
     database.close()
     left = "SELECT count(*) FROM messages WHERE status IN ('queued', 'sending', 'handing_over')"
-    count = clinic.ask(left)  # with those of the demo clinic's own visits that day
+    count = clinic.ask(left)  # with those of the demo clinic's own appointments that day
     with serving(clinic) as service:
         desk = Visitor(service.port, DESK)
         for _warming in range(20):

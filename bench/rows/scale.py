@@ -1,4 +1,4 @@
-"""A million visits: how long the demo takes to make them, and each page beside its time at ten thousand."""
+"""A million appointments: how long the demo takes to make them, and each page beside its time at ten thousand."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def _copied(clinic: Clinic, file: Path) -> float:
 
 
 def _pages(bench: Bench) -> Iterator[Row]:
-    """Each page's median at a million visits beside its median at ten thousand, asked for in turn."""
+    """Each page's median at a million appointments beside its median at ten thousand, asked for in turn."""
     rounds = bench.size(21, 3)
     with serving(bench.large) as large, serving(bench.small) as small:
         crowds = [pages.visitors(service.port) for service in (large, small)]

@@ -1,4 +1,5 @@
-"""One process, PostgreSQL, workers of their own, side by side; then more of each, from 10,000 to a million visits.
+"""One process, PostgreSQL, workers of their own, side by side; then more of each, from 10,000 to a million
+appointments.
 
 The last part also draws docs/pictures/scale-out.svg, unless it runs with --quick.
 """
@@ -233,7 +234,7 @@ def _reminders(here: Site, number: int) -> float:
 
 
 def _morning(here: Site, begins: datetime, number: int) -> int:
-    """So many new patients with a visit each on a day; returns the first one's id."""
+    """So many new patients with an appointment each on a day; returns the first one's id."""
     booked = begins - timedelta(days=30)
     with here.database.transaction() as session:
         first = (session.scalar(select(func.max(Patient.id))) or 0) + 1
@@ -271,7 +272,7 @@ def _race(here: Site, people: list[str], times: int) -> float:
 
 
 def _slot(here: Site) -> datetime:
-    """A quarter of an hour in which the first doctor has no visit."""
+    """A quarter of an hour in which the first doctor has no appointment."""
     zone = load(here.clinic.config).clinic.zone
     for days in range(60, 80):
         for quarter in range(40):

@@ -33,7 +33,7 @@ ROUNDS = 3
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    """Known and unknown in turn, in this process, an hour apart so that nobody is throttled."""
+    """Known and unknown in turn, in this process, an hour apart so that no one is throttled."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     clinic = bench.usual.copied(bench.folder / "signing-in")
     clinic.config.write_text(SECTIONS, encoding="utf-8")

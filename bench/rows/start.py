@@ -88,7 +88,7 @@ def _first_answer(start: Start, log: Path) -> float:
 
 
 def _resting(start: Start, log: Path, *, visited: bool) -> tuple[float, float]:
-    """MiB after three idle seconds, and three seconds after somebody of each role looked at a page."""
+    """MiB after three idle seconds, and three seconds after someone of each role looked at a page."""
     process = launched(*start[0], log=log)
     _wait(process, start[1], perf_counter())
     sleep(3)

@@ -44,7 +44,7 @@ def _stopped(clinic: Clinic, busy: Callable[[Service], None]) -> float:
 
 
 def _pressing(service: Service, tokens: list[str]) -> None:
-    """Returns once everybody loads one page after the other, until nobody answers."""
+    """Returns once everyone loads one page after the other, until no one answers."""
     all_at_it = [Event() for _writer in range(WRITERS)]
 
     def load_pages(token: str, at_it: Event) -> None:
@@ -63,7 +63,7 @@ def _pressing(service: Service, tokens: list[str]) -> None:
 
 
 def _exporting(service: Service, tokens: list[str]) -> None:
-    """Returns once everybody has asked for the history."""
+    """Returns once everyone has asked for the history."""
     for token in tokens:
         patient = Visitor(service.port, token=token)
         patient.post("/exports", form="/treatments")

@@ -1,1 +1,1 @@
-"""The running service, who visits it, and the memory it takes."""
+"""The running service, who uses it, and the memory it takes."""

@@ -31,7 +31,7 @@ class Counting(Controller):
 
 
 def main(certificate: str) -> None:
-    """Serve until standard input ends; each line asks for the counts so far and begins to count anew."""
+    """Serve until standard input ends; each line asks for the counts so far and begins to count again."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     server = Counting(None, "127.0.0.1", 0, ssl_context=context)

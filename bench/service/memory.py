@@ -10,7 +10,7 @@ def resident(process: int | str = "self") -> float:
 
 
 def forget_peak() -> None:
-    """Let this process's peak begin anew."""
+    """Let this process's peak begin again."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 

@@ -23,7 +23,7 @@ REPORT = (
 
 @dataclass(frozen=True)
 class Page:
-    """A page and whoever looks at it; nobody signed in for None."""
+    """A page and the person who looks at it; no one signed in for None."""
 
     name: str
     email: str | None
@@ -58,7 +58,7 @@ def of(clinic: Clinic, people: dict[str | None, Visitor]) -> Iterator[Page]:
 
 
 def _desk(clinic: Clinic) -> Iterator[Page]:
-    """What the desk, and whoever books, works with."""
+    """What the desk, and the person who books, works with."""
     patient = clinic.ask("SELECT patient_id FROM guardians g JOIN users u ON u.id = g.user_id WHERE email = ?", PATIENT)
     yield Page("booking, one doctor", PATIENT, "/appointments/new?doctor_id=1")
     yield Page("booking, any of 20 doctors", DESK, f"/appointments/new?doctor_id=any&patient_id={patient}")

@@ -61,6 +61,6 @@ def launched(*words: str, log: Path | None = None, **environment: str) -> subpro
 
 
 def free_port() -> int:
-    """A port nobody listens at now."""
+    """A port no one listens at now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

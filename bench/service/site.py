@@ -53,7 +53,7 @@ class Site:
 
 
 def furnish(clinic: Clinic, url: str, visits: int, more: str) -> Clinic:
-    """Settings with this database, `more` TOML, and a demo clinic of so many visits."""
+    """Settings with this database, `more` TOML, and a demo clinic of so many appointments."""
     clinic.config.write_text(f'[server]\nport = 0\n[database]\nurl = "{url}"\n{more}', encoding="utf-8")
     size = ("--doctors", "20", "--patients", str(max(300, visits // 10)), "--appointments", str(visits))
     clinic.command("demo", *size, "--password", PASSWORD)

@@ -12,7 +12,7 @@ COOKIE = "rounds"
 
 
 class Visitor:
-    """Somebody at the service, signed in when an e-mail or a session's token is given."""
+    """Someone at the service, signed in when an e-mail or a session's token is given."""
 
     def __init__(self, port: int, email: str | None = None, *, token: str = "") -> None:
         self.token = token

@@ -1,4 +1,4 @@
-"""The description of the API: as OpenAPI for programs, as a page for people; for everybody, since it holds no data."""
+"""The description of the API: as OpenAPI for programs, as a page for people; for everyone, since it holds no data."""
 
 import json
 from collections.abc import Iterator, Mapping

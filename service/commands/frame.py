@@ -45,7 +45,7 @@ class Rounds(click.Group):
 
 
 def say_mistake(sentence: str) -> None:
-    """Say in one line why a command ends, where whoever typed or clicked it looks."""
+    """Say in one line why a command ends, where the person who typed or clicked it looks."""
     said = f"Error: {' '.join(sentence.split())}"
     streams.say(said, err=True)
     if desktop.double_clicked():
@@ -58,7 +58,7 @@ def _leave(sentence: str) -> None:
 
 
 class TypedPath(click.Path):
-    """A path as it was typed: `~` is the home of whoever typed it, also where the shell leaves that to us."""
+    """A path as it was typed: `~` is the home of the person who typed it, also where the shell leaves that to us."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path with its home in it."""

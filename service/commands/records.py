@@ -1,4 +1,4 @@
-"""Commands about what is on record: take it along, and check that nobody changed who did what."""
+"""Commands about what is on record: take it along, and check that no one changed who did what."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -59,7 +59,7 @@ def _checked_address(url: str) -> str:
 
 
 def _checked_proxy(address: str) -> str:
-    """A proxy is named in numbers: whoever is believed may say that any visitor sits at this computer."""
+    """A proxy is named in numbers: anyone who is believed may say that any visitor sits at this computer."""
     try:
         if address and ip_address(address).is_unspecified:
             raise ValueError
@@ -307,7 +307,7 @@ class Security(Section):
     sign_in_links: bool = False
 
     def idle_minutes_of(self, *, patient: bool) -> int:
-        """After how long without a click a patient, or somebody who works here, is signed out."""
+        """After how long without a click a patient, or someone who works here, is signed out."""
         return self.patient_idle_minutes if patient else self.idle_minutes
 
     def session_hours_of(self, *, patient: bool) -> int:
@@ -404,7 +404,7 @@ class Settings(Section):
         return self.base / self.backup.second_folder if self.backup.second_folder else None
 
     def command(self, words: str) -> str:
-        """A command for this clinic as somebody types it, for example `rounds restore FILE`."""
+        """A command for this clinic as someone types it, for example `rounds restore FILE`."""
         by_default = self.file in (None, HOME / "config.toml") and self.base == HOME
         return f"{PROGRAM} {words}" + (
             "" if by_default else f" --config {quoted(self.file or self.base / 'config.toml')}"

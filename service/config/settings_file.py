@@ -61,7 +61,7 @@ class Change:
             self._written.set()
 
     def undo(self) -> None:
-        """Put the files that this change wrote back as they were, but for one that somebody has changed since."""
+        """Put the files that this change wrote back as they were, but for one that someone has changed since."""
         with _writing:
             if self._written.is_set():
                 _take_back(self.files)

@@ -48,7 +48,7 @@ def of_all(wiring: Wiring) -> Iterator[tuple[bool, str]]:
 
 
 def send(channels: Channels, settings: Settings, to: str) -> tuple[bool, str]:
-    """Send a test message to an e-mail address or a telephone number."""
+    """Send a test message to an e-mail address or a phone number."""
     name = Channel.EMAIL if "@" in to else Channel.SMS
 
     def deliver() -> str:

@@ -22,7 +22,7 @@ from service.storage.database import Database
 
 NO_ROOM = 5_000_000
 LITTLE_ROOM = 500_000_000
-"""Bytes: below the first nothing may be written any more, below the second somebody should make room."""
+"""Bytes: below the first nothing may be written any more, below the second someone should make room."""
 SILENT = timedelta(minutes=2)
 """Four ticks."""
 STUCK = timedelta(minutes=15)
@@ -35,7 +35,7 @@ def is_ready(checks: Sequence[Check]) -> bool:
 
 
 def checks(db: Database, settings: Settings) -> list[Check]:
-    """Each part, ok, late or down, in words that name nobody."""
+    """Each part, ok, late or down, in words that name no one."""
     written = [_written(db), _disk(settings)]
     try:
         with db.reading() as session:
@@ -100,7 +100,7 @@ def _messages(oldest: datetime | None) -> Check:
 
 
 def wrong_links(settings: Settings, served_at: str | None) -> str | None:
-    """Why nobody can follow the links in messages, or None; `served_at` is where the service was started last."""
+    """Why no one can follow the links in messages, or None; `served_at` is where the service was started last."""
     link, served = urlsplit(settings.clinic.public_url), urlsplit(served_at or "")
     if not is_loopback(link.hostname):
         return None

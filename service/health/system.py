@@ -1,4 +1,4 @@
-"""What this installation is made of, in words and as a file for whoever helps; no patient is among it."""
+"""What this installation is made of, in words and as a file for the person who helps; no patient is among it."""
 
 import platform
 import sqlite3
@@ -74,7 +74,7 @@ def backup_under_way(session: Session) -> bool:
 
 
 def problem_file(session: Session, settings: Settings, checks: list[Check]) -> str:
-    """Versions, states, counts, settings and the latest runs, for whoever helps; no name, no address, no text."""
+    """Return versions, states, counts, settings, and recent runs for whoever helps; no names, addresses, or texts."""
     return "\n".join(_lines(session, settings, checks)) + "\n"
 
 

@@ -1,6 +1,6 @@
 """Workers of their own: Celery and Redis bring ids to them, the ledger in the database decides what is done.
 
-What the broker loses, brings late or brings twice does no harm: the next tick queues again whatever nobody does, and
+What the broker loses, brings late or brings twice does no harm: the next tick queues again whatever no one does, and
 a claim lets one worker have it.
 """
 
@@ -17,7 +17,7 @@ from service.outage import Outage
 EXPIRES_SECONDS = 4 * TICK_SECONDS
 """What no worker has taken by then is dropped: it was queued again meanwhile, and a queue never grows without end."""
 VISIBILITY_SECONDS = 3600
-"""When the broker brings again what a killed worker had taken; by the ledger somebody else has done it long since."""
+"""When the broker brings again what a killed worker had taken; by the ledger someone else has done it long since."""
 JOBS, POST, EXPORTS, CLINIC = "jobs", "post", "exports", "clinic"
 QUEUES = (JOBS, POST, EXPORTS, CLINIC)
 """A worker takes from all of them, or from those named with -Q: so nothing need wait behind a long export."""
@@ -26,7 +26,7 @@ SPARE = 4
 
 
 def application(settings: Settings, *, patience: float) -> Celery:
-    """Celery as the settings say; `patience` is how many seconds a silent broker may hold up whoever queues work."""
+    """Celery as the settings say; `patience` is how many seconds a silent broker may hold up anyone who queues work."""
     app = Celery("rounds", broker=settings.jobs.broker_url, set_as_current=False)
     exchange = Exchange("rounds", "direct")
     again = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
@@ -49,7 +49,7 @@ def application(settings: Settings, *, patience: float) -> Celery:
         worker_pool="threads",  # one process of 100 MB; forked ones take 60 MB each
         worker_prefetch_multiplier=1,
         worker_concurrency=settings.jobs.export_workers + SPARE,
-        worker_enable_remote_control=False,  # whoever reaches the broker need not command the workers
+        worker_enable_remote_control=False,  # anyone who reaches the broker need not command the workers
         worker_redirect_stdouts=False,  # messages that go to the console are for no log
         beat_scheduler="celery.beat:Scheduler",  # keeps no file: what was done is known from the database
         beat_schedule={

@@ -31,7 +31,7 @@ def clean_up(context: JobContext) -> None:
 
 
 def clean_up_after_erasure(context: JobContext) -> None:
-    """Remove the files that may name somebody who was erased, and the database's log.
+    """Remove the files that may name someone who was erased, and the database's log.
 
     What fails is logged: the erasure itself is done, and the next clean-up sees to the rest.
     """
@@ -76,7 +76,7 @@ def _remove(files: Sequence[Path]) -> None:
     for file in files:
         try:
             file.unlink(missing_ok=True)
-        except OSError:  # somebody downloads it just now (Windows), or it is not ours: the others still go
+        except OSError:  # someone downloads it just now (Windows), or it is not ours: the others still go
             log.exception("file not removed", file=file.name)
     if files:
         log.info("files removed", count=len(files))
@@ -89,7 +89,7 @@ def _purge_messages(context: JobContext) -> None:
 
 
 def _forget_erased(context: JobContext) -> None:
-    """Remove day sheets and waiting imports from before the last erasure: each may name whoever was erased.
+    """Remove day sheets and waiting imports from before the last erasure: each may name anyone who was erased.
 
     Today's sheet is written again instead, in case the power fails today.
     """

@@ -1,6 +1,6 @@
 """Sending what waits in the outbox: claim, hand to the channel outside any transaction, settle; one after the other.
 
-When nobody can be reached, a round ends at the first message instead of trying all the others: the channel rests.
+When no one can be reached, a round ends at the first message instead of trying all the others: the channel rests.
 """
 
 from collections.abc import Callable

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 def open_by_hand(session: Session, settings: Settings, job: str, slot: str | None = None) -> int:
-    """Open a run somebody asked for, of the present slot unless another is named; returns its id.
+    """Open a run someone asked for, of the present slot unless another is named; returns its id.
 
     Raises schedule.UnknownJob.
     """

@@ -1,6 +1,6 @@
 """The one table of jobs: what runs when, by which function, and how long a missed turn is still worth it.
 
-No cron arithmetic: a slot is due once the clinic's wall clock has passed its time, however late anybody looks.
+No cron arithmetic: a slot is due once the clinic's wall clock has passed its time, however late anyone looks.
 A row names its function, and the function's name is the job's name in the ledger and of its module.
 """
 
@@ -183,7 +183,7 @@ def day_of(row: Row, name: str) -> date:
 
 
 def present_day(row: Row, today: date) -> date:
-    """The day of the slot somebody means who runs the job now, though its hour may not have come."""
+    """The day of the slot someone means who runs the job now, though its hour may not have come."""
     match row.kind:
         case Kind.DAILY:
             return today

@@ -1,4 +1,4 @@
-"""The 08:00 job: reminders of the day's appointments and of the next day's early ones, then the morning sheet."""
+"""The 08:00 job: reminders of the day's appointments and of the next day's early ones, then the call list."""
 
 from datetime import date, timedelta
 

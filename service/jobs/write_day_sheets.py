@@ -15,7 +15,7 @@ def write_day_sheets(context: JobContext, slot: str) -> Outcome:
     if context.is_over(day):
         return {"date": slot, "reason": RunSkip.DAY_IS_OVER}
     began, written = clock.now(), None
-    while written is None or _erased_since(context, began):  # somebody on the sheet may have been erased meanwhile
+    while written is None or _erased_since(context, began):  # someone on the sheet may have been erased meanwhile
         context.checkpoint()
         began = clock.now()
         with context.database.reading() as session:

@@ -15,7 +15,7 @@ from service.storage.models import Channel
 
 @dataclass(frozen=True)
 class Channels:
-    """What takes messages to e-mail addresses and to telephone numbers."""
+    """What takes messages to e-mail addresses and to phone numbers."""
 
     email: Transport
     sms: Transport | None = None

@@ -21,7 +21,7 @@ class Console:
         self._aside = aside
 
     def send(self, letter: Letter, before_data: Callable[[], None]) -> None:
-        """Print the message. Raises DeliveryError when nobody reads the output any more."""
+        """Print the message. Raises DeliveryError when no one reads the output any more."""
         text = f"--- message {letter.id}\nTo: {letter.recipient}\nSubject: {letter.subject}\n\n{letter.body}---\n"
         output, name = (sys.stderr, "standard error") if self._aside else (sys.stdout, "standard output")
         if output is None:

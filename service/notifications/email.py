@@ -55,7 +55,7 @@ class Email:
                 _hang_up(smtp)
             else:
                 with suppress(OSError):
-                    smtp.rset()  # the next letter begins anew
+                    smtp.rset()  # the next letter begins again
                 self._keep(smtp)
             raise
         except BaseException:

@@ -15,7 +15,7 @@ from service.storage.models import Channel
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?")
 """A name in DNS; no bare host name, and no IP address."""
 NO_DOMAIN = "rounds.invalid"
-"""Stands in a Message-ID where the clinic has no domain at all: reserved, so it is never somebody else's."""
+"""Stands in a Message-ID where the clinic has no domain at all: reserved, so it is never someone else's."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class DeliveryError(Exception):
     """The channel could not deliver.
 
     `permanent`: trying again is of no use. `retry_after`: how many seconds to wait at least, where the other side said
-    so. `connection`: nobody can be reached at present, so the others need not be tried either.
+    so. `connection`: no one can be reached at present, so the others need not be tried either.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Transport(Protocol):
     def send(self, letter: Letter, before_data: Callable[[], None]) -> str | None:
         """Deliver, calling `before_data` once just before the content leaves; returns the other side's answer.
 
-        Raises DeliveryError, or Unsure when nobody can know.
+        Raises DeliveryError, or Unsure when no one can know.
         """
 
     def close(self) -> None:

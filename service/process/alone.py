@@ -51,7 +51,7 @@ def _address(file: Path) -> str | None:
 
 
 class Claim:
-    """Being the only one, over all rounds of a service: while it begins anew nobody else gets in between."""
+    """Being the only one, over all rounds of a service: while it restarts, no other process can take over."""
 
     def __init__(self) -> None:
         self._held = ExitStack()

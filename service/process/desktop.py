@@ -1,4 +1,4 @@
-"""Started by a double click, nobody sees what is printed: the browser is opened instead."""
+"""Started by a double click, no one sees what is printed: the browser is opened instead."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ NOT_STARTED = HOME / "rounds-did-not-start.txt"
 
 
 def double_clicked(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the executable was started from a desktop: without arguments and without anybody's terminal."""
+    """Whether the executable was started from a desktop: without arguments and without anyone's terminal."""
     if not FROZEN or (sys.argv[1:] if arguments is None else arguments):
         return False
     if sys.platform == "win32":
@@ -40,7 +40,7 @@ def show(url: str) -> Thread:
 
 
 def leave_note(sentence: str) -> None:
-    """Say why Rounds did not start where whoever clicked it looks next: in its window, or in a file beside it."""
+    """Say why Rounds didn't start where the person who clicked it will look: in its window, or in a file beside it."""
     if sys.platform == "win32":
         with suppress(EOFError):
             input("Press Enter to close this window.")

@@ -58,7 +58,7 @@ class Listening:
 
 
 def try_out(host: str, port: int) -> None:
-    """Raise SettingsError when nobody can listen there now: taken, forbidden, or no address of this computer."""
+    """Raise SettingsError when no one can listen there now: taken, forbidden, or no address of this computer."""
     trial = Listening()
     trial.open(host, port)
     trial.close()
@@ -67,7 +67,7 @@ def try_out(host: str, port: int) -> None:
 def network_address() -> str:
     """This computer's address in the network it stands in; empty when it is in none. Nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
-        probe.connect(("192.0.2.1", 9))  # an address of nobody (RFC 5737): only the way there is looked up
+        probe.connect(("192.0.2.1", 9))  # an address of no one (RFC 5737): only the way there is looked up
         found = str(probe.getsockname()[0])
         return "" if found.startswith("127.") else found
     return ""

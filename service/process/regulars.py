@@ -35,7 +35,7 @@ class Regulars:
         self._addresses: OrderedDict[str, tuple[float, bool]] = OrderedDict()
 
     def note(self, token: str, address: str, *, is_staff: bool) -> None:
-        """A page was answered to somebody who is signed in, at an address that may be unknown."""
+        """A page was answered to someone who is signed in, at an address that may be unknown."""
         with self._lock:
             _note(self._browsers, _digest(token), is_staff)
         if is_staff:

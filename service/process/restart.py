@@ -1,4 +1,4 @@
-"""How a page asks the running service to begin anew, and what became of it."""
+"""Ask the running service to restart, and report how that went."""
 
 from collections.abc import Callable
 from threading import Event, Lock
@@ -15,7 +15,7 @@ class Restart:
         self._lock = Lock()
         self._change: Change | None = None
         self.let_nobody_in: Callable[[], None] = lambda: None
-        """Returns once the server reads nothing new: whoever comes then is answered when it has begun anew."""
+        """Returns once the server reads nothing new: anyone who comes then is answered when it has begun again."""
         self.wipes_demo = False
         """Whether the demo clinic is to be gone before the service begins again."""
         self.trouble = ""
@@ -24,7 +24,7 @@ class Restart:
         """Why the service has to end instead of starting again; None while it has not."""
 
     def ask(self, change: Change | None = None, *, wipe_demo: bool = False) -> None:
-        """Begin anew as soon as the present answers are out; `change` is taken back should it not work."""
+        """Begin again as soon as the present answers are out; `change` is taken back should it not work."""
         with self._lock:
             self._change = change
             self.wipes_demo = self.wipes_demo or wipe_demo
@@ -39,7 +39,7 @@ class Restart:
 
     @property
     def is_asked(self) -> bool:
-        """Whether the service is about to begin anew: nothing else should be begun now."""
+        """Whether the service is about to restart, so nothing new should be started."""
         return self._asked.is_set()
 
     def take_back(self, why: str) -> bool:

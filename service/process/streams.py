@@ -17,7 +17,7 @@ def reserve() -> None:
 
 
 def say(line: str, *, err: bool = False) -> None:
-    """Print a line, at once, if anybody can read it."""
+    """Print a line, at once, if anyone can read it."""
     with suppress(OSError):
         click.echo(line, err=err)
 

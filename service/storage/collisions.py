@@ -1,7 +1,7 @@
 """What PostgreSQL ended for another transaction's sake is begun again, a few times and with the same request.
 
 It ends one of two transactions that wait for each other, and one that cannot be put in order with another. Acts lock in
-one order (foundation/locks.py), so this is rare; where it happens, nobody has to press again.
+one order (foundation/locks.py), so this is rare; where it happens, no one has to press again.
 """
 
 from collections.abc import Callable

@@ -106,7 +106,7 @@ class Database:
             raise self._lost
         with self._watched(), (self._writers if wait else self._hasty_writers).begin() as session:
             yield session
-            self.require_present()  # rolls back: nothing goes into a file that nobody will find
+            self.require_present()  # rolls back: nothing goes into a file that no one will find
         self.require_present()  # it may have gone during the commit
 
     def write(self, act: Callable[[Session], Done]) -> Done:
@@ -176,7 +176,7 @@ class Database:
     def analyse(self) -> None:
         """Let SQLite count its rows again, which takes milliseconds; PostgreSQL does so by itself.
 
-        Without counts it looks for one patient's visits among all those of a status: a minute instead of 0.2 s.
+        Without counts it looks for one patient's appointments among all those of a status: a minute instead of 0.2 s.
         """
         if self.is_sqlite:
             with self.transaction() as session:
@@ -199,7 +199,7 @@ class Database:
         return True
 
     def forget(self) -> None:
-        """Let nothing of what was deleted or overwritten stay in SQLite's log beside the file, if nobody reads it."""
+        """Let nothing of what was deleted or overwritten stay in SQLite's log beside the file, if no one reads it."""
         if self.is_sqlite:
             with self.engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
@@ -221,7 +221,7 @@ class Database:
         """Sessions in which each transaction sees one consistent state."""
         options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         reading = engine.execution_options(**({"reading": True} if self.is_sqlite else options))
-        # One that has ended is not to be used again: it would take a connection that nobody gives back.
+        # One that has ended is not to be used again: it would take a connection that no one gives back.
         return sessionmaker(reading, autoflush=False, expire_on_commit=False, close_resets_only=False)
 
 
@@ -442,7 +442,7 @@ AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 
 
 @contextmanager
 def _without_foreign_keys(database: Database) -> Iterator[Connection]:
-    """A connection on which SQLite lets a table be made anew that others refer to; whoever uses it checks them."""
+    """A connection on which SQLite lets a table be made again that others refer to; anyone who uses it checks them."""
     with database.engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         if database.is_sqlite:  # only works outside a transaction

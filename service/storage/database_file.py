@@ -23,7 +23,7 @@ from service.storage.database_log import DatabaseLog
 BUSY_SECONDS = 5
 HEADER_BYTES = 64
 LOOK_AGAIN_SECONDS = 0.05
-"""A file that is being put back in one step is looked at a second time before anybody is told that it is gone."""
+"""A file that is being put back in one step is looked at a second time before anyone is told that it is gone."""
 
 
 class Loss(StrEnum):
@@ -95,7 +95,7 @@ class DatabaseFile:
     def make(self) -> None:
         """Make the file, for its owner only, unless there is one; its log takes after it. Raises OSError.
 
-        A log without its file is set aside: SQLite would remove it, and somebody may still find the file.
+        A log without its file is set aside: SQLite would remove it, and someone may still find the file.
         """
         if self.has_log_without_file():
             self.set_log_aside()
@@ -137,7 +137,7 @@ class DatabaseFile:
     def mark(self) -> None:
         """Put a number of this run into the header, by which the contents of another file are told from these.
 
-        Only for the one service of a file. Where somebody reads just now, there is none.
+        Only for the one service of a file. Where someone reads just now, there is none.
         """
         number = secrets.randbits(31)
         if self._anchor is None or self._handle is None:
@@ -220,7 +220,7 @@ class DatabaseFile:
         return self._seen_inside(self._handle) or (None if log_is_whole else Loss.LOG_CUT)
 
     def _seen_inside(self, handle: int) -> Loss | None:
-        """Whether somebody wrote into the file past SQLite, which itself only lets it grow, or says so first."""
+        """Whether someone wrote into the file past SQLite, which itself only lets it grow, or says so first."""
         header, size = Header.read(handle), os.fstat(handle).st_size
         before, self._header = self._header, header or self._header
         if size < self._size and (header is None or size < header.bytes):

@@ -47,7 +47,7 @@ class DatabaseLog:
         before = os.pread(self._index, INDEX_BYTES, 0)
         start, size = os.pread(self._log, LOG_BYTES, 0), os.fstat(self._log).st_size
         if len(before) < INDEX_BYTES or os.pread(self._index, INDEX_BYTES, 0) != before:
-            return True  # somebody is writing: whoever commits next looks again
+            return True  # someone is writing: anyone who commits next looks again
         index = _Index.read(before)
         if not index.frames:
             return True

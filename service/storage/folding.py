@@ -15,7 +15,7 @@ POINTED = frozenset({"ARABIC", "HEBREW"})
 FORGIVING = frozenset({"LATIN", "GREEK", "CYRILLIC"}) | POINTED
 """Scripts that are searched without marks; everywhere else a mark is part of its letter."""
 JOINERS = "\u200c\u200d"
-"""Signs between letters that nobody sees: they only change how the letters are drawn."""
+"""Signs between letters that no one sees: they only change how the letters are drawn."""
 
 LONGEST = 600
 """What a column keeps; a letter that stands for a whole phrase takes up to 18."""

@@ -26,7 +26,7 @@ def engine(url: str, pool_size: int, lock_seconds: int, statement_seconds: int) 
         url,
         pool_size=pool_size,
         max_overflow=10,
-        pool_pre_ping=True,  # connections that a restart of the server cut are made anew, and nobody notices
+        pool_pre_ping=True,  # connections that a restart of the server cut are made again, and no one notices
         hide_parameters=True,
         connect_args={**BOTH_ENDS_NOTICE, "options": _options(lock_seconds, statement_seconds)},
     )

@@ -1,6 +1,6 @@
 """What a database lacks of that on which the models rely: tables, columns, constraints, indexes, triggers.
 
-SQLite changes most things by making a table anew, and whatever the change does not name is then gone without a word:
+SQLite changes most things by making a table again, and whatever the change does not name is then gone without a word:
 its triggers, `AUTOINCREMENT`, a constraint. So no migration ends before all of it is found here.
 """
 

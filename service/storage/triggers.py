@@ -58,7 +58,7 @@ WHEN {ONLY_TIMES_MOVED}
 BEGIN
     UPDATE appointments SET blocked_from = NEW.starts_at, blocked_until = NEW.ends_at WHERE id = NEW.id;
 END"""
-"""Whoever moves an appointment with plain SQL moves what it blocks, too."""
+"""Anyone who moves an appointment with plain SQL moves what it blocks, too."""
 
 WATCHED = "doctor_id, patient_id, starts_at, ends_at, blocked_from, blocked_until, status, overbooked"
 APPEND_ONLY = "the audit is only appended to"

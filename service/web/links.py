@@ -7,7 +7,7 @@ from service.storage.models import LinkPurpose, MessageLink
 
 
 def found(token: str, purpose: LinkPurpose) -> MessageLink:
-    """What a link in a message is for. Raises NotFound, Gone, and Throttled for somebody who seems to guess."""
+    """What a link in a message is for. Raises NotFound, Gone, and Throttled for someone who seems to guess."""
     try:
         return message_links.find(context.reading(), token, purpose)
     except NotFound:

@@ -1,7 +1,7 @@
 """A sentence shown once after a redirect, with who was told by what was done.
 
 Its key and the numbers of the messages ride in a short-lived cookie, never a text; the next page reads those messages
-as they are by then, and only as far as whoever opens it may know of them.
+as they are by then, and only as far as the person who opens it may know of them.
 """
 
 from collections.abc import Sequence
@@ -139,7 +139,7 @@ def say(key: str) -> None:
 
 
 def say_to_successor(key: str) -> None:
-    """The same on a page of the clinic that takes this one's place, whose cookies have a name nobody knows yet."""
+    """The same on a page of the clinic that takes this one's place, whose cookies have a name no one knows yet."""
     g.notice, g.notice_cookie = key, SUCCESSOR
 
 
@@ -184,7 +184,7 @@ def _read() -> tuple[str, list[int]]:
 
 def _carry(response: Response) -> Response:
     if "notice" in g:
-        # Whoever asks without signing in learns nothing of messages: not even whether there is one.
+        # Anyone who asks without signing in learns nothing of messages: not even whether there is one.
         written = g.get("messages_written", ()) if context.visitor() is not None else ()
         value = ".".join([g.notice, *map(str, dict.fromkeys(written))][: told.MOST + 1])
         name = g.get("notice_cookie") or _own_cookie()

@@ -40,7 +40,7 @@ class TypedField:
 
     @property
     def is_secret(self) -> bool:
-        """Whether it is typed anew."""
+        """Whether it is typed again."""
         return self.name in SECRETS
 
     @property
@@ -78,7 +78,7 @@ class TypedField:
 
 
 def fields_of(path: str, fields: Fields) -> list[TypedField]:
-    """The fields of a form that was sent to a path, with boxes nobody ticked."""
+    """The fields of a form that was sent to a path, with boxes no one ticked."""
     form = _form_of(path, fields)
     known = {field.name: field for field in form} if form is not None else {}
     shown = [TypedField(name, list(values), known.get(name)) for name, values in fields.items()]

@@ -16,7 +16,7 @@ Programs = Callable[..., Program]
 
 
 def ids_of(clinic: Clinic, who: str = "patient") -> dict[str, object]:
-    """Rows of Pia's and Dr Doll's, and a time that nobody else of the test takes."""
+    """Rows of Pia's and Dr Doll's, and a time that no one else of the test takes."""
     free = f"2026-06-01T{8 + PEOPLE.index(who):02}:00:00+02:00"
     return {**clinic.ids(), "past": clinic.past, "free": free}
 

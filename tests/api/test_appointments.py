@@ -1,4 +1,4 @@
-"""Booking, moving and closing visits from another program; what it is told when it comes second or too late."""
+"""Booking, moving and closing appointments from another program; what it is told when it comes second or too late."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""`run.py token` and the pages of tokens: how somebody comes by one."""
+"""`run.py token` and the pages of tokens: how someone comes by one."""
 
 import re
 from datetime import timedelta

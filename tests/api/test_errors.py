@@ -1,4 +1,4 @@
-"""Whatever goes wrong under /api is one shape (RFC 9457), says nothing about anybody, and leaves nothing half done."""
+"""Whatever goes wrong under /api is one shape (RFC 9457), says nothing about anyone, and leaves nothing half done."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is done about an appointment: booked, moved, cancelled, taken back, and how it went."""
+"""What is done about an appointment: booked, moved, canceled, taken back, and how it went."""
 
 from dataclasses import replace
 

@@ -130,7 +130,7 @@ def _listening(house: House, pause: Pause) -> Any:
 
 
 def until_done_or_waiting(house: House, other: "Future[Any]") -> None:
-    """Wait until another thread has its answer, or waits for a lock that somebody else holds."""
+    """Wait until another thread has its answer, or waits for a lock that someone else holds."""
     with house.wiring.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as outside:
 
         def is_as_far_as_it_gets() -> bool:

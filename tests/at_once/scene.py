@@ -61,7 +61,7 @@ class Clinic:
 
 
 class Scene:
-    """A patient, another record that may be the same person's, and a doctor; nobody else has to do with them."""
+    """A patient, another record that may be the same person's, and a doctor; no one else has to do with them."""
 
     def __init__(self, clinic: Clinic) -> None:
         self.clinic, self.house, self.word = clinic, clinic.house, _letters(next(NUMBERS)).title()
@@ -93,22 +93,22 @@ class Scene:
 
     @cached_property
     def colleague(self) -> Actor:
-        """The doctor, as somebody who acts."""
+        """The doctor, as someone who acts."""
         return Actor(Role.DOCTOR, f"Dr. {self.word}", None, self.doctor)
 
     @cached_property
     def visit(self) -> int:
-        """A visit of today, still ahead."""
+        """An appointment of today, still ahead."""
         return self.house.visit(self.doctor, self.patient, NINE + timedelta(minutes=30), overbooked=False)
 
     @cached_property
     def begun(self) -> int:
-        """A visit that has just begun."""
+        """An appointment that has just begun."""
         return self.house.visit(self.doctor, self.patient, EIGHT - timedelta(minutes=5), overbooked=False)
 
     @cached_property
     def called_off(self) -> int:
-        """A visit that its patient has just cancelled."""
+        """An appointment that its patient has just canceled."""
         called_off = {"status": AppointmentStatus.CANCELLED, "cancelled_at": EIGHT, "cancelled_by": CancelledBy.PATIENT}
         by = self.pia.user_id
         return self.house.visit(self.doctor, self.patient, ELEVEN, overbooked=False, booked_by_id=by, **called_off)
@@ -131,7 +131,7 @@ class Scene:
 
     @cached_property
     def message(self) -> int:
-        """A message about the visit waits to be sent."""
+        """A message about the appointment waits to be sent."""
         times = {"due_at": EIGHT, "lease_until": EIGHT, "created_at": EIGHT}
         about = {"appointment_id": self.visit, "starts_at": NINE + timedelta(minutes=30)}
         with self.house.writing() as session:
@@ -156,7 +156,7 @@ class Scene:
             return made
 
     def own_time(self) -> BookingRequest:
-        """Each time another one that nobody else has."""
+        """Each time another one that no one else has."""
         self._booked += 1
         return self.wish(ELEVEN + timedelta(hours=self._booked))
 

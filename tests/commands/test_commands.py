@@ -43,7 +43,7 @@ DEMO = ("demo", "--doctors", "2", "--patients", "20", "--appointments", "120", "
 
 @pytest.fixture
 def clinic(house: House, tmp_path: Path) -> Path:
-    """The folder of a clinic with ten visits on 4 May 2026, one of them of a patient without an address."""
+    """The folder of a clinic with ten appointments on 4 May 2026, one of them of a patient without an address."""
     with time_machine.travel(wall("2026-04-10 12:00")):
         booked_morning(house, wall("2026-05-04 10:00"), 9)
         house.visit(1, house.patient("No Address"), wall("2026-05-04 15:00"))
@@ -184,7 +184,7 @@ def test_run_job_reminders_sends_in_this_process_and_counts_in_json(clinic: Path
 
 
 def unread(folder: Path, *args: str, errors_too: bool = False) -> int:
-    """The exit code of a command whose output nobody reads."""
+    """The exit code of a command whose output no one reads."""
     reading, writing = os.pipe()
     os.close(reading)
     with (folder / "stderr").open("wb") as stderr, os.fdopen(writing, "wb") as nobody:
@@ -260,7 +260,7 @@ def test_a_clinic_that_reminds_in_the_evening_reaches_everybody_before_their_app
 
 def test_reminders_of_a_day_that_is_over_are_refused(clinic: Path) -> None:
     before = dump(clinic)
-    assert "2026-05-03 is over" in refused(clinic, "run-job", "reminders", "--date", "2026-05-03", at=MORNING)
+    assert "2026-05-03 is in the past" in refused(clinic, "run-job", "reminders", "--date", "2026-05-03", at=MORNING)
     assert dump(clinic) == before
 
 

@@ -42,7 +42,7 @@ Empty = Callable[[], Database]
 
 @pytest.fixture(scope="module")
 def empty(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Empty]:
-    """Makes databases with nobody in them."""
+    """Makes databases with no one in them."""
     made: list[Database] = []
 
     def make() -> Database:
@@ -58,7 +58,7 @@ def empty(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="module")
 def clinic(empty: Empty) -> Database:
-    """The clinic of the default size as it is at ten; nobody writes to it."""
+    """The clinic of the default size as it is at ten; no one writes to it."""
     database = empty()
     fill(database)
     return database

@@ -1,4 +1,4 @@
-"""The plan of the demo clinic: everybody in one place at a time, on busy and quiet days, as many as asked."""
+"""The plan of the demo clinic: everyone in one place at a time, on busy and quiet days, as many as asked."""
 
 from collections import Counter
 from datetime import date

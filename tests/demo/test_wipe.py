@@ -1,4 +1,4 @@
-"""A demo clinic is wiped as a whole, while nobody has entered anything; a kill leaves it, or an empty database."""
+"""A demo clinic is wiped as a whole, while no one has entered anything; a kill leaves it, or an empty database."""
 
 import re
 import subprocess
@@ -29,7 +29,7 @@ ADMIN = Actor(Role.ADMIN, "Ines", 1, address="127.0.0.1")
 
 @pytest.fixture
 def filled(house: House) -> House:
-    """A demo clinic that somebody signed in to and looked around in."""
+    """A demo clinic that someone signed in to and looked around in."""
     with house.writing() as session:
         demo.fill(session, house.settings.clinic.zone, SMALL, 1, HASH)
     with house.writing() as session:

@@ -50,7 +50,9 @@ def _on_server(first: str, rows: int) -> tuple[str, Callable[[int], str]]:
 
 
 def booked_morning(house: House, first: datetime, patients: int, names: str = "clinic") -> None:
-    """So many patients, each with an address of their own (at `names`) and a visit from `first` on, a minute apart."""
+    """So many patients, each with an address of their own (at `names`) and an appointment from `first` on, a minute
+    apart.
+    """
     doctor = house.user("doctor", f"ada@{names}.example", "Dr Ada")
     assert doctor.doctor_id is not None
     booked = first - timedelta(days=10)
@@ -65,7 +67,7 @@ def booked_morning(house: House, first: datetime, patients: int, names: str = "c
 
 
 def begun_visits(house: House, doctor_id: int, patient_id: int, visits: int) -> list[int]:
-    """So many visits that took place and have no treatment yet; returns their ids."""
+    """So many appointments that took place and have no treatment yet; returns their ids."""
     first = clock.now() - timedelta(hours=visits)
     with house.writing() as session:
         made = [
@@ -90,5 +92,5 @@ def wall(text: str) -> datetime:
 
 
 def part_files(folder: Path) -> list[Path]:
-    """Files that somebody began to write and did not finish."""
+    """Files that someone began to write and did not finish."""
     return list(folder.rglob("*.part"))

@@ -32,7 +32,7 @@ def disk(folder: Path, size: str) -> Iterator[Path]:
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """For the length of the block nobody, not even root, may write to the disk at this folder."""
+    """For the length of the block no one, not even root, may write to the disk at this folder."""
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
     try:
         yield

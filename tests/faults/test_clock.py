@@ -22,7 +22,7 @@ REMINDERS, REPORTS = "send_daily_reminders", "generate_monthly_report"
 
 @pytest.fixture
 def morning(house: House, tmp_path: Path) -> Path:
-    """The folder of a clinic with visits from 10:00 on 4 May 2026, all booked in April."""
+    """The folder of a clinic with appointments from 10:00 on 4 May 2026, all booked in April."""
     with time_machine.travel(wall("2026-01-10 12:00")):
         booked_morning(house, wall("2026-05-04 10:00"), PATIENTS)
     configure(tmp_path)

@@ -265,7 +265,7 @@ def test_f1_treatments_that_were_acknowledged_survive_kills(
 
 
 def write_treatments(doctor: Client, visits: list[int], acknowledged: dict[int, str]) -> None:
-    """Write one treatment after the other until nobody answers; note those that were answered with 303."""
+    """Write one treatment after the other until no one answers; note those that were answered with 303."""
     try:
         while visits:
             visit, words = visits.pop(), token_hex(400)
@@ -276,7 +276,7 @@ def write_treatments(doctor: Client, visits: list[int], acknowledged: dict[int, 
 
 
 def assert_treatments_are_whole(folder: Path, acknowledged: dict[int, str]) -> None:
-    """What was acknowledged is there; each treatment has its completed visit and its one audit entry."""
+    """What was acknowledged is there; each treatment has its completed appointment and its one audit entry."""
     stored = dict(rows(folder, "SELECT appointment_id, diagnosis FROM treatments"))
     assert {visit: stored.get(visit) for visit in acknowledged} == acknowledged
     completed = rows(folder, "SELECT id FROM appointments WHERE status = 'completed'")

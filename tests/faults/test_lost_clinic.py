@@ -1,4 +1,4 @@
-"""A folder that lost its database is no new clinic: nothing begins over it unless somebody says so (H12)."""
+"""A folder that lost its database is no new clinic: nothing begins over it unless someone says so (H12)."""
 
 import os
 import shutil
@@ -64,7 +64,7 @@ TRACES: dict[str, tuple[Trace, str]] = {
 
 
 def files(folder: Path) -> list[Path]:
-    """Everything in a folder but what is made before anybody looks for the database."""
+    """Everything in a folder but what is made before anyone looks for the database."""
     return sorted(one for one in folder.rglob("*") if one.name not in ("secret.key", "rounds.db.lock"))
 
 

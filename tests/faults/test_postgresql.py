@@ -65,7 +65,7 @@ def service(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 @contextmanager
 def outside(url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """Somebody else at the database."""
+    """Someone else at the database."""
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         yield connection
 
@@ -100,7 +100,7 @@ class Writers:
             visit, words = self._visits.pop(), token_hex(40)
             try:
                 answer = doctor.post(f"/appointments/{visit}/treatment", {"diagnosis": words})
-            except (OSError, HTTPException):  # a request that found nobody is no promise either
+            except (OSError, HTTPException):  # a request that found no one is no promise either
                 continue
             if answer.status == 303:
                 self.acknowledged[visit] = words
@@ -191,7 +191,7 @@ def test_f4_a_migration_that_is_killed_leaves_no_table_and_can_start_again(postg
     tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
     with outside(url) as other, outside(url) as looking:
         with other.transaction(force_rollback=True):
-            other.execute("CREATE TABLE job_runs (id int)")  # nobody sees it, but who makes one of that name waits
+            other.execute("CREATE TABLE job_runs (id int)")  # no one sees it, but who makes one of that name waits
             process = subprocess.Popen(command(tmp_path, "migrate"), env=environment(tmp_path), cwd=tmp_path)
             until(lambda: looking.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
             process.kill()

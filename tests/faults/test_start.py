@@ -1,4 +1,4 @@
-"""What a start meets: a folder of any name, somebody else's files (F28). Each is one line, or simply works."""
+"""What a start meets: a folder of any name, someone else's files (F28). Each is one line, or simply works."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def test_a_folder_may_have_any_name(migrated: Path, tmp_path: Path) -> None:
 
 
 def as_nobody(folder: Path, mode: int, migrated: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    """A command of an account that owns nothing in the folder of a clinic, which everybody may write."""
+    """A command of an account that owns nothing in the folder of a clinic, which everyone may write."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("setpriv") is None:
         missing("root, and setpriv")
     folder.chmod(0o777)

@@ -1,6 +1,6 @@
 """A week of a small clinic's PC, played with its clock moved: it is switched on and off at odd times, misses a morning
 and a day, loses its power, fills its disk and is restored. Afterwards every reminder, report and backup is accounted
-for: by the database, and by the mail server, which nobody can restore.
+for: by the database, and by the mail server, which no one can restore.
 """
 
 import shutil
@@ -33,7 +33,7 @@ DAYS = {
     "sun": "2026-05-03",
 }
 HOURS = ("08:30", "10:00", "12:00", "15:00", "17:45")
-"""Of each day's visits; the first is told the day before."""
+"""Of each day's appointments; the first is told the day before."""
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Week:
         return bool(rows(self.disk, "SELECT 1 FROM installation WHERE ticked_at >= ?", f"{DAYS[day]} {utc}"))
 
     def told(self, day: str) -> dict[str, int]:
-        """How many reminders have arrived, by the hours of a day's visits."""
+        """How many reminders have arrived, by the hours of a day's appointments."""
         counts = Counter(mail.recipients[0] for mail in self.server.mails if "Your visit" in mail.parsed["Subject"])
         return {hour: counts[address(day, hour)] for hour in HOURS}
 
@@ -85,7 +85,7 @@ def address(day: str, hour: str) -> str:
 
 @pytest.fixture
 def week(house: House, tmp_path: Path) -> Iterator[Week]:
-    """Five visits a day, each of another patient; the database on a small disk, mail to a real server."""
+    """Five appointments a day, each of another patient; the database on a small disk, mail to a real server."""
     with time_machine.travel(wall("2026-04-01 12:00")):
         doctor = house.user("doctor", "ada@clinic.example", "Dr Ada").doctor_id
         house.user("admin", "ines@clinic.example", "Ines")
@@ -138,7 +138,7 @@ def test_a_week_of_switching_on_and_off_leaves_nothing_unaccounted_for(
     assert {hour: number for hour, number in week.told("wed").items() if number != 1}.keys() <= unsure
     assert max(week.told("wed").values()) == 1, "nobody got two"
 
-    with week.on("thu", "02:50") as pc:  # somebody fills the disk before the night's backup
+    with week.on("thu", "02:50") as pc:  # someone fills the disk before the night's backup
         desk = pc.client("ada@clinic.example")
         film = fill(week.disk)
         week.clock("thu", "03:00")

@@ -1,4 +1,4 @@
-"""F11, F29: workers, beat and the broker die, come back or are there twice: nothing is lost, nobody gets two."""
+"""F11, F29: workers, beat and the broker die, come back or are there twice: nothing is lost, no one gets two."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ def crew(postgres: Postgres, broker: Redis, server: MailServer, tmp_path: Path) 
 
 
 def requested(house: House, rows: int) -> str:
-    """An export of a new patient's history; nobody has been told of it yet."""
+    """An export of a new patient's history; no one has been told of it yet."""
     patient = house.patient()
     doctor = house.user("doctor", f"dr.{patient}@clinic.example").doctor_id
     long_history(house, doctor, patient, rows)
@@ -94,7 +94,7 @@ def is_there(house: House, export_id: str) -> Callable[[], bool]:
 
 @contextmanager
 def held_up(house: House) -> Iterator[None]:
-    """Whoever reads treatments waits until the end of the block."""
+    """Anyone who reads treatments waits until the end of the block."""
     with house.wiring.database.engine.connect() as connection:
         connection.execute(text("LOCK TABLE treatments IN ACCESS EXCLUSIVE MODE"))
         yield
@@ -138,7 +138,7 @@ def done(house: House) -> dict[str, int]:
 
 
 def morning(house: House, patients: int, names: str = "clinic") -> list[str]:
-    """So many patients whose visits begin in ten minutes; returns their addresses."""
+    """So many patients whose appointments begin in ten minutes; returns their addresses."""
     booked_morning(house, clock.now() + timedelta(minutes=10), patients, names)
     return [f"p{number}@{names}.example" for number in range(patients)]
 

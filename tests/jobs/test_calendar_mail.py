@@ -38,7 +38,7 @@ def server() -> Iterator[MailServer]:
 
 
 def booked(house: House, starts_at: datetime) -> tuple[Actor, int]:
-    """A visit that the desk books for a new patient; returns the desk and the visit's id."""
+    """An appointment that the desk books for a new patient; returns the desk and the appointment's id."""
     desk = house.user("receptionist", "rita@clinic.example", "Rita")
     doctor = house.user("doctor", "ada@clinic.example", "Dr. Ada Berg").doctor_id
     assert doctor is not None

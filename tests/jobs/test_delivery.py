@@ -1,4 +1,4 @@
-"""The outbox against a real mail server and a real gateway: whatever they do, nobody gets two and the others go on."""
+"""The outbox against a real mail server and a real gateway: whatever they do, no one gets two and the others go on."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def mailing(make_house: Opened, server: MailServer) -> House:
 
 
 def morning(house: House, patients: int) -> list[str]:
-    """So many patients with a visit today at 14:00; returns their addresses."""
+    """So many patients with an appointment today at 14:00; returns their addresses."""
     doctor = house.user("doctor", "doctor@clinic.example", "Dr. Ada Berg").doctor_id
     for number in range(patients):
         patient = house.patient(f"Patient {number}", email=f"p{number}@mail.example")
@@ -79,7 +79,7 @@ def rows(house: House) -> list[Message]:
 
 
 def post(house: House, to: Actor, rule: str = "password_reset") -> int:
-    """A message to somebody who signs in; returns its id."""
+    """A message to someone who signs in; returns its id."""
     with house.writing() as session:
         return outbox.to_user(session, rule, session.get_one(User, to.user_id), event="test").id
 

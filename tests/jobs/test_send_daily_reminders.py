@@ -1,4 +1,4 @@
-"""The 08:00 job from plan to channel: everybody once, whatever fails, stops or runs beside it."""
+"""The 08:00 job from plan to channel: everyone once, whatever fails, stops or runs beside it."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -48,7 +48,7 @@ def doctor(house: House) -> int:
 
 
 def visits(house: House, doctor: int, count: int, time: str = "12:00") -> list[str]:
-    """So many patients with a visit today; returns their addresses."""
+    """So many patients with an appointment today; returns their addresses."""
     with house.writing() as session:
         for number in range(count):
             patient = Patient(

@@ -1,4 +1,4 @@
-"""A tick: opens the slots that are due, each once, and queues whatever nobody does."""
+"""A tick: opens the slots that are due, each once, and queues whatever no one does."""
 
 from collections.abc import Callable
 from datetime import timedelta

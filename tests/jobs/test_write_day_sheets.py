@@ -26,7 +26,7 @@ FILE = "2026-05-04.html"
 
 @pytest.fixture
 def folder(house: House) -> Path:
-    """Where the sheets of a clinic with two doctors and a visit on 4 May lie."""
+    """Where the sheets of a clinic with two doctors and an appointment on 4 May lie."""
     first = house.user("doctor", "ada@clinic.example", "Dr. Ada").doctor_id
     second = house.user("doctor", "bela@clinic.example", "Dr. Bela").doctor_id
     house.hours(first)

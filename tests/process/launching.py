@@ -36,7 +36,7 @@ ON_SERVER: dict[Path, str] = {}
 
 
 def zone_of_the_morning() -> str:
-    """A zone in which it is after nine now: the reminders are due, the day's visits are to come."""
+    """A zone in which it is after nine now: the reminders are due, the day's appointments are to come."""
     ahead = (9 - datetime.now(UTC).hour + 12) % 24 - 12
     return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
 
@@ -82,7 +82,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of run.py to its end; `config=False` leaves naming the settings to `args`.
 
-    `itself` starts Python anew for it, as a person does, instead of a copy of one that has the program loaded.
+    `itself` starts Python again for it, as a person does, instead of a copy of one that has the program loaded.
     """
     line = command(folder, *args, at=at)
     line = line if config else line[:-2]

@@ -98,7 +98,7 @@ def _end(door: socket.socket, process: "subprocess.Popen[bytes]") -> None:
 
 def keep(door: socket.socket) -> None:
     """Fork a copy for each order until the door is closed; returns only in a copy, ready to run its command line."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who watch
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no one waits for those who watch
     while True:
         order, given, _flags, _address = socket.recv_fds(door, 1 << 20, STREAMS + 1)
         if not order:

@@ -12,7 +12,7 @@ DESKTOP = {"DISPLAY": ":0"}
 
 @pytest.fixture(autouse=True)
 def executable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one executable, with nobody's terminal."""
+    """The one executable, with no one's terminal."""
     monkeypatch.setattr(desktop, "FROZEN", True)
     for stream in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, stream, None)

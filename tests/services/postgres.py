@@ -72,7 +72,7 @@ class Postgres:
         return self._address(self._make(str(make_url(url).database)))
 
     def migrated(self) -> str:
-        """The URL of a database at the newest revision, begun long ago, with nobody in it."""
+        """The URL of a database at the newest revision, begun long ago, with no one in it."""
         if self._clean:
             return self._address(self._clean.pop())
         url = self.empty()
@@ -110,7 +110,7 @@ class Postgres:
         self._clean.append(str(make_url(url).database))
 
     def drop(self, url: str) -> None:
-        """Remove a database, whoever is still connected to it."""
+        """Remove a database, anyone who is still connected to it."""
         name = make_url(url).database
         assert name in self._made
         self._made.remove(name)
@@ -119,7 +119,7 @@ class Postgres:
         self._say(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def make_again(self, url: str) -> None:
-        """Put an empty database in the place of one, whoever is still connected to it."""
+        """Put an empty database in the place of one, anyone who is still connected to it."""
         name = make_url(url).database
         self._say(f'DROP DATABASE "{name}" WITH (FORCE)')
         self._say(f'CREATE DATABASE "{name}" TEMPLATE "template0" ENCODING \'UTF8\'')

@@ -266,12 +266,12 @@ def test_t4_entries_that_were_sent_before_the_clinic_had_an_id_keep_their_uids(d
         2: (None, None),  # moved twice, and told of the last move only
         3: (2, None),
         4: (3, None),
-        5: (None, 5),  # a series, confirmed with its first visit
+        5: (None, 5),  # a series, confirmed with its first appointment
         6: (None, 5),
         7: (None, None),  # only reminded of
         8: (None, None),  # told by SMS
         9: (None, None),  # not told yet
-        10: (None, None),  # nobody knows whether it was told
+        10: (None, None),  # no one knows whether it was told
         11: (None, None),  # perhaps told, and to be told again
     }
     told = [

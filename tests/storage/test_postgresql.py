@@ -108,4 +108,4 @@ def test_a_stream_that_is_left_ends_with_its_connection(house: House) -> None:
         next(rows)
     with house.reading() as session:
         assert session.execute(text("SELECT count(*) FROM pg_cursors")).scalar_one() == 0
-    del rows  # would be told as a resource that nobody closed
+    del rows  # would be told as a resource that no one closed

@@ -137,7 +137,7 @@ def of_browser(clinic: Clinic, visitor: str) -> Found:
 
 
 def of_links(clinic: Clinic) -> Found:
-    """What somebody sees who holds the links of a message."""
+    """What someone sees who holds the links of a message."""
     browser = clinic.browser(NOBODY)
     paths = [one.at(clinic.ids()) for one in ROUTES.values() if "GET" in one.answers and "_token}" in one.path]
     answers = ((path, browser.get(path)) for path in paths)
@@ -162,7 +162,7 @@ def of_program(clinic: Clinic, who: str) -> Found:
 
 
 def of_mailbox(clinic: Clinic) -> Found:
-    """What somebody reads in the letters to Pia."""
+    """What someone reads in the letters to Pia."""
     with clinic.house.writing() as session:
         visit = session.get_one(Appointment, clinic.later)
         for rule in message_rules.RULES.values():
@@ -215,7 +215,7 @@ def _pages(clinic: Clinic, browser: Browser) -> Iterator[tuple[str, TestResponse
 
 
 def _refused(one: Expected) -> bool:
-    """Whether an empty form is refused by everybody."""
+    """Whether an empty form is refused by everyone."""
     return bool(one.form) and "_token}" not in one.path and not one.once
 
 

@@ -1,6 +1,6 @@
 """The access matrix by field: who may read which field of a patient, on which kind of surface.
 
-A program that acts as somebody reads by the API what is written here for that person.
+A program that acts as someone reads by the API what is written here for that person.
 """
 
 from collections.abc import Mapping

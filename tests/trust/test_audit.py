@@ -50,7 +50,7 @@ def check(house: House) -> audit_check.Whole:
 
 
 def unguarded(house: House, change: Callable[[Session], object]) -> None:
-    """Do what somebody with the database in hand could do: first take the triggers away."""
+    """Do what someone with the database in hand could do: first take the triggers away."""
     with house.writing() as session:
         if house.wiring.database.is_sqlite:
             names = session.scalars(

@@ -220,7 +220,7 @@ def test_e8_fifty_clicks_make_one_file(clinic: Clinic) -> None:
 
 def test_e8_while_one_is_unfinished_no_second_begins_whoever_asks(clinic: Clinic) -> None:
     clinic.clock.shift(60)
-    clinic.house.wiring.queue.stop(patience.SECONDS)  # nobody works at it
+    clinic.house.wiring.queue.stop(patience.SECONDS)  # no one works at it
     patient, doctor = clinic.browser("patient"), clinic.browser("doctor")
     first = patient.post("/exports", {"patient_id": clinic.pia})
     clinic.clock.shift(300)

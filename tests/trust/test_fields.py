@@ -1,4 +1,4 @@
-"""Who reads which field where: the table in fields.py against all that comes back, as everybody (Z1, Z5, Z6)."""
+"""Who reads which field where: the table in fields.py against all that comes back, as everyone (Z1, Z5, Z6)."""
 
 from collections import defaultdict
 
@@ -18,7 +18,7 @@ PROGRAMS = (*PEOPLE, *OTHER_GUARDIANS, "doctor, read only")
 
 
 def allowed(who: str, surfaces: frozenset[Surface]) -> field_walk.Found:
-    """What the table lets somebody read on some kinds of surface."""
+    """What the table lets someone read on some kinds of surface."""
     found = defaultdict(set)
     for field, readers in READERS.items():
         for surface in surfaces & readers.keys():

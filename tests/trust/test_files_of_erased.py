@@ -1,4 +1,4 @@
-"""Files that name somebody who is erased go with them, also where the erasure was killed before it came to files."""
+"""Files that name someone who is erased go with them, also where the erasure was killed before it came to files."""
 
 import os
 from collections.abc import Callable
@@ -54,7 +54,8 @@ def an_upload(clinic: Clinic) -> str:
     clinic.clock.move_to(LATER - BEFORE)
     clinic.house.visit(doctor, clinic.pia, at("2036-06-14 09:00"), status="no_show")
     sheet(clinic, date(2036, 6, 14))
-    for left in ("2036-06-13.html.part", "2036-06-12.html"):  # a killed writer's, and one of a visit moved away since
+    # a killed writer's, and one of an appointment moved away since
+    for left in ("2036-06-13.html.part", "2036-06-12.html"):
         file = clinic.house.settings.day_sheets / left
         file.write_text("Pia Ahorn", encoding="utf-8")
         written(file, clock.now())

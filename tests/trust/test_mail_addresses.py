@@ -22,7 +22,7 @@ def clinic(make_house: Callable[..., House], moved: time_machine.Traveller) -> H
 
 
 def registered(house: House, email: str) -> int:
-    """The status after somebody registers; they open the link they are mailed."""
+    """The status after someone registers; they open the link they are mailed."""
     form = {"name": "Somebody New", "email": email, "password": CHOSEN}
     status = house.browser().post("/register", form).status_code
     for letter in letters_of(house):

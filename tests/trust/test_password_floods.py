@@ -1,4 +1,4 @@
-"""Passwords that are dear to estimate hold nobody up: counted first, cut, one at a time (H17)."""
+"""Passwords that are dear to estimate hold no one up: counted first, cut, one at a time (H17)."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -116,7 +116,7 @@ BUDGET = BUDGETS[Act.NEW_PASSWORD]
 
 @dataclass
 class Door:
-    """A page on which somebody chooses a password."""
+    """A page on which someone chooses a password."""
 
     path: str
     browser: Browser

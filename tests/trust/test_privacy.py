@@ -40,7 +40,7 @@ LATER = at("2036-06-20 08:00")
 
 
 def free(clinic: Clinic) -> None:
-    """Nothing stands against Pia's erasure any more: no hold, no visit ahead, and the years are over."""
+    """Nothing stands against Pia's erasure any more: no hold, no appointment ahead, and the years are over."""
     with clinic.house.writing() as session:
         legal_holds.lift(session, clinic.people["admin"], clinic.pia, clinic.hold)
     clinic.clock.move_to(LATER)
@@ -97,7 +97,7 @@ def test_o9_without_the_tick_nothing_happens(clinic: Clinic) -> None:
 
 
 def _naming(clinic: Clinic) -> list[Message]:
-    """Messages to others that tell of Pia: a relative's, a morning sheet's, and one to her account."""
+    """Messages to others that tell of Pia: a relative's, a call list's, and one to her account."""
     when = at("2026-05-06 06:00")
     told = {"channel": "console", "status": "sent", "due_at": when, "lease_until": when, "created_at": when}
     return [

@@ -44,7 +44,7 @@ def link(clinic: Clinic, address: str = STRANGER, patient: int | None = None) ->
 
 
 def enter(clinic: Clinic, address: str = STRANGER) -> Browser:
-    """Reception prints the slip, and whoever holds it goes in."""
+    """Reception prints the slip, and the person who holds it goes in."""
     page = parsed(clinic.browser("receptionist").post(f"/users/{number_of(clinic, address)}/invite"))
     path = re.sub(r"^http://[^/]+", "", words(one(page, ".slip-link")))
     assert clinic.house.browser().post(path, {"password": NEW}).status_code == 303
@@ -52,7 +52,7 @@ def enter(clinic: Clinic, address: str = STRANGER) -> Browser:
 
 
 def unused_account(clinic: Clinic, role: Role = Role.PATIENT, address: str = "unused@mail.example") -> int:
-    """An account that nobody has used, with its record; returns its id."""
+    """An account that no one has used, with its record; returns its id."""
     with clinic.house.writing() as session:
         new = NewUser(role, address, "Uwe Neu", birth_date=date(1980, 1, 2))
         return users.add(session, SYSTEM, new, clinic.house.settings.clinic).id

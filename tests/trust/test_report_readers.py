@@ -38,7 +38,7 @@ def looks(clinic: Clinic) -> list[str]:
 
 
 def test_h10_the_admin_reads_figures_and_names_by_every_door(clinic: Clinic) -> None:
-    may = reported(clinic.house, clinic.people["doctor"].doctor_id, "2026-05")  # with reasons of visits
+    may = reported(clinic.house, clinic.people["doctor"].doctor_id, "2026-05")  # with reasons of appointments
     for report in (clinic.report, may):
         for path, text in texts(clinic, "admin", report).items():
             assert "Pia Ahorn" in text, path

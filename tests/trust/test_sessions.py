@@ -27,7 +27,7 @@ def cookie(browser: Browser) -> str:
 
 
 def replay(house: House, token: str, path: str) -> TestResponse:
-    """Ask for a page with nothing but a cookie somebody kept."""
+    """Ask for a page with nothing but a cookie someone kept."""
     client = house.app.test_client()
     client.set_cookie(house.cookie_name, token)
     return client.get(path)

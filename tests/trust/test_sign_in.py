@@ -45,13 +45,13 @@ FIFTEEN = "correct horse b"
 
 
 def registered(house: House, password: str, email: str = "new@clinic.example") -> int:
-    """The status after somebody registers with a password."""
+    """The status after someone registers with a password."""
     form = {"name": "Somebody New", "email": email, "password": password}
     return house.browser().post("/register", form).status_code
 
 
 def proven(house: House, password: str) -> None:
-    """Open the link that was mailed to whoever registered last."""
+    """Open the link that was mailed to the person who registered last."""
     (letter,) = letters_of(house)
     assert house.browser().post(link(letter, "register"), {"password": password}).location == "/"
 

@@ -105,7 +105,7 @@ def test_e3_no_cell_is_a_formula_and_nothing_is_shifted(files: dict[str, str], o
         titles = list(getattr(export_columns, table.upper()).titles)
         assert header == titles
         assert len(rows) == len(NASTY) * (2 if table == "visits" else 1)
-        blank = [""] * (len(rows) - len(NASTY))  # visits that took place have no reason
+        blank = [""] * (len(rows) - len(NASTY))  # appointments that took place have no reason
         for place in range(first, last + 1):
             assert sorted(plain(row[place]) for row in rows) == sorted([*expected, *blank]), titles[place]
     header, *rows = opened(files["treatments.csv"])

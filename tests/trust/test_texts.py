@@ -39,7 +39,7 @@ POISONS = [
 
 
 GROWING = ("/audit", "/who-looked", "/messages")
-"""Pages that have more to tell each time that somebody looks."""
+"""Pages that have more to tell each time that someone looks."""
 FORGED = frozenset({"b", "i", "u", "img", "iframe", "object", "embed"})
 """Elements that our pages do not have."""
 
@@ -99,7 +99,7 @@ def test_w1_no_text_of_anybody_becomes_markup_on_any_page(clinic: Clinic) -> Non
 
 
 def poisoned(clinic: Clinic, text: str, browsers: dict[str, Browser]) -> dict[tuple[str, str], str]:
-    """All pages once everybody's words are this text."""
+    """All pages once everyone's words are this text."""
     poison(clinic.house, text)
     doll, dora = clinic.people["doctor"].doctor_id, clinic.people["other doctor"].doctor_id
     for doctor, wanted in ((doll, clinic.report), (dora, clinic.other_report)):

@@ -92,7 +92,7 @@ class Clinic:
     token: int
     tomorrow: int
     links: dict[str, object]
-    """Tokens of links to the visit ahead, to what Pia wants to be told, and to Otto's offer."""
+    """Tokens of links to the appointment ahead, to what Pia wants to be told, and to Otto's offer."""
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Visitor -> the cookie of a session that is open already, and the token of its forms."""
 
@@ -221,7 +221,7 @@ def own_patient(actor: Actor) -> int:
 
 
 def linked(house: House, visit_id: int, patient: int, offer_id: int) -> dict[str, object]:
-    """Tokens of links to a visit and to what its patient wants to be told, and to an offer, as the clinic's ids."""
+    """Tokens of links to an appointment, to its patient's message choices, and to an offer, as the clinic's ids."""
     values = {"channel": "email", "status": "sent", "due_at": NOW, "lease_until": NOW, "created_at": NOW}
     until = at("2026-06-15 07:15")
     with house.writing() as session:
@@ -420,7 +420,7 @@ def away(house: House, doctor: int | None, first: str = "2026-12-24", last: str 
 
 
 def told(house: House, patient: int, status: str, **more: Any) -> int:
-    """A confirmation of a patient's visit that is furthest ahead; returns the message's id."""
+    """A confirmation of a patient's appointment that is furthest ahead; returns the message's id."""
     with house.writing() as session:
         visit = session.scalars(
             select(Appointment).where(Appointment.patient_id == patient).order_by(Appointment.starts_at.desc())
@@ -454,7 +454,7 @@ def tokened(house: House, actor: Actor) -> int:
 
 
 def opened(house: House, job: str) -> int:
-    """A run of a job that somebody asked for; returns its id."""
+    """A run of a job that someone asked for; returns its id."""
     with house.writing() as session:
         return runner.open_by_hand(session, house.settings, job)
 

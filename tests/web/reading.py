@@ -92,5 +92,5 @@ def _faults_of(element: Tag, page: BeautifulSoup, ids: set[str], *, stands_alone
 
 
 def visit_links(page: BeautifulSoup) -> list[str]:
-    """Where a page leads to visits, in order."""
+    """Where a page leads to appointments, in order."""
     return [link for link in links(page) if re.fullmatch(r"/appointments/\d+", link)]

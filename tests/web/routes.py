@@ -135,7 +135,7 @@ ROUTES: dict[str, Expected] = {
     "users.show": Expected("/users/{account}", ADMIN, GET, sees=ADMIN),
     "users.make_slip": Expected(
         "/users/{account}/invite", DESK | ADMIN, {"POST": 409}, sees=DESK | ADMIN
-    ),  # that of somebody who uses it
+    ),  # that of someone who uses it
     "users.disable": Expected("/users/{account}/disabling", ADMIN, {"POST": 303}, sees=ADMIN),
     "users.enable": Expected("/users/{account}/enabling", ADMIN, {"POST": 303}, sees=ADMIN),
     "users.change_role": Expected(
@@ -164,7 +164,7 @@ ROUTES: dict[str, Expected] = {
     "booking.walk_in": Expected(
         "/walk-ins",
         DOCTORS | DESK | ADMIN,
-        {"POST": 409},  # this patient waits for a visit already
+        {"POST": 409},  # this patient waits for an appointment already
         {"patient_id": "{patient}", "doctor_id": "{doctor}"},
         sees=frozenset({"doctor"}) | DESK | ADMIN,
     ),

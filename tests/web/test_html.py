@@ -37,7 +37,7 @@ def test_every_page_of_a_crowded_day(clinic: Clinic, visitor: str) -> None:
 
 
 def crowd(clinic: Clinic) -> None:
-    """More doctors than tabs, visits in each state, more rows than a page has, failed and caught-up jobs."""
+    """More doctors than tabs, appointments in each state, more rows than a page has, failed and caught-up jobs."""
     house, doll = clinic.house, clinic.people["doctor"].doctor_id
     for number in range(9):
         house.user("doctor", f"more{number}@clinic.example", f"Dr. More {number}")

@@ -43,7 +43,7 @@ NOT_ON_THESE_PAGES = {"addresses.settle_account", "addresses.settle_patient", "u
 
 @dataclass(frozen=True)
 class Filled:
-    """A form of a page, as somebody filled it in."""
+    """A form of a page, as someone filled it in."""
 
     endpoint: str
     action: str
@@ -192,7 +192,7 @@ def test_h11_a_form_sent_after_the_session_has_ended_waits_whole(clinic: Clinic,
     for form in forms:
         answer = browser.client.post(form.action, data=form.fields)
         if answer.status_code != 303 or not answer.location.startswith("/sign-in"):
-            continue  # doors that are open to everybody
+            continue  # doors that are open to everyone
         with clinic.house.reading() as session:
             kept = session.query(UnsentForm).order_by(UnsentForm.id.desc()).first()
             assert kept is not None, form.endpoint

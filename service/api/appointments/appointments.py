@@ -1,4 +1,4 @@
-"""Visits: listed, booked, moved, called off; and what became of them."""
+"""Appointments: listed, booked, moved, canceled; and what became of them."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -40,7 +40,7 @@ blueprint = Blueprint("appointments", __name__, url_prefix="/appointments")
 @blueprint.get("")
 @contract.reads(Appointments, query=AppointmentQuery, problems=(404,))
 def index(query: AppointmentQuery) -> Answer:
-    """List visits of people the user may see, soonest first."""
+    """List appointments of people the user may see, soonest first."""
     wanted = Wanted(query.from_, query.to, query.doctor_id, query.patient_id, query.status)
     page = appointment_search.search(context.reading(), bearers.actor(), wanted, after=query.after, limit=query.limit)
     return Answer(Appointments(items=[Appointment.model_validate(row) for row in page.visits], next=page.older))
@@ -49,9 +49,10 @@ def index(query: AppointmentQuery) -> Answer:
 @blueprint.post("")
 @contract.changes(Appointment, status=201, body=NewAppointment, problems=(404, 409))
 def create(body: NewAppointment) -> Answer:
-    """Book a visit.
+    """Book an appointment.
 
-    The same booking again is the same visit. Where somebody else has the time (409) the nearest free ones are told.
+    The same booking again is the same appointment. Where someone else has the time (409) the nearest free ones are
+    told.
     """
     actor, settings = bearers.actor(), context.wiring().settings
     wanted = BookingRequest(
@@ -70,7 +71,7 @@ def create(body: NewAppointment) -> Answer:
 @blueprint.get("/<row_id:appointment_id>")
 @contract.reads(Appointment)
 def show(appointment_id: int) -> Answer:
-    """Show one visit."""
+    """Show one appointment."""
     actor = bearers.actor()
     row = appointments.fetch(context.reading(), actor, appointment_id)
     answer = Answer(Appointment.model_validate(row))
@@ -83,7 +84,7 @@ def show(appointment_id: int) -> Answer:
 @blueprint.post("/<row_id:appointment_id>/cancellation")
 @contract.changes(Appointment, body=Cancellation)
 def cancel(appointment_id: int, body: Cancellation) -> Answer:
-    """Call a visit off, by its patient until the cut-off or by the clinic."""
+    """Call an appointment off, by its patient until the cut-off or by the clinic."""
     rules = context.wiring().settings.booking
     act = partial(outcomes.cancel, reason=body.reason, rules=rules, by=body.by, version=body.version)
     return _done(act, appointment_id)
@@ -92,7 +93,7 @@ def cancel(appointment_id: int, body: Cancellation) -> Answer:
 @blueprint.post("/<row_id:appointment_id>/reschedule")
 @contract.changes(Appointment, status=201, body=Reschedule)
 def reschedule(appointment_id: int, body: Reschedule) -> Answer:
-    """Move a visit: another one takes its place, and is the answer."""
+    """Move an appointment: another one takes its place, and is the answer."""
     settings = context.wiring().settings
     doctor_ids = [] if body.doctor_id is None else [body.doctor_id]
     wanted = MoveRequest(body.starts_at, doctor_ids, body.overbooking_reason, body.version)
@@ -112,7 +113,7 @@ def arrive(appointment_id: int, body: Outcome) -> Answer:
 @blueprint.post("/<row_id:appointment_id>/completion")
 @contract.changes(Appointment, body=Outcome)
 def complete(appointment_id: int, body: Outcome) -> Answer:
-    """The visit took place."""
+    """The appointment took place."""
     return _done(partial(outcomes.complete, version=body.version), appointment_id)
 
 
@@ -146,7 +147,7 @@ def _wish(sent: NewAppointment | Reschedule) -> tuple[Sequence[int], int | None]
 
 
 def _done(act: Callable[..., None], appointment_id: int) -> Answer:
-    """What the visit is after an act."""
+    """What the appointment is after an act."""
     act(context.writing(), bearers.actor(), appointment_id)
     return Answer(_shown(appointment_id))
 

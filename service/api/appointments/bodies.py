@@ -26,7 +26,7 @@ from service.storage.models import CancelledBy
 
 
 class Appointment(Shown):
-    """A visit. Names are at /doctors and /patients."""
+    """An appointment. Names are at /doctors and /patients."""
 
     id: int
     doctor_id: int
@@ -50,7 +50,7 @@ class Appointment(Shown):
 
 
 class Appointments(Shown):
-    """A page of visits, soonest first."""
+    """A page of appointments, soonest first."""
 
     items: list[Appointment]
     next: str | None
@@ -110,7 +110,7 @@ Long = Annotated[str, StringConstraints(max_length=20_000, pattern=NO_NUL)]
 
 
 class Treatment(Shown):
-    """What was found and done at a visit."""
+    """What was found and done at an appointment."""
 
     id: int
     appointment_id: int

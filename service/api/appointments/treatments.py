@@ -1,4 +1,4 @@
-"""What was found and done: a visit's treatment, and a patient's history of them."""
+"""What was found and done: an appointment's treatment, and a patient's history of them."""
 
 from flask import Blueprint
 
@@ -31,7 +31,7 @@ def index(query: PatientOf) -> Answer:
 @blueprint.get("/appointments/<row_id:appointment_id>/treatment")
 @contract.reads(Treatment)
 def show(appointment_id: int) -> Answer:
-    """Show what was found and done at a visit; that is on record."""
+    """Show what was found and done at an appointment; that is on record."""
     actor, session = bearers.actor(), context.reading()
     visit = appointments.fetch(session, actor, appointment_id)
     row = treatments.of_visit(session, actor, visit)
@@ -46,7 +46,9 @@ def show(appointment_id: int) -> Answer:
 @blueprint.put("/appointments/<row_id:appointment_id>/treatment")
 @contract.changes(Treatment, body=TreatmentTexts)
 def save(appointment_id: int, body: TreatmentTexts) -> Answer:
-    """Record or replace what was found and done at a visit that has begun, by its doctor; the visit is completed."""
+    """Record or replace what was found and done at an appointment that has begun, by its doctor; the appointment is
+    completed.
+    """
     session = context.writing()
     row = treatments.record(
         session,

@@ -6,7 +6,7 @@ from service.api.fields import AskedId, Cursor, Day, Days, Department, Limit, Se
 
 
 class FreeTime(Shown):
-    """A visit that could be booked."""
+    """An appointment that could be booked."""
 
     starts_at: ShownAt
     ends_at: ShownAt

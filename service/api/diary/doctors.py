@@ -34,14 +34,14 @@ def show(doctor_id: int) -> Answer:
 @blueprint.get("/<row_id:doctor_id>/free-times")
 @contract.reads(FreeTimes, query=FreeTimeQuery)
 def free_times(doctor_id: int, query: FreeTimeQuery) -> Answer:
-    """List when a visit with this doctor could be booked."""
+    """List when an appointment with this doctor could be booked."""
     return _times(query, doctor_id)
 
 
 @blueprint.get("/any/free-times")
 @contract.reads(FreeTimes, query=AnyFreeTimeQuery, problems=(404,))
 def any_free_times(query: AnyFreeTimeQuery) -> Answer:
-    """List when a visit with any doctor, or any of a department, could be booked: each time once."""
+    """List when an appointment with any doctor, or any of a department, could be booked: each time once."""
     return _times(query, None, query.department)
 
 

@@ -33,7 +33,7 @@ def index(query: PatientQuery) -> Answer:
 @blueprint.post("")
 @contract.changes(Patient, status=201, body=NewPatient)
 def create(body: NewPatient) -> Answer:
-    """Make a record; where somebody like this may be here already (409) only with `confirm`."""
+    """Make a record; where someone like this may be here already (409) only with `confirm`."""
     row = patient_records.add(context.writing(), bearers.actor(), _details(body), sure=body.confirm)
     return Answer(_shown(row), 201, url_for("api.patients.show", patient_id=row.id))
 

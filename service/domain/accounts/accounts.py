@@ -73,16 +73,16 @@ def looked_after(session: Session, actor: Actor, user_id: int) -> Sequence[Patie
 
 
 def department(session: Session, user_id: int) -> str:
-    """Where the doctor behind a user works; empty for everybody else."""
+    """Where the doctor behind a user works; empty for everyone else."""
     return session.scalar(select(Doctor.department).where(Doctor.user_id == user_id)) or ""
 
 
 def invite(session: Session, actor: Actor, user_id: int) -> tuple[User, str, datetime]:
     """A new link for a user to choose a password by: the user, its token, and until when it works.
 
-    Only for accounts that nobody has used: whoever holds the link reads what its user reads, so they are told, and so
-    are the owners of the records. The admin invites everybody, reception patients. Raises NotFound (for reception also
-    staff), Forbidden, and Conflict.
+    Only for accounts that no one has used: anyone who holds the link reads what its user reads, so they are told, and
+    so are the owners of the records. The admin invites everyone, reception patients. Raises NotFound (for reception
+    also staff), Forbidden, and Conflict.
     """
     if actor.role not in patients.DESK:
         raise Forbidden(_("Only the desk invites people."))
@@ -130,7 +130,7 @@ def enable(session: Session, actor: Actor, user_id: int) -> None:
 
 
 def change_role(session: Session, actor: Actor, user_id: int, role: str) -> None:
-    """Give somebody who works here another role; they sign in anew, and their tokens end.
+    """Give someone who works here another role; they sign in again, and their tokens end.
 
     Who becomes a doctor gets a calendar. Raises Forbidden, NotFound, and Conflict for one's own account, the last
     admin's, and accounts of patients.
@@ -153,20 +153,20 @@ def change_role(session: Session, actor: Actor, user_id: int, role: str) -> None
 
 
 def end_sessions(session: Session, actor: Actor, user_id: int) -> None:
-    """Sign somebody out everywhere. Raises Forbidden, NotFound."""
+    """Sign someone out everywhere. Raises Forbidden, NotFound."""
     user = _to_change(session, actor, user_id)
     sessions.end_all(session, user.id)
     audit.record(session, actor, "session.end_all", subject=f"user/{user.id}")
 
 
 def open_sessions(session: Session, actor: Actor, user_id: int) -> Sequence[SignIn]:
-    """Where somebody is signed in now. Raises Forbidden."""
+    """Where someone is signed in now. Raises Forbidden."""
     _only_admin(actor)
     return sessions.of_user(session, user_id)
 
 
 def reset_second_factor(session: Session, actor: Actor, user_id: int) -> None:
-    """Take the second factor off somebody's account. Raises Forbidden, NotFound, and Conflict for one's own."""
+    """Take the second factor off someone's account. Raises Forbidden, NotFound, and Conflict for one's own."""
     user = _to_change(session, actor, user_id)
     if user.id == actor.user_id:
         raise Conflict(_("Turn your own off on the page of your account."))
@@ -174,7 +174,7 @@ def reset_second_factor(session: Session, actor: Actor, user_id: int) -> None:
 
 
 def _tell_of_slip(session: Session, actor: Actor, user: User) -> None:
-    """Put a slip on record and tell whoever may be surprised by it."""
+    """Put a slip on record and tell anyone who may be surprised by it."""
     own = session.scalars(select(Guardian.patient_id).where(Guardian.user_id == user.id)).all()
     for patient_id in own:
         audit.record(session, actor, "user.invite", patient_id=patient_id, subject=f"user/{user.id}")

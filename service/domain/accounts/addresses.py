@@ -15,8 +15,8 @@ class Holder:
 
     user: User
     is_certain: bool
-    """False where only the form of an earlier release fits: then it may be somebody else's, so nothing is sent to the
-    stored address and nobody is given access because of it."""
+    """False where only the form of an earlier release fits: then it may be someone else's, so nothing is sent to the
+    stored address and no one is given access because of it."""
 
 
 def holder(session: Session, address: str) -> Holder | None:

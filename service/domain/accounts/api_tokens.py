@@ -71,7 +71,7 @@ def make(
     scopes: Collection[str],
     days: int | None,
 ) -> str:
-    """A new token of a user, for them or for whoever sits at the computer itself; told this once.
+    """A new token of a user, for them or for the person who sits at the computer itself; told this once.
 
     It works for so many days, or until it is revoked. Raises NotFound for another's account, Invalid, and Conflict
     for a closed account or one with too many.
@@ -142,14 +142,14 @@ def of_user(session: Session, actor: Actor) -> Sequence[Shown]:
 
 
 def of_all(session: Session, actor: Actor) -> Sequence[Shown]:
-    """Everybody's tokens that are not revoked, the newest first, at most 200. Raises NotFound for all but the admin."""
+    """Everyone's tokens that are not revoked, the newest first, at most 200. Raises NotFound for all but the admin."""
     if actor.role != Role.ADMIN:
         raise NotFound
     return _listed(session, ApiToken.id > 0)
 
 
 def revoke(session: Session, actor: Actor, token_id: int) -> None:
-    """Make a token worthless: one's own, or for the admin anybody's. Twice is once. Raises NotFound."""
+    """Make a token worthless: one's own, or for the admin anyone's. Twice is once. Raises NotFound."""
     token = session.get(ApiToken, token_id, with_for_update=True)
     if token is None or (actor.role != Role.ADMIN and token.user_id != actor.user_id):
         raise NotFound

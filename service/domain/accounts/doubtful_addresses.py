@@ -84,5 +84,5 @@ def _settle(session: Session, actor: Actor, user: User, address: str) -> None:
         user.email_form = AddressForm.TYPED
     else:
         user.email = address
-        user_tokens.revoke(session, user.id)  # links that may lie in somebody else's mailbox
+        user_tokens.revoke(session, user.id)  # links that may lie in someone else's mailbox
     audit.record(session, actor, "user.address", subject=f"user/{user.id}", changes=audit.changes_of(user))

@@ -19,7 +19,7 @@ from service.storage.models import Guardian, Patient, User
 
 
 def of_patient(session: Session, actor: Actor, patient_id: int) -> Sequence[User]:
-    """The users who look after a patient, for the desk; nobody for others."""
+    """The users who look after a patient, for the desk; no one for others."""
     if actor.role not in patients.DESK:
         return []
     query = select(User).join(Guardian, Guardian.user_id == User.id).where(Guardian.patient_id == patient_id)
@@ -31,9 +31,9 @@ def link(
 ) -> tuple[User, bool]:
     """Let the user of an address look after a patient; a new address makes a user without a password yet.
 
-    They read clinical texts after `wait_hours`, at once where the address is the record's own; anybody else's access
+    They read clinical texts after `wait_hours`, at once where the address is the record's own; anyone else's access
     is told to the owner of the record. Returns the user and whether they are new. Raises NotFound, Forbidden,
-    Throttled, Conflict (merged), and Invalid for what is no address, or the address of somebody who works here.
+    Throttled, Conflict (merged), and Invalid for what is no address, or the address of someone who works here.
     """
     patient = _to_link(session, actor, patient_id)
     address = contact_details.checked_email(email)

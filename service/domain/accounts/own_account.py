@@ -1,4 +1,4 @@
-"""What people change at their own account: name, address, telephone, password."""
+"""What people change at their own account: name, address, phone, password."""
 
 from collections.abc import Collection, Sequence
 
@@ -50,7 +50,7 @@ def is_asked_for_address(session: Session, actor: Actor) -> bool:
 
 
 def change_name(session: Session, actor: Actor, name: str) -> None:
-    """Write one's name anew; the names of doctors and patients on records are not touched. Raises Invalid."""
+    """Write one's name again; the names of doctors and patients on records are not touched. Raises Invalid."""
     user = fetch(session, actor)
     user.name = contact_details.checked_name(name)
     audit.record(session, actor, "user.name", subject=f"user/{user.id}")
@@ -64,10 +64,10 @@ def records(session: Session, actor: Actor) -> Sequence[Patient]:
 
 
 def ask_for_email(session: Session, actor: Actor, email: str, chosen: Collection[int] | None = None) -> None:
-    """Have the link mailed by which somebody proves that a new address is theirs; until then nothing changes.
+    """Have the link mailed by which someone proves that a new address is theirs; until then nothing changes.
 
-    `chosen` of records() get the address too once it is proven, all of them when nobody chose. The address that is
-    stored already is confirmed by it. For an address of another account its owner gets a mail instead: whoever asks
+    `chosen` of records() get the address too once it is proven, all of them when no one chose. The address that is
+    stored already is confirmed by it. For an address of another account its owner gets a mail instead: anyone who asks
     learns nothing of that. Raises Invalid and Throttled.
     """
     user, address = fetch(session, actor), contact_details.checked_email(email)
@@ -101,7 +101,7 @@ def prove_email(session: Session, token: str, address: str) -> list[int]:
     locks.patients(session, *actor.patient_ids)
     before, proven, chosen = user.email_key, user.new_email, user.new_email_of
     assert proven is not None  # or the link would be dead
-    if not addresses.corrects(user, proven):  # the stored form of an earlier release may be somebody else's address
+    if not addresses.corrects(user, proven):  # the stored form of an earlier release may be someone else's address
         outbox.to_user(session, "account_changed", user, event="user.email")
     user.email = proven
     try:
@@ -136,7 +136,7 @@ def record_to_call(session: Session, actor: Actor, patient_id: int | None = None
 
 
 def change_phone(session: Session, actor: Actor, phone: str, country: str, patient_id: int | None = None) -> None:
-    """Change the telephone number of record_to_call(); the account is told by e-mail. Raises Invalid, NotFound."""
+    """Change the phone number of record_to_call(); the account is told by e-mail. Raises Invalid, NotFound."""
     locks.patients(session, *actor.patient_ids)
     record = record_to_call(session, actor, patient_id)
     number = contact_details.checked_phone(phone, country)

@@ -1,4 +1,4 @@
-"""A new password for somebody who forgot theirs: asked for by address, chosen by a mailed link within the hour."""
+"""A new password for someone who forgot theirs: asked for by address, chosen by a mailed link within the hour."""
 
 from sqlalchemy.orm import Session
 
@@ -12,7 +12,7 @@ from service.storage.models import TokenPurpose, User
 
 
 def ask(session: Session, email: str, address: str) -> None:
-    """Have a link mailed to whoever has an account under this address; whoever asks learns nothing of that.
+    """Have a link mailed to the person who has an account under this address; anyone who asks learns nothing of that.
 
     Raises Throttled.
     """
@@ -37,7 +37,7 @@ def choose(session: Session, token: str, password: NewPassword, address: str) ->
     """
     user = user_tokens.use_up(session, token, TokenPurpose.PASSWORD_RESET)
     users.set_password(session, user, password)
-    throttle.succeeded(session, Act.SIGN_IN, email=user.email_key)  # whoever reads the mail is no guesser
+    throttle.succeeded(session, Act.SIGN_IN, email=user.email_key)  # anyone who reads the mail is no guesser
     asker = Actor(Role(user.role), user_id=user.id, address=address)
     audit.record(session, asker, "password.reset", subject=f"user/{user.id}")
     outbox.to_user(session, "account_changed", user, event="password.reset")

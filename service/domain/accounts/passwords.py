@@ -35,7 +35,7 @@ multiply it. Sixty-four of those took seconds."""
 FEW_LETTERS = 4
 """A password with fewer characters besides what others know is made of that."""
 RETRY_AFTER = 5
-"""Seconds until somebody whose password could not be estimated sends it again."""
+"""Seconds until someone whose password could not be estimated sends it again."""
 
 # glibc would keep the 19 MiB of a hash once for each thread that made one; so they go back at once. Elsewhere: nothing.
 with suppress(OSError, AttributeError, TypeError):
@@ -46,13 +46,13 @@ _room = BoundedSemaphore(4)  # 19 MiB each: a rush of sign-ins must not fill the
 _one_estimates = Lock()
 """The estimator keeps its process busy, and takes what is known of one person into a table that all threads share."""
 _line = BoundedSemaphore(3)
-"""One at work and two who wait for it: others would hold up the threads that everybody's pages come from."""
+"""One at work and two who wait for it: others would hold up the threads that everyone's pages come from."""
 _between_words = str.maketrans("", "", " -_.,!?")
 _repeated = re.compile(r"(.{1,12}?)\1+", re.DOTALL).fullmatch
 
 
 def attempt(session: Session, *, account: object = None, email: str | None = None, network: str | None = None) -> None:
-    """Count a password that somebody wants to choose, before it is estimated. Raises Throttled."""
+    """Count a password that someone wants to choose, before it is estimated. Raises Throttled."""
     throttle.attempt(session, Act.NEW_PASSWORD, account=account, email=email, network=network)
 
 
@@ -82,7 +82,7 @@ def take_as_long() -> None:
 
 @dataclass(frozen=True)
 class NewPassword:
-    """A password that somebody has chosen, as it is stored."""
+    """A password that someone has chosen, as it is stored."""
 
     hash: str
     is_short: bool
@@ -103,7 +103,7 @@ def hashed(password: str) -> str:
 
 def matches(stored: str | None, password: str) -> bool:
     """Whether the password is the stored one; takes as long when there is none, so that no account can be guessed."""
-    nobodys = _nobody()  # also where it is not needed: the first sign-in takes as long, whoever it is
+    nobodys = _nobody()  # also where it is not needed: the first sign-in takes as long for an unknown address
     with _room:
         try:
             return _hasher.verify(stored or nobodys, _encoded(password)) and stored is not None
@@ -113,7 +113,7 @@ def matches(stored: str | None, password: str) -> bool:
 
 @cache
 def _nobody() -> str:
-    """The hash of a password that nobody has; made when it is first needed, which a command never does."""
+    """The hash of a password that no one has; made when it is first needed, which a command never does."""
     return _hasher.hash(secrets.token_hex(16))
 
 
@@ -180,7 +180,7 @@ def _guessed(password: str, known: list[str]) -> str:
 
 
 def _estimated(password: str, known: list[str]) -> str:
-    from zxcvbn import zxcvbn  # 14 MB of words, only in a process in which somebody chooses a password
+    from zxcvbn import zxcvbn  # 14 MB of words, only in a process in which someone chooses a password
 
     found = zxcvbn(password, user_inputs=known)
     if found["guesses_log10"] >= EASY:

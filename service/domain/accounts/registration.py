@@ -18,7 +18,7 @@ from service.storage.models import TokenPurpose, User
 
 
 def attempt_password(session: Session, details: PatientDetails, address: str) -> None:
-    """Count a password that somebody wants to register with, before it is estimated. Raises Throttled."""
+    """Count a password that someone wants to register with, before it is estimated. Raises Throttled."""
     passwords.attempt(session, email=address_key(details.email or ""), network=address)
 
 
@@ -30,9 +30,10 @@ def attempt(session: Session, details: PatientDetails, address: str) -> None:
 
 
 def register(session: Session, details: PatientDetails, *, password_hash: str, address: str) -> None:
-    """Make the account and the record, and mail the link that opens the account; until then nobody signs in with it.
+    """Make the account and the record, and mail the link that opens the account; until then no one signs in with it.
 
-    An address that has an account gets a mail that says so. Whoever asks learns nothing from which of the two it was.
+    An address that has an account gets a mail that says so. Anyone who asks learns nothing from which of the two it
+    was.
     """
     assert details.email is not None
     asker = Actor(Role.SYSTEM, address=address)
@@ -63,9 +64,9 @@ def attempt_proof(session: Session, token: str) -> None:
 
 
 def prove(session: Session, token: str, address: str) -> User:
-    """Open the account of somebody who has read our mail and gave the password they registered with.
+    """Open the account of someone who has read our mail and gave the password they registered with.
 
-    Without the password the owner of a mailbox would open an account whose password somebody else chose. Raises
+    Without the password the owner of a mailbox would open an account whose password someone else chose. Raises
     Conflict for a dead link.
     """
     user = user_tokens.use_up(session, token, TokenPurpose.REGISTRATION)
@@ -79,11 +80,11 @@ def _counted_as(token: str) -> str:
 
 
 def _again(session: Session, asker: Actor, known: Holder, password_hash: str) -> None:
-    """Somebody registers with an address that has an account: its owner hears of it, or gets the link once more."""
+    """Someone registers with an address that has an account: its owner hears of it, or gets the link once more."""
     user = known.user
     audit.record(session, asker, "user.register_again", subject=f"user/{user.id}")
     if not known.is_certain:
-        return  # the stored address may be somebody else's
+        return  # the stored address may be someone else's
     if user.unproven_since is None or user.disabled_at is not None:
         outbox.to_user(session, "email_known", user, event="user.register_again")
         return

@@ -1,6 +1,6 @@
 """The second factor: codes of an authenticator app (TOTP), each of which counts once, and recovery codes.
 
-The app's secret is computed from a stored salt with the key in `secret.key`: whoever copies the database alone has
+The app's secret is computed from a stored salt with the key in `secret.key`: anyone who copies the database alone has
 no codes.
 """
 
@@ -99,7 +99,7 @@ def turn_off(session: Session, actor: Actor) -> None:
 
 
 def reset(session: Session, actor: Actor, user: User) -> None:
-    """Take a second factor off somebody whose telephone is lost; the person is told, and signs in anew.
+    """Take a second factor off someone whose phone is lost; the person is told, and signs in again.
 
     A password that was too short to stand alone goes with it. For accounts.py, which says who may.
     """

@@ -20,7 +20,7 @@ from service.storage.models import Doctor, SecondFactor, SignIn, User, UserToken
 
 TOUCH_AFTER = timedelta(seconds=30)
 PROOF_LASTS = timedelta(minutes=15)
-"""How long after giving the password somebody may change address, password and second factor."""
+"""How long after giving the password someone may change address, password and second factor."""
 TIME_FOR_CODE = timedelta(minutes=10)
 AHEAD = timedelta(hours=1)
 """A session last used further ahead than this belongs to a clock that was wrong: it would outlive its limits."""

@@ -13,7 +13,7 @@ from service.storage.models import TokenPurpose, User
 
 
 def ask(session: Session, email: str, address: str) -> None:
-    """Have a link mailed to the patient with an account under this address; whoever asks learns nothing of that.
+    """Have a link mailed to the patient with an account under this address; anyone who asks learns nothing of that.
 
     Raises Throttled.
     """

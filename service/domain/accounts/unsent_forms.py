@@ -20,14 +20,14 @@ MOST = 5
 def keep(session: Session, token_hash: str, path: str, fields: dict[str, list[str]]) -> int | None:
     """Keep a form for the user of a session that is open, or over by time; returns its number.
 
-    None for a token that never was a session or whose session somebody ended, and for a huge form.
+    None for a token that never was a session or whose session someone ended, and for a huge form.
     """
     if len(path) > 500 or sum(len(value) for values in fields.values() for value in values) > LONGEST:
         return None
     user_id = session.scalar(
         select(SignIn.user_id)
         .join(User, User.id == SignIn.user_id)
-        .where(SignIn.token_hash == token_hash, SignIn.ended_at.is_(None))  # over by time, not ended by somebody
+        .where(SignIn.token_hash == token_hash, SignIn.ended_at.is_(None))  # over by time, not ended by someone
         .where(SignIn.awaits_code.is_(False), User.disabled_at.is_(None))
         .with_for_update(of=SignIn)
     )
@@ -54,5 +54,5 @@ def forget(session: Session, actor: Actor, form_id: int) -> None:
 
 
 def prune(session: Session) -> None:
-    """Remove forms nobody came back for."""
+    """Remove forms no one came back for."""
     session.execute(delete(UnsentForm).where(UnsentForm.kept_at < clock.now() - KEPT_FOR))

@@ -32,7 +32,7 @@ def none_exist(session: Session) -> bool:
 
 @dataclass(frozen=True)
 class NewUser:
-    """Somebody who is to sign in, and the doctor or patient behind them, as it was typed."""
+    """Someone who is to sign in, and the doctor or patient behind them, as it was typed."""
 
     role: Role
     email: str

@@ -23,7 +23,7 @@ Moves = Sequence[tuple[Ahead, timedelta]]
 def move(session: Session, moves: Moves, zone: ZoneInfo) -> None:
     """Give appointments their new instants, one after the other, and their messages too.
 
-    A message names the start it is about, so that nobody is reminded twice of an appointment that only kept its time.
+    A message names the start it is about, so that no one is reminded twice of an appointment that only kept its time.
     """
     place = update(Appointment).where(Appointment.id == bindparam("row"))
     waiting = iter(moves)

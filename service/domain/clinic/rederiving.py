@@ -88,7 +88,7 @@ def _by_person(bound: Iterable[Ahead], shifts: Mapping[int, timedelta]) -> dict[
 def _ordered(
     appointments: Sequence[Ahead], shifts: dict[int, timedelta], result: Plan
 ) -> Iterator[tuple[Ahead, timedelta]]:
-    """Later from the latest on, earlier from the earliest on; whoever still meets somebody waits for them to go."""
+    """Later from the latest on, earlier from the earliest on; anyone who still meets someone waits for them to go."""
     nothing = timedelta()
     moving = [one for one in appointments if one.id in shifts]
     later = sorted((one for one in moving if shifts[one.id] > nothing), key=lambda one: one.starts_at, reverse=True)
@@ -101,14 +101,14 @@ def _ordered(
                 yield one, shifts[one.id]
             else:
                 still.append(one)
-        if len(still) == len(waiting):  # a circle: nobody can go first
+        if len(still) == len(waiting):  # a circle: no one can go first
             result.kept |= dict.fromkeys((one.id for one in still), Why.OVERLAP)
             return
         waiting = still
 
 
 class _Diary:
-    """Where everybody's appointments are while some of them move."""
+    """Where everyone's appointments are while some of them move."""
 
     def __init__(self, bound: Sequence[Ahead]) -> None:
         self._slots = _by_person(bound, {})
@@ -116,7 +116,7 @@ class _Diary:
             slots.sort()
 
     def move(self, one: Ahead, shift: timedelta) -> bool:
-        """Move it if nobody is in the way."""
+        """Move it if no one is in the way."""
         places = (
             (("doctor", one.doctor_id), one.blocked_from, one.blocked_until),
             (("patient", one.patient_id), one.starts_at, one.ends_at),

@@ -37,8 +37,8 @@ class Settled:
 def settle(session: Session, zone: ZoneInfo, made_at: datetime) -> Settled:
     """Close what may have happened already between the backup and now.
 
-    A message that waited is left out as `too_late`, unless its visit is on a later day than today; one that was
-    being handed over is `unknown`. Everybody signs in again and makes new tokens; exports are to be started again.
+    A message that waited is left out as `too_late`, unless its appointment is on a later day than today; one that was
+    being handed over is `unknown`. Everyone signs in again and makes new tokens; exports are to be started again.
     """
     _start, tomorrow = clock.day_bounds(clock.today(zone), zone)
     session.execute(
@@ -62,7 +62,7 @@ def settle(session: Session, zone: ZoneInfo, made_at: datetime) -> Settled:
 
 
 def in_doubt(session: Session, scope: ColumnElement[bool]) -> None:
-    """Nobody knows whether these reminders went out after the backup was made: the desk decides."""
+    """No one knows whether these reminders went out after the backup was made: the desk decides."""
     session.execute(
         update(Message).where(scope, Message.status == MessageStatus.QUEUED).values(status=MessageStatus.UNKNOWN)
     )

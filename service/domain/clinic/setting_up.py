@@ -59,7 +59,7 @@ class FirstDoctor:
 
 
 def is_code(session: Session, typed: str, code: str, address: str) -> bool:
-    """Whether somebody read the setup code off the console. Raises Throttled for an address that guesses."""
+    """Whether someone read the setup code off the console. Raises Throttled for an address that guesses."""
     throttle.attempt(session, Act.SETUP_CODE, network=address)
     right = hmac.compare_digest(typed.encode(), code.encode())
     if right:

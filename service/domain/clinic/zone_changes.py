@@ -70,7 +70,7 @@ def keep_instants_in(session: Session, zone: str) -> None:
 
 
 def unseen(session: Session) -> Sequence[ZoneChange]:
-    """The changes that nobody at the desk has dealt with, newest first."""
+    """The changes that no one at the desk has dealt with, newest first."""
     query = select(ZoneChange).where(ZoneChange.seen_at.is_(None))
     return session.scalars(query.order_by(ZoneChange.id.desc()).limit(SHOWN)).all()
 
@@ -93,7 +93,7 @@ def fetch(session: Session, actor: Actor, change_id: int) -> ZoneChange:
 
 
 def mark_seen(session: Session, actor: Actor, change_id: int) -> None:
-    """Somebody at the desk has dealt with it; twice is once. Raises Forbidden, NotFound."""
+    """Someone at the desk has dealt with it; twice is once. Raises Forbidden, NotFound."""
     change = fetch(session, actor, change_id)
     if change.seen_at is None:
         change.seen_at, change.seen_by_id = clock.now(), actor.user_id

@@ -1,4 +1,4 @@
-"""What stands in the doctors' days, as light rows for pages with hundreds of visits."""
+"""What stands in the doctors' days, as light rows for pages with hundreds of appointments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ from service.domain.foundation.errors import NotFound
 from service.storage.models import TAKES_PLACE, Appointment, AppointmentStatus, Doctor, Patient, VisitType
 
 LIMIT = 5000
-"""More visits than this no page shows: 100 doctors with 50 a day."""
+"""More appointments than this no page shows: 100 doctors with 50 a day."""
 
 
 class Booked(NamedTuple):
-    """A visit as a calendar or a day sheet shows it; times in UTC."""
+    """An appointment as a calendar or a day sheet shows it; times in UTC."""
 
     id: int
     doctor_id: int
@@ -50,7 +50,7 @@ class Day:
     blocks: Sequence[Block]
     """What lies on this date of hours that cross midnight."""
     visits: list[Booked] = field(default_factory=list)
-    """Cancelled ones too."""
+    """Canceled ones too."""
     held: list[Held] = field(default_factory=list)
     free: list[Span] = field(default_factory=list)
     """What can still be booked."""
@@ -73,7 +73,7 @@ def doctors(session: Session, actor: Actor, *, doctor_id: int | None = None, dep
 
 
 def visits(session: Session, first: datetime, last: datetime, doctor_ids: Sequence[int]) -> list[Booked]:
-    """The visits of these doctors that last at some time between two instants, cancelled ones too, by time."""
+    """The appointments of these doctors that last at some time between two instants, canceled ones too, by time."""
     query = (
         select(
             Appointment.id,

@@ -15,7 +15,7 @@ from service.storage.models import NOT_COMING, Appointment
 
 @dataclass
 class Load:
-    """Visits that stand, the minutes they take, and the minutes their doctors are open."""
+    """Appointments that stand, the minutes they take, and the minutes their doctors are open."""
 
     visits: int = 0
     booked_minutes: int = 0

@@ -30,7 +30,7 @@ def folder_of(settings: Settings) -> Path:
 
 
 def write(session: Session, day: date, settings: Settings) -> tuple[int, int]:
-    """Write the sheets of a clinic day, whole or not at all; returns how many doctors and visits they hold."""
+    """Write the sheets of a clinic day, whole or not at all; returns how many doctors and appointments they hold."""
     sheets = day_sheets.of_day(session, SYSTEM, day, settings.clinic.zone)
     jinja = rendering.environment(settings.clinic.zone, settings.clinic.language)
     text = jinja.get_template("diary/today/sheet_file.html").render(
@@ -49,7 +49,7 @@ def write(session: Session, day: date, settings: Settings) -> tuple[int, int]:
 
 
 def written_before(folder: Path, erasure: datetime) -> list[Path]:
-    """The sheets, and what killed writers left of them, that may name somebody who was erased at an instant."""
+    """The sheets, and what killed writers left of them, that may name someone who was erased at an instant."""
     sheets = [file for file in folder.iterdir() if _name(file.name)]
     return [file for file in sheets if disk.may_be_from_before(file, erasure + COMMITTED_WITHIN, clock.now())]
 

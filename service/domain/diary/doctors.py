@@ -46,7 +46,7 @@ def fetch(session: Session, doctor_id: int) -> Doctor:
 
 
 def may_edit(actor: Actor, doctor_id: int | None) -> bool:
-    """Whether the actor keeps this doctor's hours and time off: the desk everybody's, a doctor their own."""
+    """Whether the actor keeps this doctor's hours and time off: the desk everyone's, a doctor their own."""
     if actor.role in (Role.ADMIN, Role.RECEPTIONIST, Role.SYSTEM):
         return True
     return actor.role == Role.DOCTOR and doctor_id is not None and doctor_id == actor.doctor_id
@@ -72,7 +72,7 @@ def change(
     """Change a doctor's name and department; the desk also archives a doctor (None: as it is) or takes one back.
 
     `version` is the one the form was opened with. Raises NotFound, Forbidden, Invalid (also for archiving while
-    visits are booked ahead), and Conflict when somebody else changed the doctor meanwhile.
+    appointments are booked ahead), and Conflict when someone else changed the doctor meanwhile.
     """
     locks.doctors(session, Doctor.id == doctor_id)
     doctor = to_edit(session, actor, doctor_id)
@@ -99,7 +99,7 @@ def _check_nothing_ahead(session: Session, doctor_id: int) -> None:
     ahead = exists().where(
         Appointment.doctor_id == doctor_id,
         Appointment.is_expected(),
-        # What the index by doctor and time needs; no visit is longer than 12 hours.
+        # What the index by doctor and time needs; no appointment is longer than 12 hours.
         Appointment.starts_at > clock.now() - free_times.LONGEST,
     )
     if session.scalar(select(ahead)):

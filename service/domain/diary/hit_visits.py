@@ -1,4 +1,4 @@
-"""The visits that time off hits: which are still open, where they could go, and who waits for an answer."""
+"""The appointments that time off hits: which are still open, where they could go, and who waits for an answer."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -35,13 +35,13 @@ SHOWN = 25
 """So many of each kind a page shows at once; the next ones follow as these are dealt with."""
 TIMES = 3
 WIDENING = (1, 7, 28)
-"""The days around the hit visits in which free times are looked for, until each visit has three."""
+"""The days around the hit appointments in which free times are looked for, until each appointment has three."""
 NEIGHBOURS = 60
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many visits time off hits, how many of them nobody has dealt with, and how many wait for an answer."""
+    """How many appointments time off hits, how many of them no one has dealt with, and how many wait for an answer."""
 
     total: int
     still_open: int
@@ -50,7 +50,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Marked:
-    """A visit whose patient has been, or will be, asked about other times."""
+    """An appointment whose patient has been, or will be, asked about other times."""
 
     visit: Appointment
     times: Sequence[FreeTime]
@@ -58,7 +58,7 @@ class Marked:
 
 @dataclass(frozen=True)
 class Moved:
-    """A visit that was moved (to a new one) or cancelled since the time off was made."""
+    """An appointment that was moved (to a new one) or canceled since the time off was made."""
 
     visit: Appointment
     successor: Appointment | None
@@ -66,7 +66,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class Hits:
-    """The visits of a time off by how far they are dealt with, the first ones of each kind."""
+    """The appointments of a time off by how far they are dealt with, the first ones of each kind."""
 
     counts: Counts
     still_open: Sequence[Appointment]
@@ -75,13 +75,13 @@ class Hits:
 
 
 def count(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> Counts:
-    """How far the visits that time off hits are dealt with; a doctor's own."""
+    """How far the appointments that time off hits are dealt with; a doctor's own."""
     found = _found(session, actor, row, zone)
     return Counts(len(found), sum(_is_open(one) for one in found), sum(_is_marked(one) for one in found))
 
 
 def of(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> Hits:
-    """The visits that time off hits; a doctor's own."""
+    """The appointments that time off hits; a doctor's own."""
     found = _found(session, actor, row, zone)
     still_open = [one.id for one in found if _is_open(one)]
     marked = [one.id for one in found if _is_marked(one)]
@@ -106,7 +106,7 @@ def of(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> H
 def other_times(
     session: Session, visits: Sequence[Appointment], zone: ZoneInfo, *, any_doctor: bool
 ) -> Mapping[int, Sequence[FreeTime]]:
-    """For each visit the three free times nearest to it, of its doctor or of any doctor of the department."""
+    """For each appointment the three free times nearest to it, of its doctor or of any doctor of the department."""
     groups: dict[tuple[tuple[int, ...], int], list[Appointment]] = defaultdict(list)
     colleagues = _colleagues(session) if any_doctor else {}
     for visit in visits:
@@ -123,11 +123,11 @@ def other_times(
 def propose(
     session: Session, actor: Actor, appointment_id: int, *, any_doctor: bool, zone: ZoneInfo
 ) -> Sequence[FreeTime]:
-    """Propose the three nearest free times to the patient of a booked visit, in one message.
+    """Propose the three nearest free times to the patient of a booked appointment, in one message.
 
     Again, the link in that message leads to the times that are nearest now; another one is only sent once all the times
-    in the last one are past. Raises NotFound, Forbidden, and Conflict when the visit is not booked any more or there is
-    no other time.
+    in the last one are past. Raises NotFound, Forbidden, and Conflict when the appointment is not booked any more or
+    there is no other time.
     """
     visit = appointments.to_change(session, actor, appointment_id)
     if visit.status != AppointmentStatus.BOOKED:
@@ -148,7 +148,7 @@ def propose(
 
 
 def withdraw(session: Session, actor: Actor, appointment_id: int) -> None:
-    """Take the mark off a visit; twice is once. Raises NotFound, Forbidden."""
+    """Take the mark off an appointment; twice is once. Raises NotFound, Forbidden."""
     visit = appointments.to_change(session, actor, appointment_id)
     row = session.get(MoveProposal, visit.id)
     if row is not None:
@@ -160,7 +160,9 @@ def withdraw(session: Session, actor: Actor, appointment_id: int) -> None:
 
 
 def proposed(session: Session, appointment_id: int) -> Sequence[FreeTime]:
-    """The times that were proposed instead of a visit's own and are still ahead; none where nothing was proposed."""
+    """The times that were proposed instead of an appointment's own and are still ahead; none where nothing was
+    proposed.
+    """
     row = session.get(MoveProposal, appointment_id)
     return [] if row is None else _read(row, session.get_one(Appointment, appointment_id))
 
@@ -169,7 +171,7 @@ Found = Row[int, datetime, datetime, AppointmentStatus, int | None]
 
 
 def _found(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> Sequence[Found]:
-    """The visits in the blocked time, in order of it: still to come, already here, or cancelled since then."""
+    """The appointments in the blocked time, in order of it: still to come, already here, or canceled since then."""
     if row.kind != ExceptionKind.OFF:
         raise NotFound
     spans = time_off.spans(row, zone)
@@ -240,7 +242,7 @@ def _colleagues(session: Session) -> Mapping[str, list[int]]:
 def _nearest(
     session: Session, visits: Sequence[Appointment], zone: ZoneInfo, doctor_ids: Sequence[int], minutes: int
 ) -> dict[int, Sequence[FreeTime]]:
-    """The nearest times for visits of one length with the same doctors to choose from, in one look at the hours."""
+    """Return the nearest slots of one length with each of the given doctors, reading the hours only once."""
     days = [visit.starts_at.astimezone(zone).date() for visit in visits]
     today = clock.today(zone)
     own = _own_visits(session, visits)
@@ -256,9 +258,9 @@ def _nearest(
 
 
 def _pick(times: Sequence[FreeTime], visit: Appointment, own: Sequence[tuple[int, Span]]) -> Sequence[FreeTime]:
-    """The three of the times nearest to a visit, one of each instant, its own doctor first."""
+    """The three of the times nearest to an appointment, one of each instant, its own doctor first."""
     place = bisect_left(times, visit.starts_at, key=lambda time: time.starts_at)
-    # The visit's own time is free once it is moved, at another doctor; the patient's other visits are not.
+    # The appointment's own time is free once it is moved, at another doctor; the patient's other appointments are not.
     others = [span for visit_id, span in own if visit_id != visit.id]
     by_instant: dict[datetime, FreeTime] = {}
     for time in times[max(0, place - NEIGHBOURS) : place + NEIGHBOURS]:
@@ -269,7 +271,7 @@ def _pick(times: Sequence[FreeTime], visit: Appointment, own: Sequence[tuple[int
 
 
 def _own_visits(session: Session, visits: Sequence[Appointment]) -> Mapping[int, Sequence[tuple[int, Span]]]:
-    """All that the patients of these visits have booked from now on, by patient."""
+    """All that the patients of these appointments have booked from now on, by patient."""
     rows = session.execute(
         select(Appointment.patient_id, Appointment.id, Appointment.starts_at, Appointment.ends_at)
         .where(Appointment.patient_id.in_({visit.patient_id for visit in visits}))

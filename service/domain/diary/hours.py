@@ -43,7 +43,7 @@ class WeekBlock:
 
 @dataclass(frozen=True)
 class Outside:
-    """Booked visits for which the doctor is not open: how many, and the first ones."""
+    """Booked appointments for which the doctor is not open: how many, and the first ones."""
 
     count: int
     visits: Sequence[Appointment]
@@ -85,7 +85,7 @@ def add(session: Session, actor: Actor, doctor_id: int, block: WeekBlock, zone: 
 def end(
     session: Session, actor: Actor, doctor_id: int, block_id: int, *, last_day: date | None, zone: ZoneInfo
 ) -> None:
-    """Let a block of a doctor's week end: with that day, or at once without one; visits that are booked stay.
+    """Let a block of a doctor's week end: with that day, or at once without one; appointments that are booked stay.
 
     Raises NotFound, Forbidden, and Invalid for a last day that is past or lies before the block's first.
     """
@@ -107,7 +107,7 @@ def end(
 
 
 def outside(session: Session, actor: Actor, doctor_id: int, zone: ZoneInfo) -> Outside:
-    """The booked visits ahead for which the doctor is not open, but for those booked on top on purpose.
+    """The booked appointments ahead for which the doctor is not open, but for those booked on top on purpose.
 
     Looks at the next 5000. Raises NotFound, Forbidden.
     """
@@ -145,7 +145,7 @@ def check_order(starts: DayTime, ends: DayTime) -> None:
 
 
 def check_length(starts: DayTime, ends: DayTime, slot_minutes: int) -> None:
-    """Raise Invalid unless a stretch ends after it starts and at least one visit fits in."""
+    """Raise Invalid unless a stretch ends after it starts and at least one appointment fits in."""
     if not SHORTEST_SLOT <= slot_minutes <= LONGEST_SLOT:
         words = {"least": SHORTEST_SLOT, "most": LONGEST_SLOT}
         raise Invalid(_("A visit takes %(least)s to %(most)s minutes here.") % words, "slot_minutes")

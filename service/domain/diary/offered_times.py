@@ -41,8 +41,8 @@ class Page:
 def page(session: Session, actor: Actor, asked: Asked, zone: ZoneInfo, *, after: str | None = None, limit: int) -> Page:
     """The times that are asked for; of several doctors each instant once.
 
-    As long as the visit type says, and not where the patient has a visit already. Raises NotFound for a doctor, type
-    or patient that is not there, or not the actor's, and for an `after` that no page has given.
+    As long as the appointment type says, and not where the patient has an appointment already. Raises NotFound for a
+    doctor, type or patient that is not there, or not the actor's, and for an `after` that no page has given.
     """
     doctor_ids = candidates.ids(session, asked.doctor_id, asked.department)
     if asked.doctor_id is not None and not doctor_ids:

@@ -1,4 +1,4 @@
-"""Offers: a free time is held for somebody on the waiting list until they say yes or no, or 20 minutes are over."""
+"""Offers: a free time is held for someone on the waitlist until they say yes or no, or 20 minutes are over."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -64,7 +64,7 @@ def make(
     """Hold a time (an instant) for an entry of the list. The same offer again while it stands is the same one.
 
     Raises NotFound, Forbidden, Invalid (a past time, outside the hours, another doctor than they wait for), Taken,
-    and Conflict for somebody who does not wait any more or has another offer.
+    and Conflict for someone who does not wait any more or has another offer.
     """
     _check_desk(actor)
     entry = waiting_list.to_change(session, actor, entry_id)
@@ -131,7 +131,7 @@ def of_message(session: Session, message_id: int) -> int:
 
 
 def told(session: Session, actor: Actor, offer_id: int) -> Told:
-    """An offer as the patient it was made to sees it. Raises NotFound for anybody else's."""
+    """An offer as the patient it was made to sees it. Raises NotFound for anyone else's."""
     row = session.execute(
         select(Offer, WaitingEntry, Doctor.name)
         .join(WaitingEntry, WaitingEntry.id == Offer.waiting_id)
@@ -228,7 +228,7 @@ def _to_settle(session: Session, actor: Actor, offer_id: int) -> tuple[Offer, Wa
 
 
 def _visit_of(session: Session, offer: Offer, entry: WaitingEntry) -> Appointment | None:
-    """The visit that came of an offer."""
+    """The appointment that came of an offer."""
     if entry.appointment_id is None:
         return None
     visit = session.get_one(Appointment, entry.appointment_id)

@@ -86,7 +86,7 @@ def fetch(session: Session, actor: Actor, exception_id: int) -> HoursException:
 def close(session: Session, actor: Actor, closure: Closure, zone: ZoneInfo) -> HoursException:
     """Block time of a doctor or of the whole clinic.
 
-    Visits that are booked stay; hit_visits lists them. The very same again is the same one. Raises NotFound,
+    Appointments that are booked stay; hit_visits lists them. The very same again is the same one. Raises NotFound,
     Forbidden, Invalid.
     """
     _lock(session, actor, closure.doctor_id)
@@ -156,7 +156,7 @@ def _lasts_into(day: date) -> ColumnElement[bool]:
 
 
 def away(session: Session, visits: Sequence[Appointment], zone: ZoneInfo) -> frozenset[int]:
-    """Those of some visits, by id, that fall into time off of their doctor or a holiday of the clinic."""
+    """Those of some appointments, by id, that fall into time off of their doctor or a holiday of the clinic."""
     if not visits:
         return frozenset()
     first = min(visit.starts_at for visit in visits).astimezone(zone).date()
@@ -187,7 +187,7 @@ def _visible(actor: Actor) -> ColumnElement[bool]:
 
 
 def _lock(session: Session, actor: Actor, doctor_id: int | None) -> None:
-    """Nobody books with these doctors until this is done. Raises NotFound, Forbidden."""
+    """No one books with these doctors until this is done. Raises NotFound, Forbidden."""
     locks.doctors(session, None if doctor_id is None else Doctor.id == doctor_id)
     if doctor_id is not None:
         doctors.to_edit(session, actor, doctor_id)

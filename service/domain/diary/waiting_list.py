@@ -1,4 +1,4 @@
-"""The waiting list: who would come sooner, and whom a time that is free again suits."""
+"""The waitlist: who would come sooner, and whom a time that is free again suits."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -73,9 +73,9 @@ def remove(session: Session, actor: Actor, entry_id: int) -> None:
 
 
 def waiting(session: Session, actor: Actor) -> Sequence[WaitingEntry]:
-    """Who waits: the urgent first, then whoever waits longest; at most 200.
+    """Who waits: the urgent first, then anyone who waits longest; at most 200.
 
-    A doctor sees those who wait for them, and their own patients who wait for anybody.
+    A doctor sees those who wait for them, and their own patients who wait for anyone.
     """
     return session.scalars(_in_order(_with_people().where(_visible(actor))).limit(LIMIT)).all()
 
@@ -96,10 +96,10 @@ def to_change(session: Session, actor: Actor, entry_id: int) -> WaitingEntry:
 
 
 def who_fits(session: Session, actor: Actor, zone: ZoneInfo, time: FreeTime) -> Sequence[WaitingEntry]:
-    """Whom a free time suits: the urgent first, then whoever waits longest; at most 50.
+    """Whom a free time suits: the urgent first, then anyone who waits longest; at most 50.
 
-    Its doctor or any, its day, its part of the day, long enough for their kind of visit, no visit of their own
-    then, and nothing else offered to them at the moment.
+    Its doctor or any, its day, its part of the day, long enough for their kind of appointment, no appointment of their
+    own then, and nothing else offered to them at the moment.
     """
     return session.scalars(_in_order(_with_people().where(_suits(time, zone), _visible(actor))).limit(FITS_LIMIT)).all()
 
@@ -127,7 +127,7 @@ def part_of(at: datetime, zone: ZoneInfo) -> PartOfDay:
 
 
 def _suits(time: FreeTime, zone: ZoneInfo) -> ColumnElement[bool]:
-    """The condition on entries (joined with their patient and visit type) whom a free time suits."""
+    """The condition on entries (joined with their patient and appointment type) whom a free time suits."""
     minutes = int((time.ends_at - time.starts_at).total_seconds() // 60)
     elsewhere = exists().where(
         Appointment.patient_id == WaitingEntry.patient_id,
@@ -173,7 +173,7 @@ def _is_within(time: FreeTime, blocks: Iterable[Block]) -> bool:
 
 
 def _people(query: Select[WaitingEntry]) -> Select[WaitingEntry]:
-    """Entries with their patient, doctor and visit type, in one query."""
+    """Entries with their patient, doctor and appointment type, in one query."""
     return (
         query.join(WaitingEntry.patient)
         .outerjoin(WaitingEntry.doctor)

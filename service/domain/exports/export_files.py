@@ -24,7 +24,7 @@ from service.language.translation import gettext as _
 from service.storage.models import Appointment, ExportFormat, Treatment
 
 AMPLE = 1 << 30
-"""With so many bytes free nobody counts how long a history is before it is written."""
+"""With so many bytes free no one counts how long a history is before it is written."""
 ROW_BYTES = 500
 """What names, times and punctuation of a row take at most, besides its texts."""
 _suffixes = "|".join(form.suffix for form in FORMATS.values())
@@ -88,9 +88,9 @@ def folder_of(settings: Settings) -> Path:
 
 
 def close_folder(settings: Settings) -> None:
-    """Take the folder from other users of the computer, should somebody have opened it to them."""
+    """Take the folder from other users of the computer, should someone have opened it to them."""
     folder = folder_of(settings)
-    with suppress(OSError):  # somebody else's, or a disk without such rights
+    with suppress(OSError):  # someone else's, or a disk without such rights
         folder.chmod(0o700)
 
 

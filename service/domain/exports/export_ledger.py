@@ -1,6 +1,6 @@
 """Who writes which export: claim, progress, settle, put back, expire. The row is its own ledger.
 
-States: pending -> running -> available -> expired, or failed, or cancelled.
+States: pending -> running -> available -> expired, or failed, or canceled.
 """
 
 from collections.abc import Sequence
@@ -38,14 +38,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Waiting:
-    """An export nobody works at."""
+    """An export no one works at."""
 
     id: str
     is_of_clinic: bool
 
 
 def claimable(session: Session) -> Sequence[Waiting]:
-    """Exports nobody works at: pending ones, and running ones whose worker is gone; who asked first comes first."""
+    """Exports no one works at: pending ones, and running ones whose worker is gone; who asked first comes first."""
     query = select(Export.id, Export.patient_id.is_(None)).where(_free(clock.now()))
     rows = session.execute(query.order_by(Export.created_at, Export.id).limit(100))
     return [Waiting(export_id, bool(is_of_clinic)) for export_id, is_of_clinic in rows]
@@ -59,7 +59,7 @@ def unfinished(session: Session) -> tuple[int, bool]:
 
 
 def claim(session: Session, export_id: str, owner: str) -> Claim | None:
-    """Take an export to write it; None when somebody else has it, it was called off, or it has failed."""
+    """Take an export to write it; None when someone else has it, it was canceled, or it has failed."""
     now = clock.now()
     free = and_(Export.id == export_id, _free(now))
     row = LEASES.claim(
@@ -90,9 +90,10 @@ def renew(session: Session, export_id: str, owner: str) -> bool:
 
 
 def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: int) -> bool:
-    """Say that the file is whole and ready, also to whoever asked for it; False when the export is no longer ours.
+    """Say that the file is whole and ready, also to the person who asked for it; False when the export is no longer
+    ours.
 
-    One that somebody is in who was erased meanwhile is not ready: it is written again.
+    One that someone is in who was erased meanwhile is not ready: it is written again.
     """
     now = clock.now()
     row = session.execute(
@@ -110,7 +111,7 @@ def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: 
         .execution_options(synchronize_session=False)
     ).one_or_none()
     if row is None:
-        put_back(session, export_id, owner)  # if it is still ours, somebody in it was erased meanwhile
+        put_back(session, export_id, owner)  # if it is still ours, someone in it was erased meanwhile
         return False
     if row.requested_by_id is not None:
         user = session.get_one(User, row.requested_by_id)
@@ -138,7 +139,7 @@ def fail(session: Session, export_id: str, owner: str, why: str) -> None:
 
 
 def expire(session: Session) -> Sequence[str]:
-    """Mark finished exports as expired whose time is over, or that were begun before somebody in them was erased.
+    """Mark finished exports as expired whose time is over, or that were begun before someone in them was erased.
 
     Returns their ids; the files may go now.
     """
@@ -152,14 +153,14 @@ def expire(session: Session) -> Sequence[str]:
 
 
 def has_claim_on_file(session: Session, name: str) -> bool:
-    """Whether a file in the folder belongs to a row: a finished one, or one that somebody is writing now."""
+    """Whether a file in the folder belongs to a row: a finished one, or one that someone is writing now."""
     found = export_files.export_of(name)
     export = session.get(Export, found[0]) if found else None
     if found is None or export is None:
         return False
     match export.status:
         case ExportStatus.PENDING | ExportStatus.RUNNING:
-            return True  # whoever writes it next removes what a dead writer left
+            return True  # anyone who writes it next removes what a dead writer left
         case ExportStatus.AVAILABLE:
             return not found[1]
         case ExportStatus.EXPIRED | ExportStatus.FAILED | ExportStatus.CANCELLED:
@@ -169,7 +170,7 @@ def has_claim_on_file(session: Session, name: str) -> bool:
 
 
 def given_up(session: Session, export_id: str) -> ExportFormat | None:
-    """The format of an export that has failed or was called off, whose file nobody writes any more; else None."""
+    """The format of an export that has failed or was canceled, whose file no one writes any more; else None."""
     export = session.get(Export, export_id)
     if export is None or export.status not in (ExportStatus.FAILED, ExportStatus.CANCELLED):
         return None
@@ -186,7 +187,7 @@ def _free(now: datetime) -> ColumnElement[bool]:
 
 
 def _names_an_erased_one() -> ColumnElement[bool]:
-    """Whether somebody in an export was erased after it was begun."""
+    """Whether someone in an export was erased after it was begun."""
     named = or_(Export.patient_id.is_(None), Export.patient_id == Patient.id)
     return exists().where(Patient.erased_at > Export.started_at, named)
 

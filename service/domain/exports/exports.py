@@ -25,7 +25,7 @@ SAME_PRESS = timedelta(seconds=10)
 MOST_WAITING = 100
 RETRY_AFTER = 60
 GUESS_AFTER = timedelta(seconds=2)
-"""Before that nobody can say how long it will take."""
+"""Before that no one can say how long it will take."""
 
 
 def request(
@@ -49,7 +49,7 @@ def request(
 
 
 def request_of_clinic(session: Session, actor: Actor) -> Export:
-    """The same for all the clinic's data. Raises NotFound for anybody but the admin."""
+    """The same for all the clinic's data. Raises NotFound for anyone but the admin."""
     if actor.role != Role.ADMIN:
         raise NotFound
     return _requested(session, actor, None, OF_THE_CLINIC, MOST_WAITING)
@@ -105,7 +105,7 @@ def state(export: Export) -> ExportStatus:
 
 
 def seconds_left(export: Export) -> int | None:
-    """How long a running export will still take, going by what it took so far; None while nobody can say."""
+    """How long a running export will still take, going by what it took so far; None while no one can say."""
     is_under_way = export.status == ExportStatus.RUNNING and 0 < export.rows_done < export.rows_total
     if not is_under_way or export.started_at is None:
         return None
@@ -126,7 +126,7 @@ def ahead(session: Session, export: Export) -> int:
 
 
 def cancel(session: Session, actor: Actor, export_id: str) -> None:
-    """Call off an export that is not finished; whoever writes it stops at the next look. Twice is once.
+    """Cancel an export that is not finished; anyone who writes it stops at the next look. Twice is once.
 
     Raises NotFound, and Conflict for one that has ended.
     """

@@ -1,4 +1,4 @@
-"""A history as JSON: lossless, one row a line, documented in docs/export.md."""
+"""A history as JSON: lossless, one row per line, documented in docs/export.md."""
 
 import json
 from collections.abc import Iterable, Mapping

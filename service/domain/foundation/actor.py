@@ -29,7 +29,7 @@ class Actor:
 
     @property
     def is_staff(self) -> bool:
-        """Whether this is somebody who works at the clinic."""
+        """Whether this is someone who works at the clinic."""
         return self.role in STAFF
 
 

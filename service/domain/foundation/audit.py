@@ -90,7 +90,7 @@ def _plain(value: Any) -> Any:
 def _write(session: Session) -> None:
     """Write what waits, as the last act of the transaction: only then is the head of the chain held by it.
 
-    So two processes take turns for the time of a commit, and nobody waits for anything while they hold it.
+    So two processes take turns for the time of a commit, and no one waits for anything while they hold it.
     """
     if session.in_nested_transaction() or not session.info.get(WAITING):
         return

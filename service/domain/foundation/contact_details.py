@@ -16,7 +16,7 @@ OLDEST = 130
 TITLES = frozenset(
     ("dr", "prof", "med", "dipl", "ing", "mr", "mrs", "ms", "miss", "mx", "sir", "herr", "frau", "sr", "jr")
 )
-"""What stands before or after a name; alone it is nobody's given name."""
+"""What stands before or after a name; alone it is no one's given name."""
 LONGEST_EMAIL = 254
 JOINERS = {0x200C: None, 0x200D: None}
 """Invisible; IDNA 2008 takes them only between letters that look different for them."""
@@ -64,7 +64,7 @@ def checked_name(text: str) -> str:
 
 
 def checked_given_name(text: str) -> str | None:
-    """What a greeting calls somebody, at most 200 characters; None when empty, Invalid for a title alone."""
+    """What a greeting calls someone, at most 200 characters; None when empty, Invalid for a title alone."""
     given = text.strip(" ,\t")
     if not given:
         return None
@@ -77,7 +77,7 @@ def checked_given_name(text: str) -> str | None:
 
 
 def checked_birth_date(day: date | None, zone: ZoneInfo) -> date | None:
-    """The day if somebody alive may have been born on it, today at the clinic included; Invalid otherwise."""
+    """The day if someone alive may have been born on it, today at the clinic included; Invalid otherwise."""
     today = clock.today(zone)
     if day is not None and day > today:
         raise Invalid(_("The birth date is in the future. Check the year."), "birth_date")

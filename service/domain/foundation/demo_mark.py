@@ -51,7 +51,7 @@ def entered_by_hand(session: Session) -> Sequence[Entered]:
 
 
 def check_untouched(session: Session) -> None:
-    """Raise Conflict unless this is a demo clinic that nobody has entered anything into."""
+    """Raise Conflict unless this is a demo clinic that no one has entered anything into."""
     if not installation.is_demo(session):
         raise Conflict(_("This isn't a demo clinic, so it can't be wiped."))
     if entered_by_hand(session):

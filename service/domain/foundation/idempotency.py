@@ -26,7 +26,7 @@ class Kept:
 def find(session: Session, token_id: int, key: str, request_hash: str) -> Kept | None:
     """The answer this request had already under its key; None the first time.
 
-    From here to the commit nobody else gets further with the key. Raises Invalid where the key stood for another
+    From here to the commit no one else gets further with the key. Raises Invalid where the key stood for another
     request.
     """
     if session.get_bind().dialect.name == "postgresql":  # on SQLite the transaction itself sees to that

@@ -40,7 +40,7 @@ def demo_accounts(session: Session) -> Sequence[str]:
 def began_at(session: Session, zone: ZoneInfo) -> datetime | None:
     """Since when the clinic uses Rounds and its zone is known; None while it is not, or is about to change to another.
 
-    No turn of a job is judged before: nobody knows yet when eight o'clock is.
+    No turn of a job is judged before: no one knows yet when eight o'clock is.
     """
     here = session.get_one(Installation, 1)
     return here.zone_chosen_at if here.zone in (None, zone.key) else None
@@ -58,7 +58,7 @@ def note_zone(session: Session, zone: ZoneInfo) -> None:
 
 
 def note_served_at(session: Session, url: str) -> None:
-    """Write down the running service's address, for whoever starts a second one."""
+    """Write down the running service's address, for the person who starts a second one."""
     session.execute(update(Installation).values(served_at=url))
 
 
@@ -77,7 +77,7 @@ def clock_in_doubt(session: Session) -> datetime | None:
 
 
 def confirm_clock(session: Session, actor: Actor) -> None:
-    """Somebody has looked at the clock, and it is right. Raises Forbidden."""
+    """Someone has looked at the clock, and it is right. Raises Forbidden."""
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only an administrator can confirm the clock."))
     if clock_in_doubt(session) is not None:
@@ -86,9 +86,9 @@ def confirm_clock(session: Session, actor: Actor) -> None:
 
 
 def note_check(session: Session) -> None:
-    """Write down that somebody looked whether the service is ready, which shows that the database can be written.
+    """Write down that someone looked whether the service is ready, which shows that the database can be written.
 
-    Asked again within ten seconds nothing is written, so that nobody keeps the disk busy by asking.
+    Asked again within ten seconds nothing is written, so that no one keeps the disk busy by asking.
     """
     now, seen = clock.now(), Installation.checked_at
     stale = or_(seen.is_(None), seen < now - CHECK_EVERY, seen > now)

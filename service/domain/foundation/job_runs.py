@@ -76,7 +76,7 @@ def open_slot(
 
 
 def open_manual(session: Session, job: str, slot: str, *, due_at: datetime) -> int:
-    """Open a run somebody asked for; returns its id.
+    """Open a run someone asked for; returns its id.
 
     It takes the slot when that is due and free, or has failed, else a name of its own: a run by hand before the
     hour never takes the scheduled one's place.
@@ -115,7 +115,7 @@ def leave_out(session: Session, job: str, slot: str, *, due_at: datetime, why: R
 
 
 def last_slot(session: Session, job: str) -> str | None:
-    """The newest slot of a job the schedule has opened or somebody took from it."""
+    """The newest slot of a job the schedule has opened or someone took from it."""
     query = select(func.max(JobRun.slot)).where(JobRun.job == job, JobRun.slot.not_like(f"%{BY_HAND}%"))
     return session.execute(query).scalar()
 
@@ -162,7 +162,7 @@ def put_back(session: Session, run_id: int, owner: str, why: str | None = None) 
 
 
 def claimable(session: Session) -> Sequence[int]:
-    """Ids of runs that wait for somebody: queued, or running with a dead lease; oldest first."""
+    """Ids of runs that wait for someone: queued, or running with a dead lease; oldest first."""
     return session.scalars(select(JobRun.id).where(_free(clock.now())).order_by(JobRun.id).limit(100)).all()
 
 

@@ -43,7 +43,7 @@ class Leases:
         return session.execute(statement, execution_options=_NO_OBJECTS).one_or_none()
 
     def first(self, candidates: Collection[Select[Any]]) -> ColumnElement[bool]:
-        """Select for a claim the first row of the first query that finds one nobody else is about to claim.
+        """Select for a claim the first row of the first query that finds one no one else is about to claim.
 
         PostgreSQL skips rows another claim has locked; SQLite has one writer at a time anyway.
         """
@@ -55,7 +55,7 @@ class Leases:
         return and_(self.table.id == row_id, self.table.owner == owner)
 
     def dead(self, status: str, now: datetime) -> ColumnElement[bool]:
-        """Whether a row of a held status has lost its owner: nobody has renewed the lease."""
+        """Whether a row of a held status has lost its owner: no one has renewed the lease."""
         return and_(self.table.status == status, self.table.lease_until < now)
 
     def renew(self, session: Session, mine: ColumnElement[bool], length: timedelta, **values: Any) -> bool:

@@ -22,9 +22,9 @@ def clinic(session: Session) -> None:
 
 
 def patients(session: Session, *patient_ids: int) -> None:
-    """Let whoever else writes about these patients wait for this transaction; the session reads the records again.
+    """Let anyone who else writes about these patients wait for this transaction; the session reads the records again.
 
-    Whoever only refers to a patient, such as an audit entry, does not wait.
+    Anyone who only refers to a patient, such as an audit entry, does not wait.
     """
     ids = sorted(set(patient_ids))
     for start in range(0, len(ids), BATCH):
@@ -54,6 +54,6 @@ def with_patient(session: Session, owner: Select[Any]) -> None:
 
 
 def doctors(session: Session, which: ColumnElement[bool] | None = None) -> Sequence[int]:
-    """Let nobody book with these doctors (None: any) or change them until this transaction ends; returns their ids."""
+    """Let no one book with these doctors (None: any) or change them until this transaction ends; returns their ids."""
     rows = select(Doctor.id).where(true() if which is None else which).order_by(Doctor.id)
     return session.scalars(rows.with_for_update(key_share=True)).all()

@@ -1,4 +1,4 @@
-"""What every free text that somebody types has to be before it is stored."""
+"""What every free text that someone types has to be before it is stored."""
 
 from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _

@@ -99,7 +99,7 @@ def remove(folder: Path, upload: Upload) -> None:
 
 
 def old(folder: Path) -> list[Path]:
-    """The files that have rested for a day: nobody goes on with them."""
+    """The files that have rested for a day: no one goes on with them."""
     oldest = (clock.now() - KEPT).timestamp()
     return [file for file in folder.glob("*") if file.is_file() and file.stat().st_mtime < oldest]
 

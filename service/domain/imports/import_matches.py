@@ -31,7 +31,7 @@ class Plan:
 
 
 def of_patients(session: Session, rows: Sequence[PatientRow]) -> Plan:
-    """A patient is here already when that is sure; a line that could be somebody's is a problem, never a guess."""
+    """A patient is here already when that is sure; a line that could be someone's is a problem, never a guess."""
     here, above, plan = Here(session, {row.details.name for row in rows}), Above(), Plan()
     for row in rows:
         doubts, known, is_repeated = [], None, False
@@ -80,7 +80,7 @@ def fits(one: str, other: str) -> bool:
 
 
 def of_visits(session: Session, rows: Sequence[VisitRow]) -> Plan:
-    """A visit is here already, whatever became of it, when doctor, patient and time are the same.
+    """An appointment is here already, whatever became of it, when doctor, patient and time are the same.
 
     A new one must not overlap with another of its doctor or its patient, here or in the file.
     """
@@ -118,7 +118,7 @@ class _Doctors:
             self._ids[spelled(name)].append(row_id)
 
     def find(self, row: VisitRow) -> int:
-        """The id of a visit's doctor. Raises Invalid for none, or several of the name."""
+        """The id of an appointment's doctor. Raises Invalid for none, or several of the name."""
         found = self._ids.get(spelled(row.doctor), [])
         if not found:
             raise Invalid(_("There is no doctor of this name here: write it as Rounds does."), _("Doctor"))
@@ -128,19 +128,19 @@ class _Doctors:
 
 
 class _Diary:
-    """When doctors and patients are taken, and by which line of the file (0: by a visit that is here)."""
+    """When doctors and patients are taken, and by which line of the file (0: by an appointment that is here)."""
 
     def __init__(self, holds: Sequence[Hold]) -> None:
         self._holds = holds
         self._spans = defaultdict[tuple[str, int], list[tuple[datetime, datetime, int]]](list)
 
     def note(self, doctor_id: int, patient_id: int, starts_at: datetime, ends_at: datetime, line: int = 0) -> None:
-        """Add a visit that overlaps with none."""
+        """Add an appointment that overlaps with none."""
         insort(self._spans["doctor", doctor_id], (starts_at, ends_at, line))
         insort(self._spans["patient", patient_id], (starts_at, ends_at, line))
 
     def enter(self, row: VisitRow) -> None:
-        """Add a visit of the file. Raises Invalid when it overlaps, or its time is held for somebody else."""
+        """Add an appointment of the file. Raises Invalid when it overlaps, or its time is held for someone else."""
         for hold in self._holds:
             theirs = hold.doctor_id == row.doctor_id and hold.patient_id != row.patient_id
             if theirs and hold.starts_at < row.ends_at and hold.ends_at > row.starts_at:
@@ -155,7 +155,7 @@ class _Diary:
 
     @staticmethod
     def _clash(spans: list[tuple[datetime, datetime, int]], starts_at: datetime, ends_at: datetime) -> int | None:
-        """The line of a visit that overlaps; as no two that are in here do, only the neighbours can."""
+        """The line of an appointment that overlaps; as no two that are in here do, only the neighbours can."""
         after = bisect_left(spans, (starts_at,))
         if after < len(spans) and spans[after][0] < ends_at:
             return spans[after][2]
@@ -163,7 +163,7 @@ class _Diary:
 
 
 def _booked(session: Session, first: datetime, last: datetime) -> tuple[set[tuple[int, int, datetime]], _Diary]:
-    """The visits that are here between two instants, and when people are taken by them."""
+    """The appointments that are here between two instants, and when people are taken by them."""
     known, diary = set(), _Diary(holds.held(session, None, first, last))
     query = select(
         Appointment.doctor_id,

@@ -1,4 +1,4 @@
-"""Which patients of a file are here for sure, and which lines only a person can decide about: nobody is guessed."""
+"""Which patients of a file are here for sure, and which lines only a person can decide about: no one is guessed."""
 
 import hashlib
 import json
@@ -59,11 +59,11 @@ class Here:
                 self._lines[row.imported_line].add(known.id)
 
     def named(self, name: str) -> list[Known]:
-        """Everybody whose name is alike."""
+        """Everyone whose name is alike."""
         return self._alike.get(_alike(name), [])
 
     def find(self, details: PatientDetails) -> int | None:
-        """The record a line is about for sure; None when nobody can be. Raises Invalid where somebody could be."""
+        """The record a line is about for sure; None when no one can be. Raises Invalid where someone could be."""
         alike, born = _alike(details.name), details.birth_date
         same_day = self._born.get((alike, born), [])
         certain = {one.id for one in same_day if is_surely(one.details, details)}
@@ -104,7 +104,7 @@ class Above:
 
 
 class Named:
-    """The patients whom a file of visits names, archived ones left out."""
+    """The patients whom a file of appointments names, archived ones left out."""
 
     def __init__(self, session: Session, rows: Iterable[VisitRow]) -> None:
         self._here = Here(session, {row.patient for row in rows})
@@ -112,7 +112,7 @@ class Named:
         self._archived = set(session.scalars(away))
 
     def find(self, row: VisitRow) -> int:
-        """The id of a visit's patient: the one person of exactly this name and birth date. Raises Invalid."""
+        """The id of an appointment's patient: the one person of exactly this name and birth date. Raises Invalid."""
         alike = [one for one in self._here.named(row.patient) if one.id not in self._archived]
         if row.birth_date is not None:
             alike = [one for one in alike if one.details.birth_date in (row.birth_date, None)]

@@ -1,4 +1,6 @@
-"""The lines of a file become patients, doctors or visits, or say what is wrong with them; nothing is looked up yet."""
+"""The lines of a file become patients, doctors or appointments, or say what is wrong with them; nothing is looked up
+yet.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +33,7 @@ class Problem:
     column: str
     sentence: str
     is_doubt: bool = False
-    """Whether it could be somebody else's line or record, which only a person can say."""
+    """Whether it could be someone else's line or record, which only a person can say."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class DoctorRow:
 
 @dataclass(frozen=True)
 class VisitRow:
-    """A visit, times in UTC. Its people have ids once they have been looked up."""
+    """An appointment, times in UTC. Its people have ids once they have been looked up."""
 
     line: int
     starts_at: datetime
@@ -72,7 +74,7 @@ class Way:
     kind: ImportKind
     columns: Mapping[str, int]
     day_first: bool | None
-    """Which comes first in a date such as 03/04/1985; None: the file tells, or nobody can."""
+    """Which comes first in a date such as 03/04/1985; None: the file tells, or no one can."""
     clinic: Clinic
 
 
@@ -166,7 +168,7 @@ class Line:
             return None  # name() has refused what cannot be kept
 
     def day(self, name: str, text: str) -> date | None:
-        """A date, or None when there is none, it is refused, or nobody can tell how to read it."""
+        """A date, or None when there is none, it is refused, or no one can tell how to read it."""
         if self.way.day_first is None and import_values.is_either(text):
             self.is_undecided = True
             return None
@@ -203,7 +205,7 @@ def _visit(line: Line) -> VisitRow | None:
 
 
 def _starts_at(line: Line) -> datetime | None:
-    """The instant at which a visit begins, from a date and a time on the clinic's wall clock."""
+    """The instant at which an appointment begins, from a date and a time on the clinic's wall clock."""
     day_text, time_text = import_values.split_moment(line.text("date"))
     day = line.day("date", day_text)
     time_column = "time" if "time" in line.way.columns else "date"
@@ -221,7 +223,7 @@ def _starts_at(line: Line) -> datetime | None:
 
 
 def _minutes(text: str) -> int:
-    """How long a visit takes; as usual where nothing is said."""
+    """How long an appointment takes; as usual where nothing is said."""
     if not text:
         return USUAL_MINUTES
     if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST_MINUTES):

@@ -41,7 +41,7 @@ class Preview:
     new: int
     present: int
     problems: Sequence[Problem]
-    """By line: of the doubts all, so that somebody can go through them, of the errors the first ones."""
+    """By line: of the doubts all, so that someone can go through them, of the errors the first ones."""
     problem_count: int
     doubt_count: int
 
@@ -67,7 +67,7 @@ def upload(actor: Actor, folder: Path, *, kind: str, file_name: str, data: bytes
 
 
 def fetch(actor: Actor, folder: Path, upload_id: str) -> Upload:
-    """The upload, for the one who made it. Raises NotFound for anybody else, and when there is none."""
+    """The upload, for the one who made it. Raises NotFound for anyone else, and when there is none."""
     found = import_files.load(folder, upload_id)
     if found is None or actor.role != Role.ADMIN or found.user_id != actor.user_id:
         raise NotFound
@@ -115,7 +115,7 @@ def look(session: Session, upload: Upload, reading: Reading) -> Preview:
 def run(session: Session, actor: Actor, upload: Upload, reading: Reading) -> tuple[int, int]:
     """Add what is new, all or nothing; returns how many rows are new and how many were here already.
 
-    Raises Forbidden, Invalid when anything is wrong with any line, and Conflict when somebody was faster.
+    Raises Forbidden, Invalid when anything is wrong with any line, and Conflict when someone was faster.
     """
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only the admin imports."))
@@ -143,7 +143,7 @@ def cancel(folder: Path, upload: Upload) -> None:
 
 
 def _compared(session: Session, kind: ImportKind, rows: Sequence[Row]) -> Plan:
-    """What is new, as it stands once the people of the new visits are locked: some may have gone, or been booked."""
+    """Compare the rows again once the people of the new appointments are locked: some may be gone, or booked, by then."""
     held: set[VisitRow] = set()
     while True:
         plan = MATCHES[kind](session, rows)

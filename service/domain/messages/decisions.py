@@ -1,4 +1,4 @@
-"""Why a patient is told about a visit, or not: each rule with its time, what was decided, and what came of it."""
+"""Why a patient is told about an appointment, or not: each rule with its time, the decision, and the outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from service.storage.models import Appointment, Channel, Message, MessageStatus,
 
 @dataclass(frozen=True)
 class Decision:
-    """What one rule means for one visit."""
+    """What one rule means for one appointment."""
 
     rule: message_rules.Rule
     at: datetime
@@ -33,11 +33,11 @@ class Decision:
     message: Message | None = field(default=None, compare=False)
     """The row; None while it is only expected."""
     stays_here: bool = False
-    """Whether nobody outside gets it, as things are: e-mail is off, or the clinic is a demo."""
+    """Whether no one outside gets it, as things are: e-mail is off, or the clinic is a demo."""
 
 
 def of_visit(session: Session, visit: Appointment, settings: Settings) -> Sequence[Decision]:
-    """The decisions about a visit the actor has fetched with its patient, in order of time: made, and expected."""
+    """Return the decisions about an appointment the actor has fetched with its patient, past and expected, by time."""
     rows = session.scalars(
         select(Message).where(Message.appointment_id == visit.id).order_by(Message.id).limit(50)
     ).all()
@@ -49,7 +49,7 @@ def of_visit(session: Session, visit: Appointment, settings: Settings) -> Sequen
 
 
 def runs(visit: Appointment, settings: Settings) -> Sequence[tuple[datetime, Span]]:
-    """The runs that are to tell of a visit, soonest first, each with the span in which it would."""
+    """The runs that are to tell of an appointment, soonest first, each with the span in which it would."""
     zone, at = settings.clinic.zone, time.fromisoformat(settings.jobs.reminders_at)
     local = visit.starts_at.astimezone(zone)
     found = []

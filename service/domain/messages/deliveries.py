@@ -1,7 +1,7 @@
-"""The way of a message out of the outbox: claim it, check its visit again, hand it over, settle it.
+"""The way of a message out of the outbox: claim it, check its appointment again, hand it over, settle it.
 
 A crash before the hand-over sends the message again; a crash during it leaves `unknown`, which is never sent
-again by itself. So nobody gets two.
+again by itself. So no one gets two.
 """
 
 import re
@@ -26,7 +26,7 @@ LAST_LEASE = timedelta(seconds=150)
 LEASES = Leases(Message, Message.attempts, held=(MessageStatus.SENDING, MessageStatus.HANDING_OVER))
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(hours=1)
 PATIENCE, LEAST_ATTEMPTS = timedelta(days=2), 5
-"""A message about no visit is given up after so long, but never before so many attempts."""
+"""A message about no appointment is given up after so long, but never before so many attempts."""
 CLAIMING = 0x6D657373616765
 """The key of PostgreSQL's lock that one claim at a time holds."""
 
@@ -43,9 +43,9 @@ class Claim:
     status: MessageStatus = MessageStatus.SENDING
     skip_reason: SkipReason | None = None
     covered: int = 0
-    """How many other visits of the same address this letter lists."""
+    """How many other appointments of the same address this letter lists."""
     edited: bool = False
-    """Whether somebody wrote its text beforehand."""
+    """Whether someone wrote its text beforehand."""
 
 
 def claim(
@@ -53,7 +53,8 @@ def claim(
 ) -> Claim | None:
     """Take the next due message within `scope`, or None when there is none left; channels that rest are left alone.
 
-    Its visit is read again here: cancelled, moved or begun, it is skipped with the reason. So are channel and address.
+    Its appointment is read again here: canceled, moved or begun, it is skipped with the reason. So are channel and
+    address.
     """
     now = clock.now()
     # One claim at a time, as on SQLite: two at once would each write to a family that shares an address.
@@ -97,7 +98,7 @@ def claim(
 def wait_for_claims(session: Session) -> None:
     """Let no message be written until this transaction ends, and those that are written now be stored first.
 
-    Whoever locks rows besides calls this before.
+    Anyone who locks rows besides calls this before.
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(CLAIMING)))
@@ -155,7 +156,7 @@ def broken(session: Session, claimed: Claim, why: str, settings: Settings) -> Me
     status = session.scalar(select(Message.status).where(_mine(claimed)))
     if status == MessageStatus.SENDING:
         return refused(session, claimed, DeliveryError(why, permanent=False))
-    return status or MessageStatus.QUEUED  # by now it is somebody else's
+    return status or MessageStatus.QUEUED  # by now it is someone else's
 
 
 def unsure(session: Session, settings: Settings) -> int:
@@ -165,7 +166,7 @@ def unsure(session: Session, settings: Settings) -> int:
 
 
 def waiting(session: Session, settings: Settings, since: timedelta = timedelta()) -> bool:
-    """Whether messages are due, for so long at least, that may be sent and that nobody is sending."""
+    """Whether messages are due, for so long at least, that may be sent and that no one is sending."""
     now = clock.now()
     dead = select(Message.id).where(LEASES.dead(MessageStatus.HANDING_OVER, now))
     found = [dead, *_claimable(session, settings, now, Message.due_at <= now - since, ())]
@@ -181,12 +182,14 @@ def oldest_due(session: Session) -> datetime | None:
 
 
 def begun(session: Session) -> bool:
-    """Whether messages still wait whose visit has begun meanwhile."""
+    """Whether messages still wait whose appointment has begun meanwhile."""
     return session.scalar(select(Message.id).where(_begun()).limit(1)) is not None
 
 
 def give_up_begun(session: Session) -> None:
-    """Skip messages whose visit has begun while they waited, also while all are held; others they were to list wait."""
+    """Skip messages whose appointment has begun while they waited, also while all are held; others they were to list
+    wait.
+    """
     message_checks.uncover_those_of(session, select(Message.id).where(_begun()), clock.now())
     session.execute(
         update(Message).where(_begun()).values(status=MessageStatus.SKIPPED, skip_reason=SkipReason.TOO_LATE)
@@ -205,7 +208,9 @@ def _begun() -> ColumnElement[bool]:
 def _claimable(
     session: Session, settings: Settings, now: datetime, scope: ColumnElement[bool], resting: Collection[Channel]
 ) -> tuple[Select[int], ...]:
-    """What may be claimed, in this order: left by a crash; about no visit, such as a sign-in mail; the next visits'."""
+    """What may be claimed, in this order: left by a crash; about no appointment, such as a sign-in mail; the next
+    appointments'.
+    """
     let = Message.released_at.is_not(None) if messages.are_held(session, settings.messages) else true()
     awake = Message.channel.not_in(resting) if resting else true()
     ready = and_(scope, let, awake, Message.held_at.is_(None), Message.due_at <= now)
@@ -218,7 +223,9 @@ def _claimable(
 
 
 def _pause(message: Message, now: datetime, retry_after: float | None) -> timedelta:
-    """How long to wait after a refusal: twice as long each time, but half of what is left until the visit at most."""
+    """How long to wait after a refusal: twice as long each time, but half of what is left until the appointment at
+    most.
+    """
     grown = min(FIRST_PAUSE * (1 << min(message.attempts - 1, 10)), LONGEST_PAUSE)
     if message.starts_at is not None:
         grown = max(FIRST_PAUSE, min(grown, (message.starts_at - now) / 2))
@@ -226,7 +233,7 @@ def _pause(message: Message, now: datetime, retry_after: float | None) -> timede
 
 
 def _out_of_patience(message: Message, now: datetime) -> bool:
-    """Whether a message that no visit puts an end to has been tried for long enough."""
+    """Whether a message that no appointment puts an end to has been tried for long enough."""
     return message.starts_at is None and message.attempts >= LEAST_ATTEMPTS and now - message.created_at > PATIENCE
 
 
@@ -255,5 +262,5 @@ def _mine(claimed: Claim) -> ColumnElement[bool]:
 def _move(
     session: Session, claimed: Claim, present: Collection[MessageStatus], status: MessageStatus, **values: object
 ) -> bool:
-    """Compare and set: only whoever claimed a message, and only at that attempt, moves it on."""
+    """Compare and set: only the process that claimed a message, in the same attempt, may change its status."""
     return _set(session, and_(_mine(claimed), Message.status.in_(present)), status=status, **values) == 1

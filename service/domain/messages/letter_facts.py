@@ -1,4 +1,4 @@
-"""What a message tells: the facts behind its variables, each on one line; nothing of why somebody comes."""
+"""What a message tells: the facts behind its variables, each on one line; nothing of why someone comes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def language_of(message: Message, clinic: Clinic) -> Language:
 
 
 def with_series(session: Session, message: Message, visits: Sequence[Appointment]) -> Sequence[Appointment]:
-    """The visits a message lists: a series is confirmed in one go."""
+    """The appointments a message lists: a series is confirmed in one go."""
     if message.rule != "booking_confirmation" or not visits or visits[0].series_id is None:
         return visits
     series = appointments.with_people().where(
@@ -153,7 +153,7 @@ def _of_sheet(session: Session, day: date, words: Wording, settings: Settings) -
 
 
 def _times(session: Session, message: Message, words: Wording, clinic: Clinic) -> Sequence[tuple[str, str]]:
-    """The times that are proposed instead of a visit's own."""
+    """The times that are proposed instead of an appointment's own."""
     if message.rule != "move_proposal" or message.appointment_id is None:
         return []
     names = {row.id: row.name for row in session.execute(select(Doctor.id, Doctor.name))}

@@ -1,4 +1,4 @@
-"""What a message says, for the desk to read: as it was sent, as somebody wrote it, or as it would be written now."""
+"""What a message says, for the desk to read: as it was sent, as someone wrote it, or as it would be written now."""
 
 from sqlalchemy.orm import Session
 

@@ -16,7 +16,7 @@ from service.storage.models import Appointment, Message
 def write(session: Session, message: Message, visits: Sequence[Appointment], settings: Settings) -> Letter:
     """The letter with working links; `visits` are those it lists, its own first. The row's own text is left alone.
 
-    Of a text that somebody wrote beforehand only the links are filled in. What a message about something else needs
+    Of a text that someone wrote beforehand only the links are filled in. What a message about something else needs
     (an export, a token for a link) is read or made in `session`.
     """
     clinic = settings.clinic

@@ -1,4 +1,4 @@
-"""What is looked at once more before a message leaves: its visit, its way, the day's cap, the rest of the family."""
+"""Final checks before a message is sent: its appointment, its channel, the daily cap, the rest of the family."""
 
 from collections.abc import Collection
 from datetime import datetime, time, timedelta
@@ -30,7 +30,7 @@ from service.storage.models import (
 
 
 def visits_of(session: Session, message: Message) -> list[Appointment]:
-    """The visit a message is about, with its people; none for a message about something else."""
+    """The appointment a message is about, with its people; none for a message about something else."""
     query = (
         select(Appointment)
         .join(Appointment.doctor)
@@ -42,7 +42,7 @@ def visits_of(session: Session, message: Message) -> list[Appointment]:
 
 
 def why_not(session: Session, message: Message, visit: Appointment, zone: ZoneInfo) -> SkipReason | None:
-    """The reason not to send about a visit any more, or None."""
+    """The reason not to send about an appointment any more, or None."""
     now, rule = clock.now(), message_rules.of(message.rule)
     still = rule.still
     if visit.starts_at != message.starts_at or (visit.status in NOT_COMING and visit.status not in still):
@@ -54,7 +54,7 @@ def why_not(session: Session, message: Message, visit: Appointment, zone: ZoneIn
 
 
 def outdated(session: Session, message: Message, now: datetime) -> SkipReason | None:
-    """Why a message about no visit is not true any more: the reason to skip it, or None."""
+    """Why a message about no appointment is not true any more: the reason to skip it, or None."""
     subject = subjects.of(message)
     if subject is not None and subject.kind == Kind.OFFER:
         offer = session.get(Offer, int(subject.key))
@@ -101,7 +101,7 @@ def find_way(session: Session, message: Message, settings: Settings) -> tuple[Ch
 
 
 def stays_here(session: Session, channel: Channel, recipient: str | None, settings: Settings) -> bool:
-    """Whether a message is only written to the console: e-mail is off, or nobody outside a demo clinic is to hear."""
+    """Whether a message is only written to the console: e-mail is off, or no one outside a demo clinic is to hear."""
     if channel == Channel.EMAIL and not settings.email.enabled:
         return True
     return not address_key(recipient or "").endswith("@demo.example") and installation.is_demo(session)
@@ -132,7 +132,7 @@ def _take_name(session: Session, message: Message, channel: Channel) -> SkipReas
 def not_before(session: Session, message: Message, settings: Settings, now: datetime) -> datetime | None:
     """When a patient who has had enough messages today may get the next one; None: now.
 
-    What an account needs, what somebody let go by hand, and what would come too late tomorrow is not counted out.
+    What an account needs, what someone let go by hand, and what would come too late tomorrow is not counted out.
     """
     if message.patient_id is None or message.released_at is not None or not message_rules.of(message.rule).wanted:
         return None
@@ -149,7 +149,7 @@ def not_before(session: Session, message: Message, settings: Settings, now: date
 
 
 def absorb(session: Session, message: Message, zone: ZoneInfo) -> list[Appointment]:
-    """The other visits of the same address that day: their messages are covered by this one."""
+    """The other appointments of the same address that day: their messages are covered by this one."""
     assert message.starts_at is not None
     assert message.patient_id is not None
     kind, patient = channels.of(message.channel), session.get_one(Patient, message.patient_id)

@@ -1,4 +1,4 @@
-"""Links in messages: what their holder may see and do without signing in, until the visit is over.
+"""Links in messages: what their holder may see and do without signing in, until the appointment is over.
 
 A token has 256 random bits and only its hash is stored; it works as often as it is needed, because mail programs
 open links before people do, and what it does can be done twice.
@@ -61,13 +61,13 @@ def find(session: Session, token: str, purpose: LinkPurpose) -> MessageLink:
 
 
 def visits(session: Session, link: MessageLink) -> Sequence[Appointment]:
-    """The visits its message told of, as they stand now: of one that was moved, the one that took its place."""
+    """The appointments its message told of, as they stand now: of one that was moved, the one that took its place."""
     standing = [one for one in _chain(session, link) if one.rescheduled_at is None]
     return sorted(standing, key=lambda one: (one.starts_at, one.id))
 
 
 def visit(session: Session, link: MessageLink, appointment_id: int) -> Appointment:
-    """One of the link's visits, or what it was before it was moved. Raises NotFound for any other visit."""
+    """One of the link's appointments, or what it was before it was moved. Raises NotFound for any other appointment."""
     for one in _chain(session, link):
         if one.id == appointment_id:
             return one
@@ -75,7 +75,10 @@ def visit(session: Session, link: MessageLink, appointment_id: int) -> Appointme
 
 
 def actor(session: Session, link: MessageLink, appointment_id: int, address: str) -> Actor:
-    """Who acts by the link on one of its visits: that visit's patient. Raises NotFound for any other visit."""
+    """Who acts by the link on one of its appointments: that appointment's patient.
+
+    Raises NotFound for any other appointment.
+    """
     return patient(visit(session, link, appointment_id).patient_id, address)
 
 
@@ -97,7 +100,7 @@ def written_to(session: Session, link: MessageLink) -> str | None:
 
 
 def keep_until(session: Session, token: str, at: datetime) -> None:
-    """The link's visit was moved: it works as long as the new one lies ahead."""
+    """The link's appointment was moved: it works as long as the new one lies ahead."""
     link = find(session, token, LinkPurpose.VISIT)
     link.expires_at = max(link.expires_at, at)
 
@@ -108,7 +111,7 @@ def attempt(session: Session, token: str) -> None:
 
 
 def guessed(session: Session, address: str) -> None:
-    """Count a link that does not exist. Raises Throttled when somebody seems to be guessing."""
+    """Count a link that does not exist. Raises Throttled when someone seems to be guessing."""
     throttle.attempt(session, Act.LINK_GUESS, network=address)
 
 
@@ -118,7 +121,7 @@ def prune(session: Session) -> None:
 
 
 def _chain(session: Session, link: MessageLink) -> list[Appointment]:
-    """All visits the link is about: its own, those of the same message, and what they were moved to."""
+    """All appointments the link is about: its own, those of the same message, and what they were moved to."""
     covered = select(Message.appointment_id).where(Message.covered_by == link.message_id)
     which = or_(Appointment.id == link.appointment_id, Appointment.id.in_(covered))
     series = select(Message.appointment_id).where(Message.id == link.message_id, Message.rule == "booking_confirmation")

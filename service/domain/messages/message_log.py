@@ -47,7 +47,7 @@ class Listed(StrEnum):
     """Which messages the log shows."""
 
     TO_DO = "to_do"
-    """Those of which somebody still has to do something, whatever their state."""
+    """Those of which someone still has to do something, whatever their state."""
     QUEUED = "queued"
     """Those under way too."""
     SENT = "sent"
@@ -135,7 +135,8 @@ def counts(session: Session, actor: Actor) -> dict[Listed, int]:
 def to_do(session: Session, conditions: ColumnElement[bool] | None = None) -> int:
     """How many messages (that fulfil some conditions) wait for a person.
 
-    Those that failed, are perhaps lost, or are about a visit of somebody without an address or while e-mail is off.
+    Those that failed, are perhaps lost, or are about an appointment of someone without an address or while e-mail is
+    off.
     """
     some = (
         select(Message.id)
@@ -147,25 +148,25 @@ def to_do(session: Session, conditions: ColumnElement[bool] | None = None) -> in
 
 
 def note_opened(session: Session, actor: Actor, entry: Entry) -> None:
-    """Put on record that somebody read what a patient was told."""
+    """Put on record that someone read what a patient was told."""
     message = entry.message
     audit.record(session, actor, "message.view", patient_id=message.patient_id, subject=f"message/{message.id}")
 
 
 def covered(session: Session, message: Message) -> Sequence[Entry]:
-    """The messages whose visits this one lists too: a family's."""
+    """The messages whose appointments this one lists too: a family's."""
     query = _with_names().where(Message.covered_by == message.id).order_by(Message.starts_at, Message.id).limit(20)
     return [Entry(*row) for row in session.execute(query)]
 
 
 def to_call(session: Session, conditions: ColumnElement[bool]) -> Sequence[Entry]:
-    """The messages to do among those that fulfil some conditions, soonest visit first."""
+    """The messages to do among those that fulfil some conditions, soonest appointment first."""
     query = _with_names().where(conditions, _to_do()).order_by(Message.starts_at, Message.id)
     return [Entry(*row) for row in session.execute(query.limit(MOST_COUNTED))]
 
 
 def entries(session: Session, conditions: ColumnElement[bool], limit: int) -> Sequence[Entry]:
-    """The messages that fulfil some conditions, soonest visit first, at most so many."""
+    """The messages that fulfil some conditions, soonest appointment first, at most so many."""
     query = _with_names().where(conditions).order_by(Message.starts_at, Message.id).limit(limit)
     return [Entry(*row) for row in session.execute(query)]
 
@@ -212,7 +213,7 @@ def _in_state(state: Listed) -> ColumnElement[bool]:
 
 
 def _to_do() -> ColumnElement[bool]:
-    """Nobody has called yet, and what the message says still holds; in a form that the index by status serves."""
+    """No one has called yet, and what the message says still holds; in a form that the index by status serves."""
     return and_(
         Message.phoned_at.is_(None),
         Message.status.in_((MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.SKIPPED, MessageStatus.SENT)),
@@ -228,12 +229,12 @@ def _to_do() -> ColumnElement[bool]:
 
 
 def _is_demo() -> ColumnElement[bool]:
-    """Whether all people here are made up: nobody has to be called."""
+    """Whether all people here are made up: no one has to be called."""
     return exists().where(Installation.demo_at.is_not(None))
 
 
 def _was_not_told_with_another() -> ColumnElement[bool]:
-    """Whether the message that was to list this visit too did not arrive, or may not have."""
+    """Whether the message that was to list this appointment too did not arrive, or may not have."""
     other = aliased(Message)
     return exists().where(
         other.id == Message.covered_by,
@@ -242,7 +243,7 @@ def _was_not_told_with_another() -> ColumnElement[bool]:
 
 
 def _holds() -> ColumnElement[bool]:
-    """Whether the visit is still as the message says."""
+    """Whether the appointment is still as the message says."""
     called_off = sorted(rule.name for rule in message_rules.RULES.values() if AppointmentStatus.CANCELLED in rule.still)
     about = and_(Appointment.id == Message.appointment_id, Appointment.starts_at == Message.starts_at)
     stands = or_(Appointment.status == AppointmentStatus.BOOKED, Message.rule.in_(called_off))

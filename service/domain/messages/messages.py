@@ -25,7 +25,7 @@ AT_ONCE = 1000
 
 
 def paused_at(session: Session) -> datetime | None:
-    """Since when all messages wait because somebody pressed *Pause*, or None."""
+    """Since when all messages wait because someone pressed *Pause*, or None."""
     return session.get_one(Installation, 1).messages_paused_at
 
 
@@ -44,7 +44,7 @@ def pause(session: Session, actor: Actor) -> None:
 
 
 def resume(session: Session, actor: Actor) -> None:
-    """Let messages go out again: those whose visits are still ahead leave now. Raises Forbidden."""
+    """Let messages go out again: those whose appointments are still ahead leave now. Raises Forbidden."""
     _for_the_desk(actor)
     installation = session.get_one(Installation, 1)
     if installation.messages_paused_at is not None:
@@ -78,7 +78,7 @@ def release_all(session: Session, actor: Actor) -> int:
 
 
 def hold_back(session: Session, actor: Actor, message_id: int) -> Message:
-    """Let one waiting message wait until somebody lets it go. Raises Forbidden, NotFound, Conflict.
+    """Let one waiting message wait until someone lets it go. Raises Forbidden, NotFound, Conflict.
 
     A notice about access to a record is not the desk's to hold back.
     """
@@ -101,9 +101,9 @@ def hold_no_longer(session: Session, actor: Actor, message_id: int) -> Message:
 
 
 def send_again(session: Session, actor: Actor, message_id: int) -> Message:
-    """Queue a message that failed, or of which nobody knows, once more, to the address as it is now.
+    """Queue a message that failed, or of which no one knows, once more, to the address as it is now.
 
-    Pressed twice it is sent once. Raises Forbidden, NotFound; Conflict when it is in another state, its visit has
+    Pressed twice it is sent once. Raises Forbidden, NotFound; Conflict when it is in another state, its appointment has
     begun, or there is no address.
     """
     message = _of(session, actor, message_id)
@@ -123,12 +123,12 @@ def send_again(session: Session, actor: Actor, message_id: int) -> Message:
 
 
 def was_posted(session: Session) -> bool:
-    """Whether this transaction has queued a message, so that somebody should look at the outbox soon."""
+    """Whether this transaction has queued a message, so that someone should look at the outbox soon."""
     return POSTED in session.info
 
 
 def waiting_and_unsure(session: Session) -> tuple[int, int]:
-    """How many messages wait to be sent, and how many of visits still ahead may or may not have arrived."""
+    """How many messages wait to be sent, and how many of appointments still ahead may or may not have arrived."""
     ahead = func.coalesce(Message.starts_at > clock.now(), True)
     query = (
         select(Message.status, func.count())
@@ -174,7 +174,7 @@ def _for_the_desk(actor: Actor) -> None:
 
 
 def _of(session: Session, actor: Actor, message_id: int) -> Message:
-    """A message, for whoever may handle it. Raises Forbidden, NotFound."""
+    """A message, for the person who may handle it. Raises Forbidden, NotFound."""
     _for_the_desk(actor)
     locks.with_patient(session, select(Message.patient_id).where(Message.id == message_id))
     message = session.get(Message, message_id, with_for_update=True)

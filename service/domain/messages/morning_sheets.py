@@ -1,4 +1,4 @@
-"""The morning sheet: after the run of the day, whom it told, whom it did not and why, and who is to be called."""
+"""The call list: after the run of the day, whom it told, whom it did not and why, and who is to be called."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ MEANT_TO_BE = frozenset({SkipReason.DUPLICATE})
 
 @dataclass(frozen=True)
 class MorningSheet:
-    """One day's run: the ledger's row, what became of the reminders of the day and of tomorrow's early visits."""
+    """One day's run: the ledger's row, what became of the reminders of the day and of tomorrow's early appointments."""
 
     day: date
     run: JobRun | None
     today: Tally
     early: Tally
     to_call: Sequence[Entry]
-    """Not told, still ahead, and nobody has called: soonest first."""
+    """Not told, still ahead, and no one has called: soonest first."""
     called: Sequence[Entry]
     left_out: Sequence[Entry]
     """Skipped for a reason that needs no call, soonest first; at most 500."""
@@ -110,7 +110,7 @@ def post(session: Session, day: date, recipient: str) -> Message:
 
 
 def mark_phoned(session: Session, actor: Actor, message_id: int) -> Message:
-    """Note that the patient was told by telephone instead; again, nothing changes. Raises NotFound."""
+    """Note that the patient was told by phone instead; again, nothing changes. Raises NotFound."""
     message = _locked(session, actor, message_id)
     if message.phoned_at is None:
         message.phoned_at, message.phoned_by_id = clock.now(), actor.user_id

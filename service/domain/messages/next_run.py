@@ -27,14 +27,14 @@ from service.storage.models import Appointment, AppointmentStatus, Channel, Mess
 
 Act = Callable[[Session, Actor, int, str, Settings], None]
 MOST_VISITS = 500
-"""So many visits of each span are shown; more are told, of course."""
+"""So many appointments of each span are shown; more are told, of course."""
 LONGEST_SUBJECT = 200
 LONGEST_BODY = 5000
 
 
 @dataclass
 class Expected:
-    """One message of the next run: its visits (a family's together), and its row where somebody touched it."""
+    """One message of the next run: its appointments (a family's together), and its row where someone touched it."""
 
     rule: message_rules.Rule
     channel: Channel
@@ -46,23 +46,23 @@ class Expected:
 
     @property
     def first(self) -> Appointment:
-        """The visit that the message is about; it lists the others too."""
+        """The appointment that the message is about; it lists the others too."""
         return self.visits[0]
 
     @property
     def held(self) -> bool:
-        """Whether somebody holds it back."""
+        """Whether someone holds it back."""
         return any(row.held_at for row in self.rows)
 
     @property
     def edited(self) -> bool:
-        """Whether somebody wrote the text."""
+        """Whether someone wrote the text."""
         return any(row.edited_at for row in self.rows)
 
 
 @dataclass(frozen=True)
 class Unreachable:
-    """A visit of the next run whose patient cannot be told, and why."""
+    """An appointment of the next run whose patient cannot be told, and why."""
 
     rule: message_rules.Rule
     visit: Appointment
@@ -72,7 +72,7 @@ class Unreachable:
 
     @property
     def phoned(self) -> bool:
-        """Whether somebody has called."""
+        """Whether someone has called."""
         return self.row is not None and self.row.phoned_at is not None
 
 
@@ -89,7 +89,7 @@ class NextRun:
     messages: Sequence[Expected]
     unreachable: Sequence[Unreachable]
     cut: bool
-    """Whether there are more visits than are shown."""
+    """Whether there are more appointments than are shown."""
 
 
 def of(session: Session, settings: Settings, *, with_texts: bool = True) -> NextRun:
@@ -132,7 +132,7 @@ def spans(day: date, settings: Settings) -> Sequence[Span]:
 
 
 def find(session: Session, settings: Settings, appointment_id: int, rule: str) -> Expected:
-    """The message of the next run that tells of a visit. Raises NotFound where there is none (any more)."""
+    """The message of the next run that tells of an appointment. Raises NotFound where there is none (any more)."""
     for one in of(session, settings, with_texts=False).messages:
         if one.rule.name == rule and appointment_id in {visit.id for visit in one.visits}:
             one.subject, one.body = _text(session, one, settings)
@@ -180,7 +180,7 @@ def restore(session: Session, actor: Actor, appointment_id: int, rule: str, sett
 
 
 def mark_phoned(session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings) -> None:
-    """Note that somebody the next run cannot reach was called already. Raises NotFound, Conflict."""
+    """Note that someone the next run cannot reach was called already. Raises NotFound, Conflict."""
     appointments.lock(session, appointment_id)
     for one in of(session, settings, with_texts=False).unreachable:
         if (one.visit.id, one.rule.name) == (appointment_id, rule):
@@ -214,7 +214,7 @@ def _rows(session: Session, span: Span) -> dict[tuple[int | None, datetime | Non
 
 
 def _way(visit: Appointment, row: Message | None, span: Span, reached: Reached) -> Reached | None:
-    """How the run tells of a visit whose patient is `reached` so; None where it will say nothing of it."""
+    """How the run tells of an appointment whose patient is `reached` so; None where it will say nothing of it."""
     if row is not None and row.status == MessageStatus.QUEUED:
         return Reached(row.channel, row.recipient, None)
     told = row is not None and row.skip_reason not in UNTOLD
@@ -250,7 +250,7 @@ def _to_write(session: Session, settings: Settings, appointment_id: int, rule: s
 
 
 def _written(session: Session, expected: Expected, settings: Settings) -> Sequence[Message]:
-    """The rows of a message of the next run, written now where they are not there yet; its first visit's first."""
+    """Return the rows of a message of the next run, writing those that don't exist yet, its first appointment's first."""
     _day, at = _next(settings)
     known = {row.appointment_id: row for row in expected.rows}
     rows = []

@@ -33,12 +33,12 @@ MOST = 20
 
 
 class State(StrEnum):
-    """How far somebody has been told, or why not."""
+    """How far someone has been told, or why not."""
 
     NOW = "now"
     LATER = "later"
     HELD = "held"
-    """It waits until somebody lets it go."""
+    """It waits until someone lets it go."""
     TOLD = "told"
     UNSURE = "unsure"
     FAILED = "failed"
@@ -56,7 +56,7 @@ class Telling:
     rule: message_rules.Rule
     state: State
     name: str
-    """Whom it is for; empty: whoever reads the page."""
+    """Whom it is for; empty: anyone who reads the page."""
     channel: Channel
     recipient: str | None
     """The address; None where there is none, or the reader may not see it."""
@@ -77,7 +77,7 @@ def by(session: Session, actor: Actor, ids: Collection[int], settings: Settings)
 def about(
     session: Session, actor: Actor, rule: str, visits: Collection[Appointment], settings: Settings
 ) -> Mapping[int | None, Telling]:
-    """What the messages of a rule told of some visits, by the visit's id."""
+    """What the messages of a rule told of some appointments, by the appointment's id."""
     these = and_(Message.rule == rule, Message.appointment_id.in_([visit.id for visit in visits]))
     return {message.appointment_id: telling for message, telling in _tellings(session, actor, these, settings)}
 
@@ -135,7 +135,7 @@ def would_account(session: Session, actor: Actor, rule: str, user: User, setting
 
 
 def would_user(session: Session, settings: Settings) -> State:
-    """Whether a message to somebody's account, whoever that will be, leaves as things are."""
+    """Whether a message to someone's account, whoever that is by then, leaves as things are."""
     return _stays(session, settings) or State.NOW
 
 
@@ -193,14 +193,16 @@ def _stays(session: Session, settings: Settings) -> State | None:
 
 
 def _is_own(actor: Actor, message: Message) -> bool:
-    """Whether it is for whoever reads of it."""
+    """Whether it is for the person who reads of it."""
     if actor.role == Role.PATIENT and message.patient_id is not None:
         return message.patient_id in actor.patient_ids and len(actor.patient_ids) == 1
     return message.user_id is not None and message.user_id == actor.user_id
 
 
 def _may_know(actor: Actor) -> ColumnElement[bool]:
-    """The condition on messages that an actor may hear of: the desk of all, doctors of those about their own visits."""
+    """The condition on messages that an actor may hear of: the desk of all, doctors of those about their own
+    appointments.
+    """
     own = Message.user_id == actor.user_id if actor.user_id is not None else false()
     match actor.role:
         case Role.ADMIN | Role.RECEPTIONIST | Role.SYSTEM:

@@ -1,4 +1,4 @@
-"""Calendar entries of visits (iCalendar, RFC 5545 and 5546): the same entry over all moves, and no word of why.
+"""Calendar entries of appointments (iCalendar, RFC 5545 and 5546): the same entry over all moves, and no word of why.
 
 Times are in UTC, which every calendar program reads alike; each shows them on its own wall clock. A time zone would
 have to travel as rules that programs read differently, or replace by tables of their own that may be old.
@@ -27,7 +27,7 @@ NOBODY = "invalid:nomail"
 def entries(
     session: Session, message: Message, visits: Sequence[Appointment], settings: Settings
 ) -> tuple[Attachment, ...]:
-    """One calendar file for each visit of a message, where its rule has one."""
+    """One calendar file for each appointment of a message, where its rule has one."""
     method = message_rules.of(message.rule).calendar
     if not method:
         return ()
@@ -72,14 +72,14 @@ def _calendar(session: Session, message: Message, visit: Appointment, settings: 
 
 
 def _first(session: Session, visit: Appointment) -> Appointment:
-    """The visit as it was booked first: its number names the entry over all moves."""
+    """The appointment as it was booked first: its number names the entry over all moves."""
     while visit.rescheduled_from_id is not None:
         visit = session.get_one(Appointment, visit.rescheduled_from_id)
     return visit
 
 
 def _organizer(settings: Settings) -> str:
-    """Whoever the mail is from: programs take an entry, and later its cancellation, only from its organizer."""
+    """The sender of the e-mail. Calendar programs accept an entry, and its cancellation, only from its organizer."""
     _name, address = parseaddr(settings.email.sender)
     return f"mailto:{mail_addresses.as_sent(address)}" if address and settings.email.enabled else NOBODY
 

@@ -1,6 +1,6 @@
-"""What happens to a visit is told to its patient: a message in the transaction of what caused it.
+"""What happens to an appointment is told to its patient: a message in the transaction of what caused it.
 
-Nobody is told of a visit whose time has come; imports, the demo and merging tell nobody anything.
+No one is told of an appointment whose time has come; imports, the demo and merging tell no one anything.
 """
 
 from datetime import datetime
@@ -14,17 +14,17 @@ from service.storage.models import Appointment, Offer, WaitingEntry
 
 
 def booked(session: Session, visit: Appointment) -> None:
-    """A visit was booked; of a series its first."""
+    """An appointment was booked; of a series its first."""
     _tell(session, "booking_confirmation", visit, "appointment.book")
 
 
 def moved(session: Session, visit: Appointment) -> None:
-    """A visit has a new time: `visit` is the new one."""
+    """An appointment has a new time: `visit` is the new one."""
     _tell(session, "visit_moved", visit, "appointment.move")
 
 
 def cancelled(session: Session, visit: Appointment, due_at: datetime | None = None) -> None:
-    """A visit was called off; told when it cannot be taken back any more, where `due_at` says so."""
+    """An appointment was canceled; told when it cannot be taken back any more, where `due_at` says so."""
     _tell(session, "visit_cancelled", visit, "appointment.cancel", due_at=due_at, again=True)
 
 
@@ -35,7 +35,7 @@ def restored(session: Session, visit: Appointment) -> None:
 
 
 def proposed(session: Session, visit: Appointment) -> None:
-    """Other times are proposed instead of a visit's own."""
+    """Other times are proposed instead of an appointment's own."""
     _tell(session, "move_proposal", visit, "appointment.propose", again=True)
 
 
@@ -45,7 +45,7 @@ def proposal_withdrawn(session: Session, visit: Appointment) -> None:
 
 
 def offered(session: Session, offer: Offer, entry: WaitingEntry) -> None:
-    """A time is held for somebody on the waiting list."""
+    """A time is held for someone on the waitlist."""
     outbox.to_patient(
         session, "waiting_list_offer", entry.patient_id, event="offer.make", about=Subject(Kind.OFFER, str(offer.id))
     )

@@ -22,7 +22,7 @@ class Kind:
     wish: str
     """What a patient agrees to."""
     carries: str
-    """What comes by it, for somebody whose address is not shown."""
+    """What comes by it, for someone whose address is not shown."""
     nowhere: str
     """What is said where there is no address for it."""
     address: InstrumentedAttribute[str | None]

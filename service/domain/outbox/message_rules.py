@@ -23,9 +23,12 @@ class Rule:
     says: frozenset[str] = PERSON
     """The variables its template may name, besides those of the clinic."""
     still: frozenset[AppointmentStatus] = frozenset()
-    """The states of its visit in which it is still true; it is skipped in any other. Empty: it is about no visit."""
+    """The states of its appointment in which it is still true; it is skipped in any other.
+
+    Empty: it is about no appointment.
+    """
     family: bool = False
-    """Whether one message lists all visits of one address on one day."""
+    """Whether one message lists all appointments of one address on one day."""
     wanted: bool = True
     """Whether patients may do without it: all but what an account needs."""
     calendar: str = ""
@@ -35,14 +38,14 @@ class Rule:
     leaving: bool = False
     """Whether it tells the address an account had when something was changed, be that still its address or not."""
     tells_of_accounts: bool = False
-    """Whether it goes to an address somebody typed, so that a page that told of it would tell who has an account."""
+    """Whether it goes to an address someone typed, so that a page that told of it would tell who has an account."""
     page: str = ""
-    """Where its link leads, unless to a visit or an offer: `{key}` is its token, or what it is about."""
+    """Where its link leads, unless to an appointment or an offer: `{key}` is its token, or what it is about."""
     called: bool = False
     """Whether its patient is called where no message reaches them."""
     is_notice: bool = False
     """Whether it tells the owner of a record who gets access to it: it goes to the address that was known then, it
-    names nobody, and the desk cannot hold it back."""
+    names no one, and the desk cannot hold it back."""
 
     @property
     def is_for_patients(self) -> bool:
@@ -64,7 +67,7 @@ BOOKED = frozenset({AppointmentStatus.BOOKED})
 CALLED_OFF = frozenset({AppointmentStatus.CANCELLED})
 UNTIL = PERSON | {"until"}
 PROOF = frozenset({"until"})
-"""What goes to an address nobody has proven names nobody and holds no text that somebody chose."""
+"""What goes to an address no one has proven names no one and holds no text that someone chose."""
 NOBODY = frozenset[str]()
 
 RULES = {
@@ -126,7 +129,7 @@ RULES = {
 
 
 def of(name: str) -> Rule:
-    """The rule of a message; one that this version does not know is treated as one about a booked visit."""
+    """The rule of a message; one that this version does not know is treated as one about a booked appointment."""
     return RULES.get(name) or Rule(name, name, VISIT, BOOKED)
 
 

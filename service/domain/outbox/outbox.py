@@ -18,12 +18,12 @@ from service.mail_addresses import address_key
 from service.storage.models import Appointment, Channel, Message, MessageStatus, Patient, SkipReason, User
 
 UNDER_WAY = frozenset({MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.HANDING_OVER})
-"""The states of a message of which nobody can say yet how it ends."""
+"""The states of a message of which no one can say yet how it ends."""
 WITHDRAWABLE = frozenset({MessageStatus.QUEUED, MessageStatus.SKIPPED})
 WRITTEN = "messages written"
 """Where a session keeps the ids of the messages that its transaction writes."""
 ENDED = frozenset({MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN})
-"""The states of a message that may have reached somebody, or never will."""
+"""The states of a message that may have reached someone, or never will."""
 
 
 def about_visit(
@@ -35,9 +35,9 @@ def about_visit(
     due_at: datetime | None = None,
     again: bool = False,
 ) -> Message:
-    """Write a message to the patient of a visit about it; due now unless said otherwise.
+    """Write a message to the patient of an appointment about it; due now unless said otherwise.
 
-    The same rule about the same visit at the same start again is the same row, queued anew if its cause had been
+    The same rule about the same appointment at the same start again is the same row, queued again if its cause had been
     taken back or it is to be told `again`.
     """
     wanted = _message(session, rule, visit.patient_id, event)
@@ -57,7 +57,7 @@ def about_visit(
 
 
 def to_patient(session: Session, rule: str, patient_id: int, *, event: str, about: Subject) -> Message:
-    """Write a message to a patient about a row that is no visit; due now."""
+    """Write a message to a patient about a row that is no appointment; due now."""
     message = _message(session, rule, patient_id, event)
     message.about = str(about)
     session.add(message)
@@ -81,7 +81,7 @@ def notice(session: Session, rule: str, patient_id: int, *, event: str, also: Co
 
 
 def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
-    """Do not send a message about a visit whose cause was taken back; False when it may have left already."""
+    """Do not send a message about an appointment whose cause was taken back; False when it may have left already."""
     found = _about_visit(session, rule, visit)
     if found is None or found.status == MessageStatus.SKIPPED:
         return True
@@ -109,7 +109,7 @@ def _note(_mapper: Any, _connection: Any, message: Message) -> None:
 
 
 def to_user(session: Session, rule: str, user: User, *, event: str, about: Subject | None = None) -> Message:
-    """Write a message to somebody who signs in, to the e-mail address of the account."""
+    """Write a message to someone who signs in, to the e-mail address of the account."""
     message = to_address(session, rule, user.email, event=event, about=about)
     message.user_id = user.id
     session.flush()

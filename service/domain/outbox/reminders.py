@@ -1,7 +1,8 @@
-"""Reminders: each patient with a visit ahead is told once by each rule, whatever ran before.
+"""Reminders: each patient with an appointment ahead is told once by each rule, whatever ran before.
 
-The run of a day tells those with a visit that day, and those whose visit of the next day begins too early for that
-day's own run. A visit that has a row for its start time and rule is never planned again, by any channel.
+The run of a day tells those with an appointment that day, and those whose appointment of the next day begins too early
+for that day's own run. An appointment that has a row for its start time and rule is never planned again, by any
+channel.
 """
 
 from collections import Counter
@@ -40,55 +41,55 @@ ADVANCE = "advance_reminder"
 REOPENED = (SkipReason.NO_ADDRESS, SkipReason.OPTED_OUT, SkipReason.TOO_LATE, SkipReason.CANCELLED, SkipReason.TIME_OFF)
 """Why a reminder was left out that is sent after all when the reason no longer holds."""
 EARLY = timedelta(minutes=60)
-"""A visit that begins before the run's own time of day and this is told by the run of the day before."""
+"""An appointment that begins before the run's own time of day and this is told by the run of the day before."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Visits that one rule tells together: those that begin from `start` until before `end`."""
+    """Appointments that one rule tells together: those that begin from `start` until before `end`."""
 
     rule: str
     start: datetime
     end: datetime
     booked_before: datetime
-    """A visit booked at this moment or later is not reminded of: its patient has just been told."""
+    """An appointment booked at this moment or later is not reminded of: its patient has just been told."""
 
     @property
     def scope(self) -> ColumnElement[bool]:
-        """The messages of this rule about these visits."""
+        """The messages of this rule about these appointments."""
         return and_(Message.rule == self.rule, Message.starts_at >= self.start, Message.starts_at < self.end)
 
     @property
     def visits(self) -> ColumnElement[bool]:
-        """The visits themselves."""
+        """The appointments themselves."""
         return and_(Appointment.starts_at >= self.start, Appointment.starts_at < self.end)
 
 
 def of_day(day: date, zone: ZoneInfo) -> Span:
-    """The visits of a day, as its own run tells them: the early ones too, should the day before have missed them."""
+    """Return the appointments that a day's own run reminds of: early ones too, in case the day before missed them."""
     start, end = clock.day_bounds(day, zone)
     return Span(DAILY, start, end, booked_before=start)
 
 
 def early(day: date, settings: Settings) -> Span:
-    """The early visits of the day after, which the run of `day` tells as well: its own run would come too late."""
+    """Return the early appointments of the next day. The run of `day` reminds of them: their own would be too late."""
     zone = settings.clinic.zone
     start, next_start = clock.day_bounds(day, zone)
     return Span(DAILY, next_start, _early_until(day + timedelta(days=1), settings), booked_before=start)
 
 
 def _early_until(day: date, settings: Settings) -> datetime:
-    """Until when visits of a day are early; where its run comes in the last hour, all of them are."""
+    """Until when appointments of a day are early; where its run comes in the last hour, all of them are."""
     zone, at = settings.clinic.zone, time.fromisoformat(settings.jobs.reminders_at)
     wall = datetime.combine(day, at) + EARLY
     return clock.instant(day, wall.time(), zone) if wall.date() == day else clock.day_bounds(day, zone)[1]
 
 
 def ahead(day: date, settings: Settings) -> list[Span]:
-    """What the advance run of `day` tells: the visits so many hours ahead as the settings say (24, 48, 72, or 0: none),
-    and those nearer that it missed.
+    """What the advance run of `day` tells: the appointments so many hours ahead as the settings say (24, 48, 72, or 0:
+    none), and those nearer that it missed.
 
-    Early visits of the next day are left to the daily reminder, which tells them on the same day.
+    Early appointments of the next day are left to the daily reminder, which tells them on the same day.
     """
     spans, zone, hours = [], settings.clinic.zone, settings.messages.advance_hours
     for days in range(1, hours // 24 + 1):
@@ -152,7 +153,7 @@ class Tally:
 
 
 def check_day(day: date, zone: ZoneInfo) -> None:
-    """Raises Invalid for a day that is over, or beyond the calendar: nobody is reminded of the past."""
+    """Raises Invalid for a day that is over, or beyond the calendar: no one is reminded of the past."""
     try:
         clock.day_bounds(day, zone)
     except OverflowError:
@@ -164,10 +165,10 @@ def check_day(day: date, zone: ZoneInfo) -> None:
 
 
 def plan(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
-    """Write a message row for every booked visit of the span that has none yet; returns what this call wrote.
+    """Write a message row for every booked appointment of the span that has none yet; returns what this call wrote.
 
-    `ways` are the channels patients can be told by. Visits whose patient cannot be reached or wants nothing, begun
-    already, or booked only just now are written as skipped, with the reason.
+    `ways` are the channels patients can be told by. Appointments whose patient cannot be reached or wants nothing,
+    begun already, or booked only just now are written as skipped, with the reason.
     """
     booked = span.visits & (Appointment.status == AppointmentStatus.BOOKED)
     locks.patients_of(session, select(Appointment.patient_id).where(booked).distinct())
@@ -215,7 +216,9 @@ def plan(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
 
 
 def plan_after_all(session: Session, visit: Appointment, settings: Settings, ways: Collection[Channel]) -> None:
-    """Remind of a visit that was not booked when the run which tells of it passed: today's; before that, nothing."""
+    """Remind of an appointment that was not booked when the run which tells of it passed: today's; before that,
+    nothing.
+    """
     zone = settings.clinic.zone
     today = clock.today(zone)
     run = job_runs.of_slot(session, JOB, today.isoformat())
@@ -248,15 +251,15 @@ def total(session: Session, span: Span) -> Tally:
 
 
 def _planned(rule: str) -> ColumnElement[bool]:
-    """Whether the visit of the row has a message of the rule about its present start."""
+    """Whether the appointment of the row has a message of the rule about its present start."""
     return exists().where(
         Message.appointment_id == Appointment.id, Message.starts_at == Appointment.starts_at, Message.rule == rule
     )
 
 
 def _reopen(session: Session, span: Span, ways: Collection[Channel]) -> int:
-    """Queue reminders of patients who can be reached by now, of visits that take place after all, and those left out
-    by a clock that was ahead.
+    """Queue reminders of patients who can be reached by now, of appointments that take place after all, and those left
+    out by a clock that was ahead.
     """
     channel, recipient, unreachable = (
         select(part).where(Patient.id == Message.patient_id).scalar_subquery() for part in reach.columns(ways)

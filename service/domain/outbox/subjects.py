@@ -1,4 +1,4 @@
-"""What a message about no visit is about: a row, or a day, kept with the message as `export/ab12`."""
+"""What a message about no appointment is about: a row, or a day, kept with the message as `export/ab12`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from service.storage.models import Message
 
 
 class Kind(StrEnum):
-    """What there are messages about, besides visits."""
+    """What there are messages about, besides appointments."""
 
     OFFER = "offer"
     EXPORT = "export"
@@ -31,6 +31,6 @@ KINDS = {kind.value: kind for kind in Kind}
 
 
 def of(message: Message) -> Subject | None:
-    """What a message is about; None where that is a visit, an account, or something this version does not know."""
+    """Return what a message is about; None for an appointment, an account, or a subject this version doesn't know."""
     kind, _slash, key = (message.about or "").partition("/")
     return Subject(KINDS[kind], key) if kind in KINDS else None

@@ -14,7 +14,7 @@ from service.domain.foundation.errors import NotFound
 from service.storage.models import AuditEntry, Doctor, Patient, User
 
 GIVES_ACCESS = ("guardian.add", "guardian.remove", "user.invite", "cover.add")
-"""Acts by which somebody comes to see records; the end of it shows whether it was given for a moment only."""
+"""Acts by which someone comes to see records; the end of it shows whether it was given for a moment only."""
 SEEN = "access.seen"
 SHOWN_FOR = timedelta(days=30)
 MOST = 50

@@ -1,4 +1,4 @@
-"""Whether the audit is as it was written: every entry is sealed anew and compared."""
+"""Whether the audit is as it was written: every entry is sealed again and compared."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Altered(Conflict):
 
 @dataclass(frozen=True)
 class Whole:
-    """What a check found right; whoever noted an earlier `seal` finds it in this chain."""
+    """What a check found right; anyone who noted an earlier `seal` finds it in this chain."""
 
     entries: int
     last_id: int

@@ -37,7 +37,7 @@ CLINICAL = frozenset({"patient.alerts", "treatment.correct"})
 OF_EVERYBODY = frozenset({"export.download", "export.write_clinic", "audit.download"})
 """Acts that take something of every record along, where they name no patient."""
 BY_COMMAND = frozenset({"export.write", "export.write_clinic"})
-"""Acts of whoever sits at the clinic's own computer: nobody is signed in there."""
+"""Acts of the person who sits at the clinic's own computer: no one is signed in there."""
 
 COLUMNS = (
     "Entry",
@@ -57,7 +57,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which entries somebody asks for, in which order."""
+    """Which entries someone asks for, in which order."""
 
     since: datetime
     until: datetime

@@ -1,7 +1,7 @@
-"""Erasure: all that tells who a patient was and what was found goes; visits stay as figures under a pseudonym.
+"""Erasure: all that tells who a patient was and what was found goes; appointments stay as figures under a pseudonym.
 
 What goes and what stays is said in patients/whole_person.py, column by column and table by table. What the law or a
-court needs is looked at first: a legal hold, the years that treatments are kept, open visits.
+court needs is looked at first: a legal hold, the years that treatments are kept, open appointments.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -82,12 +82,12 @@ def kept_until(session: Session, patient_id: int, *, years: int, zone: ZoneInfo)
 
 
 def due(session: Session, actor: Actor, *, years: int, zone: ZoneInfo) -> Sequence[Patient]:
-    """Records whose last visit, or making, is so many years ago that they may go; oldest first, at most 100."""
+    """Records whose last appointment, or making, is so many years ago that they may go; oldest first, at most 100."""
     if actor.role != Role.ADMIN:
         return []
     today = clock.today(zone)
     first_of_year = today.replace(year=max(1, today.year - years), month=1, day=1)
-    limit = clock.day_bounds(first_of_year, zone)[0]  # whole years: nobody is listed a day too early
+    limit = clock.day_bounds(first_of_year, zone)[0]  # whole years: no one is listed a day too early
     lately = exists().where(Appointment.patient_id == Patient.id, Appointment.starts_at >= limit)
     held = exists().where(LegalHold.patient_id == Patient.id, LegalHold.lifted_at.is_(None))
     over = (Patient.created_at < limit, Patient.erased_at.is_(None), Patient.merged_into_id.is_(None), ~lately, ~held)
@@ -163,7 +163,7 @@ def _erase_rows(session: Session, rule: TableRule, person: Person) -> None:
 
 
 def _silence_others(session: Session, person: Person) -> None:
-    """Empty messages to others that name them: a relative's who shares the address, a morning sheet."""
+    """Empty messages to others that name them: a relative's who shares the address, a call list."""
     names = session.scalars(select(Patient.name).where(Patient.id.in_(person.records))).all()
     named = (Message.body.contains(rendering.one_line(name), autoescape=True) for name in names)
     rule = next(rule for rule in whole_person.TABLES if rule.model is Message)
@@ -197,7 +197,7 @@ def _rewrite(session: Session, table: type[Report | ReportVersion], person: Pers
 
 
 def _close_accounts(session: Session, person: Person) -> None:
-    """Let nobody sign in any more who looked after them alone."""
+    """Let no one sign in any more who looked after them alone."""
     for user in session.scalars(select(User).where(User.id.in_(person.accounts)).order_by(User.id)):
         sessions.end_all(session, user.id)
         user_tokens.revoke(session, user.id)

@@ -25,7 +25,7 @@ def standing(session: Session, actor: Actor, patient_id: int) -> Sequence[LegalH
 
 
 def put(session: Session, actor: Actor, patient_id: int, *, reason: str) -> LegalHold:
-    """Let nobody erase the record until this is lifted.
+    """Let no one erase the record until this is lifted.
 
     Raises NotFound, Forbidden, Invalid, and Conflict for a record that was erased or merged.
     """

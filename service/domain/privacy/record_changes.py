@@ -50,5 +50,5 @@ def of_patient(session: Session, actor: Actor, patient_id: int) -> Sequence[Chan
 
 
 def note_read(session: Session, actor: Actor, patient_id: int) -> None:
-    """Put on record that somebody read the earlier versions."""
+    """Put on record that someone read the earlier versions."""
     audit.record(session, actor, "patient.changes", patient_id=patient_id)

@@ -19,7 +19,7 @@ from service.storage.models import Appointment, AppointmentStatus, ClinicReport,
 
 
 def is_missing(session: Session, month: str, zone: ZoneInfo) -> bool:
-    """Whether the clinic's report of the month is still to be made; a clinic where nobody worked has none."""
+    """Whether the clinic's report of the month is still to be made; a clinic where no one worked has none."""
     made = session.scalar(select(ClinicReport.id).where(ClinicReport.month == month))
     return made is None and bool(reports.doctors_of(session, month, zone))
 
@@ -46,7 +46,7 @@ def produce(session: Session, month: str, zone: ZoneInfo) -> ClinicContent:
 
 
 class Visit(NamedTuple):
-    """A visit of the month, in the order of the columns of _visits()."""
+    """An appointment of the month, in the order of the columns of _visits()."""
 
     doctor_id: int
     patient_id: int
@@ -59,7 +59,7 @@ class Visit(NamedTuple):
 
 
 def _visits(session: Session, month: str, zone: ZoneInfo) -> list[Visit]:
-    """All visits of the month, without those that were moved, each with its treatment's id or None."""
+    """All appointments of the month, without those that were moved, each with its treatment's id or None."""
     start, end = clock.month_bounds(month, zone)
     rows = session.execute(
         select(

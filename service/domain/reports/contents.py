@@ -13,14 +13,14 @@ Row = Report | ClinicReport | ReportVersion
 
 
 class Outcomes(TypedDict):
-    """How visits ended, and their rates; None without any to take them of."""
+    """How appointments ended, and their rates; None without any to take them of."""
 
     visits: int
     completed: int
     no_show: int
     cancelled: int
     late: int
-    """Those of the cancelled that were called off after the cut-off."""
+    """Those of the canceled that were canceled after the cut-off."""
     to_complete: int
     no_show_rate: float | None
     late_rate: float | None
@@ -38,11 +38,11 @@ class InShort(Outcomes):
     patients_seen: int
     booked_minutes: int
     lead_days: float | None
-    """The median of days between booking and visit."""
+    """The median of days between booking and appointment."""
 
 
 class OfVisits(InShort):
-    """All that is counted from the visits alone."""
+    """All that is counted from the appointments alone."""
 
     weekdays: list[int]
     """From Monday on."""
@@ -73,7 +73,7 @@ class FourOutcomes(TypedDict):
 
 
 class About(TypedDict):
-    """Which visit a line is about."""
+    """Which appointment a line is about."""
 
     appointment_id: int
     starts_at: str
@@ -82,7 +82,7 @@ class About(TypedDict):
 
 
 class Lacking(StrEnum):
-    """What a visit of a month that is over still waits for."""
+    """What an appointment of a month that is over still waits for."""
 
     OUTCOME = "outcome"
     NOTE = "note"
@@ -98,7 +98,7 @@ class VisitLine(About):
     status: AppointmentStatus
     late: NotRequired[bool]
     reason: NotRequired[str]
-    """Kept from whoever may not read clinical texts, as are `visit_type` and the treatments; see readers.py."""
+    """Kept from anyone who may not read clinical texts, as are `visit_type` and the treatments; see readers.py."""
 
 
 class TreatmentLine(About):

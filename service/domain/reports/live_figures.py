@@ -11,7 +11,7 @@ class Stamp(TypedDict):
 
 
 class Today(TypedDict):
-    """The visits of the day."""
+    """The appointments of the day."""
 
     appointments_today: int
     booked_today: int
@@ -23,7 +23,7 @@ class Today(TypedDict):
 
 
 class ThirtyDays(TypedDict):
-    """The last 30 days beside the 30 before; rates of a hundred, None without any visit to take them of."""
+    """The last 30 days beside the 30 before; rates of a hundred, None without any appointment to take them of."""
 
     visits_30_days: int
     visits_30_before: int
@@ -75,7 +75,7 @@ class DoctorFigures(Stamp, Today, ThirtyDays):
     to_complete: int
     next_days: list[DayLoad]
     busy_hours: list[list[int]]
-    """Visits of the last 30 days by weekday and hour."""
+    """Appointments of the last 30 days by weekday and hour."""
 
 
 class ClinicFigures(DoctorFigures, Reminders):

@@ -1,4 +1,4 @@
-"""What a month comes to, counted from its visits: the part that a doctor's report and the clinic's share."""
+"""What a month comes to, counted from its appointments: the part that a doctor's report and the clinic's share."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from service.storage.models import AppointmentStatus
 
 
 class Visit(Protocol):
-    """What of a visit the figures are counted from; a plain tuple with names, for a clinic has many of them."""
+    """What of an appointment the figures are counted from; a plain tuple with names, for a clinic has many of them."""
 
     @property
     def patient_id(self) -> int: ...
@@ -34,9 +34,10 @@ class Visit(Protocol):
 
 
 def of(visits: Sequence[Visit], zone: ZoneInfo) -> OfVisits:
-    """All figures of some visits of a month as plain values, with their weekdays and hours on the clinic's wall clock.
+    """All figures of some appointments of a month as plain values, with their weekdays and hours on the clinic's wall
+    clock.
 
-    Hours and times of day count all but the cancelled visits, for a missed one took its time too.
+    Hours and times of day count all but the canceled appointments, for a missed one took its time too.
     """
     local = [visit.starts_at.astimezone(zone) for visit in visits if visit.status != AppointmentStatus.CANCELLED]
     weekdays, hours = Counter(at.weekday() for at in local), Counter(at.hour for at in local)
@@ -50,8 +51,8 @@ def of(visits: Sequence[Visit], zone: ZoneInfo) -> OfVisits:
 def in_short(visits: Sequence[Visit]) -> InShort:
     """The figures that fit into a line of a table: outcomes, patients, minutes booked, lead time.
 
-    The lead time is the median of days between booking and visit; one that was written down after it had begun has
-    none.
+    The lead time is the median of days between booking and appointment; one that was written down after it had begun
+    has none.
     """
     kept = [visit for visit in visits if visit.status != AppointmentStatus.CANCELLED]
     counts = Counter((visit.status, bool(visit.cancelled_late)) for visit in visits)
@@ -67,7 +68,7 @@ def in_short(visits: Sequence[Visit]) -> InShort:
 
 
 def as_content(counts: visit_counts.Outcomes) -> Outcomes:
-    """The outcomes of some visits with their rates."""
+    """The outcomes of some appointments with their rates."""
     return {
         "visits": counts.total,
         "completed": counts.completed,

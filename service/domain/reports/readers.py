@@ -32,7 +32,7 @@ def doctor_content(actor: Actor, said: Row) -> DoctorContent:
 
 
 def note_opened(session: Session, actor: Actor, report: AnyReport, said: Row, act: str) -> None:
-    """Put on record that somebody read (`view`) or took away (`download`) a report, once for each patient it lists.
+    """Put on record that someone read (`view`) or took away (`download`) a report, once for each patient it lists.
 
     `said` is the report itself, or the earlier version that was read.
     """
@@ -54,7 +54,9 @@ def _listed(report: AnyReport, said: Row) -> Sequence[int]:
 
 
 def _without_clinical_texts(content: DoctorContent) -> DoctorContent:
-    """Who came when, and how it ended: a visit's type may be the doctor's word for what was found, so it goes too."""
+    """Who came when, and how it ended: an appointment's type may be the doctor's word for what was found, so it goes
+    too.
+    """
     shown = content.copy()
     shown.pop("treatments", None)
     shown["visits"] = [line.copy() for line in content["visits"]]

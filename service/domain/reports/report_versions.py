@@ -47,7 +47,7 @@ def replace(
     """Put newly counted content in the place of a report's; what it said before is kept with the reason.
 
     `seen` is when the report was made that the admin had open (ISO). The same press twice is once.
-    Raises Forbidden, Invalid, and Conflict when somebody else made it again meanwhile.
+    Raises Forbidden, Invalid, and Conflict when someone else made it again meanwhile.
     """
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only the admin has a report made again."))
@@ -77,7 +77,7 @@ def replace(
 
 
 def _locked(session: Session, report: AnyReport) -> AnyReport:
-    """The row as it is now, which nobody else changes until this transaction ends."""
+    """The row as it is now, which no one else changes until this transaction ends."""
     match report:
         case Report():
             return session.get_one(Report, report.id, with_for_update=True, populate_existing=True)

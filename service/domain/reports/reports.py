@@ -59,7 +59,7 @@ def missing(session: Session, month: str, zone: ZoneInfo) -> tuple[list[int], in
 def doctors_of(session: Session, month: str, zone: ZoneInfo) -> Sequence[Doctor]:
     """The doctors who have a report of a month.
 
-    That is who had a visit in it, or was here before it ended and had not left before it began.
+    That is who had an appointment in it, or was here before it ended and had not left before it began.
     """
     start, end = clock.month_bounds(month, zone)
     visited = exists().where(
@@ -74,7 +74,7 @@ def doctors_of(session: Session, month: str, zone: ZoneInfo) -> Sequence[Doctor]
 
 
 def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> DoctorContent:
-    """The content of a doctor's report, counted from the visits and treatments of the month."""
+    """The content of a doctor's report, counted from the appointments and treatments of the month."""
     doctor = session.get_one(Doctor, doctor_id)
     visits = _visits(session, doctor_id, month, zone)
     figures = month_figures.of(visits, zone)
@@ -122,7 +122,7 @@ def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> Doc
 
 
 class Visit(NamedTuple):
-    """A visit of the month, in the order of the columns of _visits()."""
+    """An appointment of the month, in the order of the columns of _visits()."""
 
     id: int
     starts_at: datetime
@@ -141,7 +141,7 @@ class Visit(NamedTuple):
 
 
 def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> list[Visit]:
-    """The doctor's visits of a month with what was found and done, in order; without those that were moved."""
+    """The doctor's appointments of a month with what was found and done, in order; without those that were moved."""
     start, end = clock.month_bounds(month, zone)
     rows = session.execute(
         select(
@@ -171,7 +171,7 @@ def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> lis
 
 
 def _about(visit: Visit) -> About:
-    """Which visit it is."""
+    """Which appointment it is."""
     return {
         "appointment_id": visit.id,
         "starts_at": visit.starts_at.isoformat(),
@@ -188,7 +188,7 @@ def _unfinished(visits: Iterable[Visit]) -> Iterator[UnfinishedLine]:
 
 
 def lacks(status: AppointmentStatus, treatment_id: int | None) -> Lacking | None:
-    """What a visit of a month that is over still waits for, or None."""
+    """What an appointment of a month that is over still waits for, or None."""
     if status in OPEN:
         return Lacking.OUTCOME
     return Lacking.NOTE if status == AppointmentStatus.COMPLETED and treatment_id is None else None
@@ -206,7 +206,7 @@ class Stay(NamedTuple):
 def stay_of(doctor: Doctor, month: str, zone: ZoneInfo, first_visit: datetime | None) -> Stay:
     """The days of a month on which a doctor worked here.
 
-    Whoever had visits before their row was made was here before: the row came with another program's data.
+    Anyone who had appointments before their row was made was here before: the row came with another program's data.
     """
     first = clock.first_of_month(month)
     last = clock.next_month(first) - timedelta(days=1)

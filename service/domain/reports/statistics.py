@@ -46,7 +46,7 @@ def dashboard_stats(session: Session, zone: ZoneInfo) -> ClinicFigures:
 
 
 def doctor_stats(session: Session, doctor_id: int, zone: ZoneInfo) -> DoctorFigures:
-    """A doctor's own figures, nobody else's visits among them."""
+    """A doctor's own figures, no one else's appointments among them."""
     today = clock.today(zone)
     return {
         **_stamp(today),
@@ -59,7 +59,7 @@ def doctor_stats(session: Session, doctor_id: int, zone: ZoneInfo) -> DoctorFigu
 
 
 def desk_stats(session: Session, zone: ZoneInfo) -> DeskFigures:
-    """The figures of the day, for whoever sits at the desk."""
+    """The figures of the day, for the person who sits at the desk."""
     today = clock.today(zone)
     return {
         **_stamp(today),
@@ -118,7 +118,7 @@ def _reminders(session: Session, today: date, zone: ZoneInfo) -> Reminders:
 
 
 def _to_complete(session: Session, zone: ZoneInfo, doctor_id: int | None = None) -> int:
-    """The visits that need an outcome: as many as the page that says so lists."""
+    """The appointments that need an outcome: as many as the page that says so lists."""
     query = select(func.count()).select_from(Appointment).where(outcomes.needs_outcome(zone))
     if doctor_id is not None:
         query = query.where(Appointment.doctor_id == doctor_id)
@@ -126,7 +126,7 @@ def _to_complete(session: Session, zone: ZoneInfo, doctor_id: int | None = None)
 
 
 def _busy_hours(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> list[list[int]]:
-    """Visits of the last 30 days by weekday and hour."""
+    """Appointments of the last 30 days by weekday and hour."""
     start, end = _midnight(today, -30, zone), _midnight(today, 0, zone)
     return visit_counts.by_hour(session, start, end, zone, doctor_id)
 
@@ -155,7 +155,7 @@ def _by_day(loads: Mapping[tuple[int, date], Load], today: date) -> list[DayLoad
 
 
 def _by_doctor(session: Session, loads: Mapping[tuple[int, date], Load]) -> list[DoctorLoad]:
-    """Each doctor who works here or has visits, by name."""
+    """Each doctor who works here or has appointments, by name."""
     rows = session.execute(select(Doctor.id, Doctor.name, Doctor.archived_at).order_by(Doctor.name, Doctor.id))
     found: list[DoctorLoad] = []
     for doctor_id, name, archived_at in rows:

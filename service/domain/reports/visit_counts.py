@@ -1,6 +1,7 @@
-"""Counts of visits between two instants, for the whole clinic or one doctor: what reports and figures are made of.
+"""Counts of appointments between two instants, for the whole clinic or one doctor: what reports and figures are made
+of.
 
-A visit that was moved is no cancellation: another row stands in its place, and only that one is counted.
+An appointment that was moved is no cancellation: another row stands in its place, and only that one is counted.
 """
 
 from collections import Counter
@@ -19,7 +20,7 @@ STANDS = Appointment.rescheduled_at.is_(None)
 
 @dataclass(frozen=True)
 class Outcomes:
-    """How many visits ended how; `late` are those of the cancelled that were called off after the cut-off."""
+    """How many appointments ended how; `late` are those of the canceled that were canceled after the cut-off."""
 
     booked: int = 0
     arrived: int = 0
@@ -30,27 +31,27 @@ class Outcomes:
 
     @property
     def total(self) -> int:
-        """All visits, the cancelled ones too."""
+        """All appointments, the canceled ones too."""
         return self.due + self.cancelled
 
     @property
     def due(self) -> int:
-        """Those that were not called off."""
+        """Those that were not canceled."""
         return self.completed + self.no_show + self.to_complete
 
     @property
     def to_complete(self) -> int:
-        """Those nobody has said the outcome of."""
+        """Those no one has said the outcome of."""
         return self.booked + self.arrived
 
     @property
     def no_show_rate(self) -> float | None:
-        """In how many of 100 visits of a known outcome nobody came; None without any."""
+        """In how many of 100 appointments of a known outcome no one came; None without any."""
         return _rate(self.no_show, self.completed + self.no_show)
 
     @property
     def late_rate(self) -> float | None:
-        """How many of 100 times kept for somebody were called off too late to give away; None without any."""
+        """How many of 100 times kept for someone were canceled too late to give away; None without any."""
         return _rate(self.late, self.completed + self.no_show + self.late)
 
 
@@ -59,7 +60,7 @@ def _rate(part: int, whole: int) -> float | None:
 
 
 def tally(visits: Iterable[tuple[AppointmentStatus, bool, int]]) -> Outcomes:
-    """Outcomes of visits given as status, whether called off late, and how many."""
+    """Outcomes of appointments given as status, whether canceled late, and how many."""
     counts: Counter[str] = Counter()
     for status, late, number in visits:
         counts[status] += number
@@ -68,7 +69,7 @@ def tally(visits: Iterable[tuple[AppointmentStatus, bool, int]]) -> Outcomes:
 
 
 def outcomes(session: Session, start: datetime, end: datetime, doctor_id: int | None = None) -> Outcomes:
-    """How the visits of a span ended: counted from the index, of the cancelled alone the rows are looked up."""
+    """How the appointments of a span ended: counted from the index, of the canceled alone the rows are looked up."""
     within = _within(start, end, doctor_id)
     counts = select(Appointment.status, func.count()).where(within).group_by(Appointment.status)
     stand = dict(session.execute(counts).all())
@@ -93,7 +94,7 @@ def new_and_returning(
     statuses: Iterable[AppointmentStatus],
     doctor_id: int | None = None,
 ) -> tuple[int, int]:
-    """Patients with a visit of these statuses in a span: here for the first time, and here before.
+    """Patients with an appointment of these statuses in a span: here for the first time, and here before.
 
     With a doctor: for the first time, and before, at this doctor's.
     """
@@ -146,7 +147,7 @@ def new_by_doctor(session: Session, start: datetime, end: datetime) -> dict[int,
 def by_hour(
     session: Session, start: datetime, end: datetime, zone: ZoneInfo, doctor_id: int | None = None
 ) -> list[list[int]]:
-    """Visits that were not called off, by weekday (0 is Monday) and hour of the clinic's wall clock."""
+    """Appointments that were not canceled, by weekday (0 is Monday) and hour of the clinic's wall clock."""
     hours = [[0] * 24 for _weekday in range(7)]
     rows = session.execute(
         select(Appointment.starts_at, func.count())

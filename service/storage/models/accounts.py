@@ -36,7 +36,7 @@ class User(HasAddress, Base):
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
-    """When somebody first signed in with it."""
+    """When someone first signed in with it."""
     new_email: Mapped[str | None] = mapped_column(String(254))
     """The address its owner wants to sign in with, as typed, until they prove that it is theirs."""
     new_email_of: Mapped[list[int] | None] = mapped_column(JSON)
@@ -51,7 +51,7 @@ class User(HasAddress, Base):
 
     @property
     def is_in_use(self) -> bool:
-        """Whether it belongs to somebody by now: only they choose its password."""
+        """Whether it belongs to someone by now: only they choose its password."""
         return self.unproven_since is None and (self.password_hash is not None or self.used_at is not None)
 
 
@@ -64,7 +64,7 @@ class TokenPurpose(StrEnum):
     EMAIL = "email"
     """Proves a new address."""
     REGISTRATION = "registration"
-    """Proves the address that somebody registered with."""
+    """Proves the address that someone registered with."""
 
 
 class UserToken(Base):
@@ -158,7 +158,7 @@ class SecondFactor(Base):
 
 
 class RecoveryCode(Base):
-    """A code for the day the telephone is lost: only its hash rests here, and it works once."""
+    """A code for the day the phone is lost: only its hash rests here, and it works once."""
 
     __tablename__ = "recovery_codes"
     __table_args__ = {"info": SECRET}

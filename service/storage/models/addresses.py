@@ -13,11 +13,11 @@ class AddressForm(StrEnum):
     """How an address came to be written as it is."""
 
     TYPED = "typed"
-    """As somebody typed it."""
+    """As someone typed it."""
     FOLDED = "folded"
     """As an earlier release stored it, which wrote rare letters as others; nothing in it looks like that."""
     DOUBTFUL = "doubtful"
-    """The same, and it holds what `ß` or `ς` was written as, so it may be somebody else's address."""
+    """The same, and it holds what `ß` or `ς` was written as, so it may be someone else's address."""
 
 
 def key_of_new(context: DefaultExecutionContext) -> str | None:

@@ -1,4 +1,4 @@
-"""Visits, their types, and what was found at them."""
+"""Appointments, their types, and what was found at them."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -17,7 +17,7 @@ from service.storage.models.patients import Patient
 
 
 class AppointmentStatus(StrEnum):
-    """What has become of a visit."""
+    """What has become of an appointment."""
 
     BOOKED = "booked"
     ARRIVED = "arrived"
@@ -27,24 +27,24 @@ class AppointmentStatus(StrEnum):
 
 
 TAKES_PLACE = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED, AppointmentStatus.COMPLETED)
-"""Visits that take their doctor's and their patient's time."""
+"""Appointments that take their doctor's and their patient's time."""
 OPEN = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
-"""Visits of which nobody has said how they ended."""
+"""Appointments of which no one has said how they ended."""
 NOT_COMING = (AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW)
-"""Visits that do not take place, or did not."""
+"""Appointments that do not take place, or did not."""
 OVER = (AppointmentStatus.COMPLETED, *NOT_COMING)
-"""Visits of which it is known how they ended."""
+"""Appointments of which it is known how they ended."""
 
 
 class CancelledBy(StrEnum):
-    """Who called a visit off."""
+    """Who called an appointment off."""
 
     PATIENT = "patient"
     CLINIC = "clinic"
 
 
 def _no_overlap(whose: str, span: str) -> ExcludeConstraint:
-    """PostgreSQL's own refusal of two visits at once; needs the extension btree_gist."""
+    """PostgreSQL's own refusal of two appointments at once; needs the extension btree_gist."""
     return ExcludeConstraint(
         (text(whose), "="),
         (text(f"tstzrange({span})"), "&&"),
@@ -64,7 +64,7 @@ def _same_as(column: str) -> Callable[[DefaultExecutionContext], Any]:
 
 
 class VisitType(Base):
-    """A kind of visit: how long it takes, and whether patients book it themselves."""
+    """A kind of appointment: how long it takes, and whether patients book it themselves."""
 
     __tablename__ = "visit_types"
 
@@ -72,7 +72,7 @@ class VisitType(Base):
     name: Mapped[str] = mapped_column(String(60), unique=True)
     minutes: Mapped[int]
     colour: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """One of the eight colours of the style, 0 to 7."""
+    """One of the eight colors of the style, 0 to 7."""
     online: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
@@ -82,7 +82,7 @@ class VisitType(Base):
 
 
 class Appointment(Base):
-    """A visit. No two that take place overlap for a doctor or a patient, unless one is overbooked on purpose.
+    """An appointment. No two that take place overlap for a doctor or a patient, unless one is overbooked on purpose.
 
     The database refuses an overlap by itself: by the constraints below, on SQLite by triggers (storage/triggers.py).
     """
@@ -128,7 +128,10 @@ class Appointment(Base):
     zone: Mapped[str | None] = mapped_column(String(64))
     blocked_from: Mapped[datetime | None] = mapped_column(default=_same_as("starts_at"))
     blocked_until: Mapped[datetime | None] = mapped_column(default=_same_as("ends_at"))
-    """How long the doctor sees nobody else; a patient's own visits may touch it. None: as long as the visit."""
+    """How long the doctor sees no one else; a patient's own appointments may touch it.
+
+    None: as long as the appointment.
+    """
     status: Mapped[AppointmentStatus] = mapped_column(
         default=AppointmentStatus.BOOKED, server_default=AppointmentStatus.BOOKED
     )
@@ -141,13 +144,13 @@ class Appointment(Base):
     cancelled_late: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     """Whether its patient called it off after the clinic's cut-off."""
     ended_at: Mapped[datetime | None]
-    """When somebody said that it was completed, or that the patient did not come."""
+    """When someone said that it was completed, or that the patient did not come."""
     rescheduled_from_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
     rescheduled_at: Mapped[datetime | None]
-    """Set on the visit that was moved: another row stands in its place."""
+    """Set on the appointment that was moved: another row stands in its place."""
     visit_type_id: Mapped[int | None] = mapped_column(ForeignKey("visit_types.id"))
     series_id: Mapped[int | None]
-    """The id of the first visit of a series, on all of its visits."""
+    """The id of the first appointment of a series, on all of its appointments."""
     overbooked: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     overbooking_reason: Mapped[str | None] = mapped_column(String(200))
     booked_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
@@ -168,12 +171,12 @@ class Appointment(Base):
 
     @classmethod
     def is_expected(cls) -> ColumnElement[bool]:
-        """The condition on visits that are not over yet, by the clock and by what was said of them."""
+        """The condition on appointments that are not over yet, by the clock and by what was said of them."""
         return cls.status.in_(OPEN) & (cls.ends_at > clock.now())
 
 
 class Treatment(Base):
-    """What was found and done at one visit; earlier versions are kept beside it."""
+    """What was found and done at one appointment; earlier versions are kept beside it."""
 
     __tablename__ = "treatments"
     __table_args__ = {"sqlite_autoincrement": True}

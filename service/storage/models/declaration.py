@@ -1,4 +1,4 @@
-"""How tables are declared: instants, names of constraints, closed sets, and which columns let somebody in.
+"""How tables are declared: instants, names of constraints, closed sets, and which columns let someone in.
 
 Times are UTC: aware in Python, text in SQLite, timestamptz in PostgreSQL. A `version` column stands
 where two people may edit the same row.
@@ -25,7 +25,7 @@ from sqlalchemy.orm import DeclarativeBase
 from service.clock import DayTime
 
 SECRET = {"secret": True}
-"""Marks a column, or a table, that lets somebody in: it leaves the clinic in no export (exports/clinic_zip.py)."""
+"""Marks a column, or a table, that lets someone in: it leaves the clinic in no export (exports/clinic_zip.py)."""
 WHOLE_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
 

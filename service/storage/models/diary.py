@@ -22,7 +22,7 @@ class ExceptionKind(StrEnum):
 
 
 class PartOfDay(StrEnum):
-    """When somebody on the waiting list could come."""
+    """When someone on the waitlist could come."""
 
     ANY = "any"
     MORNING = "morning"
@@ -114,7 +114,7 @@ class Cover(Base):
 
 
 class MoveProposal(Base):
-    """A visit that fell into time off, marked for a message that proposes other times."""
+    """An appointment that fell into time off, marked for a message that proposes other times."""
 
     __tablename__ = "move_proposals"
 
@@ -126,7 +126,7 @@ class MoveProposal(Base):
 
 
 class WaitingEntry(Base):
-    """Somebody who would come sooner, and when they could."""
+    """Someone who would come sooner, and when they could."""
 
     __tablename__ = "waiting_list"
     __table_args__ = (
@@ -149,7 +149,7 @@ class WaitingEntry(Base):
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
-    """The visit that came of it."""
+    """The appointment that came of it."""
 
     patient: Mapped[Patient] = relationship(lazy="raise")
     doctor: Mapped[Doctor | None] = relationship(lazy="raise")
@@ -157,7 +157,7 @@ class WaitingEntry(Base):
 
 
 class Offer(Base):
-    """A time offered to somebody on the waiting list, held for them until it expires."""
+    """A time offered to someone on the waitlist, held for them until it expires."""
 
     __tablename__ = "offers"
     __table_args__ = (Index(None, "doctor_id", "starts_at"), Index(None, "waiting_id"))

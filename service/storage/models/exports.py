@@ -19,7 +19,7 @@ class ExportFormat(StrEnum):
 
 
 class ExportStatus(StrEnum):
-    """pending -> running -> available -> expired, or failed, or cancelled."""
+    """pending -> running -> available -> expired, or failed, or canceled."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -77,7 +77,7 @@ class Export(Base):
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
-    """When somebody took the finished file away before its time."""
+    """When someone took the finished file away before its time."""
     downloads: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     """How often it was downloaded from its beginning on."""
     downloaded_at: Mapped[datetime | None]

@@ -26,11 +26,11 @@ class Installation(Base):
     served_at: Mapped[str | None] = mapped_column(Text)
     """The address of the running service, for the message a second one prints."""
     messages_paused_at: Mapped[datetime | None]
-    """Since when all messages wait because somebody pressed *Pause*."""
+    """Since when all messages wait because someone pressed *Pause*."""
     ticked_at: Mapped[datetime | None]
     """When the scheduler ticked last: its heartbeat."""
     checked_at: Mapped[datetime | None]
-    """When somebody last asked whether the service is ready, which writes this."""
+    """When someone last asked whether the service is ready, which writes this."""
     zone: Mapped[str | None] = mapped_column(String(64))
     """The time zone that the instants here were derived with; None before the first start of a version that knows."""
     zone_chosen_at: Mapped[datetime | None]
@@ -172,7 +172,7 @@ class AuditDetail(Base):
     changes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """`{"phone": ["+49…", "+43…"], …}`: before and after."""
     salt: Mapped[str | None] = mapped_column(String(32))
-    """Goes with the texts, so that nobody finds a short text again by trying digests."""
+    """Goes with the texts, so that no one finds a short text again by trying digests."""
 
 
 class AuditHead(Base):

@@ -21,7 +21,7 @@ class MessageStatus(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """The line broke while it left: nobody knows whether it arrived."""
+    """The line broke while it left: no one knows whether it arrived."""
     SKIPPED = "skipped"
 
 
@@ -52,7 +52,8 @@ class Channel(StrEnum):
 class Message(Base):
     """The outbox: written in the transaction of what caused it, before anything is sent.
 
-    About a visit there is one row per (appointment, start time, rule, channel); a moved visit is a new one.
+    About an appointment there is one row per (appointment, start time, rule, channel); a moved appointment is a new
+    one.
     """
 
     __tablename__ = "messages"
@@ -84,12 +85,12 @@ class Message(Base):
     """What caused it: `schedule`, `appointment.book` …, in the audit's words."""
     appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
     starts_at: Mapped[datetime | None]
-    """The start of the visit the message is about, as it was when the message was written."""
+    """The start of the appointment the message is about, as it was when the message was written."""
     patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    """Who it is for, when that is somebody who signs in."""
+    """Who it is for, when that is someone who signs in."""
     about: Mapped[str | None] = mapped_column(String(60))
-    """The row it is about when that is no visit: `export/ab12`, `offer/3`, `report/7`."""
+    """The row it is about when that is no appointment: `export/ab12`, `offer/3`, `report/7`."""
     channel: Mapped[Channel]
     recipient: Mapped[str | None] = mapped_column(String(254))
     language: Mapped[str] = mapped_column(String(8), default="", server_default="")
@@ -97,17 +98,17 @@ class Message(Base):
     status: Mapped[MessageStatus] = mapped_column(default=MessageStatus.QUEUED, server_default="queued")
     skip_reason: Mapped[SkipReason | None]
     covered_by: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))
-    """The message that already lists this visit (DUPLICATE)."""
+    """The message that already lists this appointment (DUPLICATE)."""
     subject: Mapped[str | None] = mapped_column(Text)
     body: Mapped[str | None] = mapped_column(Text)
     """The text, written when it is sent and kept with `[link]` for each link; emptied when its time is over."""
     edited_at: Mapped[datetime | None]
-    """When somebody wrote subject and body beforehand: they are kept, only the links are filled in."""
+    """When someone wrote subject and body beforehand: they are kept, only the links are filled in."""
     due_at: Mapped[datetime]
     held_at: Mapped[datetime | None]
-    """Since when this one waits because somebody holds it back."""
+    """Since when this one waits because someone holds it back."""
     released_at: Mapped[datetime | None]
-    """When somebody let it go although all messages are paused."""
+    """When someone let it go although all messages are paused."""
     attempts: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     owner: Mapped[str | None] = mapped_column(String(60))
     lease_until: Mapped[datetime]
@@ -115,16 +116,16 @@ class Message(Base):
     answer: Mapped[str | None] = mapped_column(String(500))
     """What the mail server or the gateway answered when it took the message, with its id where it gave one."""
     unsure_at: Mapped[datetime | None]
-    """When it first happened that nobody knew whether the message had arrived."""
+    """When it first happened that no one knew whether the message had arrived."""
     phoned_at: Mapped[datetime | None]
-    """When the desk told the patient by telephone instead."""
+    """When the desk told the patient by phone instead."""
     phoned_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
 
     @hybrid_property
     def stayed_here(self) -> bool:
-        """Whether it was only written to the console: `sent`, and yet nobody outside has it."""
+        """Whether it was only written to the console: `sent`, and yet no one outside has it."""
         return self.status == MessageStatus.SENT and self.channel == Channel.CONSOLE
 
     @stayed_here.inplace.expression

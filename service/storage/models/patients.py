@@ -40,7 +40,7 @@ class Patient(HasAddress, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     given_name: Mapped[str | None] = mapped_column(String(200))
-    """What a greeting says; None where nobody has said it, as it is never guessed from the name."""
+    """What a greeting says; None where no one has said it, as it is never guessed from the name."""
     birth_date: Mapped[date | None]
     email: Mapped[str | None] = mapped_column(String(254))
     """As typed; an earlier release's is as that one wrote it (`email_form`)."""
@@ -49,16 +49,16 @@ class Patient(HasAddress, Base):
     phone: Mapped[str | None] = mapped_column(String(20))
     """E.164."""
     folded_name: Mapped[str] = mapped_column(String(600), default=_folded, server_default="")
-    """What a search by name compares; whoever changes the name changes this too."""
+    """What a search by name compares; anyone who changes the name changes this too."""
     allergies: Mapped[str] = mapped_column(Text, default="", server_default="")
     alerts: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """What everybody who treats this person has to know first."""
+    """What everyone who treats this person has to know first."""
     imported_line: Mapped[str | None] = mapped_column(String(64))
     """A digest of what the line of a file said that this record was imported from: the same line is known again."""
     registered_at: Mapped[datetime | None]
     """When they registered themselves; None again once reception has confirmed them."""
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
-    """The same person's record that this one's visits went to."""
+    """The same person's record that this one's appointments went to."""
     language: Mapped[str | None] = mapped_column(String(8))
     """Of the messages to this person; None: the clinic's."""
     preferred_channel: Mapped[Channel] = mapped_column(default=Channel.EMAIL, server_default="email")
@@ -76,7 +76,7 @@ class Patient(HasAddress, Base):
 
 
 class ConsentVia(StrEnum):
-    """By which way somebody said which messages are wanted."""
+    """By which way someone said which messages are wanted."""
 
     DESK = "desk"
     ACCOUNT = "account"

@@ -22,7 +22,7 @@ class Report(Base):
     month: Mapped[str] = mapped_column(String(7))
     """`YYYY-MM`: the month the report is about, in the clinic's zone."""
     visits: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """How many visits the content lists, so that the archive need not read it."""
+    """How many appointments the content lists, so that the archive need not read it."""
     content: Mapped[Mapping[str, Any]] = mapped_column(JSON, deferred=True)
     created_at: Mapped[datetime]
 

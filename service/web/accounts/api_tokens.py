@@ -70,7 +70,7 @@ def revoke(token_id: int) -> ResponseReturnValue:
 
 @blueprint.get("/tokens")
 def index() -> ResponseReturnValue:
-    """Everybody's tokens."""
+    """Everyone's tokens."""
     return render_template(
         "accounts/api_tokens/list.html", tokens=api_tokens.of_all(context.reading(), context.actor())
     )
@@ -78,7 +78,7 @@ def index() -> ResponseReturnValue:
 
 @blueprint.post("/tokens/<row_id:token_id>/removal")
 def revoke_any(token_id: int) -> ResponseReturnValue:
-    """End anybody's token."""
+    """End anyone's token."""
     _end(token_id)
     return redirect(url_for("api_tokens.index"), 303)
 

@@ -1,4 +1,4 @@
-"""One's own account: name, address, telephone, password, and where one is signed in."""
+"""One's own account: name, address, phone, password, and where one is signed in."""
 
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -114,7 +114,7 @@ def prove_email(token: str) -> ResponseReturnValue:
 @blueprint.route("/account/phone", methods=["GET", "POST"])
 @needs_proof
 def change_phone() -> ResponseReturnValue:
-    """The telephone number on one's own record, or on the one of the same address that is asked for."""
+    """The phone number on one's own record, or on the one of the same address that is asked for."""
     asked = request.args.get("patient_id", type=int)
     record = own_account.record_to_call(context.reading(), context.actor(), asked)
     form = PhoneForm(request.form if request.method == "POST" else None, phone=record.phone or "")
@@ -133,7 +133,7 @@ def change_phone() -> ResponseReturnValue:
 
 @blueprint.route("/account/password", methods=["GET", "POST"])
 def change_password() -> ResponseReturnValue:
-    """A new password for the current one; everybody who is signed in with it signs in anew."""
+    """A new password for the current one; everyone who is signed in with it signs in again."""
     form = PasswordForm(request.form if request.method == "POST" else None)
     me = _me()
     shortest = shortest_for(me)
@@ -185,7 +185,7 @@ def end_other_sessions() -> ResponseReturnValue:
 
 
 def _after_address(form: EmailForm) -> str:
-    """Where somebody was going when they were asked for their address; else to the account."""
+    """Where someone was going when they were asked for their address; else to the account."""
     return back_to(form.next.data) if form.next.data else url_for("own_account.show")
 
 

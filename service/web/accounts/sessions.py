@@ -89,7 +89,7 @@ def go_on(begun: Begun, target: str, code: str = "") -> ResponseReturnValue:
 
 
 def proves(password: str) -> bool:
-    """Whether the password is that of whoever holds this session; if so it is noted. Raises Throttled."""
+    """Whether the password is that of the person who holds this session; if so it is noted. Raises Throttled."""
     held = context.here()
     with context.transaction() as writing:
         stored = sessions.own_password(writing, held.actor, held.session_id)
@@ -157,7 +157,7 @@ def _complete(form: CodeForm) -> ResponseReturnValue:
 
 
 def _landing(token: str, target: str) -> str:
-    """Where somebody who has just signed in goes."""
+    """Where someone who has just signed in goes."""
     found = sessions.find(context.reading(), token, context.wiring().settings.security, context.address())
     if found is not None and unsent_forms.of_user(context.reading(), found.actor):
         return url_for("unsent_forms.show")

@@ -1,4 +1,4 @@
-"""What somebody had typed when their session ended or the form was refused: to be sent again, or thrown away."""
+"""What someone had typed when their session ended or the form was refused: to be sent again, or thrown away."""
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue

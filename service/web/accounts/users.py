@@ -87,7 +87,7 @@ def index() -> ResponseReturnValue:
 
 @blueprint.route("/users/new", methods=["GET", "POST"])
 def new() -> ResponseReturnValue:
-    """The form for somebody who works here; they are let in by a link."""
+    """The form for someone who works here; they are let in by a link."""
     form = UserForm(request.form if request.method == "POST" else None)
     if request.method == "POST" and form.validate():
         try:
@@ -166,7 +166,7 @@ def enable(user_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/users/<row_id:user_id>/role")
 def change_role(user_id: int) -> ResponseReturnValue:
-    """Give somebody who works here another role; they sign in anew."""
+    """Give someone who works here another role; they sign in again."""
     form = RoleForm(request.form)
     if not form.validate():
         raise Invalid(_("Choose one of the roles."))
@@ -178,7 +178,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/users/<row_id:user_id>/sessions/removal")
 def end_sessions(user_id: int) -> ResponseReturnValue:
-    """Sign somebody out everywhere."""
+    """Sign someone out everywhere."""
     with context.transaction() as session:
         accounts.end_sessions(session, context.actor(), user_id)
     notices.say("sessions_ended")
@@ -187,7 +187,7 @@ def end_sessions(user_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/users/<row_id:user_id>/second-factor/removal")
 def reset_second_factor(user_id: int) -> ResponseReturnValue:
-    """Take the second factor off somebody whose telephone is lost."""
+    """Take the second factor off someone whose phone is lost."""
     with context.transaction() as session:
         accounts.reset_second_factor(session, context.actor(), user_id)
     notices.say("second_factor_reset")

@@ -1,1 +1,1 @@
-"""Pages about visits: lists, booking, moving, outcomes, treatments, visit types, links in messages."""
+"""Pages about appointments: lists, booking, moving, outcomes, treatments, appointment types, links in messages."""

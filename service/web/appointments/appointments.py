@@ -1,4 +1,4 @@
-"""Visits: a patient's list, and one visit's page."""
+"""Appointments: a patient's list, and one appointment's page."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,7 +21,7 @@ blueprint = Blueprint("appointments", __name__)
 
 @blueprint.get("/appointments")
 def index() -> ResponseReturnValue:
-    """My visits; staff work from the day instead."""
+    """My appointments; staff work from the day instead."""
     actor = context.actor()
     if actor.role != Role.PATIENT:
         return redirect(url_for("today.board"), 303)
@@ -41,12 +41,12 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/appointments/<row_id:appointment_id>")
 def show(appointment_id: int) -> ResponseReturnValue:
-    """One visit, with its treatment for those who may read it."""
+    """One appointment, with its treatment for those who may read it."""
     return page(appointment_id)
 
 
 def page(appointment_id: int, refusal: str = "") -> str:
-    """The page of one visit; with a `refusal`, why it does not have its time again and how staff overrule that."""
+    """Show one appointment; a `refusal` says why it can't have its time back, and how staff can overrule that."""
     actor, session = context.actor(), context.reading()
     row = appointments.fetch(session, actor, appointment_id)
     treatment = treatments.of_visit(session, actor, row)
@@ -76,6 +76,8 @@ def page(appointment_id: int, refusal: str = "") -> str:
 
 
 def _cancelling(row: Appointment) -> Telling:
-    """Who is told should the visit be cancelled: a patient's own cancellation once it cannot be taken back any more."""
+    """Who is told should the appointment be canceled: a patient's own cancellation once it cannot be taken back any
+    more.
+    """
     own = context.actor().role == Role.PATIENT
     return tellings.before("visit_cancelled", row.patient_id, due_at=clock.now() + possible.UNDO_FOR if own else None)

@@ -1,4 +1,4 @@
-"""Booking and moving visits: whom, with whom, which day, what time; plain pages and forms."""
+"""Booking and moving appointments: whom, with whom, which day, what time; plain pages and forms."""
 
 from dataclasses import replace
 from datetime import date
@@ -57,7 +57,7 @@ class WalkInForm(Form):
 
 
 class MoveForm(Form):
-    """Another time for a booked visit; staff may name another doctor."""
+    """Another time for a booked appointment; staff may name another doctor."""
 
     chosen_before = STEPS
     starts_at = wtforms.StringField(_("Time"))
@@ -75,7 +75,7 @@ def new() -> ResponseReturnValue:
 
 @blueprint.post("/appointments")
 def create() -> ResponseReturnValue:
-    """Book; whoever loses the race for a time keeps the form and sees the nearest free ones."""
+    """Book; anyone who loses the race for a time keeps the form and sees the nearest free ones."""
     actor = context.actor()
     form, choice = _form(actor, request.form), chosen(request.form)
     if not form.validate():
@@ -92,7 +92,7 @@ def create() -> ResponseReturnValue:
 
 
 def _book(actor: Actor, choice: Choice, form: BookingForm) -> int:
-    """One visit or a series of them; returns the id of the first."""
+    """One appointment or a series of them; returns the id of the first."""
     rules, zone = context.wiring().settings.booking, context.wiring().settings.clinic.zone
     wanted = choice.request(instant_of(form.starts_at.data or ""), form.reason.data or "")
     if isinstance(form, DeskBookingForm):
@@ -108,7 +108,7 @@ def _book(actor: Actor, choice: Choice, form: BookingForm) -> int:
 
 @blueprint.post("/walk-ins")
 def walk_in() -> ResponseReturnValue:
-    """Somebody stands at the desk: the next time there is, and the arrival with it."""
+    """Someone stands at the desk: the next time there is, and the arrival with it."""
     actor, form, choice = context.actor(), WalkInForm(request.form), chosen(request.form)
     if not form.validate():
         return _page(choice, form, None), 422
@@ -128,14 +128,14 @@ def walk_in() -> ResponseReturnValue:
 
 @blueprint.get("/appointments/<row_id:appointment_id>/reschedule")
 def move(appointment_id: int) -> ResponseReturnValue:
-    """Other times for a booked visit."""
+    """Other times for a booked appointment."""
     form = MoveForm(doctor_id=request.args.get("doctor_id", ""))
     return _move_page(appointment_id, form, asked_day(request.args.get("date"), None))
 
 
 @blueprint.post("/appointments/<row_id:appointment_id>/reschedule")
 def reschedule(appointment_id: int) -> ResponseReturnValue:
-    """Move the visit: the new one takes its place."""
+    """Move the appointment: the new one takes its place."""
     actor, form, settings = context.actor(), MoveForm(request.form), context.wiring().settings
     row = appointments.fetch(context.reading(), actor, appointment_id)
     choice = to_move(row, form.doctor_id.data or "")
@@ -181,7 +181,7 @@ def _page(choice: Choice, form: Form, day: date | None) -> str:
 
 
 def _taken(choice: Choice, form: Form, error: Taken) -> str:
-    """The page of somebody who came second: a short one, because there may be many of them."""
+    """The page of someone who came second: a short one, because there may be many of them."""
     times = nearest(choice, instant_of(form["starts_at"].data))
     return render_template(
         "appointments/booking/taken.html", choice=choice, form=form, sentence=str(error), times=times

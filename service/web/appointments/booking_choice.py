@@ -1,4 +1,4 @@
-"""What somebody has chosen so far on the way to a visit, and what the page offers next."""
+"""What someone has chosen so far on the way to an appointment, and what the page offers next."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Choice:
-    """The steps made so far: for whom, with whom, what kind of visit."""
+    """The steps made so far: for whom, with whom, what kind of appointment."""
 
     doctors: Sequence[Doctor]
     types: Sequence[VisitType]
@@ -58,7 +58,7 @@ class Choice:
     department: str
     visit_type: VisitType | None
     minutes: int | None
-    """How long the visit takes; None: as long as the doctor's slots."""
+    """How long the appointment takes; None: as long as the doctor's slots."""
 
     @cached_property
     def candidates(self) -> Sequence[int]:
@@ -127,7 +127,7 @@ def chosen(values: Mapping[str, str]) -> Choice:
 
 
 def to_move(visit: Appointment, doctor_id: str) -> Choice:
-    """The choice of another time for a visit: as long as it was, with the same doctor or the one that is named."""
+    """The choices for rescheduling an appointment: same length, with its own doctor or the one named."""
     doctors = appointments.doctors(context.reading())
     if doctor_id not in ("", ANY) and all(str(one.id) != doctor_id for one in doctors):
         raise NotFound

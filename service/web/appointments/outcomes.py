@@ -1,4 +1,4 @@
-"""What happens to a visit after booking: arrival, completion, no-show, cancellation, undo; and what still waits."""
+"""What happens to an appointment after booking: check-in, completion, no-show, cancellation, undo; what's still open."""
 
 from collections.abc import Callable
 from functools import partial
@@ -63,7 +63,7 @@ def arrive(appointment_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/appointments/<row_id:appointment_id>/completion")
 def complete(appointment_id: int) -> ResponseReturnValue:
-    """The visit took place."""
+    """The appointment took place."""
     return _tap(appointment_id, outcomes.complete, "visit_completed")
 
 
@@ -75,7 +75,7 @@ def no_show(appointment_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/appointments/<row_id:appointment_id>/cancellation")
 def cancel(appointment_id: int) -> ResponseReturnValue:
-    """The visit is called off."""
+    """The appointment is canceled."""
     form = (DeskCancellationForm if context.actor().is_staff else CancellationForm)(request.form)
     if not form.validate():
         raise Invalid(" ".join(sentence for sentences in form.errors.values() for sentence in sentences))
@@ -87,7 +87,7 @@ def cancel(appointment_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/appointments/<row_id:appointment_id>/undo")
 def undo(appointment_id: int) -> ResponseReturnValue:
-    """What was last said about the visit is taken back; where its time is gone, staff may overbook it."""
+    """What was last said about the appointment is taken back; where its time is gone, staff may overbook it."""
     form = UndoForm(request.form)
     if not form.validate():
         raise Invalid(_("Write the reason in at most 200 characters."))
@@ -102,7 +102,7 @@ def undo(appointment_id: int) -> ResponseReturnValue:
 
 @blueprint.get("/to-complete")
 def to_complete() -> ResponseReturnValue:
-    """Past visits of which nobody said how they ended; for a doctor this closes the day."""
+    """Past appointments of which no one said how they ended; for a doctor this closes the day."""
     actor, session = context.actor(), context.reading()
     zone = context.wiring().settings.clinic.zone
     rows = outcomes.to_complete(session, actor, zone)

@@ -53,7 +53,7 @@ class Entry:
 
 
 def entries(rows: Sequence[Treatment]) -> list[Entry]:
-    """Treatments with the names their visits carry."""
+    """Treatments with the names their appointments carry."""
     return [
         Entry(
             id=row.id,
@@ -121,7 +121,7 @@ def edit(appointment_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/appointments/<row_id:appointment_id>/treatment")
 def save(appointment_id: int) -> ResponseReturnValue:
-    """Record or replace the visit's treatment; what was typed is never lost to a refusal."""
+    """Record or replace the appointment's treatment; what was typed is never lost to a refusal."""
     actor, form = context.actor(), TreatmentForm(request.form)
     row = treatments.to_record(context.reading(), actor, appointment_id)
     shown, present, status = visit(row, actor), None, 422

@@ -1,4 +1,6 @@
-"""A visit by the link in its message, without signing in: opening only shows, buttons confirm, cancel, undo, move."""
+"""An appointment by the link in its message, without signing in: opening only shows, buttons confirm, cancel, undo,
+move.
+"""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -30,7 +32,7 @@ blueprint = Blueprint("visit_links", __name__)
 
 
 class ActForm(Form):
-    """Which of the link's visits is meant."""
+    """Which of the link's appointments is meant."""
 
     appointment_id = wtforms.HiddenField()
 
@@ -41,7 +43,7 @@ class MoveForm(ActForm):
 
 @blueprint.get("/visit/<token:token>")
 def show(token: str) -> ResponseReturnValue:
-    """The visits the message told of, as they stand now, and what can be done with each."""
+    """The appointments the message told of, as they stand now, and what can be done with each."""
     return _page(token)
 
 
@@ -53,7 +55,7 @@ def confirm(token: str) -> ResponseReturnValue:
 
 @blueprint.post("/visit/<token:token>/cancellation")
 def cancel(token: str) -> ResponseReturnValue:
-    """They do not come: the time is free for somebody else, and for ten minutes they may take it back."""
+    """They do not come: the time is free for someone else, and for ten minutes they may take it back."""
     return _act(token, partial(outcomes.cancel, reason="", rules=context.wiring().settings.booking))
 
 
@@ -65,14 +67,14 @@ def undo(token: str) -> ResponseReturnValue:
 
 @blueprint.get("/visit/<token:token>/reschedule")
 def times(token: str) -> ResponseReturnValue:
-    """Other times for one of the visits, day by day."""
+    """Other times for one of the appointments, day by day."""
     form = MoveForm(data={"appointment_id": request.args.get("appointment_id", "")})
     return _times_page(token, form, asked_day(request.args.get("date"), None))
 
 
 @blueprint.post("/visit/<token:token>/reschedule")
 def reschedule(token: str) -> ResponseReturnValue:
-    """The visit takes place at another time."""
+    """The appointment takes place at another time."""
     form = MoveForm(request.form)
     link, row = _chosen(token, form)
     settings = context.wiring().settings
@@ -97,7 +99,7 @@ def reschedule(token: str) -> ResponseReturnValue:
 
 
 def _wanted(row: Appointment, starts_at: datetime) -> MoveRequest:
-    """With the doctor of a proposed time, else the visit's own: patients choose no other one here."""
+    """With the doctor of a proposed time, else the appointment's own: patients choose no other one here."""
     proposed = hit_visits.proposed(context.reading(), row.id)
     return MoveRequest(starts_at, [time.doctor_id for time in proposed if time.starts_at == starts_at])
 
@@ -118,7 +120,7 @@ def _act(token: str, act: Callable[..., None]) -> ResponseReturnValue:
 
 
 def _chosen(token: str, form: ActForm) -> tuple[MessageLink, Appointment]:
-    """The link and the visit a form is about, one of those the page showed; the only one needs no name.
+    """The link and the appointment a form is about, one of those the page showed; the only one needs no name.
 
     Raises NotFound, Gone.
     """
@@ -145,7 +147,7 @@ def _page(token: str, refusal: str | None = None) -> str:
 
 
 def _card(row: Appointment) -> dict[str, Any]:
-    """One visit with its buttons and, where other times were proposed, those that are still ahead."""
+    """One appointment with its buttons and, where other times were proposed, those that are still ahead."""
     shown = visit(row, _actor(row))
     ahead = possible.is_ahead(row)
     proposed = hit_visits.proposed(context.reading(), row.id) if ahead else []
@@ -189,5 +191,5 @@ def _times_page(token: str, form: MoveForm, day: date | None = None, *, taken: s
 
 
 def _actor(row: Appointment) -> Actor:
-    """Who looks at a visit by its link."""
+    """Who looks at an appointment by its link."""
     return message_links.patient(row.patient_id, context.address())

@@ -1,4 +1,4 @@
-"""Visit types: the list, and the forms that make and change one."""
+"""Appointment types: the list, and the forms that make and change one."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ class ChangeForm(VisitTypeForm):
 
 
 def colours() -> list[str]:
-    """The names of the colours 0 to 7."""
+    """The names of the colors 0 to 7."""
     return [_("Violet"), _("Teal"), _("Orange"), _("Blue"), _("Pink"), _("Green"), _("Ochre"), _("Grey")]
 
 
@@ -75,7 +75,7 @@ def edit(visit_type_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/visit-types/<row_id:visit_type_id>")
 def change(visit_type_id: int) -> ResponseReturnValue:
-    """Save it; whoever comes second with an old form sees both."""
+    """Save it; anyone who comes second with an old form sees both."""
     actor, form = context.actor(), ChangeForm(request.form)
     row = visit_types.fetch(context.reading(), actor, visit_type_id)
     if not form.validate():

@@ -1,4 +1,4 @@
-"""A visit as pages show it."""
+"""An appointment as pages show it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

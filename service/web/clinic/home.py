@@ -1,4 +1,4 @@
-"""The front door: everybody to the page they work on."""
+"""The front door: everyone to the page they work on."""
 
 from flask import Blueprint, redirect, url_for
 from flask.typing import ResponseReturnValue
@@ -19,7 +19,7 @@ HOMES = {
 
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
-    """To the role's home, to sign-in, or to setup while nobody exists."""
+    """To the role's home, to sign-in, or to setup while no one exists."""
     visitor = context.visitor()
     if visitor is not None:
         return redirect(url_for(HOMES[visitor.role]), 303)

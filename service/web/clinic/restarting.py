@@ -1,4 +1,4 @@
-"""Puts answers in place and lets the service begin anew; tries mail out before."""
+"""Puts answers in place and restarts the service; tries mail out before."""
 
 from ipaddress import ip_address
 

@@ -48,7 +48,7 @@ def show(name: str) -> ResponseReturnValue:
 
 @blueprint.post(f"/settings/<any({', '.join(FORMS)}):name>")
 def save(name: str) -> ResponseReturnValue:
-    """Write them down and begin anew; or try mail out; or turn e-mail off."""
+    """Save the answers and restart, or send a test message, or turn e-mail off."""
     settings, form = context.wiring().settings, FORMS[name].over(context.wiring().settings, request.form)
     act = form.act.data
     if not (name == "mail" and act == "off") and not form.validate():

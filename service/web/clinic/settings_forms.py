@@ -239,12 +239,12 @@ def ways() -> dict[str, str]:
 
 
 def country_name(code: str) -> str:
-    """A country as people call it; a code nobody knows stays as it is."""
+    """A country as people call it; a code no one knows stays as it is."""
     return str(Locale("en").territories.get(code, code))
 
 
 def _countries(present: str | None) -> list[tuple[str, str]]:
-    """All that have telephone numbers of their own, by name, and the present one whatever its code."""
+    """All that have phone numbers of their own, by name, and the present one whatever its code."""
     codes = phonenumbers.SUPPORTED_REGIONS | ({present} if present else set())
     return sorted(((code, country_name(code)) for code in codes), key=lambda country: country[1])
 

@@ -1,4 +1,4 @@
-"""The system page: is all well, which versions, how much room, which backups; and a file for whoever helps."""
+"""The system page: is all well, which versions, how much room, which backups; and a file for the person who helps."""
 
 import io
 
@@ -86,7 +86,7 @@ def show_demo() -> ResponseReturnValue:
 
 @blueprint.post("/system/demo")
 def wipe_demo() -> ResponseReturnValue:
-    """Back the demo clinic up, then begin anew with an empty database."""
+    """Back up the demo clinic, then restart with an empty database."""
     session, form, wiring = context.reading(), WipeForm(request.form), context.wiring()
     if not form.validate():
         return _demo_page(form), 422

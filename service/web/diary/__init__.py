@@ -1,1 +1,1 @@
-"""Pages about the clinic's days: today, calendar, doctors and their hours, time off, waiting list."""
+"""Pages about the clinic's days: today, calendar, doctors and their hours, time off, waitlist."""

@@ -150,7 +150,7 @@ def _visit(one: Booked) -> Thing:
 
 
 def _state(one: Booked) -> tuple[str, str]:
-    """How a visit looks, as a class of calendar.css, and in words."""
+    """How an appointment looks, as a class of calendar.css, and in words."""
     match one.status:
         case AppointmentStatus.BOOKED if one.confirmed:
             return "confirmed", _("Confirmed")
@@ -169,4 +169,4 @@ def _state(one: Booked) -> tuple[str, str]:
 
 
 def _url(visit: Booked) -> str:
-    return f"/appointments/{visit.id}"  # url_for would cost more than all else about a visit
+    return f"/appointments/{visit.id}"  # url_for would cost more than all else about an appointment

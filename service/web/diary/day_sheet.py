@@ -28,7 +28,7 @@ def show() -> ResponseReturnValue:
         sheets=sheets,
         board_url=url_for("today.board", date=request.args.get("date"), doctor_id=doctor_id),
     )
-    # A full disk must not keep anybody from the paper: then only the log knows of it.
+    # A full disk must not keep anyone from the paper: then only the log knows of it.
     with context.transaction_if_possible("day_sheet.view") as writing:
         day_sheets.note_printed(writing, actor, day, sheets)
     return page

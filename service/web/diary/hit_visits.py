@@ -1,4 +1,4 @@
-"""The visits that time off hits, on one page: move each, cancel it, or mark it for a message."""
+"""The appointments that time off hits, on one page: move each, cancel it, or mark it for a message."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ blueprint = Blueprint("hit_visits", __name__)
 
 
 class ActForm(Form):
-    """One tap: about which visit, and with which doctors' times the page goes on."""
+    """One tap: about which appointment, and with which doctors' times the page goes on."""
 
     appointment_id = wtforms.HiddenField()
     any_doctor = wtforms.HiddenField()
@@ -57,25 +57,25 @@ class Choice:
 
 @dataclass(frozen=True)
 class Hit:
-    """A visit that has to go, and where to."""
+    """An appointment that has to go, and where to."""
 
     visit: Visit
     times: Sequence[Choice]
     telling: Telling | None
-    """Who is told by whatever is done with it; None once the visit's time has come."""
+    """Who is told by whatever is done with it; None once the appointment's time has come."""
     proposal: Telling | None = None
     """Who was told of the times that are proposed."""
 
 
 @blueprint.get("/time-off/<row_id:exception_id>")
 def show(exception_id: int) -> ResponseReturnValue:
-    """Which visits are still open, each with its three nearest free times (`?any_doctor=1`: of the department)."""
+    """Show the appointments left to rebook, each with its three nearest slots (`?any_doctor=1`: of the department)."""
     return _page(exception_id, any_doctor=request.args.get("any_doctor") == "1")
 
 
 @blueprint.post("/time-off/<row_id:exception_id>/moves")
 def move(exception_id: int) -> ResponseReturnValue:
-    """Move a visit and go on with the next; who comes too late sees the times that are free now."""
+    """Move an appointment and go on with the next; who comes too late sees the times that are free now."""
     actor, settings, form = context.actor(), context.wiring().settings, MoveForm(request.form)
     time_off.fetch(context.reading(), actor, exception_id)
     any_doctor = form.any_doctor.data == "1"
@@ -95,7 +95,7 @@ def move(exception_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/time-off/<row_id:exception_id>/cancellations")
 def cancel(exception_id: int) -> ResponseReturnValue:
-    """Cancel a visit, by the clinic, and go on with the next."""
+    """Cancel an appointment, by the clinic, and go on with the next."""
     actor, settings, form = context.actor(), context.wiring().settings, ActForm(request.form)
     row = time_off.fetch(context.reading(), actor, exception_id)
     any_doctor = form.any_doctor.data == "1"
@@ -114,7 +114,7 @@ def cancel(exception_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/appointments/<row_id:appointment_id>/proposal")
 def propose(appointment_id: int) -> ResponseReturnValue:
-    """Mark a visit for a message with its three nearest free times; again proposes those that are nearest now."""
+    """Queue a message with the three nearest slots for an appointment; repeating it suggests those nearest now."""
     actor, form = context.actor(), ProposalForm(request.form)
     if not form.validate():
         raise Invalid(" ".join(form.form_errors))

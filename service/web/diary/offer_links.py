@@ -1,4 +1,4 @@
-"""A time offered to somebody on the waiting list, by the link in their message: take it or leave it."""
+"""A time offered to someone on the waitlist, by the link in their message: take it or leave it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +27,7 @@ def show(token: str) -> ResponseReturnValue:
 
 @blueprint.post("/offer/<token:token>/acceptance")
 def accept(token: str) -> ResponseReturnValue:
-    """They take it: the visit is booked."""
+    """They take it: the appointment is booked."""
     settings = context.wiring().settings
     return _answer(token, partial(offers.accept, rules=settings.booking, zone=settings.clinic.zone))
 

@@ -1,4 +1,4 @@
-"""Offers: the call to somebody on the waiting list, and what they said."""
+"""Offers: the call to someone on the waitlist, and what they said."""
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -20,7 +20,7 @@ def show(offer_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/offers/<row_id:offer_id>/acceptance")
 def accept(offer_id: int) -> ResponseReturnValue:
-    """They take it: the visit is booked."""
+    """They take it: the appointment is booked."""
     settings = context.wiring().settings
     try:
         with context.transaction() as session:

@@ -1,4 +1,4 @@
-"""Time off, holidays and extra hours; and the page on which the visits that time off hits are dealt with."""
+"""Time off, holidays and extra hours; and the page on which the appointments that time off hits are dealt with."""
 
 from dataclasses import dataclass
 
@@ -61,7 +61,7 @@ def index() -> ResponseReturnValue:
 
 @blueprint.post("/time-off")
 def create() -> ResponseReturnValue:
-    """Block time; where that hits visits the next page is about them."""
+    """Block time; where that hits appointments the next page is about them."""
     actor, zone, form = context.actor(), context.wiring().settings.clinic.zone, OffForm(request.form)
     if not form.validate():
         return _list(form, ExtraForm(slot_minutes=USUAL_SLOT)), 422

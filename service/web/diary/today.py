@@ -55,13 +55,13 @@ class Column:
 def board() -> ResponseReturnValue:
     """The board of a day (`?date=`), of all doctors or one (`?doctor_id=`); a doctor sees their own.
 
-    Left alone for too long it goes on refreshing without telephone numbers, notes and buttons, until the password.
+    Left alone for too long it goes on refreshing without phone numbers, notes and buttons, until the password.
     """
     watcher = context.watcher()
     actor, session, zone = watcher or context.actor(), context.reading(), context.wiring().settings.clinic.zone
     today = clock.today(zone)
     day, chosen = today, _doctor(actor)
-    if watcher is None:  # nobody leafs through a locked board
+    if watcher is None:  # no one leafs through a locked board
         day = asked_day(request.args.get("date"), None) or today
     rows = appointments.day(session, actor, day, zone, chosen)
     columns = _columns(rows, actor)
@@ -95,7 +95,7 @@ def board() -> ResponseReturnValue:
 
 
 def _fits(shown: list[Visit]) -> dict[int, dict[str, Any]]:
-    """The cancelled visits ahead whose time is free again and suits somebody on the waiting list."""
+    """The canceled appointments ahead whose time is free again and suits someone on the waitlist."""
     if context.actor().role == Role.DOCTOR:
         return {}
     freed = {
@@ -138,7 +138,7 @@ def _key(status: AppointmentStatus) -> Key:
 
 
 def _shown(key: Key, found: Sequence[Appointment]) -> Sequence[Appointment]:
-    """The visits of a long column that stand on the board."""
+    """The appointments of a long column that stand on the board."""
     match key:
         case Key.BOOKED:
             return found[:NEXT]

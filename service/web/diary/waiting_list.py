@@ -1,4 +1,4 @@
-"""The waiting list: who waits, putting somebody on it, and whom a free time suits."""
+"""The waitlist: who waits, putting someone on it, and whom a free time suits."""
 
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -22,7 +22,7 @@ ANY = "any"
 
 
 class WaitingForm(Form):
-    """What somebody waits for; no marked day means every day."""
+    """What someone waits for; no marked day means every day."""
 
     patient_id = wtforms.StringField(_("Patient"))
     doctor_id = wtforms.SelectField(_("Doctor"), validate_choice=False)
@@ -34,7 +34,7 @@ class WaitingForm(Form):
 
 
 class OfferForm(Form):
-    """A time for somebody who waits."""
+    """A time for someone who waits."""
 
     doctor_id = wtforms.StringField(_("Doctor"))
     starts_at = wtforms.StringField(_("Time"))
@@ -42,7 +42,7 @@ class OfferForm(Form):
 
 @blueprint.get("/waiting-list")
 def index() -> ResponseReturnValue:
-    """Everybody who waits, and the times that are held just now."""
+    """Everyone who waits, and the times that are held just now."""
     actor, session = context.actor(), context.reading()
     held = offers.standing(session)
     return render_template(
@@ -64,7 +64,7 @@ def new() -> ResponseReturnValue:
 
 @blueprint.post("/waiting-list")
 def create() -> ResponseReturnValue:
-    """Put somebody on the list."""
+    """Put someone on the list."""
     actor, form = context.actor(), WaitingForm(request.form)
     if not form.validate():
         return _form_page(form), 422
@@ -81,7 +81,7 @@ def create() -> ResponseReturnValue:
 
 @blueprint.post("/waiting-list/<row_id:entry_id>/removal")
 def remove(entry_id: int) -> ResponseReturnValue:
-    """Take somebody off the list."""
+    """Take someone off the list."""
     with context.transaction() as session:
         waiting_list.remove(session, context.actor(), entry_id)
     notices.say("waiting_removed")
@@ -96,7 +96,7 @@ def fits() -> ResponseReturnValue:
 
 @blueprint.post("/waiting-list/<row_id:entry_id>/offers")
 def offer(entry_id: int) -> ResponseReturnValue:
-    """Hold a time for somebody who waits."""
+    """Hold a time for someone who waits."""
     actor, form = context.actor(), OfferForm(request.form)
     doctor_id, starts_at = form.doctor_id.data or "", form.starts_at.data or ""
     zone = context.wiring().settings.clinic.zone

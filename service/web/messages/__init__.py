@@ -1,1 +1,1 @@
-"""Pages about messages: the log, the morning sheet, the next run."""
+"""Pages about messages: the log, the call list, the next run."""

@@ -100,7 +100,7 @@ def let_go(message_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/messages/<row_id:message_id>/call")
 def mark_phoned(message_id: int) -> ResponseReturnValue:
-    """The patient was told by telephone."""
+    """The patient was told by phone."""
     form = _tapped()
     with context.transaction() as session:
         morning_sheets.mark_phoned(session, context.actor(), message_id)

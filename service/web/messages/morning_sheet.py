@@ -1,4 +1,4 @@
-"""The morning sheet: how the run of a day went, and whom to call."""
+"""The call list: how the run of a day went, and whom to call."""
 
 from datetime import timedelta
 

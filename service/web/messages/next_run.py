@@ -43,7 +43,7 @@ def edit(appointment_id: int, rule: str) -> ResponseReturnValue:
 
 @blueprint.post(ONE)
 def save(appointment_id: int, rule: str) -> ResponseReturnValue:
-    """Keep the text that somebody wrote."""
+    """Keep the text that someone wrote."""
     form, settings = TextForm(request.form), context.wiring().settings
     if form.validate():
         try:
@@ -78,7 +78,7 @@ def let_go(appointment_id: int, rule: str) -> ResponseReturnValue:
 
 @blueprint.post(f"{ONE}/call")
 def mark_phoned(appointment_id: int, rule: str) -> ResponseReturnValue:
-    """Somebody whom no message will reach was called."""
+    """Someone whom no message will reach was called."""
     return _tap(next_run.mark_phoned, appointment_id, rule, "message_phoned")
 
 

@@ -1,4 +1,4 @@
-"""Which messages somebody gets, by the link in one of them; a mail program may say by itself that none are."""
+"""Which messages someone gets, by the link in one of them; a mail program may say by itself that none are."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def show(token: str) -> ResponseReturnValue:
 
 @blueprint.post("/contact/<token:token>")
 def save(token: str) -> ResponseReturnValue:
-    """Something else is wanted, by everybody the message was for."""
+    """Something else is wanted, by everyone the message was for."""
     form = ConsentForm(request.form)
     if not form.validate():
         return _page(token, form), 422

@@ -68,7 +68,7 @@ def new() -> ResponseReturnValue:
 
 @blueprint.post("/patients/new")
 def create() -> ResponseReturnValue:
-    """Make the record; where somebody like this is here already, only after a second look."""
+    """Make the record; where someone like this is here already, only after a second look."""
     actor, form = context.actor(), NewPatientForm(request.form)
     likely: Sequence[Patient] = []
     if form.validate():
@@ -93,7 +93,7 @@ def edit(patient_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/patients/<row_id:patient_id>/edit")
 def save(patient_id: int) -> ResponseReturnValue:
-    """Change the record; after somebody else's change both versions are shown and nothing is overwritten."""
+    """Change the record; after someone else's change both versions are shown and nothing is overwritten."""
     patient, form = _to_edit(patient_id), VersionedPatientForm(request.form)
     if not form.validate():
         return _page(patient, form=form), 422
@@ -113,7 +113,7 @@ def save(patient_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/patients/<row_id:patient_id>/alerts")
 def save_alerts(patient_id: int) -> ResponseReturnValue:
-    """Write what everybody who treats this patient has to know first."""
+    """Write what everyone who treats this patient has to know first."""
     patient, form = _to_edit(patient_id), AlertsForm(request.form)
     if not form.validate():
         return _page(patient, alerts=form), 422

@@ -88,7 +88,7 @@ def restore(patient_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/patients/<row_id:patient_id>/confirmation")
 def confirm(patient_id: int) -> ResponseReturnValue:
-    """Somebody who registered themselves has been seen at the desk."""
+    """Someone who registered themselves has been seen at the desk."""
     with context.transaction() as session:
         patient_records.confirm(session, context.actor(), patient_id)
     return _back(patient_id, "patient_confirmed")

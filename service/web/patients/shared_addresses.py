@@ -12,7 +12,7 @@ from service.web.forms import Form
 
 
 class SharedAddressForm(Form):
-    """The fields by which such records are chosen; all of them are, unless somebody takes a tick off."""
+    """The fields by which such records are chosen; all of them are, unless someone takes a tick off."""
 
     asked = wtforms.HiddenField()
     also = wtforms.SelectMultipleField(coerce=int, choices=[], validate_choice=False)
@@ -27,7 +27,7 @@ class SharedAddressForm(Form):
             self.also.data = [one.id for one in records]
 
     def chosen(self) -> list[int] | None:
-        """The ids of the ticked ones; None where nobody was asked."""
+        """The ids of the ticked ones; None where no one was asked."""
         return self.also.data or [] if self.asked.data else None
 
 

@@ -53,7 +53,7 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/audit/file")
 def file() -> ResponseReturnValue:
-    """The same entries, all of them, as a CSV file; that somebody took it is on record."""
+    """The same entries, all of them, as a CSV file; that someone took it is on record."""
     actor = context.actor()
     text = io.StringIO(newline="")
     audit_log.write_csv(context.reading(), actor, _wanted(), text)

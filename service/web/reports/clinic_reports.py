@@ -25,7 +25,7 @@ def file(report_id: int) -> Response:
 
 @blueprint.post("/clinic-reports/<row_id:report_id>/remake")
 def remake(report_id: int) -> ResponseReturnValue:
-    """Count it anew, on purpose and with a reason."""
+    """Count it again, on purpose and with a reason."""
     row = _fetch(report_id)
     content = clinic_reports.produce(context.reading(), row.month, context.wiring().settings.clinic.zone)
     return report_pages.remake(row, content, content["figures"]["visits"])

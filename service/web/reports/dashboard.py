@@ -34,7 +34,7 @@ def dashboard() -> ResponseReturnValue:
 
 @blueprint.post("/dashboard")
 def refresh() -> ResponseReturnValue:
-    """Count the figures anew."""
+    """Count the figures again."""
     cache.dashboard_stats(context.actor(), refresh=True)
     notices.say("refreshed")
     return redirect(url_for("dashboard.dashboard"), 303)

@@ -41,7 +41,7 @@ def doctors(rows: Sequence[DoctorLoad]) -> list[dict[str, Any]]:
 
 
 def _load(row: Load, longest: int) -> dict[str, Any]:
-    """Visits, minutes and how full that is; `booked_bar` and `open_bar` in hundredths of the longest."""
+    """Appointments, minutes and how full that is; `booked_bar` and `open_bar` in hundredths of the longest."""
     booked, opened = row["booked_minutes"], row["open_minutes"]
     return {
         "booked": row["booked"],

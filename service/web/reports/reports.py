@@ -47,7 +47,7 @@ def file(report_id: int) -> Response:
 
 @blueprint.post("/reports/<row_id:report_id>/remake")
 def remake(report_id: int) -> ResponseReturnValue:
-    """Count a report anew, on purpose and with a reason."""
+    """Count a report again, on purpose and with a reason."""
     session, zone = context.reading(), context.wiring().settings.clinic.zone
     row = reports.fetch(session, context.actor(), report_id)
     content = reports.produce(session, row.doctor_id, row.month, zone)

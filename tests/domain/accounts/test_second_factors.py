@@ -31,7 +31,7 @@ def dora(house: House) -> Actor:
 
 
 def set_up(house: House, actor: Actor) -> tuple[pyotp.TOTP, list[str]]:
-    """The app and the recovery codes of somebody whose second factor is on."""
+    """The app and the recovery codes of someone whose second factor is on."""
     with house.writing() as session:
         second_factors.begin(session, actor)
     with house.writing() as session:

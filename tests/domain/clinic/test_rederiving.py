@@ -1,4 +1,4 @@
-"""Packed days under any change of law: nobody overlaps on the way, and all that can keep their time do."""
+"""Packed days under any change of law: no one overlaps on the way, and all that can keep their time do."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Time off and extra hours, what they do to free times, and the visits they hit."""
+"""Time off and extra hours, what they do to free times, and the appointments they hit."""
 
 from typing import Any
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""The waiting list: whom a free time suits, and offers that hold it."""
+"""The waitlist: whom a free time suits, and offers that hold it."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +30,7 @@ NINE = at("2026-05-05 07:00")
 
 @pytest.fixture
 def doctor(house: House) -> int:
-    """A doctor who works from eight to six every day, in visits of 15 minutes."""
+    """A doctor who works from eight to six every day, in appointments of 15 minutes."""
     found = house.user("doctor", "ada@clinic.example", "Dr. Ada").doctor_id
     assert found is not None
     house.hours(found, "08:00", "18:00")
@@ -39,7 +39,7 @@ def doctor(house: House) -> int:
 
 @pytest.fixture
 def desk(house: House) -> Actor:
-    """Who answers the telephone."""
+    """Who answers the phone."""
     return house.user("receptionist", "rita@clinic.example", "Rita")
 
 

@@ -34,7 +34,7 @@ def doctor(house: House) -> Actor:
 
 @pytest.fixture
 def patient(house: House, doctor: Actor) -> int:
-    """A patient with two treatments, one of them corrected, a visit ahead and a message."""
+    """A patient with two treatments, one of them corrected, an appointment ahead and a message."""
     patient = house.patient(f"Lena {NASTY}", allergies=NASTY, alerts="{{ 7 * 7 }}", birth_date=date(1985, 7, 4))
     texts = dict.fromkeys(("symptoms", "diagnosis", "treatment", "prescription", "notes"), NASTY)
     house.treated(doctor.doctor_id, patient, at("2026-04-01 10:00"), **texts, visit_type="=Type")

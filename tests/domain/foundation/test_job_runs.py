@@ -42,7 +42,7 @@ def row(house: House, run_id: int) -> JobRun:
 
 @pytest.fixture
 def run(house: House, clock: time_machine.Traveller) -> int:
-    """A run that waits for somebody."""
+    """A run that waits for someone."""
     run_id = opened(house)
     assert run_id is not None
     return run_id

@@ -44,7 +44,7 @@ LEDGERS: dict[str, tuple[Leases, Callable[[], JobRun | Export | Message]]] = {
 
 @dataclass
 class Row:
-    """A row that nobody works on yet."""
+    """A row that no one works on yet."""
 
     house: House
     leases: Leases

@@ -1,4 +1,4 @@
-"""Somebody who imports: from a file's text to what is stored, or what is wrong with it."""
+"""Someone who imports: from a file's text to what is stored, or what is wrong with it."""
 
 from datetime import date
 from pathlib import Path
@@ -36,7 +36,7 @@ def a_desk(house: House, admin: Actor, folder: Path) -> "Desk":
 
 
 class Desk:
-    """Somebody who imports into a house."""
+    """Someone who imports into a house."""
 
     def __init__(self, house: House, admin: Actor, folder: Path) -> None:
         self.house, self.admin, self.folder = house, admin, folder

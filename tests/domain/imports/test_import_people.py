@@ -1,4 +1,4 @@
-"""i2: an import knows people only by what somebody confirmed; who could be somebody else is on one list."""
+"""i2: an import knows people only by what someone confirmed; who could be someone else is on one list."""
 
 from datetime import date
 from time import monotonic
@@ -19,7 +19,7 @@ LIMIT = 60
 
 
 def doubts(desk: Desk, content: str, kind: str = "patients") -> list[tuple[int, str]]:
-    """Line and sentence of everybody about whom only a person can decide; nothing of the file is imported."""
+    """Line and sentence of everyone about whom only a person can decide; nothing of the file is imported."""
     before = desk.house.count(Patient)
     assert desk.wrong(kind, content) != []
     assert desk.house.count(Patient) == before

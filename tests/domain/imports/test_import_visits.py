@@ -1,4 +1,4 @@
-"""Imported visits: on the clinic's wall clock, for people who are here, and never two at once."""
+"""Imported appointments: on the clinic's wall clock, for people who are here, and never two at once."""
 
 from datetime import date
 
@@ -149,13 +149,13 @@ def test_visits_that_overlap_are_errors_and_those_that_touch_are_not(desk: Desk,
     desk.house.visit(other, pia, at("2026-05-05 10:00"), ends_at=at("2026-05-05 10:30"))
     desk.house.visit(doll, pia, at("2026-05-05 12:00"), status="cancelled")
     rows = (
-        line("2026-05-05", "09:45", "15"),  # 2: touches Otto's visit at the doctor's
+        line("2026-05-05", "09:45", "15"),  # 2: touches Otto's appointment at the doctor's
         line("2026-05-05", "10:20", "30"),  # 3: overlaps with it
         line("2026-05-05", "10:30", "15"),  # 4: touches it
         line("2026-05-05", "11:50", "15"),  # 5: Pia is at Dr. Dora's then
         line("2026-05-05", "10:40", "15", patient="Otto Birke"),  # 6: the doctor has line 4 then
         line("2026-05-05", "09:50", "5", doctor="Dr. Dora"),  # 7: Pia is in line 2 then
-        line("2026-05-05", "14:10", "15"),  # 8: only a cancelled one
+        line("2026-05-05", "14:10", "15"),  # 8: only a canceled one
     )
     found = [(3, "Doctor"), (5, "Patient"), (6, "Doctor"), (7, "Patient")]
     assert desk.wrong("visits", VISITS + "".join(rows)) == found

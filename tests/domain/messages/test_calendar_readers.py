@@ -125,7 +125,7 @@ def times(zone: ZoneInfo) -> Iterator[tuple[datetime, timedelta]]:
 
 
 def booked(house: House, wanted: Sequence[tuple[ZoneInfo, datetime, timedelta]]) -> None:
-    """Put visits down, each zone's with a doctor of its own."""
+    """Put appointments down, each zone's with a doctor of its own."""
     people = {}
     for number, zone in enumerate(dict.fromkeys(zone.key for zone, _start, _length in wanted)):
         doctor = house.user("doctor", f"d{number}@clinic.example", f"Dr. {zone}").doctor_id
@@ -138,7 +138,7 @@ def booked(house: House, wanted: Sequence[tuple[ZoneInfo, datetime, timedelta]])
 
 
 def entries(house: House) -> list[Entry]:
-    """The files a patient gets of all visits."""
+    """The files a patient gets of all appointments."""
     message = Message(rule="booking_confirmation", recipient="o'hara+1@mail.example", language="de")
     with house.writing() as session:
         visits = session.scalars(appointments.with_people().order_by(Appointment.id)).all()

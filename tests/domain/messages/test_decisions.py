@@ -1,4 +1,4 @@
-"""Why a patient is told of a visit, or not: what is expected, what was decided, and what came of it."""
+"""Why a patient is told of an appointment, or not: what is expected, what was decided, and what came of it."""
 
 from datetime import timedelta
 from typing import Any
@@ -87,7 +87,7 @@ def test_the_advance_reminder_is_expected_too_where_there_is_one(house: House, d
 
 
 def test_what_was_expected_is_what_the_run_does(house: House, doctor: int, clock: time_machine.Traveller) -> None:
-    """Visits at every hour of four days, each expected at one run; then those runs are made, one after the other."""
+    """Appointments at every hour of four days, each expected in one run; then those runs are made, one by one."""
     for hour in range(1, 96, 3):
         starts_at = at("2026-05-05 00:00") + timedelta(hours=hour)
         booked = starts_at - timedelta(hours=(hour * 7) % 60)

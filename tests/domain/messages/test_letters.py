@@ -22,7 +22,7 @@ def doctor(house: House) -> int:
 
 @pytest.fixture
 def visit(house: House, doctor: int) -> int:
-    """A visit of today at 14:00, with its reminder planned."""
+    """An appointment of today at 14:00, with its reminder planned."""
     made = house.visit(doctor, house.patient("Lena Vogt", email="lena@mail.example"), at("2026-05-04 12:00"))
     planned(house)
     return made

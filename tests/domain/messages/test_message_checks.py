@@ -29,7 +29,7 @@ def doctor(house: House) -> int:
 
 @pytest.fixture
 def visit(house: House, doctor: int) -> int:
-    """A visit of today at 14:00, with its reminder planned."""
+    """An appointment of today at 14:00, with its reminder planned."""
     made = house.visit(doctor, house.patient("Lena Vogt", email="lena@mail.example"), at("2026-05-04 12:00"))
     planned(house)
     return made
@@ -206,7 +206,7 @@ def test_r9_what_would_come_too_late_tomorrow_is_sent_today(house: House, visit:
 
 @pytest.fixture
 def family(house: House, doctor: int) -> tuple[int, int]:
-    """Two patients of one address with visits at 14:00 and 17:00 today, their reminders planned."""
+    """Two patients of one address with appointments at 14:00 and 17:00 today, their reminders planned."""
     ids = []
     for name, time in (("Lena Vogt", "12:00"), ("Mia Vogt", "15:00")):
         ids.append(house.visit(doctor, house.patient(name, email="vogt@mail.example"), at(f"2026-05-04 {time}")))

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("clock")
 
 @pytest.fixture
 def desk(house: House) -> Actor:
-    """Somebody at the desk."""
+    """Someone at the desk."""
     return house.user("receptionist", "desk@clinic.example")
 
 

@@ -1,4 +1,4 @@
-"""The morning sheet: who was told, who was not and why, whom to call; one tap notes a call, another takes it back."""
+"""The call list: who was told, who was not and why, whom to call; one tap notes a call, another takes it back."""
 
 from datetime import timedelta
 from typing import Any

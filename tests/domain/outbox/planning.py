@@ -24,7 +24,7 @@ def planned(house: House) -> None:
 
 
 def posted(house: House, to: Actor, rule: str = "account_changed") -> int:
-    """A message to somebody who signs in, about no visit; returns its id."""
+    """A message to someone who signs in, about no appointment; returns its id."""
     with house.writing() as session:
         return outbox.to_user(session, rule, session.get_one(User, to.user_id), event="test").id
 

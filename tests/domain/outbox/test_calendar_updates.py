@@ -1,4 +1,4 @@
-"""When an instant moves, whoever was mailed the calendar entry gets one update; nobody else hears of it."""
+"""When an instant moves, anyone who was mailed the calendar entry gets one update; no one else hears of it."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""How a patient is reached is one rule: whoever asks hears the same, over all addresses, wishes and channels."""
+"""How a patient is reached is one rule: anyone who asks hears the same, over all addresses, wishes and channels."""
 
 from itertools import product
 from typing import NamedTuple
@@ -33,7 +33,7 @@ class Wish(NamedTuple):
 
 
 class Crowd(NamedTuple):
-    """One patient for each combination, with a visit today at noon: their wishes, by patient and by visit."""
+    """One patient for each combination, with an appointment today at noon; their wishes by patient and by appointment."""
 
     wishes: dict[int, Wish]
     visits: dict[int, int]
@@ -83,7 +83,7 @@ def settings(request: pytest.FixtureRequest) -> Settings:
 
 @pytest.fixture
 def expected(house: House, crowd: Crowd, settings: Settings) -> dict[int, Reached]:
-    """How each visit's patient is reached, by the visit."""
+    """How each appointment's patient is reached, by the appointment."""
     found = {}
     with house.reading() as session:
         for visit, patient_id in crowd.visits.items():

@@ -1,4 +1,4 @@
-"""The daily reminder's plan: one row for each visit of the clinic's day, with a reason where nothing is sent."""
+"""The daily reminder's plan: one row for each appointment of the clinic's day, with a reason where nothing is sent."""
 
 from collections.abc import Collection
 from datetime import date, timedelta
@@ -45,7 +45,7 @@ def rows(house: House) -> list[Message]:
 
 
 def reasons(house: House) -> dict[int, str | None]:
-    """By visit, why nothing will be sent; None where something will."""
+    """By appointment, why nothing will be sent; None where something will."""
     return {row.appointment_id or 0: row.skip_reason for row in rows(house)}
 
 
@@ -291,7 +291,7 @@ def test_a_reminder_that_was_given_by_telephone_is_not_opened_again(house: House
     assert plan(house) == Tally()
 
 
-# Early visits
+# Early appointments
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ VISITS = st.lists(
 
 
 def made(house: House, visits: list[dict[str, Any]]) -> list[int]:
-    """Make the visits, of two new doctors and three patients; returns the doctors."""
+    """Make the appointments, of two new doctors and three patients; returns the doctors."""
     number = house.count(Doctor)
     doctors = [doctor(house, f"doctor{number}-{one}@clinic.example") for one in range(2)]
     patients = [house.patient(f"Patient {one}") for one in range(3)]

@@ -1,4 +1,4 @@
-"""The figures of each role: every one equals a recount by hand-written SQL, or of the visits one by one."""
+"""The figures of each role: every one equals a recount by hand-written SQL, or of the appointments one by one."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,14 +71,14 @@ def recount(house: House, doctor: int | None = None) -> dict[str, Any]:
 
 
 def load(span: Recount) -> dict[str, int]:
-    """The visits of a span that stand, and how long they take."""
+    """The appointments of a span that stand, and how long they take."""
     ended = span.ended()
     stand = ended["visits"] - ended["cancelled"] - ended["no_show"]
     return {"booked": stand, "booked_minutes": span.minutes(but="'cancelled', 'no_show'")}
 
 
 def counted_by_hand(visits: list[tuple[datetime, str, bool, int]]) -> int:
-    """The visits to complete: past, of the last 90 days, still open."""
+    """The appointments to complete: past, of the last 90 days, still open."""
     first = clock.day_bounds(clock.today(BERLIN) - timedelta(days=90), BERLIN)[0]
     return sum(
         status in ("booked", "arrived") and start >= first and start + timedelta(minutes=15) <= clock.now()
@@ -143,7 +143,7 @@ def test_every_figure_equals_a_recount(
 
 
 def grid(visits: list[tuple[datetime, str, bool, int]]) -> list[list[int]]:
-    """Visits of the 30 days before today, by weekday and hour in Berlin."""
+    """Appointments of the 30 days before today, by weekday and hour in Berlin."""
     found = [[0] * 24 for _day in range(7)]
     for start, *_rest in visits:
         local = start.astimezone(BERLIN)

@@ -1,4 +1,4 @@
-"""A telephone with an authenticator app, and people who have set it up."""
+"""A phone with an authenticator app, and people who have set it up."""
 
 from dataclasses import dataclass
 

@@ -27,7 +27,7 @@ def link_on(page: str) -> str:
 
 
 def unused(clinic: Clinic) -> int:
-    """An account of a patient that nobody has used yet; returns its id."""
+    """An account of a patient that no one has used yet; returns its id."""
     return clinic.house.user("patient", "unused@clinic.example", "Uwe Neu", password_hash=None).user_id or 0
 
 

@@ -15,7 +15,7 @@ SHORT = "kxjdrtmw"
 
 
 def away(clinic: Clinic) -> Telephone:
-    """The doctor's telephone, half a minute after the second factor was set up with it."""
+    """The doctor's phone, half a minute after the second factor was set up with it."""
     telephone = set_up(clinic.browser("doctor"))
     clinic.clock.shift(30)
     return telephone
@@ -217,7 +217,7 @@ def test_a1_a_short_password_stands_only_beside_the_second_factor(clinic: Clinic
 
 @pytest.fixture
 def strict(make_house: Callable[..., House], clinic: Clinic) -> House:
-    """The clinic, with a second factor for everybody who works there."""
+    """The clinic, with a second factor for everyone who works there."""
     return make_house(security={"require_second_factor": True})
 
 

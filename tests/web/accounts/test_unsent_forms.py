@@ -1,4 +1,4 @@
-"""Signed out in the middle of a form: the text waits for its user, for nobody else, and not for long."""
+"""Signed out in the middle of a form: the text waits for its user, for no one else, and not for long."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A patient's visits, and the page of one visit for each role."""
+"""A patient's appointments, and the page of one appointment for each role."""
 
 from datetime import timedelta
 

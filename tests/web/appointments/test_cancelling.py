@@ -1,4 +1,4 @@
-"""Who cancelled: the desk says it, and the message, the history, the figures and the exports follow."""
+"""Who canceled: the desk says it, and the message, the history, the figures and the exports follow."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from tests.web.reports.test_reports import tiles
 
 
 def said(clinic: Clinic, visit: int) -> tuple[str, bool]:
-    """By whom a visit was cancelled, and whether late."""
+    """By whom an appointment was canceled, and whether late."""
     with clinic.house.reading() as session:
         row = session.get_one(Appointment, visit)
         return str(row.cancelled_by), row.cancelled_late

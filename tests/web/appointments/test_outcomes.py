@@ -1,4 +1,4 @@
-"""Visits that need an outcome: the figure, the number in the navigation and the list say the same."""
+"""Appointments that need an outcome: the figure, the number in the navigation and the list say the same."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from tests.web.frozen_clinic import Clinic
 from tests.web.reading import one, parsed, words
 
 OLDEST = at("2026-02-05 00:00") - timedelta(hours=1)
-"""Midnight in Berlin, 90 days before: the first visit that still counts; it is ten o'clock now."""
+"""Midnight in Berlin, 90 days before: the first appointment that still counts; it is ten o'clock now."""
 
 
 @pytest.mark.parametrize("minutes", [-15, 0, 300, 599, 600, 615])

@@ -1,4 +1,7 @@
-"""A visit by the link in its message: GET shows, POST acts, undone for ten minutes, and no token rests anywhere."""
+"""An appointment by the link in its message:
+
+GET shows, POST acts, undone for ten minutes, and no token rests anywhere.
+"""
 
 import re
 from collections.abc import Callable
@@ -18,7 +21,7 @@ from tests.web.reading import faults, parsed, words
 
 @pytest.fixture(name="booked")
 def a_booked_visit(clinic: Clinic) -> int:
-    """A visit of Pia's that was booked at the desk just now, for Monday 1 June at 9."""
+    """An appointment of Pia's that was booked at the desk just now, for Monday 1 June at 9."""
     form = {"patient_id": clinic.pia, "doctor_id": clinic.people["doctor"].doctor_id, "starts_at": "2026-06-01T09:00"}
     answer = clinic.browser("receptionist").post("/appointments", form)
     assert answer.status_code == 303
@@ -103,8 +106,8 @@ def test_a_patient_moves_by_link_and_the_link_leads_to_the_new_time(clinic: Clin
     told = mail.letter(clinic, "visit_moved")
     assert "It was planned for Mon 1 Jun, 09:00" in told.body
     again = browser.post(f"{path}/cancellation", {"appointment_id": booked})
-    assert again.status_code == 409  # the old visit is not there any more
-    clinic.clock.move_to(at("2026-06-02 07:30"))  # past the old visit, before the new one
+    assert again.status_code == 409  # the old appointment is not there any more
+    clinic.clock.move_to(at("2026-06-02 07:30"))  # past the old appointment, before the new one
     assert "Tue 2 Jun, 10:00" in state(clinic, path)
 
 

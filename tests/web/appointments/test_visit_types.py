@@ -1,4 +1,4 @@
-"""Visit types: the list, a new one, changing one, and a form that came second."""
+"""Appointment types: the list, a new one, changing one, and a form that came second."""
 
 import pytest
 from werkzeug.test import TestResponse

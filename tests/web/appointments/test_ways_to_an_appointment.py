@@ -53,7 +53,7 @@ class Door:
 
 @dataclass
 class Try:
-    """Somebody who wants nine o'clock with a doctor, by one way; people of their own for each."""
+    """Someone who wants nine o'clock with a doctor, by one way; people of their own for each."""
 
     door: Door
     doctor: int
@@ -105,7 +105,7 @@ class Try:
 
 @dataclass(frozen=True)
 class Way:
-    """How somebody comes to an appointment."""
+    """How someone comes to an appointment."""
 
     begin: Callable[[Try], None]
     go: Callable[[Try], TestResponse]

@@ -1,4 +1,4 @@
-"""The system page and the file for whoever helps."""
+"""The system page and the file for the person who helps."""
 
 import sqlite3
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The calendar: a day of all doctors, a doctor's week; gaps to book, visits to open."""
+"""The calendar: a day of all doctors, a doctor's week; gaps to book, appointments to open."""
 
 import re
 from collections.abc import Sequence

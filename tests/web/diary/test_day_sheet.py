@@ -1,4 +1,4 @@
-"""The day on paper: a page for each doctor who works or has a visit."""
+"""The day on paper: a page for each doctor who works or has an appointment."""
 
 from datetime import date
 

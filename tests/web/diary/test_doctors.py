@@ -155,7 +155,7 @@ def test_doctors_change_only_their_own_hours(clinic: Clinic) -> None:
 
 
 def test_visits_outside_the_hours_are_listed_with_links_for_those_who_keep_them(clinic: Clinic) -> None:
-    add(clinic)  # the visit at 14:00 lies outside
+    add(clinic)  # the appointment at 14:00 lies outside
     for visitor in ("receptionist", "doctor"):
         answer = parsed(clinic.browser(visitor).get(page(clinic)))
         assert f"/appointments/{clinic.later}" in links(answer)

@@ -1,4 +1,4 @@
-"""The page on which a receptionist deals with the visits that time off hits."""
+"""The page on which a receptionist deals with the appointments that time off hits."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def doll(clinic: Clinic) -> str:
 
 
 def helper(clinic: Clinic) -> str:
-    """The helper page of Dr Doll's time off on 15 June, when one visit is booked."""
+    """The helper page of Dr Doll's time off on 15 June, when one appointment is booked."""
     return f"/time-off/{away(clinic.house, clinic.people['doctor'].doctor_id, '2026-06-15', '2026-06-15')}"
 
 
@@ -207,7 +207,7 @@ def test_d1_time_off_itself_mails_nobody(mailing: Mailing) -> None:
 
 
 def today_off(clinic: Clinic, **more: Any) -> str:
-    """The helper page of Dr Doll's time off today, which hits the visits at 9:30 and at 14:00."""
+    """The helper page of Dr Doll's time off today, which hits the appointments at 9:30 and at 14:00."""
     return f"/time-off/{away(clinic.house, clinic.people['doctor'].doctor_id, '2026-05-06', '2026-05-06', **more)}"
 
 

@@ -1,4 +1,4 @@
-"""A time offered from the waiting list, taken or left by the link in its message."""
+"""A time offered from the waitlist, taken or left by the link in its message."""
 
 import pytest
 

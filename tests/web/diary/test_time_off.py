@@ -1,4 +1,4 @@
-"""Time off, extra hours, and the page that helps with the visits they hit."""
+"""Time off, extra hours, and the page that helps with the appointments they hit."""
 
 import pytest
 from werkzeug.test import TestResponse

@@ -1,4 +1,4 @@
-"""The day at the clinic: whose visits stand on it, by doctor and by day."""
+"""The day at the clinic: whose appointments stand on it, by doctor and by day."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from tests.web.reading import attribute, links, parsed, visit_links, words
 
 
 def visits(clinic: Clinic, visitor: str, query: str = "") -> set[str]:
-    """The visits a day shows."""
+    """The appointments a day shows."""
     page = parsed(clinic.browser(visitor).get(f"/today{query}"))
     return set(visit_links(page))
 

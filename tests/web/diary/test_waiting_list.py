@@ -1,4 +1,4 @@
-"""The pages of the waiting list: who is put on it, whom a time suits, the call and its answer."""
+"""The pages of the waitlist: who is put on it, whom a time suits, the call and its answer."""
 
 from datetime import timedelta
 from typing import Any

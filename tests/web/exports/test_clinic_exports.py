@@ -48,7 +48,7 @@ def test_the_admin_stops_and_removes_it(clinic: Clinic) -> None:
     admin.post(attribute(parsed(admin.get(path)), "main form", "action"))
     assert not file.exists()
     assert admin.get(f"{path}/file").status_code == 410
-    clinic.house.wiring.queue.stop(patience.SECONDS)  # nobody works at the next one
+    clinic.house.wiring.queue.stop(patience.SECONDS)  # no one works at the next one
     clinic.clock.shift(60)
     admin = clinic.house.browser("admin@clinic.example")
     path = admin.post("/clinic-exports").location

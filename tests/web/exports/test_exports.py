@@ -213,7 +213,7 @@ def test_e6_a_form_that_is_none_is_refused(clinic: Clinic, wrong: str) -> None:
 
 def test_e8_another_form_while_one_is_under_way_leads_to_that_one_and_says_so(clinic: Clinic) -> None:
     clinic.clock.shift(60)
-    clinic.house.wiring.queue.stop(patience.SECONDS)  # nobody works at it
+    clinic.house.wiring.queue.stop(patience.SECONDS)  # no one works at it
     browser = clinic.browser("patient")
     first = choose(browser)
     second = choose(browser, format="json")

@@ -1,4 +1,4 @@
-"""The pages of messages: the log, one message from plan to answer, the morning sheet, the next run, why (not)."""
+"""The pages of messages: the log, one message from plan to answer, the call list, the next run, why (not)."""
 
 from datetime import timedelta
 
@@ -184,7 +184,7 @@ def test_what_waits_while_all_is_paused_can_be_released(clinic: Clinic, desk: Br
     assert row(clinic, later).status == "queued", "new ones wait again"
 
 
-# The morning sheet
+# The call list
 
 
 def reminded(clinic: Clinic, *nameless: str) -> None:

@@ -1,4 +1,4 @@
-"""Which messages somebody gets: set in the account, at the desk, by the link, or by a mail program; each on record."""
+"""Which messages someone gets: set in the account, at the desk, by the link, or by a mail program; each on record."""
 
 import pytest
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""A family's address: whoever changes it is asked for each record that bears it; each record keeps its own number."""
+"""A family's shared address: changing it asks about each record that has it; each record keeps its own number."""
 
 from datetime import timedelta
 from typing import Any
@@ -111,7 +111,7 @@ def test_h5_a_doctor_is_only_offered_records_they_see(clinic: Clinic) -> None:
 
 
 def numbers(clinic: Clinic, *records: int) -> list[str | None]:
-    """The telephone numbers on records."""
+    """The phone numbers on records."""
     with clinic.house.reading() as session:
         return [session.get_one(Patient, number).phone for number in records]
 

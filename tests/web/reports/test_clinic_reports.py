@@ -13,7 +13,7 @@ from tests.web.reports.test_reports import lines, remake, tiles
 
 
 def furnish(clinic: Clinic) -> None:
-    """Visits of both doctors in March."""
+    """Appointments of both doctors in March."""
     house, people = clinic.house, clinic.people
     doll, dora = people["doctor"].doctor_id, people["other doctor"].doctor_id
     for number in range(5):

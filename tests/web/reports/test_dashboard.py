@@ -32,7 +32,7 @@ def as_of(browser: Browser) -> datetime:
 
 
 def furnish(clinic: Clinic) -> None:
-    """Visits of the last days in every state."""
+    """Appointments of the last days in every state."""
     house, doll = clinic.house, clinic.people["doctor"].doctor_id
     for status, number in (("completed", 5), ("no_show", 3), ("cancelled", 2), ("booked", 4)):
         for back in range(number):

@@ -14,7 +14,7 @@ def figures(browser: Browser, path: str = "/figures") -> dict[str, str]:
 
 
 def busy(clinic: Clinic) -> None:
-    """Four more visits with Dr Doll today, two with Dr Dora."""
+    """Four more appointments with Dr Doll today, two with Dr Dora."""
     for number in range(4):
         clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.pia, NOW + timedelta(hours=3 + number))
     for number in range(2):
