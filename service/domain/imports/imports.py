@@ -143,7 +143,7 @@ def cancel(folder: Path, upload: Upload) -> None:
 
 
 def _compared(session: Session, kind: ImportKind, rows: Sequence[Row]) -> Plan:
-    """Compare the rows again once the people of the new appointments are locked: some may be gone, or booked, by then."""
+    """Compare the rows again once the people of the new appointments are locked: some may have changed since."""
     held: set[VisitRow] = set()
     while True:
         plan = MATCHES[kind](session, rows)

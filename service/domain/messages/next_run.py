@@ -250,7 +250,7 @@ def _to_write(session: Session, settings: Settings, appointment_id: int, rule: s
 
 
 def _written(session: Session, expected: Expected, settings: Settings) -> Sequence[Message]:
-    """Return the rows of a message of the next run, writing those that don't exist yet, its first appointment's first."""
+    """Return the rows of a message of the next run, writing those that don't exist yet; its first appointment first."""
     _day, at = _next(settings)
     known = {row.appointment_id: row for row in expected.rows}
     rows = []

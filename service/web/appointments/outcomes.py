@@ -1,4 +1,4 @@
-"""What happens to an appointment after booking: check-in, completion, no-show, cancellation, undo; what's still open."""
+"""What happens to an appointment after booking: check-in, completion, no-show, cancellation, undo."""
 
 from collections.abc import Callable
 from functools import partial

@@ -33,7 +33,7 @@ class Wish(NamedTuple):
 
 
 class Crowd(NamedTuple):
-    """One patient for each combination, with an appointment today at noon; their wishes by patient and by appointment."""
+    """One patient for each combination, with an appointment today at noon; wishes by patient and by appointment."""
 
     wishes: dict[int, Wish]
     visits: dict[int, int]
