@@ -1,12 +1,15 @@
 """What is done about a patient's record, and what is written about it: messages, files, reports."""
 
+from datetime import timedelta
+
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from service.domain.accounts import guardians
 from service.domain.exports import export_ledger, exports
 from service.domain.foundation.actor import SYSTEM
 from service.domain.imports import imports
-from service.domain.messages import deliveries, messages
+from service.domain.messages import deliveries, messages, next_run
 from service.domain.outbox import reminders
 from service.domain.patients import consent, emergencies, merging, patient_records
 from service.domain.patients.consent import Wishes
@@ -16,6 +19,7 @@ from service.domain.reports import reports
 from service.storage.models import (
     Channel,
     ConsentVia,
+    Failure,
     Message,
     Patient,
 )
@@ -66,7 +70,20 @@ def allow_sms(scene: Scene) -> Go:
     return lambda session: consent.change(session, scene.clinic.desk, scene.patient, wishes, ConsentVia.DESK)
 
 
+def change_shared_address(scene: Scene) -> Go:
+    shared, new = (f"{whose}.{scene.word}@mail.example".lower() for whose in ("pia", "family"))
+    with scene.house.writing() as session:
+        version = session.get_one(Patient, scene.other).version + 1
+        session.get_one(Patient, scene.other).email = shared
+    details = PatientDetails(f"Paula {scene.word}", day("1980-02-01"), None, new)
+    return lambda session: patient_records.change(
+        session, scene.clinic.desk, scene.other, details, version=version, also={scene.patient}
+    )
+
+
 def give_access(scene: Scene) -> Go:
+    with scene.house.writing() as session:
+        session.execute(delete(Failure))  # the desk has sent invites in other scenes
     address = f"mother.{scene.word}@mail.example".lower()
     return lambda session: guardians.link(session, scene.clinic.desk, scene.patient, email=address, wait_hours=24)
 
@@ -123,6 +140,17 @@ def send(scene: Scene) -> Go:
     return lambda session: deliveries.claim(session, scene.word, settings, message)
 
 
+def hold_reminder(scene: Scene) -> Go:
+    settings, visit = scene.house.settings, scene.tomorrow
+    return lambda session: next_run.hold(session, scene.clinic.desk, visit, reminders.DAILY, settings)
+
+
+def remind_of_tomorrow(scene: Scene) -> Go:
+    span = reminders.of_day(TODAY + timedelta(days=1), scene.house.settings.clinic.zone)
+    assert scene.tomorrow
+    return lambda session: reminders.plan(session, span, {Channel.EMAIL})
+
+
 def hold_back(scene: Scene) -> Go:
     message = scene.message
     return lambda session: messages.hold_back(session, scene.clinic.desk, message)
@@ -138,6 +166,7 @@ ACTS = (
     lift_hold,
     change_details,
     allow_sms,
+    change_shared_address,
     give_access,
     take_access,
     open_in_an_emergency,

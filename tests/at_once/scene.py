@@ -130,6 +130,11 @@ class Scene:
             return legal_holds.put(session, self.clinic.admin, self.patient, reason="A court").id
 
     @cached_property
+    def tomorrow(self) -> int:
+        """A visit that the next run of reminders tells of."""
+        return self.house.visit(self.doctor, self.patient, ELEVEN + timedelta(days=1), overbooked=False)
+
+    @cached_property
     def message(self) -> int:
         """A message about the appointment waits to be sent."""
         times = {"due_at": EIGHT, "lease_until": EIGHT, "created_at": EIGHT}

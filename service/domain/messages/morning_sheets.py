@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.config.settings import Settings
-from service.domain.foundation import audit, job_runs
+from service.domain.foundation import audit, job_runs, locks
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import NotFound
 from service.domain.messages import message_log
@@ -137,6 +137,7 @@ def _scope(day: date, settings: Settings) -> ColumnElement[bool]:
 
 def _locked(session: Session, actor: Actor, message_id: int) -> Message:
     message_log.check(actor)
+    locks.with_patient(session, select(Message.patient_id).where(Message.id == message_id))
     message = session.scalar(select(Message).where(Message.id == message_id).with_for_update())
     if message is None:
         raise NotFound

@@ -148,7 +148,7 @@ def hold(session: Session, actor: Actor, appointment_id: int, rule: str, setting
 
 def let_go(session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings) -> None:
     """Let a message that was held back go with its run after all. Raises NotFound."""
-    for row in find(session, settings, appointment_id, rule).rows:
+    for row in _to_write(session, settings, appointment_id, rule).rows:
         if row.held_at is not None:
             messages.hold_no_longer(session, actor, row.id)
 
@@ -173,7 +173,7 @@ def edit(
 def restore(session: Session, actor: Actor, appointment_id: int, rule: str, settings: Settings) -> None:
     """Take the usual text again. Raises NotFound."""
     message_log.check(actor)
-    for row in find(session, settings, appointment_id, rule).rows:
+    for row in _to_write(session, settings, appointment_id, rule).rows:
         if row.edited_at is not None:
             row.subject = row.body = row.edited_at = None
             audit.record(session, actor, "message.restore", patient_id=row.patient_id, subject=f"message/{row.id}")
