@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+from sqlalchemy.orm import Session
+
 from service.domain.appointments import booking, outcomes, series, treatments, walk_ins
 from service.domain.appointments.requests import MoveRequest, SeriesRequest
 from service.domain.appointments.treatments import Findings
 from service.domain.diary import hit_visits
+from service.domain.messages import message_links
+from service.storage.models import Appointment, LinkPurpose
 from tests.at_once.scene import EIGHT, ONE_AT_ONCE, TEN, Go, Scene
 
 
@@ -47,12 +51,25 @@ def cancel(scene: Scene) -> Go:
     return lambda session: outcomes.cancel(session, scene.clinic.desk, visit, reason="", rules=rules)
 
 
+def cancel_by_link(scene: Scene) -> Go:
+    visit, token, rules = scene.tomorrow, scene.link, scene.house.settings.booking
+
+    def go(session: Session) -> None:
+        link = message_links.to_act(session, token, LinkPurpose.VISIT)
+        who = message_links.actor(session, link, visit, "")
+        outcomes.cancel(session, who, visit, reason="", rules=rules)
+
+    return go
+
+
 def undo(scene: Scene) -> Go:
     visit, settings = scene.called_off, scene.house.settings
     return lambda session: outcomes.undo(session, scene.clinic.desk, visit, settings)
 
 
 def undo_oneself(scene: Scene) -> Go:
+    with scene.house.writing() as session:
+        session.get_one(Appointment, scene.called_off).booked_by_id = scene.pia.user_id
     visit, settings, pia = scene.called_off, scene.house.settings.model_copy(update={"booking": ONE_AT_ONCE}), scene.pia
     return lambda session: outcomes.undo(session, pia, visit, settings)
 
@@ -97,6 +114,7 @@ ACTS = (
     walk_in,
     move,
     cancel,
+    cancel_by_link,
     undo,
     undo_oneself,
     confirm,

@@ -13,6 +13,7 @@ from service.config.settings import Booking
 from service.domain.appointments.requests import BookingRequest
 from service.domain.exports import export_ledger, exports
 from service.domain.foundation.actor import SYSTEM, Actor, Role
+from service.domain.messages import message_links
 from service.domain.privacy import legal_holds
 from service.storage.folding import fold
 from service.storage.models import (
@@ -21,6 +22,7 @@ from service.storage.models import (
     Channel,
     Doctor,
     Guardian,
+    LinkPurpose,
     Message,
     User,
 )
@@ -110,8 +112,7 @@ class Scene:
     def called_off(self) -> int:
         """An appointment that its patient has just canceled."""
         called_off = {"status": AppointmentStatus.CANCELLED, "cancelled_at": EIGHT, "cancelled_by": CancelledBy.PATIENT}
-        by = self.pia.user_id
-        return self.house.visit(self.doctor, self.patient, ELEVEN, overbooked=False, booked_by_id=by, **called_off)
+        return self.house.visit(self.doctor, self.patient, ELEVEN, overbooked=False, **called_off)
 
     @cached_property
     def entry(self) -> int:
@@ -151,6 +152,24 @@ class Scene:
             session.add(message)
             session.flush()
             return message.id
+
+    @cached_property
+    def link(self) -> str:
+        """The token in a message about tomorrow's visit."""
+        times = {"due_at": EIGHT, "lease_until": EIGHT, "created_at": EIGHT}
+        about = {"appointment_id": self.tomorrow, "starts_at": ELEVEN + timedelta(days=1)}
+        with self.house.writing() as session:
+            told = Message(rule="visit_moved", patient_id=self.patient, channel=Channel.EMAIL, **times, **about)
+            session.add(told)
+            session.flush()
+            return message_links.make(
+                session,
+                told,
+                LinkPurpose.VISIT,
+                patient_id=self.patient,
+                appointment_id=self.tomorrow,
+                expires_at=ELEVEN + timedelta(days=1),
+            )
 
     @cached_property
     def file(self) -> str:

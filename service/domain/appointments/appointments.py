@@ -47,7 +47,12 @@ def with_people() -> Select[Appointment]:
 
 def fetch(session: Session, actor: Actor, appointment_id: int) -> Appointment:
     """The visit with its doctor and patient. Raises NotFound when missing or none of the actor's business."""
-    visit = session.scalar(with_people().where(Appointment.id == appointment_id, patients.visible(actor)))
+    return _found(session, actor, appointment_id)
+
+
+def _found(session: Session, actor: Actor, appointment_id: int, *, read_again: bool = False) -> Appointment:
+    query = with_people().where(Appointment.id == appointment_id, patients.visible(actor))
+    visit = session.scalar(query.execution_options(populate_existing=read_again))
     if visit is None:
         raise NotFound
     return visit
@@ -64,7 +69,7 @@ def to_change(session: Session, actor: Actor, appointment_id: int, version: int 
     Raises NotFound, Forbidden for another doctor's visit, and Conflict when it is not at the `version` that was seen.
     """
     lock(session, appointment_id)
-    visit = fetch(session, actor, appointment_id)
+    visit = _found(session, actor, appointment_id, read_again=True)
     if actor.role == Role.DOCTOR and visit.doctor_id != actor.doctor_id:
         raise Forbidden(_("Only the doctor of this visit, or the desk, changes it."))
     if version is not None and visit.version != version:

@@ -89,7 +89,8 @@ def count(session: Session, actor: Actor) -> int:
 def to_change(session: Session, actor: Actor, entry_id: int) -> WaitingEntry:
     """An entry with its people, locked; also one that is closed. Raises NotFound."""
     locks.with_patient(session, select(WaitingEntry.patient_id).where(WaitingEntry.id == entry_id))
-    entry = session.scalar(_people(select(WaitingEntry)).where(WaitingEntry.id == entry_id, _visible(actor)))
+    query = _people(select(WaitingEntry)).where(WaitingEntry.id == entry_id, _visible(actor))
+    entry = session.scalar(query.execution_options(populate_existing=True))
     if entry is None:
         raise NotFound
     return entry

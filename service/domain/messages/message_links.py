@@ -7,17 +7,17 @@ open links before people do, and what it does can be done twice.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.appointments import appointments
-from service.domain.foundation import throttle, tokens
+from service.domain.foundation import locks, throttle, tokens
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Gone, NotFound
 from service.domain.foundation.throttle import Act
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, LinkPurpose, Message, MessageLink
+from service.storage.models import Appointment, LinkPurpose, Message, MessageLink, Patient
 
 CONTACT_FOR = timedelta(days=400)
 """An old mail still lets its reader say that no more are wanted."""
@@ -60,6 +60,15 @@ def find(session: Session, token: str, purpose: LinkPurpose) -> MessageLink:
     return link
 
 
+def to_act(session: Session, token: str, purpose: LinkPurpose) -> MessageLink:
+    """The same for an act by the link, once the patients its message was for are locked. Raises what find() raises."""
+    link = find(session, token, purpose)
+    own = select(MessageLink.patient_id).where(MessageLink.id == link.id)
+    locks.patients_of(session, select(Patient.id).where(or_(Patient.id.in_(own), Patient.id.in_(_covered(link)))))
+    session.refresh(link)
+    return link
+
+
 def visits(session: Session, link: MessageLink) -> Sequence[Appointment]:
     """The appointments its message told of, as they stand now: of one that was moved, the one that took its place."""
     standing = [one for one in _chain(session, link) if one.rescheduled_at is None]
@@ -89,9 +98,13 @@ def patient(patient_id: int, address: str) -> Actor:
 
 def told(session: Session, link: MessageLink) -> list[int]:
     """The ids of the patients its message was for: one, or a family that shares an address."""
-    covered = select(Message.patient_id).where(Message.covered_by == link.message_id)
-    others = {one for one in session.scalars(covered) if one is not None}
+    others = {one for one in session.scalars(_covered(link)) if one is not None}
     return sorted({link.patient_id, *others})
+
+
+def _covered(link: MessageLink) -> Select[int | None]:
+    """The patients of the other messages that its message stands for."""
+    return select(Message.patient_id).where(Message.covered_by == link.message_id)
 
 
 def written_to(session: Session, link: MessageLink) -> str | None:

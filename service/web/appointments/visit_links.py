@@ -21,7 +21,7 @@ from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.messages import message_links
 from service.http import context
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, AppointmentStatus, LinkPurpose, MessageLink
+from service.storage.models import Appointment, AppointmentStatus, LinkPurpose
 from service.web.appointments.booking_choice import Offered, nearest, offers, to_move
 from service.web.appointments.visits import Visit, visit
 from service.web.forms import Form
@@ -76,7 +76,7 @@ def times(token: str) -> ResponseReturnValue:
 def reschedule(token: str) -> ResponseReturnValue:
     """The appointment takes place at another time."""
     form = MoveForm(request.form)
-    link, row = _chosen(token, form)
+    row = _chosen(token, form)
     settings = context.wiring().settings
     if not form.validate():
         return _times_page(token, form), 422
@@ -85,6 +85,7 @@ def reschedule(token: str) -> ResponseReturnValue:
         with context.counting() as session:
             message_links.attempt(session, token)
         with context.transaction() as session:
+            link = message_links.to_act(session, token, LinkPurpose.VISIT)
             actor = message_links.actor(session, link, row.id, context.address())
             new = booking.reschedule(session, actor, row.id, wanted, settings.booking, settings.clinic.zone)
             message_links.keep_until(session, token, new.ends_at)
@@ -106,32 +107,33 @@ def _wanted(row: Appointment, starts_at: datetime) -> MoveRequest:
 
 def _act(token: str, act: Callable[..., None]) -> ResponseReturnValue:
     form = ActForm(request.form)
-    link, row = _chosen(token, form)
+    row = _chosen(token, form)
     if not form.validate():
         raise Invalid(_("This form was sent with a field it does not have."))
     with context.counting() as session:
         message_links.attempt(session, token)
     try:
         with context.transaction() as session:
+            link = message_links.to_act(session, token, LinkPurpose.VISIT)
             act(session, message_links.actor(session, link, row.id, context.address()), row.id)
     except Conflict as error:
         return _page(token, str(error)), 409
     return redirect(url_for("visit_links.show", token=token), 303)
 
 
-def _chosen(token: str, form: ActForm) -> tuple[MessageLink, Appointment]:
-    """The link and the appointment a form is about, one of those the page showed; the only one needs no name.
+def _chosen(token: str, form: ActForm) -> Appointment:
+    """The appointment a form is about, one of those the page showed; the only one needs no name.
 
     Raises NotFound, Gone.
     """
     link, session, asked = found(token, LinkPurpose.VISIT), context.reading(), form.appointment_id.data
     rows = message_links.visits(session, link)
     if not asked and len(rows) == 1:
-        return link, rows[0]
+        return rows[0]
     wanted = row_id_of(asked)
     if wanted is None:
         raise NotFound
-    return link, message_links.visit(session, link, wanted)
+    return message_links.visit(session, link, wanted)
 
 
 def _page(token: str, refusal: str | None = None) -> str:
@@ -174,7 +176,7 @@ def _doctor_name(doctor_id: int, row: Appointment) -> str:
 
 
 def _times_page(token: str, form: MoveForm, day: date | None = None, *, taken: str | None = None) -> str:
-    _link, row = _chosen(token, form)
+    row = _chosen(token, form)
     shown: Visit = visit(row, _actor(row))
     if Act.MOVE not in shown.may:
         raise Conflict(_("This visit cannot be moved here any more: please call the clinic."))

@@ -39,13 +39,14 @@ def decline(token: str) -> ResponseReturnValue:
 
 
 def _answer(token: str, act: Callable[..., object]) -> ResponseReturnValue:
-    link = found(token, LinkPurpose.OFFER)
+    found(token, LinkPurpose.OFFER)
     if not Form(request.form).validate():
         raise Invalid(_("This form was sent with a field it does not have."))
     with context.counting() as session:
         message_links.attempt(session, token)
     try:
         with context.transaction() as session:
+            link = message_links.to_act(session, token, LinkPurpose.OFFER)
             offer_id = offers.of_message(session, link.message_id)
             act(session, message_links.patient(link.patient_id, context.address()), offer_id)
     except Invalid as error:

@@ -49,10 +49,11 @@ def unsubscribe(token: str) -> ResponseReturnValue:
 
 
 def _change(token: str, wishes: Wishes) -> None:
-    link = found(token, LinkPurpose.CONTACT)
+    found(token, LinkPurpose.CONTACT)
     with context.counting() as session:
         message_links.attempt(session, token)
     with context.transaction() as session:
+        link = message_links.to_act(session, token, LinkPurpose.CONTACT)
         wishes = replace(wishes, written_to=message_links.written_to(session, link))
         for patient_id in message_links.told(session, link):
             actor = message_links.patient(patient_id, context.address())
