@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import SystemRandom
 from time import monotonic
 
-FORMS, ENDPOINTS, FAULTS = "tests/web/test_fuzz.py", "tests/api/test_fuzz.py", "tests/faults"
+FORMS, ENDPOINTS, AT_ONCE, FAULTS = "tests/web/test_fuzz.py", "tests/api/test_fuzz.py", "tests/at_once", "tests/faults"
 HANGS = "3600"
 """Seconds after which a test is given up."""
 
@@ -27,10 +27,11 @@ class Part:
 
 PARTS: Mapping[str, Part] = {
     "forms": Part((FORMS, "-n", "2"), {"ROUNDS_TEST_EXAMPLES": "600"}),
-    "forms-postgresql": Part((FORMS, "-n", "2", "--database", "postgresql"), {"ROUNDS_TEST_EXAMPLES": "200"}),
+    "forms on PostgreSQL": Part((FORMS, "-n", "2", "--database", "postgresql"), {"ROUNDS_TEST_EXAMPLES": "200"}),
     "api": Part((ENDPOINTS, "-m", "soak")),
+    "acts at once": Part((AT_ONCE, "-m", "soak"), {"ROUNDS_TEST_MINUTES": "20"}),
     "faults": Part((FAULTS, "-m", "soak")),
-    "rest": Part(("-m", "soak", "--ignore", ENDPOINTS, "--ignore", FAULTS)),
+    "rest": Part(("-m", "soak", *(f"--ignore={one}" for one in (ENDPOINTS, AT_ONCE, FAULTS)))),
 }
 
 
@@ -61,8 +62,8 @@ def main() -> int:
         results[name] = run(PARTS[name], chosen.seed)
     say(f"\nSeed {chosen.seed}")
     for name, (passed, seconds) in results.items():
-        say(f"{name:17} {seconds / 60:5.1f} min  {'passed' if passed else 'FAILED'}")
-    say(f"{'together':17} {sum(seconds for _passed, seconds in results.values()) / 60:5.1f} min")
+        say(f"{name:19} {seconds / 60:5.1f} min  {'passed' if passed else 'FAILED'}")
+    say(f"{'together':19} {sum(seconds for _passed, seconds in results.values()) / 60:5.1f} min")
     return 0 if all(passed for passed, _seconds in results.values()) else 1
 
 

@@ -107,11 +107,21 @@ class DatabaseFile:
         return not self.path.exists() and self._log.exists() and self._log.stat().st_size > 0
 
     def connect(self) -> sqlite3.Connection:
-        """Open a connection. Raises sqlite3.OperationalError where there is no file: it is never made silently."""
+        """Open a connection. Raises sqlite3.OperationalError where there is no file, or another one by now.
+
+        It is never made silently, and nobody ever reads from a file that took its place.
+        """
         with self._lock:
             if self._anchor is None:
                 self._hold(self._opened())
-        return self._opened()
+        self._require_same()
+        made = self._opened()
+        try:
+            self._require_same()
+        except BaseException:
+            made.close()
+            raise
+        return made
 
     @property
     def is_open(self) -> bool:
@@ -206,7 +216,21 @@ class DatabaseFile:
             raise
         return made
 
+    def _require_same(self) -> None:
+        """Raises sqlite3.OperationalError when the path names another file than the one that is open."""
+        loss = self._seen_outside()
+        if loss is not None:
+            raise sqlite3.OperationalError(f"unable to open the database: its file is {loss}")
+
     def _seen(self) -> Loss | None:
+        loss = self._seen_outside()
+        if loss is not None or self._handle is None:
+            return loss
+        log_is_whole = self._inside_log is None or self._inside_log.is_whole()
+        return self._seen_inside(self._handle) or (None if log_is_whole else Loss.LOG_CUT)
+
+    def _seen_outside(self) -> Loss | None:
+        """Whether a name leads to another file than the one that is open."""
         for file, identity in self._found.items():
             try:
                 here = _identity(file)
@@ -214,10 +238,7 @@ class DatabaseFile:
                 continue
             if here != identity:
                 return Loss.LOG if file != self.path else Loss.REPLACED if here else Loss.MISSING
-        if self._handle is None:
-            return None
-        log_is_whole = self._inside_log is None or self._inside_log.is_whole()
-        return self._seen_inside(self._handle) or (None if log_is_whole else Loss.LOG_CUT)
+        return None
 
     def _seen_inside(self, handle: int) -> Loss | None:
         """Whether someone wrote into the file past SQLite, which itself only lets it grow, or says so first."""

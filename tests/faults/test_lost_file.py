@@ -117,6 +117,21 @@ def test_h12_a_database_file_that_goes_away_stops_the_service_and_nothing_acknow
     assert clinic.kept() == clinic.acknowledged
 
 
+@pytest.mark.parametrize("kept", [(), ENDS[1:]], ids=["with its log", "the file alone"])
+def test_h12_an_empty_clinic_in_the_place_of_the_database_is_never_offered_to_be_set_up(
+    clinic: Clinic, migrated: Path, kept: tuple[str, ...]
+) -> None:
+    strangers = [clinic.service.client() for _one in range(24)]
+    moved(clinic.folder, *(end for end in ENDS if end not in kept))
+    shutil.copy(migrated, clinic.folder / "rounds.db")
+    answers = [answer() for answer in [stranger.begin("GET", "/") for stranger in strangers]]
+    assert {(answer.status, answer.location) for answer in answers} <= {(303, "/sign-in"), (503, "")}
+    assert clinic.treat() == 503
+    assert "Another file was put in the place of" in clinic.last_words()
+    with closing(sqlite3.connect(clinic.folder / "rounds.db")) as other:
+        assert other.execute("SELECT count(*) FROM treatments").fetchall() == [(0,)]
+
+
 LOGS: dict[str, tuple[str, ...]] = {"log": ("-wal",), "index": ("-shm",), "log and index": ("-wal", "-shm")}
 
 
