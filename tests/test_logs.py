@@ -116,7 +116,15 @@ HUGE = "Unverwechselbar" * 13_000
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"User-Agent": HUGE}, {"Referer": HUGE}, {"Cookie": f"rounds={HUGE}"}, {"Authorization": f"Bearer {HUGE}"}],
+    [
+        {},
+        {"User-Agent": HUGE},
+        {"Referer": HUGE},
+        {"Cookie": f"rounds={HUGE}"},
+        {"Authorization": f"Bearer {HUGE}"},
+        dict.fromkeys(("Content-Type", "Accept-Language", "Range", "Idempotency-Key", "Origin"), HUGE),
+        dict.fromkeys(("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-IP", "X-Request-ID"), HUGE),
+    ],
 )
 @pytest.mark.parametrize(("method", "path"), [(HUGE, "/sign-in"), ("GET", f"/{HUGE}?q={HUGE}"), ("POST", "/api/v1/me")])
 def test_h21_nothing_that_a_visitor_sends_fills_the_log(

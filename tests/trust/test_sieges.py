@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 
 from service import clock
 from service.domain.accounts import known_browsers
+from service.domain.clinic import restored
 from service.domain.foundation.throttle import BUDGETS, Act
 from service.storage.models import KnownBrowser, Message, User
 from tests.house import PASSWORD, Browser, House
@@ -364,6 +365,14 @@ def test_h20_what_ends_all_sessions_forgets_the_browsers(
     guess(clinic, GUESSES + 1)
     assert is_locked_out(lost, password=password)
     assert is_locked_out(mine, password=password) != here
+
+
+def test_h20_a_restored_backup_knows_no_browser_again(clinic: House) -> None:
+    browser = known_browser(clinic)
+    with clinic.writing() as session:
+        restored.settle(session, clinic.settings.clinic.zone, clock.now())
+    guess(clinic, GUESSES + 1)
+    assert is_locked_out(browser)
 
 
 # The owner hears of it

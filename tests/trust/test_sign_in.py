@@ -25,6 +25,7 @@ from tests.web.mail import letters_of, link
 
 KNOWN, STRANGER = "known@clinic.example", "ghost@clinic.example"
 WRONG = "rapid rivers run deep"
+NEW = {"name": "Somebody New", "password": "slow boats drift home"}
 FAILURES_PER_ACCOUNT = BUDGETS[Act.SIGN_IN].email or 0
 FAILURES_PER_ADDRESS = BUDGETS[Act.SIGN_IN].network or 0
 
@@ -231,6 +232,40 @@ def test_h23_what_is_not_signing_in_is_counted_by_64_too(known: House, path: str
     assert away.status_code != 429
 
 
+@pytest.mark.parametrize(
+    ("path", "act", "more"),
+    [
+        ("/register", Act.REGISTRATION, NEW),
+        ("/sign-in/link", Act.SIGN_IN_LINK, {}),
+        ("/setup", Act.SETUP_CODE, {**NEW, "setup_code": "guessed"}),
+        ("/api/v1/doctors", Act.API_TOKEN, {}),
+    ],
+)
+def test_h23_every_door_counts_an_ipv6_network_as_one(
+    make_house: Callable[..., House], moved: time_machine.Traveller, path: str, act: Act, more: dict[str, str]
+) -> None:
+    most = BUDGETS[act].network or 0
+    house = make_house(security={"sign_in_links": True}, booking={"self_registration": True})
+    if path != "/setup":
+        house.user("doctor", KNOWN)
+    browser = house.browser()
+    form = {"csrf_token": browser.token(), **more}
+
+    def ask(number: int, network: str) -> int:
+        return browser.client.open(
+            path,
+            method="GET" if path.startswith("/api") else "POST",
+            data={**form, "email": f"ghost{number}@clinic.example"},
+            headers={"Authorization": f"Bearer rounds_{number}"},
+            environ_base={"REMOTE_ADDR": f"{network}::{number:x}"},
+        ).status_code
+
+    statuses = [ask(number, "2001:db8:1:2") for number in range(most + 1)]
+    assert 429 not in statuses[:-1]
+    assert statuses[-1] == 429
+    assert ask(most + 1, "2001:db8:1:3") != 429
+
+
 def test_h4_an_accounts_address_is_changed_five_times_an_hour(known: House) -> None:
     browser, doctor = known.browser(KNOWN), known.actor(KNOWN)
     statuses = [browser.post("/account/email", {"email": f"new{n}@clinic.example"}).status_code for n in range(6)]
@@ -275,9 +310,6 @@ def test_a6_a7_on_a_running_service_neither_forged_addresses_nor_a_restart_help(
     assert statuses == [422] * FAILURES_PER_ACCOUNT + [429] * (50 - FAILURES_PER_ACCOUNT)
     with serving(tmp_path) as service:
         assert service.client().sign_in(KNOWN).status == 429
-
-
-NEW = {"name": "Somebody New", "password": "slow boats drift home"}
 
 
 @pytest.mark.parametrize(

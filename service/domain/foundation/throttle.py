@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -17,6 +17,10 @@ from service.storage.models import Failure
 
 WIDER = 4
 """A /48 of IPv6, which one household may hold as well as a provider's many, gets so many times what a /64 gets."""
+
+
+TRANSLATED = ip_network("64:ff9b::/96")
+"""What IPv4 addresses become where a translator stands before a service that only has IPv6 (RFC 6052)."""
 
 
 class Act(StrEnum):
@@ -162,7 +166,8 @@ def prune(session: Session) -> None:
 def networks(address: str) -> dict[str, int]:
     """The networks an address is counted in, each with how many times the budget it gets.
 
-    An IPv4 address stands for itself, also where it is written as IPv6; in IPv6 a customer holds at least a /64.
+    An IPv4 address stands for itself, also where it is written as IPv6 or was translated into it; in IPv6 a customer
+    holds at least a /64.
     """
     try:
         found = ip_address(address)
@@ -170,6 +175,8 @@ def networks(address: str) -> dict[str, int]:
         return {}
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
         found = found.ipv4_mapped
+    if found in TRANSLATED:
+        found = IPv4Address(int(found) & 0xFFFFFFFF)
     if not isinstance(found, IPv6Address):
         return {str(found): 1}
     return {str(ip_network((int(found), length), strict=False)): times for length, times in ((64, 1), (48, WIDER))}

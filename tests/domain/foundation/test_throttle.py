@@ -108,6 +108,24 @@ def test_a8_an_account_that_does_not_exist_or_is_closed_is_throttled_alike(house
     refusal(house, "nobody@mail.example")
 
 
+@pytest.mark.parametrize(
+    ("address", "alike"),
+    [
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("::ffff:c000:207", "192.0.2.7"),
+        ("64:ff9b::192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::2"),
+        ("2001:DB8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"),
+    ],
+)
+def test_h23_an_address_is_counted_alike_however_it_is_written(address: str, alike: str) -> None:
+    assert throttle.networks(address) == throttle.networks(alike) != {}
+
+
+def test_h23_what_is_no_address_is_not_counted() -> None:
+    assert [throttle.networks(text) for text in ("", "unknown", "192.0.2.7:80", "_hidden")] == [{}] * 4
+
+
 def test_what_no_longer_counts_is_forgotten(house: House, clock: time_machine.Traveller) -> None:
     fail(house, 2)
     clock.move_to(at("2026-05-04 06:04"))
