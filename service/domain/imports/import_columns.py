@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.folding import fold
 
 
@@ -54,31 +55,31 @@ REASON = "reason, reason for visit, subject, note, comment, grund, anlass, besuc
 
 COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
     ImportKind.PATIENTS: (
-        Column("name", _("Full name"), NAME),
-        Column("first_name", _("First name"), FIRST_NAME),
-        Column("last_name", _("Last name"), LAST_NAME),
-        Column("birth_date", _("Birth date"), BIRTH_DATE),
-        Column("mobile", _("Mobile phone"), MOBILE),
-        Column("phone", _("Phone"), PHONE),
-        Column("email", _("E-mail"), EMAIL),
+        Column("name", _l("Full name"), NAME),
+        Column("first_name", _l("First name"), FIRST_NAME),
+        Column("last_name", _l("Last name"), LAST_NAME),
+        Column("birth_date", _l("Birth date"), BIRTH_DATE),
+        Column("mobile", _l("Mobile phone"), MOBILE),
+        Column("phone", _l("Phone"), PHONE),
+        Column("email", _l("E-mail"), EMAIL),
     ),
     ImportKind.DOCTORS: (
-        Column("title", _("Title"), "title, titel, akademischer titel"),
-        Column("name", _("Full name"), NAME),
-        Column("first_name", _("First name"), FIRST_NAME),
-        Column("last_name", _("Last name"), LAST_NAME),
-        Column("department", _("Department"), DEPARTMENT),
+        Column("title", _l("Title"), "title, titel, akademischer titel"),
+        Column("name", _l("Full name"), NAME),
+        Column("first_name", _l("First name"), FIRST_NAME),
+        Column("last_name", _l("Last name"), LAST_NAME),
+        Column("department", _l("Department"), DEPARTMENT),
     ),
     ImportKind.VISITS: (
-        Column("date", _("Date"), DATE),
-        Column("time", _("Time"), TIME),
-        Column("minutes", _("Minutes"), MINUTES),
-        Column("doctor", _("Doctor"), DOCTOR),
-        Column("name", _("Patient"), f"patient, patient name, patientin, patientenname, {NAME}"),
-        Column("first_name", _("Patient's first name"), FIRST_NAME),
-        Column("last_name", _("Patient's last name"), LAST_NAME),
-        Column("birth_date", _("Patient's birth date"), BIRTH_DATE),
-        Column("reason", _("Reason"), REASON),
+        Column("date", _l("Date"), DATE),
+        Column("time", _l("Time"), TIME),
+        Column("minutes", _l("Minutes"), MINUTES),
+        Column("doctor", _l("Doctor"), DOCTOR),
+        Column("name", _l("Patient"), f"patient, patient name, patientin, patientenname, {NAME}"),
+        Column("first_name", _l("Patient's first name"), FIRST_NAME),
+        Column("last_name", _l("Patient's last name"), LAST_NAME),
+        Column("birth_date", _l("Patient's birth date"), BIRTH_DATE),
+        Column("reason", _l("Reason"), REASON),
     ),
 }
 
@@ -101,12 +102,15 @@ def guessed(kind: ImportKind, header: Sequence[str]) -> dict[str, int]:
 def missing(kind: ImportKind, chosen: Chosen) -> list[tuple[str, str]]:
     """What has to be chosen before anything can be taken over: our column's label and a sentence."""
     has_name = bool(chosen.keys() & {"name", "first_name", "last_name"})
-    lacks = [] if has_name else [(_("Full name"), _("Choose the column of the name, or of first and last name."))]
+    lacks = []
+    if not has_name:
+        sentence = _("Choose the column with the full name, or the columns with the first and last names.")
+        lacks.append((_("Full name"), sentence))
     if kind == ImportKind.VISITS:
         if "date" not in chosen:
-            lacks.append((_("Date"), _("Choose the column of the date.")))
+            lacks.append((_("Date"), _("Choose the column with the date.")))
         if "doctor" not in chosen:
-            lacks.append((_("Doctor"), _("Choose the column of the doctor.")))
+            lacks.append((_("Doctor"), _("Choose the column with the doctor.")))
     return lacks
 
 

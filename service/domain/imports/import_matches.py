@@ -61,7 +61,11 @@ def of_doctors(session: Session, rows: Iterable[DoctorRow]) -> Plan:
             plan.present.append(row)
         elif alike:
             line = alike[0][2]
-            sentence = _("Line %(line)s may be the same doctor.") if line else _("A doctor of a like name is here.")
+            sentence = (
+                _("Line %(line)s may be the same doctor.")
+                if line
+                else _("Rounds already has a doctor with a similar name.")
+            )
             plan.problems.append(Problem(row.line, _("Full name"), sentence % {"line": line}, is_doubt=True))
         else:
             plan.new.append(row)
@@ -121,9 +125,11 @@ class _Doctors:
         """The id of an appointment's doctor. Raises Invalid for none, or several of the name."""
         found = self._ids.get(spelled(row.doctor), [])
         if not found:
-            raise Invalid(_("There is no doctor of this name here: write it as Rounds does."), _("Doctor"))
+            raise Invalid(
+                _("Rounds has no doctor with this name. Write the name exactly as it appears in Rounds."), _("Doctor")
+            )
         if len(found) > 1:
-            raise Invalid(_("There are several doctors of this name."), _("Doctor"))
+            raise Invalid(_("There are several doctors with this name."), _("Doctor"))
         return found[0]
 
 
@@ -144,13 +150,13 @@ class _Diary:
         for hold in self._holds:
             theirs = hold.doctor_id == row.doctor_id and hold.patient_id != row.patient_id
             if theirs and hold.starts_at < row.ends_at and hold.ends_at > row.starts_at:
-                raise Invalid(_("This time is held for somebody on the waiting list: try again later."), _("Doctor"))
+                raise Invalid(_("This slot is on hold for somebody on the waitlist. Try again later."), _("Doctor"))
         for whose, person, label in (("doctor", row.doctor_id, _("Doctor")), ("patient", row.patient_id, _("Patient"))):
             line = self._clash(self._spans[whose, person], row.starts_at, row.ends_at)
             if line == 0:
-                raise Invalid(_("There is another visit at that time here already."), label)
+                raise Invalid(_("Rounds already has another appointment at that time."), label)
             if line is not None:
-                raise Invalid(_("The visit in line %(line)s is at the same time.") % {"line": line}, label)
+                raise Invalid(_("The appointment in line %(line)s is at the same time.") % {"line": line}, label)
         self.note(row.doctor_id, row.patient_id, row.starts_at, row.ends_at, row.line)
 
     @staticmethod

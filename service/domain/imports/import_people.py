@@ -74,7 +74,7 @@ class Here:
         perhaps = self._alike.get(alike, []) if born is None else same_day + self._born.get((alike, None), [])
         if not perhaps:
             return None
-        sentence = _("This may be somebody who is here already: record %(numbers)s. Compare them before you import.")
+        sentence = _("This may be somebody already in Rounds: record %(numbers)s. Compare them before you import.")
         raise Invalid(sentence % {"numbers": _numbers({one.id for one in perhaps[:LOOKED_AT]})}, _("Full name"))
 
 
@@ -98,7 +98,7 @@ class Above:
             if is_surely(other.details, row.details):
                 return True
             if known is None or other_known is None or known == other_known:
-                sentence = _("Line %(line)s may be the same person: nothing in the file tells for sure.")
+                sentence = _("Line %(line)s may be the same person. The file doesn't say for certain.")
                 raise Invalid(sentence % {"line": other.line}, _("Full name"))
         return False
 
@@ -123,12 +123,12 @@ class Named:
         }
         perhaps = {one.id for one in alike}
         if not perhaps:
-            raise Invalid(_("There is no such patient here: import the patients first."), _("Patient"))
+            raise Invalid(_("Rounds has no such patient. Import the patients first."), _("Patient"))
         if len(exact) == 1 and (row.birth_date is not None or perhaps == exact):
             return exact.pop()
         if len(perhaps) > 1:
             raise Invalid(_several(row, perhaps), _("Patient"))
-        sentence = _("This may be record %(numbers)s: write the name as it stands there, and give it its birth date.")
+        sentence = _("This may be record %(numbers)s. Write the name as it is in the record, and add the birth date.")
         raise Invalid(sentence % {"numbers": _numbers(perhaps)}, _("Patient"))
 
 
@@ -157,8 +157,8 @@ def _alike(name: str) -> str:
 
 def _several(row: VisitRow, perhaps: set[int]) -> str:
     if row.birth_date is None:
-        return _("There are several patients of this name: the birth date is needed.")
-    sentence = _("There are several patients of this name and birth date: records %(numbers)s.")
+        return _("There are several patients with this name. Add the birth date.")
+    sentence = _("There are several patients with this name and birth date: records %(numbers)s.")
     return sentence % {"numbers": _numbers(perhaps)}
 
 

@@ -100,7 +100,7 @@ def read(table: Table, way: Way) -> Reading:
         return Reading([], problems, has_either, way.clinic.zone)
     if has_either and way.day_first is None:
         problems.append(
-            Problem(1, _("Dates"), _("Dates such as 03/04/1985 can be read in two ways: choose one above."))
+            Problem(1, _("Dates"), _("Dates such as 03/04/1985 can be read in two ways. Choose one above."))
         )
     rows: list[Row] = []
     for number, cells in table.lines:
@@ -214,11 +214,11 @@ def _starts_at(line: Line) -> datetime | None:
         return None
     starts_at = free_times.local_instant(day, at, line.way.clinic.zone)
     if starts_at is None:
-        line.refuse(_("Time"), _("The clocks are put forward over this time, so it does not exist."))
+        line.refuse(_("Time"), _("The clocks go forward at this hour, so this time doesn't exist."))
     elif starts_at <= clock.now():
-        line.refuse(_("Date"), _("This visit is past: only visits that are still ahead are taken over."))
+        line.refuse(_("Date"), _("This appointment is in the past. Only upcoming appointments can be imported."))
     elif starts_at > clock.now() + FURTHEST:
-        line.refuse(_("Date"), _("This visit is more than five years ahead."))
+        line.refuse(_("Date"), _("This appointment is more than five years away."))
     return starts_at
 
 
@@ -227,7 +227,7 @@ def _minutes(text: str) -> int:
     if not text:
         return USUAL_MINUTES
     if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST_MINUTES):
-        raise Invalid(_("Write how long the visit takes in minutes, from 1 to %(most)s.") % {"most": MOST_MINUTES})
+        raise Invalid(_("Enter the length of the appointment in minutes, from 1 to %(most)s.") % {"most": MOST_MINUTES})
     return int(text)
 
 

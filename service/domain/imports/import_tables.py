@@ -33,7 +33,7 @@ class Table:
 def read(data: bytes) -> Table:
     """The table in a file. Raises Invalid when there is none: empty, no text, no header, too large, an open quote."""
     if len(data) > MOST_BYTES:
-        raise _refused(_("The file is larger than 10 MB: cut it into several."))
+        raise _refused(_("The file is larger than 10 MB. Split it into several files."))
     text = _text(data)
     records = _records(text, _delimiter(text))
     header = _checked_header(next(records, (1, []))[1])
@@ -41,7 +41,9 @@ def read(data: bytes) -> Table:
     for number, cells in records:
         lines.append((number, cells))
         if len(lines) > MOST_LINES:
-            raise _refused(_("The file has more than %(count)s lines: cut it into several.") % {"count": MOST_LINES})
+            raise _refused(
+                _("The file has more than %(count)s lines. Split it into several files.") % {"count": MOST_LINES}
+            )
     if not lines:
         raise _refused(_("The file has a header, but no lines below it."))
     return Table(header, lines)
@@ -50,7 +52,7 @@ def read(data: bytes) -> Table:
 def _text(data: bytes) -> str:
     """The file as text: UTF-8, UTF-16 where a mark says so, else what Windows calls ANSI."""
     if data.startswith(b"PK\x03\x04"):
-        raise _refused(_("This is a spreadsheet: open it, save the table as CSV, and choose the CSV file here."))
+        raise _refused(_("This is a spreadsheet. Open it, save the table as CSV, and choose the CSV file here."))
     marked = [encoding for mark, encoding in MARKS if data.startswith(mark)]
     for encoding in marked or ("utf-8", "cp1252"):
         try:
@@ -62,7 +64,7 @@ def _text(data: bytes) -> str:
         if not text.strip():
             raise _refused(_("The file is empty."))
         return text
-    raise _refused(_("This is not a text file: save the table as CSV, and choose the CSV file here."))
+    raise _refused(_("This is not a text file. Save the table as CSV, and choose the CSV file here."))
 
 
 def _delimiter(text: str) -> str:
@@ -103,7 +105,7 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error:
-            sentence = _("The file cannot be read from line %(line)s on: a quotation mark there has no partner.")
+            sentence = _("The file can't be read from line %(line)s on: a quotation mark there is never closed.")
             raise _refused(sentence % {"line": begins}) from None
         number, begins = begins, reader.line_num + above
         if any(cells):
@@ -116,7 +118,7 @@ def _checked_header(cells: list[str]) -> list[str]:
     if len(cells) > MOST_COLUMNS:
         raise _refused(_("The file has more than %(count)s columns.") % {"count": MOST_COLUMNS})
     if any(len(cell) > LONGEST_HEADING or _looks_like_data(cell) for cell in cells):
-        raise _refused(_("The first line of the file has to name the columns; this one looks like data."))
+        raise _refused(_("The first line of the file must name the columns. This one looks like data."))
     return [" ".join(cell.split()) for cell in cells]
 
 

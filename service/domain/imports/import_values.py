@@ -62,7 +62,7 @@ def read_date(cell: str, day_first: bool) -> date:
     except ValueError:
         raise Invalid(_("This is not a date such as 1985-07-02 or 02.07.1985.")) from None
     if not EARLIEST_YEAR <= read.year <= LATEST_YEAR:
-        raise Invalid(_("The year of this date cannot be right."))
+        raise Invalid(_("The year of this date can't be right."))
     return read
 
 

@@ -49,9 +49,9 @@ class Preview:
 def upload(actor: Actor, folder: Path, *, kind: str, file_name: str, data: bytes) -> Upload:
     """Keep a file for the steps to come, with the columns it names itself. Raises Forbidden, Invalid."""
     if actor.role != Role.ADMIN:
-        raise Forbidden(_("Only the admin imports."))
+        raise Forbidden(_("Only an administrator can import data."))
     if kind not in set(ImportKind):
-        raise Invalid(_("Choose what the file has: patients, doctors or visits."), "kind")
+        raise Invalid(_("Choose what the file contains: patients, doctors, or appointments."), "kind")
     table = import_tables.read(data)
     name = file_name.replace("\\", "/").rpartition("/")[2].encode(errors="replace").decode()
     new = Upload(
@@ -118,11 +118,11 @@ def run(session: Session, actor: Actor, upload: Upload, reading: Reading) -> tup
     Raises Forbidden, Invalid when anything is wrong with any line, and Conflict when someone was faster.
     """
     if actor.role != Role.ADMIN:
-        raise Forbidden(_("Only the admin imports."))
+        raise Forbidden(_("Only an administrator can import data."))
     locks.clinic(session)
     plan = _compared(session, upload.kind, reading.rows)
     if reading.problems or plan.problems:
-        raise Invalid(_("Nothing was imported: the file has errors."))
+        raise Invalid(_("Nothing was imported because the file has errors."))
     newest = session.scalar(select(func.max(Patient.id))) or 0
     for start in range(0, len(plan.new), BATCH):
         _insert(session, plan.new[start : start + BATCH])
@@ -160,7 +160,7 @@ def _insert(session: Session, rows: Sequence[Row]) -> None:
     try:
         session.execute(insert(_table(rows[0])), [{"created_at": now, **_columns(row)} for row in rows])
     except IntegrityError:
-        raise Conflict(_("Somebody booked one of these times at the same moment: look at the file again.")) from None
+        raise Conflict(_("Somebody just booked one of these slots. Preview the file again.")) from None
 
 
 def _table(row: Row) -> type[Patient | Doctor | Appointment]:

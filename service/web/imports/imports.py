@@ -15,6 +15,7 @@ from service.domain.imports.import_rows import Reading
 from service.domain.imports.import_tables import Table
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices
 from service.web.forms import Form
 
@@ -22,9 +23,9 @@ blueprint = Blueprint("imports", __name__)
 LARGEST_UPLOAD = import_tables.MOST_BYTES + 64 * 1024
 """A file, and what a browser sends around it."""
 KINDS = {
-    ImportKind.DOCTORS: _("Doctors"),
-    ImportKind.PATIENTS: _("Patients"),
-    ImportKind.VISITS: _("Visits still ahead"),
+    ImportKind.DOCTORS: _l("Doctors"),
+    ImportKind.PATIENTS: _l("Patients"),
+    ImportKind.VISITS: _l("Upcoming appointments"),
 }
 ORDERS = {"": None, "day": True, "month": False}
 
@@ -39,8 +40,8 @@ class Act(StrEnum):
 
 
 class UploadForm(Form):
-    kind = wtforms.StringField(_("What the file has"), [AnyOf(KINDS, _("Choose one of these."))])
-    file = wtforms.FileField(_("CSV file"))
+    kind = wtforms.StringField(_l("What the file contains"), [AnyOf(KINDS, _l("Choose one of these."))])
+    file = wtforms.FileField(_l("CSV file"))
 
 
 @blueprint.before_app_request
@@ -63,7 +64,7 @@ def upload() -> ResponseReturnValue:
     if form.validate():
         try:
             if file is None or not file.filename:
-                raise Invalid(_("Choose the file."), "file")
+                raise Invalid(_("Choose a file."), "file")
             kept = imports.upload(
                 context.actor(),
                 context.wiring().settings.imports,
@@ -109,7 +110,7 @@ def step(import_id: str) -> ResponseReturnValue:
     if form["act"].data == Act.MAP:
         return redirect(url_for("imports.show", import_id=import_id), 303)
     if chosen != found:
-        form.form_errors = [_("You chose other columns: look at what they bring, then import.")]
+        form.form_errors = [_("You chose other columns. Check the new preview, then import.")]
         return _page(chosen, table, form), 422
     return _import(found, table, form)
 
@@ -142,7 +143,7 @@ def _page(found: Upload, table: Table, form: Form, reading: Reading | None = Non
         form=form,
         line_count=len(table.lines),
         headings=_headings(table),
-        orders={"": _("As the file tells"), "day": _("Day first: 3 April"), "month": _("Month first: March 4")}
+        orders={"": _("Decide from the file"), "day": _("Day first: April 3"), "month": _("Month first: March 4")}
         if reading.has_either
         else {},
         preview=imports.look(context.reading(), found, reading),

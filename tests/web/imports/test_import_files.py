@@ -27,8 +27,8 @@ BAD = {
     "words behind a quote": (b'Name,Phone\nOtto,\n"Lena" Vogt,\n', "from line 3 on"),
     "a cell of a mebibyte": (b'Name\n"' + b"x" * 2**20 + b'"\n', "from line 2 on"),
     "200,000 columns": (b"Name" + b",Name" * 200_000 + b"\nLena\n", "more than 100 columns"),
-    "no header": (b"Lena Vogt,1985-07-02,lena@mail.example\n" * 3, "has to name the columns"),
-    "a header of one endless word": (b"x" * 100_000 + b"\nLena\n", "has to name the columns"),
+    "no header": (b"Lena Vogt,1985-07-02,lena@mail.example\n" * 3, "must name the columns"),
+    "a header of one endless word": (b"x" * 100_000 + b"\nLena\n", "must name the columns"),
     "too many lines": (b"Name\n" + b"Lena\n" * 50_001, "more than 50000 lines"),
 }
 
@@ -46,7 +46,7 @@ def test_w8_a_file_that_is_no_table_is_refused_beside_the_field(clinic: Clinic, 
 
 def test_no_file_no_kind_or_another_kind_is_refused(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
-    assert "Choose the file" in words(parsed(browser.post("/imports", {"kind": "patients"})).find(id="file-error"))
+    assert "Choose a file" in words(parsed(browser.post("/imports", {"kind": "patients"})).find(id="file-error"))
     assert send(browser, PATIENTS, kind="users").status_code == 422
     assert browser.post("/imports", {"file": (BytesIO(PATIENTS.encode()), "x.csv")}).status_code == 422
     assert browser.post("/imports", {"kind": "patients", "file": PATIENTS}).status_code == 422

@@ -86,7 +86,9 @@ def test_columns_that_are_not_known_are_chosen_by_hand(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
     path = send(browser, "Wer,Wann geboren\nLena Vogt,1985-07-02\n").location
     page = parsed(browser.get(path))
-    assert errors(page) == [["1", "Full name", "Choose the column of the name, or of first and last name."]]
+    assert errors(page) == [
+        ["1", "Full name", "Choose the column with the full name, or the columns with the first and last names."]
+    ]
     assert "import" not in buttons(page)
     assert words(one(page, "#name option[value='1']")) == "Wann geboren (1985-07-02)"
     assert step(browser, path, "map", name="0", birth_date="1").status_code == 303
@@ -103,7 +105,7 @@ def test_columns_changed_beside_the_import_button_are_looked_at_first(clinic: Cl
     path = send(browser, "Name,Nickname\nLena Vogt,Leni\n").location
     answer = step(browser, path, "import", name="1")
     assert answer.status_code == 422
-    assert "look at what they bring" in words(one(parsed(answer), "[role=alert]"))
+    assert "Check the new preview" in words(one(parsed(answer), "[role=alert]"))
     assert words(one(parsed(answer), "tbody th")) == "Leni"
     assert clinic.house.count(Patient, Patient.name.in_(["Lena Vogt", "Leni"])) == 0
     assert step(browser, path, "import", name="1").status_code == 303
@@ -184,9 +186,9 @@ def test_i2_all_doubtful_lines_are_on_the_page_with_what_to_do(clinic: Clinic) -
     page = parsed(browser.get(send(browser, "Name,DOB,Phone\n" + "".join(lines)).location))
     shown = errors(page)
     assert [row[0] for row in shown] == [str(line) for line in range(302, 602)]
-    assert shown[7][2] == "Line 9 may be the same person: nothing in the file tells for sure."
-    assert "300 lines could be somebody who is in the file or here already" in words(page.find("main"))
-    assert "take the line out" in words(page.find("main"))
+    assert shown[7][2] == "Line 9 may be the same person. The file doesn't say for certain."
+    assert "300 lines could be somebody who is already in the file or in Rounds" in words(page.find("main"))
+    assert "remove the line" in words(page.find("main"))
     assert "import" not in buttons(page)
 
 
@@ -198,8 +200,8 @@ def test_the_preview_shows_the_first_rows_and_counts_all(clinic: Clinic) -> None
     page = parsed(browser.get(send(browser, text).location))
     rows = page.select("tbody tr")
     assert len(rows) == 20
-    assert ["Already here" in words(row) for row in rows[:3]] == [True, True, False]
-    assert "100 new, 2 already here" in words(page.find("main"))
+    assert ["Already in Rounds" in words(row) for row in rows[:3]] == [True, True, False]
+    assert "100 new, 2 already in Rounds" in words(page.find("main"))
 
 
 def test_every_state_of_the_pages_is_sound_html(clinic: Clinic) -> None:
@@ -223,7 +225,7 @@ def test_the_same_file_again_has_nothing_to_import(clinic: Clinic) -> None:
     again = send(browser, PATIENTS).location
     page = parsed(browser.get(again))
     assert "import" not in buttons(page)
-    assert "Everything in this file is here already." in words(page.find("main"))
+    assert "Everything in this file is already in Rounds." in words(page.find("main"))
     assert step(browser, again, "import").status_code == 303
     assert clinic.house.count(Patient, Patient.name == "Lena Vogt") == 1
 
