@@ -50,17 +50,17 @@ def replace(
     Raises Forbidden, Invalid, and Conflict when someone else made it again meanwhile.
     """
     if actor.role != Role.ADMIN:
-        raise Forbidden(_("Only the admin has a report made again."))
+        raise Forbidden(_("Only an administrator can have a report made again."))
     why = texts.checked(reason, "reason", LONGEST_REASON)
     if not why:
-        raise Invalid(_("Say why: it stays with the report."), "reason")
+        raise Invalid(_("Say why. The reason is kept with the report."), "reason")
     erased_names.settle(session, content, also=report.content)
     report = _locked(session, report)
     if report.created_at.isoformat() != seen:
         last = next(iter(of(session, report)), None)
         if last and (last.created_at.isoformat(), last.replaced_by_id, last.reason) == (seen, actor.user_id, why):
             return
-        raise Conflict(_("This report was made again by somebody else meanwhile. Look at it first."))
+        raise Conflict(_("Somebody else made this report again in the meantime. Look at it first."))
     session.add(
         ReportVersion(
             **_whose(report),

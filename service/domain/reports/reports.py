@@ -38,7 +38,7 @@ def check_month(month: str, zone: ZoneInfo) -> str:
     try:
         _start, end = clock.month_bounds(month, zone)
     except (ValueError, OverflowError):
-        raise Invalid(_("%(month)s is not a month: write it like 2026-05.") % {"month": month}) from None
+        raise Invalid(_("%(month)s is not a month. Write it like 2026-05.") % {"month": month}) from None
     if end > clock.now():
         raise Invalid(_("%(month)s has not ended yet.") % {"month": month})
     return month

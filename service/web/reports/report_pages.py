@@ -16,7 +16,8 @@ from service.domain.reports.contents import Content, Row
 from service.domain.reports.report_kinds import AnyReport, Kind
 from service.http import context
 from service.language import rendering
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
+from service.language.translation import speaking
 from service.storage.models import ClinicReport, Report
 from service.web import notices
 from service.web.forms import Form, at_most, required
@@ -29,7 +30,9 @@ STYLES = [ROOT / "static" / "css" / name for name in ("report.css", "plots.css")
 class RemakeForm(Form):
     """Why a report is made again; `seen` is the version the admin had open."""
 
-    reason = StringField(_("Why is it made again?"), validators=[required(), at_most(report_versions.LONGEST_REASON)])
+    reason = StringField(
+        _l("Reason for making it again"), validators=[required(), at_most(report_versions.LONGEST_REASON)]
+    )
     seen = HiddenField()
 
 
@@ -82,10 +85,9 @@ def page(report: AnyReport, form: RemakeForm | None = None) -> str:
 def attachment(report: AnyReport) -> Response:
     """The report as one HTML file that stands alone: the style inside, no link, always an attachment; on record."""
     clinic, kind = context.wiring().settings.clinic, report_kinds.of(report)
-    answer = Response(
-        standing_alone(kind, _view(report, report), clinic, made_at=report.created_at),
-        mimetype="text/html",
-    )
+    with speaking(clinic.language):
+        text = standing_alone(kind, _view(report, report), clinic, made_at=report.created_at)
+    answer = Response(text, mimetype="text/html")
     answer.headers["Content-Disposition"] = f"attachment; filename={kind}-{report.month}.html"
     _note(report, report, "download")
     return answer

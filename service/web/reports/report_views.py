@@ -41,7 +41,7 @@ def of_doctor(report: Report, content: DoctorContent, clinic: Clinic) -> dict[st
                 one_line(row["patient_name"]),
                 row.get("visit_type", ""),
                 one_line(row.get("reason") or ""),
-                _("Cancelled late") if row.get("late") else kinds[row["status"]],
+                _("Canceled late") if row.get("late") else kinds[row["status"]],
             )
             for row in content["visits"]
         ],
@@ -76,7 +76,7 @@ def _states() -> dict[str, str]:
         AppointmentStatus.ARRIVED: _("Arrived"),
         AppointmentStatus.COMPLETED: _("Completed"),
         AppointmentStatus.NO_SHOW: _("No-show"),
-        AppointmentStatus.CANCELLED: _("Cancelled"),
+        AppointmentStatus.CANCELLED: _("Canceled"),
         "to_complete": _("No outcome yet"),
     }
 

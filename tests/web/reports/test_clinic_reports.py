@@ -38,7 +38,7 @@ def test_every_number_of_the_clinics_report_is_counted_by_sql(clinic: Clinic) ->
     opened = sum(hours_open(house, doctor, *days) for doctor in doctors.values())
     assert (ended["visits"], ended["late"], patients) == (13, 1, {"new": 1, "returning": 1})
     shown = tiles(page)
-    assert shown["Visits"].split()[:3] == ["13", "12", "more"]
+    assert shown["Appointments"].split()[:3] == ["13", "12", "more"]
     assert shown["No-shows"].startswith(f"{ended['no_show_rate']} % 1 of 11 ")
     assert shown["Late cancellations"].startswith(f"{ended['late_rate']} % 1 of 12 ")
     assert shown["Patients seen"] == "2 1 new to the clinic 1 came again"
@@ -105,7 +105,7 @@ def test_it_is_made_again_on_purpose_and_the_earlier_one_stays(clinic: Clinic) -
     clinic.clock.shift(60)
     assert remake(clinic, path).status_code == 303
     page = parsed(clinic.browser("admin").get(path))
-    assert tiles(page)["Visits"] != before["Visits"]
+    assert tiles(page)["Appointments"] != before["Appointments"]
     assert tiles(parsed(clinic.browser("admin").get(attribute(page, ".report-versions a", "href")))) == before
     assert clinic.house.count(ReportVersion, ReportVersion.doctor_id.is_(None)) == 1
 

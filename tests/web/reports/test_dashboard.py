@@ -96,7 +96,7 @@ def test_the_next_seven_days_are_a_table_whose_cells_hold_bars(clinic: Clinic) -
     assert lines == {
         "Hours booked": ["1.2", "0.5", "0.2", "0.2", "0", "0", "0.2"],
         "Hours open": ["22"] * 7,
-        "Visits": ["5", "2", "1", "1", "0", "0", "1"],
+        "Appointments": ["5", "2", "1", "1", "0", "0", "1"],
     }
     assert len(table.select("svg[aria-hidden=true]")) == 7
 

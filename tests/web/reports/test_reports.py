@@ -85,18 +85,18 @@ def test_the_first_screen_says_what_hand_written_sql_counts(clinic: Clinic) -> N
     assert (ended["visits"], ended["late"], patients, opened) == (8, 1, {"new": 1, "returning": 1}, 20460)
     busiest = WEEKDAYS[times["weekdays"].index(max(times["weekdays"]))]
     assert tiles(page) == {
-        "Visits": "8 7 more than in February 2026 none in March 2025",
+        "Appointments": "8 7 more than in February 2026 none in March 2025",
         "No-shows": f"{ended['no_show_rate']} % 1 of 5 0.0 % in February 2026",
-        "Late cancellations": f"{ended['late_rate']:.1f} % 1 of 6 times kept 0.0 % in February 2026",
+        "Late cancellations": f"{ended['late_rate']:.1f} % 1 of 6 slots used 0.0 % in February 2026",
         "Patients seen": "2 1 here for the first time 1 came again",
         "Hours booked": f"{counted.minutes() / 60:.1f} h of {opened // 60} h open 0 % of them",
-        "Busiest": f"{busiest} {max(times['weekdays'])} visits on it most from 0:00: 1",
-        "Booked ahead": f"{times['lead_days']} days half of the visits earlier than that",
+        "Busiest": f"{busiest} {max(times['weekdays'])} appointments most from 0:00: 1",
+        "Booked ahead": f"{times['lead_days']} days half of the appointments earlier than that",
         "To complete": f"{len(counted.unfinished())} without outcome or note show them",
     }
     before, year = (Recount(house, *month_bounds(month, zone), doll).ended() for month in ("2026-02", "2025-03"))
-    ways = {"Visits": "visits", "Completed": "completed", "No outcome yet": "to_complete", "No-show": "no_show"}
-    ways |= {"Cancelled": "cancelled", "of these late": "late"}
+    ways = {"Appointments": "visits", "Completed": "completed", "No outcome yet": "to_complete", "No-show": "no_show"}
+    ways |= {"Canceled": "cancelled", "of these late": "late"}
     table = {row[0]: row[1:] for row in lines(page, ".report-numbers")}
     for name, key in ways.items():
         assert table[name] == [str(month[key]) for month in (ended, before, year)]
@@ -190,7 +190,7 @@ def test_a_month_without_visits_is_a_report_too(clinic: Clinic) -> None:
     report = reported(clinic.house, clinic.people["doctor"].doctor_id, "2025-12")
     for tail in ("", "/file"):
         page = parsed(clinic.browser("doctor").get(f"/reports/{report}{tail}"))
-        assert "No visits in this month." in words(page)
+        assert "No appointments in this month." in words(page)
 
 
 def test_every_state_of_a_visit_has_its_word(clinic: Clinic) -> None:
@@ -201,7 +201,7 @@ def test_every_state_of_a_visit_has_its_word(clinic: Clinic) -> None:
     report = reported(clinic.house, doll, "2026-03")
     page = parsed(clinic.browser("doctor").get(f"/reports/{report}"))
     said = [row[-1] for row in lines(page, ".report-rows")]
-    assert said == ["Booked", "Arrived", "Completed", "Cancelled", "Cancelled late", "No-show"]
+    assert said == ["Booked", "Arrived", "Completed", "Canceled", "Canceled late", "No-show"]
 
 
 def test_w1_names_and_texts_are_escaped_on_the_page_and_in_the_file(clinic: Clinic) -> None:
@@ -232,7 +232,7 @@ def test_the_admin_makes_a_report_again_and_the_earlier_one_stays(clinic: Clinic
     answer = remake(clinic, path)
     assert (answer.status_code, answer.location) == (303, path)
     page = parsed(clinic.browser("doctor").get(path))
-    assert tiles(page)["Visits"] != before["Visits"]
+    assert tiles(page)["Appointments"] != before["Appointments"]
     assert "Notes came late" in words(one(page, ".report-versions"))
     earlier = parsed(clinic.browser("doctor").get(attribute(page, ".report-versions a", "href")))
     assert tiles(earlier) == before
