@@ -46,7 +46,7 @@ def test_a_patient_takes_a_page_to_read_along_and_then_removes_the_file(
     page.get_by_role("link", name="History").click()
     page.get_by_role("link", name="Other formats").click()
     page.get_by_label("To read and to keep").check()
-    page.get_by_label("Messages the clinic wrote to me").uncheck()
+    page.get_by_label("Messages from the clinic to me").uncheck()
     page.get_by_role("button", name="Make the file").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the file").click()

@@ -337,7 +337,7 @@ def test_e10_export_writes_other_formats_and_the_whole_clinic(clinic: Path) -> N
         *[("export.write", 1)] * 2,
         ("export.write_clinic", None),
     ]
-    assert "choose the zip" in refused(clinic, "export", "--patient", "1", "--output", "x.csv", "--visits")
+    assert "Choose the zip" in refused(clinic, "export", "--patient", "1", "--output", "x.csv", "--visits")
     for line in ((), ("--patient", "1", "--clinic")):
         assert run(clinic, "export", *line, "--output", "x.csv").returncode == 2
 

@@ -141,10 +141,10 @@ def test_a_run_that_is_stopped_before_the_clinics_report_makes_it_when_it_goes_o
 ) -> None:
     process, store = process_of(house), reports.store
 
-    def store_and_stop(*args: Any, doctor_id: int, **named: Any) -> bool:
+    def store_and_stop(session: Any, *, doctor_id: int, **named: Any) -> bool:
         if doctor_id == doctors[-1]:
             process.wiring.jobs.stopping.set()
-        return store(*args, doctor_id=doctor_id, **named)
+        return store(session, doctor_id=doctor_id, **named)
 
     with time_machine.travel(at("2026-05-01 10:00"), tick=False):
         run_id = opened(house, JOB)

@@ -12,7 +12,6 @@ from service.config.settings import Clinic
 from service.domain.exports import history_json, zip_files
 from service.domain.exports.history_tables import Progress, Row, Rows
 from service.domain.foundation import csv_format
-from service.language.translation import gettext as _
 from service.storage.models import Base, MinutesOfDay, UtcDateTime
 
 FILES_OF_A_ROW = 2
@@ -68,17 +67,17 @@ def write(session: Session, clinic: Clinic, target: BinaryIO, progress: Progress
 
 
 def readme(clinic: Clinic) -> str:
-    """What is in the zip, table by table, and what is not."""
+    """What is in the zip, table by table, and what is not. English, as the names and meanings of the tables are."""
     lines = [
-        _("All data of %(clinic)s, as Rounds has it") % {"clinic": clinic.name},
+        f"All data of {clinic.name}, as Rounds stores it",
         "",
-        _("Each table stands here twice: as .csv for spreadsheets and as .json for programs, without any loss."),
-        _("Times are in UTC. Columns ending with _id hold the id of a row of another table."),
-        _("In CSV a text that a spreadsheet could take for a formula has one ' in front of it; an empty field is"),
-        _("an empty text or nothing at all, which the JSON tells apart."),
+        "Each table is here twice: as .csv for spreadsheets and as lossless .json for programs.",
+        "Times are in UTC. Columns ending with _id hold the ID of a row in another table.",
+        "In the CSV files, a text that a spreadsheet could take for a formula starts with an extra '.",
+        "An empty field is either an empty text or no value; the JSON files tell the two apart.",
         "",
-        _("Left out, because it lets people in: %(names)s.") % {"names": ", ".join(left_out())},
-        _("The files that patients exported, and the day sheets, are not in here: they are made from these tables."),
+        f"Left out because it gives access to accounts: {', '.join(left_out())}.",
+        "The files that patients exported and the day sheets are not included: they are made from these tables.",
     ]
     for table in tables():
         lines += ["", f"{table.name}: {_meaning(table)}", *(f"- {one.name}: {_kind(one)}" for one in columns(table))]
@@ -118,13 +117,13 @@ def _meaning(table: Table) -> str:
 
 def _kind(column: Column[Any]) -> str:
     kinds = {
-        UtcDateTime: _("time"),
-        Boolean: _("true or false"),
-        Integer: _("number"),
-        Date: _("day"),
-        MinutesOfDay: _("time of day (26:00 is 02:00 on the next day)"),
-        JSON: _("JSON"),
-        String: _("text"),
+        UtcDateTime: "time",
+        Boolean: "true or false",
+        Integer: "number",
+        Date: "day",
+        MinutesOfDay: "time of day (26:00 is 02:00 on the next day)",
+        JSON: "JSON",
+        String: "text",
     }
     words = next(words for kind, words in kinds.items() if isinstance(column.type, kind))
     return words + "".join(f" -> {key.column.table.name}.{key.column.name}" for key in column.foreign_keys)

@@ -13,6 +13,7 @@ from service.domain.exports.export_columns import Table
 from service.domain.exports.history_tables import History, Progress
 from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import Export, ExportFormat
 
 
@@ -62,7 +63,7 @@ class Contents:
     def check(self) -> None:
         """Raises Invalid for a choice that fits no file."""
         if self.form.one_table and (self.visits or self.messages):
-            raise Invalid(_("One table has room for the treatments only: choose the zip for more."), "format")
+            raise Invalid(_("One table has room for the treatments only. Choose the zip to get more."), "format")
 
 
 ONE_TABLE = Contents()
@@ -92,27 +93,27 @@ FORMATS: Mapping[ExportFormat, Form] = {
     ExportFormat.ZIP: Form(
         suffix="zip",
         media_type="application/zip",
-        label=_("To read and to keep"),
-        help=_("A zip with a page to read and print, tables, and JSON for other programs."),
-        holds=_("All treatments as a page, a table and JSON in one zip"),
+        label=_l("To read and to keep"),
+        help=_l("A zip with a page to read and print, tables, and JSON for other programs."),
+        holds=_l("All treatments as a page, a table, and JSON in one zip"),
         one_table=False,
         write=history_zip.write,
     ),
     ExportFormat.CSV: Form(
         suffix="csv",
         media_type="text/csv",
-        label=_("One table"),
-        help=_("The treatments as CSV: opens in any spreadsheet program."),
-        holds=_("A table of all treatments (CSV)"),
+        label=_l("One table"),
+        help=_l("The treatments as CSV: opens in any spreadsheet program."),
+        holds=_l("A table of all treatments (CSV)"),
         one_table=True,
         write=_csv,
     ),
     ExportFormat.JSON: Form(
         suffix="json",
         media_type="application/json",
-        label=_("For another program"),
-        help=_("JSON without any loss, for instance for another clinic."),
-        holds=_("All treatments as JSON"),
+        label=_l("For another program"),
+        help=_l("Lossless JSON, for another clinic for example."),
+        holds=_l("All treatments as JSON"),
         one_table=False,
         write=_json,
     ),

@@ -61,7 +61,7 @@ def _requested(session: Session, actor: Actor, patient_id: int | None, contents:
         return present
     waiting = session.scalar(select(func.count()).select_from(Export).where(Export.is_unfinished)) or 0
     if waiting >= most_waiting:
-        raise Throttled(_("Many exports are being made just now: please press again in a minute."), RETRY_AFTER)
+        raise Throttled(_("Too many exports are being made right now. Try again in a minute."), RETRY_AFTER)
     now = clock.now()
     export = Export(
         id=secrets.token_hex(16),
@@ -79,7 +79,7 @@ def _requested(session: Session, actor: Actor, patient_id: int | None, contents:
     except IntegrityError:  # two presses at the same moment on PostgreSQL: the other one won
         rival = _present(session, patient_id, contents)
         if rival is None:
-            raise Conflict(_("This export was asked for twice at once: please press again.")) from None
+            raise Conflict(_("This export was requested twice at the same moment. Try again.")) from None
         return rival
     audit.record(session, actor, "export.request", patient_id=patient_id, subject=f"export/{export.id}")
     return export
@@ -135,7 +135,7 @@ def cancel(session: Session, actor: Actor, export_id: str) -> None:
         return
     values = {"status": ExportStatus.CANCELLED, "finished_at": clock.now()}
     if not _changed(session, export, Export.is_unfinished, values):
-        raise Conflict(_("This export has ended already, so there is nothing to stop."))
+        raise Conflict(_("This export has already finished, so there is nothing to stop."))
     audit.record(session, actor, "export.cancel", patient_id=export.patient_id, subject=f"export/{export.id}")
 
 

@@ -10,6 +10,7 @@ from service.domain.exports import export_columns, history_csv, history_json, hi
 from service.domain.exports.export_columns import Table
 from service.domain.exports.history_tables import History, Progress
 from service.language.translation import gettext as _
+from service.language.translation import speaking
 
 FILES_OF_A_ROW = 3
 """Each row stands in a table, on the page and in the JSON."""
@@ -23,7 +24,7 @@ def write(session: Session, history: History, target: BinaryIO, progress: Progre
     def step(rows: int) -> None:
         progress((before + rows) // FILES_OF_A_ROW)
 
-    with zip_files.written(target, f"history-{now.date()}", now) as file:
+    with speaking(clinic.language), zip_files.written(target, f"history-{now.date()}", now) as file:
         with file("README.txt") as text:
             text.write(readme(history.tables, clinic))
         with file("history.html") as text:
@@ -42,21 +43,21 @@ def write(session: Session, history: History, target: BinaryIO, progress: Progre
 
 def readme(tables: tuple[Table, ...], clinic: Clinic) -> str:
     """What is in the zip, file by file and column by column."""
+    opens = _("opens in any spreadsheet program")
     lines = [
         _("A patient's history from %(clinic)s") % {"clinic": clinic.name},
         "",
         _("history.html   to read and to print: open it in any browser"),
-        *(f"{table.name + '.csv':<15}{_('opens in any spreadsheet program')}" for table in tables),
+        *(f"{table.name + '.csv':<15}{opens}" for table in tables),
         _("history.json   the same for other programs, without any loss"),
         "",
-        _("CSV files: UTF-8 with a mark at the beginning, commas, every field in quotes, lines end with CR LF."),
-        _("Times are those of the clock on the clinic's wall (%(zone)s), written YYYY-MM-DD HH:MM.")
-        % {"zone": clinic.timezone},
-        _("A text that a spreadsheet could take for a formula has one ' in front of it; not so in the JSON."),
-        _("JSON file: UTF-8; times in UTC like 2026-05-04T06:00:00Z, days like 2026-05-04; what is not known is null."),
+        _("CSV files: UTF-8 with a byte order mark, commas, every field in quotes, lines end with CR LF."),
+        _("Times are in the clinic's time zone (%(zone)s), written YYYY-MM-DD HH:MM.") % {"zone": clinic.timezone},
+        _("In the CSV files, a text that a spreadsheet could take for a formula starts with an extra '."),
+        _("JSON file: UTF-8; times in UTC like 2026-05-04T06:00:00Z, days like 2026-05-04; unknown values are null."),
     ]
     for table in tables:
-        lines += ["", f"{table.name}.csv", table.meaning, *export_columns.csv_lines(table)]
+        lines += ["", f"{table.name}.csv", str(table.meaning), *export_columns.csv_lines(table)]
     lines += [
         "",
         "history.json",

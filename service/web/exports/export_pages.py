@@ -50,7 +50,7 @@ def shown(export: Export) -> Shown:
         format=export.format,
         visits=export.with_visits,
         messages=export.with_messages,
-        what=", ".join(_what(export)),
+        what=" · ".join(map(str, _what(export))),
         rows_done=export.rows_done,
         rows_total=export.rows_total,
         percent=100 * export.rows_done // export.rows_total if export.rows_total else 0,
@@ -79,9 +79,9 @@ def _what(export: Export) -> Iterator[str]:
         return
     yield FORMATS[export.format].holds
     if export.with_visits and export.with_messages:
-        yield _("with visits and messages")
+        yield _("with appointments and messages")
     elif export.with_visits or export.with_messages:
-        yield _("with visits") if export.with_visits else _("with messages")
+        yield _("with appointments") if export.with_visits else _("with messages")
 
 
 def _left(seconds: int) -> str:

@@ -11,6 +11,7 @@ from service.domain.foundation.errors import Invalid, NotFound
 from service.domain.patients import patients
 from service.http import context, downloads
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import ExportFormat, Patient
 from service.web import notices
 from service.web.exports import export_pages
@@ -23,10 +24,10 @@ blueprint = Blueprint("exports", __name__)
 class ExportForm(Form):
     patient_id = wtforms.IntegerField(validators=[Optional(), NumberRange(1, 2**63 - 1)])
     format = wtforms.StringField(
-        validators=[Optional(), AnyOf(tuple(ExportFormat), _("Choose one of these."))], default=ExportFormat.CSV
+        validators=[Optional(), AnyOf(tuple(ExportFormat), _l("Choose one of these."))], default=ExportFormat.CSV
     )
-    visits = wtforms.BooleanField(_("My visits"))
-    messages = wtforms.BooleanField(_("Messages from the clinic"))
+    visits = wtforms.BooleanField(_l("My appointments"))
+    messages = wtforms.BooleanField(_l("Messages from the clinic"))
 
     def contents(self) -> Contents:
         """What was chosen; without a choice the table of treatments."""
@@ -45,7 +46,7 @@ def create() -> ResponseReturnValue:
     """Start the export of a patient's full history, or go to the one that is under way."""
     actor, form = context.actor(), ExportForm(request.form)
     if not form.validate():
-        raise Invalid(_("Choose the patient whose history you want, and one of the forms it comes in."))
+        raise Invalid(_("Choose the patient whose history you want, and a format."))
     patient_id = form.patient_id.data or _only_patient()
     most = context.wiring().settings.exports.most_waiting
     try:

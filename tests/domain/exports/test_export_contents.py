@@ -13,6 +13,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
+from service.config.settings import Clinic
 from service.domain.appointments import treatments
 from service.domain.appointments.treatments import Findings
 from service.domain.exports import clinic_zip, export_columns, history_csv, history_json, history_zip
@@ -63,14 +64,14 @@ def as_json(house: House, patient: int, tables: tuple[export_columns.Table, ...]
     return found
 
 
-def zipped(house: House, patient: int | None) -> dict[str, str]:
+def zipped(house: House, patient: int | None, clinic: Clinic | None = None) -> dict[str, str]:
     """The files of a zip by their names without the folder."""
-    target = io.BytesIO()
+    target, clinic = io.BytesIO(), clinic or house.settings.clinic
     with house.reading() as session:
         if patient is None:
-            clinic_zip.write(session, house.settings.clinic, target)
+            clinic_zip.write(session, clinic, target)
         else:
-            history_zip.write(session, History(patient, ALL, house.settings.clinic), target)
+            history_zip.write(session, History(patient, ALL, clinic), target)
     with ZipFile(target) as made:
         assert made.testzip() is None
         assert {name.partition("/")[0] for name in made.namelist()} == {made.namelist()[0].partition("/")[0]}
@@ -173,6 +174,20 @@ def test_e1_a_zip_has_a_page_tables_json_and_a_readme_of_every_column(house: Hou
                 assert not name or f"- {name}: {column.meaning}" in files["README.txt"]
 
 
+def test_a_zip_is_in_the_clinic_s_language_and_its_headers_stay(house: House, patient: int) -> None:
+    german = house.settings.clinic.model_copy(update={"language": "de"})
+    with time_machine.travel(at("2026-05-04 06:00"), tick=False):
+        files, english = zipped(house, patient, german), zipped(house, patient)
+    assert "- Patient Name: Name der Patientin/des Patienten" in files["README.txt"]
+    assert "Was bei jedem Termin festgestellt und gemacht wurde; Neuestes zuerst." in files["README.txt"]
+    page = files["history.html"]
+    assert '<html lang="de">' in page
+    assert "2 Behandlungen" in page
+    assert "1 Nachricht<" in page
+    assert files["treatments.csv"] == english["treatments.csv"]
+    assert files["history.json"] == english["history.json"]
+
+
 def test_e3_the_tables_of_visits_and_messages_are_guarded_as_well(house: House, patient: int) -> None:
     files = zipped(house, patient)
     for name, column in (("visits", "Reason"), ("messages", "Subject"), ("messages", "Text")):
@@ -230,7 +245,7 @@ def test_e10_nothing_that_lets_people_in_leaves_the_clinic(house: House, patient
         if HASH in text or "password_hash" in text.replace("users.password_hash", "")
     ]
     assert {"failures", "sessions", "user_tokens", "users.password_hash"} <= set(clinic_zip.left_out())
-    assert f"Left out, because it lets people in: {', '.join(clinic_zip.left_out())}." in files["README.txt"]
+    assert f"Left out because it gives access to accounts: {', '.join(clinic_zip.left_out())}." in files["README.txt"]
 
 
 HARMLESS = {"patients.email_key", "users.email_key"}

@@ -222,7 +222,7 @@ def test_an_export_remembers_what_was_chosen(house: House, patient: Actor) -> No
 
 def test_one_table_has_no_room_for_more(house: House, patient: Actor) -> None:
     for contents in (Contents(visits=True), Contents(messages=True)):
-        with pytest.raises(Invalid, match="choose the zip") as refused, house.writing() as session:
+        with pytest.raises(Invalid, match="Choose the zip") as refused, house.writing() as session:
             exports.request(session, patient, only(patient), contents)
         assert refused.value.field == "format"
     assert house.count(Export) == 0

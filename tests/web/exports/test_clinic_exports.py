@@ -61,4 +61,4 @@ def test_why_it_failed_is_said_to_the_admin(clinic: Clinic) -> None:
         export = session.get_one(Export, clinic.clinic_export)
         export.status, export.last_error = ExportStatus.FAILED, "there is not enough room on the disk"
     page = words(parsed(clinic.browser("admin").get(f"/clinic-exports/{clinic.clinic_export}")))
-    assert "What came in between: there is not enough room on the disk." in page
+    assert "What went wrong: there is not enough room on the disk." in page

@@ -191,7 +191,7 @@ def test_what_is_chosen_on_the_page_is_what_the_file_has(clinic: Clinic, visitor
     with ZipFile(io.BytesIO(file.data)) as found:
         names = {name.partition("/")[2] for name in found.namelist()}
     assert names == {"README.txt", "history.html", "treatments.csv", "consent.csv", "visits.csv", "history.json"}
-    assert "as a page, a table and JSON in one zip, with visits" in words(parsed(browser.get(answer.location)))
+    assert "as a page, a table, and JSON in one zip · with appointments" in words(parsed(browser.get(answer.location)))
 
 
 def test_one_table_and_more_is_refused_beside_the_choice_and_the_form_is_kept(clinic: Clinic) -> None:
@@ -229,7 +229,7 @@ def test_e8_a_full_queue_says_when_to_come_back(clinic: Clinic, make_house: Call
     house.wiring.queue.stop(patience.SECONDS)
     answer = house.browser(email("patient")).post("/exports")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
-    assert "press again in a minute" in words(parsed(answer))
+    assert "Try again in a minute" in words(parsed(answer))
 
 
 @pytest.mark.parametrize("format", ExportFormat)
