@@ -19,7 +19,7 @@ HANGS = "3600"
 
 @dataclass(frozen=True)
 class Part:
-    """One run of pytest: its arguments, and what its environment has besides the seed."""
+    """One run of pytest: its arguments, and what its environment has unless one's own says otherwise."""
 
     words: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ def run(part: Part, seed: int) -> tuple[bool, float]:
     began = monotonic()
     done = subprocess.run(
         [*line, "--timeout", HANGS],
-        env={**os.environ, **part.environment, "ROUNDS_TEST_SEED": str(seed)},
+        env={**part.environment, **os.environ, "ROUNDS_TEST_SEED": str(seed)},
         check=False,
     )
     return done.returncode == 0, monotonic() - began
