@@ -60,6 +60,7 @@ audit: install-dev
 bench: install-dev
 	$(BIN)/python -m bench
 
+# Parts, times and the seed: tests/soak.py.
 soak: install-dev
 	$(BIN)/python -m tests.soak
 

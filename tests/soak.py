@@ -19,17 +19,17 @@ HANGS = "3600"
 
 @dataclass(frozen=True)
 class Part:
-    """One run of pytest: its arguments, and what its environment has unless one's own says otherwise."""
+    """One run of pytest: its arguments, and how much it does unless the environment says otherwise."""
 
     words: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 PARTS: Mapping[str, Part] = {
-    "forms": Part((FORMS, "-n", "2"), {"ROUNDS_TEST_EXAMPLES": "600"}),
-    "forms on PostgreSQL": Part((FORMS, "-n", "2", "--database", "postgresql"), {"ROUNDS_TEST_EXAMPLES": "200"}),
+    "forms": Part((FORMS, "-n", "2"), {"ROUNDS_TEST_EXAMPLES": "300"}),
+    "forms-postgresql": Part((FORMS, "-n", "2", "--database", "postgresql"), {"ROUNDS_TEST_EXAMPLES": "100"}),
     "api": Part((ENDPOINTS, "-m", "soak")),
-    "acts at once": Part((AT_ONCE, "-m", "soak"), {"ROUNDS_TEST_MINUTES": "20"}),
+    "acts": Part((AT_ONCE, "-m", "soak"), {"ROUNDS_TEST_MINUTES": "20"}),
     "faults": Part((FAULTS, "-m", "soak")),
     "rest": Part(("-m", "soak", *(f"--ignore={one}" for one in (ENDPOINTS, AT_ONCE, FAULTS)))),
 }
@@ -62,8 +62,8 @@ def main() -> int:
         results[name] = run(PARTS[name], chosen.seed)
     say(f"\nSeed {chosen.seed}")
     for name, (passed, seconds) in results.items():
-        say(f"{name:19} {seconds / 60:5.1f} min  {'passed' if passed else 'FAILED'}")
-    say(f"{'together':19} {sum(seconds for _passed, seconds in results.values()) / 60:5.1f} min")
+        say(f"{name:17} {seconds / 60:5.1f} min  {'passed' if passed else 'FAILED'}")
+    say(f"{'together':17} {sum(seconds for _passed, seconds in results.values()) / 60:5.1f} min")
     return 0 if all(passed for passed, _seconds in results.values()) else 1
 
 

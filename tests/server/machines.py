@@ -40,6 +40,7 @@ class Site:
     mail: MailServer
     ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in ("web1", "web2", "front")})
     processes: list[Process] = field(default_factory=list)
+    zone: str = field(default_factory=zone_of_the_morning)
     _authority: trustme.CA = field(default_factory=trustme.CA)
 
     def local(self, text: str, machine: str) -> str:
@@ -68,7 +69,7 @@ class Site:
         """Write the two files of `/etc/rounds`."""
         (self.folder / machine).mkdir()
         config = self.local(FILES["/etc/rounds/config.toml"], machine)
-        config = config.replace("[clinic]\n", f'[clinic]\ntimezone = "{zone_of_the_morning()}"\n')
+        config = config.replace("[clinic]\n", f'[clinic]\ntimezone = "{self.zone}"\n')
         (self.folder / machine / "config.toml").write_text(f"{config}\n{self.mail.toml()}\n", encoding="utf-8")
         env = self.local(FILES["/etc/rounds/rounds.env"], machine)
         (self.folder / machine / "rounds.env").write_text(env, encoding="utf-8")

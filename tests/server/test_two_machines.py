@@ -56,17 +56,18 @@ def site(postgres: Postgres, redis: Redis, tmp_path: Path) -> Iterator[Site]:
     for program in ("nginx", "caddy", "pg_dump"):
         if shutil.which(program) is None:
             pytest.skip(f"no {program}")
-    server, old = MailServer(), tmp_path / "old"
+    server, old, zone = MailServer(), tmp_path / "old", zone_of_the_morning()
     old.mkdir()
-    configure(old, f'[clinic]\ntimezone = "{zone_of_the_morning()}"')
+    configure(old, f'[clinic]\ntimezone = "{zone}"')
     size = ("--doctors", "6", "--patients", "150", "--appointments", "2500")
     assert run(old, "demo", *size, "--password", PASSWORD).returncode == 0
-    change(old, "UPDATE installation SET created_at = '2020-01-01 00:00:00.000000'")
+    began = "'2020-01-01 00:00:00.000000'"
+    change(old, f"UPDATE installation SET created_at = {began}, zone_chosen_at = {began}")
     with ExitStack() as stack:
         url = stack.enter_context(owned(postgres))
         broker = stack.enter_context(redis_server.alone())
         stack.enter_context(running(server))
-        made = Site(tmp_path, url, broker, server)
+        made = Site(tmp_path, url, broker, server, zone=zone)
         for machine in ("web1", "web2", "worker1"):
             made.furnish(machine)
         (tmp_path / "shared").mkdir()
