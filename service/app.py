@@ -63,7 +63,7 @@ def create_app(wiring: Wiring) -> Flask:
     app.url_map.converters.update(row_id=RowId, export_id=ExportId, token=Token)
     with wiring.database.reading() as session:
         app.session_interface = Cookies(wiring.secret_key, installation.clinic_id(session))
-    rendering.install(app.jinja_env, chosen.clinic.zone, chosen.clinic.language)
+    rendering.install(app.jinja_env, chosen.clinic)
     for blueprint in (*pages.BLUEPRINTS, entrance.blueprint, guide.blueprint):
         app.register_blueprint(blueprint)
     context.install(app, wiring)

@@ -16,6 +16,7 @@ from service.domain.foundation.errors import DomainError
 from service.health import last_backup
 from service.jobs import runner
 from service.jobs.make_backup import make_backup
+from service.language.formats import Formats
 from service.process.alone import only_one
 from service.wiring import connect
 
@@ -35,7 +36,7 @@ def backup(settings: Settings, output: Path | None) -> None:
             runner.note_done(wiring.jobs, make_backup.__name__, made.as_outcome())
     finally:
         wiring.database.close()
-    click.echo(f"{made.file}: {last_backup.outcome_in_words(made.as_outcome())}.")
+    click.echo(f"{made.file}: {last_backup.outcome_in_words(made.as_outcome(), Formats(wiring.settings.clinic))}.")
 
 
 @command("restore")

@@ -76,6 +76,17 @@ def _checked_language(code: str) -> str:
     return code
 
 
+def _checked_locale(code: str) -> str:
+    if code:
+        from babel import Locale, UnknownLocaleError  # only for those who name one
+
+        try:
+            return str(Locale.parse(code))
+        except (UnknownLocaleError, ValueError):
+            raise ValueError("expected a language and a country such as en_US") from None
+    return code
+
+
 def _checked_path(path: str) -> str:
     """A path is said whole: whose home `~` is depends on the account, and the service's is not the admin's."""
     if path.startswith("~"):
@@ -140,6 +151,12 @@ class Clinic(Section):
     phone: str = ""
     language: Literal["en"] = "en"
     message_language: Annotated[str, AfterValidator(_checked_language)] = ""
+    locale: Annotated[str, AfterValidator(_checked_locale)] = ""
+    """How dates and numbers are written, such as en_US; empty: as the language is written in the country."""
+    clock: Literal[0, 12, 24] = 0
+    """Hours; 0: as usual in the country."""
+    first_weekday: Literal["", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = ""
+    """Empty: as usual in the country."""
 
     @field_validator("timezone")
     @classmethod

@@ -15,7 +15,7 @@ from service.domain.messages import deliveries, message_log, messages
 from service.health import last_backup
 from service.jobs import schedule
 from service.jobs.make_backup import make_backup
-from service.language import rendering
+from service.language.formats import Formats
 from service.language.translation import gettext as _
 from service.language.translation import ngettext
 from service.storage.models import JobRun, RunStatus, RunTrigger
@@ -62,7 +62,7 @@ def checks(session: Session, jobs: list[JobState], settings: Settings) -> list[C
 
 def the_clock(doubt: datetime | None, settings: Settings) -> Check:
     """Whether the clock can be believed; `doubt` is when the scheduler ticked last, if that is too far from now."""
-    shown = rendering.Wording(settings.clinic.zone, settings.clinic.language)
+    shown = Formats(settings.clinic)
     now = _("shows %(now)s") % {"now": shown.long_when(clock.now())}
     if doubt is None:
         return Check(_("Clock"), "ok", now)
@@ -101,7 +101,9 @@ def _of(session: Session, row: schedule.Row, settings: Settings) -> JobState:
     if row.job == make_backup.__name__:
         state, words = last_backup.judge(session, settings, state, words)
     last = job_runs.latest(session, row.job)
-    return JobState(row.job, row.title, row.words, schedule.next_due(row, now, zone), last, state, words)
+    return JobState(
+        row.job, row.title, row.words(Formats(settings.clinic)), schedule.next_due(row, now, zone), last, state, words
+    )
 
 
 def _judge(run: JobRun | None, due: schedule.Slot, now: datetime) -> tuple[str, str]:

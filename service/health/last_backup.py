@@ -9,7 +9,7 @@ from service.backups.making import SecondCopy
 from service.config.settings import Clinic, Settings
 from service.domain.foundation import job_runs
 from service.jobs.make_backup import make_backup
-from service.language import rendering
+from service.language.formats import Formats
 from service.language.translation import gettext as _
 from service.language.translation import ngettext
 from service.storage.models import JobRun
@@ -36,15 +36,16 @@ def lacks_second(outcome: Mapping[str, Any]) -> bool:
 def last_in_words(last: JobRun, clinic: Clinic) -> str:
     """When a backup was made, and what is in it."""
     assert last.finished_at is not None
-    when = rendering.Wording(clinic.zone, clinic.language).when(last.finished_at)
-    return _("last %(when)s, %(what)s") % {"when": when, "what": outcome_in_words(last.outcome or {})}
+    formats = Formats(clinic)
+    words = {"when": formats.when(last.finished_at), "what": outcome_in_words(last.outcome or {}, formats)}
+    return _("last %(when)s, %(what)s") % words
 
 
-def outcome_in_words(outcome: Mapping[str, Any]) -> str:
+def outcome_in_words(outcome: Mapping[str, Any], formats: Formats) -> str:
     """What a backup holds, and that it was opened, checked and counted."""
     visits = outcome["visits"]
-    words = ngettext("%(num)s visit", "%(num)s visits", visits) % {"num": f"{visits:,}"}
-    parts = [words, size(outcome["bytes"]), _("restored in a test: yes")]
+    words = ngettext("%(num)s visit", "%(num)s visits", visits) % {"num": formats.number(visits)}
+    parts = [words, size(outcome["bytes"], formats), _("restored in a test: yes")]
     if outcome.get("second"):
         parts.append(_second_in_words(SecondCopy(outcome["second"])))
     return ", ".join(parts)
@@ -62,9 +63,9 @@ def _second_in_words(copy: SecondCopy) -> str:
             assert_never(never)
 
 
-def size(number: int) -> str:
+def size(number: int, formats: Formats) -> str:
     """Bytes as people say them: `940 kB`, `1.2 MB`."""
     for limit, unit in ((10**9, "GB"), (10**6, "MB")):
         if number >= limit:
-            return f"{number / limit:.1f} {unit}"
-    return f"{-(-number // 1000)} kB"
+            return f"{formats.number(number / limit, 1, 1)} {unit}"
+    return f"{formats.number(-(-number // 1000))} kB"

@@ -15,6 +15,7 @@ from service.domain.messages import deliveries, messages
 from service.health import last_backup
 from service.health.health import Check, the_clock
 from service.jobs.make_backup import make_backup
+from service.language.formats import Formats
 from service.language.translation import gettext as _
 from service.process.listening import is_loopback
 from service.storage import database
@@ -71,7 +72,7 @@ def _written(db: Database) -> Check:
 
 def _disk(settings: Settings) -> Check:
     free = room(settings)
-    words = _("%(size)s free") % {"size": last_backup.size(free)}
+    words = _("%(size)s free") % {"size": last_backup.size(free, Formats(settings.clinic))}
     if free < NO_ROOM:
         return Check(_("Disk"), "down", _("full: %(words)s; make room") % {"words": words})
     return Check(_("Disk"), "late" if free < LITTLE_ROOM else "ok", words)

@@ -17,6 +17,7 @@ from service.domain.messages import messages
 from service.domain.outbox import outbox
 from service.http import origins
 from service.http.cookies import BrowserSession
+from service.language.formats import Formats
 from service.process.listening import is_loopback
 from service.wiring import Wiring
 
@@ -35,6 +36,11 @@ def install(app: Flask, wiring: Wiring) -> None:
 def wiring() -> Wiring:
     """The parts this process is made of."""
     return cast(Wiring, current_app.extensions["rounds"])
+
+
+def formats() -> Formats:
+    """How the clinic's dates and numbers are written in the language of the moment."""
+    return Formats(wiring().settings.clinic)
 
 
 def browser() -> BrowserSession:

@@ -22,6 +22,7 @@ from service.jobs.make_backup import make_backup
 from service.jobs.send_advance_reminders import send_advance_reminders
 from service.jobs.send_daily_reminders import send_daily_reminders
 from service.jobs.write_day_sheets import write_day_sheets
+from service.language.formats import Formats
 from service.language.translation import gettext as _
 from service.storage.models import RunTrigger
 
@@ -78,10 +79,9 @@ class Row:
         """The job's name in the ledger."""
         return self.run.__name__
 
-    @property
-    def words(self) -> str:
+    def words(self, formats: Formats) -> str:
         """When it runs, for people."""
-        at = f"{self.at:%H:%M}"
+        at = formats.time(self.at)
         match self.kind:
             case Kind.DAILY:
                 return _("every day at %(time)s") % {"time": at}

@@ -12,8 +12,6 @@ class Speech:
 
     name: str
     """As its speakers call it."""
-    short_day: str
-    """The pattern of a weekday, day and month, as Babel reads it."""
     calendar_summary: str
     """What a visit is called in somebody's calendar."""
     cancelled_by_patient: str
@@ -25,14 +23,12 @@ class Speech:
 LANGUAGES: Mapping[Language, Speech] = {
     Language.EN: Speech(
         "English",
-        short_day="EEE d MMM",
         calendar_summary="Visit at {clinic}",
         cancelled_by_patient="This visit was cancelled as you asked",
         cancelled_by_clinic="We had to cancel this visit",
     ),
     Language.DE: Speech(
         "Deutsch",
-        short_day="ccc d. MMM",
         calendar_summary="Termin bei {clinic}",
         cancelled_by_patient="Dieser Termin wurde auf Ihren Wunsch abgesagt",
         cancelled_by_clinic="Wir mussten diesen Termin absagen",

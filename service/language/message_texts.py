@@ -50,6 +50,7 @@ def fill(template: str, language: str, values: Mapping[str, str]) -> tuple[str, 
     `{name}` becomes the value as it is; a value is never a template itself. KeyError for an unknown name.
     """
     filled = _VARIABLE.sub(lambda found: values[found[1]], _text(_Folders.own, language, template))
+    filled = filled.replace("\u202f", " ").replace("\xa0", " ")  # formats have them, an SMS would be sent as UCS-2
     subject, _, body = filled.partition("\n")
     return one_line(subject), body.strip() + "\n"
 

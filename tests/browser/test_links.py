@@ -66,7 +66,7 @@ def test_a_visit_is_confirmed_moved_cancelled_and_taken_back_by_link_with_script
     page.locator("nav.week a.week-day").nth(1).click()
     page.locator("label.slot").nth(2).click()
     page.get_by_role("button", name="Take this time").click()
-    assert page.get_by_role("heading", level=1).text_content() != "Wed 24 Jun, 10:00"
+    assert page.get_by_role("heading", level=1).text_content() != "Wed, 24 Jun, 10:00"
     page.get_by_role("button", name="Cancel the visit").click()
     assert page.get_by_text("If that was a mistake").is_visible()
     page.get_by_role("button", name="Take it back").click()
@@ -115,7 +115,7 @@ def test_what_patients_want_to_be_told_is_set_on_a_well_made_page(
 def test_the_page_of_a_mail_is_readable_in_light_and_dark(chromium: Browser, tmp_path: Path) -> None:
     url = "https://rounds.example/visit/" + "A" * 43
     body = (
-        "Hello Lena,\n\nthis is booked for you at Practice at the Park:\n\n  Mon 4 May, 14:00, Dr. Ada <Berg>\n\n"
+        "Hello Lena,\n\nthis is booked for you at Practice at the Park:\n\n  Mon, 4 May, 14:00, Dr. Ada <Berg>\n\n"
         f"Confirm, cancel or choose another time: {url}\n\nPractice at the Park\n"
     )
     file = tmp_path / "mail.html"

@@ -20,7 +20,7 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """Stands at 8 o'clock in Berlin on Monday 4 May 2026; `shift` moves it on."""
+    """Stands at 8 o'clock in Berlin on Monday, 4 May 2026; `shift` moves it on."""
     with time_machine.travel(at("2026-05-04 06:00"), tick=False) as traveller:
         yield traveller
 

@@ -24,7 +24,7 @@ BEFORE, AFTER = {"public_url": "http://192.168.1.20:8000"}, {"public_url": "http
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[time_machine.Traveller]:
-    """Stands at 8 o'clock in Berlin on Monday 4 May 2026; `shift` moves it on."""
+    """Stands at 8 o'clock in Berlin on Monday, 4 May 2026; `shift` moves it on."""
     with time_machine.travel(at("2026-05-04 06:00"), tick=False) as traveller:
         yield traveller
 

@@ -19,8 +19,10 @@ from service.jobs.generate_monthly_report import generate_monthly_report
 from service.jobs.schedule import CatchUp, Kind, Row
 from service.jobs.send_daily_reminders import send_daily_reminders
 from service.jobs.write_day_sheets import write_day_sheets
+from service.language.formats import Formats
 from tests.house import at
 
+FORMATS = Formats(Settings().clinic)
 BERLIN = ZoneInfo("Europe/Berlin")
 ROOM = Path(schedule.__file__).parent
 ZONES = ["Europe/Berlin", "America/New_York", "America/Havana", "Australia/Lord_Howe", "Asia/Kathmandu"]
@@ -82,7 +84,7 @@ def test_a_monthly_job_is_due_on_its_day_for_the_month_before(last: str | None, 
 )
 def test_a_weekly_job_is_due_on_its_day_of_the_week(last: str | None, now: str, names: list[str]) -> None:
     assert due(WEEKLY, last, now) == names
-    assert WEEKLY.words == "on day 7 of the week at 02:30"
+    assert WEEKLY.words(FORMATS) == "on day 7 of the week at 02:30"
 
 
 def test_a_monthly_job_may_have_another_day_and_hour() -> None:
@@ -222,9 +224,9 @@ def test_a_slot_is_left_out_with_a_reason(row: Row, now: str, began: str, reason
 def test_the_table_follows_the_settings() -> None:
     chosen = Settings(jobs=Jobs(sheets_at="06:45", reminders_at="07:15", reports_day=3, reports_at="05:00"))
     rows = {row.job: row for row in schedule.table(chosen)}
-    assert rows["write_day_sheets"].words == "every day at 06:45"
-    assert rows["send_daily_reminders"].words == "every day at 07:15"
-    assert rows["generate_monthly_report"].words == "on day 3 of the month at 05:00"
+    assert rows["write_day_sheets"].words(FORMATS) == "every day at 06:45"
+    assert rows["send_daily_reminders"].words(FORMATS) == "every day at 07:15"
+    assert rows["generate_monthly_report"].words(FORMATS) == "on day 3 of the month at 05:00"
     assert schedule.next_due(rows["generate_monthly_report"], at("2026-05-03 03:00"), BERLIN) == at("2026-06-03 03:00")
     assert schedule.next_due(rows["generate_monthly_report"], at("2026-05-03 02:59"), BERLIN) == at("2026-05-03 03:00")
     assert schedule.next_due(rows["send_daily_reminders"], at("2026-05-03 05:15"), BERLIN) == at("2026-05-04 05:15")
@@ -265,7 +267,7 @@ def test_a_row_without_a_function_is_refused() -> None:
 
 
 BRANCHES: dict[str, Callable[[Row], object]] = {
-    "words": lambda row: row.words,
+    "words": lambda row: row.words(FORMATS),
     "slot": lambda row: schedule.slot(row, date(2026, 5, 4), BERLIN),
     "day of a slot": lambda row: schedule.day_of(row, "2026-05"),
     "present day": lambda row: schedule.present_day(row, date(2026, 5, 4)),

@@ -28,7 +28,7 @@ NOBODY: dict[str, Any] = {"sent": 0, "failed": 0, "unknown": 0, "queued": 0, "sk
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[time_machine.Traveller]:
-    """Stands at 8 o'clock in Berlin on Monday 4 May 2026; `shift` moves it on."""
+    """Stands at 8 o'clock in Berlin on Monday, 4 May 2026; `shift` moves it on."""
     with time_machine.travel(at("2026-05-04 06:00"), tick=False) as traveller:
         yield traveller
 

@@ -2,11 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from string import Template
-from zoneinfo import ZoneInfo
 
 import pytest
 from jinja2 import Environment
 
+from service.config.settings import Clinic
 from service.language import rendering
 from service.language.pseudo import disfigured
 from service.language.translation import gettext, language, lazy_gettext, ngettext, speaking
@@ -17,7 +17,7 @@ GERMAN = "Zu viele Versuche. Warten Sie einige Minuten und versuchen Sie es dann
 
 @pytest.fixture
 def jinja() -> Environment:
-    return rendering.environment(ZoneInfo("UTC"), "en")
+    return rendering.environment(Clinic())
 
 
 def test_a_text_is_said_in_the_language_of_the_moment() -> None:

@@ -14,7 +14,7 @@ from service.storage.models import Channel
 from tests.crowd import together
 
 MAIL = Email(enabled=True, host="mail.example", sender="desk@clinic.example")
-LETTER = Letter(7, "lena@mail.example", "Your visit at Our clinic", "Hello Lena,\n\n  Mon 4 May, 14:00\n")
+LETTER = Letter(7, "lena@mail.example", "Your visit at Our clinic", "Hello Lena,\n\n  Mon, 4 May, 14:00\n")
 
 
 def test_until_e_mail_is_set_up_the_console_stands_in() -> None:
@@ -28,7 +28,7 @@ def test_the_whole_message_is_on_standard_output_and_nothing_elsewhere(capsys: p
     out, err = capsys.readouterr()
     assert out == (
         "--- message 7\nTo: lena@mail.example\nSubject: Your visit at Our clinic\n\n"
-        "Hello Lena,\n\n  Mon 4 May, 14:00\n---\n"
+        "Hello Lena,\n\n  Mon, 4 May, 14:00\n---\n"
     )
     assert err == ""
 

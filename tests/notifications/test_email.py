@@ -22,7 +22,7 @@ CLINIC = Clinic(name="Praxis am Pärk", public_url="https://rounds.clinic.exampl
 LETTER = Letter(
     7,
     "lena@mail.example",
-    "Your visit on Mon 4 May",
+    "Your visit on Mon, 4 May",
     "Hello Zoë,\n\n.a line that begins with a dot\n",
     message_id=message_id(7, at("2026-05-01 08:00"), Settings(clinic=CLINIC)),
 )
@@ -68,7 +68,7 @@ def test_a_letter_arrives_with_everything_in_it(server: MailServer, channel: Ema
     parsed = mail.parsed
     assert parsed["From"] == "Practice at the Park <desk@clinic.example>"
     assert parsed["To"] == "lena@mail.example"
-    assert parsed["Subject"] == "Your visit on Mon 4 May"
+    assert parsed["Subject"] == "Your visit on Mon, 4 May"
     assert parsed["Message-ID"] == "<7.1777622400000000@rounds.clinic.example>"
     assert parsed["Auto-Submitted"] == "auto-generated"
     assert f"List-Unsubscribe: <{stop}>\r\n".encode() in mail.content, "as it is, whatever its length"

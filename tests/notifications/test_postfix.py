@@ -13,7 +13,7 @@ from tests.services import postfix
 
 pytestmark = pytest.mark.foreign
 
-LETTER = Letter(7, "", "Your visit on Mon 4 May", "Hello Zoë,\n", message_id="<7.1@clinic.example>")
+LETTER = Letter(7, "", "Your visit on Mon, 4 May", "Hello Zoë,\n", message_id="<7.1@clinic.example>")
 ADDRESSES = {
     "max@straße.de": "max@xn--strae-oqa.de",
     "Lena@νίκος.gr": "Lena@xn--kxawhkp.gr",

@@ -22,7 +22,7 @@ from tests.house import at
 from tests.services.sms_gateway import Answer, Gateway, running
 
 CLINIC = Clinic(country="DE")
-TEXT = 'Mon 4 May, 14:00 "Dr Berg" & {to}\n'
+TEXT = 'Mon, 4 May, 14:00 "Dr Berg" & {to}\n'
 LETTER = Letter(7, "+4915735985555", "", TEXT, message_id="<7.1@rounds.clinic.example>")
 
 

@@ -177,7 +177,7 @@ def test_s3_a_locked_board_opens_nothing_else_and_does_not_leaf(clinic: Clinic) 
     for path in ("/patients", f"/patients/{clinic.pia}", "/calendar", "/today/sheet", "/account"):
         assert browser.get(path, headers=POLL).status_code == 303
     assert "Ringing" not in browser.get("/today?date=2026-04-15", headers=POLL).get_data(as_text=True)
-    assert "Wednesday 6 May" in browser.get("/today?date=2026-04-15", headers=POLL).get_data(as_text=True)
+    assert "Wednesday, 6 May" in browser.get("/today?date=2026-04-15", headers=POLL).get_data(as_text=True)
     act = browser.client.post(f"/appointments/{clinic.begun}/arrival", data={"csrf_token": token}, headers=POLL)
     assert act.status_code == 303
     assert clinic.house.browser().get("/today", headers=POLL).status_code == 303

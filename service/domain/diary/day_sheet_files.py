@@ -32,7 +32,7 @@ def folder_of(settings: Settings) -> Path:
 def write(session: Session, day: date, settings: Settings) -> tuple[int, int]:
     """Write the sheets of a clinic day, whole or not at all; returns how many doctors and appointments they hold."""
     sheets = day_sheets.of_day(session, SYSTEM, day, settings.clinic.zone)
-    jinja = rendering.environment(settings.clinic.zone, settings.clinic.language)
+    jinja = rendering.environment(settings.clinic)
     text = jinja.get_template("diary/today/sheet_file.html").render(
         sheets=sheets,
         day=day,

@@ -19,7 +19,7 @@ def write(session: Session, history: History, target: TextIO, progress: Progress
     """Write the page to `target` and return the number of rows on it; `progress` is told after every thousand."""
     count, clinic, patient_id = _Count(progress), history.clinic, history.patient_id
     rows = {table.name: count.counted(history_tables.rows(session, patient_id, table)) for table in history.tables}
-    page = rendering.environment(clinic.zone, clinic.language).get_template("exports/history.html")
+    page = rendering.environment(clinic).get_template("exports/history.html")
     pieces = page.stream(
         clinic=clinic,
         made_at=clock.now(),

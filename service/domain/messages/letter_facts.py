@@ -18,7 +18,9 @@ from service.domain.messages import morning_sheets
 from service.domain.outbox import message_rules, subjects
 from service.domain.outbox.subjects import Kind, Subject
 from service.domain.patients import details
-from service.language.rendering import Wording, one_line, phone
+from service.language.formats import Formats
+from service.language.languages import LANGUAGES
+from service.language.rendering import one_line
 from service.storage.models import (
     Appointment,
     AppointmentStatus,
@@ -61,7 +63,7 @@ def with_series(session: Session, message: Message, visits: Sequence[Appointment
 def of(session: Session, message: Message, visits: Sequence[Appointment], settings: Settings) -> Facts:
     """The facts for a message's template; `visits` are those it lists, its own first."""
     clinic = settings.clinic
-    words = Wording(clinic.zone, language_of(message, clinic))
+    words = Formats(clinic, language_of(message, clinic))
     values = {
         "clinic_name": one_line(clinic.name),
         "clinic_phone": clinic.phone,
@@ -83,7 +85,7 @@ def of(session: Session, message: Message, visits: Sequence[Appointment], settin
 
 
 def _of_subject(
-    session: Session, subject: Subject, message: Message, words: Wording, settings: Settings
+    session: Session, subject: Subject, message: Message, words: Formats, settings: Settings
 ) -> dict[str, str]:
     match subject.kind:
         case Kind.OFFER:
@@ -99,7 +101,7 @@ def _of_subject(
 
 
 def _of_visits(
-    session: Session, message: Message, visits: Sequence[Appointment], words: Wording, clinic: Clinic
+    session: Session, message: Message, visits: Sequence[Appointment], words: Formats, clinic: Clinic
 ) -> dict[str, str]:
     first = visits[0]
     several = len({visit.patient_id for visit in visits}) > 1
@@ -117,8 +119,9 @@ def _of_visits(
         "visits_short": "; ".join(words.when(visit.starts_at) for visit in ordered),
     }
     if message.rule == "visit_cancelled":
+        speech = LANGUAGES[language_of(message, clinic)]
         by_clinic = first.cancelled_by == CancelledBy.CLINIC
-        values["cancelled_by"] = words.speech.cancelled_by_clinic if by_clinic else words.speech.cancelled_by_patient
+        values["cancelled_by"] = speech.cancelled_by_clinic if by_clinic else speech.cancelled_by_patient
     if message.rule == "visit_moved" and first.rescheduled_from_id is not None:
         before = session.get_one(Appointment, first.rescheduled_from_id).starts_at
         values["old_date"] = words.local_day(before)
@@ -126,7 +129,7 @@ def _of_visits(
     return values
 
 
-def _of_offer(session: Session, offer: Offer, message: Message, words: Wording) -> dict[str, str]:
+def _of_offer(session: Session, offer: Offer, message: Message, words: Formats) -> dict[str, str]:
     return {
         "patient_first_name": one_line(details.greeted(session.get_one(Patient, message.patient_id))),
         "doctor": one_line(session.get_one(Doctor, offer.doctor_id).name),
@@ -136,12 +139,12 @@ def _of_offer(session: Session, offer: Offer, message: Message, words: Wording) 
     }
 
 
-def _of_sheet(session: Session, day: date, words: Wording, settings: Settings) -> dict[str, str]:
+def _of_sheet(session: Session, day: date, words: Formats, settings: Settings) -> dict[str, str]:
     sheet = morning_sheets.of_day(session, day, settings)
     lines = []
     for entry in sheet.to_call:
         at = words.when(entry.message.starts_at) if entry.message.starts_at else ""
-        lines.append(f"  {at}  {one_line(entry.patient_name)}  {phone(entry.phone) if entry.phone else '–'}")
+        lines.append(f"  {at}  {one_line(entry.patient_name)}  {words.phone(entry.phone) if entry.phone else '–'}")
     return {
         "date": words.day(day),
         "told": str(sheet.told),
@@ -152,7 +155,7 @@ def _of_sheet(session: Session, day: date, words: Wording, settings: Settings) -
     }
 
 
-def _times(session: Session, message: Message, words: Wording, clinic: Clinic) -> Sequence[tuple[str, str]]:
+def _times(session: Session, message: Message, words: Formats, clinic: Clinic) -> Sequence[tuple[str, str]]:
     """The times that are proposed instead of an appointment's own."""
     if message.rule != "move_proposal" or message.appointment_id is None:
         return []

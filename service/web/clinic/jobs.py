@@ -108,7 +108,7 @@ def _outcome(run: JobRun) -> str:
             "num": outcome["sheets"]
         }
     if "tested" in outcome:
-        return last_backup.outcome_in_words(outcome)
+        return last_backup.outcome_in_words(outcome, context.formats())
     if "made" in outcome:
         made, already = outcome["made"], outcome["already"]
         words = ngettext("%(num)s report made", "%(num)s reports made", made) % {"num": made}

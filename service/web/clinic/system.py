@@ -43,7 +43,7 @@ def show() -> ResponseReturnValue:
         todos=unfinished.todos(context.reading(), settings),
         trouble=context.wiring().restart.trouble,
         system=system.describe(context.reading(), settings),
-        size=last_backup.size,
+        size=lambda number: last_backup.size(number, context.formats()),
         sending=sending(),
         backup_on=bool(settings.backup.folder),
         backup_at=settings.backup.at,

@@ -49,7 +49,7 @@ class DoctorForm(Form):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.weekdays.choices = list(enumerate(week.names()))
+        self.weekdays.choices = list(week.names().items())
 
     def doctor(self) -> FirstDoctor:
         """The doctor this form names. Raises Invalid."""

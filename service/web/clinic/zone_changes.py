@@ -42,4 +42,4 @@ def mark_seen(change_id: int) -> ResponseReturnValue:
 
 
 def _promised(problem: Mapping[str, str]) -> datetime:
-    return datetime.fromisoformat(problem["local_start"])
+    return datetime.fromisoformat(problem["local_start"]).replace(tzinfo=context.wiring().settings.clinic.zone)

@@ -66,7 +66,7 @@ def show() -> ResponseReturnValue:
     return render_template(
         "diary/calendar.html",
         view=view,
-        grid=grid(_columns(view, days, may_offer=actor.role != Role.DOCTOR)),
+        grid=grid(_columns(view, days, may_offer=actor.role != Role.DOCTOR), context.formats()),
         total=sum(visit.status != AppointmentStatus.CANCELLED for day in days for visit in day.visits),
         cancelled=[(one, _url(one)) for one in sorted(cancelled, key=lambda one: one.starts_at)],
         everybody=everybody,
@@ -87,11 +87,11 @@ def _asked(actor: Actor) -> View:
     if not found and department:
         raise NotFound
     week, own = kind == "week", actor.role == Role.DOCTOR
-    monday = day - timedelta(days=day.weekday())
+    first = day - timedelta(days=context.formats().week.index(day.weekday()))
     return View(
         week=week,
         day=day,
-        days=[monday + timedelta(days=number) for number in range(WEEK)] if week else [day],
+        days=[first + timedelta(days=number) for number in range(WEEK)] if week else [day],
         doctors=found[: 1 if week else MOST_DOCTORS],
         all_doctors=1 if week else len(found),
         doctor_id=None if own else doctor_id,

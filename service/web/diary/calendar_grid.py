@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 from typing import NamedTuple
+
+from service.language.formats import Formats
 
 ROW_MINUTES = 5
 HOUR = 12
@@ -75,7 +77,7 @@ class Grid:
     """Rows of the shortest thing: what the height of a row follows from."""
 
 
-def grid(columns: Sequence[Column]) -> Grid:
+def grid(columns: Sequence[Column], formats: Formats) -> Grid:
     """The columns laid out over the hours in which anything stands."""
     rows = [[_rows(thing, column.day) for thing in column.things] for column in columns]
     spans = [span for of_column in rows for span in of_column]
@@ -89,10 +91,13 @@ def grid(columns: Sequence[Column]) -> Grid:
     ]
     return Grid(
         columns=[
-            (column, list(_placed(column.things, of_column, first * HOUR)))
+            (column, list(_placed(column.things, of_column, first * HOUR, formats)))
             for column, of_column in zip(columns, rows, strict=True)
         ],
-        hours=[(f"from-{number * HOUR + 1} for-{HOUR}", f"{first + number:02}:00") for number in range(last - first)],
+        hours=[
+            (f"from-{number * HOUR + 1} for-{HOUR}", formats.time(time((first + number) % 24)))
+            for number in range(last - first)
+        ],
         scale=min(max(min(lengths, default=USUAL), SHORTEST), LONGEST),
     )
 
@@ -104,7 +109,7 @@ def _rows(thing: Thing, day: date) -> Rows:
     return first, max(after, first + 1)
 
 
-def _placed(things: Sequence[Thing], rows: Sequence[Rows], offset: int) -> Iterator[Placed]:
+def _placed(things: Sequence[Thing], rows: Sequence[Rows], offset: int, formats: Formats) -> Iterator[Placed]:
     """The things in order of time, open hours before what stands in them."""
     order = sorted(range(len(things)), key=lambda number: (rows[number][0], things[number].kind != Kind.OPEN, number))
     lanes = _lanes((number, rows[number]) for number in order if things[number].kind != Kind.OPEN)
@@ -114,9 +119,9 @@ def _placed(things: Sequence[Thing], rows: Sequence[Rows], offset: int) -> Itera
         lane, of = lanes.get(number, (0, 1))
         if of > 1:
             classes += f" lane-{min(lane, LANES - 1)} of-{min(of, LANES)}"
-        clock = f"{thing.starts.hour:02}:{thing.starts.minute:02}"
+        clock = formats.time(thing.starts.time())
         if thing.kind == Kind.OPEN:
-            clock += f"–{thing.ends:%H:%M}"
+            clock += f"–{formats.time(thing.ends.time())}"
         yield Placed(thing.kind, classes, clock, thing.url, thing.name, thing.words)
 
 

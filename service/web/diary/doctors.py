@@ -54,7 +54,7 @@ class HoursForm(Form):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.weekdays.choices = list(enumerate(week.names()))
+        self.weekdays.choices = list(week.names().items())
 
 
 class EndForm(Form):

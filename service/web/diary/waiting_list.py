@@ -14,6 +14,7 @@ from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import PartOfDay
 from service.web import notices, tellings
+from service.web.diary import week
 from service.web.forms import Form, at_most
 from service.web.local_times import instant_of, row_id_of, valid_row_id, written
 
@@ -183,15 +184,7 @@ def _refused(asked: str, starts_at: str, error: Invalid | Conflict) -> str:
 
 
 def _days() -> dict[str, str]:
-    return {
-        "0": _("Mon"),
-        "1": _("Tue"),
-        "2": _("Wed"),
-        "3": _("Thu"),
-        "4": _("Fri"),
-        "5": _("Sat"),
-        "6": _("Sun"),
-    }
+    return {str(number): name for number, name in week.names(short=True).items()}
 
 
 def _parts() -> dict[PartOfDay, str]:

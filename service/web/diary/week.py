@@ -6,7 +6,7 @@ from datetime import date
 from itertools import groupby
 
 from service.clock import DayTime
-from service.language.translation import gettext as _
+from service.http import context
 from service.storage.models import DoctorHours
 
 
@@ -38,20 +38,21 @@ class Weekday:
     blocks: Sequence[tuple[int, Stretch]]
 
 
-def names() -> list[str]:
-    """The days of the week, Monday first."""
-    return [_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday")]
+def names(*, short: bool = False) -> dict[int, str]:
+    """The days of the week by their number (0 is Monday), in the order in which the week goes here."""
+    formats = context.formats()
+    return {number: formats.weekday(number, short=short) for number in formats.week}
 
 
 def in_words(blocks: Sequence[DoctorHours], today: date) -> list[Line]:
     """The week in few words; empty when there are no hours."""
-    short = [_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")]
+    short = names(short=True)
     days = {
         number: tuple(_stretch(block, today) for block in found)
         for number, found in groupby(blocks, key=lambda block: block.weekday)
     }
     lines = []
-    for stretches, numbers in groupby(range(7), key=lambda number: days.get(number, ())):
+    for stretches, numbers in groupby(short, key=lambda number: days.get(number, ())):
         same = list(numbers)
         if stretches:
             words = short[same[0]] if len(same) == 1 else f"{short[same[0]]}–{short[same[-1]]}"
@@ -63,7 +64,7 @@ def rows(blocks: Sequence[DoctorHours], today: date) -> list[Weekday]:
     """The seven days with their blocks."""
     return [
         Weekday(number, name, [(block.id, _stretch(block, today)) for block in blocks if block.weekday == number])
-        for number, name in enumerate(names())
+        for number, name in names().items()
     ]
 
 

@@ -14,7 +14,6 @@ from service.domain.patients import patient_records, patient_search, patients, s
 from service.domain.patients.details import PatientDetails
 from service.domain.patients.patient_records import Stale, Twice
 from service.http import context
-from service.language.rendering import phone as spoken
 from service.language.translation import gettext as _
 from service.storage.models import Patient
 from service.web import notices
@@ -163,7 +162,7 @@ def _page(
     values: dict[str, Any] = {"version": patient.version}
     contact: dict[str, Any] = {"name": patient.name, "birth_date": patient.birth_date, "email": patient.email or ""}
     contact["given_name"] = patient.given_name or ""
-    contact["phone"] = spoken(patient.phone) if patient.phone else ""
+    contact["phone"] = context.formats().phone(patient.phone) if patient.phone else ""
     if alerts is None and context.actor().role == Role.DOCTOR:
         alerts = AlertsForm(allergies=patient.allergies, alerts=patient.alerts, **values)
     form = form or VersionedPatientForm(**contact, **values)

@@ -1,10 +1,8 @@
 """Figures as their templates want them: days as days, hours that were open or busy, shares in hundredths."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
-
-from babel.dates import get_day_names
 
 from service.domain.reports.live_figures import DayLoad, DoctorLoad, Load, Stamp
 from service.http import context
@@ -59,13 +57,13 @@ def heat(grid: Sequence[Sequence[int]]) -> dict[str, Any] | None:
     most = max(max(line) for line in grid)
     if not most:
         return None
-    names = get_day_names("abbreviated", locale=context.wiring().settings.clinic.language)
+    formats = context.formats()
     weekday, hour = next((day, hour) for day, line in enumerate(grid) for hour in hours if line[hour] == most)
     return {
-        "hours": list(hours),
+        "hours": [formats.hour(hour) for hour in hours],
         "lines": [
-            (names[day], [(line[hour], -(-SHADES * line[hour] // most)) for hour in hours])
-            for day, line in enumerate(grid)
+            (formats.weekday(day, short=True), [(line[hour], -(-SHADES * line[hour] // most)) for hour in hours])
+            for day, line in ((day, grid[day]) for day in formats.week)
         ],
-        "busiest": (names[weekday], hour, most),
+        "busiest": (formats.weekday(weekday), formats.time(time(hour)), most),
     }

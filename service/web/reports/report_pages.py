@@ -95,7 +95,7 @@ def attachment(report: AnyReport) -> Response:
 
 def standing_alone(kind: Kind, view: Mapping[str, Any], clinic: Any, *, made_at: Any) -> str:
     """The text of the file."""
-    jinja = rendering.environment(clinic.zone, clinic.language)
+    jinja = rendering.environment(clinic)
     style = Markup("\n".join(file.read_text(encoding="utf-8") for file in STYLES))  # noqa: S704 our own files
     template = jinja.get_template(f"reports/{PLACES[kind].template}_file.html")
     return template.render(report=view, clinic=clinic, style=style, made_at=made_at, links=False, reports_of={})

@@ -4,16 +4,14 @@ The lines of a table are tuples in the order of its columns: a month of a busy d
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
-
-from babel.dates import format_date, get_day_names
 
 from service import clock
 from service.config.settings import Clinic
 from service.domain.reports.contents import ClinicContent, Content, DoctorContent, Lacking
 from service.domain.reports.report_kinds import AnyReport
+from service.language.formats import Formats
 from service.language.rendering import one_line
 from service.language.translation import gettext as _
 from service.storage.models import AppointmentStatus, ClinicReport, Report
@@ -21,7 +19,7 @@ from service.storage.models import AppointmentStatus, ClinicReport, Report
 
 def of_doctor(report: Report, content: DoctorContent, clinic: Clinic) -> dict[str, Any]:
     """A doctor's report; `content` is what its reader may see of it, or of what it was before it was made again."""
-    moment = _moments(clinic.zone, clinic.language)
+    moment = _moments(Formats(clinic))
     kinds, lacking = _states(), {Lacking.OUTCOME: _("no outcome"), Lacking.NOTE: _("no note")}
     return {
         "month": clock.first_of_month(report.month),
@@ -29,7 +27,7 @@ def of_doctor(report: Report, content: DoctorContent, clinic: Clinic) -> dict[st
         "department": content["department"],
         "here_from": _day(content.get("here_from")),
         "here_until": _day(content.get("here_until")),
-        "figures": _figures(report.month, content, clinic.language),
+        "figures": _figures(report.month, content, Formats(clinic)),
         "unfinished": [
             (row["appointment_id"], moment(row["starts_at"]), one_line(row["patient_name"]), lacking[row["lacks"]])
             for row in content.get("unfinished", ())
@@ -63,7 +61,7 @@ def of_clinic(report: ClinicReport, content: ClinicContent, clinic: Clinic) -> d
     """The clinic's report."""
     return {
         "month": clock.first_of_month(report.month),
-        "figures": _figures(report.month, content, clinic.language),
+        "figures": _figures(report.month, content, Formats(clinic)),
         "doctors": content["doctors"],
         "departments": content["departments"],
         "unfinished_count": sum(row["unfinished"] for row in content["doctors"]),
@@ -81,37 +79,27 @@ def _states() -> dict[str, str]:
     }
 
 
-def _moments(zone: ZoneInfo, language: str) -> Callable[[str], str]:
-    """Writes a stored instant: `Mon 23 Nov, 10:30`; the title says the year."""
-    days: dict[date, str] = {}
-
-    def moment(stored: str) -> str:
-        local = datetime.fromisoformat(stored).astimezone(zone)
-        day = local.date()
-        if day not in days:
-            days[day] = format_date(day, "EEE d MMM", locale=language)
-        return f"{days[day]}, {local.hour:02}:{local.minute:02}"
-
-    return moment
+def _moments(formats: Formats) -> Callable[[str], str]:
+    """Writes a stored instant: `Mon, Nov 23, 10:30 AM`."""
+    return lambda stored: formats.when(datetime.fromisoformat(stored))
 
 
-def _figures(month: str, content: Content, language: str) -> dict[str, Any] | None:
+def _figures(month: str, content: Content, formats: Formats) -> dict[str, Any] | None:
     """The figures with the months beside them; None for a report of the time before there were any."""
     if "figures" not in content:
         return None
     figures = content["figures"]
     months: list[Mapping[str, Any]] = [{"month": month, **figures}, *content["compared"]]
     longest = max(row["visits"] for row in months)
-    names = get_day_names("abbreviated", locale=language)
     return {
         **figures,
         "months": [
             {**row, "month": clock.first_of_month(row["month"]), "bar": _shares(row, longest)} for row in months
         ],
-        "weekdays": [(names[day], count) for day, count in enumerate(figures["weekdays"])],
-        "hours": [(f"{hour}", figures["hours"][hour]) for hour in shown_hours(figures["hours"])],
-        "busiest_weekday": _busiest(figures["weekdays"], get_day_names("wide", locale=language)),
-        "busiest_hour": _busiest(figures["hours"], {hour: f"{hour}:00" for hour in range(24)}),
+        "weekdays": [(formats.weekday(day, short=True), figures["weekdays"][day]) for day in formats.week],
+        "hours": [(formats.hour(hour), figures["hours"][hour]) for hour in shown_hours(figures["hours"])],
+        "busiest_weekday": _busiest(figures["weekdays"], {day: formats.weekday(day) for day in range(7)}),
+        "busiest_hour": _busiest(figures["hours"], {hour: formats.time(time(hour)) for hour in range(24)}),
         "full": percent(figures["booked_minutes"], figures["open_minutes"]),
     }
 

@@ -20,7 +20,7 @@ NINE = at("2026-05-11 07:00")
 
 @pytest.fixture
 def week(house: House, clock: time_machine.Traveller) -> Week:
-    """The clinic of clinic_week.py on Monday 4 May 2026, 8 o'clock."""
+    """The clinic of clinic_week.py on Monday, 4 May 2026, 8 o'clock."""
     return open_week(house)
 
 

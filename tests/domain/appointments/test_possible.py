@@ -26,7 +26,7 @@ MINUTES = (-3000, -180, -30, 0, 5)
 
 @pytest.fixture
 def week(house: House, clock: time_machine.Traveller) -> Week:
-    """The clinic of clinic_week.py on Monday 4 May 2026, 8 o'clock."""
+    """The clinic of clinic_week.py on Monday, 4 May 2026, 8 o'clock."""
     return open_week(house)
 
 

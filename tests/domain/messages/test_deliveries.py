@@ -169,7 +169,7 @@ def test_the_relatives_are_told_when_the_visit_their_letter_was_about_falls_away
     assert gone.skip_reason == "cancelled"
     rest = letter(house)
     assert "Hello Mia Vogt,\n" in rest.body
-    assert "  Mon 4 May, 15:00, Dr. Ada Berg\n" in rest.body
+    assert "  Mon, 4 May, 15:00, Dr. Ada Berg\n" in rest.body
     assert house.count(Message, Message.skip_reason == "duplicate") == 0
 
 

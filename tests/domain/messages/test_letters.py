@@ -31,9 +31,9 @@ def visit(house: House, doctor: int) -> int:
 def test_a_reminder_says_where_when_and_with_whom(house: House, visit: int) -> None:
     found = letter(house)
     assert found.recipient == "lena@mail.example"
-    assert found.subject == "Your visit at Practice at the Park: Mon 4 May, 14:00"
+    assert found.subject == "Your visit at Practice at the Park: Mon, 4 May, 14:00"
     assert "Hello Lena Vogt,\n" in found.body
-    assert "Mon 4 May, 14:00, Dr. Ada Berg\n" in found.body
+    assert "Mon, 4 May, 14:00, Dr. Ada Berg\n" in found.body
     assert "(+49 30 1234567)" in found.body
     kept = re.sub(r"http\S+", "[link]", found.body)
     assert (row(house, found.id).subject, row(house, found.id).body) == (found.subject, kept)
@@ -96,8 +96,8 @@ def test_r6_names_with_line_breaks_stay_on_one_line(house: House, doctor: int) -
     planned(house)
     found = letter(house, Clinic(name="Our\nBcc: x@mail.example"))
     assert len(found.subject.splitlines()) == 1
-    assert "  Eva Bcc: all@mail.example free: Mon 4 May" in found.body
-    assert "  Bo Berg: Mon 4 May" in found.body
+    assert "  Eva Bcc: all@mail.example free: Mon, 4 May" in found.body
+    assert "  Bo Berg: Mon, 4 May" in found.body
     assert not any(line.startswith("Bcc") for line in found.subject.splitlines())
 
 
@@ -113,9 +113,9 @@ def test_a_family_that_shares_an_address_gets_one_letter_that_lists_everybody(ho
     assert claimed.covered == 2
     lines = [line.strip() for line in claimed.letter.body.splitlines() if line.startswith("  ")]
     assert lines == [
-        "Lena Vogt: Mon 4 May, 14:00, Dr. Ada Berg",
-        "Mia Vogt: Mon 4 May, 15:00, Dr. Ada Berg",
-        "Ben Vogt: Mon 4 May, 22:00, Dr. Ada Berg",
+        "Lena Vogt: Mon, 4 May, 14:00, Dr. Ada Berg",
+        "Mia Vogt: Mon, 4 May, 15:00, Dr. Ada Berg",
+        "Ben Vogt: Mon, 4 May, 22:00, Dr. Ada Berg",
     ]
     assert house.count(Message, Message.skip_reason == "duplicate", Message.covered_by == claimed.id) == 2
     assert letter(house).recipient == "other@mail.example"
@@ -128,5 +128,5 @@ def test_two_visits_of_one_patient_are_one_letter_without_the_name(house: House,
         house.visit(doctor, patient, at(f"2026-05-04 {time}"))
     planned(house)
     body = letter(house).body
-    assert "  Mon 4 May, 14:00, Dr. Ada Berg\n  Mon 4 May, 15:00, Dr. Ada Berg\n" in body
+    assert "  Mon, 4 May, 14:00, Dr. Ada Berg\n  Mon, 4 May, 15:00, Dr. Ada Berg\n" in body
     assert "Vogt" not in body

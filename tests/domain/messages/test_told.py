@@ -82,8 +82,8 @@ def test_a_booking_is_confirmed_once_with_a_link_and_a_calendar_entry(
     starts_at = at("2026-05-11 08:00")
     assert book(house, desk, lena, doctor, starts_at) == book(house, desk, lena, doctor, starts_at)
     (found,) = due(house)
-    assert found.subject == "Booked at Practice at the Park: Mon 11 May, 10:00"
-    assert "  Mon 11 May, 10:00, Dr. Ada Berg\n" in found.body
+    assert found.subject == "Booked at Practice at the Park: Mon, 11 May, 10:00"
+    assert "  Mon, 11 May, 10:00, Dr. Ada Berg\n" in found.body
     assert re.search(r"Confirm, cancel or choose another time: http://127\.0\.0\.1:8000/visit/[\w-]{43}\n", found.body)
     assert found.unsubscribe_url.startswith("http://127.0.0.1:8000/contact/")
     calendar, event = the_event(found)
@@ -132,7 +132,7 @@ def test_a_calendar_entry_keeps_its_name_over_moves_and_goes_with_the_cancellati
     assert numbers == sorted(set(numbers))
     assert [str(calendar["method"]) for calendar, _event in events] == ["REQUEST", "REQUEST", "REQUEST", "CANCEL"]
     assert events[-1][1]["status"] == "CANCELLED"
-    assert "It was planned for Tue 12 May, 10:00" in told[2].body
+    assert "It was planned for Tue, 12 May, 10:00" in told[2].body
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_the_language_is_the_recipients_else_the_clinics(house: House, desk: Act
     assert [one.subject.split(" ")[0] for one in due(house)] == ["Booked", "Gebucht"]
     book(house, desk, lena, doctor, at("2026-05-12 08:00"))
     (found,) = due(house, german)
-    assert found.subject == "Gebucht bei Praxis am Park: Di 12. Mai, 10:00"
+    assert found.subject == "Gebucht bei Praxis am Park: Di., 12. Mai, 10:00"
     assert "Termin bei Praxis am Park" in found.attachments[0].content.decode()
     assert '<html lang="de">' in found.html
 
@@ -308,7 +308,7 @@ def test_a_waiting_list_offer_is_told_and_held(house: House, desk: Actor, doctor
         starts_at = at("2026-05-06 08:00")
         offers.make(session, desk, entry.id, doctor_id=doctor.doctor_id or 0, starts_at=starts_at, zone=ZONE)
     (found,) = due(house)
-    assert found.subject == "A time is free at Practice at the Park: Wed 6 May, 10:00"
+    assert found.subject == "A time is free at Practice at the Park: Wed, 6 May, 10:00"
     assert "until 08:20" in found.body
     assert "/offer/" in found.body
 
@@ -319,7 +319,7 @@ def test_an_export_that_is_ready_is_told_by_a_link_never_with_the_file(house: Ho
     (found,) = due(house)
     assert (found.recipient, found.attachments) == ("pia@mail.example", ())
     assert f"http://127.0.0.1:8000/exports/{export_id}\n" in found.body
-    assert "until Tue 5 May, 08:00" in found.body
+    assert "until Tue, 5 May, 08:00" in found.body
 
 
 def test_a_report_that_is_ready_is_told_once_and_holds_nothing_of_it(house: House, doctor: Actor, lena: int) -> None:

@@ -82,7 +82,7 @@ def test_the_entry_is_replaced_each_time_the_instant_moves(
     assert len({str(event["uid"]) for event in events}) == 1
     numbers = [event.sequence for event in events]
     assert numbers == sorted(set(numbers))
-    assert told[1].subject == "Please update your calendar: Mon 11 May, 11:00"
+    assert told[1].subject == "Please update your calendar: Mon, 11 May, 11:00"
 
 
 def test_an_update_that_still_waits_is_sent_once(house: House, people: tuple[Actor, int]) -> None:

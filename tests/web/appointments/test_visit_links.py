@@ -21,7 +21,7 @@ from tests.web.reading import faults, parsed, words
 
 @pytest.fixture(name="booked")
 def a_booked_visit(clinic: Clinic) -> int:
-    """An appointment of Pia's that was booked at the desk just now, for Monday 1 June at 9."""
+    """An appointment of Pia's that was booked at the desk just now, for Monday, 1 June at 9."""
     form = {"patient_id": clinic.pia, "doctor_id": clinic.people["doctor"].doctor_id, "starts_at": "2026-06-01T09:00"}
     answer = clinic.browser("receptionist").post("/appointments", form)
     assert answer.status_code == 303
@@ -53,7 +53,7 @@ def test_opening_the_link_shows_and_changes_nothing(clinic: Clinic, booked: int,
     assert browser.client.head(path).status_code == 200
     text = answer.get_data(as_text=True)
     assert faults(text) == []
-    assert "Mon 1 Jun, 09:00" in text
+    assert "Mon, 1 Jun, 09:00" in text
     assert [one for one in ("Ahorn", "Eyes", "Pia", "030") if one in text] == []
     assert (visit(clinic, booked).status, visit(clinic, booked).confirmed_at) == ("booked", None)
 
@@ -88,7 +88,7 @@ def test_after_ten_minutes_it_stays_cancelled_and_is_told(clinic: Clinic, booked
     clinic.clock.shift(minutes(10))
     assert "Take it back" not in state(clinic, path)
     assert browser.post(f"{path}/undo", {"appointment_id": booked}).status_code == 409
-    assert "Cancelled at Our clinic: Mon 1 Jun, 09:00" in mail.letter(clinic, "visit_cancelled").subject
+    assert "Cancelled at Our clinic: Mon, 1 Jun, 09:00" in mail.letter(clinic, "visit_cancelled").subject
     assert visit(clinic, booked).status == "cancelled"
 
 
@@ -102,13 +102,13 @@ def test_a_patient_moves_by_link_and_the_link_leads_to_the_new_time(clinic: Clin
     answer = browser.post(f"{path}/reschedule", {"appointment_id": booked, "starts_at": "2026-06-02T10:00"})
     assert (answer.status_code, answer.location) == (303, path)
     assert visit(clinic, booked).rescheduled_at is not None
-    assert "Tue 2 Jun, 10:00" in state(clinic, path)
+    assert "Tue, 2 Jun, 10:00" in state(clinic, path)
     told = mail.letter(clinic, "visit_moved")
-    assert "It was planned for Mon 1 Jun, 09:00" in told.body
+    assert "It was planned for Mon, 1 Jun, 09:00" in told.body
     again = browser.post(f"{path}/cancellation", {"appointment_id": booked})
     assert again.status_code == 409  # the old appointment is not there any more
     clinic.clock.move_to(at("2026-06-02 07:30"))  # past the old appointment, before the new one
-    assert "Tue 2 Jun, 10:00" in state(clinic, path)
+    assert "Tue, 2 Jun, 10:00" in state(clinic, path)
 
 
 @pytest.mark.parametrize(

@@ -83,13 +83,13 @@ def test_f18_a_clock_that_is_years_off_is_said_and_the_admin_may_confirm_it(clin
     clinic.house.tick(Desk())
     status, text = asked(clinic.house)
     assert status == 503
-    assert f"down: Clock: shows {'Fri 5 May 2028' if years > 0 else 'Mon 6 May 2024'}, 10:00" in text
-    assert "but Rounds ran last on Wed 6 May 2026, 10:00" in text
+    assert f"down: Clock: shows {'Fri, 5 May 2028' if years > 0 else 'Mon, 6 May 2024'}, 10:00" in text
+    assert "but Rounds ran last on Wed, 6 May 2026, 10:00" in text
     assert "late: Scheduler: waits for the clock" in text
     desk, admin = clinic.house.browser(email("receptionist")), clinic.house.browser(email("admin"))
     assert "Please tell the admin" in words(one(parsed(desk.get("/messages")), "[role=alert]"))
     for path in ("/dashboard", "/system", "/jobs", "/messages"):
-        assert "Rounds ran last on Wed 6 May 2026" in words(one(parsed(admin.get(path)), "[role=alert]")), path
+        assert "Rounds ran last on Wed, 6 May 2026" in words(one(parsed(admin.get(path)), "[role=alert]")), path
     assert desk.post("/system/clock").status_code == 403
     assert admin.post("/system/clock").status_code == 303
     clinic.house.tick(Desk())
@@ -205,7 +205,7 @@ def test_o4_three_days_without_a_backup_are_not_ready(clinic: Clinic) -> None:
     assert asked(clinic.house)[0] == 200
     clinic.clock.shift(timedelta(days=3, minutes=1))
     clinic.house.tick(Desk())
-    assert "down: Backup: last Sat 9 May, 10:01" in asked(clinic.house)[1]
+    assert "down: Backup: last Sat, 9 May, 10:01" in asked(clinic.house)[1]
 
 
 @pytest.mark.sqlite("a lock of the file; of PostgreSQL's locks is tests/faults/test_postgresql.py")

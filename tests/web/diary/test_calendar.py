@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from bs4 import Tag
 
+from service.config.settings import Settings
 from service.http.assets import STATIC
+from service.language.formats import Formats
 from service.storage.models import Doctor, HoursException
 from service.web.diary.calendar_grid import Column, Grid, Kind, Placed, Thing, grid
 from tests import waiting
@@ -135,9 +137,9 @@ def test_closed_time_is_not_open(clinic: Clinic) -> None:
 
 def test_a_week_has_its_days_as_columns(clinic: Clinic) -> None:
     found = columns(clinic, "receptionist", "?view=week&date=2026-05-10&doctor_id=1")
-    days = ["Mon 4 May", "Tue 5 May", "Wed 6 May", "Thu 7 May", "Fri 8 May", "Sat 9 May", "Sun 10 May"]
+    days = ["Mon, 4 May", "Tue, 5 May", "Wed, 6 May", "Thu, 7 May", "Fri, 8 May", "Sat, 9 May", "Sun, 10 May"]
     assert list(found) == days
-    assert len(targets(found["Wed 6 May"], "visit")) == 2
+    assert len(targets(found["Wed, 6 May"], "visit")) == 2
 
 
 def test_steps_keep_the_view_and_the_choice(clinic: Clinic) -> None:
@@ -216,7 +218,7 @@ def thing(starts: str, ends: str, kind: str = "visit") -> Thing:
 
 
 def laid(*things: Thing) -> tuple[Grid, Sequence[Placed]]:
-    found = grid([Column("1", "Dr. Doll", 1, DAY, things, len(things))])
+    found = grid([Column("1", "Dr. Doll", 1, DAY, things, len(things))], Formats(Settings().clinic))
     return found, found.columns[0][1]
 
 

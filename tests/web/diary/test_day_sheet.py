@@ -43,7 +43,7 @@ def test_a_sheet_says_what_is_needed_without_a_computer(clinic: Clinic) -> None:
     clinic.house.visit(1, clinic.otto, at("2026-05-07 07:00"), overbooked=True, overbooking_reason="Urgent")
     clinic.house.visit(1, clinic.pia, at("2026-05-07 10:00"), status="cancelled")
     sheet = sheets(clinic, query="?date=2026-05-07")["Dr. Doll · Eyes"]
-    assert "Thursday 7 May 2026 · 2 visits" in words(sheet)
+    assert "Thursday, 7 May 2026 · 2 visits" in words(sheet)
     assert lines(sheet) == [
         "07:00–09:00 free",
         "09:00–09:15 Lena Vogt 2 July 1985 +49 30 12345678 Check-up Red eyes",

@@ -49,7 +49,7 @@ def test_the_same_block_on_several_days_is_added_at_once_and_read_in_words(clini
     assert blocks(clinic)[:2] == [(0, "08:00", "12:00", 20), (0, "14:00", "18:00", 20)]
     main = words(parsed(browser.get("/doctors")).find("main"))
     assert "Mon–Wed 08:00–12:00 , 14:00–18:00" in main
-    assert "Sat 08:00–12:00 (until Sat 27 Jun)" in main
+    assert "Sat 08:00–12:00 (until Sat, 27 Jun)" in main
     assert main.count("No hours yet") == 1
 
 
@@ -130,7 +130,7 @@ def test_a_block_ends_with_a_day_and_not_before_today(clinic: Clinic) -> None:
         assert one(form, "input[name=last_day]")["value"] == day
         assert words(form.select_one(".invalid-feedback"))
     assert browser.post(action, {"last_day": "2026-05-31"}).status_code == 303
-    assert "until Sun 31 May" in words(parsed(browser.get(page(clinic))).find("main"))
+    assert "until Sun, 31 May" in words(parsed(browser.get(page(clinic))).find("main"))
     assert len(blocks(clinic)) == 3
 
 
@@ -234,4 +234,4 @@ def test_doctors_do_not_archive_themselves(clinic: Clinic) -> None:
 def test_hours_that_begin_later_say_so(clinic: Clinic) -> None:
     add(clinic, weekdays=["4"], valid_from="2026-06-05", valid_until="2026-06-26")
     main = words(parsed(clinic.browser("doctor").get(page(clinic))).find("main"))
-    assert "Fri 5 Jun to Fri 26 Jun" in main
+    assert "Fri, 5 Jun to Fri, 26 Jun" in main

@@ -54,7 +54,7 @@ def test_a_visit_is_moved_with_one_tap_and_the_page_says_when_all_is_done(clinic
     assert visit(clinic).rescheduled_at is not None
     assert clinic.house.count(Appointment, Appointment.rescheduled_from_id == clinic.ahead) == 1
     assert "All visits are dealt with" in after
-    assert "moved to Sun 14 Jun, 17:15 , Dr. Doll" in after
+    assert "moved to Sun, 14 Jun, 17:15 , Dr. Doll" in after
     assert "+49 30 1234567" in after
 
 
@@ -65,7 +65,7 @@ def test_any_doctor_offers_a_colleague_at_the_same_time(clinic: Clinic) -> None:
     page, browser = helper(clinic), clinic.browser("receptionist")
     assert "Dr. Dana" not in words(parsed(browser.get(page)).find("ol"))
     shown = parsed(browser.get(f"{page}?any_doctor=1"))
-    assert "Mon 15 Jun, 09:00 Dr. Dana" in words(shown.find("ol"))
+    assert "Mon, 15 Jun, 09:00 Dr. Dana" in words(shown.find("ol"))
     assert words(shown.find("ol")).count("Dr. Dora") == 0
     button = next(form for form in shown.select("form[action$='/moves']") if "09:00" in words(form))
     data = {str(field["name"]): str(field["value"]) for field in button.select("input")}
@@ -117,7 +117,7 @@ def test_a_visit_is_marked_with_three_times_and_the_words_to_say(clinic: Clinic)
     assert len(proposal.times["times"]) == 3
     assert proposal.times["times"][0]["starts_at"].endswith("Z")
     said = words(one(after, ".hit-say"))
-    assert "“Your visit on Mon 15 Jun, 09:00 cannot take place. We can offer: Sun 14 Jun, 17:" in said
+    assert "“Your visit on Mon, 15 Jun, 09:00 cannot take place. We can offer: Sun, 14 Jun, 17:" in said
     assert "1 waits for an answer" in words(parsed(browser.get("/time-off")).find("main"))
     after = tap(browser, page, "/proposal/removal")
     assert clinic.house.count(MoveProposal) == 0

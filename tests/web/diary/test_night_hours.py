@@ -139,7 +139,7 @@ def test_time_off_cuts_the_night_where_it_lies(clinic: Clinic) -> None:
     assert free(clinic, TUESDAY) == []
     assert clinic.browser("receptionist").post(f"{answer.location}/removal").status_code == 303
     answer = post(clinic, "/time-off", **{**off, "first_day": MONDAY, "starts": "23:00", "ends": "01:00"})
-    assert "Mon 11 May , 23:00–01:00 (next day)" in listed(clinic, "/time-off")
+    assert "Mon, 11 May , 23:00–01:00 (next day)" in listed(clinic, "/time-off")
     assert "1 of 1 still open" in listed(clinic, answer.location)
     assert free(clinic, MONDAY) == on(MONDAY, "22:00", "22:30")
     assert free(clinic, TUESDAY) == on(TUESDAY, "01:00", "01:30")

@@ -24,7 +24,7 @@ def the_link(clinic: Clinic) -> str:
 
 def test_the_message_names_the_time_and_until_when_it_is_held(clinic: Clinic, path: str) -> None:
     (row,) = [one for one in mail.rows(clinic, "waiting_list_offer") if one.body]
-    assert "Wed 3 Jun, 09:00, Dr. Doll" in (row.body or "")
+    assert "Wed, 3 Jun, 09:00, Dr. Doll" in (row.body or "")
     assert "until 10:20" in (row.body or "")
     assert "/offer/" not in (row.body or "")
 

@@ -24,7 +24,7 @@ def test_time_off_that_hits_nobody_stands_in_the_list(clinic: Clinic) -> None:
     answer = browser.post("/time-off", form, follow_redirects=True)
     assert answer.request.path == "/time-off"
     main = words(parsed(answer).find("main"))
-    assert "Wed 1 Jul Dr. Doll Time off Summer break none" in main
+    assert "Wed, 1 Jul Dr. Doll Time off Summer break none" in main
 
 
 def test_time_off_that_hits_visits_leads_to_them(clinic: Clinic) -> None:
@@ -130,7 +130,7 @@ def test_extra_hours_stand_in_the_list_and_have_no_helper(clinic: Clinic) -> Non
     assert extra(clinic).status_code == 303
     browser = clinic.browser("doctor")
     main = words(parsed(browser.get("/time-off")).find("table"))
-    assert "Sat 9 May , 19:00–21:00 Dr. Doll Extra hours every 30 min" in main
+    assert "Sat, 9 May , 19:00–21:00 Dr. Doll Extra hours every 30 min" in main
     with clinic.house.reading() as session:
         row = session.query(HoursException).where(HoursException.kind == "extra").one()
     assert browser.get(f"/time-off/{row.id}").status_code == 404

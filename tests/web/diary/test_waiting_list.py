@@ -43,7 +43,7 @@ def test_the_list_says_who_waits_since_when_and_for_what(clinic: Clinic) -> None
     assert [row.split(" Waits")[0].split(" any")[0][:9] for row in rows] == ["Lena Vogt", "Otto Birk", "Pia Ahorn"]
     assert "Urgent" in rows[0]
     assert "any doctor · Glasses · Mon, Wed · Morning, before 12" in rows[0]
-    assert "Mon 4 May, 10:00" in rows[0]
+    assert "Mon, 4 May, 10:00" in rows[0]
     assert "Urgent" not in rows[2]
     assert "Dr. Doll" in rows[2]
     assert "Lives next door" in rows[2]
@@ -190,7 +190,7 @@ def test_an_offer_says_whom_to_call_what_to_say_and_until_when_it_stands(clinic:
     page = parsed(clinic.browser("receptionist").get(answer.location))
     said = words(page.find("main"))
     assert "Call +49 30 1234567" in said
-    assert "Mon 1 Jun, 09:00 with Dr. Doll" in said
+    assert "Mon, 1 Jun, 09:00 with Dr. Doll" in said
     assert "until 10:20" in said
     assert attribute(page, "main a[href^=tel]", "href") == "tel:+49301234567"
     list_page = parsed(clinic.browser("receptionist").get("/waiting-list"))

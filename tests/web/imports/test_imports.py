@@ -274,7 +274,7 @@ def test_the_three_kinds_one_after_the_other(clinic: Clinic) -> None:
         page = parsed(browser.get(path))
         assert errors(page) == []
         assert step(browser, path, "import").status_code == 303
-    assert "Thu 7 May, 09:30" in words(page.find("tbody"))
+    assert "Thu, 7 May, 09:30" in words(page.find("tbody"))
     with clinic.house.reading() as session:
         visit = session.query(Appointment).where(Appointment.reason == "Brille").one()
         assert session.get_one(Doctor, visit.doctor_id).name == "Dr. Nora Neu"

@@ -58,7 +58,7 @@ def test_the_log_is_newest_first_with_person_kind_time_and_state(clinic: Clinic,
     told(clinic.house, clinic.otto, "sent", sent_at=NOW)
     first, second = lines(desk, "/messages")
     assert first.startswith("Otto Birke")
-    assert "Booking confirmation visit Wed 6 May, 09:30" in first
+    assert "Booking confirmation visit Wed, 6 May, 09:30" in first
     assert "Sent" in first
     assert second.startswith("Pia Ahorn")
     assert "patient@clinic.example" in second
@@ -129,8 +129,8 @@ def test_one_message_is_followed_from_plan_to_answer(clinic: Clinic, desk: Brows
     )
     page = words(one(parsed(desk.get(f"/messages/{message}")), "main"))
     for fact in (
-        "Wed 6 May, 10:00 Written because of the booking",
-        "Wed 6 May, 09:31 Accepted by e-mail 250 2.0.0 Ok: queued as 4F1A",
+        "Wed, 6 May, 10:00 Written because of the booking",
+        "Wed, 6 May, 09:31 Accepted by e-mail 250 2.0.0 Ok: queued as 4F1A",
         "To patient@clinic.example",
         "Attempts 2",
         "Your visit Hello Pia",
@@ -163,7 +163,7 @@ def test_a_message_is_phoned_instead_and_that_is_taken_back(clinic: Clinic, desk
 
 def test_pausing_stops_everything_and_says_so_on_every_page(clinic: Clinic, desk: Browser) -> None:
     shown = press(desk, "/messages", "Pause all")
-    assert "All messages are paused since Wed 6 May, 10:00" in words(shown)
+    assert "All messages are paused since Wed, 6 May, 10:00" in words(shown)
     for path in ("/today", "/messages/morning", "/messages/tomorrow", f"/messages/{clinic.message}"):
         assert "All messages are paused" in words(parsed(desk.get(path)))
     assert "All messages are paused" in words(parsed(clinic.browser("admin").get("/dashboard")))
@@ -200,7 +200,7 @@ def test_the_morning_sheet_says_whom_to_call_with_a_number_to_tap(mailing: Maili
     page = parsed(mailing.clinic.browser("receptionist").get("/messages/morning"))
     assert "08:00 run, started 10:00" in words(page.find(id="lead"))
     (call,) = page.select(".call")
-    assert words(call).startswith("Nora Nowhere Wed 6 May, 15:00 · Dr. Doll without an address +49 170 5550132")
+    assert words(call).startswith("Nora Nowhere Wed, 6 May, 15:00 · Dr. Doll without an address +49 170 5550132")
     assert attribute(call, "a[href^=tel]", "href") == "tel:+491705550132"
 
 
@@ -234,7 +234,7 @@ def test_a_day_without_a_run_says_so(desk: Browser) -> None:
 def test_the_next_run_is_read_held_and_let_go(clinic: Clinic, desk: Browser) -> None:
     clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.guest, at("2026-05-07 13:00"))
     shown = words(parsed(desk.get("/messages/tomorrow")).find("main"))
-    assert "Next run: Thu 7 May, 08:00" in shown
+    assert "Next run: Thu, 7 May, 08:00" in shown
     assert "Cannot be reached 1 Gus Gast" in shown
     assert "Hello Tom Morgen," in shown
     assert "Phoned Undo Gus Gast" in words(press(desk, "/messages/tomorrow", "Phoned Gus Gast"))
@@ -262,7 +262,7 @@ def test_a_message_is_edited_before_it_is_sent(clinic: Clinic, desk: Browser) ->
 def test_a_visit_says_beforehand_how_its_patient_will_be_told(mailing: Mailing) -> None:
     clinic, desk = mailing.clinic, mailing.clinic.browser("receptionist")
     page = words(parsed(desk.get(f"/appointments/{clinic.tomorrow}")))
-    assert "Will be told Thu 7 May, 08:00 by e-mail: tom@mail.example" in page
+    assert "Will be told Thu, 7 May, 08:00 by e-mail: tom@mail.example" in page
     clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.guest, at("2026-05-08 13:00"))
     with clinic.house.reading() as session:
         last = session.query(Appointment.id).order_by(Appointment.id.desc()).limit(1).scalar()

@@ -72,7 +72,7 @@ def test_d1_booking_moving_cancelling_and_undoing_say_whom_they_tell_and_a_mail_
     assert beside(desk, move).startswith("Tells Gus Gast by e-mail")
     answer = desk.post(move, {"starts_at": "2026-06-16T10:00"})
     assert mailing.deliver() == ["gus@mail.example"]
-    assert "Told Gus Gast by e-mail (gus@mail.example) , Wed 6 May, 10:00" in notice(desk, answer)
+    assert "Told Gus Gast by e-mail (gus@mail.example) , Wed, 6 May, 10:00" in notice(desk, answer)
     assert beside(desk, answer.location).startswith("Tells Gus Gast by e-mail")
     cancelled = desk.post(f"{answer.location}/cancellation", {"by": "clinic"})
     assert "Tells Gus Gast by e-mail" in notice(desk, cancelled)
@@ -107,9 +107,9 @@ def test_who_cannot_or_does_not_want_to_be_told_is_named_with_the_number_to_call
 def test_a_patient_reads_it_as_you_and_when_it_leaves_after_the_time_to_take_it_back(mailing: Mailing) -> None:
     clinic, pia = mailing.clinic, mailing.clinic.browser("patient")
     page = f"/appointments/{clinic.ahead}"
-    assert beside(pia, page) == f"Tells you by e-mail ({PIA}) , Wed 6 May, 10:10 ."
+    assert beside(pia, page) == f"Tells you by e-mail ({PIA}) , Wed, 6 May, 10:10 ."
     after = notice(pia, pia.post(f"{page}/cancellation"))
-    assert f"Tells you by e-mail ({PIA}) , Wed 6 May, 10:10 ." in after
+    assert f"Tells you by e-mail ({PIA}) , Wed, 6 May, 10:10 ." in after
     assert mailing.deliver() == []
     clinic.clock.shift(601)
     assert mailing.deliver() == [PIA]

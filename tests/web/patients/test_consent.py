@@ -68,7 +68,7 @@ def test_the_language_and_the_way_that_were_chosen_hold(clinic: Clinic, path: st
     booked(clinic, "10:00")
     found = mail.letter(clinic, "booking_confirmation", with_sms(clinic))
     assert found.recipient == "+49301234567"
-    assert found.body.startswith("Our clinic: gebucht Mo 1. Juni, 10:00. Ändern: http://127.0.0.1:8000/visit/")
+    assert found.body.startswith("Our clinic: gebucht Mo., 1. Juni, 10:00. Ändern: http://127.0.0.1:8000/visit/")
     assert (found.html, found.attachments, found.unsubscribe_url) == ("", (), "")
 
 
@@ -112,8 +112,8 @@ def test_patients_set_it_in_their_account_and_the_desk_sees_who_and_when(clinic:
         ("sms", True, "desk", rita),
     ]
     shown = words(parsed(desk.get(f"/patients/{clinic.pia}")).find("main"))
-    assert "E-mail not wanted Wed 6 May, 10:00 · Rita Tresen , at the desk" in shown
-    assert "SMS not wanted Wed 6 May, 10:00 · Pia Ahorn , in their account" in shown
+    assert "E-mail not wanted Wed, 6 May, 10:00 · Rita Tresen , at the desk" in shown
+    assert "SMS not wanted Wed, 6 May, 10:00 · Pia Ahorn , in their account" in shown
 
 
 def test_z3_nobody_sets_it_for_somebody_elses_patient(clinic: Clinic) -> None:

@@ -45,7 +45,7 @@ def test_l3_the_page_says_who_did_what_when_with_whose_record_and_from_where(cli
     busy(clinic)
     newest, *_rest = entries(clinic.browser("admin"))
     assert newest == [
-        "Wed 6 May, 10:04 :00",
+        "Wed, 6 May, 10:04 :00",
         "Dr. Doll",
         "Doctor",
         "read a treatment",
@@ -178,8 +178,8 @@ def looks(browser: Browser, patient: int) -> list[str]:
 def test_l4_a_patient_sees_who_looked_at_the_record(clinic: Clinic) -> None:
     busy(clinic)
     found = looks(clinic.browser("patient"), clinic.pia)
-    assert found[0] == "Wed 6 May, 10:04 Dr. Doll · Doctor read a treatment"
-    assert found[1] == "Wed 6 May, 10:01 Dr. Doll · Doctor opened the record"
+    assert found[0] == "Wed, 6 May, 10:04 Dr. Doll · Doctor read a treatment"
+    assert found[1] == "Wed, 6 May, 10:01 Dr. Doll · Doctor opened the record"
     assert not [line for line in found if "Otto" in line or "Dora" in line or "Rita" in line]
     assert any(
         "Rita Tresen · Reception opened the record" in line

@@ -91,7 +91,7 @@ def test_the_next_seven_days_are_a_table_whose_cells_hold_bars(clinic: Clinic) -
     page = parsed(clinic.browser("admin").get("/dashboard"))
     table = one(page, ".columns")
     days = [words(head) for head in table.select("thead th")]
-    assert days == ["Wed 6 May", "Thu 7 May", "Fri 8 May", "Sat 9 May", "Sun 10 May", "Mon 11 May", "Tue 12 May"]
+    assert days == ["Wed, 6 May", "Thu, 7 May", "Fri, 8 May", "Sat, 9 May", "Sun, 10 May", "Mon, 11 May", "Tue, 12 May"]
     lines = {words(row.find("th")): [words(cell) for cell in row.find_all("td")] for row in table.select("tbody tr")}
     assert lines == {
         "Hours booked": ["1.2", "0.5", "0.2", "0.2", "0", "0", "0.2"],
@@ -143,7 +143,7 @@ def test_o2_the_last_backup_is_said_with_its_visits_and_its_test(clinic: Clinic)
     assert health(browser)["Backup"].startswith("Down Backup was due and has not started")
     clinic.house.execute(opened(clinic.house, "make_backup"))
     said = health(browser)["Backup"]
-    assert said.startswith(f"Fine Backup last Wed 6 May, 10:00, {clinic.house.count(Appointment)} visits, ")
+    assert said.startswith(f"Fine Backup last Wed, 6 May, 10:00, {clinic.house.count(Appointment)} visits, ")
     assert said.endswith(", restored in a test: yes")
 
 
@@ -151,7 +151,7 @@ def test_a_second_folder_that_is_missing_is_said_so(clinic: Clinic, make_house: 
     house = make_house(backup={"second_folder": "stick"})
     house.execute(opened(house, "make_backup"))
     said = health(house.browser(email("admin")))["Backup"]
-    assert said.startswith("Attention Backup last Wed 6 May, 10:00, ")
+    assert said.startswith("Attention Backup last Wed, 6 May, 10:00, ")
     assert said.endswith("the second folder is missing")
 
 

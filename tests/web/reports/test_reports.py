@@ -154,7 +154,7 @@ def test_a_report_of_the_time_before_there_were_figures_is_shown(clinic: Clinic)
     for tail in ("", "/file"):
         page = parsed(clinic.browser("doctor").get(f"/reports/{report}{tail}"))
         assert tiles(page)["Completed"] == "1"
-        assert lines(page, ".report-rows") == [["Mon 10 Nov, 10:00", "Pia Ahorn", "", "knee", "Completed"]]
+        assert lines(page, ".report-rows") == [["Mon, 10 Nov, 10:00", "Pia Ahorn", "", "knee", "Completed"]]
 
 
 def test_a_report_stays_as_it_was_made(clinic: Clinic) -> None:

@@ -1,0 +1,207 @@
+"""How dates, times, numbers and telephone numbers are written for people: as CLDR says for the language and country."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time, get_day_names
+from babel.lists import format_list
+from babel.numbers import format_decimal, format_percent
+
+from service import clock
+from service.clock import MINUTES_OF_A_DAY, DayTime
+from service.config.settings import Clinic
+from service.language import translation
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+"""As settings name them."""
+_WEEKDAY, _MONTH = re.compile(r"E+|c+"), re.compile(r"M+|L+")
+
+
+class Formats:
+    """The formats of a clinic, in a language or (None) in the one of the moment."""
+
+    def __init__(self, clinic: Clinic, language: str | None = None) -> None:
+        self._zone, self._country, self._hours = clinic.zone, clinic.country, clinic.clock
+        self._first_weekday, self._locale = clinic.first_weekday, clinic.locale
+        self._language = language
+
+    @property
+    def locale(self) -> Locale:
+        """The language where the clinic is, such as `de_AT`."""
+        return locale_of(self._language or translation.language(), self._country, self._locale)
+
+    def when(self, at: datetime) -> str:
+        """`Mon, Nov 23, 10:30 AM`, with the year when it is not this one."""
+        return self._joined(self.local_day(at), self.clock(at))
+
+    def clock(self, at: datetime) -> str:
+        """`10:30 AM`: an instant on the clinic's clock."""
+        return self.time(at.astimezone(self._zone).time())
+
+    def time(self, of_day: time | DayTime | str) -> str:
+        """`10:30 AM`: a time of day, also one written `HH:MM`; 24:00 where hours are counted so."""
+        if isinstance(of_day, str):
+            of_day = time.fromisoformat(of_day)
+        if isinstance(of_day, DayTime):
+            text = self.time(time(*divmod(of_day.minutes % MINUTES_OF_A_DAY, 60)))
+            return f"24{text[2:]}" if of_day.minutes == MINUTES_OF_A_DAY and text.startswith("00") else text
+        return _time(of_day.replace(second=0, microsecond=0, tzinfo=None), "short", self.locale, self._hours)
+
+    def hour(self, of_day: int) -> str:
+        """`10 AM` or `10`: the head of a narrow column."""
+        skeletons = self.locale.datetime_skeletons
+        twelve = self._hours == 12 or (not self._hours and "h" in self.locale.time_formats["short"].pattern)
+        return format_time(time(of_day), str(skeletons["h"].pattern), locale=self.locale) if twelve else str(of_day)
+
+    def to_the_second(self, at: datetime) -> str:
+        """`Mon, Nov 23, 10:30:05 AM`."""
+        local = at.astimezone(self._zone).time()
+        time = _time(local.replace(microsecond=0, tzinfo=None), "medium", self.locale, self._hours)
+        return self._joined(self.local_day(at), time)
+
+    def local_day(self, at: datetime) -> str:
+        """`Mon, Nov 23`: the day of an instant at the clinic."""
+        return self.day(at.astimezone(self._zone).date())
+
+    def day(self, on: date) -> str:
+        """`Mon, Nov 23`, with the year when it is not this one."""
+        this_year = on.year == clock.today(self._zone).year
+        return _day(on, "MMMEd" if this_year else "yMMMEd", self.locale)
+
+    def long_day(self, on: date) -> str:
+        """`Monday, November 23`."""
+        return _day(on, "MMMMEEEEd", self.locale)
+
+    def long_date(self, on: date) -> str:
+        """`Mon, Nov 23, 2026`: for what is read in another year."""
+        return _day(on, "yMMMEd", self.locale)
+
+    def long_when(self, at: datetime) -> str:
+        """`Mon, Nov 23, 2026, 10:30 AM`."""
+        return self._joined(self.long_date(at.astimezone(self._zone).date()), self.clock(at))
+
+    def full_date(self, on: date) -> str:
+        """`Monday, November 23, 2026`."""
+        return format_date(on, "full", locale=self.locale)
+
+    def month(self, on: date) -> str:
+        """`October 2026`."""
+        return _day(on, "yMMMM", self.locale)
+
+    def birth_date(self, on: date) -> str:
+        """`July 2, 1985`."""
+        return _day(on, "yMMMMd", self.locale)
+
+    def iso(self, at: datetime) -> str:
+        """The instant for `<time datetime>`, with the clinic's offset."""
+        return at.astimezone(self._zone).isoformat(timespec="seconds")
+
+    def weekday(self, number: int, *, short: bool = False) -> str:
+        """The name of a day of the week; 0 is Monday."""
+        names = get_day_names("abbreviated" if short else "wide", context="stand-alone", locale=self.locale)
+        return str(names[number])
+
+    @property
+    def week(self) -> Sequence[int]:
+        """The days of the week in their order, the first one in front; 0 is Monday."""
+        first = WEEKDAYS.index(self._first_weekday) if self._first_weekday else self.locale.first_week_day
+        return [(first + number) % 7 for number in range(7)]
+
+    @property
+    def day_first(self) -> bool:
+        """Whether 03/04/1985 is the 3rd of April here."""
+        pattern = self.locale.date_formats["short"].pattern
+        return bool(pattern.index("d") < pattern.index("M"))
+
+    def year(self, on: date) -> str:
+        """`2026`."""
+        return _day(on, "y", self.locale)
+
+    def number(self, value: float, places: int = 0, least: int = 0) -> str:
+        """`1,204` or `7.5`: at most so many decimal places, and at least so many."""
+        if not least:
+            return format_decimal(round(value, places), locale=self.locale)
+        whole = self.locale.decimal_formats[None].pattern.partition(".")[0]
+        return format_decimal(round(value, places), f"{whole}.{'0' * least}", locale=self.locale)
+
+    def percent(self, value: float, places: int = 0) -> str:
+        """`12.5%`: a share given in hundredths, with so many decimal places."""
+        pattern = self.locale.percent_formats[None].pattern.replace("0", f"0.{'0' * places}" if places else "0", 1)
+        return format_percent(value / 100, pattern if places else None, locale=self.locale)
+
+    def percent_sign(self) -> str:
+        """What stands behind a number that is a share, with its space if there is one."""
+        return str(self.locale.percent_formats[None].suffix[0])
+
+    def hours(self, minutes: int) -> str:
+        """Minutes as hours: `7.5`, `8`."""
+        return self.number(minutes / 60, 1)
+
+    def listed(self, texts: Sequence[str]) -> str:
+        """`Ann, Ben, and Cy`."""
+        return format_list(list(texts), locale=self.locale)
+
+    def phone(self, number: str) -> str:
+        """A number in E.164 as it is read aloud: `0170 5550132` inside the country, `+49 170 5550132` outside."""
+        return _phone(number, self._country)
+
+    def _joined(self, day: str, time: str) -> str:
+        pattern = str(self.locale.datetime_formats["medium"])
+        return pattern.replace("'", "").replace("{1}", day).replace("{0}", time)
+
+
+@lru_cache(maxsize=64)
+def locale_of(language: str, country: str, preferred: str = "") -> Locale:
+    """The locale of a language in a country, such as `en_US`; of the language alone where CLDR has no such pair.
+
+    `preferred` is the clinic's own choice, which counts for its language.
+    """
+    spoken = language.partition("_")[0]
+    chosen = preferred if preferred.partition("_")[0] == language else language
+    for code in (chosen if "_" in chosen else "", f"{spoken}_{country}", spoken, f"en_{country}"):
+        try:
+            return Locale.parse(code)
+        except (UnknownLocaleError, ValueError):
+            continue
+    return Locale("en")
+
+
+@lru_cache(maxsize=4096)
+def _day(on: date, skeleton: str, locale: Locale) -> str:
+    return format_date(on, _pattern(skeleton, locale), locale=locale)
+
+
+@lru_cache(maxsize=256)
+def _pattern(skeleton: str, locale: Locale) -> str:
+    """The pattern of a skeleton. One that CLDR does not list is the abbreviated one with its names written out."""
+    known = locale.datetime_skeletons
+    if skeleton in known:
+        return str(known[skeleton].pattern)
+    if skeleton == "yMMMMd":
+        return str(locale.date_formats["long"].pattern)
+    short = known["yMMMEd" if skeleton.startswith("y") else "MMMEd"].pattern
+    return _MONTH.sub("MMMM", _WEEKDAY.sub("EEEE", short))
+
+
+@lru_cache(maxsize=4096)
+def _time(of_day: time, width: str, locale: Locale, hours: int) -> str:
+    if not hours:
+        return format_time(of_day, width, locale=locale)
+    skeleton = ("H" if hours == 24 else "h") + ("ms" if width == "medium" else "m")
+    return format_time(of_day, str(locale.datetime_skeletons[skeleton].pattern), locale=locale)
+
+
+@lru_cache(maxsize=4096)
+def _phone(number: str, country: str) -> str:
+    import phonenumbers  # takes 30 ms: only pages with numbers on them pay
+
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    at_home = phonenumbers.region_code_for_number(parsed) == country
+    form = phonenumbers.PhoneNumberFormat.NATIONAL if at_home else phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    return str(phonenumbers.format_number(parsed, form))
