@@ -37,6 +37,10 @@ class Formats:
         """`Mon, Nov 23, 10:30 AM`, with the year when it is not this one."""
         return self._joined(self.local_day(at), self.clock(at))
 
+    def when_in_year(self, at: datetime) -> str:
+        """`Mon, Nov 23, 10:30 AM`, for where the year stands above."""
+        return self._joined(_day(at.astimezone(self._zone).date(), "MMMEd", self.locale), self.clock(at))
+
     def clock(self, at: datetime) -> str:
         """`10:30 AM`: an instant on the clinic's clock."""
         return self.time(at.astimezone(self._zone).time())

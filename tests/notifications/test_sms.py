@@ -63,7 +63,7 @@ def test_a_form_and_basic_sign_in_do_as_well(gateway: Gateway) -> None:
     refused(gateway, headers=headers, body="To={to}&Body={text}")
     ((_path, sent, body),) = gateway.requests
     assert base64.b64decode(sent["Authorization"].removeprefix("Basic ")) == b"AC 1:open sesame"
-    assert body == "To=%2B4915735985555&Body=Mon+4+May%2C+14%3A00+%22Dr+Berg%22+%26+%7Bto%7D"
+    assert body == "To=%2B4915735985555&Body=Mon%2C+4+May%2C+14%3A00+%22Dr+Berg%22+%26+%7Bto%7D"
 
 
 @pytest.mark.parametrize(

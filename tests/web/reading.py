@@ -3,6 +3,7 @@
 import re
 
 import html5lib
+from babel.numbers import format_decimal
 from bs4 import BeautifulSoup, Tag
 from werkzeug.test import TestResponse
 
@@ -89,6 +90,16 @@ def _faults_of(element: Tag, page: BeautifulSoup, ids: set[str], *, stands_alone
     if element.name == "img" and element.get("alt") is None:
         found.append("<img> without alt")
     return found
+
+
+def tenths(number: float) -> str:
+    """A number with one decimal place, as pages of the tests' clinic write it."""
+    return format_decimal(round(number, 1), "#,##0.0", locale="en_DE")
+
+
+def hours(minutes: float) -> str:
+    """Minutes as hours, as they write them."""
+    return format_decimal(round(minutes / 60, 1), locale="en_DE")
 
 
 def visit_links(page: BeautifulSoup) -> list[str]:

@@ -81,7 +81,7 @@ def _states() -> dict[str, str]:
 
 def _moments(formats: Formats) -> Callable[[str], str]:
     """Writes a stored instant: `Mon, Nov 23, 10:30 AM`."""
-    return lambda stored: formats.when(datetime.fromisoformat(stored))
+    return lambda stored: formats.when_in_year(datetime.fromisoformat(stored))
 
 
 def _figures(month: str, content: Content, formats: Formats) -> dict[str, Any] | None:

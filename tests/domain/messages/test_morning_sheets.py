@@ -153,7 +153,7 @@ def test_the_sheet_is_posted_once_a_day_with_names_and_numbers(house: House, doc
     assert claimed is not None
     assert claimed.letter is not None
     assert (claimed.id, claimed.letter.recipient) == (posted, "desk@clinic.example")
-    assert "Mon, 4 May, 14:00  Nowhere  +49 170 5550132\n" in claimed.letter.body
+    assert "Mon, 4 May, 14:00  Nowhere  0170 5550132\n" in claimed.letter.body
     assert "/messages/morning?date=2026-05-04" in claimed.letter.body
 
 

@@ -164,7 +164,7 @@ def test_a_series_is_told_in_one_message_that_lists_its_dates(
         series.book(session, desk, SeriesRequest(first, count=3, every_days=7), RULES, ZONE)
     (found,) = due(house)
     assert [line.strip() for line in found.body.splitlines() if line.startswith("  ")] == [
-        f"Mon {day}, 10:00, Dr. Ada Berg" for day in ("11 May", "18 May", "25 May")
+        f"Mon, {day}, 10:00, Dr. Ada Berg" for day in ("11 May", "18 May", "25 May")
     ]
     assert len(found.attachments) == 3
     assert len({str(Calendar.from_ical(part.content).walk("VEVENT")[0]["uid"]) for part in found.attachments}) == 3

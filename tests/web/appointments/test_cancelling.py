@@ -90,9 +90,9 @@ def test_i7_only_what_patients_cancel_late_counts_in_report_figures_and_export(c
     clinic.clock.move_to(at("2026-06-02 08:00"))
     admin = house.browser("admin@clinic.example")
     report = tiles(parsed(admin.get(f"/clinic-reports/{clinic_reported(house, '2026-05')}")))
-    assert report["Late cancellations"].startswith("50.0 % 1 of 2 ")
+    assert report["Late cancellations"].startswith("50,0 % 1 of 2 ")
     rate = parsed(admin.get("/dashboard")).select_one("[data-figure=late_cancel_rate]")
-    assert words(rate) == "50.0"
+    assert words(rate) == "50,0"
     pia = house.browser("patient@clinic.example")
     path = made(pia, choose(pia, format="zip", visits="y").location)
     with zipfile.ZipFile(io.BytesIO(pia.get(path, buffered=True).data)) as parts:

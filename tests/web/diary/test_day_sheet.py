@@ -46,8 +46,8 @@ def test_a_sheet_says_what_is_needed_without_a_computer(clinic: Clinic) -> None:
     assert "Thursday, 7 May 2026 · 2 visits" in words(sheet)
     assert lines(sheet) == [
         "07:00–09:00 free",
-        "09:00–09:15 Lena Vogt 2 July 1985 +49 30 12345678 Check-up Red eyes",
-        "09:00–09:15 Otto Birke +49 30 7654321 overbooked",
+        "09:00–09:15 Lena Vogt 2 July 1985 030 12345678 Check-up Red eyes",
+        "09:00–09:15 Otto Birke 030 7654321 overbooked",
         "09:15–18:00 free",
     ]
     assert sheet.select("tbody tr:nth-of-type(2) td.sheet-notes:empty")
@@ -55,7 +55,7 @@ def test_a_sheet_says_what_is_needed_without_a_computer(clinic: Clinic) -> None:
 
 def test_a_visit_that_is_over_says_how(clinic: Clinic) -> None:
     clinic.house.visit(1, clinic.otto, at("2026-05-05 07:00"), status="no_show")
-    assert "09:00–09:15 Otto Birke +49 30 7654321 No-show" in lines(
+    assert "09:00–09:15 Otto Birke 030 7654321 No-show" in lines(
         sheets(clinic, query="?date=2026-05-05")["Dr. Doll · Eyes"]
     )
 
@@ -67,7 +67,7 @@ def test_who_neither_works_nor_has_a_visit_gets_none(clinic: Clinic) -> None:
     waiting.archive(clinic.house, 2)
     found = sheets(clinic, query="?date=2026-05-07")
     assert {heading: lines(sheet) for heading, sheet in found.items()} == {
-        "Dr. Dora · Ears": ["09:00–09:15 Otto Birke +49 30 7654321"]
+        "Dr. Dora · Ears": ["09:00–09:15 Otto Birke 030 7654321"]
     }
     assert "Nobody works on this day" in words(parsed(clinic.browser("admin").get("/today/sheet?date=2026-05-15")))
 

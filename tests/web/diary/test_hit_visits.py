@@ -55,7 +55,7 @@ def test_a_visit_is_moved_with_one_tap_and_the_page_says_when_all_is_done(clinic
     assert clinic.house.count(Appointment, Appointment.rescheduled_from_id == clinic.ahead) == 1
     assert "All visits are dealt with" in after
     assert "moved to Sun, 14 Jun, 17:15 , Dr. Doll" in after
-    assert "+49 30 1234567" in after
+    assert "030 1234567" in after
 
 
 def test_any_doctor_offers_a_colleague_at_the_same_time(clinic: Clinic) -> None:

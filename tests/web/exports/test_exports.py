@@ -56,7 +56,7 @@ def test_without_scripts_an_unfinished_page_refreshes_itself_and_a_finished_one_
 def test_progress_is_shown_in_rows(clinic: Clinic) -> None:
     page = parsed(clinic.browser("patient").get(put(clinic, ExportStatus.RUNNING, rows_done=250, rows_total=1000)))
     assert (attribute(page, "progress", "value"), attribute(page, "progress", "max")) == ("25", "100")
-    assert "250 of 1,000 rows" in words(page)
+    assert "250 of 1.000 rows" in words(page)
 
 
 def test_a_running_export_of_nobody_knows_how_many_rows_is_no_error(clinic: Clinic) -> None:
@@ -264,7 +264,7 @@ def test_every_status_has_words_and_a_page_of_its_own(clinic: Clinic) -> None:
 
 def test_time_left_and_percent_are_shown_while_it_runs(clinic: Clinic) -> None:
     path = put(clinic, ExportStatus.RUNNING, rows_done=250, rows_total=1000, started_at=NOW - timedelta(seconds=30))
-    assert "250 of 1,000 rows · 25 % · about 2 minutes left" in words(parsed(clinic.browser("patient").get(path)))
+    assert "250 of 1.000 rows · 25 % · about 2 minutes left" in words(parsed(clinic.browser("patient").get(path)))
 
 
 def test_whoever_waits_sees_how_many_are_ahead(clinic: Clinic) -> None:

@@ -34,7 +34,7 @@ def test_a_file_of_patients_goes_from_upload_to_import(clinic: Clinic) -> None:
     assert [words(cell) for cell in page.select("tbody tr > *")] == [
         "Lena Vogt",
         "2 July 1985",
-        "+49 170 5550132",
+        "0170 5550132",
         "lena@mail.example",
         "New",
     ]

@@ -200,7 +200,7 @@ def test_the_morning_sheet_says_whom_to_call_with_a_number_to_tap(mailing: Maili
     page = parsed(mailing.clinic.browser("receptionist").get("/messages/morning"))
     assert "08:00 run, started 10:00" in words(page.find(id="lead"))
     (call,) = page.select(".call")
-    assert words(call).startswith("Nora Nowhere Wed, 6 May, 15:00 · Dr. Doll without an address +49 170 5550132")
+    assert words(call).startswith("Nora Nowhere Wed, 6 May, 15:00 · Dr. Doll without an address 0170 5550132")
     assert attribute(call, "a[href^=tel]", "href") == "tel:+491705550132"
 
 

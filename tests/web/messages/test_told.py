@@ -100,7 +100,7 @@ def test_who_cannot_or_does_not_want_to_be_told_is_named_with_the_number_to_call
     desk = clinic.browser("receptionist")
     after = notice(desk, booked(clinic, desk, clinic.guest))
     assert said in after
-    assert "Please call: +49 170 5550132" in after
+    assert "Please call: 0170 5550132" in after
     assert mailing.deliver() == []
 
 

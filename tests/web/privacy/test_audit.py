@@ -45,7 +45,7 @@ def test_l3_the_page_says_who_did_what_when_with_whose_record_and_from_where(cli
     busy(clinic)
     newest, *_rest = entries(clinic.browser("admin"))
     assert newest == [
-        "Wed, 6 May, 10:04 :00",
+        "Wed, 6 May, 10:04:00",
         "Dr. Doll",
         "Doctor",
         "read a treatment",

@@ -8,7 +8,7 @@ from service.storage.models import ClinicReport, ReportVersion
 from tests.house import at, day
 from tests.recounting import Recount, hours_open
 from tests.web.frozen_clinic import Clinic, clinic_reported, reported
-from tests.web.reading import attribute, links, parsed, words
+from tests.web.reading import attribute, hours, links, parsed, tenths, words
 from tests.web.reports.test_reports import lines, remake, tiles
 
 
@@ -39,11 +39,11 @@ def test_every_number_of_the_clinics_report_is_counted_by_sql(clinic: Clinic) ->
     assert (ended["visits"], ended["late"], patients) == (13, 1, {"new": 1, "returning": 1})
     shown = tiles(page)
     assert shown["Appointments"].split()[:3] == ["13", "12", "more"]
-    assert shown["No-shows"].startswith(f"{ended['no_show_rate']} % 1 of 11 ")
-    assert shown["Late cancellations"].startswith(f"{ended['late_rate']} % 1 of 12 ")
+    assert shown["No-shows"].startswith(f"{tenths(ended['no_show_rate'])} % 1 of 11 ")
+    assert shown["Late cancellations"].startswith(f"{tenths(ended['late_rate'])} % 1 of 12 ")
     assert shown["Patients seen"] == "2 1 new to the clinic 1 came again"
-    assert shown["Hours booked"].startswith(f"{whole.minutes() / 60:g} h of {opened / 60:g} h open")
-    assert shown["Booked ahead"].startswith(f"{times['lead_days']} days")
+    assert shown["Hours booked"].startswith(f"{hours(whole.minutes())} h of {hours(opened)} h open")
+    assert shown["Booked ahead"].startswith(f"{tenths(times['lead_days'])} days")
     assert shown["To complete"].split()[0] == str(len(whole.unfinished())) == "6"
     assert [int(words(cell)) for cell in page.select(".columns")[0].select("td")] == times["weekdays"]
     by_doctor, by_department = page.select(".report-figures")
@@ -62,13 +62,13 @@ def line(clinic: Clinic, doctor: int | None, zone: Any) -> list[str]:
     return [
         str(ended["visits"]),
         str(ended["completed"]),
-        f"{ended['no_show_rate']} %",
-        f"{ended['late_rate']} %",
+        f"{tenths(ended['no_show_rate'])} %",
+        f"{tenths(ended['late_rate'])} %",
         str(ended["patients_seen"]),
         str(counted.patients("completed")["new"]),
-        f"{round(counted.minutes() / 60, 1):g}",
-        f"{opened / 60:g}",
-        f"{counted.times(zone)['lead_days']}",
+        hours(counted.minutes()),
+        hours(opened),
+        tenths(counted.times(zone)["lead_days"]),
         str(len(counted.unfinished())),
     ]
 

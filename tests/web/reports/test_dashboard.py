@@ -15,7 +15,7 @@ from tests import patience
 from tests.house import Browser, House
 from tests.web.frozen_clinic import NOW, Clinic, email, minutes, opened
 from tests.web.mailing import Mailing
-from tests.web.reading import one, parsed, words
+from tests.web.reading import one, parsed, tenths, words
 
 
 def figures(browser: Browser) -> dict[str, str]:
@@ -82,7 +82,7 @@ def test_figures_equal_the_database(mailing: Mailing) -> None:
     assert {name: int(shown[name]) for name in counted} == counted
     assert counted["appointments_today"] == 6
     assert counted["reminders_sent"] == 1
-    assert shown["no_show_rate"] == f"{100 * no_shows / (no_shows + house.count(Appointment, *recent, came)):.1f}"
+    assert shown["no_show_rate"] == tenths(100 * no_shows / (no_shows + house.count(Appointment, *recent, came)))
     assert (shown["new_patients_30_days"], shown["returning_patients_30_days"]) == ("1", "1")
 
 
@@ -94,7 +94,7 @@ def test_the_next_seven_days_are_a_table_whose_cells_hold_bars(clinic: Clinic) -
     assert days == ["Wed, 6 May", "Thu, 7 May", "Fri, 8 May", "Sat, 9 May", "Sun, 10 May", "Mon, 11 May", "Tue, 12 May"]
     lines = {words(row.find("th")): [words(cell) for cell in row.find_all("td")] for row in table.select("tbody tr")}
     assert lines == {
-        "Hours booked": ["1.2", "0.5", "0.2", "0.2", "0", "0", "0.2"],
+        "Hours booked": ["1,2", "0,5", "0,2", "0,2", "0", "0", "0,2"],
         "Hours open": ["22"] * 7,
         "Appointments": ["5", "2", "1", "1", "0", "0", "1"],
     }
@@ -110,7 +110,7 @@ def test_each_doctors_week_is_a_line_of_a_table(clinic: Clinic) -> None:
     }
     assert lines == {
         "Dr. Doll": ["8", "2", "77", "3 %"],
-        "Dr. Dora": ["2", "0.5", "77", "1 %"],
+        "Dr. Dora": ["2", "0,5", "77", "1 %"],
     }
 
 

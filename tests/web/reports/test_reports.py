@@ -12,7 +12,7 @@ from service.storage.models import Doctor, Report, ReportVersion
 from tests.house import at, day
 from tests.recounting import Recount, hours_open
 from tests.web.frozen_clinic import NOW, Clinic, reported
-from tests.web.reading import attribute, links, one, parsed, words
+from tests.web.reading import attribute, links, one, parsed, tenths, words
 
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
@@ -86,12 +86,12 @@ def test_the_first_screen_says_what_hand_written_sql_counts(clinic: Clinic) -> N
     busiest = WEEKDAYS[times["weekdays"].index(max(times["weekdays"]))]
     assert tiles(page) == {
         "Appointments": "8 7 more than in February 2026 none in March 2025",
-        "No-shows": f"{ended['no_show_rate']} % 1 of 5 0.0 % in February 2026",
-        "Late cancellations": f"{ended['late_rate']:.1f} % 1 of 6 slots used 0.0 % in February 2026",
+        "No-shows": f"{tenths(ended['no_show_rate'])} % 1 of 5 0,0 % in February 2026",
+        "Late cancellations": f"{tenths(ended['late_rate'])} % 1 of 6 slots used 0,0 % in February 2026",
         "Patients seen": "2 1 here for the first time 1 came again",
-        "Hours booked": f"{counted.minutes() / 60:.1f} h of {opened // 60} h open 0 % of them",
-        "Busiest": f"{busiest} {max(times['weekdays'])} appointments most from 0:00: 1",
-        "Booked ahead": f"{times['lead_days']} days half of the appointments earlier than that",
+        "Hours booked": f"{tenths(counted.minutes() / 60)} h of {opened // 60} h open 0 % of them",
+        "Busiest": f"{busiest} {max(times['weekdays'])} appointments most from 00:00: 1",
+        "Booked ahead": f"{tenths(times['lead_days'])} days half of the appointments earlier than that",
         "To complete": f"{len(counted.unfinished())} without outcome or note show them",
     }
     before, year = (Recount(house, *month_bounds(month, zone), doll).ended() for month in ("2026-02", "2025-03"))
@@ -100,7 +100,7 @@ def test_the_first_screen_says_what_hand_written_sql_counts(clinic: Clinic) -> N
     table = {row[0]: row[1:] for row in lines(page, ".report-numbers")}
     for name, key in ways.items():
         assert table[name] == [str(month[key]) for month in (ended, before, year)]
-    assert table["No-shows"] == [f"{ended['no_show_rate']} %", "0.0 %", "–"]
+    assert table["No-shows"] == [f"{tenths(ended['no_show_rate'])} %", "0,0 %", "–"]
     by_weekday, by_hour = page.select(".columns")
     assert [int(words(cell)) for cell in by_weekday.select("td")] == times["weekdays"]
     shown = {
