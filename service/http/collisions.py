@@ -1,4 +1,4 @@
-"""A request whose transaction collided with another one's is begun again, while nothing of it is kept."""
+"""Retries a request after a deadlock or a serialization failure, as long as it has saved nothing yet."""
 
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
@@ -8,15 +8,15 @@ from service.storage import collisions
 
 
 class Persistent(Flask):
-    """A Flask app that begins a request again after a collision."""
+    """A Flask app that retries a request after a collision."""
 
     def dispatch_request(self) -> ResponseReturnValue:
-        """The answer of the view. Raises DBAPIError when it collides again and again, or has kept something already."""
-        return collisions.begun_again(super().dispatch_request, is_ready=_rewound)
+        """Return the view's answer. Raises DBAPIError when it collides each time, or has saved something already."""
+        return collisions.retried(super().dispatch_request, is_ready=_rewound)
 
 
 def _rewound() -> bool:
-    """Let the view find everything as it did the first time; False where it has done something by now."""
+    """Put everything back to where the view started; False when it has saved something already."""
     if context.has_committed():
         return False
     context.end_reading()

@@ -136,7 +136,7 @@ def transaction() -> Iterator[Session]:
 
 @contextmanager
 def counting() -> Iterator[Session]:
-    """A transaction that only counts an attempt: a request that is begun again after it counts once more."""
+    """A transaction that only counts an attempt. A request that is retried after it counts once more."""
     end_reading()
     with wiring().database.transaction() as session:
         yield session
@@ -154,7 +154,7 @@ def transaction_if_possible(act: str) -> Iterator[Session]:
 
 
 def has_committed() -> bool:
-    """Whether something this request did is kept, so that it may not be begun again."""
+    """Whether this request has saved anything yet, so that it must not be retried."""
     return "has_committed" in g
 
 

@@ -1,7 +1,6 @@
-"""What PostgreSQL ended for another transaction's sake is begun again, a few times and with the same request.
+"""Retries what PostgreSQL canceled because of a deadlock or a serialization failure, a few times.
 
-It ends one of two transactions that wait for each other, and one that cannot be put in order with another. Acts lock in
-one order (foundation/locks.py), so this is rare; where it happens, no one has to press again.
+Acts lock in one order (foundation/locks.py), so this is rare. When it happens, nobody has to press again.
 """
 
 from collections.abc import Callable
@@ -15,22 +14,21 @@ from sqlalchemy.exc import DBAPIError
 log = structlog.get_logger()
 Done = TypeVar("Done")
 CODES = frozenset({"40001", "40P01"})
-"""Could not be put in order with another transaction; waited for one that waited for it."""
+"""Serialization failure, deadlock."""
 TRIES = 4
-"""How often something is begun in all."""
 LONGEST_PAUSE_MS = 50
 
 
 def is_one(error: DBAPIError) -> bool:
-    """Whether PostgreSQL ended the transaction for another one's sake: the same again at once may well work."""
+    """Whether PostgreSQL canceled the transaction because of another one, so that a retry may well work."""
     return getattr(error.orig, "sqlstate", None) in CODES
 
 
-def begun_again(act: Callable[[], Done], *, is_ready: Callable[[], bool] = lambda: True) -> Done:
-    """What an act returns, begun again after a collision.
+def retried(act: Callable[[], Done], *, is_ready: Callable[[], bool] = lambda: True) -> Done:
+    """Return what an act returns, and retry it after a collision.
 
-    `is_ready` is asked before each new turn: it makes everything as it was the first time, and says whether it could.
-    Raises what the act raises, the DBAPIError of a collision after four of them.
+    `is_ready` is asked before each retry: it puts everything back to where the act started, and says whether it could.
+    Raises what the act raises, and the DBAPIError of the fourth collision.
     """
     for turn in range(1, TRIES):
         try:
@@ -38,6 +36,6 @@ def begun_again(act: Callable[[], Done], *, is_ready: Callable[[], bool] = lambd
         except DBAPIError as error:
             if not (is_one(error) and is_ready()):
                 raise
-            log.warning("collided, begun again", turn=turn)
-            sleep(randbelow(LONGEST_PAUSE_MS) / 1000)  # by chance, so that the two do not meet again
+            log.warning("transaction collided, retrying", turn=turn)
+            sleep(randbelow(LONGEST_PAUSE_MS) / 1000)  # random, so that the same two don't collide again
     return act()

@@ -110,13 +110,13 @@ class Database:
         self.require_present()  # it may have gone during the commit
 
     def write(self, act: Callable[[Session], Done]) -> Done:
-        """What an act returns, done in a transaction of its own, and begun again where that collides with another."""
+        """Return what an act returns. It runs in a transaction of its own and is retried after a collision."""
 
         def once() -> Done:
             with self.transaction() as session:
                 return act(session)
 
-        return collisions.begun_again(once)
+        return collisions.retried(once)
 
     def require_present(self) -> None:
         """Raises DatabaseLost when the file was moved, deleted or replaced since the first connection to it."""

@@ -68,7 +68,7 @@ class Pause:
 
 
 def attempt(house: House, act: Act, *, before_commit: Callable[[], None] = lambda: None) -> tuple[bool, int]:
-    """Whether an act was done and not refused, and how often it collided before that; begun again as a request is."""
+    """Whether an act was done and not refused, and how often it collided before that; retried as a request is."""
     collided = 0
     for _turn in range(collisions.TRIES):
         try:

@@ -1,4 +1,4 @@
-"""Whatever two people do at the same moment about a patient, a doctor or a slot, it is as if one had come first."""
+"""Whatever two people do at the same moment about a patient, a doctor, or a slot comes out as if one were first."""
 
 import os
 import sys
@@ -98,24 +98,24 @@ def check(clinic: Clinic, pairs: Sequence[Pair], pauses: Callable[[], Sequence[i
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
 @pytest.mark.parametrize("goes", GOES, ids=lambda act: act.__name__)
-def test_h13_nothing_is_open_for_somebody_who_goes_at_the_same_moment(clinic: Clinic, goes: Act) -> None:
+def test_h13_nothing_stays_open_for_someone_who_leaves_at_the_same_moment(clinic: Clinic, goes: Act) -> None:
     check(clinic, [pair for comes in COMES for pair in ((goes, comes), (comes, goes))])
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
-def test_h13_whoever_walks_in_arrives_once(clinic: Clinic) -> None:
+def test_h13_a_walk_in_arrives_once(clinic: Clinic) -> None:
     check(clinic, [(walk_in, other) for other in (walk_in, arrive, book)])
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
-def test_h13_a_reminder_that_is_held_back_is_one_message_and_follows_its_patient(clinic: Clinic) -> None:
+def test_h13_a_reminder_held_back_during_a_merge_is_one_message_and_follows_its_patient(clinic: Clinic) -> None:
     # Not among all pairs: the next run of a clinic with so many visits tells of the first ones only.
     check(clinic, [(hold_reminder, merge)], lambda: (4, 7, 10, 13, END))
     check(clinic, [(remind_of_tomorrow, hold_reminder), (hold_reminder, hold_reminder), (merge, hold_reminder)])
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
-def test_h13_pairs_of_acts_dealt_by_a_seed_are_as_if_one_came_first(clinic: Clinic) -> None:
+def test_h13_a_sample_of_pairs_of_acts_comes_out_as_if_one_were_first(clinic: Clinic) -> None:
     random = Random(SEED)
     check(clinic, random.sample(PAIRS, DEALT), lambda: [random.choice((END, *range(1, LAST_STATEMENT)))])
 
@@ -123,7 +123,7 @@ def test_h13_pairs_of_acts_dealt_by_a_seed_are_as_if_one_came_first(clinic: Clin
 @pytest.mark.soak
 @pytest.mark.timeout(MINUTES * 60 + 3600)
 @pytest.mark.parametrize("database_kind", ["postgresql", "sqlite"])
-def test_h13_all_pairs_of_acts_are_as_if_one_came_first(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
+def test_h13_all_pairs_come_out_as_if_one_were_first(clinic: Clinic, capsys: pytest.CaptureFixture[str]) -> None:
     """Each pair with three pauses, in an order dealt by the seed: those of a shorter time are a fair sample."""
     random, began = Random(SEED), monotonic()
     found: dict[str, list[str]] = {}

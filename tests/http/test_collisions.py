@@ -1,4 +1,4 @@
-"""A request whose transaction PostgreSQL ended for another one's sake is begun again, and nobody has to press twice."""
+"""What PostgreSQL cancels because of another transaction is retried, and nobody has to press twice."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -58,7 +58,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch, error: type[Exception], times: int
 
 
 @pytest.mark.parametrize("error", [DeadlockDetected, SerializationFailure])
-def test_h13_a_request_that_collides_is_begun_again_and_done_once(
+def test_h13_a_request_that_collides_is_retried_and_done_once(
     house: House, desk: Browser, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     tries = refusing(monkeypatch, error, TRIES - 1)
@@ -67,7 +67,7 @@ def test_h13_a_request_that_collides_is_begun_again_and_done_once(
     assert house.count(WaitingEntry) == house.count(AuditEntry, AuditEntry.act == "waiting.add") == 1
 
 
-def test_h13_a_request_that_collides_every_time_is_refused_and_nothing_of_it_is_kept(
+def test_h13_a_request_that_collides_every_time_is_refused_and_saves_nothing(
     house: House, desk: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries = refusing(monkeypatch, DeadlockDetected, 100)
@@ -154,7 +154,7 @@ def by_job(house: House, _desk: Browser, doctor: int, patient: int) -> Door:
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize("by", [by_form, by_api, by_link, by_job])
-def test_h13_what_waits_for_somebody_who_waits_for_it_is_done_once_by_every_door(
+def test_h13_a_deadlock_is_retried_and_the_act_done_once_by_page_api_link_and_job(
     house: House, desk: Browser, doctor: int, by: Callable[[House, Browser, int, int], Door]
 ) -> None:
     patient, database = house.patient("Eve"), house.wiring.database
