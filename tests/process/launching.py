@@ -193,13 +193,15 @@ class Client:
     """With it the line is closed."""
     headers: dict[str, str] = field(default_factory=dict)
     """Sent with each request."""
+    source: str | None = None
+    """The address of this computer that it comes from."""
 
     def begin(self, method: str, path: str, body: str | None = None) -> Callable[[], Answer]:
         """Send a request; what is returned waits for its answer."""
         host = urlsplit(self.url).netloc
         plain = self.context is None
         connection = (
-            HTTPConnection(host, timeout=self.seconds)
+            HTTPConnection(host, timeout=self.seconds, source_address=(self.source, 0) if self.source else None)
             if plain
             else HTTPSConnection(host, timeout=self.seconds, context=self.context)
         )

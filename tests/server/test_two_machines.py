@@ -19,6 +19,7 @@ from service.config.settings import Settings
 from service.jobs import schedule
 from tests.crowd import together
 from tests.faults.clinic import part_files
+from tests.faults.disks import missing
 from tests.house import PASSWORD
 from tests.patience import until
 from tests.process.launching import ON_SERVER, Answer, Client, change, configure, run, zone_of_the_morning
@@ -55,7 +56,7 @@ def site(postgres: Postgres, redis: Redis, tmp_path: Path) -> Iterator[Site]:
     """A clinic that was on SQLite, copied over; nothing runs yet."""
     for program in ("nginx", "caddy", "pg_dump"):
         if shutil.which(program) is None:
-            pytest.skip(f"no {program}")
+            missing(program)
     server, old, zone = MailServer(), tmp_path / "old", zone_of_the_morning()
     old.mkdir()
     configure(old, f'[clinic]\ntimezone = "{zone}"')
