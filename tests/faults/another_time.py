@@ -1,6 +1,6 @@
 """run.py at another time: the clock shows TEST_NOW, and jumps whenever the file TEST_CLOCK appears with an instant.
 
-With TEST_SIGNAL it sends itself a signal from within one of its jobs.
+With TEST_SIGNAL it sends itself a signal from within one of its functions.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""Signals this process from within a job of its own, at a step that a test names.
+"""Signals this process from within one of its functions, a job or an act, at a step that a test names.
 
-A step is a call of any function of the service on behalf of the job, so a moment may lie inside a transaction, between
+A step is a call of any function of the service on behalf of that one, so a moment may lie inside a transaction, between
 two messages or in the middle of a file.
 """
 
@@ -8,7 +8,6 @@ import importlib
 import json
 import os
 import pkgutil
-import sys
 import threading
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any, assert_never
 from service import jobs
 
 SERVICE = str(Path(jobs.__file__).parents[1])
+LEAVING = -1
+"""The step at which all is done and the function is about to return: what it has locked is locked."""
 
 
 class Then(StrEnum):
@@ -37,10 +38,11 @@ def every_job() -> list[str]:
 
 
 class Steps:
-    """Counts the steps of a job in all threads, and sends the signal at one of them, once."""
+    """Counts the steps of a function in all threads, and sends the signal at one of them, once."""
 
-    def __init__(self, job: str, at: int, number: int, then: Then, count: Path) -> None:
-        self._code = getattr(importlib.import_module(f"service.jobs.{job}"), job).__code__
+    def __init__(self, function: str, at: int, number: int, then: Then, count: Path) -> None:
+        module, _, name = function.partition(":")
+        self._code = getattr(importlib.import_module(module), name).__code__
         self._at, self._number, self._then, self._count = at, number, then, count
         self._steps = 0
         self._of_thread = threading.local()
@@ -48,24 +50,26 @@ class Steps:
 
     def watch(self, frame: FrameType, event: str, _arg: Any) -> None:
         """What Python calls at every call and return."""
-        context = getattr(self._of_thread, "context", None)
-        if frame.f_code is self._code:
-            if event == "call":
-                context = self._of_thread.context = frame.f_locals["context"]
-            elif event == "return":
-                self._of_thread.context = None
+        if frame.f_code is self._code and event in ("call", "return"):
+            self._of_thread.frame = frame if event == "call" else None
+            if event == "return":
                 self._count.write_text(str(self._steps), encoding="utf-8")
+                self._step(frame, is_last=True)
                 return
-        if context is None or event != "call" or not frame.f_code.co_filename.startswith(SERVICE):
-            return
+        inside = getattr(self._of_thread, "frame", None)
+        if inside is not None and event == "call" and frame.f_code.co_filename.startswith(SERVICE):
+            self._step(inside)
+
+    def _step(self, inside: FrameType, *, is_last: bool = False) -> None:
         with self._lock:
-            self._steps += 1
-            is_now = self._steps == self._at
+            self._steps += not is_last
+            is_now = self._at == (LEAVING if is_last else self._steps)
+            if is_now:
+                self._at = 0
         if is_now:
-            self._send(context)
+            self._send(inside.f_locals.get("context"))
 
     def _send(self, context: Any) -> None:
-        sys.setprofile(None)  # the rest of this thread is nobody's step
         os.kill(os.getpid(), self._number)
         match self._then:
             case Then.GOES_ON:
@@ -80,5 +84,5 @@ class Steps:
 
 def install(said: str) -> None:
     """Watch every thread that begins from now on, as the arguments of `Steps` in JSON say."""
-    job, at, number, then, count = json.loads(said)
-    threading.setprofile(Steps(job, at, number, Then(then), Path(count)).watch)
+    function, at, number, then, count = json.loads(said)
+    threading.setprofile(Steps(function, at, number, Then(then), Path(count)).watch)

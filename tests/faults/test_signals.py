@@ -133,10 +133,15 @@ def outcome(folder: Path) -> dict[str, Any]:
     }
 
 
+def function_of(job: str) -> str:
+    """A job's function, by its module and name."""
+    return f"service.jobs.{job}:{job}"
+
+
 def stopped(clinic: Clinic, job: str, step: int, number: int, then: Then, patch: pytest.MonkeyPatch) -> Path:
     """A clinic whose service got a signal at a step of a job and ended; returns its folder."""
     folder = clinic.anew()
-    patch.setenv("TEST_SIGNAL", json.dumps([job, step, number, then, str(folder / "steps")]))
+    patch.setenv("TEST_SIGNAL", json.dumps([function_of(job), step, number, then, str(folder / "steps")]))
     ended = run(folder, "serve", at=NOON)
     patch.delenv("TEST_SIGNAL")
     assert ended.returncode == 0, ended.stderr
@@ -146,7 +151,7 @@ def stopped(clinic: Clinic, job: str, step: int, number: int, then: Then, patch:
 def undisturbed(clinic: Clinic, job: str, patch: pytest.MonkeyPatch) -> tuple[dict[str, Any], Counter[str], int]:
     """What all jobs bring about when nobody stops them, whom they tell, and the steps of one of them."""
     folder = clinic.anew()
-    patch.setenv("TEST_SIGNAL", json.dumps([job, 0, SIGTERM, Then.GOES_ON, str(folder / "steps")]))
+    patch.setenv("TEST_SIGNAL", json.dumps([function_of(job), 0, SIGTERM, Then.GOES_ON, str(folder / "steps")]))
     finished(folder)
     patch.delenv("TEST_SIGNAL")
     steps = int((folder / "steps").read_text(encoding="utf-8"))
