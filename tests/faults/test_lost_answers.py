@@ -111,7 +111,7 @@ def desk(house: House, database_url: str, tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_h22_a_commit_whose_answer_is_lost_is_looked_up_and_answered_as_if_nothing_had_been(
+def test_f29_a_commit_whose_answer_is_lost_is_looked_up_and_answered_as_if_nothing_had_been(
     desk: Desk, name: str
 ) -> None:
     act = ACTS[name]
@@ -126,7 +126,7 @@ def test_h22_a_commit_whose_answer_is_lost_is_looked_up_and_answered_as_if_nothi
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_h22_while_the_server_is_away_a_page_says_unknown_and_a_reload_tells(desk: Desk, name: str) -> None:
+def test_f29_while_the_server_is_away_a_page_says_unknown_and_a_reload_tells(desk: Desk, name: str) -> None:
     act = ACTS[name]
     desk.line.cut(Cut.AFTER, act.words, stays=True)
     answer = desk.press(act)
@@ -143,7 +143,7 @@ def test_h22_while_the_server_is_away_a_page_says_unknown_and_a_reload_tells(des
     assert desk.done(act) == 1
 
 
-def test_h22_what_was_not_kept_is_said_and_can_be_sent_again(desk: Desk) -> None:
+def test_f29_what_was_not_kept_is_said_and_can_be_sent_again(desk: Desk) -> None:
     act = ACTS["book"]
     desk.line.cut(Cut.BEFORE, act.words, stays=False)
     refused = desk.press(act)
@@ -159,7 +159,7 @@ def test_h22_what_was_not_kept_is_said_and_can_be_sent_again(desk: Desk) -> None
     assert desk.done(act) == 1
 
 
-def test_h22_nobody_asks_about_transactions_of_others(desk: Desk) -> None:
+def test_f29_nobody_asks_about_transactions_of_others(desk: Desk) -> None:
     act = ACTS["book"]
     desk.line.cut(Cut.AFTER, act.words, stays=True)
     named = desk.press(act).location

@@ -106,7 +106,7 @@ def desk(house: House) -> None:
 
 @pytest.mark.parametrize("name", ACTS)
 @pytest.mark.parametrize("at", [1, LEAVING], ids=["at its beginning", "with all it locks"])
-def test_h17_an_act_of_a_process_that_stands_still_holds_up_no_other_and_is_done_once(
+def test_f11_an_act_of_a_process_that_stands_still_holds_up_no_other_and_is_done_once(
     several: Several,
     pause: Pause,
     desk: None,
@@ -137,7 +137,7 @@ def test_h17_an_act_of_a_process_that_stands_still_holds_up_no_other_and_is_done
     several.stop()
 
 
-def test_h17_an_act_that_goes_on_in_time_is_done_and_who_waited_for_it_sees_it(
+def test_f11_an_act_that_goes_on_in_time_is_done_and_who_waited_for_it_sees_it(
     several: Several, pause: Pause, desk: None
 ) -> None:
     function, path, form, done = ACTS["book"]
@@ -155,7 +155,7 @@ def test_h17_an_act_that_goes_on_in_time_is_done_and_who_waited_for_it_sees_it(
     several.stop()
 
 
-def test_h17_a_process_that_stands_still_while_it_seals_the_audit_is_given_up(
+def test_f11_a_process_that_stands_still_while_it_seals_the_audit_is_given_up(
     several: Several, pause: Pause, desk: None, database_url: str
 ) -> None:
     one, two = pause("service.domain.foundation.audit_chain:seal", LEAVING)
@@ -173,7 +173,7 @@ def test_h17_a_process_that_stands_still_while_it_seals_the_audit_is_given_up(
 
 
 @pytest.mark.parametrize("at", [1, 900, LEAVING])
-def test_h17_reminders_of_a_process_that_stands_still_are_sent_by_the_other_once(
+def test_f11_reminders_of_a_process_that_stands_still_are_sent_by_the_other_once(
     several: Several,
     pause: Pause,
     house: House,
@@ -213,7 +213,7 @@ def waiting(several: Several) -> bool:
 
 
 @pytest.mark.parametrize("at", [3_000, LEAVING])
-def test_h17_an_export_of_a_process_that_stands_still_is_written_by_the_other_once(
+def test_f11_an_export_of_a_process_that_stands_still_is_written_by_the_other_once(
     several: Several,
     pause: Pause,
     house: House,

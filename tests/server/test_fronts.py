@@ -41,7 +41,7 @@ def service(house: House, tmp_path: Path) -> Iterator[Service]:
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_h20_behind_a_front_people_work_as_without_and_are_known_by_their_own_address(
+def test_p6_behind_a_front_people_work_as_without_and_are_known_by_their_own_address(
     house: House, service: Service, tmp_path: Path, kind: Kind
 ) -> None:
     front = Front(tmp_path / "front", service.port)
