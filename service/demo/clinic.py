@@ -85,9 +85,9 @@ def _stream(seed: int, ordinal: int) -> Random:
 
 def _refuse_filled(session: Session) -> None:
     if session.scalar(select(exists().where(User.id > 0))):
-        raise Conflict(_("This database has users already: a demo clinic only goes into an empty one."))
+        raise Conflict(_("This database already has users. A demo clinic needs an empty database."))
     if any(session.scalar(select(exists().where(model.id > 0))) for model in (Doctor, Patient, Appointment)):
-        raise Conflict(_("This database has records already: a demo clinic only goes into an empty one."))
+        raise Conflict(_("This database already has records. A demo clinic needs an empty database."))
 
 
 class _Calendar:

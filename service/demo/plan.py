@@ -36,7 +36,7 @@ class Size:
         if self.patients < 1:
             raise Invalid(_("A demo clinic has at least one patient."), "patients")
         if not 0 <= self.appointments <= 1_000_000 * self.rooms:
-            raise Invalid(_("So many appointments do not fit into the days of this demo clinic."), "appointments")
+            raise Invalid(_("That many appointments don't fit into the days of this demo clinic."), "appointments")
 
     @property
     def rooms(self) -> int:

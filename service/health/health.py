@@ -63,10 +63,13 @@ def checks(session: Session, jobs: list[JobState], settings: Settings) -> list[C
 def the_clock(doubt: datetime | None, settings: Settings) -> Check:
     """Whether the clock can be believed; `doubt` is when the scheduler ticked last, if that is too far from now."""
     shown = Formats(settings.clinic)
-    now = _("shows %(now)s") % {"now": shown.long_when(clock.now())}
+    now = shown.long_when(clock.now())
     if doubt is None:
-        return Check(_("Clock"), "ok", now)
-    words = _("%(now)s, but Rounds ran last on %(last)s: nothing runs or is sent until an admin says that it is right")
+        return Check(_("Clock"), "ok", _("shows %(now)s") % {"now": now})
+    words = _(
+        "shows %(now)s, but Rounds ran last on %(last)s: "
+        "nothing runs or is sent until an administrator confirms the clock"
+    )
     return Check(_("Clock"), "down", words % {"now": now, "last": shown.long_when(doubt)})
 
 
@@ -74,24 +77,24 @@ def _outbox(session: Session, settings: Settings) -> Check:
     title = _("Messages")
     waiting, unsure = messages.waiting_and_unsure(session)
     if waiting and messages.are_held(session, settings.messages):
-        words = ngettext("paused: %(num)s waits", "paused: %(num)s wait", waiting)
+        words = ngettext("paused: %(num)s queued", "paused: %(num)s queued", waiting)
         return Check(title, "late", words % {"num": waiting})
     if waiting and deliveries.waiting(session, settings, deliveries.LEASE):
-        return Check(title, "late", ngettext("%(num)s waits", "%(num)s wait", waiting) % {"num": waiting})
+        return Check(title, "late", ngettext("%(num)s overdue", "%(num)s overdue", waiting) % {"num": waiting})
     to_do = message_log.to_do(session)
     if to_do > unsure:
-        words = ngettext("%(num)s waits for the desk", "%(num)s wait for the desk", to_do)
+        words = ngettext("%(num)s to follow up at the desk", "%(num)s to follow up at the desk", to_do)
         return Check(title, "late", words % {"num": to_do})
     if unsure:
         words = ngettext("%(num)s may not have arrived", "%(num)s may not have arrived", unsure)
         return Check(title, "late", words % {"num": unsure})
-    return Check(title, "ok", _("none waits"))
+    return Check(title, "ok", _("none waiting"))
 
 
 def _exports(session: Session) -> Check:
     unfinished, forgotten = export_ledger.unfinished(session)
     words = ngettext("%(num)s being written", "%(num)s being written", unfinished) % {"num": unfinished}
-    return Check(_("Exports"), "late" if forgotten else "ok", words if unfinished else _("none waits"))
+    return Check(_("Exports"), "late" if forgotten else "ok", words if unfinished else _("none waiting"))
 
 
 def _of(session: Session, row: schedule.Row, settings: Settings) -> JobState:
@@ -109,8 +112,10 @@ def _of(session: Session, row: schedule.Row, settings: Settings) -> JobState:
 def _judge(run: JobRun | None, due: schedule.Slot, now: datetime) -> tuple[str, str]:
     """The state of the latest due slot, and what that means in words."""
     late = now - due.due_at > PATIENCE
+    if run is None and late:
+        return "down", _("was due and has not started: the scheduler is not running")
     if run is None:
-        return ("down", _("was due and has not started: the scheduler does not run")) if late else ("ok", _("due now"))
+        return "ok", _("due now")
     match run.status:
         case RunStatus.SKIPPED:
             return _judge_skipped(RunSkip((run.outcome or {}).get("reason", RunSkip.DAY_IS_OVER)))

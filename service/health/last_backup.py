@@ -44,7 +44,7 @@ def last_in_words(last: JobRun, clinic: Clinic) -> str:
 def outcome_in_words(outcome: Mapping[str, Any], formats: Formats) -> str:
     """What a backup holds, and that it was opened, checked and counted."""
     visits = outcome["visits"]
-    words = ngettext("%(num)s visit", "%(num)s visits", visits) % {"num": formats.number(visits)}
+    words = ngettext("%(num)s appointment", "%(num)s appointments", visits) % {"num": formats.number(visits)}
     parts = [words, size(outcome["bytes"], formats), _("restored in a test: yes")]
     if outcome.get("second"):
         parts.append(_second_in_words(SecondCopy(outcome["second"])))

@@ -72,31 +72,31 @@ def _written(db: Database) -> Check:
 
 def _disk(settings: Settings) -> Check:
     free = room(settings)
-    words = _("%(size)s free") % {"size": last_backup.size(free, Formats(settings.clinic))}
+    size = {"size": last_backup.size(free, Formats(settings.clinic))}
     if free < NO_ROOM:
-        return Check(_("Disk"), "down", _("full: %(words)s; make room") % {"words": words})
-    return Check(_("Disk"), "late" if free < LITTLE_ROOM else "ok", words)
+        return Check(_("Disk"), "down", _("full: %(size)s free; make room") % size)
+    return Check(_("Disk"), "late" if free < LITTLE_ROOM else "ok", _("%(size)s free") % size)
 
 
 def _scheduler(session: Session, settings: Settings, doubt: datetime | None) -> Check:
     title, ticked_at = _("Scheduler"), installation.ticked_at(session)
     if doubt:
-        return Check(title, "late", _("waits for the clock"))
+        return Check(title, "late", _("waiting for the clock to be confirmed"))
     if ticked_at is None:
-        return Check(title, "late", _("has not ticked yet"))
+        return Check(title, "late", _("has not started yet"))
     if abs(clock.now() - ticked_at) > SILENT:
         if settings.jobs.backend == "celery":
-            return Check(title, "down", _("has stopped ticking: see that beat and a worker run"))
-        return Check(title, "down", _("has stopped ticking: start the service again"))
-    return Check(title, "ok", _("starts each job at its hour"))
+            return Check(title, "down", _("has stopped: make sure that Celery beat and a worker are running"))
+        return Check(title, "down", _("has stopped: restart the service"))
+    return Check(title, "ok", _("starts each job on time"))
 
 
 def _messages(oldest: datetime | None) -> Check:
     title = _("Messages")
     if oldest is None:
-        return Check(title, "ok", _("none waits that should have left"))
+        return Check(title, "ok", _("none overdue"))
     minutes = int((clock.now() - oldest).total_seconds() // 60)
-    words = _("the oldest should have left %(minutes)s minutes ago") % {"minutes": minutes}
+    words = _("the oldest should have been sent %(minutes)s minutes ago") % {"minutes": minutes}
     return Check(title, "down" if clock.now() - oldest > STUCK else "ok", words)
 
 
@@ -105,11 +105,12 @@ def wrong_links(settings: Settings, served_at: str | None) -> str | None:
     link, served = urlsplit(settings.clinic.public_url), urlsplit(served_at or "")
     if not is_loopback(link.hostname):
         return None
-    words = _("begin with %(url)s, %(why)s: set [clinic] public_url")
+    url = settings.clinic.public_url
     if settings.email.enabled or settings.sms.enabled:
-        return words % {"url": settings.clinic.public_url, "why": _("which only this computer can open")}
+        return _("start with %(url)s, which only this computer can open: set [clinic] public_url") % {"url": url}
     if served.port and is_loopback(served.hostname) and link.port != served.port:
-        return words % {"url": settings.clinic.public_url, "why": _("but Rounds answers at %s") % served_at}
+        words = _("start with %(url)s, but Rounds answers at %(served)s: set [clinic] public_url")
+        return words % {"url": url, "served": served_at}
     return None
 
 

@@ -32,20 +32,20 @@ def todos(session: Session, settings: Settings) -> list[Todo]:
     if clinic.name == Clinic().name:
         found.append(Todo(_("The clinic has no name yet."), _("Name it"), "/settings/clinic"))
     if not session.scalar(select(exists().where(Doctor.archived_at.is_(None)))):
-        found.append(Todo(_("There is no doctor yet."), _("Add one"), "/users/new"))
+        found.append(Todo(_("There are no doctors yet."), _("Add one"), "/users/new"))
     elif not session.scalar(select(exists().where(Doctor.archived_at.is_(None), DoctorHours.doctor_id == Doctor.id))):
         found.append(Todo(_("No doctor has hours, so nobody can book."), _("Add hours"), "/doctors"))
     if not mail:
-        found.append(Todo(_("E-mail is off: no patient is reminded."), _("Set e-mail up"), "/settings/mail"))
+        found.append(Todo(_("E-mail is off, so patients get no reminders."), _("Set up e-mail"), "/settings/mail"))
     elif is_loopback(urlsplit(clinic.public_url).hostname):
-        words = _("Links in messages lead to this computer only, so patients cannot open them.")
-        found.append(Todo(words, _("Say who reaches Rounds"), "/settings/reach"))
+        words = _("Links in messages only work on this computer, so patients can't open them.")
+        found.append(Todo(words, _("Choose who can reach Rounds"), "/settings/reach"))
     if not settings.backup.folder:
-        found.append(Todo(_("No backups are made: [backup] folder is empty."), _("Look at backups"), "/system"))
+        found.append(Todo(_("No backups are made: [backup] folder is empty."), _("Open backups"), "/system"))
     elif job_runs.latest_done(session, make_backup.__name__) is None:
         found.append(
             Todo(
-                _("No backup was made yet; one is made every day at %(at)s.") % {"at": settings.backup.at},
+                _("No backup was made yet. One is made every day at %(at)s.") % {"at": settings.backup.at},
                 _("Back up now"),
                 "/system",
             )

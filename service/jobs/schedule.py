@@ -120,7 +120,7 @@ def every_row(settings: Settings) -> tuple[Row, ...]:
         ),
         Row(
             send_advance_reminders,
-            _("Reminders some days ahead"),
+            _("Advance reminders"),
             Kind.DAILY,
             reminders_at,
             CatchUp.SAME_DAY,

@@ -50,7 +50,7 @@ def test_o2_the_command_says_how_many_visits_and_that_it_was_tried_out(house: Ho
     configure(tmp_path)
     done = run(tmp_path, "backup", "--output", str(tmp_path / "stick.zip"))
     assert (done.returncode, done.stdout.strip().endswith("restored in a test: yes.")) == (0, True), done
-    assert "0 visits" in done.stdout
+    assert "0 appointments" in done.stdout
     assert about(tmp_path / "stick.zip")["counts"]["patients"] == 2
     assert backups(tmp_path) == []
 

@@ -134,7 +134,7 @@ def test_a_database_with_users_or_records_is_refused_and_left_alone(empty: Empty
     fill(with_users, demo.Size(1, 2, 3))
     with with_records.transaction() as session:
         session.add(Patient(name="Someone", created_at=TEN))
-    for database, why in ((with_users, "users already"), (with_records, "records already")):
+    for database, why in ((with_users, "already has users"), (with_records, "already has records")):
         before = dump(database)
         with pytest.raises(Conflict, match=why):
             fill(database)

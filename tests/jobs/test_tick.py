@@ -242,7 +242,7 @@ def test_messages_left_waiting_are_queued_unless_on_hold(house: House, make_hous
     ("minutes", "status", "words"),
     [
         (0, None, ("ok", "due now")),
-        (6, None, ("down", "was due and has not started: the scheduler does not run")),
+        (6, None, ("down", "was due and has not started: the scheduler is not running")),
         (0, "running", ("ok", "is running")),
         (6, "queued", ("late", "has started and is not finished")),
         (6, "failed", ("down", "failed; run it again")),

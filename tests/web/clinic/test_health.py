@@ -85,7 +85,7 @@ def test_f18_a_clock_that_is_years_off_is_said_and_the_admin_may_confirm_it(clin
     assert status == 503
     assert f"down: Clock: shows {'Fri, 5 May 2028' if years > 0 else 'Mon, 6 May 2024'}, 10:00" in text
     assert "but Rounds ran last on Wed, 6 May 2026, 10:00" in text
-    assert "late: Scheduler: waits for the clock" in text
+    assert "late: Scheduler: waiting for the clock to be confirmed" in text
     desk, admin = clinic.house.browser(email("receptionist")), clinic.house.browser(email("admin"))
     assert "Please tell the admin" in words(one(parsed(desk.get("/messages")), "[role=alert]"))
     for path in ("/dashboard", "/system", "/jobs", "/messages"):
@@ -133,7 +133,7 @@ def test_links_that_nobody_can_follow_are_said(
         installation.note_served_at(session, served_at)
     found = [line for line in asked(house)[1].splitlines() if "Links" in line]
     assert len(found) == bool(said)
-    assert not said or (found[0].startswith("late: Links: begin with http://127.0.0.1:8000, ") and said in found[0])
+    assert not said or (found[0].startswith("late: Links: start with http://127.0.0.1:8000, ") and said in found[0])
 
 
 def test_o4_a_scheduler_that_stands_still_is_not_ready(clinic: Clinic) -> None:
@@ -143,7 +143,7 @@ def test_o4_a_scheduler_that_stands_still_is_not_ready(clinic: Clinic) -> None:
     clinic.clock.shift(15)
     status, text = asked(clinic.house)
     assert (status, text.splitlines()[0]) == (503, "not ready")
-    assert "down: Scheduler: has stopped ticking" in text
+    assert "down: Scheduler: has stopped" in text
     clinic.house.tick(Desk())
     assert asked(clinic.house)[0] == 200
 

@@ -110,7 +110,7 @@ OK, LATE, DOWN, NEVER = "pill-ok", "pill-late", "pill-down", "pill-never"
 @pytest.mark.parametrize(
     ("run", "pill", "said"),
     [
-        (None, DOWN, "the scheduler does not run"),
+        (None, DOWN, "the scheduler is not running"),
         ({"outcome": {"total": {"sent": 3, "failed": 1, "unknown": 2, "queued": 4, "skipped": {"no_address": 5}}}},
          OK, "3 sent · 1 failed · 2 unsure · 4 waiting · 5 skipped"),
         ({"outcome": {"total": {"sent": 0, "failed": 0, "unknown": 0, "queued": 0, "skipped": {}}}},
@@ -149,7 +149,7 @@ def test_a_missing_run_is_down_after_five_minutes(clinic: Clinic, minutes: int, 
 def test_what_is_missing_stands_on_the_admins_home(clinic: Clinic) -> None:
     page = parsed(clinic.browser("admin").get("/dashboard"))
     health = [words(item) for item in page.select("ul.health li")]
-    missing = [item for item in health if "the scheduler does not run" in item]
+    missing = [item for item in health if "the scheduler is not running" in item]
     titles = [row.title for row in schedule.table(clinic.house.settings)]
     assert [item.split("was due")[0] for item in missing] == [f"Down {title} " for title in titles]
 

@@ -21,7 +21,7 @@ def test_the_page_says_versions_room_and_backups(clinic: Clinic) -> None:
     assert file.name in page
     config = clinic.house.settings.base / "config.toml"
     assert f'stop Rounds, then type python run.py restore FILE --config "{config}"' in page
-    assert f"Fine Backup last Wed, 6 May, 10:00, {clinic.house.count(Appointment)} visits" in page
+    assert f"Fine Backup last Wed, 6 May, 10:00, {clinic.house.count(Appointment)} appointments" in page
 
 
 def test_the_button_makes_a_backup(clinic: Clinic) -> None:

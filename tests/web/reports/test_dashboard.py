@@ -143,7 +143,7 @@ def test_o2_the_last_backup_is_said_with_its_visits_and_its_test(clinic: Clinic)
     assert health(browser)["Backup"].startswith("Down Backup was due and has not started")
     clinic.house.execute(opened(clinic.house, "make_backup"))
     said = health(browser)["Backup"]
-    assert said.startswith(f"Fine Backup last Wed, 6 May, 10:00, {clinic.house.count(Appointment)} visits, ")
+    assert said.startswith(f"Fine Backup last Wed, 6 May, 10:00, {clinic.house.count(Appointment)} appointments, ")
     assert said.endswith(", restored in a test: yes")
 
 
