@@ -92,7 +92,7 @@ def _database(error: DBAPIError) -> ResponseReturnValue:
 
 
 def _unanswered(transaction: int) -> ResponseReturnValue:
-    """Nobody knows whether it was kept: a page says so, and looks it up when it is reloaded."""
+    """No one knows whether it was kept: a page says so, and looks it up when it is reloaded."""
     log.error("commit not answered", request=g.get("request_id"), transaction=transaction)
     if request.path.startswith(API):
         return _page(503, _("Unknown: it may have been saved. Look for it before you send it again."), {})

@@ -37,7 +37,7 @@ class Wiring:
     restart: Restart = field(default_factory=Restart)
     """How pages ask the service to restart."""
     regulars: Regulars = field(default_factory=Regulars)
-    """Who is known while the service is crowded."""
+    """Signed-in browsers and staff addresses, which go first under load."""
     meter: Meter = field(default_factory=Meter)
     """What has been used of the budgets of dear acts."""
 

@@ -31,7 +31,7 @@ from service.wiring import Wiring, connect
 log = structlog.get_logger()
 BROKER_PATIENCE = 10.0
 EXPORTS_GET_SECONDS = 5.0
-"""From the signal on; then what is not done is put back, for another worker or the next start."""
+"""Time after the stop signal; unfinished work is then put back for another worker or the next start."""
 
 
 def _settings() -> Settings:

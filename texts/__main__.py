@@ -6,14 +6,14 @@
 
 import sys
 
-from texts import checks, po_files
+from texts import checks, po_files, prose
 from texts.extraction import areas
 
 
 def main(arguments: list[str]) -> int:
     """Do what the arguments ask for and return the exit code."""
     if arguments == ["--check"]:
-        problems = checks.problems()
+        problems = checks.problems() + prose.problems()
         sys.stdout.writelines(f"{problem}\n" for problem in problems)
         return 1 if problems else 0
     unknown = sorted(set(arguments) - set(areas()))

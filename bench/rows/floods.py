@@ -17,7 +17,7 @@ from bench.table import Row, in_ms, ratio_of
 
 PATIENT = "patient1@demo.example"
 WHO = {"dear passwords": PATIENT, "dear searches": DESK, "free slots": PATIENT, "exports": PATIENT}
-"""Who floods; where nobody is named, somebody who is not signed in."""
+"""The user who sends each flood; any other flood comes from a visitor who is not signed in."""
 ROUNDS = 3
 GOAL = 3.0
 SLOWEST = 1.0

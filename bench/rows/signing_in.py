@@ -26,7 +26,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/account/email": {},
 }
 OWNER = "patient2@demo.example"
-"""Who is signed in where a door needs that."""
+"""The signed-in user, for routes that need one."""
 GOAL = 1.2
 ROUNDS = 3
 """On a busy computer a round may be off; one that tells known from unknown always is."""

@@ -1,4 +1,4 @@
-"""Who may call which route of the API, and with which scope."""
+"""Which roles and scopes may call each route of the API."""
 
 from service.domain.accounts.api_tokens import Scope
 from service.domain.foundation.actor import Role

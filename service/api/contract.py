@@ -141,7 +141,7 @@ def _query(model: type[BaseModel] | None) -> dict[str, BaseModel]:
 
 
 def _body(model: type[Sent], *, optional: bool) -> Sent:
-    """The body, checked. Raises Refused: 415 for what is not JSON, 400 for broken JSON, 422 for what is not fit."""
+    """Return the validated body. Raises Refused: 415 unless it's JSON, 400 for broken JSON, 422 for invalid values."""
     data = request.get_data()
     if not data and optional:
         return model()

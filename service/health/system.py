@@ -74,7 +74,7 @@ def backup_under_way(session: Session) -> bool:
 
 
 def problem_file(session: Session, settings: Settings, checks: list[Check]) -> str:
-    """Return versions, states, counts, settings, and recent runs for whoever helps; no names, addresses, or texts."""
+    """Return versions, states, counts, settings, and recent runs for support; no names, addresses, or texts."""
     return "\n".join(_lines(session, settings, checks)) + "\n"
 
 

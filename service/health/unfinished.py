@@ -1,4 +1,4 @@
-"""What is not set up yet, for the admin: each with where it is done; empty when all is done."""
+"""Setup steps an administrator still has to do, each with its page; empty once everything is set up."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""Who is known while the service is crowded: browsers that are signed in, and addresses where staff has just worked."""
+"""Which browsers and addresses go first under load: signed-in browsers, and addresses where staff just worked."""
 
 import hashlib
 import re

@@ -460,7 +460,7 @@ def created_at(session: Session) -> datetime:
 
 
 def unanswered(error: DBAPIError) -> int | None:
-    """The number of the transaction of which nobody knows whether it was kept; None for any other error."""
+    """The number of the transaction of which no one knows whether it was kept; None for any other error."""
     return getattr(error.orig, "transaction", None)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 import psycopg
 
 PATIENCE_SECONDS = 4.0
-"""Whoever waits for the page is told after so long that nobody knows."""
+"""Anyone who waits for the page is told after so long that no one knows."""
 PAUSE_SECONDS = 0.1
 STATUS = "SELECT txid_status(%s)"
 """`committed`, `aborted`, `in progress`; NULL when the server has forgotten it."""
@@ -35,7 +35,7 @@ class SureConnection(psycopg.Connection[Any]):
         return made
 
     def commit(self) -> None:
-        """Commit. Raises OutcomeUnknown where nobody can tell whether it was kept.
+        """Commit. Raises OutcomeUnknown where no one can tell whether it was kept.
 
         When the connection breaks off and the server has kept it all the same, this is a commit like any other.
         """

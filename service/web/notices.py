@@ -26,7 +26,7 @@ class Notice:
 
     sentence: str
     tellings: Sequence[Telling] = ()
-    """Who was told by it, how and when."""
+    """The people notified by it, how, and when."""
 
 
 def sentences() -> dict[str, str]:

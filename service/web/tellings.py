@@ -1,4 +1,4 @@
-"""Who will be told by an act, for the line beside its button."""
+"""The line beside a button that says who will be notified."""
 
 from datetime import datetime
 

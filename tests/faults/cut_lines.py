@@ -20,7 +20,7 @@ class Cut(Enum):
     BEFORE = auto()
     """The server never hears of the commit."""
     AFTER = auto()
-    """The server has committed, and nobody hears its answer."""
+    """The server has committed, and no one hears its answer."""
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Line:
         return self.server.set(host="127.0.0.1", port=port, query={}).render_as_string(hide_password=False)
 
     def cut(self, when: Cut, words: bytes, *, stays: bool) -> None:
-        """Break at the commit of the next transaction in which `words` are said; `stays`: nobody gets through then."""
+        """Break at the commit of the next transaction in which `words` are said; `stays`: no one gets through then."""
         self.was_cut.clear()
         with self._lock:
             self._planned = (when, words, stays)
@@ -58,7 +58,7 @@ class Line:
                     client.close()
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Let no one in any more."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
@@ -82,7 +82,7 @@ class Line:
                     if when is Cut.BEFORE:
                         break
                     if when is Cut.AFTER:
-                        client.shutdown(socket.SHUT_WR)  # what the server answers reaches nobody
+                        client.shutdown(socket.SHUT_WR)  # what the server answers reaches no one
                         server.sendall(piece)
                         server.shutdown(socket.SHUT_WR)
                         answers.join(patience.SECONDS)

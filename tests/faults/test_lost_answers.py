@@ -66,7 +66,7 @@ ACTS = {
 
 @dataclass
 class Desk:
-    """Somebody at the desk of a service whose line to the database may break."""
+    """Someone at the desk of a service whose line to the database may break."""
 
     folder: Path
     client: Client
@@ -89,7 +89,7 @@ def database_kind() -> str:
 
 @pytest.fixture
 def desk(house: House, database_url: str, tmp_path: Path) -> Iterator[Desk]:
-    """A clinic on a Monday morning, with a visit on Friday."""
+    """A clinic on a Monday morning, with an appointment on Friday."""
     with time_machine.travel(NOW):
         doctor = house.user("doctor", "ada@clinic.example", "Dr Ada").doctor_id
         house.hours(doctor)

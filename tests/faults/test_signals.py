@@ -52,7 +52,7 @@ class Clinic:
     _folders: list[Path] = field(default_factory=list)
 
     def anew(self) -> Path:
-        """The clinic in a folder of its own, with nothing done and nobody told."""
+        """The clinic in a folder of its own, with nothing done and no one told."""
         own = self.folder / f"turn-{len(self._folders) + 1}"
         (own / "exports" / "histories").mkdir(parents=True)
         (own / "exports" / "histories" / STRAY).touch()
@@ -149,7 +149,7 @@ def stopped(clinic: Clinic, job: str, step: int, number: int, then: Then, patch:
 
 
 def undisturbed(clinic: Clinic, job: str, patch: pytest.MonkeyPatch) -> tuple[dict[str, Any], Counter[str], int]:
-    """What all jobs bring about when nobody stops them, whom they tell, and the steps of one of them."""
+    """What all jobs bring about when no one stops them, whom they tell, and the steps of one of them."""
     folder = clinic.anew()
     patch.setenv("TEST_SIGNAL", json.dumps([function_of(job), 0, SIGTERM, Then.GOES_ON, str(folder / "steps")]))
     finished(folder)
@@ -187,7 +187,7 @@ def test_o5_a_stop_within_a_job_ends_soon_and_the_next_start_does_what_was_left_
 
 
 def assert_told_once(folder: Path, server: MailServer, told: Counter[str], then: Then, at: str) -> None:
-    """Everybody was told once; one message of a process that hung may be in doubt, which its row says."""
+    """Everyone was told once; one message of a process that hung may be in doubt, which its row says."""
     unsure = rows(folder, "SELECT recipient FROM messages WHERE status = 'unknown'")
     assert len(unsure) <= (then is Then.HANGS), at
     doubtful = {str(who) for (who,) in unsure}

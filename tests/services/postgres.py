@@ -68,7 +68,7 @@ class Postgres:
         return self._address(name)
 
     def copy(self, url: str) -> str:
-        """The URL of a copy of a database that nobody is connected to."""
+        """The URL of a copy of a database that no one is connected to."""
         return self._address(self._make(str(make_url(url).database)))
 
     def migrated(self) -> str:

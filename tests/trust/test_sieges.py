@@ -37,7 +37,7 @@ def a_clinic_under_siege(moved: time_machine.Traveller, house: House) -> House:
 
 
 def guess(house: House, times: int = GUESSES, address: str = ELSEWHERE, who: str = OWNER) -> list[int]:
-    """How wrong passwords from a browser that nobody knows are answered."""
+    """How wrong passwords from a browser that no one knows are answered."""
     browser = house.browser()
     form = {"csrf_token": browser.token(), "email": who, "password": WRONG}
     where = {"REMOTE_ADDR": address}
@@ -45,14 +45,14 @@ def guess(house: House, times: int = GUESSES, address: str = ELSEWHERE, who: str
 
 
 def known_browser(house: House, who: str = OWNER) -> Browser:
-    """A browser that somebody has signed in with, and out of."""
+    """A browser that someone has signed in with, and out of."""
     browser = house.browser(who)
     assert browser.post("/sign-out").status_code == 303
     return browser
 
 
 def is_locked_out(browser: Browser, who: str = OWNER, password: str = PASSWORD) -> bool:
-    """Whether somebody who knows their password has to wait."""
+    """Whether someone who knows their password has to wait."""
     status = browser.sign_in(who, password).status_code
     assert status in (303, 429)
     return status == 429
@@ -65,7 +65,7 @@ def known_cookie(browser: Browser) -> str:
 
 
 def showing(house: House, cookie: str) -> Browser:
-    """A browser with nothing but the cookie that somebody kept of another one."""
+    """A browser with nothing but the cookie that someone kept of another one."""
     browser = house.browser()
     browser.client.set_cookie(f"{browser.cookie_name}-known", cookie)
     return browser
@@ -78,7 +78,7 @@ def told(house: House) -> list[str]:
         return [str(message.recipient) for message in found]
 
 
-# Where somebody is known
+# Where someone is known
 
 
 def test_h20_guesses_lock_nobody_out_of_a_browser_they_know(clinic: House, moved: time_machine.Traveller) -> None:
@@ -238,7 +238,7 @@ def test_h20_each_session_has_tries_of_its_own(
     assert tries(there, PASSWORD, 1) == [303]
 
 
-# The second step, and the first visit
+# The second step, and the first appointment
 
 
 def test_h20_wrong_codes_from_elsewhere_lock_nobody_out_of_a_known_browser(

@@ -126,7 +126,7 @@ def no_show(appointment_id: int, body: Outcome) -> Answer:
 
 @blueprint.errorhandler(Taken)
 def taken(error: Taken) -> ResponseReturnValue:
-    """Who comes second is told the nearest free times, the same for all who ask just now."""
+    """A refused request lists the nearest free slots, the same for everyone asking at that moment."""
     sent, zone = contract.sent_body(), context.wiring().settings.clinic.zone
     doctor_ids, minutes = _wish(sent)
     times = cache.in_a_rush(

@@ -12,7 +12,7 @@ GivenName = Annotated[str, StringConstraints(max_length=200, pattern=NO_NUL)]
 
 
 class Patient(Shown):
-    """Who a patient is and how to reach them."""
+    """A patient's name and contact details."""
 
     id: int
     name: str

@@ -107,7 +107,7 @@ def by_email(session: Session, email: str) -> User:
 
 
 def find(session: Session, secret: str, address: str) -> Caller | None:
-    """Who shows a token; None for one that is unknown, expired, revoked, or of a closed account."""
+    """Return whom a token acts for; None if it's unknown, expired, or revoked, or its account is closed."""
     row = session.execute(
         select(ApiToken, User, Doctor.id)
         .join(User, User.id == ApiToken.user_id)

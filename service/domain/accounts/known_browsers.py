@@ -1,4 +1,4 @@
-"""Browsers that somebody has signed in with: guesses from elsewhere do not lock their owner out there."""
+"""Browsers that someone has signed in with: guesses from elsewhere do not lock their owner out there."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Refused sign-ins: each is on record, and the owner of an account hears once that somebody keeps guessing."""
+"""Refused sign-ins: each is on record, and the owner of an account hears once that someone keeps guessing."""
 
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,7 @@ def note(session: Session, user_id: int | None, place: Place, session_id: int | 
 def _is_besieged(session: Session, user: User, place: Place, session_id: int | None) -> bool:
     """Whether so many tries at an account failed that the next one from there waits.
 
-    Nothing is sent to an address that an earlier release may have stored wrongly: it may be somebody else's.
+    Nothing is sent to an address that an earlier release may have stored wrongly: it may be someone else's.
     """
     if user.email_form == AddressForm.DOUBTFUL:
         return False

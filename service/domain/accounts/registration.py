@@ -59,7 +59,7 @@ def asked(session: Session, token: str) -> User | None:
 
 
 def attempt_proof(session: Session, token: str) -> None:
-    """Count a try at the password of a registration, of whoever holds its link. Raises Throttled."""
+    """Count a try at the password of a registration, of the person who holds its link. Raises Throttled."""
     throttle.attempt(session, Act.PROOF, account=_counted_as(token))
 
 

@@ -28,7 +28,7 @@ AHEAD = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Place:
-    """Where somebody signs in."""
+    """Where someone signs in."""
 
     address: str
     """The network address."""

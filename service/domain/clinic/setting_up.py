@@ -24,7 +24,7 @@ from service.storage.models import Doctor, User
 
 @dataclass(frozen=True)
 class FirstDoctor:
-    """Who sees patients here, and when in a usual week."""
+    """A doctor and their usual weekly hours."""
 
     name: str
     department: str

@@ -23,7 +23,7 @@ MOST = 100
 
 @dataclass(frozen=True)
 class CoverRequest:
-    """Who stands in, on whole days of the clinic."""
+    """A cover: one doctor stands in for another, on whole days of the clinic."""
 
     doctor_id: int | None
     first_day: date
@@ -31,7 +31,7 @@ class CoverRequest:
 
 
 def around(session: Session, doctor_id: int) -> Sequence[Cover]:
-    """Who stands in for a doctor, and for whom the doctor does, now or later; soonest first."""
+    """Return a doctor's covers in both directions, current and future, soonest first."""
     stands_in, covered = aliased(Doctor), aliased(Doctor)
     return session.scalars(
         select(Cover)

@@ -30,7 +30,7 @@ SLOTS_AT_ONCE = 100
 
 @dataclass(frozen=True)
 class WaitingRequest:
-    """Who waits, for one doctor or (None) any, and when they could come; `weekdays` are digits, 0 is Monday."""
+    """A waitlist entry, for one doctor or any (None). `weekdays` are digits, 0 is Monday."""
 
     patient_id: int
     doctor_id: int | None = None

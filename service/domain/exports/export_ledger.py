@@ -1,7 +1,4 @@
-"""Who writes which export: claim, progress, settle, put back, expire. The row is its own ledger.
-
-States: pending -> running -> available -> expired, or failed, or canceled.
-"""
+"""The exports table as a ledger: claim, report progress, settle, put back, expire."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Who acts: a signed-in user with what they may touch, or the system itself."""
+"""Actors: a signed-in user with their permissions, or the system itself."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum

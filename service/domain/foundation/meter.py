@@ -1,7 +1,7 @@
 """Budgets for what costs the processor or the disk much: counted in memory, by each process for itself.
 
 A row in the database for each search would cost as much as the search. What is used grows back evenly, so a budget of
-60 per minute gives one per second to whoever has used it up.
+60 per minute gives one per second to the person who has used it up.
 """
 
 from collections import OrderedDict
@@ -17,7 +17,7 @@ from service.domain.foundation.throttle import BUDGETS, WIDER, Act
 from service.language.translation import gettext as _
 
 MOST = 10_000
-"""Accounts and networks that are counted; whoever was here longest ago is forgotten first."""
+"""Accounts and networks that are counted; anyone who was here longest ago is forgotten first."""
 
 
 @dataclass

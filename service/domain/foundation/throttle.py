@@ -74,7 +74,7 @@ BUDGETS: Mapping[Act, Budget] = {
     Act.CODE: Budget("second-factor code", account=5),
     Act.KNOWN_CODE: Budget("second-factor code in a known browser", account=5),
     Act.PROOF: Budget("giving the password in an open session, or to prove a registration", account=5),
-    Act.SIEGE: Budget("telling somebody that their account is being guessed", account=1, window=timedelta(days=1)),
+    Act.SIEGE: Budget("telling someone that their account is being guessed", account=1, window=timedelta(days=1)),
     Act.PASSWORD_RESET: Budget("asking for a new password", email=5, network=20),
     Act.SIGN_IN_LINK: Budget("asking for a link to sign in", email=5, network=20),
     Act.REGISTRATION: Budget("registering", email=5, network=20),

@@ -135,8 +135,8 @@ def counts(session: Session, actor: Actor) -> dict[Listed, int]:
 def to_do(session: Session, conditions: ColumnElement[bool] | None = None) -> int:
     """How many messages (that fulfil some conditions) wait for a person.
 
-    Those that failed, are perhaps lost, or are about an appointment of someone without an address or while e-mail is
-    off.
+    These are messages that failed, whose delivery is unknown, or that are about an appointment of someone without an
+    address or while e-mail is off.
     """
     some = (
         select(Message.id)

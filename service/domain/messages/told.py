@@ -135,7 +135,7 @@ def would_account(session: Session, actor: Actor, rule: str, user: User, setting
 
 
 def would_user(session: Session, settings: Settings) -> State:
-    """Whether a message to someone's account, whoever that is by then, leaves as things are."""
+    """Whether a message to someone's account, anyone who that is by then, leaves as things are."""
     return _stays(session, settings) or State.NOW
 
 

@@ -20,7 +20,7 @@ ENDED = (MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN, Messag
 def queue(session: Session, which: ColumnElement[bool]) -> int:
     """Queue one update for each appointment ahead within `which` whose patient was mailed an entry; returns how many.
 
-    Called in the transaction that moved the instants, afterwards. Who cannot be mailed any more is left out: only
+    Called in the transaction that moved the instants, afterwards. Patients without e-mail are left out: only
     e-mail carries an entry. An appointment has one such message, which is queued again with each move.
     """
     now = clock.now()

@@ -1,4 +1,4 @@
-"""Who was given access to records by staff, for the admin to look at; emergencies have a list of their own."""
+"""Access to records that staff granted, for the administrator to review; emergency access has its own list."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -25,7 +25,7 @@ def is_missing(session: Session, month: str, zone: ZoneInfo) -> bool:
 
 
 def produce(session: Session, month: str, zone: ZoneInfo) -> ClinicContent:
-    """The content of the clinic's report. Who came to whom with what stands in the doctors' reports alone."""
+    """The content of the clinic's report. Patients and their reasons are only in the doctors' own reports."""
     doctors = reports.doctors_of(session, month, zone)
     visits = _visits(session, month, zone)
     by_doctor: dict[int, list[Visit]] = defaultdict(list)

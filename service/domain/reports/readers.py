@@ -1,4 +1,4 @@
-"""Who reads what of a doctor's report: the doctor all of it, the admin figures and names. Each reading is on record."""
+"""What each role may read in a doctor's report: the doctor all of it, the administrator figures and names."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -54,9 +54,7 @@ def _listed(report: AnyReport, said: Row) -> Sequence[int]:
 
 
 def _without_clinical_texts(content: DoctorContent) -> DoctorContent:
-    """Who came when, and how it ended: an appointment's type may be the doctor's word for what was found, so it goes
-    too.
-    """
+    """When each patient came, and how it ended. An appointment's type is left out: it may be a clinical finding."""
     shown = content.copy()
     shown.pop("treatments", None)
     shown["visits"] = [line.copy() for line in content["visits"]]

@@ -108,7 +108,7 @@ class SignIn(Base):
 
 
 class KnownBrowser(Base):
-    """A browser that somebody signed in with: guesses from elsewhere do not lock its user out there.
+    """A browser that someone signed in with: guesses from elsewhere do not lock its user out there.
 
     Browsers of several users have one row for each, with the same hash.
     """

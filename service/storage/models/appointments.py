@@ -37,7 +37,7 @@ OVER = (AppointmentStatus.COMPLETED, *NOT_COMING)
 
 
 class CancelledBy(StrEnum):
-    """Who called an appointment off."""
+    """Whether the patient or the clinic canceled an appointment."""
 
     PATIENT = "patient"
     CLINIC = "clinic"

@@ -135,10 +135,7 @@ class JobRun(Base):
 
 
 class AuditEntry(Base):
-    """Who did what to whose record, from where. Only ever appended to: the database refuses anything else.
-
-    Written by domain/foundation/audit.py alone, which numbers the entries and seals each one with the one before it.
-    """
+    """One entry of the audit log: actor, action, record, and network address."""
 
     __tablename__ = "audit"
     __table_args__ = (

@@ -88,7 +88,7 @@ class Message(Base):
     """The start of the appointment the message is about, as it was when the message was written."""
     patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    """Who it is for, when that is someone who signs in."""
+    """The recipient, if it's someone who signs in."""
     about: Mapped[str | None] = mapped_column(String(60))
     """The row it is about when that is no appointment: `export/ab12`, `offer/3`, `report/7`."""
     channel: Mapped[Channel]

@@ -1,4 +1,4 @@
-"""Where somebody signs in: from which address, with what, in words that a person recognises: `Firefox on Windows`."""
+"""Where someone signs in: from which address, with what, in words that a person recognises: `Firefox on Windows`."""
 
 from flask import request
 
@@ -28,7 +28,7 @@ SYSTEMS = (
 
 
 def here() -> Place:
-    """Where this request comes from, and what the browser shows of earlier visits."""
+    """Where this request comes from, and what the browser shows of earlier appointments."""
     browser, name = context.browser(), described(request.headers.get("User-Agent", ""))
     return Place(context.address(), browser=name, token=browser.token, known=browser.known_by)
 

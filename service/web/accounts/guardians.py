@@ -1,4 +1,4 @@
-"""Who looks after a patient: an address is linked to the record, or taken off it."""
+"""Guardians of a patient: linking an account to a record, and unlinking it."""
 
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for

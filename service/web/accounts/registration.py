@@ -68,7 +68,7 @@ def prove(token: str) -> ResponseReturnValue:
 
 
 def _proven(user: User, token: str, password: str) -> Begun | None:
-    """A session of somebody who holds the link and knows the password; None when it is wrong. Raises Throttled."""
+    """A session of someone who holds the link and knows the password; None when it is wrong. Raises Throttled."""
     here, limits = browsers.here(), context.wiring().settings.security
     with context.counting() as session:
         registration.attempt_proof(session, token)

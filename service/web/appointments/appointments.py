@@ -76,8 +76,6 @@ def page(appointment_id: int, refusal: str = "") -> str:
 
 
 def _cancelling(row: Appointment) -> Telling:
-    """Who is told should the appointment be canceled: a patient's own cancellation once it cannot be taken back any
-    more.
-    """
+    """Say who will be notified of a cancellation. A patient's own one is announced once it can no longer be undone."""
     own = context.actor().role == Role.PATIENT
     return tellings.before("visit_cancelled", row.patient_id, due_at=clock.now() + possible.UNDO_FOR if own else None)

@@ -193,5 +193,5 @@ def _times_page(token: str, form: MoveForm, day: date | None = None, *, taken: s
 
 
 def _actor(row: Appointment) -> Actor:
-    """Who looks at an appointment by its link."""
+    """The actor behind an appointment link."""
     return message_links.patient(row.patient_id, context.address())

@@ -23,7 +23,7 @@ from service.process.listening import is_loopback
 from service.web.forms import Form, at_most, required
 
 REGIONS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - what somebody chooses who lets the network in
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - chosen to let the network in
 HERE = "127.0.0.1"
 KEEP_LOCAL, KEEP_INSTANT = "local", "instant"
 
@@ -230,7 +230,7 @@ def _present(settings: Settings, key: str) -> Any:
 
 
 def ways() -> dict[str, str]:
-    """Who may reach the service, in words."""
+    """Describe who can use the service, in words."""
     return {
         "computer": _("Only this computer"),
         "network": _("The computers of our network"),

@@ -71,7 +71,7 @@ class CoverForm(Form):
 
 @blueprint.get("/doctors")
 def index() -> ResponseReturnValue:
-    """Who works here, by department, and when."""
+    """List the doctors by department, with their hours."""
     session, today = context.reading(), clock.today(context.wiring().settings.clinic.zone)
     archived = request.args.get("archived") == "1"
     found = doctors.roster(session, archived=archived)

@@ -62,9 +62,9 @@ class Hit:
     visit: Visit
     times: Sequence[Choice]
     telling: Telling | None
-    """Who is told by whatever is done with it; None once the appointment's time has come."""
+    """The people notified by any action on it; None once the appointment has started."""
     proposal: Telling | None = None
-    """Who was told of the times that are proposed."""
+    """The people notified of the suggested times."""
 
 
 @blueprint.get("/time-off/<row_id:exception_id>")

@@ -1,4 +1,4 @@
-"""Who looked at a record, for those who look after it."""
+"""The page on which patients and guardians see who looked at a record."""
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
