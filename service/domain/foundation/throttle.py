@@ -82,7 +82,7 @@ BUDGETS: Mapping[Act, Budget] = {
     Act.EMAIL_CHANGE: Budget(
         "asking for another e-mail address", account=5, email=5, network=20, window=timedelta(hours=1)
     ),
-    Act.PHONE_CHANGE: Budget("changing one's telephone number", account=10, window=timedelta(hours=1)),
+    Act.PHONE_CHANGE: Budget("changing a phone number", account=10, window=timedelta(hours=1)),
     Act.INVITE: Budget("mailed invitations, by the person who invites", account=60, email=5, window=timedelta(hours=1)),
     Act.API_TOKEN: Budget("API tokens that do not exist", network=50),
     Act.LINK_USE: Budget("using a link in a message", account=30),
