@@ -67,7 +67,7 @@ def write(session: Session, clinic: Clinic, target: BinaryIO, progress: Progress
 
 
 def readme(clinic: Clinic) -> str:
-    """What is in the zip, table by table, and what is not. English, as the names and meanings of the tables are."""
+    """Describe what the zip holds, table by table, and what it leaves out."""
     lines = [
         f"All data of {clinic.name}, as Rounds stores it",
         "",
