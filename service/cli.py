@@ -1,4 +1,4 @@
-"""The commands of run.py: results to standard output, logs to standard error, exit codes 0, 1 and 2."""
+"""The commands of run.py. Results go to standard output, logs to standard error; exit codes are 0, 1, and 2."""
 
 import sys
 from collections.abc import Sequence

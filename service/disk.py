@@ -1,4 +1,4 @@
-"""Writes files to the disk whole or not at all: next to their place first, flushed, then renamed; and their age."""
+"""Atomic file writes (temporary file, flush, rename), and the age of files."""
 
 import os
 import secrets

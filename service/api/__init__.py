@@ -1,1 +1,1 @@
-"""The acts of the pages as JSON for other programs, over the same domain functions."""
+"""JSON API for other programs, on top of the same domain functions as the pages."""

@@ -1,4 +1,4 @@
-"""What each route takes and gives, said once: it checks the request, writes the answer, and feeds the description."""
+"""Each route's contract, defined once: it validates the request, builds the response, and feeds the description."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Where a page begins, as the caller carries it: opaque to them, an id to us."""
+"""Page cursors: opaque to the caller, an id to us."""
 
 from service.domain.foundation import paging
 

@@ -1,4 +1,4 @@
-"""The API described as OpenAPI 3.1, from the routes, their contracts and access.py; made when someone first asks."""
+"""The OpenAPI 3.1 description, built on first request from the routes, their contracts, and access.py."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""All routes of the API under one address."""
+"""One blueprint for all routes of the API."""
 
 from flask import Blueprint
 

@@ -1,4 +1,4 @@
-"""The kinds of values that bodies and queries are made of, and how strict they are."""
+"""Field types for bodies and queries, and how strictly they validate."""
 
 import re
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""The description of the API: as OpenAPI for programs, as a page for people; for everyone, since it holds no data."""
+"""The API's description: OpenAPI for programs and a page for people. Public, because it holds no data."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Errors under /api: problem details (RFC 9457), a sentence for a person, never a row's data."""
+"""Errors under /api: problem details (RFC 9457) with one sentence for people, and never a row's data."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus

@@ -1,1 +1,1 @@
-"""What can be typed behind `run.py`, a module for each kind of command."""
+"""The commands of `run.py`, one module per topic."""

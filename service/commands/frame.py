@@ -1,4 +1,4 @@
-"""What all commands share: each takes --config, gets the settings, and says a mistake in one line."""
+"""What all commands share: --config, loading the settings, and one-line errors."""
 
 import sys
 from collections.abc import Callable, Iterator

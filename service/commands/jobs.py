@@ -1,4 +1,4 @@
-"""`run-job`: do by hand what the schedule does."""
+"""`run-job`: run a scheduled job by hand."""
 
 import json
 from datetime import datetime, timedelta

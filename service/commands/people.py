@@ -1,4 +1,4 @@
-"""Commands that bring people in: a made-up clinic, one user, a program that acts as one."""
+"""Commands that add people: the demo clinic, one user, an API token."""
 
 import secrets
 import sys

@@ -1,4 +1,4 @@
-"""Commands about what is on record: take it along, and check that no one changed who did what."""
+"""Commands on stored data: exporting it, and verifying the audit log."""
 
 from dataclasses import dataclass
 from pathlib import Path

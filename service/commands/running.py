@@ -1,4 +1,4 @@
-"""Commands about the running service: start it, bring its database up to date, see whether all is well."""
+"""Commands on the service: start it, upgrade its database, check its health."""
 
 import os
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""`install-service`: let the computer start Rounds by itself."""
+"""`install-service`: start Rounds when the computer starts."""
 
 import sys
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Settings, the settings file as pages write it, and secrets."""
+"""Settings, writing the settings file from pages, and secrets."""

@@ -1,4 +1,4 @@
-"""Secrets: the key made at the first start, and passwords from the environment or a file; never part of Settings."""
+"""Secrets: the key generated at first start, and passwords from the environment or a file. Never part of Settings."""
 
 import hashlib
 import hmac

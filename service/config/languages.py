@@ -1,4 +1,4 @@
-"""The languages in which Rounds writes to people; what each needs is the table in language/languages.py."""
+"""The languages of messages; language/languages.py says what each one needs."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""config.toml and the environment become one frozen, typed Settings, or one clear message; secrets are in keys.py."""
+"""Load config.toml and the environment into frozen, typed Settings, or fail with one clear message."""
 
 import os
 import re

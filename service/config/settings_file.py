@@ -1,4 +1,4 @@
-"""Writes config.toml and the secrets beside it: only what was answered, comments stay, whole or not at all."""
+"""Write config.toml and the secrets beside it: only changed keys, comments kept, all or nothing."""
 
 import os
 import shutil

@@ -1,1 +1,1 @@
-"""The rules of the clinic; knows no Flask, no HTML, no queue."""
+"""The business rules; no Flask, HTML, or queue here."""

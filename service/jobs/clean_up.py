@@ -1,4 +1,4 @@
-"""Removing what has had its time: expired exports, stray files, old rows; and the files of an erased patient."""
+"""Remove what has expired: exports, stray files, old rows, and files that may name an erased patient."""
 
 from collections.abc import Sequence
 from pathlib import Path

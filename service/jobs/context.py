@@ -1,4 +1,4 @@
-"""What a job works with: the database, the settings, the channels, the name in leases, and when to stop."""
+"""What a job works with: database, settings, channels, the lease owner's name, and the stop signal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

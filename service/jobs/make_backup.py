@@ -1,4 +1,4 @@
-"""The nightly backup."""
+"""Job: the nightly backup."""
 
 from service.backups import making
 from service.jobs.context import JobContext, Outcome

@@ -1,4 +1,4 @@
-"""Each doctor's day on paper, for the day the power fails."""
+"""Job: write each doctor's day to a file, for when the power fails."""
 
 from datetime import date, datetime
 

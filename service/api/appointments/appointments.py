@@ -1,4 +1,4 @@
-"""Appointments: listed, booked, moved, canceled; and what became of them."""
+"""Appointments: list, book, reschedule, cancel, and record outcomes."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

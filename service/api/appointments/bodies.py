@@ -1,4 +1,4 @@
-"""Appointments and treatments as they are sent and shown; names of fields are names of columns."""
+"""Request and response types for appointments and treatments; field names are column names."""
 
 from datetime import date
 from typing import Annotated, Literal

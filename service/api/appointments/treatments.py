@@ -1,4 +1,4 @@
-"""What was found and done: an appointment's treatment, and a patient's history of them."""
+"""Treatments: the one of an appointment, and a patient's history."""
 
 from flask import Blueprint
 

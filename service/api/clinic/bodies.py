@@ -1,4 +1,4 @@
-"""Job runs as they are shown."""
+"""Response types for job runs."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Runs of the jobs, for the admin."""
+"""Job runs, for administrators."""
 
 from flask import Blueprint
 

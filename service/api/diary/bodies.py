@@ -1,4 +1,4 @@
-"""Doctors and their free slots as they are sent and shown."""
+"""Response types for doctors and free slots."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""Doctors and their free times."""
+"""Doctors and their free slots."""
 
 from flask import Blueprint
 

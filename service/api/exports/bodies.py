@@ -1,4 +1,4 @@
-"""Exports of a history as they are sent and shown."""
+"""Request and response types for exports of a history."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Exports of a patient's history: asked for, followed, downloaded."""
+"""Exports of a patient's history: request, follow, download."""
 
 from flask import Blueprint, Response, url_for
 

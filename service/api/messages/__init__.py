@@ -1,1 +1,1 @@
-"""States of messages as JSON, without their texts."""
+"""Message states as JSON, without texts."""

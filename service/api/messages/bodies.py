@@ -1,4 +1,4 @@
-"""Messages as they are shown, without their texts."""
+"""Response types for messages, without texts."""
 
 from typing import Annotated
 

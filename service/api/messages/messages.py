@@ -1,4 +1,4 @@
-"""How messages went, for the desk; what they say stays on the pages."""
+"""Message states for the front desk; the texts are only on the pages."""
 
 from flask import Blueprint
 

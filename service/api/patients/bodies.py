@@ -1,4 +1,4 @@
-"""Patients as they are sent and shown."""
+"""Request and response types for patients."""
 
 from datetime import date
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Whom a request is about that does not say: the one patient its user looks after."""
+"""The default patient of a request that names none: the one patient the user looks after."""
 
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Invalid

@@ -1,4 +1,4 @@
-"""Patients: found, shown, made, changed."""
+"""Patients: search, show, add, change."""
 
 from flask import Blueprint, url_for
 

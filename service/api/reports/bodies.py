@@ -1,4 +1,4 @@
-"""Monthly reports and statistics as they are shown."""
+"""Response types for monthly reports and statistics."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Doctors' monthly reports: a doctor's own, all of them for the admin."""
+"""Monthly reports: a doctor's own, or all of them for administrators."""
 
 from flask import Blueprint
 

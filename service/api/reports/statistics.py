@@ -1,4 +1,4 @@
-"""The figures of one's own dashboard, at most five minutes old."""
+"""The figures of the user's own dashboard, at most five minutes old."""
 
 from typing import assert_never
 

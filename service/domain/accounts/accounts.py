@@ -1,4 +1,4 @@
-"""Accounts of users: listed, let in by a link, closed and opened again; mostly the admin's."""
+"""User accounts: list, invite, deactivate, reactivate; mostly for administrators."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

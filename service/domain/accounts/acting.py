@@ -1,4 +1,4 @@
-"""As whom a user acts: the doctor behind them, or the patients they look after. Sessions and tokens ask alike."""
+"""Whom a user acts as: their doctor, or the patients they look after. The same for sessions and tokens."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Whose account an e-mail address is: by its key, and by the form in which an earlier release may have stored it."""
+"""Find the account of an e-mail address, by its key and by the form an earlier release may have stored."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Tokens by which another program acts as a user: made once, narrowed by scopes, revoked at any time."""
+"""API tokens: created once, limited by scopes, revocable at any time."""
 
 import secrets
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""Addresses that an earlier release may have stored wrongly: listed for the desk until confirmed or corrected."""
+"""Addresses an earlier release may have stored wrongly, listed for staff until confirmed or corrected."""
 
 from collections.abc import Sequence
 

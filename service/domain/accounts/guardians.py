@@ -1,4 +1,4 @@
-"""Guardians: which users act for a patient; one user may look after several, and a patient may have several."""
+"""Guardians: which users act for which patients; either may have several."""
 
 from collections.abc import Sequence
 from datetime import timedelta

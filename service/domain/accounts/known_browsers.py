@@ -1,4 +1,4 @@
-"""Browsers that someone has signed in with: guesses from elsewhere do not lock their owner out there."""
+"""Browsers a user has signed in with: guessing from elsewhere doesn't lock the user out there."""
 
 from datetime import timedelta
 

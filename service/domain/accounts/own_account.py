@@ -1,4 +1,4 @@
-"""What people change at their own account: name, address, phone, password."""
+"""Changes to one's own account: name, e-mail address, phone, password."""
 
 from collections.abc import Collection, Sequence
 

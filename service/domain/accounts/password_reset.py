@@ -1,4 +1,4 @@
-"""A new password for someone who forgot theirs: asked for by address, chosen by a mailed link within the hour."""
+"""Password reset: requested by e-mail address, completed with a mailed link within one hour."""
 
 from sqlalchemy.orm import Session
 

@@ -1,4 +1,4 @@
-"""Passwords: what may be one (NIST 800-63B-4), and argon2id with a bound on how many run at once."""
+"""Password rules (NIST 800-63B-4), and argon2id with a limit on concurrent hashing."""
 
 import ctypes
 import re

@@ -1,4 +1,4 @@
-"""Refused sign-ins: each is on record, and the owner of an account hears once that someone keeps guessing."""
+"""Refused sign-ins: each is recorded, and the account's owner is told once if guessing continues."""
 
 from sqlalchemy.orm import Session
 

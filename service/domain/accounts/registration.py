@@ -1,4 +1,4 @@
-"""Registering oneself: a new patient with an account, opened by a mailed link; the desk confirms or merges it later."""
+"""Self-registration: a mailed link opens an account for a new patient; staff confirm or merge it later."""
 
 from sqlalchemy.orm import Session
 

@@ -1,4 +1,4 @@
-"""Sign-in sessions: rows with a hashed token, an idle and an absolute limit, ended on the server."""
+"""Sign-in sessions: rows with a hashed token, idle and absolute limits, ended on the server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

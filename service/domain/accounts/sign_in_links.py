@@ -1,4 +1,4 @@
-"""Signing in by a mailed link, for patients of clinics that allow it: works once, within a quarter of an hour."""
+"""Sign-in by a mailed link, for patients of clinics that allow it: single use, valid for 15 minutes."""
 
 from sqlalchemy.orm import Session
 

@@ -1,4 +1,4 @@
-"""Forms that were refused, or sent after the session had ended: kept for their user, who gets them back."""
+"""Forms that were refused, or submitted after sign-out: kept for their user, who gets them back."""
 
 from collections.abc import Sequence
 from datetime import timedelta

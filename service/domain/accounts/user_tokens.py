@@ -1,4 +1,4 @@
-"""Links that stand for a user: only their hash is stored, they work once, and not for long."""
+"""Mailed links that identify a user: stored as hashes, single use, short-lived."""
 
 import secrets
 from datetime import datetime, timedelta

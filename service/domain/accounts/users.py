@@ -1,4 +1,4 @@
-"""People who sign in: made by an admin or by setup, let in by an invite link."""
+"""Users: created by an administrator or by setup, and invited by a link."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

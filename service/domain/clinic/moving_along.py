@@ -1,4 +1,4 @@
-"""What goes with appointments whose instants are derived again: their messages, offers, proposals, covers, and news."""
+"""What follows appointments whose instants are recomputed: messages, offers, suggestions, covers, notices."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Where appointments go when their instants are derived again: who moves, who stays, in which order. No database."""
+"""Plan how appointments move when their instants are recomputed: which ones, and in what order. No database."""
 
 from bisect import bisect_left, insort
 from collections import defaultdict

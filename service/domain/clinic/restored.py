@@ -1,4 +1,4 @@
-"""What a restored database must not go on with: old messages, old sign-ins, files that are gone."""
+"""What a restored database must not continue: old messages, old sessions, exports whose files are gone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The first start: the first admin, and the first doctor with a usual week, all or nothing."""
+"""First start: create the first administrator and the first doctor with weekly hours, all or nothing."""
 
 import hmac
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""What stands in the doctors' days, as light rows for pages with hundreds of appointments."""
+"""Doctors' days as lightweight rows, for pages with hundreds of appointments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Hours booked against hours open: what a doctor's week offers, and how much of it is taken."""
+"""Capacity: hours booked against hours open, per doctor and week."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Doctors who stand in for another: kept by the desk; meanwhile they see the other's patients."""
+"""Covers: doctors who stand in for others and can see their patients meanwhile."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

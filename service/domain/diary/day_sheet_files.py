@@ -1,4 +1,4 @@
-"""The day sheets as files: one HTML page a day that stands alone, for the day the power fails."""
+"""Day sheets as files: one self-contained HTML page per day, for when the power fails."""
 
 import re
 from datetime import date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Day sheets: a doctor's day on one page of paper, for the day the power fails."""
+"""Day sheets: a doctor's day on one printed page, for when the power fails."""
 
 from collections import defaultdict
 from collections.abc import Sequence

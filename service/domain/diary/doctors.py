@@ -1,4 +1,4 @@
-"""Doctors: who works here, in which department, and who may change it."""
+"""Doctors: who works here, in which department, and who may change that."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Weekly hours: when a doctor sees people, as blocks of the week on the clinic's wall clock."""
+"""Weekly hours: when a doctor sees patients, as blocks of the week in the clinic's local time."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence

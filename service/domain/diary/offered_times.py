@@ -1,4 +1,4 @@
-"""The free times of a doctor, or of any of a department, as another program asks for them."""
+"""Free slots of a doctor, or of any doctor of a department, as other programs ask for them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

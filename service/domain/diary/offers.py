@@ -1,4 +1,4 @@
-"""Offers: a free time is held for someone on the waitlist until they say yes or no, or 20 minutes are over."""
+"""Offers: a free slot is held for someone on the waitlist until they accept, decline, or 20 minutes pass."""
 
 from collections.abc import Sequence
 from datetime import datetime

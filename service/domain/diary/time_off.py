@@ -1,4 +1,4 @@
-"""Exceptions from the week: a doctor's time off, holidays of the whole clinic, extra hours."""
+"""Schedule exceptions: a doctor's time off, holidays of the clinic, extra hours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

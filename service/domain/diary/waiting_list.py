@@ -1,4 +1,4 @@
-"""The waitlist: who would come sooner, and whom a time that is free again suits."""
+"""The waitlist: patients who would come sooner, and whom a freed slot suits."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

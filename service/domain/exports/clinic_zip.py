@@ -67,7 +67,7 @@ def write(session: Session, clinic: Clinic, target: BinaryIO, progress: Progress
 
 
 def readme(clinic: Clinic) -> str:
-    """Describe what the zip holds, table by table, and what it leaves out."""
+    """Describe what the zip holds and leaves out, table by table; in English, like the names of the tables."""
     lines = [
         f"All data of {clinic.name}, as Rounds stores it",
         "",
