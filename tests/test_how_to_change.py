@@ -72,9 +72,9 @@ def test_a_job_added_by_the_recipe_is_on_the_schedule_and_runs(tmp_path: Path) -
         "from service.config.settings import Settings\n"
         "from service.jobs import schedule\n"
         "row = schedule.row_of(Settings(), 'water_the_plants')\n"
-        "print(row.title, row.words, row.run(MagicMock(), '2026-05-04'))\n"
+        "print(row.title, row.at, row.run(MagicMock(), '2026-05-04'))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", follow], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )
-    assert done.stdout == "Watering every day at 06:30 {'date': '2026-05-04', 'plants': 0}\n", done.stderr
+    assert done.stdout == "Watering 06:30:00 {'date': '2026-05-04', 'plants': 0}\n", done.stderr
