@@ -13,7 +13,7 @@ from service.api import entrance, guide
 from service.config.settings import ROOT
 from service.domain.foundation import installation
 from service.domain.outbox.channels import CHANNELS
-from service.http import access, assets, cache, context, dear_acts, headers, metrics, regulars
+from service.http import access, assets, cache, context, dear_acts, headers, languages, metrics, regulars
 from service.http import unsent_forms as unsent
 from service.http.collisions import Persistent
 from service.http.cookies import Cookies
@@ -70,6 +70,7 @@ def create_app(wiring: Wiring) -> Flask:
     error_pages.install(app)
     headers.install(app, wiring)
     metrics.install(app, wiring)
+    languages.install(app)
     notices.install(app)
     cache.install(app, chosen)
     unsent.install(app)

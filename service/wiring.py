@@ -11,7 +11,7 @@ from service.domain.outbox import message_rules
 from service.jobs.context import JobContext
 from service.jobs.local_backend import LocalBackend
 from service.jobs.queue import JobQueue
-from service.language import message_texts
+from service.language import catalogs, message_texts
 from service.notifications import channels
 from service.notifications.channels import Channels
 from service.process.regulars import Regulars
@@ -48,6 +48,7 @@ def connect(settings: Settings, kind: str, restart: Restart | None = None, *, as
     `aside`: messages for the console go to standard error, because a program reads standard output.
     """
     message_texts.check_ours(message_rules.texts())
+    catalogs.use(settings.languages_folder)
     message_texts.use(settings.message_templates, message_rules.variables())
     database = Database(
         settings.database_url,

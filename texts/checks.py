@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from babel.messages.catalog import Message
 
-from service.language.entries import mistake
+from service.language.entries import forms, mistake
 from texts import bare_python, bare_templates
 from texts.extraction import ROOT, SERVICE, extracted, files_of
 from texts.po_files import VARIANTS, entries, is_whole, languages, path_of, translated_areas
@@ -52,7 +52,7 @@ def _mistaken(area: str) -> Iterator[str]:
 def _unmarked(area: str) -> Iterator[str]:
     """Texts in the code that no catalog knows."""
     for file in files_of(area):
-        if file == GIVES_THEM:
+        if file == GIVES_THEM or file.suffix == ".txt":
             continue
         find = bare_templates.find if file.suffix == ".html" else bare_python.find
         for line, text in find(file.read_text("utf-8")):
@@ -68,15 +68,6 @@ def _said_twice() -> Iterator[str]:
                 first = seen.setdefault((message.id, message.context), (area, message.string))
                 if first[1] != message.string:
                     yield f"{language}: {first[0]} and {area} translate {_english(message)!r} differently."
-
-
-def forms(message: Message) -> Iterator[tuple[str, str, bool]]:
-    """Each form of a translation with the English it has to agree with, and whether a count chooses among several."""
-    if isinstance(message.id, str):
-        yield message.id, str(message.string or ""), False
-        return
-    for said in message.string or ():
-        yield message.id[1], said, True
 
 
 def _is_entry(message: Message) -> bool:

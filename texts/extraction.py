@@ -8,12 +8,16 @@ from typing import Any
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 
+from service.language.message_texts import CONTEXT, OURS
+
 ROOT = Path(__file__).resolve().parent.parent
 SERVICE = ROOT / "service"
 SHELL = "shell"
 """The area of what surrounds every page: frame, navigation, error pages, the guard."""
 SYSTEM = "system"
 """The area of what looks after the service itself: health, jobs, backups, demo."""
+LETTERS = "letters"
+"""The area of what people are sent."""
 KEYWORDS: dict[str, Any] = {
     "_": None,
     "gettext": None,
@@ -24,6 +28,7 @@ KEYWORDS: dict[str, Any] = {
     "lazy_gettext": None,
     "lazy_pgettext": ((1, "c"), 2),
 }
+_LETTER = ("letter", "visit_calendar")
 _ROOMS_WITH_AREAS = ("web", "api", "domain", "templates")
 _SHELL_ROOMS = ("web", "api", "http", "templates", "error_pages.py", "app.py")
 
@@ -31,6 +36,8 @@ _SHELL_ROOMS = ("web", "api", "http", "templates", "error_pages.py", "app.py")
 def area_of(file: Path) -> str:
     """The area a source file or template belongs to: its folder below web, api, domain or templates."""
     parts = file.relative_to(SERVICE).parts
+    if file.suffix == ".txt" or (parts[:2] == ("domain", "messages") and file.stem.startswith(_LETTER)):
+        return LETTERS
     if parts[0] in _ROOMS_WITH_AREAS and len(parts) > 2:
         return parts[1]
     return SHELL if parts[0] in _SHELL_ROOMS else SYSTEM
@@ -53,6 +60,10 @@ def extracted(area: str) -> Catalog:
     """The English texts of an area, with the files they stand in."""
     found = Catalog()
     for file in files_of(area):
+        if file.suffix == ".txt":
+            place = (file.relative_to(ROOT).as_posix(), 1)
+            found.add(file.read_text("utf-8"), locations=[place], context=CONTEXT.format(file.stem))
+            continue
         options = {"trimmed": "true", "silent": "false"} if file.suffix == ".html" else {}
         method = "jinja2" if file.suffix == ".html" else "python"
         for line, message, comments, context in extract_from_file(
@@ -67,3 +78,4 @@ def _files() -> Iterator[Path]:
     for file in sorted(SERVICE.rglob("*")):
         if file.suffix in {".py", ".html"} and "migrations" not in file.parts:
             yield file
+    yield from sorted(OURS.glob("*.txt"))

@@ -1,10 +1,19 @@
-"""The languages of messages; language/languages.py says what each one needs."""
+"""Which languages there are: English, the folders of `service/locales`, and the files of a clinic's own folder."""
 
-from enum import StrEnum
+from pathlib import Path
+
+LOCALES = Path(__file__).resolve().parents[1] / "locales"
+SOURCE = "en"
+"""The language the program is written in."""
+PSEUDO = ("ar_XB", "en_XA")
+"""Made up for tests: config.toml may name them, nobody is offered them."""
 
 
-class Language(StrEnum):
-    """One of them, by its code."""
+def shipped() -> tuple[str, ...]:
+    """The languages of the program, English first."""
+    return (SOURCE, *sorted(folder.name for folder in LOCALES.iterdir() if any(folder.glob("*.po"))))
 
-    EN = "en"
-    DE = "de"
+
+def own_files(folder: Path | None) -> dict[str, Path]:
+    """The clinic's own `LANG.po` files, by language."""
+    return {} if folder is None else {file.stem: file for file in sorted(folder.glob("*.po"))}

@@ -19,7 +19,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from service import mail_addresses
-from service.config.languages import Language
+from service.config import languages
 
 FROZEN: bool = getattr(sys, "frozen", False)
 """Whether this is the one executable (packaging/rounds.spec) and not run.py."""
@@ -66,14 +66,6 @@ def _checked_proxy(address: str) -> str:
     except ValueError:
         raise ValueError("expected the proxy's own address in numbers, such as 127.0.0.1, or nothing") from None
     return address
-
-
-def _checked_language(code: str) -> str:
-    known = ["", *Language]
-    if code not in known:
-        *others, last = (f"'{one}'" for one in known)
-        raise ValueError(f"expected {', '.join(others)} or {last}")
-    return code
 
 
 def _checked_locale(code: str) -> str:
@@ -149,8 +141,10 @@ class Clinic(Section):
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "DE"
     public_url: Address = "http://127.0.0.1:8000"
     phone: str = ""
-    language: Literal["en"] = "en"
-    message_language: Annotated[str, AfterValidator(_checked_language)] = ""
+    language: Annotated[str, Field(min_length=2)] = languages.SOURCE
+    message_language: str = ""
+    languages_folder: PathText = ""
+    """Of the clinic's own translations."""
     locale: Annotated[str, AfterValidator(_checked_locale)] = ""
     """How dates and numbers are written, such as en_US; empty: as the language is written in the country."""
     clock: Literal[0, 12, 24] = 0
@@ -173,9 +167,9 @@ class Clinic(Section):
         return ZoneInfo(self.timezone)
 
     @property
-    def tongue(self) -> Language:
+    def tongue(self) -> str:
         """The language of messages to people who have not chosen one."""
-        return Language(self.message_language or self.language)
+        return self.message_language or self.language
 
 
 class Server(Section):
@@ -406,6 +400,11 @@ class Settings(Section):
         return self.base / self.exports.folder / "day"
 
     @property
+    def languages_folder(self) -> Path | None:
+        """The folder of the clinic's own translations, if it has one."""
+        return self.base / self.clinic.languages_folder if self.clinic.languages_folder else None
+
+    @property
     def message_templates(self) -> Path | None:
         """The folder of the clinic's own message texts, if it has one."""
         return self.base / self.messages.templates if self.messages.templates else None
@@ -537,12 +536,24 @@ _PATTERNS: dict[int | str, str] = {
 }
 
 
+def _check_languages(settings: Settings, file: str) -> None:
+    folder = settings.languages_folder
+    if folder is not None and not folder.is_dir():
+        raise SettingsError(f"{file}: clinic.languages_folder: there is no folder {folder}.")
+    there_are = sorted({*languages.shipped(), *languages.own_files(folder)})
+    for key in ("language", "message_language"):
+        code = getattr(settings.clinic, key)
+        if code and code not in (*there_are, *languages.PSEUDO):
+            raise SettingsError(f"{file}: clinic.{key} = {code!r}: expected one of {', '.join(there_are)}.")
+
+
 def _only_what_works(settings: Settings, file: str) -> Settings:
     """Refuse what is incomplete: better than a setting that silently does nothing."""
     parts = (settings.email, settings.sms, settings.cache, settings.jobs)
     for incomplete in (part.missing() for part in parts):
         if incomplete:
             raise SettingsError(f"{file}: {incomplete}")
+    _check_languages(settings, file)
     for key, folder in (("folder", settings.backups), ("second_folder", settings.second_backups)):
         if folder is not None and (ROOT / "static") in (folder.resolve(), *folder.resolve().parents):
             value = getattr(settings.backup, key)

@@ -86,6 +86,10 @@ class Cookies(SessionInterface):
         """The name of the cookie that carries a sentence over a redirect."""
         return f"{self._mark}-notice"
 
+    def language_name(self) -> str:
+        """The name of the cookie that keeps the language a visitor chose."""
+        return f"{self._mark}-language"
+
     def open_session(self, app: Flask, request: Request) -> BrowserSession:
         """The visitor's session; a fresh token when there is no cookie of ours.
 

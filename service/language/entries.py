@@ -2,6 +2,9 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+
+from babel.messages.catalog import Message
 
 _PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%%|%|\{\w+\}")
 _TAG = re.compile(r"<[^>]*>|[<>]")
@@ -22,3 +25,12 @@ def mistake(english: str, translation: str, *, is_plural: bool = False) -> str |
     if '"' in _TAG.sub("", translation):
         return 'has a straight quotation mark ("), which would end an attribute: use typographic ones'
     return None
+
+
+def forms(message: Message) -> Iterator[tuple[str, str, bool]]:
+    """Each form of a translation with the English it has to agree with, and whether a count chooses among several."""
+    if isinstance(message.id, str):
+        yield message.id, str(message.string or ""), False
+        return
+    for said in message.string or ():
+        yield message.id[1], said, True

@@ -157,6 +157,16 @@ class Formats:
         return pattern.replace("'", "").replace("{1}", day).replace("{0}", time)
 
 
+def language_tag() -> str:
+    """The language of the moment as HTML names it: `en-GB`."""
+    return translation.language().replace("_", "-")
+
+
+def text_direction() -> str:
+    """`ltr` or `rtl`: how the language of the moment runs."""
+    return locale_of(translation.language(), "").text_direction
+
+
 @lru_cache(maxsize=64)
 def locale_of(language: str, country: str, preferred: str = "") -> Locale:
     """The locale of a language in a country, such as `en_US`; of the language alone where CLDR has no such pair.

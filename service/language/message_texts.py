@@ -1,16 +1,18 @@
-"""The words of messages: a template for each rule and language, ours or the clinic's own copy of it."""
+"""The words of messages: one English text per rule, its catalog entries, and the clinic's own copies of it."""
 
 import re
 from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 
-from service.config.languages import Language
 from service.config.settings import SettingsError
-from service.language.languages import LANGUAGES
+from service.language import catalogs
 from service.language.rendering import TEMPLATES, one_line
 
-OURS = TEMPLATES / "messages"
+OURS = TEMPLATES / "messages" / catalogs.SOURCE
+"""A text each: the subject, then the body."""
+CONTEXT = "message {}"
+"""What the catalogs call the text of a template."""
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 
@@ -35,17 +37,14 @@ def use(folder: Path | None, variables: Mapping[str, frozenset[str]]) -> None:
 
 
 def check_ours(templates: Collection[str]) -> None:
-    """Raises SettingsError, in one line, for a language that lacks one of these templates, or something else."""
-    for language in Language:
-        if language not in LANGUAGES:
-            raise SettingsError(f"The language {language} is not in the table of languages.")
-        for template in templates:
-            if not (OURS / language / f"{template}.txt").is_file():
-                raise SettingsError(f"The language {language} has no message text {template}.txt.")
+    """Raises SettingsError, in one line, where one of these templates has no text."""
+    for template in templates:
+        if not (OURS / f"{template}.txt").is_file():
+            raise SettingsError(f"There is no message text {template}.txt.")
 
 
 def fill(template: str, language: str, values: Mapping[str, str]) -> tuple[str, str]:
-    """Subject and body of a message: the first line and the rest of `<language>/<template>.txt`.
+    """Subject and body of a message: the first line and the rest of a template's text in a language.
 
     `{name}` becomes the value as it is; a value is never a template itself. KeyError for an unknown name.
     """
@@ -62,17 +61,20 @@ def fill_links(text: str, links: Mapping[str, str]) -> str:
 
 @cache
 def _text(own: Path | None, language: str, template: str) -> str:
-    folders = [own, OURS] if own is not None else [OURS]
-    found = (folder / language / f"{template}.txt" for folder in folders)
-    return next((file for file in found if file.is_file()), OURS / language / f"{template}.txt").read_text("utf-8-sig")
+    spoken = (language, language.partition("_")[0])
+    for file in (own / code / f"{template}.txt" for code in spoken) if own is not None else ():
+        if file.is_file():
+            return file.read_text("utf-8-sig")
+    english = (OURS / f"{template}.txt").read_text("utf-8")
+    return catalogs.catalog(language).pgettext(CONTEXT.format(template), english)
 
 
 def _check(file: Path, name: Path, variables: Mapping[str, frozenset[str]]) -> None:
     rule = name.name.removesuffix(".txt").removesuffix(".sms")
-    if len(name.parts) != 2 or name.parts[0] not in set(Language) or rule not in variables:
+    if len(name.parts) != 2 or name.parts[0] not in catalogs.offered() or rule not in variables:
         raise SettingsError(
             f"messages.templates: {name.as_posix()} is no text of Rounds: "
-            f"expected <language>/<rule>.txt, of {', '.join(Language)} and {', '.join(variables)}."
+            f"expected <language>/<rule>.txt, of {', '.join(catalogs.offered())} and {', '.join(variables)}."
         )
     try:
         text = file.read_text("utf-8-sig")

@@ -7,7 +7,6 @@ left to right, `ar_XB` from right to left.
 import re
 from gettext import NullTranslations
 
-PSEUDO = frozenset({"en_XA", "ar_XB"})
 _ACCENTS = str.maketrans("aceghijlnorsuyzACEGHIJLNORSUYZ", "àçéĝĥîĵļñöŕšûýžÀÇÉĜĤÎĴĻÑÖŔŠÛÝŽ")
 _KEPT = re.compile(r"(%\(\w+\)[sd]|%%|\{\w+\}|<[^>]+>|&#?\w+;)")
 """What has to stay as it is: placeholders, tags and character references."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service.config.settings import Clinic
-from service.language.formats import Formats
+from service.language.formats import Formats, language_tag, text_direction
 from service.language.translation import gettext, ngettext, npgettext, pgettext
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
@@ -58,7 +58,7 @@ def install(jinja: Environment, clinic: Clinic) -> None:
         when=formats.when,
         year=formats.year,
     )
-    jinja.globals["percent_sign"] = formats.percent_sign
+    jinja.globals.update(percent_sign=formats.percent_sign, language_tag=language_tag, text_direction=text_direction)
 
 
 def one_line(text: str) -> str:

@@ -96,6 +96,7 @@ def sentences() -> dict[str, str]:
             "If there is an account under this address, a link is on its way to it. Use it within 15 minutes."
         ),
         "no_link_by_email": _("E-mail is off here, so no link is sent. Please call the clinic."),
+        "language_changed": _("Your language is saved."),
         "name_changed": _("Your name is saved."),
         "email_kept": _("Your address is saved. Sign in with it from now on."),
         "address_checked": _("The address is saved and no longer on this list."),

@@ -141,6 +141,7 @@ PLAIN = frozenset(
             "patients.imported_line",
             "patients.language",
             "patients.preferred_channel",
+            "users.language",
             "users.role",
             "visit_types.name",
         ),

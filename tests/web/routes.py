@@ -83,6 +83,7 @@ ROUTES: dict[str, Expected] = {
     ),
     "own_account.show": Expected("/account", SIGNED_IN, GET),
     "own_account.change_name": Expected("/account/name", SIGNED_IN, {"POST": 303}, {"name": "Somebody Else"}),
+    "own_account.change_language": Expected("/account/language", SIGNED_IN, {"POST": 303}, {"language": "en_GB"}),
     "own_account.change_email": Expected("/account/email", SIGNED_IN, {"GET": 200, "POST": 422}, {"email": "none"}),
     "own_account.change_phone": Expected(
         "/account/phone", PATIENTS, {"GET": 200, "POST": 303}, {"phone": "030 7654321"}

@@ -10,10 +10,11 @@ from service.domain.accounts.acting import Who
 from service.domain.accounts.passwords import NewPassword
 from service.domain.foundation import audit, contact_details, locks, throttle
 from service.domain.foundation.actor import Actor, Role
-from service.domain.foundation.errors import Conflict, NotFound
+from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
 from service.domain.patients import consent, shared_addresses
+from service.language import catalogs
 from service.language.translation import gettext as _
 from service.mail_addresses import address_key
 from service.storage.folding import closely
@@ -54,6 +55,15 @@ def change_name(session: Session, actor: Actor, name: str) -> None:
     user = fetch(session, actor)
     user.name = contact_details.checked_name(name)
     audit.record(session, actor, "user.name", subject=f"user/{user.id}")
+
+
+def change_language(session: Session, actor: Actor, code: str) -> None:
+    """Choose the language of one's own pages and mail; empty: the clinic's. Raises Invalid."""
+    if code and code not in catalogs.offered():
+        raise Invalid(_("Choose one of the languages."), "language")
+    user = fetch(session, actor)
+    user.language = code or None
+    audit.record(session, actor, "user.language", subject=f"user/{user.id}")
 
 
 def records(session: Session, actor: Actor) -> Sequence[Patient]:

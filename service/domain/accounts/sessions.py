@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Exists, Update, delete, exists, select, update
+from sqlalchemy import ColumnElement, Exists, ScalarSelect, Update, delete, exists, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service import clock
@@ -16,7 +16,7 @@ from service.domain.foundation import audit, throttle, tokens
 from service.domain.foundation.actor import STAFF, Actor, Role
 from service.domain.foundation.errors import NotFound
 from service.domain.foundation.throttle import Act
-from service.storage.models import Doctor, SecondFactor, SignIn, User, UserToken
+from service.storage.models import Doctor, Guardian, Patient, SecondFactor, SignIn, User, UserToken
 
 TOUCH_AFTER = timedelta(seconds=30)
 PROOF_LASTS = timedelta(minutes=15)
@@ -62,6 +62,8 @@ class Found:
     proven: bool
     """Whether the password was given within the last minutes."""
     has_second_factor: bool
+    language: str | None
+    """The one its holder chose, or the one that the record of a patient has; None: nobody chose one."""
 
 
 def stored_password(session: Session, email: str, place: Place) -> tuple[int | None, str | None]:
@@ -126,6 +128,7 @@ def find(session: Session, token: str, limits: Security, address: str) -> Found 
             User.name,
             User.role,
             Doctor.id.label("doctor_id"),
+            func.coalesce(User.language, _language_on_record()).label("language"),
             SignIn.id.label("session_id"),
             SignIn.last_seen_at,
             SignIn.proven_at,
@@ -148,6 +151,7 @@ def find(session: Session, token: str, limits: Security, address: str) -> Found 
         stale=row.last_seen_at < now - TOUCH_AFTER,
         proven=row.proven_at is not None and row.proven_at > now - PROOF_LASTS,
         has_second_factor=row.has_second_factor,
+        language=row.language,
     )
 
 
@@ -259,6 +263,13 @@ def _open(session: Session, user: User, place: Place, limits: Security, *, await
     act = "session.password" if awaits_code else "session.begin"
     audit.record(session, Actor(Role(user.role), user_id=user.id, address=place.address), act)
     return Begun(token, awaits_code, "" if awaits_code else known_browsers.remember(session, user.id, place.known))
+
+
+def _language_on_record() -> ScalarSelect[str | None]:
+    """The language of the record that a patient's account looks after and that bears its address."""
+    own = (Guardian.user_id == User.id, User.role == Role.PATIENT, Patient.email_key == User.email_key)
+    records = select(Patient.language).join(Guardian, Guardian.patient_id == Patient.id).where(*own)
+    return records.order_by(Patient.language.is_(None), Patient.id).limit(1).correlate(User).scalar_subquery()
 
 
 def _live(token: str) -> tuple[ColumnElement[bool], ...]:

@@ -12,7 +12,8 @@ from service import clock, disk
 from service.config.settings import ROOT, Settings
 from service.domain.diary import day_sheets
 from service.domain.foundation.actor import SYSTEM
-from service.language import rendering
+from service.language import catalogs, rendering
+from service.language.translation import speaking
 
 STYLE = ROOT / "static" / "css" / "day-sheet.css"
 KEEP_DAYS = 14
@@ -33,13 +34,14 @@ def write(session: Session, day: date, settings: Settings) -> tuple[int, int]:
     """Write the sheets of a clinic day, whole or not at all; returns how many doctors and appointments they hold."""
     sheets = day_sheets.of_day(session, SYSTEM, day, settings.clinic.zone)
     jinja = rendering.environment(settings.clinic)
-    text = jinja.get_template("diary/today/sheet_file.html").render(
-        sheets=sheets,
-        day=day,
-        clinic=settings.clinic,
-        made_at=clock.now(),
-        style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 our own file
-    )
+    with speaking(catalogs.spoken(settings.clinic.language, "diary")):
+        text = jinja.get_template("diary/today/sheet_file.html").render(
+            sheets=sheets,
+            day=day,
+            clinic=settings.clinic,
+            made_at=clock.now(),
+            style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 our own file
+        )
     with (
         _writing,  # by hand and by the schedule at once
         disk.replacing(folder_of(settings) / f"{day}.html", one_writer=True) as target,

@@ -10,13 +10,20 @@ from service.config.settings import ROOT
 from service.domain.exports import export_columns, history_tables
 from service.domain.exports.history_tables import History, Progress, Rows
 from service.domain.outbox.channels import CHANNELS
-from service.language import languages, rendering
+from service.language import catalogs, rendering
+from service.language.translation import speaking
 
 STYLE = ROOT / "static" / "css" / "history.css"
 
 
 def write(session: Session, history: History, target: TextIO, progress: Progress = lambda rows: None) -> int:
     """Write the page to `target` and return the number of rows on it; `progress` is told after every thousand."""
+    chosen = history_tables.patient(session, history.patient_id)["language"]
+    with speaking(catalogs.spoken(chosen or history.clinic.language, "exports")):
+        return _written(session, history, target, progress)
+
+
+def _written(session: Session, history: History, target: TextIO, progress: Progress) -> int:
     count, clinic, patient_id = _Count(progress), history.clinic, history.patient_id
     rows = {table.name: count.counted(history_tables.rows(session, patient_id, table)) for table in history.tables}
     page = rendering.environment(clinic).get_template("exports/history.html")
@@ -29,7 +36,7 @@ def write(session: Session, history: History, target: TextIO, progress: Progress
         consent=rows[export_columns.CONSENT.name],
         visits=rows.get(export_columns.VISITS.name),
         messages=rows.get(export_columns.MESSAGES.name),
-        languages=languages.NAMES,
+        languages=catalogs.names(),
         channels=CHANNELS,
         style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 our own file
     )

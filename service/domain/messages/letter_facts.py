@@ -9,7 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.config.languages import Language
 from service.config.settings import Clinic, Settings
 from service.domain.accounts import user_tokens
 from service.domain.appointments import appointments
@@ -18,9 +17,10 @@ from service.domain.messages import morning_sheets
 from service.domain.outbox import message_rules, subjects
 from service.domain.outbox.subjects import Kind, Subject
 from service.domain.patients import details
+from service.language import catalogs
 from service.language.formats import Formats
-from service.language.languages import LANGUAGES
 from service.language.rendering import one_line
+from service.language.translation import gettext as _
 from service.storage.models import (
     Appointment,
     AppointmentStatus,
@@ -43,9 +43,9 @@ class Facts:
     times: Sequence[tuple[str, str]] = ()
 
 
-def language_of(message: Message, clinic: Clinic) -> Language:
+def language_of(message: Message, clinic: Clinic) -> str:
     """The language of a message: its recipient's, else the clinic's."""
-    return Language(message.language) if message.language in set(Language) else clinic.tongue
+    return catalogs.known(message.language or clinic.tongue)
 
 
 def with_series(session: Session, message: Message, visits: Sequence[Appointment]) -> Sequence[Appointment]:
@@ -119,9 +119,10 @@ def _of_visits(
         "visits_short": "; ".join(words.when(visit.starts_at) for visit in ordered),
     }
     if message.rule == "visit_cancelled":
-        speech = LANGUAGES[language_of(message, clinic)]
         by_clinic = first.cancelled_by == CancelledBy.CLINIC
-        values["cancelled_by"] = speech.cancelled_by_clinic if by_clinic else speech.cancelled_by_patient
+        values["cancelled_by"] = (
+            _("We had to cancel this appointment") if by_clinic else _("This appointment was canceled as you asked")
+        )
     if message.rule == "visit_moved" and first.rescheduled_from_id is not None:
         before = session.get_one(Appointment, first.rescheduled_from_id).starts_at
         values["old_date"] = words.local_day(before)

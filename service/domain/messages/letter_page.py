@@ -3,15 +3,16 @@
 import re
 from collections.abc import Iterable
 
+from service.language.formats import language_tag, text_direction
 from service.language.rendering import plain_environment
 
 
-def of(subject: str, body: str, links: Iterable[str], language: str) -> str:
+def of(subject: str, body: str, links: Iterable[str]) -> str:
     """The text as a page. Only the message's own links lead anywhere, whatever a name may look like."""
     ours = re.compile("|".join(rf"{re.escape(link)}(?:\?time=[\dT:-]+)?" for link in links if link))
     paragraphs = [[_pieces(line, ours) for line in part.splitlines()] for part in body.strip().split("\n\n")]
     template = plain_environment().get_template("messages/page.html")
-    return template.render(subject=subject, paragraphs=paragraphs, language=language)
+    return template.render(subject=subject, paragraphs=paragraphs, tag=language_tag(), direction=text_direction())
 
 
 def _pieces(line: str, ours: re.Pattern[str]) -> list[tuple[str, str]]:

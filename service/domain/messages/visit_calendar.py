@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session
 from service import clock, mail_addresses
 from service.config.settings import Settings
 from service.domain.foundation import installation
-from service.domain.messages.letter_facts import language_of
 from service.domain.outbox import message_rules
-from service.language.languages import LANGUAGES
 from service.language.rendering import one_line
+from service.language.translation import gettext as _
 from service.notifications.message import Attachment
 from service.storage.models import Appointment, Message
 
@@ -56,7 +55,7 @@ def _calendar(session: Session, message: Message, visit: Appointment, settings: 
     event.add("dtstamp", now)
     event.add("dtstart", visit.starts_at.astimezone(UTC))
     event.add("dtend", visit.ends_at.astimezone(UTC))
-    event.add("summary", LANGUAGES[language_of(message, clinic)].calendar_summary.format(clinic=one_line(clinic.name)))
+    event.add("summary", _("Appointment at %(clinic)s") % {"clinic": one_line(clinic.name)})
     event.add("description", one_line(visit.doctor.name))
     event.add("location", one_line(clinic.name))
     event.add("status", "CANCELLED" if method == "CANCEL" else "CONFIRMED")

@@ -111,7 +111,7 @@ def _note(_mapper: Any, _connection: Any, message: Message) -> None:
 def to_user(session: Session, rule: str, user: User, *, event: str, about: Subject | None = None) -> Message:
     """Write a message to someone who signs in, to the e-mail address of the account."""
     message = to_address(session, rule, user.email, event=event, about=about)
-    message.user_id = user.id
+    message.user_id, message.language = user.id, user.language or ""
     session.flush()
     return message
 

@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, Row, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from service import clock
-from service.config.languages import Language
 from service.domain.foundation import audit, locks
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid
 from service.domain.outbox.channels import CHANNELS, WAYS
 from service.domain.patients import patients
+from service.language import catalogs
 from service.language.translation import gettext as _
 from service.storage.models import Channel, ConsentChange, ConsentVia, Patient, User
 
@@ -55,7 +55,7 @@ def change(
     patients.refuse_erased(patient)
     if wishes.preferred is not None and wishes.preferred not in WAYS:
         raise Invalid(_("Choose e-mail or SMS."), "preferred")
-    if wishes.language and wishes.language not in set(Language):
+    if wishes.language and wishes.language not in catalogs.offered():
         raise Invalid(_("Choose one of the languages."), "language")
     for channel, allowed in wishes.allowed.items():
         if allowed != CHANNELS[channel].is_allowed_by(patient):

@@ -33,6 +33,8 @@ class User(HasAddress, Base):
     password_hash: Mapped[str | None] = mapped_column(String(200), info=SECRET)
     password_is_short: Mapped[bool] = mapped_column(default=False, server_default=text("false"), info=SECRET)
     """Whether the password may only stand beside a second factor."""
+    language: Mapped[str | None] = mapped_column(String(8))
+    """Of pages and mail, where its owner has chosen one."""
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]

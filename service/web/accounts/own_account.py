@@ -1,5 +1,7 @@
 """One's own account: name, address, phone, password, and where one is signed in."""
 
+from typing import Any
+
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -7,7 +9,9 @@ from flask.typing import ResponseReturnValue
 from service.domain.accounts import known_browsers, own_account, passwords, second_factors, sessions
 from service.domain.foundation.errors import Invalid
 from service.http import context
+from service.language import catalogs
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import AddressForm, User
 from service.web import notices, tellings
 from service.web.accounts.new_passwords import chosen_by, shortest_for
@@ -22,6 +26,14 @@ blueprint = Blueprint("own_account", __name__)
 
 class NameForm(Form):
     name = wtforms.StringField(_("Name"), [required(), at_most(200)])
+
+
+class LanguageForm(Form):
+    language = wtforms.SelectField(_l("Language"), default="", validate_choice=False)
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.language.choices = [("", _("The clinic's language")), *catalogs.names().items()]
 
 
 class EmailForm(SharedAddressForm):
@@ -62,6 +74,21 @@ def change_name() -> ResponseReturnValue:
         except Invalid as error:
             form.refuse(error)
     return _page(form), 422
+
+
+@blueprint.post("/account/language")
+def change_language() -> ResponseReturnValue:
+    """In which language one's own pages and mail are."""
+    form = LanguageForm(request.form)
+    if form.validate():
+        try:
+            with context.transaction() as session:
+                own_account.change_language(session, context.actor(), form.language.data or "")
+            notices.say("language_changed")
+            return redirect(url_for("own_account.show"), 303)
+        except Invalid as error:
+            form.refuse(error)
+    return _page(NameForm(name=_me().name), form), 422
 
 
 @blueprint.route("/account/email", methods=["GET", "POST"])
@@ -199,11 +226,12 @@ def _me() -> User:
     return own_account.fetch(context.reading(), context.actor())
 
 
-def _page(form: NameForm) -> str:
+def _page(form: NameForm, language_form: LanguageForm | None = None) -> str:
     session, actor, me = context.reading(), context.actor(), _me()
     return render_template(
         "accounts/own_account/show.html",
         form=form,
+        language_form=language_form or LanguageForm(data={"language": me.language or ""}),
         me=me,
         records=own_account.records(session, actor),
         changed=shared_addresses.changed(me.email_key),

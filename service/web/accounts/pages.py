@@ -41,6 +41,7 @@ ACCESS = {
     "password_reset.ask": ANYONE,
     "password_reset.choose": ANYONE,
     "own_account.show": SIGNED_IN,
+    "own_account.change_language": SIGNED_IN,
     "own_account.change_name": SIGNED_IN,
     "own_account.change_email": SIGNED_IN,
     "own_account.change_phone": only(Role.PATIENT),

@@ -9,6 +9,7 @@ from service.config import keys
 from service.domain.clinic import setting_up, zone_changes
 from service.domain.foundation.errors import Invalid
 from service.http import context
+from service.language import catalogs
 from service.language.translation import gettext as _
 from service.web import notices
 from service.web.clinic import restarting
@@ -33,6 +34,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "clinic/settings/index.html",
         settings=wiring.settings,
+        languages=catalogs.names(),
         country=country_name(wiring.settings.clinic.country),
         reach=ways()[ReachForm.present(wiring.settings)["reach"]],
         fixed=sorted(wiring.settings.fixed),

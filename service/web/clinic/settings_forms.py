@@ -16,7 +16,7 @@ from service.config import keys
 from service.config.settings import Email, Settings, SettingsError, is_address
 from service.domain.foundation import contact_details
 from service.domain.foundation.errors import Invalid
-from service.language import languages
+from service.language import catalogs
 from service.language.translation import gettext as _
 from service.process import listening
 from service.process.listening import is_loopback
@@ -86,7 +86,7 @@ class ClinicForm(SettingsForm):
         super().__init__(*args, **more)
         present = more.get("data") or {}
         self.timezone.choices = _zones(present.get("timezone"))
-        self.language.choices = list(languages.NAMES.items())
+        self.language.choices = list(catalogs.names().items())
         self.appointments.choices = [
             (KEEP_LOCAL, _("Keep their local time: 10:00 stays 10:00")),
             (KEEP_INSTANT, _("Move with the clinic to the other zone: 10:00 may become 9:00")),

@@ -13,7 +13,7 @@ from service.domain.outbox.channels import CHANNELS, WAYS, Kind
 from service.domain.patients import consent, patients
 from service.domain.patients.consent import Wishes
 from service.http import context
-from service.language import languages
+from service.language import catalogs
 from service.language.translation import gettext as _
 from service.storage.models import Channel, ConsentVia, Patient
 from service.web import notices
@@ -29,9 +29,7 @@ class ConsentForm(Form):
     preferred = wtforms.StringField(
         _("Which way first"), [AnyOf(TITLES, _("Choose e-mail or SMS."))], default=Channel.EMAIL
     )
-    language = wtforms.StringField(
-        _("Language"), [AnyOf(("", *languages.NAMES), _("Choose one of the languages."))], default=""
-    )
+    language = wtforms.StringField(_("Language"), default="")
 
     def wishes(self) -> Wishes:
         """What the domain is told."""
@@ -45,7 +43,7 @@ class ConsentForm(Form):
     @property
     def choices(self) -> Mapping[str, Mapping[str, str]]:
         """What the two lists offer, by field."""
-        return {"preferred": TITLES, "language": {"": _("The clinic's"), **languages.NAMES}}
+        return {"preferred": TITLES, "language": {"": _("The clinic's"), **catalogs.names()}}
 
 
 for _way in WAYS:

@@ -93,6 +93,7 @@ def _known() -> dict[str, str]:
         "user.enable": _("opened an account again"),
         "user.role": _("changed the role of an account"),
         "user.name": _("changed their name"),
+        "user.language": _("chose a language"),
         "user.email": _("changed their e-mail address"),
         "user.email_confirm": _("confirmed their e-mail address"),
         "user.address": _("checked the address of an account"),

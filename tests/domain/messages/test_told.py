@@ -180,7 +180,7 @@ def test_the_language_is_the_recipients_else_the_clinics(house: House, desk: Act
     (found,) = due(house, german)
     assert found.subject == "Gebucht bei Praxis am Park: Di., 12. Mai, 10:00"
     assert "Termin bei Praxis am Park" in found.attachments[0].content.decode()
-    assert '<html lang="de">' in found.html
+    assert '<html lang="de" dir="ltr">' in found.html
 
 
 def test_a_cancellation_that_was_told_and_taken_back_is_told_again(
