@@ -24,7 +24,7 @@ def test_the_desk_is_led_to_what_could_not_keep_its_local_time(clinic: Clinic) -
         assert one(page, f"a[href='{path}']")
     page = parsed(desk.get(path))
     assert "Pia Ahorn" in words(page)
-    assert "promised: 2026-06-15 09:00" in words(page)
+    assert "promised: Mon, 15 Jun 2026, 09:00" in words(page)
     assert "Clocks skip this time now." in words(page)
     assert desk.post(f"{path}/seen").status_code == 303
     assert path not in desk.get("/today").text
