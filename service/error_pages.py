@@ -70,7 +70,7 @@ def _http(error: HTTPException) -> ResponseReturnValue:
         return error
     sentence = ""
     if isinstance(error, CSRFError):
-        sentence = _("This form was open for too long, or you signed in or out meanwhile. Open it again.")
+        sentence = _("This form was open too long, or you signed in or out in the meantime. Open the page again.")
     if isinstance(error, (Misdirected, NotOurForm)):
         sentence = str(error.description)
     headers = {key: value for key, value in error.get_headers() if key in ("Allow", "Retry-After")}
@@ -95,7 +95,7 @@ def _unanswered(transaction: int) -> ResponseReturnValue:
     """No one knows whether it was kept: a page says so, and looks it up when it is reloaded."""
     log.error("commit not answered", request=g.get("request_id"), transaction=transaction)
     if request.path.startswith(API):
-        return _page(503, _("Unknown: it may have been saved. Look for it before you send it again."), {})
+        return _page(503, _("We can't tell whether this was saved. Check before you send it again."), {})
     return redirect(lost_answers.address(transaction), 303)
 
 
@@ -104,7 +104,7 @@ def _lost(_error: DatabaseLost) -> ResponseReturnValue:
 
 
 def _stale(_error: StaleDataError) -> ResponseReturnValue:
-    return _page(409, _("Somebody else changed this at the same moment."), {})
+    return _page(409, _("Someone else changed this at the same time."), {})
 
 
 def _unexpected(error: Exception) -> ResponseReturnValue:
@@ -145,40 +145,40 @@ def _page(
 
 def _signed_out() -> Words:
     return (
-        _("You are signed out"),
+        _("You're signed out"),
         _("Sign in, then send this again."),
-        _("Sign in on another tab and leave this one open, then send it again from here."),
+        _("Sign in on another tab, keep this one open, then send it again from here."),
     )
 
 
 def _words(status: int) -> Words:
     """Title, sentence and what to do next for a status."""
-    back = _("Go back to where you came from, or start again from the home page.")
-    again = _("Go back, open the page again, and repeat what you did.")
+    back = _("Go back, or start again from the home page.")
+    again = _("Go back, reload the page, and try again.")
     known = {
-        400: (_("This request could not be read"), _("Something in it was missing or malformed."), again),
-        401: (_("Who are you?"), _("Show a token that is in use."), again),
+        400: (_("We couldn't read this request"), _("Part of it was missing or malformed."), again),
+        401: (_("Token required"), _("Send a valid token."), again),
         403: (
-            _("Not for your account"),
-            _("Your account may not do this."),
-            _("Ask the clinic's admin if you need it."),
+            _("Your account doesn't have access"),
+            _("Your account isn't allowed to do this."),
+            _("Ask an administrator of the clinic if you need access."),
         ),
-        404: (_("There is no such page"), _("It does not exist, or it is not yours to see."), back),
-        405: (_("That does not work here"), _("This page cannot be used that way."), back),
-        409: (_("That does not fit any more"), _("Things have changed meanwhile."), again),
-        410: (_("Not there any more"), _("It has expired."), back),
-        413: (_("That is too much at once"), _("What you sent is too large."), _("Send less, or shorten the texts.")),
-        415: (_("In another form, please"), _("Send JSON."), again),
-        422: (_("Please check what you sent"), _("Something in it is not as it should be."), again),
-        429: (_("Too many tries"), _("Please wait a few minutes."), _("Wait a few minutes, then try again.")),
+        404: (_("Page not found"), _("This page doesn't exist, or you don't have access to it."), back),
+        405: (_("That doesn't work here"), _("This page can't be used that way."), back),
+        409: (_("That's out of date"), _("Something has changed in the meantime."), again),
+        410: (_("No longer available"), _("This has expired."), back),
+        413: (_("That's too much at once"), _("What you sent is too large."), _("Send less, or shorten your text.")),
+        415: (_("Wrong format"), _("Send JSON."), again),
+        422: (_("Check what you sent"), _("Something in it isn't right."), again),
+        429: (_("Too many attempts"), _("Wait a few minutes."), _("Wait a few minutes, then try again.")),
         500: (
             _("Something went wrong on our side"),
-            _("Nothing was half done."),
-            _("Try again; if it happens again, tell the clinic the reference below."),
+            _("Nothing was changed."),
+            _("Try again. If it keeps happening, give the clinic the reference below."),
         ),
         503: (
-            _("Busy for a moment"),
-            _("The data could not be reached just now; nothing was changed."),
+            _("Busy right now"),
+            _("We couldn't reach the data. Nothing was changed."),
             _("Wait a few seconds, then try again."),
         ),
     }

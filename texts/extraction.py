@@ -16,6 +16,8 @@ SHELL = "shell"
 """The area of what surrounds every page: frame, navigation, error pages, the guard."""
 SYSTEM = "system"
 """The area of what looks after the service itself: health, jobs, backups, demo."""
+API = "api"
+"""The area of what other programs are told, in English only."""
 LETTERS = "letters"
 """The area of what people are sent."""
 KEYWORDS: dict[str, Any] = {
@@ -29,15 +31,17 @@ KEYWORDS: dict[str, Any] = {
     "lazy_pgettext": ((1, "c"), 2),
 }
 _LETTER = ("letter", "visit_calendar")
-_ROOMS_WITH_AREAS = ("web", "api", "domain", "templates")
-_SHELL_ROOMS = ("web", "api", "http", "templates", "error_pages.py", "app.py")
+_ROOMS_WITH_AREAS = ("web", "domain", "templates")
+_SHELL_ROOMS = ("web", "http", "templates", "error_pages.py", "app.py")
 
 
 def area_of(file: Path) -> str:
-    """The area a source file or template belongs to: its folder below web, api, domain or templates."""
+    """The area a source file or template belongs to: its folder below web, domain, or templates."""
     parts = file.relative_to(SERVICE).parts
     if file.suffix == ".txt" or (parts[:2] == ("domain", "messages") and file.stem.startswith(_LETTER)):
         return LETTERS
+    if parts[0] == API:
+        return API
     if parts[0] in _ROOMS_WITH_AREAS and len(parts) > 2:
         return parts[1]
     return SHELL if parts[0] in _SHELL_ROOMS else SYSTEM

@@ -128,12 +128,12 @@ def _query(model: type[BaseModel] | None) -> dict[str, BaseModel]:
     if model is None:
         if request.args:
             raise Refused(
-                422, _("This address takes no query."), [of_field(name, _("not known")) for name in request.args]
+                422, _("This address doesn't take a query."), [of_field(name, _("unknown")) for name in request.args]
             )
         return {}
     doubled = [name for name, values in request.args.lists() if len(values) > 1]
     if doubled:
-        raise Refused(422, _("Say each thing once."), [of_field(name, _("said twice")) for name in doubled])
+        raise Refused(422, _("Send each field once."), [of_field(name, _("sent twice")) for name in doubled])
     try:
         return {"query": model.model_validate_strings(request.args.to_dict(), strict=True)}
     except ValidationError as error:
@@ -151,7 +151,7 @@ def _body(model: type[Sent], *, optional: bool) -> Sent:
         return model.model_validate_json(data, strict=True)
     except ValidationError as error:
         if any(one["type"] == "json_invalid" for one in error.errors(include_input=False, include_context=False)):
-            raise Refused(400, _("This is not JSON in UTF-8.")) from None
+            raise Refused(400, _("This isn't JSON in UTF-8.")) from None
         raise _unfit(error) from None
 
 
@@ -159,7 +159,7 @@ def _unfit(error: ValidationError) -> Refused:
     """What is wrong, field by field, without what was sent."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     errors = [of_field(".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in found[:20]]
-    return Refused(422, _("Something in it is not as the description says."), errors)
+    return Refused(422, _("Something in it doesn't match the description."), errors)
 
 
 def _key() -> tuple[int, str, str] | None:
@@ -168,7 +168,7 @@ def _key() -> tuple[int, str, str] | None:
     if key is None or request.method != "POST":
         return None
     if not _fit_key(key):
-        sentence = _("An Idempotency-Key has 1 to 100 printable ASCII characters and no blanks.")
+        sentence = _("An Idempotency-Key has 1 to 100 printable ASCII characters and no spaces.")
         raise Refused(422, sentence, [of_field(KEY, sentence)])
     asked = hashlib.sha256(f"{request.path}\n".encode() + request.get_data()).hexdigest()
     return bearers.caller().token_id, key, asked

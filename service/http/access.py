@@ -74,7 +74,7 @@ def _guard_page(endpoint: str, roles: frozenset[Role]) -> ResponseReturnValue | 
         if visitor is None:
             return None if _watches(roles) else _to_sign_in()
         if visitor.role not in roles:
-            raise Forbidden(_("Your account may not open this page."))
+            raise Forbidden(_("Your account doesn't have access to this page."))
         if _needs_second_factor() and endpoint not in SETTING_UP:
             if request.method == "POST" and _has_token():
                 unsent_forms.keep()
@@ -92,9 +92,9 @@ def _guard_api(roles: frozenset[Role], scope: Scope) -> None:
     """No token -> 401; a role or a scope that does not reach -> 403. No cookie counts, so no form token is needed."""
     caller = bearers.identify()
     if caller.actor.role not in roles:
-        raise Forbidden(_("The user of this token may not do this."))
+        raise Forbidden(_("This token's user isn't allowed to do this."))
     if scope not in caller.scopes:
-        raise Forbidden(_("This token lacks the scope %(scope)s.") % {"scope": scope})
+        raise Forbidden(_("This token doesn't have the scope %(scope)s.") % {"scope": scope})
 
 
 def _watches(roles: frozenset[Role]) -> bool:
@@ -113,7 +113,7 @@ def _to_sign_in() -> ResponseReturnValue:
     if request.method == "POST" and None not in request.form and _has_token():
         typed = unsent_forms.typed()
         if unsent_forms.keep() is None and unsent_forms.has_text(typed):
-            raise SignedOut(_("You are signed out, so this was not saved."))
+            raise SignedOut(_("You were signed out, so this wasn't saved."))
     return redirect(url_for("sessions.sign_in", next=_here()), 303)
 
 

@@ -43,12 +43,12 @@ def identify() -> Caller:
     """
     shown = _header(request.headers.get("Authorization", ""))
     if shown is None:
-        raise Unauthorized(_("Show a token: Authorization: Bearer TOKEN."))
+        raise Unauthorized(_("Send a token: Authorization: Bearer TOKEN."))
     found = api_tokens.find(context.reading(), shown[1], context.address())
     if found is None:
         with context.transaction() as session:
             api_tokens.refused(session, context.address())
-        raise Unauthorized(_("This token opens nothing: it is unknown, has expired, or was revoked."))
+        raise Unauthorized(_("This token isn't valid: it is unknown, expired, or revoked."))
     if found.stale:
         with context.transaction_if_possible("token.touch") as session:
             api_tokens.touch(session, found.token_id)

@@ -39,7 +39,7 @@ def install(app: Flask, settings: Settings) -> None:
 def dashboard_stats(actor: Actor, *, refresh: bool = False) -> ClinicFigures:
     """The clinic's figures for the admin, at most five minutes old; `refresh` counts them anew. Raises Forbidden."""
     if actor.role != Role.ADMIN:
-        raise Forbidden(_("Only the admin sees the clinic's figures."))
+        raise Forbidden(_("Only administrators can see the clinic's statistics."))
     zone = context.wiring().settings.clinic.zone
     return _kept("dashboard_stats:clinic", lambda: statistics.dashboard_stats(context.reading(), zone), refresh=refresh)
 
@@ -48,7 +48,7 @@ def doctor_stats(actor: Actor) -> DoctorFigures:
     """What a doctor sees of their own visits, at most five minutes old. Raises Forbidden."""
     zone, doctor_id = context.wiring().settings.clinic.zone, actor.doctor_id
     if actor.role != Role.DOCTOR or doctor_id is None:
-        raise Forbidden(_("These figures are for doctors and the desk."))
+        raise Forbidden(_("These statistics are for doctors and reception."))
     key = f"doctor_stats:{doctor_id}"
     return _kept(key, lambda: statistics.doctor_stats(context.reading(), doctor_id, zone))
 
@@ -56,7 +56,7 @@ def doctor_stats(actor: Actor) -> DoctorFigures:
 def desk_stats(actor: Actor) -> DeskFigures:
     """What the desk sees of the day, at most five minutes old. Raises Forbidden."""
     if actor.role != Role.RECEPTIONIST:
-        raise Forbidden(_("These figures are for doctors and the desk."))
+        raise Forbidden(_("These statistics are for doctors and reception."))
     zone = context.wiring().settings.clinic.zone
     return _kept("desk_stats:clinic", lambda: statistics.desk_stats(context.reading(), zone))
 

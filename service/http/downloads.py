@@ -26,7 +26,9 @@ def send(actor: Actor, export_id: str) -> Response:
             max_age=0,
         )
     except FileNotFoundError:
-        raise Gone(_("The file of this export is not there any more. You can make a new one at any time.")) from None
+        raise Gone(
+            _("The file of this export is no longer available. You can create a new export at any time.")
+        ) from None
     if request.method == "GET" and answer.status_code in (200, 206):
         from_start = not answer.content_range or answer.content_range.start == 0
         with context.transaction_if_possible("export.download") as session:

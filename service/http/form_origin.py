@@ -20,10 +20,12 @@ def check(browser: BrowserSession, public_url: str) -> None:
     if request.is_secure:
         _check_page(public_url)
     if not request.form.get("csrf_token"):
-        raise NotOurForm(_("This form came without its security token. Open its page again and send it from there."))
+        raise NotOurForm(
+            _("This form was sent without its security token. Open the page again and send it from there.")
+        )
     if not browser.known:
         raise NotOurForm(
-            _("Your browser did not send our cookie. Allow cookies for this site, then open the page again.")
+            _("Your browser didn't send our cookie. Allow cookies for this site, then open the page again.")
         )
 
 
@@ -34,8 +36,8 @@ def _check_page(public_url: str) -> None:
         page = request.headers.get("Referer", "")
     if not page:
         raise NotOurForm(
-            _("Your browser did not say from which page this form comes. Let it send the Origin or Referer header.")
+            _("Your browser didn't say which page this form came from. Allow it to send the Origin or Referer header.")
         )
     ours = {found for found in map(origins.origin, (request.host_url, public_url)) if found and found[0] == "https"}
     if origins.origin(page) not in ours:
-        raise NotOurForm(_("This form was sent from a page of another site. Open it here and send it again."))
+        raise NotOurForm(_("This form was sent from another site. Open it here and send it again."))

@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest
 from service import logs
 from service.http import bearers, context, origins
 from service.http.log_budget import LogBudget
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.wiring import Wiring
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ POLICY = (
 class Misdirected(BadRequest):
     """Asked for under a name that is not ours."""
 
-    description = _("This service is not known by that name. The clinic's admin can set [clinic] public_url.")
+    description = _l("This service isn't known by that name. An administrator can set [clinic] public_url.")
 
 
 def install(app: Flask, wiring: Wiring) -> None:

@@ -21,11 +21,11 @@ class Form(wtforms.Form):
         """Whether every posted field is known and acceptable."""
         valid = super().validate(extra_validators)
         if any("\0" in value for values in request.form.listvalues() for value in values):
-            self.form_errors = [*self.form_errors, _("A text has a character that cannot be stored.")]
+            self.form_errors = [*self.form_errors, _("A field contains a character that can't be stored.")]
             valid = False
         unknown = set(request.form) - {field.name for field in self} - {"csrf_token"}
         if unknown:
-            self.form_errors = [*self.form_errors, _("This form was sent with a field it does not have.")]
+            self.form_errors = [*self.form_errors, _("This form was sent with a field it doesn't have.")]
         return valid and not unknown
 
     def refuse(self, error: Invalid) -> None:
@@ -39,7 +39,7 @@ class Form(wtforms.Form):
 
 def required() -> InputRequired:
     """The field must be filled in."""
-    return InputRequired(_("Please fill this in."))
+    return InputRequired(_("Enter a value."))
 
 
 def at_most(longest: int) -> Length:

@@ -38,11 +38,11 @@ def instant_of(text: str) -> datetime:
     day = day_of(text[:10])
     time = re.fullmatch(r"T([01]\d|2[0-3]):[0-5]\d", text[10:], re.ASCII)
     if day is None or time is None:
-        raise Invalid(_("Choose a day and a time."), "starts_at")
+        raise Invalid(_("Choose a date and a time."), "starts_at")
     zone, at = wiring().settings.clinic.zone, datetime.fromisoformat(text)
     instant = free_times.local_instant(day, at.time(), zone)
     if instant is None:
-        raise Invalid(_("This time does not exist: the clocks go forward then."), "starts_at")
+        raise Invalid(_("This time doesn't exist: the clocks go forward at that hour."), "starts_at")
     return instant
 
 

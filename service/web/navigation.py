@@ -55,7 +55,7 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
     if actor is None:
         return []
     if actor.role == Role.PATIENT:
-        visits = _entry(_("Visits"), "appointments.index", "calendar3")
+        visits = _entry(_("Appointments"), "appointments.index", "calendar3")
         book = _entry(_("Book"), "booking.new", "calendar-plus")
         history = _entry(_("History"), "treatments.history", "journal-medical")
         contact = _entry(_("Messages"), "consent.mine", "envelope")
@@ -74,16 +74,16 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
         running = _entry(_("System"), "jobs.index", "clock-history", to_look_at)
         return [
             {"title": None, "entries": [dashboard, today, people, told, reports]},
-            {"title": _("Running it"), "entries": [doctors, users, running]},
+            {"title": _("Administration"), "entries": [doctors, users, running]},
         ]
     open_visits = outcomes.count_to_complete(session, actor, context.wiring().settings.clinic.zone)
     away = _entry(_("Time off"), "time_off.index", "calendar-x")
     if actor.role == Role.DOCTOR:
         close = _entry(_("Close the day"), "outcomes.to_complete", "check-circle", open_visits)
         mine = _entry(_("My reports"), "reports.index", "file-earmark-text")
-        figures = _entry(_("My figures"), "figures.show", "speedometer2")
+        figures = _entry(_("My statistics"), "figures.show", "speedometer2")
         return [{"title": None, "entries": [today, calendar, people, close, away, mine, figures]}]
-    waiting = _entry(_("Waiting list"), "waiting_list.index", "hourglass-split", waiting_list.count(session, actor))
+    waiting = _entry(_("Waitlist"), "waiting_list.index", "hourglass-split", waiting_list.count(session, actor))
     complete = _entry(_("To complete"), "outcomes.to_complete", "check-circle", open_visits)
     told = _entry(_("Messages"), "messages.index", "envelope", message_log.to_do(session))
     hours = _entry(_("Doctors' hours"), "doctors.index", "clock-history")

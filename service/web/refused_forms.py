@@ -44,20 +44,20 @@ def again(status: int) -> Again | None:
         action=_action(kept) if may_send else None,
         has_file=bool(request.files),
         page_url=url_for("sessions.sign_in") if signed_out else _page_of(request.path) if status == 409 else None,
-        page_words=_("Sign in") if signed_out else _("The page it belongs to"),
+        page_words=_("Sign in") if signed_out else _("Go to its page"),
         in_new_tab=signed_out,
     )
 
 
 def _way_on(*, may_send: bool, is_kept: bool) -> str:
     if not may_send:
-        return _("It was not saved. Copy what you need before you leave this page.")
+        return _("It wasn't saved. Copy what you need before you leave this page.")
     if is_kept:
         return _(
-            "It was not saved. Change it here and send it again, or look at the page it belongs to first: "
-            "what you typed is kept for an hour."
+            "It wasn't saved. Change it here and send it again, or go to its page first: what you typed is kept for one "
+            "hour."
         )
-    return _("It was not saved. Send it again from here, or copy what you need before you leave this page.")
+    return _("It wasn't saved. Send it again from here, or copy what you need before you leave this page.")
 
 
 def _action(kept: int | None) -> str:

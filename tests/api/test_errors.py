@@ -114,7 +114,7 @@ def test_w7_an_error_of_ours_shows_nothing(
     answer = client.app.test_client().get("/api/v1/treatments", headers={"Authorization": f"Bearer {client.token}"})
     found = problem(answer, 500)
     assert "Pia" not in answer.text
-    assert found["detail"] == "Nothing was half done."
+    assert found["detail"] == "Nothing was changed."
     assert answer.headers["X-Request-ID"] in logged()
 
 

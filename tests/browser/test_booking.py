@@ -22,7 +22,7 @@ def test_a_visit_is_booked_by_keyboard_alone(visit: Callable[..., Visitor]) -> N
     page.keyboard.press("Tab")
     page.keyboard.type("Keyboard only")
     page.keyboard.press("Enter")
-    page.get_by_text("The visit is booked.").wait_for()
+    page.get_by_text("Appointment booked.").wait_for()
     page.get_by_text("Keyboard only").wait_for()
 
 
@@ -35,16 +35,16 @@ def test_booking_moving_and_cancelling_work_with_scripts_blocked_on_a_phone(visi
     page.locator("nav.week a.week-day").nth(2).click()
     page.locator("label.slot").nth(2).click()
     page.get_by_role("button", name="Book this visit").click()
-    page.get_by_text("The visit is booked.").wait_for()
+    page.get_by_text("Appointment booked.").wait_for()
     page.get_by_role("link", name="Another time").click()
     page.locator("nav.week a.week-day").nth(4).click()
     page.locator("label.slot").nth(5).click()
     page.get_by_role("button", name="Move the visit").click()
-    page.get_by_text("The visit has its new time.").wait_for()
+    page.get_by_text("Appointment rescheduled.").wait_for()
     page.get_by_text("Cancel this visit").click()
     page.get_by_label("Reason").fill("Better again")
     page.get_by_role("button", name="Cancel the visit").click()
-    page.get_by_text("The visit is cancelled.").wait_for()
+    page.get_by_text("Appointment canceled.").wait_for()
 
 
 def test_a_treatment_is_recorded_with_scripts_blocked(visit: Callable[..., Visitor]) -> None:
@@ -55,7 +55,7 @@ def test_a_treatment_is_recorded_with_scripts_blocked(visit: Callable[..., Visit
     page.get_by_role("link", name="Record").first.click()
     page.get_by_label("Diagnosis").fill("Hay fever")
     page.get_by_role("button", name="Save the treatment").click()
-    page.get_by_text("The treatment is saved and the visit is completed.").wait_for()
+    page.get_by_text("Treatment saved. The appointment is completed.").wait_for()
 
 
 def test_of_two_browsers_one_gets_the_time_and_the_other_sees_what_is_near(visit: Callable[..., Visitor]) -> None:
@@ -66,7 +66,7 @@ def test_of_two_browsers_one_gets_the_time_and_the_other_sees_what_is_near(visit
         window.page.locator("label.slot").nth(9).click()
         window.page.get_by_label("Reason").fill(f"I am {who}")
     first.page.get_by_role("button", name="Book this visit").click()
-    first.page.get_by_text("The visit is booked.").wait_for()
+    first.page.get_by_text("Appointment booked.").wait_for()
     second.page.get_by_role("button", name="Book this visit").click()
     second.page.get_by_text("This time has just been taken").wait_for()
     assert second.page.locator("label.slot").count() == 3
@@ -75,7 +75,7 @@ def test_of_two_browsers_one_gets_the_time_and_the_other_sees_what_is_near(visit
     second.trouble.clear()
     second.page.locator("label.slot").first.click()
     second.page.get_by_role("button", name="Book this visit").click()
-    second.page.get_by_text("The visit is booked.").wait_for()
+    second.page.get_by_text("Appointment booked.").wait_for()
 
 
 def test_the_desk_marks_an_arrival_with_one_tap_and_takes_it_back(visit: Callable[..., Visitor]) -> None:
@@ -104,7 +104,7 @@ def test_a_treatments_text_outlives_a_session_that_ended(visit: Callable[..., Vi
     page.get_by_text("What you had typed before is back in the form.").wait_for()
     assert page.get_by_label("Symptoms").input_value() == "Typed before the session ended"
     page.get_by_role("button", name="Save the treatment").click()
-    page.get_by_text("The treatment is saved and the visit is completed.").wait_for()
+    page.get_by_text("Treatment saved. The appointment is completed.").wait_for()
     page.wait_for_load_state()
     kept = page.evaluate("() => Object.keys(sessionStorage)")
     assert [key for key in kept if "treatment" in key] == []

@@ -77,7 +77,7 @@ def test_the_first_tab_is_a_link_that_skips_to_the_page(visit: Callable[..., Vis
     visitor.open(path)
     page = visitor.page
     page.keyboard.press("Tab")
-    skip = page.get_by_role("link", name="Skip to the page")
+    skip = page.get_by_role("link", name="Skip to main content")
     assert skip.evaluate("node => node === document.activeElement")
     assert page.evaluate(FOCUSED)["seen"]
     page.keyboard.press("Enter")

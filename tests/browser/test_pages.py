@@ -169,6 +169,6 @@ def test_a_page_is_dark_by_the_system_without_scripts(visit: Callable[..., Visit
 def test_the_colours_a_person_chose_are_kept_on_the_next_page(visit: Callable[..., Visitor]) -> None:
     visitor = visit(color_scheme="light")
     visitor.sign_in("doctor1")
-    visitor.page.get_by_role("button", name="Light or dark").click()
+    visitor.page.get_by_role("button", name="Switch between light and dark").click()
     visitor.open("/reports")
     assert visitor.page.locator("html").get_attribute("data-bs-theme") == "dark"

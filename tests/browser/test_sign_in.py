@@ -75,7 +75,7 @@ def test_a_form_sent_too_late_comes_back_with_scripts_blocked(visit: Callable[..
     page.get_by_role("heading", name="Not sent yet").wait_for()
     assert page.get_by_label("Symptoms").input_value() == "Itching since Monday.\n\nWorse at night."
     page.get_by_role("button", name="Send it now").click()
-    page.get_by_text("The treatment is saved and the visit is completed.").wait_for()
+    page.get_by_text("Treatment saved. The appointment is completed.").wait_for()
 
 
 def test_a10_a_second_factor_is_set_up_and_asked_for(visit: Callable[..., Visitor], clinic: Service) -> None:

@@ -185,7 +185,7 @@ def test_h6_taking_an_account_off_again_leaves_its_trace(clinic: Clinic) -> None
     assert stranger.get(f"/treatments?patient_id={clinic.pia}").status_code == 404
     seen = looks(clinic)
     for act in ("let an account act for the patient", "made an invite slip", "took the patient from an account"):
-        assert f"Rita Tresen · Reception {act}" in seen
+        assert f"Rita Tresen · Receptionist {act}" in seen
     link(clinic)  # a second time begins a second wait
     clinic.clock.shift(DAY - timedelta(minutes=1))
     assert "You can read this medical history from" in words(parsed(signed_in(clinic).get("/treatments")))

@@ -29,7 +29,7 @@ PROMISE = re.compile(
     re.IGNORECASE,
 )
 SHOWN_BY = {
-    "You are signed out everywhere, and sign in": "test_s4_a5_a_new_password_ends_every_session",
+    "You're signed out everywhere, and sign in": "test_s4_a5_a_new_password_ends_every_session",
     "Your password is changed. You were signed out everywhere": "test_s4_a5_a_new_password_ends_every_session",
     "The link works once, within 15 minutes": "test_a11_a_sign_in_link_works_for_a_quarter_of_an_hour",
     "a link is on its way to it. Use it within 15 minutes": "test_a11_a_sign_in_link_works_for_a_quarter_of_an_hour",
@@ -38,8 +38,8 @@ SHOWN_BY = {
     "take it off here; the person is signed out": "test_a10_the_admin_takes_it_off_a_lost_telephone",
     "is signed out at once, and its invite links stop": "test_s4_closing_an_account_ends_its_sessions_and_links",
     "They are signed out everywhere": "test_s4_what_the_admin_does_holds_at_the_next_click",
-    "You are signed out everywhere but here": "test_s6_all_others_end_at_once",
-    "You are signed out.": "test_signing_out_says_so_once",
+    "You're signed out everywhere but here": "test_s6_all_others_end_at_once",
+    "You're signed out.": "test_signing_out_says_so_once",
     "Works once, until {{ at }}": "test_a11_the_slip_carries_a_link_that_works_once",
     "Until it is set up, nobody": "test_d2_a_message_of_a_clinic_without_e_mail_is_nowhere_called_sent",
     "E-mail is off: nobody is told by e-mail": "test_d2_a_message_of_a_clinic_without_e_mail_is_nowhere_called_sent",

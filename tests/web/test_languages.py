@@ -19,7 +19,7 @@ from tests.web.frozen_clinic import Clinic
 from tests.web.reading import parsed
 
 TEXTS = {
-    "Skip to the page": ("Aller au contenu", "Ir al contenido"),
+    "Skip to main content": ("Aller au contenu", "Ir al contenido"),
     "Use at most %(count)s characters.": ("Au plus %(count)s caractères.", "Como máximo %(count)s caracteres."),
 }
 
@@ -49,8 +49,8 @@ def spoken_on(answer: TestResponse) -> tuple[str, str]:
     skip = page.select_one(".skip")
     assert page.html is not None
     assert skip is not None
-    said = {"Skip to the page": "en"} | {
-        text: code for code, text in zip(("fr", "es"), TEXTS["Skip to the page"], strict=True)
+    said = {"Skip to main content": "en"} | {
+        text: code for code, text in zip(("fr", "es"), TEXTS["Skip to main content"], strict=True)
     }
     return str(page.html["lang"]), said[skip.get_text(strip=True)]
 

@@ -10,5 +10,5 @@ def patient_meant(actor: Actor, patient_id: int | None) -> int:
     if patient_id is not None:
         return patient_id
     if len(actor.patient_ids) != 1:
-        raise Invalid(_("Say which patient: patient_id."), "patient_id")
+        raise Invalid(_("Name the patient in patient_id."), "patient_id")
     return next(iter(actor.patient_ids))

@@ -82,7 +82,7 @@ def test_somebody_signed_in_is_led_on(clinic: Clinic, visitor: str) -> None:
 def test_signing_out_says_so_once(clinic: Clinic) -> None:
     browser = clinic.browser("doctor")
     page = parsed(browser.post("/sign-out", follow_redirects=True))
-    assert words(one(page, "[role=status]")) == "You are signed out."
+    assert words(one(page, "[role=status]")) == "You're signed out."
     assert not parsed(browser.get("/sign-in")).select("[role=status]")
 
 

@@ -162,7 +162,7 @@ def test_what_cannot_be_kept_stands_on_the_page_that_says_so_and_is_sent_from_th
     answer = browser.client.post(f"/appointments/{clinic.begun}/treatment", data={"csrf_token": token, **TREATMENT})
     page = answer.get_data(as_text=True)
     assert (answer.status_code, faults(page), clinic.house.count(UnsentForm)) == (403, [], 0)
-    assert "You are signed out" in page
+    assert "You're signed out" in page
     browser.sign_in(email("doctor"))
     expired = browser.client.post(
         f"/appointments/{clinic.begun}/treatment", data=filled(page), headers={"Origin": "http://localhost"}

@@ -107,8 +107,8 @@ def test_a_visit_shows_each_role_what_it_may_see_and_do(
         ({"status": "booked", "confirmed_at": NOW}, "Confirmed", "Confirmed"),
         ({"status": "arrived", "arrived_at": NOW - timedelta(minutes=12)}, "waiting 12 min", "waiting 12 min"),
         ({"status": "no_show"}, "No-show", "No-show"),
-        ({"status": "cancelled", "cancelled_by": "clinic"}, "Cancelled by the clinic", "Cancelled by the clinic"),
-        ({"status": "cancelled", "cancelled_by": "patient"}, "Cancelled", "Cancelled by patient"),
+        ({"status": "cancelled", "cancelled_by": "clinic"}, "Canceled by the clinic", "Canceled by the clinic"),
+        ({"status": "cancelled", "cancelled_by": "patient"}, "Canceled", "Canceled by the patient"),
     ],
 )
 def test_the_state_of_a_visit_is_a_word(

@@ -74,7 +74,7 @@ def test_three_taps_book_a_visit(clinic: Clinic) -> None:
     answer = browser.client.post("/appointments", data=sent)
     assert answer.status_code == 303
     page = browser.get(answer.location)
-    assert "The visit is booked." in words(parsed(page))
+    assert "Appointment booked." in words(parsed(page))
 
 
 def test_a_booking_leads_to_the_visit(clinic: Clinic) -> None:
@@ -273,7 +273,7 @@ def test_a_patient_moves_a_visit(clinic: Clinic) -> None:
     assert FREE in values(browser.get(f"/appointments/{clinic.ahead}/reschedule?date=2026-05-11"))
     answer = browser.post(f"/appointments/{clinic.ahead}/reschedule", {"starts_at": FREE})
     assert answer.status_code == 303
-    assert "The visit has its new time." in words(parsed(browser.get(answer.location)))
+    assert "Appointment rescheduled." in words(parsed(browser.get(answer.location)))
     old = words(parsed(browser.get(f"/appointments/{clinic.ahead}")))
     assert "Moved" in old
 
@@ -303,7 +303,7 @@ def test_a_patient_cancels_and_the_desk_reads_why(clinic: Clinic) -> None:
     answer = clinic.browser("patient").post(f"/appointments/{clinic.ahead}/cancellation", {"reason": "Ill"})
     assert answer.status_code == 303
     page = words(parsed(clinic.browser("receptionist").get(f"/appointments/{clinic.ahead}")))
-    assert "Cancelled by patient" in page
+    assert "Canceled by the patient" in page
     assert "Cancelled because Ill" in page
 
 

@@ -29,9 +29,9 @@ def test_i7_the_desk_is_asked_and_a_telephone_call_is_the_patients_own_cancellat
     assert [one.get("value") for one in page.select("input[name=by][checked]")] == ["patient"]
     assert desk.post(f"/appointments/{clinic.ahead}/cancellation", {"reason": "Telephoned"}).status_code == 303
     shown = words(parsed(desk.get(f"/appointments/{clinic.ahead}")))
-    assert "Cancelled by patient" in shown
+    assert "Canceled by the patient" in shown
     assert "Cancelled by the patient" in shown
-    assert "Cancelled by the clinic" not in shown
+    assert "ed by the clinic" not in shown
     assert "This visit was cancelled as you asked:" in letter(clinic, "visit_cancelled").body
     own = words(parsed(clinic.browser("patient").get(f"/appointments/{clinic.ahead}")))
     assert "Cancelled by you" in own
@@ -43,7 +43,7 @@ def test_i7_what_the_clinic_cancels_is_told_so(clinic: Clinic) -> None:
     assert said(clinic, clinic.ahead) == ("clinic", False)
     assert "We had to cancel this visit:" in letter(clinic, "visit_cancelled").body
     for visitor in ("patient", "receptionist", "doctor"):
-        assert "Cancelled by the clinic" in words(parsed(clinic.browser(visitor).get(f"/appointments/{clinic.ahead}")))
+        assert "Canceled by the clinic" in words(parsed(clinic.browser(visitor).get(f"/appointments/{clinic.ahead}")))
 
 
 def test_i7_the_history_keeps_who_cancelled_before_it_was_undone(clinic: Clinic) -> None:

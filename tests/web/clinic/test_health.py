@@ -103,9 +103,7 @@ def test_a_new_clinic_is_told_when_its_first_backup_is_made(clinic: Clinic) -> N
         session.execute(update(Installation).values(created_at=NOW - timedelta(hours=2)))
     clinic.house.tick(Desk())
     assert "ok: Backup: the first is made at 03:00" in asked(clinic.house)[1]
-    assert "Fine Backup the first is made at 03:00" in words(
-        one(parsed(clinic.browser("admin").get("/system")), "main")
-    )
+    assert "OK Backup the first is made at 03:00" in words(one(parsed(clinic.browser("admin").get("/system")), "main"))
     clinic.clock.shift(timedelta(hours=23))
     assert "late: Backup: none was made yet" in asked(clinic.house)[1]
 

@@ -151,7 +151,7 @@ def test_what_is_missing_stands_on_the_admins_home(clinic: Clinic) -> None:
     health = [words(item) for item in page.select("ul.health li")]
     missing = [item for item in health if "the scheduler is not running" in item]
     titles = [row.title for row in schedule.table(clinic.house.settings)]
-    assert [item.split("was due")[0] for item in missing] == [f"Down {title} " for title in titles]
+    assert [item.split("was due")[0] for item in missing] == [f"Failing {title} " for title in titles]
 
 
 def test_the_latest_runs_are_paged_newest_first(clinic: Clinic) -> None:

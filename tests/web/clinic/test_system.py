@@ -21,7 +21,7 @@ def test_the_page_says_versions_room_and_backups(clinic: Clinic) -> None:
     assert file.name in page
     config = clinic.house.settings.base / "config.toml"
     assert f'stop Rounds, then type python run.py restore FILE --config "{config}"' in page
-    assert f"Fine Backup last Wed, 6 May, 10:00, {clinic.house.count(Appointment)} appointments" in page
+    assert f"OK Backup last Wed, 6 May, 10:00, {clinic.house.count(Appointment)} appointments" in page
 
 
 def test_the_button_makes_a_backup(clinic: Clinic) -> None:
@@ -47,7 +47,7 @@ def test_a_missing_second_folder_is_a_warning(clinic: Clinic, make_house: Callab
     browser = house.browser(email("admin"))
     assert "is missing" in words(one(parsed(browser.get("/system")), "[role=alert]"))
     house.execute(opened(house, "make_backup"))
-    assert "Attention Backup last Wed, 6 May, 10:00" in words(one(parsed(browser.get("/system")), "main"))
+    assert "Needs attention Backup last Wed, 6 May, 10:00" in words(one(parsed(browser.get("/system")), "main"))
     (house.settings.base / "stick").mkdir()
     assert parsed(browser.get("/system")).select_one("[role=alert]") is None
 

@@ -103,7 +103,7 @@ def test_a_move_to_a_time_that_cannot_be_is_refused_on_the_page(clinic: Clinic, 
 def test_a_visit_is_cancelled_by_the_clinic_with_one_tap(clinic: Clinic) -> None:
     page, browser = helper(clinic), clinic.browser("receptionist")
     after = words(tap(browser, page, "/cancellations").find("main"))
-    assert "Cancelled by the clinic" in after
+    assert "Canceled by the clinic" in after
     assert "All visits are dealt with" in after
     row = visit(clinic)
     assert (row.status, row.cancelled_by, row.cancellation_reason) == ("cancelled", "clinic", "The doctor is away")

@@ -43,7 +43,7 @@ def test_a_file_of_patients_goes_from_upload_to_import(clinic: Clinic) -> None:
     answer = step(browser, path, "import")
     assert (answer.status_code, answer.location) == (303, "/imports")
     page = parsed(browser.get("/imports"))
-    assert words(one(page, "[role=status]")) == "The file is imported."
+    assert words(one(page, "[role=status]")) == "File imported."
     assert "old program.csv Patients" in words(one(page, ".rows"))
     assert "1 added Imported" in words(one(page, ".rows"))
     with clinic.house.reading() as session:

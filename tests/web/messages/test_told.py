@@ -139,7 +139,7 @@ def test_the_numbers_in_the_cookie_show_nobody_what_is_not_theirs(mailing: Maili
         browser = clinic.browser(visitor)
         browser.client.set_cookie(carrier(clinic), f"visit_booked.{secret}.x.-1.99999999999999999999")
         shown = words(one(parsed(browser.get("/account")), "[role=status]"))
-        assert shown == "The visit is booked."
+        assert shown == "Appointment booked."
 
 
 def test_asking_for_a_new_password_leaves_no_trace_of_whether_there_is_an_account(mailing: Mailing) -> None:
@@ -155,7 +155,7 @@ def test_asking_for_a_new_password_leaves_no_trace_of_whether_there_is_an_accoun
 def test_d2_no_link_is_promised_while_e_mail_is_off(clinic: Clinic) -> None:
     browser, page = clinic.browser(NOBODY), "/password-reset"
     answer = browser.post(page, {"email": email("patient")})
-    assert notice(browser, answer) == "E-mail is off here, so no link is sent. Please call the clinic."
+    assert notice(browser, answer) == "E-mail is off here, so no link was sent. Call the clinic."
 
 
 def test_an_invitation_is_promised_only_where_it_leaves(clinic: Clinic) -> None:

@@ -122,7 +122,7 @@ def test_z3_nobody_sets_it_for_somebody_elses_patient(clinic: Clinic) -> None:
         assert clinic.browser(visitor).post(path, NOTHING).status_code == status
     signed_out = clinic.browser(NOBODY).post(path, NOTHING)
     page = parsed(signed_out)
-    assert (signed_out.status_code, words(one(page, "h1"))) == (403, "You are signed out")
+    assert (signed_out.status_code, words(one(page, "h1"))) == (403, "You're signed out")
     assert one(page, "main a[href='/sign-in']")
     assert changes(clinic) == []
 

@@ -70,7 +70,7 @@ def test_l3_every_column_sorts_both_ways(clinic: Clinic, number: int, sort: str)
         assert len(acts) == len(up)
     elif sort != "at":
         named = [text for text in up if text not in ("", "–")]
-        stored = {"Rounds itself": "system", "Reception": "receptionist"}
+        stored = {"Rounds itself": "system", "Receptionist": "receptionist"}
         assert named == sorted(named, key=lambda text: stored.get(text, text.casefold() if sort == "role" else text))
     head = parsed(admin.get(f"/audit?sort={sort}&order=asc")).select("th[aria-sort]")
     assert [str(one["aria-sort"]) for one in head] == ["ascending"]
@@ -182,7 +182,7 @@ def test_l4_a_patient_sees_who_looked_at_the_record(clinic: Clinic) -> None:
     assert found[1] == "Wed, 6 May, 10:01 Dr. Doll · Doctor opened the record"
     assert not [line for line in found if "Otto" in line or "Dora" in line or "Rita" in line]
     assert any(
-        "Rita Tresen · Reception opened the record" in line
+        "Rita Tresen · Receptionist opened the record" in line
         for line in looks(clinic.browser("other patient"), clinic.otto)
     )
 

@@ -135,15 +135,15 @@ def health(browser: Browser) -> dict[str, str]:
 
 def test_a_backup_that_is_switched_off_is_said_so(clinic: Clinic, make_house: Callable[..., House]) -> None:
     browser = make_house(backup={"folder": ""}).browser(email("admin"))
-    assert health(browser)["Backup"] == "Not yet Backup not set up"
+    assert health(browser)["Backup"] == "Not run yet Backup not set up"
 
 
 def test_o2_the_last_backup_is_said_with_its_visits_and_its_test(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
-    assert health(browser)["Backup"].startswith("Down Backup was due and has not started")
+    assert health(browser)["Backup"].startswith("Failing Backup was due and has not started")
     clinic.house.execute(opened(clinic.house, "make_backup"))
     said = health(browser)["Backup"]
-    assert said.startswith(f"Fine Backup last Wed, 6 May, 10:00, {clinic.house.count(Appointment)} appointments, ")
+    assert said.startswith(f"OK Backup last Wed, 6 May, 10:00, {clinic.house.count(Appointment)} appointments, ")
     assert said.endswith(", restored in a test: yes")
 
 
@@ -151,7 +151,7 @@ def test_a_second_folder_that_is_missing_is_said_so(clinic: Clinic, make_house: 
     house = make_house(backup={"second_folder": "stick"})
     house.execute(opened(house, "make_backup"))
     said = health(house.browser(email("admin")))["Backup"]
-    assert said.startswith("Attention Backup last Wed, 6 May, 10:00, ")
+    assert said.startswith("Needs attention Backup last Wed, 6 May, 10:00, ")
     assert said.endswith("the second folder is missing")
 
 
@@ -185,7 +185,7 @@ def test_a_change_shows_at_once_after_the_button(clinic: Clinic) -> None:
     clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.pia, NOW + timedelta(hours=1))
     clinic.clock.shift(60)
     answer = browser.post("/dashboard", follow_redirects=True)
-    assert words(one(parsed(answer), "[role=status]")) == "The figures were counted anew."
+    assert words(one(parsed(answer), "[role=status]")) == "Statistics updated."
     assert figures(browser)["appointments_today"] == "4"
     assert as_of(browser) == NOW + minutes(1)
 
