@@ -54,8 +54,8 @@ def _way_on(*, may_send: bool, is_kept: bool) -> str:
         return _("It wasn't saved. Copy what you need before you leave this page.")
     if is_kept:
         return _(
-            "It wasn't saved. Change it here and send it again, or go to its page first: what you typed is kept for one "
-            "hour."
+            "It wasn't saved. Change it here and send it again, or go to its page first: "
+            "what you typed is kept for one hour."
         )
     return _("It wasn't saved. Send it again from here, or copy what you need before you leave this page.")
 

@@ -32,7 +32,7 @@ def test_i7_the_desk_is_asked_and_a_telephone_call_is_the_patients_own_cancellat
     assert "Canceled by the patient" in shown
     assert "Cancelled by the patient" in shown
     assert "ed by the clinic" not in shown
-    assert "This visit was cancelled as you asked:" in letter(clinic, "visit_cancelled").body
+    assert "This appointment was canceled as you asked:" in letter(clinic, "visit_cancelled").body
     own = words(parsed(clinic.browser("patient").get(f"/appointments/{clinic.ahead}")))
     assert "Cancelled by you" in own
 
@@ -41,7 +41,7 @@ def test_i7_what_the_clinic_cancels_is_told_so(clinic: Clinic) -> None:
     desk = clinic.browser("receptionist")
     assert desk.post(f"/appointments/{clinic.ahead}/cancellation", {"by": "clinic"}).status_code == 303
     assert said(clinic, clinic.ahead) == ("clinic", False)
-    assert "We had to cancel this visit:" in letter(clinic, "visit_cancelled").body
+    assert "We had to cancel this appointment:" in letter(clinic, "visit_cancelled").body
     for visitor in ("patient", "receptionist", "doctor"):
         assert "Canceled by the clinic" in words(parsed(clinic.browser(visitor).get(f"/appointments/{clinic.ahead}")))
 
