@@ -1,5 +1,6 @@
 """What is wrong with the texts, one line each. An area without German entries is not done yet and is not checked."""
 
+import re
 from collections.abc import Iterator
 
 from babel.messages.catalog import Message
@@ -9,6 +10,8 @@ from texts import bare_python, bare_templates
 from texts.extraction import ROOT, SERVICE, extracted, files_of
 from texts.po_files import VARIANTS, entries, is_whole, languages, path_of, translated_areas
 
+AMERICAN = re.compile(r"\b(?:cancel(?:ed|ing)|colors?|center|favorite|gray|license|behavior)\b", re.IGNORECASE)
+"""Words that are spelled differently in Britain."""
 FULL = "de"
 """The language whose files say which areas are done."""
 GIVES_THEM = SERVICE / "language" / "translation.py"
@@ -20,7 +23,7 @@ def problems() -> list[str]:
     return [
         problem
         for area in translated_areas(FULL)
-        for check in (_untranslated, _mistaken, _unmarked)
+        for check in (_untranslated, _american, _mistaken, _unmarked)
         for problem in check(area)
     ] + list(_said_twice())
 
@@ -38,6 +41,14 @@ def _untranslated(area: str) -> Iterator[str]:
         for message in filter(_is_entry, found):
             if wanted.get(message.id, message.context) is None:
                 yield f"{where}: the program has no such text: {_english(message)!r}. Run `make texts`."
+
+
+def _american(area: str) -> Iterator[str]:
+    """Texts whose spelling is American and that have no British entry."""
+    british = entries("en_GB", area)
+    for message in filter(_is_entry, extracted(area)):
+        if AMERICAN.search(_english(message)) and british.get(message.id, message.context) is None:
+            yield f"{path_of('en_GB', area).relative_to(ROOT)}: no British spelling of {_english(message)!r}."
 
 
 def _mistaken(area: str) -> Iterator[str]:

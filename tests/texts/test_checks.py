@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Catalog
 
 from service.language import catalogs
 from service.language.entries import mistake
@@ -99,3 +100,9 @@ def test_a_translation_has_the_placeholders_and_tags_of_its_text(english: str, s
 def test_one_of_several_forms_need_not_name_the_number() -> None:
     assert mistake("%(count)s patients", "Ein Mensch", is_plural=True) is None
     assert mistake("%(count)s patients", "%(number)s Menschen", is_plural=True) is not None
+
+
+def test_an_american_spelling_needs_a_british_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [one for one in checks.problems() if "British" in one] == []
+    monkeypatch.setattr(checks, "entries", lambda language, area: Catalog(locale=language))
+    assert any("no British spelling of 'Canceled'" in problem for problem in checks.problems())
