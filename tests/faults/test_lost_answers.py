@@ -154,7 +154,7 @@ def test_f29_what_was_not_kept_is_said_and_can_be_sent_again(desk: Desk) -> None
     unknown = desk.press(act)
     assert "it may have been saved" in desk.client.get(unknown.location).text
     desk.line.is_open.set()
-    assert "It was not saved" in desk.client.get(unknown.location).text
+    assert "It wasn&#39;t saved" in desk.client.get(unknown.location).text
     assert desk.press(act).status == 303
     assert desk.done(act) == 1
 

@@ -125,16 +125,16 @@ def test_p3_the_token_and_the_page_s_origin_are_enough(house: House) -> None:
 REFUSED: list[tuple[dict[str, str], dict[str, str | None], str]] = [
     ({"Origin": HTTPS}, {"csrf_token": None}, "without its security token"),
     ({"Origin": HTTPS}, {"csrf_token": ""}, "without its security token"),
-    ({"Origin": HTTPS}, {"csrf_token": "made-up"}, "open for too long"),
-    ({"Origin": "https://evil.example"}, {}, "a page of another site"),
-    ({"Origin": "https://evil.example", "Referer": f"{HTTPS}/sign-in"}, {}, "a page of another site"),
-    ({"Origin": HTTPS.replace("https", "http")}, {}, "a page of another site"),
-    ({"Origin": f"{HTTPS}:8443"}, {}, "a page of another site"),
-    ({"Origin": f"{HTTPS}.evil.example"}, {}, "a page of another site"),
-    ({"Origin": "https://["}, {}, "a page of another site"),
-    ({"Referer": "https://evil.example/"}, {}, "a page of another site"),
-    ({}, {}, "did not say from which page"),
-    ({"Origin": "null"}, {}, "did not say from which page"),
+    ({"Origin": HTTPS}, {"csrf_token": "made-up"}, "This form was open too long"),
+    ({"Origin": "https://evil.example"}, {}, "sent from another site"),
+    ({"Origin": "https://evil.example", "Referer": f"{HTTPS}/sign-in"}, {}, "sent from another site"),
+    ({"Origin": HTTPS.replace("https", "http")}, {}, "sent from another site"),
+    ({"Origin": f"{HTTPS}:8443"}, {}, "sent from another site"),
+    ({"Origin": f"{HTTPS}.evil.example"}, {}, "sent from another site"),
+    ({"Origin": "https://["}, {}, "sent from another site"),
+    ({"Referer": "https://evil.example/"}, {}, "sent from another site"),
+    ({}, {}, "say which page this form came from"),
+    ({"Origin": "null"}, {}, "say which page this form came from"),
 ]
 
 
@@ -155,4 +155,4 @@ def test_p3_a_form_from_before_somebody_signed_in_in_another_tab_was_open_for_to
     stale = browser.token()
     browser.sign_in("rita@clinic.example")
     answer = browser.client.post("/account/name", data={"csrf_token": stale, "name": "Rita"})
-    assert (answer.status_code, "signed in or out meanwhile" in answer.get_data(as_text=True)) == (400, True)
+    assert (answer.status_code, "signed in or out in the meantime" in answer.get_data(as_text=True)) == (400, True)

@@ -24,20 +24,20 @@ SENTENCE = re.compile(
 )
 PROMISE = re.compile(
     r"(is|are) told\b|gets an? \w+ by e-mail|every (night|day) at|half a minute|within \d+|kept for|nobody else can"
-    r"|signed out at once|history at once|the admin sees|works (once|for)|are kept, in|(is|are|were) signed out"
+    r"|signed out at once|history at once|the admin sees|works (once|for)|are kept, in|(is|are|were|'re) signed out|^signed out everywhere|sending is paused|administrators see"
     r"|only (the doctor|for those|Rounds)|nothing is sent|(not|never) sent (twice|again)|ever erased",
     re.IGNORECASE,
 )
 SHOWN_BY = {
-    "You're signed out everywhere, and sign in": "test_s4_a5_a_new_password_ends_every_session",
-    "Your password is changed. You were signed out everywhere": "test_s4_a5_a_new_password_ends_every_session",
+    "You are signed out everywhere, and sign in": "test_s4_a5_a_new_password_ends_every_session",
+    "Password changed. You were signed out everywhere": "test_s4_a5_a_new_password_ends_every_session",
     "The link works once, within 15 minutes": "test_a11_a_sign_in_link_works_for_a_quarter_of_an_hour",
-    "a link is on its way to it. Use it within 15 minutes": "test_a11_a_sign_in_link_works_for_a_quarter_of_an_hour",
-    "a link is on its way to it. It works for an hour": "test_a11_the_link_works_for_an_hour",
+    "a link is on its way. It works for 15 minutes": "test_a11_a_sign_in_link_works_for_a_quarter_of_an_hour",
+    "a link is on its way. It works for one hour": "test_a11_the_link_works_for_an_hour",
     "it is kept for an hour": "test_it_is_gone_after_an_hour",
     "take it off here; the person is signed out": "test_a10_the_admin_takes_it_off_a_lost_telephone",
     "is signed out at once, and its invite links stop": "test_s4_closing_an_account_ends_its_sessions_and_links",
-    "They are signed out everywhere": "test_s4_what_the_admin_does_holds_at_the_next_click",
+    "Signed out everywhere.": "test_s4_what_the_admin_does_holds_at_the_next_click",
     "You're signed out everywhere but here": "test_s6_all_others_end_at_once",
     "You're signed out.": "test_signing_out_says_so_once",
     "Works once, until {{ at }}": "test_a11_the_slip_carries_a_link_that_works_once",
@@ -53,16 +53,17 @@ SHOWN_BY = {
     "Files are kept for a short time": "test_e5_expired_files_and_strays_are_removed_and_the_others_stay",
     "Rounds ran last on {{ last }}": "test_f18_a_clock_that_is_two_years_off_is_warned_of_and_tells_nobody",
     "since {{ at }}. Nobody is told anything": "test_while_all_are_paused_only_what_is_let_go_leaves",
-    "Nothing is sent now. Messages wait": "test_while_all_are_paused_only_what_is_let_go_leaves",
+    "Sending is paused. Messages are queued": "test_while_all_are_paused_only_what_is_let_go_leaves",
     "Nobody is told: no": "test_who_cannot_or_does_not_want_to_be_told_is_named_with_the_number_to_call",
     "gets an invitation by e-mail, now": "test_an_invitation_that_leaves_is_said_with_its_address",
     "It is not sent again by itself": "test_f2_a_crash_during_the_hand_over_is_unknown_and_never_sent_again",
+    "administrators see it in the audit log": "test_z5_the_admin_is_told_until_somebody_has_looked",
     "the admin sees": "test_z5_the_admin_is_told_until_somebody_has_looked",
     "own address reads the history at once": "test_h6_the_clinic_chooses_how_long_a_guardian_waits",
     "Nothing is ever erased by itself": "test_o9_records_whose_time_is_over_are_listed_and_nobody_is_erased_by_itself",
     "Only the doctor sees why patients came": "test_h10_the_admin_reads_figures_and_names_by_every_door",
     "a file of its own that only Rounds reads": "test_mail_is_tried_out_and_its_password_lies_beside_the_settings",
-    "What is due is done within half a minute": "test_what_is_due_is_looked_for_every_half_minute",
+    "Anything due runs within 30 seconds": "test_what_is_due_is_looked_for_every_half_minute",
 }
 
 

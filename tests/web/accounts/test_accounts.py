@@ -210,7 +210,7 @@ def test_somebody_registers_signs_in_and_is_seen_by_the_desk(open_house: House) 
     assert faults(browser.get("/register").get_data(as_text=True)) == []
     answer = browser.post("/register", dict(FORM), follow_redirects=True)
     assert answer.request.path == "/sign-in"
-    assert "no link is sent" in words(one(parsed(answer), "[role=status]"))  # e-mail is off here
+    assert "no link was sent" in words(one(parsed(answer), "[role=status]"))  # e-mail is off here
     assert browser.sign_in(FORM["email"], FORM["password"]).status_code == 422  # not before the mail was read
     browser = prove_registration(open_house)
     assert browser.get("/appointments").status_code == 200
@@ -227,7 +227,7 @@ def test_whoever_registers_is_told_of_the_link_where_mail_leaves(
         .browser()
         .post("/register", dict(FORM), follow_redirects=True)
     )
-    assert "We have mailed you a link" in words(one(parsed(answer), "[role=status]"))
+    assert "We've e-mailed you a link" in words(one(parsed(answer), "[role=status]"))
 
 
 def test_i8_who_registers_may_say_what_they_are_called(open_house: House) -> None:

@@ -162,7 +162,7 @@ def test_what_cannot_be_kept_stands_on_the_page_that_says_so_and_is_sent_from_th
     answer = browser.client.post(f"/appointments/{clinic.begun}/treatment", data={"csrf_token": token, **TREATMENT})
     page = answer.get_data(as_text=True)
     assert (answer.status_code, faults(page), clinic.house.count(UnsentForm)) == (403, [], 0)
-    assert "You're signed out" in page
+    assert "You&#39;re signed out" in page
     browser.sign_in(email("doctor"))
     expired = browser.client.post(
         f"/appointments/{clinic.begun}/treatment", data=filled(page), headers={"Origin": "http://localhost"}
@@ -209,13 +209,13 @@ def test_h11_a_treatment_refused_because_of_a_no_show_is_kept_and_saved_once_tha
     assert filled(page)["notes"].replace("\r\n", "\n") == NOTES
     visit = f"/appointments/{clinic.begun}"
     assert one(parsed(page), f'main a[href="{visit}"]')
-    assert "Something you typed was not saved" in doctor.get(visit).get_data(as_text=True)
+    assert "Something you typed wasn't saved" in doctor.get(visit).get_data(as_text=True)
     desk.post(f"{visit}/undo")
     assert send(doctor) == visit
     with clinic.house.reading() as session:
         saved = session.query(Treatment).filter(Treatment.appointment_id == clinic.begun).one()
         assert saved.notes.replace("\r\n", "\n") == NOTES
-    assert "Something you typed was not saved" not in doctor.get(visit).get_data(as_text=True)
+    assert "Something you typed wasn't saved" not in doctor.get(visit).get_data(as_text=True)
 
 
 def test_another_sites_form_is_neither_shown_nor_kept(clinic: Clinic) -> None:
@@ -250,5 +250,5 @@ def test_an_address_typed_while_the_proof_ran_out_is_still_there(clinic: Clinic)
     answer = browser.post("/account/email", {"email": "rita.new@clinic.example"})
     assert answer.location == "/account/proof?next=/account/email"
     browser.post("/account/proof", {"password": PASSWORD, "next": "/account/email"})
-    assert "Something you typed was not saved" in browser.get("/account/email").get_data(as_text=True)
+    assert "Something you typed wasn't saved" in browser.get("/account/email").get_data(as_text=True)
     assert shown(browser)["email"] == "rita.new@clinic.example"

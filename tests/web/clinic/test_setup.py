@@ -19,7 +19,7 @@ def test_the_first_admin_is_made_and_signs_in(house: House) -> None:
     browser = house.browser()
     answer = browser.post("/setup", form(), follow_redirects=True)
     assert answer.request.path == "/sign-in"
-    assert words(one(parsed(answer), "[role=status]")).startswith("The clinic is set up.")
+    assert words(one(parsed(answer), "[role=status]")).startswith("Your clinic is set up.")
     assert browser.sign_in("ada@clinic.example", PASSWORD).status_code == 303
     assert browser.get("/", follow_redirects=True).request.path == "/dashboard"
     assert house.actor("ada@clinic.example").role == "admin"
@@ -115,7 +115,7 @@ def test_the_button_fills_a_demo_clinic_with_the_password_shown(house: House, mo
     page = parsed(answer)
     assert answer.request.path == "/sign-in"
     assert "The demo clinic is ready." in words(one(page, "[role=status]"))
-    assert "Demo clinic: made-up people" in words(page.find("aside"))
+    assert "Demo clinic: all people are made up" in words(page.find("aside"))
     accounts = [words(item) for item in page.select("main li")]
     assert {name.split("@")[0] for name in accounts} == {"admin", "reception", "doctor1", "patient1"}
     for account in accounts:

@@ -83,7 +83,7 @@ def test_somebody_is_found_and_put_on_the_list(clinic: Clinic) -> None:
     }
     answer = browser.post("/waiting-list", form, follow_redirects=True)
     assert answer.request.path == "/waiting-list"
-    assert "on the waiting list" in words(one(parsed(answer), "[role=status]"))
+    assert "Added to the waitlist." in words(one(parsed(answer), "[role=status]"))
     entry = newest(clinic)
     assert (entry.patient_id, entry.doctor_id, entry.visit_type_id) == (clinic.pia, doll(clinic), kind)
     assert (entry.weekdays, entry.part, entry.urgent, entry.note) == ("04", "evening", True, "Rings back")
@@ -209,7 +209,7 @@ def test_yes_books_the_visit(clinic: Clinic) -> None:
 def test_no_gives_the_time_back(clinic: Clinic) -> None:
     path = offered(clinic).location
     answer = clinic.browser("receptionist").post(f"{path}/decline", follow_redirects=True)
-    assert "waits on" in words(one(parsed(answer), "[role=status]"))
+    assert "stays on the waitlist" in words(one(parsed(answer), "[role=status]"))
     assert clinic.browser("receptionist").post(f"{path}/acceptance").status_code == 409
     assert "This offer is over" in words(parsed(clinic.browser("receptionist").get(path)).find("main"))
 

@@ -218,7 +218,7 @@ def test_e8_another_form_while_one_is_under_way_leads_to_that_one_and_says_so(cl
     first = choose(browser)
     second = choose(browser, format="json")
     assert second.location == first.location
-    assert "Another export of this history is under way" in words(parsed(browser.get(second.location)))
+    assert "Another export of this history is already in progress" in words(parsed(browser.get(second.location)))
 
 
 def test_e8_a_full_queue_says_when_to_come_back(clinic: Clinic, make_house: Callable[..., House]) -> None:

@@ -243,7 +243,7 @@ def test_a_file_can_be_removed_without_a_trace(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
     path = send(browser, PATIENTS).location
     answer = browser.post(path, {"act": "cancel"}, follow_redirects=True)
-    assert "nothing of it was imported" in words(one(parsed(answer), "[role=status]"))
+    assert "Nothing was imported" in words(one(parsed(answer), "[role=status]"))
     assert rests(clinic) == []
     assert browser.get(path).status_code == 404
 
