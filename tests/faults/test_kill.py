@@ -153,7 +153,7 @@ def test_f3_an_export_that_was_killed_twice_has_failed_and_is_made_when_asked_ag
     eve = services[-1].client("eve@clinic.example")
     answer = eve.get(page)
     assert 'data-state="failed"' in answer.text
-    assert "Start again" in answer.text
+    assert "Start over" in answer.text
     assert eve.get(f"{page}/file").status == 409
     again = eve.post("/exports").location
     assert again != page

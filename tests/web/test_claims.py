@@ -24,7 +24,8 @@ SENTENCE = re.compile(
 )
 PROMISE = re.compile(
     r"(is|are) told\b|gets an? \w+ by e-mail|every (night|day) at|half a minute|within \d+|kept for|nobody else can"
-    r"|signed out at once|history at once|the admin sees|works (once|for)|are kept, in|(is|are|were|'re) signed out|^signed out everywhere|sending is paused|administrators see"
+    r"|signed out at once|history at once|the admin sees|works (once|for)|are kept, in|(is|are|were|'re) signed out"
+    r"|^signed out everywhere|sending is paused|administrators see"
     r"|only (the doctor|for those|Rounds)|nothing is sent|(not|never) sent (twice|again)|ever erased",
     re.IGNORECASE,
 )
