@@ -58,7 +58,7 @@ class Postgres:
     _prefix: str = field(default_factory=lambda: f"rounds_test_{token_hex(4)}")
     _numbers: Iterator[int] = field(default_factory=count)
     _made: list[str] = field(default_factory=list)
-    _begun: Rows | None = None
+    _begun: dict[str, Rows] = field(default_factory=dict)
     _clean: list[str] = field(default_factory=list)
     _open: dict[str, psycopg.Connection[Any]] = field(default_factory=dict)
 
@@ -81,7 +81,7 @@ class Postgres:
         database.close()
         with self._inside(str(make_url(url).database)) as connection:
             connection.execute(text(BEGUN))
-        self._begun = self.rows(url)
+        self._begun[url] = self.rows(url)
         return url
 
     def rows(self, url: str) -> Rows:
@@ -103,10 +103,12 @@ class Postgres:
                 copy.write(held)
 
     def wipe(self, url: str) -> None:
-        """Take back a migrated database: emptied, it is the next test's, which is faster than another copy."""
-        assert self._begun is not None
+        """Take back a migrated database: emptied, it is the next test's, which is faster than another copy.
+
+        It stays the clinic it was: a worker that knows its id goes on.
+        """
         self._kept(url).execute(ALONE)
-        self.put(url, self._begun)
+        self.put(url, self._begun[url])
         self._clean.append(str(make_url(url).database))
 
     def drop(self, url: str) -> None:
