@@ -330,9 +330,7 @@ def migrate(database: Database, clinic: Clinic | None = None, settle: Callable[[
         with _without_foreign_keys(database) as connection, connection.begin():
             _upgrade(database, connection, clinic or Clinic())
             if settle is not None:
-                with Session(connection) as session:
-                    settle(session)
-                    session.flush()
+                _settle(connection, settle)
     except DBAPIError as error:
         raise DatabaseError(explain(error)) from error
     except OSError as error:
@@ -374,11 +372,16 @@ def replace(
             _run_revisions(database, connection, clinic, revision)
             fill(connection)
             _upgrade(database, connection, clinic)
-            with Session(connection) as session:
-                settle(session)
-                session.flush()
+            _settle(connection, settle)
     except DBAPIError as error:
         raise DatabaseError(explain(error)) from error
+
+
+def _settle(connection: Connection, settle: Callable[[Session], object]) -> None:
+    """Let `settle` write in the connection's transaction, which only its owner commits."""
+    with Session(connection, join_transaction_mode="rollback_only") as session:
+        settle(session)
+        session.commit()  # what waits for a commit is written now, such as the audit's entries
 
 
 def _upgrade(database: Database, connection: Connection, clinic: Clinic) -> None:

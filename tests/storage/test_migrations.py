@@ -13,12 +13,16 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, select, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from service.clock import DayTime, now
 from service.config.settings import ROOT, Clinic
+from service.domain.foundation import audit
+from service.domain.foundation.actor import SYSTEM
+from service.domain.privacy import audit_check
 from service.storage.database import (
     MIGRATIONS,
     Database,
@@ -27,8 +31,9 @@ from service.storage.database import (
     migrate,
     newest_revision,
     present_revision,
+    revisions,
 )
-from service.storage.models import Base, DoctorHours, HoursException, Installation, Patient, User
+from service.storage.models import AuditEntry, Base, DoctorHours, HoursException, Installation, Patient, User
 from tests import patience
 from tests.seed import SEED
 
@@ -120,6 +125,25 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     with database.reading() as session:
         assert created_at(session) == began
     assert described(database.engine) == before
+
+
+def test_what_is_done_with_a_migration_is_on_record_with_it_or_not_at_all(database: Database) -> None:
+    def settle(session: Session) -> None:
+        audit.record(session, SYSTEM, "zone.change")
+
+    def fail(session: Session) -> None:
+        settle(session)
+        raise KeyboardInterrupt
+
+    before = revisions()[-2]
+    at_revision(database, before)
+    with pytest.raises(KeyboardInterrupt):
+        migrate(database, settle=fail)
+    assert present_revision(database) == before
+    migrate(database, settle=settle)
+    with database.reading() as session:
+        assert session.scalars(select(AuditEntry.act)).all() == ["zone.change"]
+        audit_check.verify(session)
 
 
 def test_o6_a_database_of_a_newer_program_is_refused_in_one_line_and_left_alone(database: Database) -> None:
