@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from service import __version__, clock, disk
 from service.backups import archive, postgresql_copy, sealing, shelf, sqlite_copy, workroom
 from service.backups.archive import About, Keep
 from service.backups.errors import BackupError, NoRoom
 from service.config.settings import Settings
-from service.storage.database import Database, present_revision
+from service.storage.database import Database, explain, present_revision
 
 log = structlog.get_logger()
 
@@ -169,6 +170,8 @@ def in_words(folder: Path) -> Iterator[None]:
         if "full" in str(error):
             raise NoRoom(_no_room(folder)) from None
         raise BackupError(f"The database cannot be copied ({error}): check its disk, keep older backups.") from None
+    except DBAPIError as error:
+        raise BackupError(explain(error)) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoRoom(_no_room(folder)) from None

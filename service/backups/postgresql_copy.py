@@ -25,7 +25,7 @@ WHERE contype = 'f' AND connamespace = CAST(current_schema() AS regnamespace)"""
 def copy(database: Database, target: Path, keep: Callable[[], None]) -> dict[str, int]:
     """Dump the database to a file; returns how many rows each table had in the state that was dumped."""
     dump = dump_reading.tool("pg_dump")
-    with database.reading() as session:
+    with database.reading_long() as session:  # pg_dump may take hours, and its snapshot ends with this session
         snapshot = session.execute(text("SELECT pg_export_snapshot()")).scalar_one()
         # The tables that are there: before an upgrade some of ours are not yet.
         present = inspect(session.connection()).get_table_names()

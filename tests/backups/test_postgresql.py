@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import zipfile
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from service import clock
 from service.backups import making, postgresql_copy, restoring
 from service.backups.errors import BackupError
 from service.storage.database import Database
-from service.storage.models import Base, Installation, JobRun, Patient
+from service.storage.models import AuditEntry, Base, Installation, JobRun, Patient
 from tests.backups.drill import FIRST, backed_up, small_clinic
 from tests.house import House
 from tests.jobs.by_hand import opened
@@ -65,6 +66,25 @@ def test_o2_a_dump_is_made_read_back_and_can_be_restored_by_its_own_programs(
     postgres.drop(empty)
 
 
+def test_a_dump_of_hours_holds_no_connection_that_is_cut_after_a_minute(clinic: House, tmp_path: Path) -> None:
+    held, limits = [], []
+
+    def look() -> None:
+        held.append(clinic.wiring.database.engine.pool.checkedout())  # type: ignore[attr-defined]
+
+    postgresql_copy.copy(clinic.wiring.database, tmp_path / "rounds.dump", look)
+    with clinic.wiring.database.reading_long() as session:
+        for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            limits.append(session.execute(text(f"SHOW {limit}")).scalar_one())
+    assert (held, limits) == ([0], ["0", "0"])
+
+
+def test_a_server_that_cannot_be_asked_is_said_in_a_sentence(clinic: House) -> None:
+    gone = make_url(clinic.settings.database_url).set(database="gone").render_as_string(hide_password=False)
+    with closing(Database(gone)) as database, pytest.raises(BackupError, match="database server does not answer"):
+        making.make(database, clinic.settings)
+
+
 def test_o2_a_dump_with_a_row_too_few_is_no_backup(clinic: House, monkeypatch: pytest.MonkeyPatch) -> None:
     real = postgresql_copy.copy
 
@@ -111,6 +131,7 @@ def test_o3_the_drill_a_clinic_is_as_it_was_and_what_was_there_is_kept(
         assert "Spoilt" not in session.scalars(select(Patient.name)).all()
         assert session.scalars(select(Installation.messages_paused_at)).one() is None
         assert session.execute(text("SELECT to_regclass('newer')")).scalar() is None
+        assert session.scalars(select(AuditEntry.act).order_by(AuditEntry.id.desc())).first() == "backup.restore"
     assert run(tmp_path, "audit", "verify").returncode == 0
     clinic.visit(1, 1, clock.now() + timedelta(days=3))  # numbers go on after the highest
 
