@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from service import clock
@@ -85,6 +86,8 @@ def claim(
     try:
         with session.begin_nested():
             letter = letters.write(session, message, [*visits, *others], settings)
+    except OperationalError:  # a collision, or a database that is busy or away: the message is claimed again
+        raise
     except Exception as error:  # one message that cannot be written never stops the others
         message.status, message.last_error = MessageStatus.FAILED, f"{type(error).__name__}: {error}"[:500]
         return Claim(message.id, status=MessageStatus.FAILED, covered=len(others))

@@ -4,13 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 import time_machine
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from service.clock import DayTime, now
 from service.config.settings import Settings
-from service.domain.messages import decisions, deliveries, morning_sheets
+from service.domain.messages import decisions, deliveries, letters, morning_sheets
+from service.notifications.message import Letter
 from service.storage.models import Appointment, ExceptionKind, HoursException, Message
 from tests.crowd import together
 from tests.domain.outbox.planning import (
@@ -70,6 +73,22 @@ def test_f11_a_family_gets_one_letter_however_many_claim_at_once(house: House, d
     claims = [one for _round in range(2) for one in together(8, lambda number: claim(house, f"owner-{number}"))]
     got = sorted(one.letter.recipient for one in claims if one and one.letter)
     assert got == [f"family{family}@mail.example" for family in range(4)]
+
+
+def test_a_letter_that_a_busy_database_stops_is_written_later(
+    house: House, visit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_given: object) -> Letter:
+        raise OperationalError("SELECT 1", {}, psycopg.errors.LockNotAvailable("canceled due to lock timeout"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(letters, "write", write)
+        with pytest.raises(OperationalError):
+            claim(house)
+    claimed = claim(house)
+    assert claimed is not None
+    assert claimed.letter is not None
+    assert claimed.attempt == 1
 
 
 def test_nothing_is_claimed_before_its_time_or_twice(house: House, visit: int) -> None:
