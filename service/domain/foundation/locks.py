@@ -48,7 +48,7 @@ def with_patient(session: Session, owner: Select[Any]) -> None:
     patient_id = session.scalar(owner)
     while patient_id is not None:
         patients(session, patient_id)
-        patient_id, before = session.scalar(owner.with_for_update()), patient_id
+        patient_id, before = session.scalar(owner.with_for_update(key_share=True)), patient_id
         if patient_id == before:
             return
 
