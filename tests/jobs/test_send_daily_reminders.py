@@ -385,3 +385,27 @@ def test_a_cancellation_that_is_taken_back_after_the_run_is_reminded_of_once(
         told = house.count(Message, Message.rule == "daily_reminder", Message.status == "sent")
         reminded = [letter for letter in channel.letters if letter.subject.startswith("Your visit")]
         assert (told, len(reminded)) == (letters, letters)
+
+
+def test_of_a_cancellation_that_is_taken_back_no_one_else_is_told(
+    house: House, doctor: int, channel: Recording, clock: time_machine.Traveller
+) -> None:
+    desk = house.user("receptionist", "rita@clinic.example")
+    house.hours(doctor)
+    colleague = house.user("doctor", "colleague@clinic.example", "Dr. Cy Clay").doctor_id
+    noon = at("2026-05-04 12:00")
+    eve = house.visit(doctor, house.patient("Eve", email="eve@mail.example"), noon)
+    other = house.patient("Without an address")
+    house.visit(colleague, other, noon)
+    with house.writing() as session:
+        outcomes.cancel(session, desk, eve, reason="", rules=Booking())
+    run(house, channel)
+    late = house.visit(colleague, house.patient("Late", email="late@mail.example"), noon, overbooked=True)
+    clock.shift(timedelta(minutes=10))
+    with house.writing() as session:
+        session.get_one(Patient, other).email = "other@mail.example"
+    with house.writing() as session:
+        outcomes.undo(session, desk, eve, house.settings)
+    assert house.count(Message, Message.appointment_id == late) == 0
+    process_of(house, channel).deliver()
+    assert channel.recipients == ["eve@mail.example"]

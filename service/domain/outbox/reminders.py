@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal, not_, null, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, not_, null, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -53,16 +53,20 @@ class Span:
     end: datetime
     booked_before: datetime
     """An appointment booked at this moment or later is not reminded of: its patient has just been told."""
+    only: int | None = None
+    """The one appointment that is meant, by its id; None means all of them."""
 
     @property
     def scope(self) -> ColumnElement[bool]:
         """The messages of this rule about these appointments."""
-        return and_(Message.rule == self.rule, Message.starts_at >= self.start, Message.starts_at < self.end)
+        meant = true() if self.only is None else Message.appointment_id == self.only
+        return and_(meant, Message.rule == self.rule, Message.starts_at >= self.start, Message.starts_at < self.end)
 
     @property
     def visits(self) -> ColumnElement[bool]:
         """The appointments themselves."""
-        return and_(Appointment.starts_at >= self.start, Appointment.starts_at < self.end)
+        meant = true() if self.only is None else Appointment.id == self.only
+        return and_(meant, Appointment.starts_at >= self.start, Appointment.starts_at < self.end)
 
 
 def of_day(day: date, zone: ZoneInfo) -> Span:
@@ -226,8 +230,8 @@ def plan_after_all(session: Session, visit: Appointment, settings: Settings, way
         return
     for span in (of_day(today, zone), early(today, settings)):
         if span.start <= visit.starts_at < span.end:
-            moment = replace(span, start=visit.starts_at, end=visit.starts_at + timedelta(microseconds=1))
-            plan(session, moment, ways)
+            end = visit.starts_at + timedelta(microseconds=1)
+            plan(session, replace(span, start=visit.starts_at, end=end, only=visit.id), ways)
 
 
 def preview(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
