@@ -106,9 +106,12 @@ def prove_email(session: Session, token: str, address: str) -> list[int]:
     `address` is the network address it comes from. Raises Conflict for a dead link, and for an e-mail that another
     account got meanwhile.
     """
+    asked = email_asked(session, token)
+    if asked is not None:  # patients are locked before the link is
+        locks.patients(session, *_as_actor(session, asked, address).patient_ids)
+        session.refresh(asked)  # another act may have changed the account meanwhile
     user = user_tokens.use_up(session, token, TokenPurpose.EMAIL)
-    actor = acting.actor(session, Who(user.id, user.name, Role(user.role), None), address)
-    locks.patients(session, *actor.patient_ids)
+    actor = _as_actor(session, user, address)
     before, proven, chosen = user.email_key, user.new_email, user.new_email_of
     assert proven is not None  # or the link would be dead
     if not addresses.corrects(user, proven):  # the stored form of an earlier release may be someone else's address
@@ -121,6 +124,10 @@ def prove_email(session: Session, token: str, address: str) -> list[int]:
     user_tokens.revoke(session, user.id)  # links that lie in the old mailbox
     audit.record(session, actor, "user.email", subject=f"user/{user.id}")
     return shared_addresses.change(session, actor, before, proven, chosen) if actor.role == Role.PATIENT else []
+
+
+def _as_actor(session: Session, user: User, address: str) -> Actor:
+    return acting.actor(session, Who(user.id, user.name, Role(user.role), None), address)
 
 
 def _confirm(session: Session, actor: Actor, user: User) -> None:
