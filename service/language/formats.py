@@ -18,6 +18,8 @@ from service.language import translation
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 """As settings name them."""
 _WEEKDAY, _MONTH = re.compile(r"E+|c+"), re.compile(r"M+|L+")
+_MIDNIGHT = re.compile(r"^00?(?=\D)")
+"""How a time begins that is midnight, where hours are counted from 0: `00:00`, or `0.00` as in Finland."""
 
 
 class Formats:
@@ -51,7 +53,7 @@ class Formats:
             of_day = time.fromisoformat(of_day)
         if isinstance(of_day, DayTime):
             text = self.time(time(*divmod(of_day.minutes % MINUTES_OF_A_DAY, 60)))
-            return f"24{text[2:]}" if of_day.minutes == MINUTES_OF_A_DAY and text.startswith("00") else text
+            return _MIDNIGHT.sub("24", text) if of_day.minutes == MINUTES_OF_A_DAY else text
         return _time(of_day.replace(second=0, microsecond=0, tzinfo=None), "short", self.locale, self._hours)
 
     def hour(self, of_day: int) -> str:

@@ -66,6 +66,7 @@ def test_a_clinic_may_choose_hours_first_day_and_locale() -> None:
 def test_the_midnight_that_ends_a_day() -> None:
     end, after = DayTime.at(24), DayTime.at(26)
     assert [formats("en", "DE").time(one) for one in (end, after, "08:30")] == ["24:00", "02:00", "08:30"]
+    assert [formats("en", "FI").time(one) for one in (end, DayTime.at(0), after)] == ["24.00", "0.00", "2.00"]
     assert formats("en", "US").time(end) == format_time(time(), "short", locale="en_US")
 
 
