@@ -213,7 +213,7 @@ def test_the_total_counts_the_days_reminders_by_how_they_ended(house: House, doc
 def test_r3_nobody_is_reminded_of_a_day_that_is_over() -> None:
     reminders.check_day(TODAY, ZONE)
     reminders.check_day(day("2026-05-05"), ZONE)
-    with pytest.raises(Invalid, match="2026-05-03 is over"):
+    with pytest.raises(Invalid, match="2026-05-03 is in the past"):
         reminders.check_day(day("2026-05-03"), ZONE)
 
 
