@@ -16,7 +16,15 @@ from waitress.task import WSGITask
 
 from service.server import refusals
 from service.server.bodies import Question
-from service.server.incoming import ANSWER_PACE, FIRST_SECONDS, IDLE_SECONDS, Pace, Request
+from service.server.incoming import (
+    ANSWER_PACE,
+    FIRST_SECONDS,
+    IDLE_SECONDS,
+    PROXY_IDLE_SECONDS,
+    STUCK_SECONDS,
+    Pace,
+    Request,
+)
 from service.server.places import Full
 from service.server.refusals import Refusal
 from service.server.turns import Rank, Turn
@@ -29,6 +37,7 @@ LINGER_SECONDS = 2.0
 THROWN_AWAY = 256 * 1024
 """Bytes of what comes then, in one go."""
 MOST_LEAVING = 64
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Channel(HTTPChannel):
@@ -53,7 +62,8 @@ class Channel(HTTPChannel):
         self.peer = str(addr[0])
         self.is_of_proxy = server.crowd.is_proxy(self.peer)
         self.turn = Turn(Rank.REFUSED, "")
-        self._free_since = monotonic()
+        self._idle_seconds = PROXY_IDLE_SECONDS if self.is_of_proxy else IDLE_SECONDS
+        self._free_since = self._answered_at = monotonic()
         self._has_answered = False
         self._sent = 0
         self._pace = Pace(*ANSWER_PACE)
@@ -68,6 +78,10 @@ class Channel(HTTPChannel):
 
     def readable(self) -> bool:
         """Whether anything may be read now."""
+        if self._is_let_go and self.is_stuck:
+            self.handle_close()  # there is no room to write, so handle_write() would not be called
+        if self.socket is None:  # closed within this turn of the loop: Windows cannot wait for it
+            return False
         if self._leaves_at is not None:
             return self.hears
         request = self.request
@@ -76,7 +90,7 @@ class Channel(HTTPChannel):
 
     def writable(self) -> bool:
         """Whether there is anything to write, or to close."""
-        return self._is_let_go or bool(super().writable())
+        return self.socket is not None and (self._is_let_go or bool(super().writable()))
 
     def handle_read(self) -> None:
         """Read what is there; after a refusal only to throw it away."""
@@ -102,6 +116,20 @@ class Channel(HTTPChannel):
             self._linger()
         else:
             super().handle_write()
+            if self.is_of_proxy:
+                self._free_for_proxy()
+
+    def send_continue(self) -> None:
+        """Tell the client to send the body; the loop sends that, because a thread must not close the connection."""
+        if self.request is None:
+            return
+        self.request.expect_continue = self.request.completed = False
+        with self.outbuf_lock:
+            if self.connected:
+                self.outbufs[-1].append(GO_ON)
+                self.current_outbuf_count += len(GO_ON)
+                self.total_outbufs_len += len(GO_ON)
+                self.sent_continue = True
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         """Send some of it; how many bytes went."""
@@ -117,7 +145,8 @@ class Channel(HTTPChannel):
         if isinstance(refusal := self.requests[0].error, Refusal):
             self.server.crowd.tally.count(refusal)
         super().service()
-        self._has_answered, self._free_since = True, monotonic()
+        self._has_answered = True
+        self._free_since = self._answered_at = monotonic()
         if self._is_last and not self.requests:
             self.close_when_flushed = True
             self.server.pull_trigger()
@@ -141,6 +170,13 @@ class Channel(HTTPChannel):
         """Whether it can be closed for the sake of another: no whole header has arrived."""
         unread = self.request is None or not self.request.headers_finished
         return unread and not self.requests and not self.total_outbufs_len
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether its answer has been ready for long, and the client still has not read all of it."""
+        is_all_that_is_here = self.request is None and not self.requests
+        waits = is_all_that_is_here and bool(self.total_outbufs_len)
+        return waits and monotonic() - self._answered_at > STUCK_SECONDS
 
     @property
     def patience(self) -> tuple[bool, bool, float]:
@@ -194,9 +230,9 @@ class Channel(HTTPChannel):
             if self._pace.is_too_slow(self._sent, now):
                 self.handle_close()
         elif request is not None:
-            if request.is_overdue(now, self._free_since):
+            if request.is_overdue(now, self._free_since + self._idle_seconds):
                 self.refuse(refusals.too_slow())
-        elif now - self._free_since > (IDLE_SECONDS if self._has_answered else FIRST_SECONDS):
+        elif now - self._free_since > (self._idle_seconds if self._has_answered else FIRST_SECONDS):
             self.handle_close()
 
     # Coming and going
@@ -214,9 +250,14 @@ class Channel(HTTPChannel):
             self.refuse(self.server.crowd.refusal(full))
 
     def _end_waiting(self) -> None:
-        """The place was given away: say so where half a request is here."""
-        if self.requests:
-            self._enter()  # a whole one came at the last moment
+        """The place was given away: say so where half a request is here; a whole one still gets its answer."""
+        with self.requests_lock:
+            is_cut_off = not self.requests and (not self.total_outbufs_len or self.is_stuck)
+            if not is_cut_off:  # it came at the last moment
+                self._is_last = True
+                self.close_when_flushed = self.close_when_flushed or not self.requests
+        if not is_cut_off:
+            self._leave()
         elif self.request is None:
             self.handle_close()
         else:
@@ -241,13 +282,17 @@ class Channel(HTTPChannel):
             crowd.leaving[0].handle_close()
 
     def _free_for_proxy(self) -> None:
-        """Nobody's request is under way on this connection of the proxy until the loop reads another."""
+        """Once an answer is out, this connection of the proxy counts for nobody until another request is read."""
         with self.requests_lock:
-            if self.connected and not self.requests and self.request is None:
-                try:
-                    self.server.crowd.places.take_for_proxy(self)
-                except Full:
-                    self.will_close = True
+            is_under_way = self.requests or self.request is not None or self.total_outbufs_len
+            is_leaving = self._is_let_go or self._is_last or self.close_when_flushed or not self.connected
+            if is_under_way or is_leaving:
+                return
+            try:
+                self.server.crowd.places.take_for_proxy(self)
+            except Full:
+                self.close_when_flushed = True
+                self.server.pull_trigger()
 
     # What is here of a request
 
@@ -285,6 +330,7 @@ class Channel(HTTPChannel):
         """Count the connection for the client whose request the proxy brings. Raises Full."""
         self.server.crowd.places.take(self, self.server.crowd.client(self.peer, request))
         request.has_place = True
+        self._is_let_go = False  # what it lost meanwhile was the place of a connection without a request
 
     def _note_size(self) -> None:
         with self.requests_lock:

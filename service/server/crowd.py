@@ -5,6 +5,7 @@ from typing import Any
 
 from waitress.parser import HTTPRequestParser
 
+from service.domain.foundation import throttle
 from service.http import origins
 from service.process.listening import is_loopback
 from service.process.regulars import Regulars
@@ -34,7 +35,7 @@ class Crowd:
         return origins.client(peer, request.headers.get("X_FORWARDED_FOR", ""), self._trusted_proxy)
 
     def turn(self, peer: str, request: HTTPRequestParser) -> Turn:
-        """The line that a request waits in: its browser's where that is signed in, else its client's.
+        """The line that a request waits in: its browser's where that is signed in, else its client's network's.
 
         The requests of clients whom only the proxy knows have a line each.
         """
@@ -43,7 +44,8 @@ class Crowd:
         browser = self._regulars.browser(request.headers.get("COOKIE", ""))
         if browser is not None:
             return Turn(Rank.STAFF if browser.is_staff else Rank.OTHERS, browser.key)
-        return Turn(Rank.OTHERS, self.client(peer, request) or f"request {id(request)}")
+        client = self.client(peer, request)
+        return Turn(Rank.OTHERS, next(iter(throttle.networks(client)), client) or f"request {id(request)}")
 
     def refusal(self, full: Full) -> Refusal:
         """How somebody is refused for whom there is no room."""

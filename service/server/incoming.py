@@ -14,6 +14,10 @@ FIRST_SECONDS = 20.0
 """For the first word on a new connection, and for the rest of a header."""
 IDLE_SECONDS = 60.0
 """Between two requests."""
+PROXY_IDLE_SECONDS = 150.0
+"""The same for the trusted proxy: longer than it keeps a connection itself, or it would ask on a closed one."""
+STUCK_SECONDS = 10.0
+"""For the client to read an answer, before its place may be given away because nobody else can go."""
 BODY_PACE = (20.0, 80 * 1024)
 ANSWER_PACE = (60.0, 60 * 1024)
 """Within so many seconds at least so many bytes have to come, or to be read, or the connection ends."""
@@ -86,8 +90,8 @@ class Request(HTTPRequestParser):
         """Answer with a refusal instead of reading on, also where the client waits to be told to go on."""
         self.error, self.completed, self.expect_continue, self.asks_for_more = refusal, True, False, False
 
-    def is_overdue(self, now: float, free_since: float) -> bool:
-        """Whether the rest should be here by now, on a connection that is free for it since `free_since`."""
+    def is_overdue(self, now: float, begins_by: float) -> bool:
+        """Whether the rest should be here by now, on a connection where a request has to begin by `begins_by`."""
         if not self.headers_finished:
-            return now - self.began > FIRST_SECONDS or now - free_since > IDLE_SECONDS + FIRST_SECONDS
+            return now - self.began > FIRST_SECONDS or now - begins_by > FIRST_SECONDS
         return not self.asks_for_more and self.pace.is_too_slow(self.body_bytes_received, now)

@@ -6,11 +6,13 @@ Written for waitress 3.0.2, whose server this adds to.
 from time import monotonic
 from typing import Any, cast
 
+import structlog
 from waitress.server import TcpWSGIServer
 
 from service.server.channels import Channel
 from service.server.crowd import Crowd
 
+log = structlog.get_logger()
 ACCEPTED_AT_ONCE = 32
 
 
@@ -35,16 +37,26 @@ class Listener(TcpWSGIServer):
         if now - self._looked_at >= 1:
             self._looked_at = now
             for channel in self.channels:
-                channel.keep_time(now)
+                _keep_time(channel, now)
             self.crowd.tally.write(now)
         return self.accepting
 
     def handle_accept(self) -> None:
-        """Let some in who wait; waitress takes one at a time, which a crowd outruns."""
+        """Let some in who wait; waitress takes one at a time, which a crowd outruns.
+
+        Where that fails only the newcomer is sent away: waitress would close this socket, and let in nobody any more.
+        """
         for _turn in range(ACCEPTED_AT_ONCE):
-            before = len(self.channels)
-            super().handle_accept()
-            if len(self.channels) == before:
+            before = self.channels
+            try:
+                super().handle_accept()
+            except Exception:
+                log.exception("a newcomer could not be let in")
+                for channel in self.channels:
+                    if channel not in before:
+                        channel.handle_close()
+                return
+            if len(self.channels) == len(before):
                 return
 
     def add_task(self, task: Any) -> None:
@@ -52,3 +64,12 @@ class Listener(TcpWSGIServer):
         if isinstance(task, Channel):
             task.begin_turn()
         super().add_task(task)
+
+
+def _keep_time(channel: Channel, now: float) -> None:
+    """Close a connection that takes too long; one that fails here ends too, or the whole loop would."""
+    try:
+        channel.keep_time(now)
+    except Exception:
+        log.exception("a connection could not be looked at")
+        channel.handle_close()

@@ -41,6 +41,10 @@ class Holder(Protocol):
         """Whether it can be closed for the sake of another: no whole request has arrived."""
 
     @property
+    def is_stuck(self) -> bool:
+        """Whether it can be closed for another when nobody may go: its answer has waited long to be read."""
+
+    @property
     def patience(self) -> tuple[bool, bool, float]:
         """Smallest goes first: whether it is staff's, whether it is not between two requests, since when it waits."""
 
@@ -57,6 +61,14 @@ class Full(Exception):
         """Whether one network has too much, and not all together."""
 
 
+class Place(NamedTuple):
+    """What a connection counts for."""
+
+    budgets: Mapping[str, Budget]
+    times: Mapping[str, int]
+    """Its own networks, each with how many times the budget of one it gets."""
+
+
 class Places:
     """The places of all listeners together; any thread may ask."""
 
@@ -64,7 +76,7 @@ class Places:
         """`is_kept` tells of an address whether places are kept for it."""
         self._is_kept = is_kept
         self._lock = Lock()
-        self._places: dict[Holder, Mapping[str, Budget]] = {}
+        self._places: dict[Holder, Place] = {}
         self._bodies: dict[Holder, int] = {}
         self._held: Counter[str] = Counter()
         self._brought: Counter[str] = Counter()
@@ -76,16 +88,14 @@ class Places:
         """
         is_kept = self._is_kept(address)
         one = OF_KEPT_NETWORK if is_kept else OF_ONE_NETWORK
-        own = {
-            name: Budget(one.connections * times, one.body_bytes * times)
-            for name, times in throttle.networks(address).items()
-        }
+        networks = throttle.networks(address)
+        own = {name: Budget(one.connections * times, one.body_bytes * times) for name, times in networks.items()}
         shared = {EVERYBODY: ALL} if is_kept else {STRANGERS: OF_STRANGERS, EVERYBODY: ALL}
-        self._take(holder, own | shared)
+        self._take(holder, Place(own | shared, networks))
 
     def take_for_proxy(self, holder: Holder) -> None:
         """The same for a connection of the trusted proxy that does not say yet whose request it brings."""
-        self._take(holder, {PROXY: OF_PROXY})
+        self._take(holder, Place({PROXY: OF_PROXY}, {}))
 
     def leave(self, holder: Holder) -> None:
         """A connection is closed, or about to be."""
@@ -99,7 +109,7 @@ class Places:
             growth = size - self._bodies.get(holder, 0)
             if not growth or holder not in self._places:
                 return
-            budgets = self._places[holder]
+            budgets = self._places[holder].budgets
             self._bodies[holder] = size
             for name in budgets:
                 self._brought[name] += growth
@@ -107,27 +117,33 @@ class Places:
                 if growth > 0 and self._brought[name] > budget.body_bytes:
                     raise Full(name)
 
-    def _take(self, holder: Holder, budgets: Mapping[str, Budget]) -> None:
+    def _take(self, holder: Holder, place: Place) -> None:
         with self._lock:
             self._drop(holder)
-            for name, budget in budgets.items():
+            for name, budget in place.budgets.items():
                 while self._held[name] >= budget.connections:
                     goes = self._who_goes(name)
                     self._drop(goes)
                     goes.let_go()
-            self._places[holder] = budgets
-            self._held.update(dict.fromkeys(budgets, 1))
+            self._places[holder] = place
+            self._held.update(dict.fromkeys(place.budgets, 1))
 
     def _who_goes(self, name: str) -> Holder:
         """Of those counted by a name: one of the network that holds most, as its patience says. Raises Full."""
-        going = [one for one, budgets in self._places.items() if name in budgets and one.may_go]
+        counted = [one for one, place in self._places.items() if name in place.budgets]
+        going = [one for one in counted if one.may_go] or [one for one in counted if one.is_stuck]
         if not going:
             raise Full(name)
-        return min(going, key=lambda one: (-self._held[next(iter(self._places[one]))], *one.patience))
+        return min(going, key=lambda one: (self._shares(one), *one.patience))
+
+    def _shares(self, holder: Holder) -> list[float]:
+        """What its networks hold, the largest share of a budget first, all negative."""
+        return sorted(-self._held[name] / times for name, times in self._places[holder].times.items())
 
     def _drop(self, holder: Holder) -> None:
         size = self._bodies.pop(holder, 0)
-        for name in self._places.pop(holder, {}):
+        place = self._places.pop(holder, None)
+        for name in place.budgets if place is not None else ():
             self._held[name] -= 1
             self._brought[name] -= size
             if not self._held[name]:

@@ -19,6 +19,7 @@ class Connection:
     has_begun: bool = True
     is_staffs: bool = False
     is_gone: bool = False
+    is_stuck: bool = False
 
     @property
     def may_go(self) -> bool:
@@ -99,6 +100,35 @@ def test_h18_when_all_places_are_taken_whoever_holds_most_gives_one_up(places: P
     places.take(Connection(), "198.18.0.1")
     assert [one.is_gone for one in greedy] == [True] + [False] * (len(greedy) - 1)
     assert not any(one.is_gone for one in modest)
+
+
+def test_h18_whoever_spreads_over_the_networks_of_a_48_gives_one_up_before_others_do(places: Places) -> None:
+    spread = [f"2001:db8:1:{number:x}::1" for number in range(WIDER * OF_ONE_NETWORK.connections)]
+    greedy = fill(places, spread, busy=False)
+    others = [f"192.0.2.{number // 2}" for number in range(OF_STRANGERS.connections - len(greedy))]
+    modest = fill(places, others, busy=False)
+    places.take(Connection(), "198.18.0.1")
+    assert sum(one.is_gone for one in greedy) == 1
+    assert not any(one.is_gone for one in modest)
+
+
+def test_h18_within_a_48_the_64_that_holds_most_gives_one_up(places: Places) -> None:
+    one = OF_ONE_NETWORK.connections
+    modest = fill(places, [f"2001:db8:1:{number:x}::1" for number in range(2, 2 + (WIDER - 1) * one)], busy=False)
+    greedy = fill(places, ["2001:db8:1:1::1"] * one, busy=False)
+    places.take(Connection(), "2001:db8:1:ffff::1")
+    assert sum(one.is_gone for one in greedy) == 1
+    assert not any(one.is_gone for one in modest)
+
+
+def test_h18_an_answer_that_is_long_unread_gives_up_its_place_last_of_all(places: Places) -> None:
+    held = fill(places, ["203.0.113.5"] * OF_ONE_NETWORK.connections)
+    held[1].is_stuck = True
+    held[2].busy = False
+    for gone in ([held[2]], [held[1], held[2]]):
+        places.take(Connection(busy=True), "203.0.113.5")
+        assert [one for one in held if one.is_gone] == gone
+    assert is_full(places, "203.0.113.5")
 
 
 def test_h18_connections_of_the_proxy_count_for_nobody_until_they_bring_a_request(places: Places) -> None:
