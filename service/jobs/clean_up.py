@@ -5,6 +5,7 @@ from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.accounts import api_tokens, known_browsers, sessions, unsent_forms
@@ -50,7 +51,7 @@ def _clean_up(context: JobContext) -> None:
 
 
 def _prune_rows(context: JobContext) -> None:
-    with context.database.transaction() as session:
+    def prune(session: Session) -> None:
         throttle.prune(session)
         job_runs.prune(session, context.settings.privacy.job_runs_days)
         sessions.prune(session)
@@ -60,14 +61,19 @@ def _prune_rows(context: JobContext) -> None:
         unsent_forms.prune(session)
         message_links.prune(session)
 
+    context.database.write(prune)
+
 
 def _stray_files(context: JobContext) -> list[Path]:
     """Expire exports; returns the files of exports, day sheets and imports that may go."""
     folder = export_files.folder_of(context.settings)
     exports = [file for file in folder.iterdir() if file.is_file()]  # first: a file made later has a row
-    with context.database.transaction() as session:
+
+    def unclaimed(session: Session) -> list[Path]:
         export_ledger.expire(session)
-        stray = [file for file in exports if not export_ledger.has_claim_on_file(session, file.name)]
+        return [file for file in exports if not export_ledger.has_claim_on_file(session, file.name)]
+
+    stray = context.database.write(unclaimed)
     sheets = day_sheet_files.old(day_sheet_files.folder_of(context.settings), clock.today(context.zone))
     return [*stray, *sheets, *import_files.old(context.settings.imports)]
 

@@ -24,8 +24,7 @@ class NoRoom(Exception):
 
 def export_patient_history_csv(context: JobContext, export_id: str) -> None:
     """Write one export's file, whole or not at all, and say so in its row, which also names the format."""
-    with context.database.transaction() as session:
-        claim = export_ledger.claim(session, export_id, context.owner)
+    claim = context.database.write(lambda session: export_ledger.claim(session, export_id, context.owner))
     if claim is None:
         _clear(context, export_id)
         return
@@ -39,8 +38,7 @@ def export_patient_history_csv(context: JobContext, export_id: str) -> None:
             _clear(context, export_id)
     except Stopped:
         log.info("export stopped", export=export_id)
-        with context.database.transaction() as session:
-            export_ledger.put_back(session, export_id, context.owner)
+        context.database.write(lambda session: export_ledger.put_back(session, export_id, context.owner))
     except Exception as error:
         _give_up(context, export_id, error)
 
@@ -60,8 +58,7 @@ def _produce(context: JobContext, export_id: str, claim: Claim) -> int:
 
 
 def _renew(context: JobContext, export_id: str) -> bool:
-    with context.database.transaction() as session:
-        return export_ledger.renew(session, export_id, context.owner)
+    return context.database.write(lambda session: export_ledger.renew(session, export_id, context.owner))
 
 
 def _progress(context: JobContext, export_id: str, count: Callable[[], int]) -> Callable[[int], None]:
@@ -90,12 +87,11 @@ def _progress(context: JobContext, export_id: str, count: Callable[[], int]) -> 
 def _give_up(context: JobContext, export_id: str, error: Exception) -> None:
     log.error("export failed", export=export_id, exc_info=error)
     busy = isinstance(error, DBAPIError) and database.is_busy(error)
-    with context.database.transaction() as session:
-        if busy:  # it may go well in a moment
-            export_ledger.put_back(session, export_id, context.owner)
-        else:
-            reason = NO_ROOM if isinstance(error, NoRoom) else explain(error)
-            export_ledger.fail(session, export_id, context.owner, reason)
+    if busy:  # it may go well in a moment
+        context.database.write(lambda session: export_ledger.put_back(session, export_id, context.owner))
+    else:
+        reason = NO_ROOM if isinstance(error, NoRoom) else explain(error)
+        context.database.write(lambda session: export_ledger.fail(session, export_id, context.owner, reason))
 
 
 def _clear(context: JobContext, export_id: str) -> None:

@@ -35,16 +35,18 @@ def open_by_hand(session: Session, settings: Settings, job: str, slot: str | Non
 
 def run_by_hand(context: JobContext, job: str, slot: str) -> Outcome | None:
     """Open a run and do it here; no tick can take it in between. Returns what execute() does."""
-    with context.database.transaction() as session:
+
+    def take(session: Session) -> tuple[int, tuple[str, str] | None]:
         run_id = open_by_hand(session, context.settings, job, slot)
-        claimed = job_runs.claim(session, run_id, context.owner)
+        return run_id, job_runs.claim(session, run_id, context.owner)
+
+    run_id, claimed = context.database.write(take)
     return _perform(context, run_id, *claimed) if claimed else None
 
 
 def execute(context: JobContext, run_id: int) -> Outcome | None:
     """Run one turn of a job; returns its outcome, or None when it was not ours, put back, or failed."""
-    with context.database.transaction() as session:
-        claimed = job_runs.claim(session, run_id, context.owner)
+    claimed = context.database.write(lambda session: job_runs.claim(session, run_id, context.owner))
     return _perform(context, run_id, *claimed) if claimed else None
 
 
@@ -82,24 +84,26 @@ def skip_after_restore(session: Session, settings: Settings) -> None:
 
 def _perform(context: JobContext, run_id: int, job: str, slot: str) -> Outcome | None:
     def renew() -> bool:
-        with context.database.transaction() as session:
-            return job_runs.renew(session, run_id, context.owner)
+        return context.database.write(lambda session: job_runs.renew(session, run_id, context.owner))
+
+    def put_back(error: str | None = None) -> None:
+        context.database.write(lambda session: job_runs.put_back(session, run_id, context.owner, error))
 
     try:
         with lease.kept(renew) as lost:
             run = schedule.row_of(context.settings, job).run
             outcome = run(replace(context, lease_lost=lost), slot.split(job_runs.BY_HAND)[0])
-        with context.database.transaction() as session:
-            job_runs.finish(session, run_id, context.owner, outcome)
     except Stopped:
         log.info("job stopped", job=job, slot=slot)
-        with context.database.transaction() as session:
-            job_runs.put_back(session, run_id, context.owner)
+        put_back()
+        return None
     except Exception as error:
         log.exception("job failed", job=job, slot=slot)
-        with context.database.transaction() as session:
-            job_runs.put_back(session, run_id, context.owner, explain(error))
-    else:
-        log.info("job done", job=job, slot=slot)
-        return outcome
-    return None
+        put_back(explain(error))
+        return None
+    try:
+        context.database.write(lambda session: job_runs.finish(session, run_id, context.owner, outcome))
+    except DBAPIError as error:  # it did not fail: it runs again when its lease is over, and finds little to do
+        log.warning("run not noted", job=job, slot=slot, why=database.explain(error))
+    log.info("job done", job=job, slot=slot)
+    return outcome

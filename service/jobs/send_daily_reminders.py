@@ -29,6 +29,5 @@ def _send_morning_sheet(context: JobContext, day: date) -> None:
     recipient = context.settings.messages.morning_sheet_to
     if not recipient:
         return
-    with context.database.transaction() as session:
-        sheet = morning_sheets.post(session, day, recipient).id
+    sheet = context.database.write(lambda session: morning_sheets.post(session, day, recipient).id)
     send_due(context, Message.id == sheet)

@@ -2,6 +2,7 @@
 
 import structlog
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.exports import export_ledger
@@ -27,9 +28,12 @@ def tick(context: JobContext, queue: JobQueue) -> None:
 
 def release_dead(context: JobContext, owner_prefix: str) -> None:
     """At the start of the only process of a kind: what dead ones of it held is free at once."""
-    with context.database.transaction() as session:
+
+    def release(session: Session) -> None:
         for ledger in (job_runs, deliveries, export_ledger):
             ledger.release(session, owner_prefix)
+
+    context.database.write(release)
 
 
 def _clock_in_doubt(context: JobContext) -> bool:
@@ -87,7 +91,6 @@ def _queue_waiting_work(context: JobContext, queue: JobQueue) -> None:
 def _note_tick(context: JobContext) -> None:
     """Note that the scheduler lives; where that can't be written, the pages that ask say so."""
     try:
-        with context.database.transaction() as session:
-            installation.note_tick(session)
+        context.database.write(installation.note_tick)
     except DBAPIError as error:
         log.warning("tick not noted", why=database.explain(error))

@@ -1,5 +1,6 @@
 """The 08:00 job from plan to channel: everyone once, whatever fails, stops or runs beside it."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 import time_machine
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 
 from service.config.settings import Booking
 from service.domain.appointments import outcomes
+from service.domain.foundation import job_runs
 from service.domain.messages import deliveries
 from service.jobs import schedule
 from service.notifications.channels import Channels
@@ -409,3 +412,26 @@ def test_of_a_cancellation_that_is_taken_back_no_one_else_is_told(
     assert house.count(Message, Message.appointment_id == late) == 0
     process_of(house, channel).deliver()
     assert channel.recipients == ["eve@mail.example"]
+
+
+def test_a_run_whose_end_cannot_be_noted_has_not_failed_and_tells_no_one_twice(
+    house: House,
+    doctor: int,
+    channel: Recording,
+    clock: time_machine.Traveller,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def finish(*_given: object) -> None:
+        raise OperationalError("UPDATE", {}, sqlite3.OperationalError("database is locked"))
+
+    everybody, run_id = visits(house, doctor, 2), opened(house, JOB)
+    with monkeypatch.context() as patched:
+        patched.setattr(job_runs, "finish", finish)
+        outcome = process_of(house, channel).execute(run_id)
+    assert outcome is not None
+    assert outcome["run"]["sent"] == 2
+    assert house.count(JobRun, JobRun.status == "running", JobRun.last_error.is_(None)) == 1
+    clock.shift(timedelta(hours=1))
+    process_of(house, channel).execute(run_id)
+    assert house.count(JobRun, JobRun.status == "done") == 1
+    assert sorted(channel.recipients) == everybody
