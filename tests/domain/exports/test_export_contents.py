@@ -181,7 +181,7 @@ def test_a_zip_is_in_the_clinic_s_language_and_its_headers_stay(house: House, pa
     assert "- Patient Name: Name der Patientin/des Patienten" in files["README.txt"]
     assert "Was bei jedem Termin festgestellt und gemacht wurde; Neuestes zuerst." in files["README.txt"]
     page = files["history.html"]
-    assert '<html lang="de">' in page
+    assert '<html lang="de" dir="ltr">' in page
     assert "2 Behandlungen" in page
     assert "1 Nachricht<" in page
     assert files["treatments.csv"] == english["treatments.csv"]
