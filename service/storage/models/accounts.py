@@ -112,11 +112,12 @@ class SignIn(Base):
 class KnownBrowser(Base):
     """A browser that someone signed in with: guesses from elsewhere do not lock its user out there.
 
-    Browsers of several users have one row for each, with the same hash.
+    Browsers of several users have one row for each, with the same hash. Ids are never used again: tries are counted by
+    them.
     """
 
     __tablename__ = "known_browsers"
-    __table_args__ = (UniqueConstraint("user_id", "token_hash"), {"info": SECRET})
+    __table_args__ = (UniqueConstraint("user_id", "token_hash"), {"info": SECRET, "sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))

@@ -21,5 +21,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_known_browsers_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_known_browsers")),
         sa.UniqueConstraint("user_id", "token_hash", name=op.f("uq_known_browsers_user_id_token_hash")),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_known_browsers_token_hash"), "known_browsers", ["token_hash"])
