@@ -12,6 +12,7 @@ from service import clock
 from service.domain.accounts import known_browsers
 from service.domain.clinic import restored
 from service.domain.foundation.throttle import BUDGETS, Act
+from service.notifications.message import Letter
 from service.storage.models import KnownBrowser, Message, User
 from tests.house import PASSWORD, Browser, House
 from tests.web.accounts.authenticator import set_up
@@ -78,6 +79,11 @@ def told(house: House) -> list[str]:
         return [str(message.recipient) for message in found]
 
 
+def letter_with(house: House, page: str) -> Letter:
+    """The latest letter with a link to a page."""
+    return [one for one in letters_of(house) if f"/{page}/" in one.body][-1]
+
+
 # Where someone is known
 
 
@@ -110,6 +116,16 @@ def test_h20_a_known_browser_has_a_budget_of_its_own(clinic: House, moved: time_
     assert told(clinic) == [OWNER]
     moved.shift(minutes(5.1))
     assert not is_locked_out(browser)
+
+
+def test_h20_tries_of_a_forgotten_browser_are_not_those_of_the_next(clinic: House) -> None:
+    browser = known_browser(clinic)
+    statuses = [browser.sign_in(OWNER, WRONG).status_code for _try in range(OF_A_BROWSER + 1)]
+    assert statuses == [422] * OF_A_BROWSER + [429]
+    assert browser.post("/password-reset", {"email": OWNER}).status_code == 303
+    path = link(letter_with(clinic, "password-reset"), "password-reset")
+    assert browser.post(path, {"password": NEW}).location == "/sign-in"
+    assert not is_locked_out(browser, password=NEW)
 
 
 def test_h20_a_browser_is_known_as_its_own_users_only(clinic: House) -> None:
@@ -271,6 +287,22 @@ def test_h20_a_browser_is_known_after_the_code_and_not_after_the_password(
     assert browser.sign_in(OWNER).status_code == 303
     assert browser.client.get_cookie(f"{browser.cookie_name}-known") is None
     assert clinic.count(KnownBrowser) == before
+
+
+def test_h20_links_to_new_passwords_bring_no_tries_at_the_code(clinic: House, moved: time_machine.Traveller) -> None:
+    telephone = set_up(clinic.browser(OWNER))
+    moved.shift(60)
+    thief, statuses = clinic.browser(), list[int]()
+    for number in range(3):
+        assert thief.post("/password-reset", {"email": OWNER}).status_code == 303
+        path, password = link(letter_with(clinic, "password-reset"), "password-reset"), f"{NEW} {number}"
+        assert thief.post(path, {"password": password}).location == "/sign-in"
+        assert thief.sign_in(OWNER, password).status_code == 303
+        statuses += [give(thief, f"00000{digit}") for digit in range(3)]
+    assert statuses == [422] * 5 + [429] * 4
+    moved.shift(minutes(5.1))
+    assert give(thief, telephone.code()) == 303
+    assert thief.client.get_cookie(f"{thief.cookie_name}-known") is not None
 
 
 def test_h20_from_elsewhere_the_reset_link_works(clinic: House) -> None:

@@ -4,7 +4,7 @@ import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from service.domain.accounts import known_browsers, password_reset, passwords
+from service.domain.accounts import known_browsers, password_reset, passwords, second_factors
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
 from service.language.translation import gettext as _
@@ -49,7 +49,9 @@ def choose(token: str) -> ResponseReturnValue:
             password = chosen_by(user, form.password.data or "")
             with context.transaction() as session:
                 user = password_reset.choose(session, token, password, context.address())
-                known = known_browsers.remember(session, user.id, context.browser().known_by)
+                known = ""  # where a code is still to come, or each link would bring tries at it
+                if not second_factors.is_on(session, user.id):
+                    known = known_browsers.remember(session, user.id, context.browser().known_by)
             context.browser().remember(known)
             notices.say("password_set")
             return redirect(url_for("sessions.sign_in"), 303)
