@@ -1,4 +1,4 @@
-"""What costs the processor much is counted before it is done, by account and network."""
+"""What costs the processor much is counted before it is done: by account, or by network where no one signed in."""
 
 from collections.abc import Mapping
 
@@ -49,10 +49,11 @@ def install(app: Flask) -> None:
 
 
 def _count() -> None:
-    """Raise Throttled for whoever has used their budget up."""
+    """Raise Throttled for anyone who has used their budget up; what strangers do in the same network is not theirs."""
     act = DEAR.get(request.endpoint or "")
     if act is not None:
         caller = bearers.known()
         actor = caller.actor if caller else context.visitor()
         account = actor.user_id if actor else None
-        context.wiring().meter.spend(act, account=account, network=context.address())
+        network = context.address() if account is None else None
+        context.wiring().meter.spend(act, account=account, network=network)

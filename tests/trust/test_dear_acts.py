@@ -71,19 +71,36 @@ def test_every_kind_of_dear_act_is_in_the_table_of_routes() -> None:
     assert set(DEAR.values()) == {act for act, *_rest in ONE_OF_EACH}
 
 
-def test_a_network_has_a_budget_too_and_the_trusted_proxy_has_none(
+TIMES = "/visit/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/reschedule"
+
+
+def test_strangers_are_counted_by_network_and_the_trusted_proxy_is_not(
     make_house: Callable[..., House], moved: time_machine.Traveller, shrink: Shrink
 ) -> None:
-    shrink(Act.SEARCH, network=3)
-    house = make_house(server={"trusted_proxy": "127.0.0.1"})
-    house.user("receptionist", DESK)
-    browser = house.browser(DESK)
-    assert [browser.get("/patients").status_code for _turn in range(6)] == [200] * 6
-    inside = {"X-Forwarded-For": "2001:db8:1:2::9"}
-    assert [browser.get("/patients", headers=inside).status_code for _turn in range(4)] == [200] * 3 + [429]
-    assert browser.get("/patients", headers={"X-Forwarded-For": "2001:db8:1:2::8"}).status_code == 429
-    assert browser.get("/patients", headers={"X-Forwarded-For": "2001:db8:1:3::8"}).status_code == 200
-    assert browser.get("/patients").status_code == 200
+    shrink(Act.FREE_TIMES, network=3)
+    stranger = make_house(server={"trusted_proxy": "127.0.0.1"}).browser()
+
+    def asks(address: str | None, times: int) -> list[int]:
+        headers = {"X-Forwarded-For": address} if address else {}
+        return [stranger.get(TIMES, headers=headers).status_code for _turn in range(times)]
+
+    assert asks(None, 6) == [404] * 6
+    assert asks("2001:db8:1:2::9", 4) == [404] * 3 + [429]
+    assert asks("2001:db8:1:2::8", 1) == [429]
+    assert asks("2001:db8:1:3::8", 1) == [404]
+    assert asks(None, 1) == [404]
+
+
+@pytest.mark.parametrize("visitor", ["receptionist", "doctor", "patient"])
+def test_a_flood_of_strangers_in_the_clinics_own_network_refuses_no_one_who_signed_in(
+    clinic: Clinic, shrink: Shrink, visitor: str
+) -> None:
+    shrink(Act.FREE_TIMES, account=5, network=3)
+    browser, stranger = clinic.browser(visitor), clinic.house.app.test_client()
+    assert [stranger.get(TIMES).status_code for _turn in range(5)] == [404] * 3 + [429] * 2
+    assert [browser.get("/appointments/new").status_code for _turn in range(5)] == [200] * 5
+    assert browser.get("/appointments/new").status_code == 429, "by their own account"
+    assert stranger.get(TIMES).status_code == 429
 
 
 def test_a_program_and_the_pages_of_its_user_share_a_budget(clinic: Clinic, shrink: Shrink) -> None:

@@ -90,11 +90,11 @@ BUDGETS: Mapping[Act, Budget] = {
     Act.EMERGENCY: Budget("opening a record in an emergency", account=10),
     Act.SETUP_CODE: Budget("the code of the first setup", network=10),
     Act.PASSWORD_CHECK: Budget("passwords that are checked, wrong or right", account=60, network=300),
-    Act.SEARCH: Budget("searches", account=240, network=1200, window=timedelta(minutes=1)),
+    Act.SEARCH: Budget("searches", account=240, window=timedelta(minutes=1)),
     Act.FREE_TIMES: Budget("looking for free times", account=240, network=1200, window=timedelta(minutes=1)),
-    Act.FIGURES: Budget("making reports and figures again", account=60, network=300, window=timedelta(hours=1)),
-    Act.EXPORT: Budget("starting an export", account=60, network=1200, window=timedelta(hours=1)),
-    Act.IMPORT: Budget("steps of an import", account=120, network=600, window=timedelta(hours=1)),
+    Act.FIGURES: Budget("making reports and figures again", account=60, window=timedelta(hours=1)),
+    Act.EXPORT: Budget("starting an export", account=60, window=timedelta(hours=1)),
+    Act.IMPORT: Budget("steps of an import", account=120, window=timedelta(hours=1)),
     Act.LOG: Budget("bytes of the log", network=128 * 1024, window=timedelta(minutes=1)),
 }
 
