@@ -89,6 +89,12 @@ def found() -> Found | None:
     return cast("Found | None", g.found)
 
 
+def is_found() -> bool:
+    """Whether this request has met a signed-in user so far; the database is not asked."""
+    held: Found | None = g.get("found")
+    return held is not None and not held.locked
+
+
 def here() -> Found:
     """The open session of a page that asks for one."""
     held = found()

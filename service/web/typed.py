@@ -11,10 +11,13 @@ from werkzeug.exceptions import HTTPException
 from wtforms.fields.core import UnboundField
 from wtforms.widgets import HiddenInput
 
+from service.http import context
 from service.http.unsent_forms import SECRETS, Fields, is_unseen
-from service.web.forms import Form
+from service.web.forms import ROOM, Form, most_of
 
 LINE = 60
+IN_ALL = 100_000
+"""Characters of all fields together that come back to a stranger."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,27 @@ def fields_of(path: str, fields: Fields) -> list[TypedField]:
     """The fields of a form that was sent to a path, with boxes no one ticked."""
     form = _form_of(path, fields)
     known = {field.name: field for field in form} if form is not None else {}
+    if not context.is_found():
+        fields = _bounded(fields, known)
     shown = [TypedField(name, list(values), known.get(name)) for name, values in fields.items()]
     ticks = [field for name, field in known.items() if name not in fields and isinstance(field, wtforms.BooleanField)]
     return [*shown, *(TypedField(field.name, [], field) for field in ticks)]
+
+
+def _bounded(fields: Fields, known: dict[str, wtforms.Field]) -> Fields:
+    """What comes back to a stranger: of each value as much as of its form's field, of all so much that no page holds
+    more; what lies beyond is left out.
+    """
+    found, left = dict[str, list[str]](), IN_ALL
+    for name, values in fields.items():
+        most = most_of(known[name]) if name in known else ROOM
+        for value in values:
+            cut = value[: min(most, left)]
+            left -= len(name) + len(cut)
+            if left < 0:
+                return found
+            found.setdefault(name, []).append(cut)
+    return found
 
 
 def _form_of(path: str, fields: Fields) -> Form | None:

@@ -1,14 +1,16 @@
 """What was typed is never lost: every form of every page, refused in every way, comes again with texts and choices."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import MultiDict
+from werkzeug.test import TestResponse
 
 from service.api import access as api_access
 from service.domain.foundation import errors
@@ -200,6 +202,59 @@ def test_h11_a_form_sent_after_the_session_has_ended_waits_whole(clinic: Clinic,
             again = {(name, value) for name, values in kept.fields.items() for value in values if value}
         assert again == form.texts, form.endpoint
     assert SECRET.encode() not in clinic.house.stored()
+
+
+LONGEST_ANSWER = 700_000
+"""Bytes, where 100,000 characters come back and each is written as five."""
+
+
+def sent(client: FlaskClient, path: str, fields: Mapping[str, str]) -> TestResponse:
+    """How a form is answered whose texts travel as they are, one byte for what a page writes as five."""
+    body = "&".join(f"{name}={value}" for name, value in fields.items())
+    return client.post(path, data=body, content_type="application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/password-reset", "/unlock"])
+def test_a_stranger_gets_no_more_back_than_a_field_could_need(clinic: Clinic, path: str) -> None:
+    browser = clinic.browser(NOBODY)
+    for name in ("email", "password", "code", "next"):
+        form = {"csrf_token": browser.token(), "email": "typed@mail.example", "password": "x", name: "'" * 1_000_000}
+        answer = sent(browser.client, path, form)
+        assert answer.status_code in (303, 422), name
+        assert len(answer.data) < 110_000, name
+        assert len(answer.headers.get("Location", "")) < 100_000, name
+
+
+def test_what_a_stranger_typed_a_little_too_long_comes_back_whole(clinic: Clinic) -> None:
+    typed_email = "<typed> & more" * 100
+    answer = clinic.browser(NOBODY).post("/sign-in", {"email": typed_email, "password": "x"})
+    assert answer.status_code == 422
+    assert ("email", typed_email) in held(parsed(answer.get_data(as_text=True)))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"email": "'" * 1_000_000},
+        {"note": "'" * 1_000_000},
+        {f"note_{number}": "'" * 900 for number in range(900)},
+        {f"{number}" + "'" * 900: "" for number in range(900)},
+        {f"note_{number}": "'" * 90_000 for number in range(10)},
+    ],
+    ids=["one of the form", "one of no form", "many", "names", "several"],
+)
+def test_an_error_page_repeats_as_little_to_a_stranger(clinic: Clinic, fields: dict[str, str]) -> None:
+    answer = sent(clinic.house.app.test_client(), "/sign-in", {"email": "typed@mail.example", **fields})
+    assert answer.status_code == 400
+    assert len(answer.data) < LONGEST_ANSWER
+
+
+def test_a_clinical_text_far_too_long_comes_back_whole_where_someone_is_signed_in(clinic: Clinic) -> None:
+    typed_text = "Long <text> & more. " * 30_000
+    browser = clinic.browser("receptionist")
+    answer = browser.post("/patients/new", {"name": typed_text})
+    assert answer.status_code == 422
+    assert ("name", typed_text) in held(parsed(answer.get_data(as_text=True)))
 
 
 @pytest.mark.tour
