@@ -15,6 +15,8 @@ from service.language.translation import speaking
 
 FOR_PROGRAMS = frozenset({"health"})
 """Blueprints that only programs read."""
+WITHOUT_SESSION = frozenset({"lost_answers"})
+"""Blueprints that answer while the database is away: who asks is not looked up there."""
 KEPT = 365 * 24 * 3600
 """Seconds a visitor's choice is remembered."""
 
@@ -48,7 +50,7 @@ def _language() -> str:
 def _wanted() -> str:
     """What somebody asked for, whether there is such a language or not."""
     clinic = context.wiring().settings.clinic.language
-    held = context.found()
+    held = None if request.blueprint in WITHOUT_SESSION else context.found()
     if held is not None:
         return held.language or clinic
     chosen = request.args.get("lang") or request.cookies.get(_cookies().language_name())

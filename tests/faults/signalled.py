@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import pkgutil
+import signal
 import threading
 from enum import StrEnum
 from pathlib import Path
@@ -70,7 +71,10 @@ class Steps:
             self._send(inside.f_locals.get("context"))
 
     def _send(self, context: Any) -> None:
-        os.kill(os.getpid(), self._number)
+        if self._number == signal.SIGSTOP:  # this very thread, or it would get on a little further
+            signal.pthread_kill(threading.get_ident(), self._number)
+        else:
+            os.kill(os.getpid(), self._number)
         match self._then:
             case Then.GOES_ON:
                 pass

@@ -49,6 +49,8 @@ OTHER_BOOKING = {"patient_id": "2", "doctor_id": "2", "starts_at": "2026-05-05T1
 IDLE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
           WHERE datname = current_database() AND state LIKE 'idle in transaction%'"""
 """What the server does itself after a minute."""
+AT_WORK = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+             AND backend_type = 'client backend' AND state <> 'idle'"""
 LEASES_ARE_OVER = timedelta(minutes=5)
 
 
@@ -87,6 +89,14 @@ def given_up(url: str) -> None:
         server.execute(IDLE)
 
 
+def rest(url: str, folder: Path) -> None:
+    """Wait until the jobs of the start are done: what they lock is held too while a process stands still."""
+    until(lambda: rows(folder, "SELECT 1 FROM job_runs"))
+    until(lambda: not rows(folder, "SELECT 1 FROM job_runs WHERE status <> 'done'"))
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:
+        until(lambda: all(server.execute(AT_WORK).fetchone() == (0,) for _look in range(300)))
+
+
 def count(folder: Path, query: str) -> int:
     ((found,),) = rows(folder, query)
     return int(found)
@@ -119,6 +129,7 @@ def test_f11_an_act_of_a_process_that_stands_still_holds_up_no_other_and_is_done
     rita = one.client(RITA)
     rita.token()
     other: Client = moved(rita, two)
+    rest(database_url, several.folders[1])
     finish = rita.begin_post(path, form)
     until(lambda: stands_still(one))
     assert other.get("/today").status == 200

@@ -216,11 +216,11 @@ def test_the_admin_changes_settings_later_and_it_is_on_record(service: Service, 
     assert (answer.status, answer.location) == (303, "/settings")
     page = admin.get("/settings").text  # the session goes on: nobody is signed out
     assert "Practice at the Park" in page
-    assert "Rounds has begun anew" in page
+    assert "Rounds has restarted" in page
     assert "The clinic has no name yet." not in admin.get("/dashboard").text
     assert "changed settings of the clinic" in admin.get("/audit").text
     assert admin.post("/settings/clinic", {**CLINIC, "name": "Practice at the Park"}).location == "/settings"
-    assert "all was so already" in admin.get("/settings").text
+    assert "Nothing to save" in admin.get("/settings").text
     assert service.printed.count("Rounds is ready on") == 2
 
 

@@ -14,6 +14,7 @@ import time_machine
 
 from service.domain.appointments import appointments, free_times
 from service.domain.messages import visit_calendar
+from service.language.translation import speaking
 from service.storage.models import Appointment, Message
 from tests.domain.messages import calendar_readers
 from tests.domain.messages.calendar_readers import NotFound, Read
@@ -140,7 +141,7 @@ def booked(house: House, wanted: Sequence[tuple[ZoneInfo, datetime, timedelta]])
 def entries(house: House) -> list[Entry]:
     """The files a patient gets of all appointments."""
     message = Message(rule="booking_confirmation", recipient="o'hara+1@mail.example", language="de")
-    with house.writing() as session:
+    with house.writing() as session, speaking("de"):
         visits = session.scalars(appointments.with_people().order_by(Appointment.id)).all()
         files = visit_calendar.entries(session, message, visits, house.settings)
     return [
