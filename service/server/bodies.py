@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import structlog
 from flask import Flask, request
@@ -11,9 +12,6 @@ from service.app import LARGEST_BODY
 from service.http import context, unsent_forms
 from service.server.turns import Turn
 from service.web.pages import ACCESS
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = structlog.get_logger()
 LARGEST_UPLOAD = 16 * LARGEST_BODY
@@ -27,7 +25,7 @@ class Question:
     """Asks the application that, by a thread when it is its turn, because the database may be needed."""
 
     def __init__(
-        self, turn: Turn, environ: "WSGIEnvironment", application: "WSGIApplication", answered: Callable[[int], object]
+        self, turn: Turn, environ: WSGIEnvironment, application: WSGIApplication, answered: Callable[[int], object]
     ) -> None:
         self.turn = turn
         self._environ, self._application, self._answered = environ, application, answered
@@ -45,7 +43,7 @@ class Question:
         """The service ends: nothing is answered."""
 
 
-def asking(environ: "WSGIEnvironment", application: "WSGIApplication") -> int:
+def asking(environ: WSGIEnvironment, application: WSGIApplication) -> int:
     """Ask an application, by whatever stands around it, how many bytes this request's body may have."""
     answers: list[int] = []
     for _nothing in application({**environ, QUESTION: answers, "wsgi.input": BytesIO()}, _no_response):
@@ -53,10 +51,10 @@ def asking(environ: "WSGIEnvironment", application: "WSGIApplication") -> int:
     return answers[0] if answers else LARGEST_BODY
 
 
-def answering(app: Flask) -> "WSGIApplication":
+def answering(app: Flask) -> WSGIApplication:
     """The application, which also answers that question."""
 
-    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         answers = environ.get(QUESTION)
         if answers is None:
             return app(environ, start_response)
