@@ -18,7 +18,6 @@ from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict
 from service.language.translation import gettext as _
 from service.mail_addresses import address_key
-from service.storage.folding import fold
 from service.storage.models import (
     Appointment,
     AppointmentStatus,
@@ -34,6 +33,7 @@ from service.storage.models import (
     VisitType,
     WaitingEntry,
 )
+from service.storage.search_keys import search_key
 
 __all__ = ["Size", "fill"]
 
@@ -226,7 +226,7 @@ def _add_patients(
         birth_date = born_before - timedelta(days=person.days_old)
         patient = {"id": index + 1, "name": person.name, "email": person.email, "phone": person.phone}
         allergies = people.ALLERGIES[index % len(people.ALLERGIES)]
-        patient |= {"given_name": person.given_name, "folded_name": fold(person.name), "allergies": allergies}
+        patient |= {"given_name": person.given_name, "folded_name": search_key(person.name), "allergies": allergies}
         patient["email_key"] = address_key(person.email) if person.email else None
         rows.add(Patient, {**patient, "birth_date": birth_date.isoformat(), "created_at": since})
         if index < people.ACCOUNTS:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from service import clock
 from service.config.settings import Clinic
-from service.storage import collisions, postgresql, refolding, structure
+from service.storage import collisions, postgresql, search_key_rebuild, structure
 from service.storage.database_file import BUSY_SECONDS, WORDS, DatabaseFile, Loss
 from service.storage.models import Installation
 
@@ -308,8 +308,8 @@ def migrate(database: Database, clinic: Clinic | None = None, settle: Callable[[
     """Bring the database to this version in one transaction and return its revision.
 
     `clinic` is what old rows were written under; an empty database needs none. `settle` is done in any case, with a
-    migration in that very transaction, so that a kill leaves the state before or the one after both. Search texts
-    that another version of Python or Rounds wrote are written again.
+    migration in that very transaction, so that a kill leaves the state before or the one after both. Search keys
+    that another version of Python or Rounds wrote are rebuilt.
     Raises DatabaseError when the database is newer than the program, cannot be used, or would lack something on which
     the models rely; then it stays as it was.
     """
@@ -320,10 +320,10 @@ def migrate(database: Database, clinic: Clinic | None = None, settle: Callable[[
             database.file.make()
         if present_revision(database) == newest:
             with database.reading() as session:
-                is_folded = not refolding.is_due(session.connection())
-            if settle is not None or not is_folded:
+                keys_are_due = search_key_rebuild.is_due(session.connection())
+            if settle is not None or keys_are_due:
                 with database.transaction() as session:
-                    refolding.refold(session.connection())
+                    search_key_rebuild.rebuild(session.connection())
                     if settle is not None:
                         settle(session)
             return newest
@@ -392,7 +392,7 @@ def _upgrade(database: Database, connection: Connection, clinic: Clinic) -> None
     _require_structure(connection)
     if connection.execute(select(Installation.id)).one_or_none() is None:
         connection.execute(insert(Installation).values(id=1, created_at=clock.now()))
-    refolding.refold(connection)
+    search_key_rebuild.rebuild(connection)
 
 
 def _run_revisions(database: Database, connection: Connection, clinic: Clinic, revision: str) -> None:

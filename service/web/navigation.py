@@ -9,7 +9,7 @@ from service.domain.appointments import outcomes
 from service.domain.diary import waiting_list
 from service.domain.foundation.actor import Actor, Role
 from service.domain.messages import message_log
-from service.domain.patients import emergencies
+from service.domain.patients import emergency_access
 from service.domain.privacy import access_grants
 from service.http import context
 from service.language.translation import gettext as _
@@ -20,7 +20,7 @@ ROOMS = {
     "clinic_reports": "reports",
     "clinic_exports": "jobs",
     "day_sheet": "today",
-    "emergencies": "patients",
+    "emergency_access": "patients",
     "erasures": "patients",
     "guardians": "patients",
     "hit_visits": "time_off",
@@ -70,7 +70,7 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
         doctors = _entry(_("Doctors"), "doctors.index", "heart-pulse")
         told = _entry(_("Messages"), "messages.index", "envelope", message_log.to_do(session))
         users = _entry(_("Users"), "users.index", "person-gear")
-        to_look_at = emergencies.count_unseen(session) + access_grants.count_unseen(session)
+        to_look_at = emergency_access.count_unseen(session) + access_grants.count_unseen(session)
         running = _entry(_("System"), "jobs.index", "clock-history", to_look_at)
         return [
             {"title": None, "entries": [dashboard, today, people, told, reports]},

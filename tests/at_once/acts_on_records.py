@@ -11,7 +11,7 @@ from service.domain.foundation.actor import SYSTEM
 from service.domain.imports import imports
 from service.domain.messages import deliveries, messages, next_run
 from service.domain.outbox import reminders
-from service.domain.patients import consent, emergencies, merging, patient_records
+from service.domain.patients import consent, emergency_access, merging, patient_records
 from service.domain.patients.consent import Wishes
 from service.domain.patients.details import PatientDetails
 from service.domain.privacy import erasure, legal_holds
@@ -70,7 +70,7 @@ def allow_sms(scene: Scene) -> Go:
     return lambda session: consent.change(session, scene.clinic.desk, scene.patient, wishes, ConsentVia.DESK)
 
 
-def change_shared_address(scene: Scene) -> Go:
+def change_shared_email(scene: Scene) -> Go:
     shared, new = (f"{whose}.{scene.word}@mail.example".lower() for whose in ("pia", "family"))
     with scene.house.writing() as session:
         version = session.get_one(Patient, scene.other).version + 1
@@ -98,7 +98,7 @@ def open_in_an_emergency(scene: Scene) -> Go:
     stranger = scene.house.user("doctor", f"stranger.{scene.word}{next(NUMBERS)}@clinic.example".lower())
 
     def go(session: Session) -> object:
-        return emergencies.open_records(
+        return emergency_access.open_records(
             session, stranger, name=scene.name, birth_date=day("1980-02-01"), reason="Found in the street", hours=24
         )
 
@@ -166,7 +166,7 @@ ACTS = (
     lift_hold,
     change_details,
     allow_sms,
-    change_shared_address,
+    change_shared_email,
     give_access,
     take_access,
     open_in_an_emergency,

@@ -15,7 +15,6 @@ from service.domain.exports import export_ledger, exports
 from service.domain.foundation.actor import SYSTEM, Actor, Role
 from service.domain.messages import message_links
 from service.domain.privacy import legal_holds
-from service.storage.folding import fold
 from service.storage.models import (
     AppointmentStatus,
     CancelledBy,
@@ -26,6 +25,7 @@ from service.storage.models import (
     Message,
     User,
 )
+from service.storage.search_keys import search_key
 from tests import waiting
 from tests.house import House, at, day
 
@@ -80,7 +80,7 @@ class Scene:
         self._booked = 0
 
     def person(self, name: str, **more: object) -> int:
-        return self.house.patient(name, folded_name=fold(name), birth_date=day("1980-02-01"), **more)
+        return self.house.patient(name, folded_name=search_key(name), birth_date=day("1980-02-01"), **more)
 
     @cached_property
     def pia(self) -> Actor:

@@ -490,14 +490,14 @@ ROUTES: dict[str, Expected] = {
     "audit.index": Expected("/audit", ADMIN, GET),
     "audit.file": Expected("/audit/file", ADMIN, GET),
     "looks.index": Expected("/who-looked?patient_id={patient}", PATIENTS, GET, sees=frozenset({"patient"})),
-    "emergencies.new": Expected("/emergency", DOCTORS, GET),
-    "emergencies.create": Expected(
+    "emergency_access.new": Expected("/emergency", DOCTORS, GET),
+    "emergency_access.create": Expected(
         "/emergency",
         DOCTORS,
         {"POST": 303},
         {"name": "Gus Gast", "birth_date": "1970-01-02", "reason": "Brought in unconscious"},
     ),
-    "emergencies.mark_seen": Expected("/emergencies/{emergency}/review", ADMIN, {"POST": 303}, sees=ADMIN),
+    "emergency_access.mark_seen": Expected("/emergencies/{emergency}/review", ADMIN, {"POST": 303}, sees=ADMIN),
     "audit.mark_grants_seen": Expected("/access-grants/{grant}/review", ADMIN, {"POST": 303}, sees=ADMIN),
     "doctors.add_cover": Expected(
         "/doctors/{doctor}/covers",

@@ -13,12 +13,12 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.foundation.throttle import Act
 from service.domain.outbox import outbox
-from service.domain.patients import consent, shared_addresses
+from service.domain.patients import consent, shared_email
 from service.language import catalogs
 from service.language.translation import gettext as _
 from service.mail_addresses import address_key
-from service.storage.folding import closely
 from service.storage.models import AddressForm, Patient, TokenPurpose, User
+from service.storage.search_keys import normalized_name
 
 
 def fetch(session: Session, actor: Actor) -> User:
@@ -33,8 +33,8 @@ def own_record(session: Session, actor: Actor) -> Patient | None:
     """The record with the address of the patient's account: of several, the one with its name too; None if unclear."""
     found = records(session, actor)
     if len(found) > 1:
-        name = closely(fetch(session, actor).name)
-        found = [one for one in found if closely(one.name) == name]
+        name = normalized_name(fetch(session, actor).name)
+        found = [one for one in found if normalized_name(one.name) == name]
     return found[0] if len(found) == 1 else None
 
 
@@ -68,9 +68,7 @@ def change_language(session: Session, actor: Actor, code: str) -> None:
 
 def records(session: Session, actor: Actor) -> Sequence[Patient]:
     """The records a patient's account looks after that bear its address: one's own, and those of a family."""
-    return (
-        shared_addresses.bearing(session, actor, fetch(session, actor).email_key) if actor.role == Role.PATIENT else []
-    )
+    return shared_email.sharing(session, actor, fetch(session, actor).email_key) if actor.role == Role.PATIENT else []
 
 
 def ask_for_email(session: Session, actor: Actor, email: str, chosen: Collection[int] | None = None) -> None:
@@ -123,7 +121,7 @@ def prove_email(session: Session, token: str, address: str) -> list[int]:
         raise Conflict(_("This e-mail address is already used by another account.")) from None
     user_tokens.revoke(session, user.id)  # links that lie in the old mailbox
     audit.record(session, actor, "user.email", subject=f"user/{user.id}")
-    return shared_addresses.change(session, actor, before, proven, chosen) if actor.role == Role.PATIENT else []
+    return shared_email.change(session, actor, before, proven, chosen) if actor.role == Role.PATIENT else []
 
 
 def _as_actor(session: Session, user: User, address: str) -> Actor:

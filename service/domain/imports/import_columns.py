@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from service.language.translation import gettext as _
 from service.language.translation import lazy_gettext as _l
-from service.storage.folding import fold
+from service.storage.search_keys import search_key
 
 
 class ImportKind(StrEnum):
@@ -86,12 +86,12 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
 
 def guessed(kind: ImportKind, header: Sequence[str]) -> dict[str, int]:
     """The columns that tell by their heading what they are; a heading that stands twice counts once."""
-    folded = [fold(heading) for heading in header]
+    folded = [search_key(heading) for heading in header]
     found = {}
     for column in COLUMNS[kind]:
         for heading in column.known_as.split(", "):
-            if fold(heading) in folded:
-                found[column.name] = folded.index(fold(heading))
+            if search_key(heading) in folded:
+                found[column.name] = folded.index(search_key(heading))
                 break
     is_bare = "name" in found and folded[found["name"]] == "name"
     if is_bare and "first_name" in found and "last_name" not in found:

@@ -17,8 +17,8 @@ from service.domain.imports.import_columns import ImportKind
 from service.domain.imports.import_people import Above, Here, Named
 from service.domain.imports.import_rows import DoctorRow, PatientRow, Problem, Row, VisitRow
 from service.language.translation import gettext as _
-from service.storage.folding import closely, fold
 from service.storage.models import TAKES_PLACE, Appointment, Doctor
+from service.storage.search_keys import normalized_name, search_key
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ def of_doctors(session: Session, rows: Iterable[DoctorRow]) -> Plan:
     """A doctor is here already when one has exactly the name and no other department; a like name is a problem."""
     known = defaultdict[str, list[tuple[str, str, int]]](list)
     for name, department in session.execute(select(Doctor.name, Doctor.department)):
-        known[fold(name)].append((spelled(name), department, 0))
+        known[search_key(name)].append((spelled(name), department, 0))
     plan = Plan()
     for row in rows:
-        name, alike = spelled(row.name), known[fold(row.name)]
+        name, alike = spelled(row.name), known[search_key(row.name)]
         if any(name == other and fits(row.department, department) for other, department, _line in alike):
             plan.present.append(row)
         elif alike:
@@ -75,12 +75,12 @@ def of_doctors(session: Session, rows: Iterable[DoctorRow]) -> Plan:
 
 def spelled(doctor: str) -> str:
     """A doctor's name as it is compared: Dr. and Dr are the same title."""
-    return closely(doctor.replace(".", " "))
+    return normalized_name(doctor.replace(".", " "))
 
 
 def fits(one: str, other: str) -> bool:
     """Whether two departments can be the same doctor's: neither is said to be another."""
-    return not one or not other or fold(one) == fold(other)
+    return not one or not other or search_key(one) == search_key(other)
 
 
 def of_visits(session: Session, rows: Sequence[VisitRow]) -> Plan:

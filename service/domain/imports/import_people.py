@@ -15,8 +15,8 @@ from service.domain.imports.import_rows import PatientRow, VisitRow
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
 from service.mail_addresses import address_key
-from service.storage.folding import closely, fold
 from service.storage.models import Patient
+from service.storage.search_keys import normalized_name, search_key
 
 NAMED, LOOKED_AT = 3, 10
 """How many records a sentence names, and out of how many."""
@@ -50,7 +50,7 @@ class Here:
                 Patient.imported_line,
             ).order_by(Patient.id)
         ):
-            alike = row.folded_name or closely(row.name)
+            alike = row.folded_name or normalized_name(row.name)
             if alike in wanted:
                 details = PatientDetails(row.name, row.birth_date, row.phone, row.email)
                 known = Known(_kept(row.id, into), details)
@@ -119,7 +119,8 @@ class Named:
         exact = {
             one.id
             for one in alike
-            if closely(one.details.name) == closely(row.patient) and row.birth_date in (None, one.details.birth_date)
+            if normalized_name(one.details.name) == normalized_name(row.patient)
+            and row.birth_date in (None, one.details.birth_date)
         }
         perhaps = {one.id for one in alike}
         if not perhaps:
@@ -136,14 +137,14 @@ def is_surely(known: PatientDetails, line: PatientDetails) -> bool:
     """Whether name, birth date and a way to reach them are the same, and the line says nothing that is not known."""
     if line.birth_date is None or not (line.phone or line.email):
         return False
-    is_same = closely(known.name) == closely(line.name) and known.birth_date == line.birth_date
+    is_same = normalized_name(known.name) == normalized_name(line.name) and known.birth_date == line.birth_date
     return is_same and line.phone in (None, known.phone) and _compared(line.email) in (None, _compared(known.email))
 
 
 def line_digest(details: PatientDetails) -> str:
     """What a record keeps of the line it was imported from, so that the same line is known again."""
     born = details.birth_date.isoformat() if details.birth_date else None
-    said = [closely(details.name), born, details.phone, _compared(details.email)]
+    said = [normalized_name(details.name), born, details.phone, _compared(details.email)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
@@ -152,7 +153,7 @@ def _compared(email: str | None) -> str | None:
 
 
 def _alike(name: str) -> str:
-    return fold(name) or closely(name)
+    return search_key(name) or normalized_name(name)
 
 
 def _several(row: VisitRow, perhaps: set[int]) -> str:

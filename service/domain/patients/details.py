@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from service.config.settings import Clinic
 from service.domain.foundation import contact_details
-from service.storage.folding import fold
 from service.storage.models import Patient
+from service.storage.search_keys import search_key
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PatientDetails:
 
     def columns(self) -> dict[str, Any]:
         """The columns of a record that hold them, with what a search compares."""
-        return {**vars(self), "folded_name": fold(self.name)}
+        return {**vars(self), "folded_name": search_key(self.name)}
 
 
 def greeted(patient: Patient) -> str:

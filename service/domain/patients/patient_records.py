@@ -10,7 +10,7 @@ from service import clock
 from service.domain.foundation import audit, locks, texts
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden
-from service.domain.patients import consent, patient_search, patients, shared_addresses
+from service.domain.patients import consent, patient_search, patients, shared_email
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, Offer, Patient, WaitingEntry
@@ -71,7 +71,7 @@ def change(
         consent.keep_refusals(session, Patient.id == patient.id)
     if key is None or before.email == details.email or not also:
         return []
-    return shared_addresses.change(session, actor, key, details.email, set(also) - {patient_id})
+    return shared_email.change(session, actor, key, details.email, set(also) - {patient_id})
 
 
 def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: str, alerts: str, version: int) -> None:

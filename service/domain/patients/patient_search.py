@@ -16,8 +16,8 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.patients import patients
 from service.domain.patients.details import PatientDetails
 from service.mail_addresses import address_key, as_folded_before
-from service.storage.folding import fold
 from service.storage.models import AddressForm, Appointment, Patient
+from service.storage.search_keys import search_key
 
 PAGE = 25
 LONGEST = 200
@@ -66,7 +66,7 @@ def wanted(text: str) -> Wanted:
     if rest and _PHONE.fullmatch(rest) and len(digits) >= FEWEST_DIGITS:
         # Numbers are kept with their country: the zeros that stand for it, or before an area, are not in them.
         return Wanted(digits=digits.lstrip("0") or digits, born=_days(written))
-    return Wanted(words=fold(rest).split()[:MOST_WORDS], born=_days(written))
+    return Wanted(words=search_key(rest).split()[:MOST_WORDS], born=_days(written))
 
 
 def _days(written: re.Match[str] | None) -> list[date] | None:
@@ -129,7 +129,7 @@ def likely_same(
 ) -> Sequence[Patient]:
     """Who may be this person: the same name and birth date (or one is not known), phone, or e-mail; at most ten."""
     signs: list[ColumnElement[bool]] = []
-    folded = fold(who.name)
+    folded = search_key(who.name)
     if folded:
         same_day = or_(Patient.birth_date == who.birth_date, Patient.birth_date.is_(None)) if who.birth_date else True
         signs.append((Patient.folded_name == folded) & same_day)

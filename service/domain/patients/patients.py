@@ -31,7 +31,7 @@ def visible(actor: Actor) -> ColumnElement[bool]:
         case Role.ADMIN | Role.RECEPTIONIST | Role.SYSTEM:
             return true()
         case Role.DOCTOR:
-            return or_(in_treatment(actor), Patient.id.in_(_emergencies(actor)))
+            return or_(in_treatment(actor), Patient.id.in_(_emergency_access(actor)))
         case Role.PATIENT:
             return Patient.id.in_(actor.patient_ids) if actor.patient_ids else false()
         case never:
@@ -48,7 +48,7 @@ def in_treatment(actor: Actor) -> ColumnElement[bool]:
     return exists().where(theirs.patient_id == Patient.id, with_them)
 
 
-def _emergencies(actor: Actor) -> Select[int]:
+def _emergency_access(actor: Actor) -> Select[int]:
     mine = EmergencyAccess.doctor_id == actor.doctor_id, EmergencyAccess.expires_at > clock.now()
     return select(EmergencyAccess.patient_id).where(*mine)
 

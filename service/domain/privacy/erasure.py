@@ -26,7 +26,6 @@ from service.domain.privacy import legal_holds
 from service.domain.reports import erased_names
 from service.language import rendering
 from service.language.translation import gettext as _
-from service.storage.folding import fold
 from service.storage.models import (
     Appointment,
     Base,
@@ -41,6 +40,7 @@ from service.storage.models import (
     Treatment,
     User,
 )
+from service.storage.search_keys import search_key
 
 MOST_DUE = 100
 
@@ -142,7 +142,7 @@ def _erase_columns(row: Patient, name: str) -> None:
                 pass
             case never:
                 assert_never(never)
-    row.name, row.folded_name = name, fold(name)
+    row.name, row.folded_name = name, search_key(name)
     row.erased_at = clock.now()
     row.archived_at = row.archived_at or row.erased_at
 

@@ -38,7 +38,7 @@ class Installation(Base):
     zone_rules: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """How far that zone's wall clock is ahead of UTC, and when that changes (domain/foundation/zone_rules.py)."""
     folded_by: Mapped[str | None] = mapped_column(String(40))
-    """The rule that wrote the search texts of patients (storage/folding.py); None: before rules had numbers."""
+    """The rule that wrote the search keys of patients (storage/search_keys.py); None: before rules had numbers."""
     zone_at_instants: Mapped[str | None] = mapped_column(String(64))
     """A zone the clinic moves to: when it is first used, appointments keep their instants, not their local times."""
 

@@ -9,16 +9,16 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.mail_addresses import LONGEST_KEY
-from service.storage.folding import fold
 from service.storage.models.addresses import HasAddress, key_of_new
 from service.storage.models.declaration import Base, one_of
 from service.storage.models.outbox import Channel
+from service.storage.search_keys import search_key
 
 
-def _folded(context: DefaultExecutionContext) -> str:
-    """The search text of a new row, from its name."""
+def _search_key(context: DefaultExecutionContext) -> str:
+    """Return the search key of a new row, from its name."""
     values: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
-    return fold(values["name"])
+    return search_key(values["name"])
 
 
 class Patient(HasAddress, Base):
@@ -48,7 +48,7 @@ class Patient(HasAddress, Base):
     """By which addresses are compared."""
     phone: Mapped[str | None] = mapped_column(String(20))
     """E.164."""
-    folded_name: Mapped[str] = mapped_column(String(600), default=_folded, server_default="")
+    folded_name: Mapped[str] = mapped_column(String(600), default=_search_key, server_default="")
     """What a search by name compares; anyone who changes the name changes this too."""
     allergies: Mapped[str] = mapped_column(Text, default="", server_default="")
     alerts: Mapped[str] = mapped_column(Text, default="", server_default="")

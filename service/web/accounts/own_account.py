@@ -18,8 +18,8 @@ from service.web.accounts.new_passwords import chosen_by, shortest_for
 from service.web.accounts.proof import needs_proof
 from service.web.accounts.sessions import back_to, proves
 from service.web.forms import Form, at_most, required
-from service.web.patients import shared_addresses
-from service.web.patients.shared_addresses import SharedAddressForm
+from service.web.patients import shared_email
+from service.web.patients.shared_email import SharedEmailForm
 
 blueprint = Blueprint("own_account", __name__)
 
@@ -36,7 +36,7 @@ class LanguageForm(Form):
         self.language.choices = [("", _("The clinic's language")), *catalogs.names().items()]
 
 
-class EmailForm(SharedAddressForm):
+class EmailForm(SharedEmailForm):
     email = wtforms.StringField(_("New e-mail address"), [required(), at_most(254)])
     next = wtforms.HiddenField()
 
@@ -234,7 +234,7 @@ def _page(form: NameForm, language_form: LanguageForm | None = None) -> str:
         language_form=language_form or LanguageForm(data={"language": me.language or ""}),
         me=me,
         records=own_account.records(session, actor),
-        changed=shared_addresses.changed(me.email_key),
+        changed=shared_email.changed(me.email_key),
         has_second_factor=context.here().has_second_factor,
         codes_left=second_factors.recovery_codes_left(session, me.id),
         sessions=sessions.of_user(session, me.id),

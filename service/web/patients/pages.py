@@ -2,10 +2,10 @@
 
 from service.domain.foundation.actor import Role
 from service.http.access import ANYONE, DESK, STAFF, only
-from service.web.patients import addresses, consent, contact_links, emergencies, merging, patient_forms, patients
+from service.web.patients import addresses, consent, contact_links, emergency_access, merging, patient_forms, patients
 
 BLUEPRINTS = tuple(
-    page.blueprint for page in (addresses, consent, contact_links, emergencies, merging, patient_forms, patients)
+    page.blueprint for page in (addresses, consent, contact_links, emergency_access, merging, patient_forms, patients)
 )
 ACCESS = {
     "patients.index": STAFF,
@@ -30,7 +30,7 @@ ACCESS = {
     "contact_links.unsubscribed": ANYONE,
     "consent.mine": only(Role.PATIENT),
     "consent.save": only(Role.ADMIN, Role.RECEPTIONIST, Role.PATIENT),
-    "emergencies.new": only(Role.DOCTOR),
-    "emergencies.create": only(Role.DOCTOR),
-    "emergencies.mark_seen": only(Role.ADMIN),
+    "emergency_access.new": only(Role.DOCTOR),
+    "emergency_access.create": only(Role.DOCTOR),
+    "emergency_access.mark_seen": only(Role.ADMIN),
 }

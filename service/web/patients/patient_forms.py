@@ -10,7 +10,7 @@ from wtforms.validators import Optional
 
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid
-from service.domain.patients import patient_records, patient_search, patients, shared_addresses
+from service.domain.patients import patient_records, patient_search, patients, shared_email
 from service.domain.patients.details import PatientDetails
 from service.domain.patients.patient_records import Stale, Twice
 from service.http import context
@@ -18,7 +18,7 @@ from service.language.translation import gettext as _
 from service.storage.models import Patient
 from service.web import notices
 from service.web.forms import Form, at_most, required
-from service.web.patients.shared_addresses import SharedAddressForm
+from service.web.patients.shared_email import SharedEmailForm
 
 blueprint = Blueprint("patient_forms", __name__)
 
@@ -49,7 +49,7 @@ class NewPatientForm(PatientForm):
     confirm = wtforms.BooleanField(_("This is somebody else: make a new record"))
 
 
-class VersionedPatientForm(SharedAddressForm, PatientForm):
+class VersionedPatientForm(SharedEmailForm, PatientForm):
     version = wtforms.IntegerField(validators=[required()], widget=wtforms.widgets.HiddenInput())
 
 
@@ -166,7 +166,7 @@ def _page(
     if alerts is None and context.actor().role == Role.DOCTOR:
         alerts = AlertsForm(allergies=patient.allergies, alerts=patient.alerts, **values)
     form = form or VersionedPatientForm(**contact, **values)
-    form.offer(shared_addresses.bearing(context.reading(), context.actor(), patient.email_key, but=patient.id))
+    form.offer(shared_email.sharing(context.reading(), context.actor(), patient.email_key, except_id=patient.id))
     return render_template(
         "patients/edit.html",
         patient=patient,

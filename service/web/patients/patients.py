@@ -9,14 +9,14 @@ from service.domain.accounts import doubtful_addresses, guardians
 from service.domain.appointments import appointments, treatments
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import NotFound
-from service.domain.patients import consent, emergencies, patient_records, patient_search, patients
+from service.domain.patients import consent, emergency_access, patient_records, patient_search, patients
 from service.domain.patients.details import PatientDetails
 from service.http import context
 from service.storage.models import Patient
 from service.web import notices
 from service.web.appointments.treatments import entries
 from service.web.appointments.visits import visits
-from service.web.patients import shared_addresses
+from service.web.patients import shared_email
 from service.web.patients.consent import form_of
 
 blueprint = Blueprint("patients", __name__)
@@ -51,7 +51,7 @@ def index() -> ResponseReturnValue:
         more_url=None,
         waiting=patient_search.to_confirm(session, actor),
         doubtful=doubtful_addresses.count(session, actor),
-        opened=emergencies.current(session, actor),
+        opened=emergency_access.current(session, actor),
     )
 
 
@@ -116,7 +116,7 @@ def _clinical(patient: Patient) -> str:
     return render_template(
         "patients/record.html",
         patient=patient,
-        changed=shared_addresses.changed(patient.email_key),
+        changed=shared_email.changed(patient.email_key),
         upcoming=visits(appointments.upcoming(session, actor, patient_id), actor),
         last_visits=visits(last, actor),
         treatments=entries(page.treatments),
@@ -135,7 +135,7 @@ def _desk(patient: Patient) -> str:
     return render_template(
         "patients/desk.html",
         patient=patient,
-        changed=shared_addresses.changed(patient.email_key),
+        changed=shared_email.changed(patient.email_key),
         upcoming=visits(appointments.upcoming(session, actor, patient.id), actor),
         past=visits(page.visits, actor),
         older_url=url_for("patients.record", patient_id=patient.id, before=page.older) if page.older else None,

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from service import clock
 from service.domain.foundation import audit
 from service.domain.foundation.errors import NotFound
-from service.domain.patients import emergencies
+from service.domain.patients import emergency_access
 from service.domain.privacy import access_grants, audit_log
 from service.http import context
 from service.language.translation import gettext as _
@@ -45,7 +45,7 @@ def index() -> ResponseReturnValue:
         newer_url=_url(page=number - 1) if number > 1 else None,
         older_url=_url(page=number + 1) if more else None,
         file_url=_url("audit.file"),
-        emergencies=emergencies.unseen(session, actor),
+        emergency_accesses=emergency_access.unseen(session, actor),
         grants=[(grant, audit_words.act(grant.act)) for grant in access_grants.unseen(session, actor)],
         now=clock.now().astimezone(context.wiring().settings.clinic.zone),
     )

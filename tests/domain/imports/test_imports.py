@@ -10,8 +10,8 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, NotFound
 from service.domain.imports import imports
 from service.domain.patients.details import PatientDetails
-from service.storage.folding import fold
 from service.storage.models import AuditEntry, Doctor, Patient
+from service.storage.search_keys import search_key
 from tests.crowd import together
 from tests.domain.imports.importing import VISITS, Desk
 from tests.domain.imports.importing import a_desk as a_desk
@@ -37,7 +37,7 @@ def test_patients_are_stored_as_they_are_shown(desk: Desk) -> None:
     ]
     with desk.house.reading() as session:
         for patient in session.query(Patient).all():
-            assert patient.folded_name == fold(patient.name)
+            assert patient.folded_name == search_key(patient.name)
             assert (patient.created_at, patient.version, patient.archived_at) == (at("2026-05-04 06:00"), 1, None)
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service.storage.folding import fold
+from service.storage.search_keys import search_key
 
 revision = "0002"
 down_revision = "0001"
@@ -55,17 +55,17 @@ def upgrade() -> None:
                 f"ALTER TABLE appointments ADD CONSTRAINT ex_appointments_{whose} EXCLUDE USING gist"
                 f" ({whose} WITH =, tstzrange(starts_at, ends_at) WITH &&) WHERE ({TAKES_PLACE})"
             )
-    _fold_names()
+    _fill_search_keys()
 
 
-def _fold_names() -> None:
-    """Give the patients who are there already what a search compares."""
+def _fill_search_keys() -> None:
+    """Store a search key for every patient."""
     patients = sa.table("patients", sa.column("id", ID), sa.column("name"), sa.column("folded_name"))
     connection = op.get_bind()
-    rows = [{"row": row.id, "folded": fold(row.name)} for row in connection.execute(sa.select(patients))]
+    rows = [{"row": row.id, "key": search_key(row.name)} for row in connection.execute(sa.select(patients))]
     if rows:
         change = sa.update(patients).where(patients.c.id == sa.bindparam("row"))
-        connection.execute(change.values(folded_name=sa.bindparam("folded")), rows)
+        connection.execute(change.values(folded_name=sa.bindparam("key")), rows)
 
 
 def _new_tables() -> None:

@@ -1,4 +1,4 @@
-"""A record of who looked that cannot be changed; doctors who stand in, emergencies, legal holds, erasure."""
+"""A record of who looked that cannot be changed; doctors who stand in, emergency access, legal holds, erasure."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,6 +1,6 @@
-"""A given name of its own, the line of a file that a record came from, and which rule wrote the search texts.
+"""A given name of its own, the line of a file that a record came from, and which rule wrote the search keys.
 
-The search texts themselves are written again right after the migrations, by storage/refolding.py.
+The search keys themselves are rebuilt right after the migrations, by storage/search_key_rebuild.py.
 """
 
 import sqlalchemy as sa

@@ -5,20 +5,22 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.domain.foundation.errors import Invalid
-from service.domain.patients import emergencies
+from service.domain.patients import emergency_access
 from service.http import context
 from service.language.translation import gettext as _
 from service.web import notices
 from service.web.forms import Form, at_most, required
 from service.web.patients.patient_forms import BIRTH_DATES
 
-blueprint = Blueprint("emergencies", __name__)
+blueprint = Blueprint("emergency_access", __name__)
 
 
 class EmergencyForm(Form):
     name = wtforms.StringField(_("Whole name"), [required(), at_most(200)])
     birth_date = wtforms.DateField(_("Birth date"), [required()], format=BIRTH_DATES)
-    reason = wtforms.TextAreaField(_("Why you need this record now"), [required(), at_most(emergencies.LONGEST_REASON)])
+    reason = wtforms.TextAreaField(
+        _("Why you need this record now"), [required(), at_most(emergency_access.LONGEST_REASON)]
+    )
 
 
 @blueprint.get("/emergency")
@@ -35,7 +37,7 @@ def create() -> ResponseReturnValue:
         return _page(form), 422
     try:
         with context.transaction() as session:
-            found = emergencies.open_records(
+            found = emergency_access.open_records(
                 session,
                 context.actor(),
                 name=form.name.data or "",
@@ -61,11 +63,11 @@ def create() -> ResponseReturnValue:
 def mark_seen(access_id: int) -> ResponseReturnValue:
     """The admin has looked at it."""
     with context.transaction() as session:
-        emergencies.mark_seen(session, context.actor(), access_id)
+        emergency_access.mark_seen(session, context.actor(), access_id)
     return redirect(url_for("audit.index"), 303)
 
 
 def _page(form: EmergencyForm) -> str:
     return render_template(
-        "patients/emergency.html", form=form, hours=context.wiring().settings.privacy.emergency_hours
+        "patients/emergency_access.html", form=form, hours=context.wiring().settings.privacy.emergency_hours
     )

@@ -13,8 +13,8 @@ from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.domain.foundation.throttle import Act
 from service.domain.patients import patients, record_owners
 from service.language.translation import gettext as _
-from service.storage.folding import closely, fold
 from service.storage.models import EmergencyAccess, Patient
+from service.storage.search_keys import normalized_name, search_key
 
 LONGEST_REASON = 500
 SHORTEST_REASON = 10
@@ -37,12 +37,12 @@ def open_records(
     if len(why) < SHORTEST_REASON:
         raise Invalid(_("Say in a few words why you need this record now."), "reason")
     throttle.attempt(session, Act.EMERGENCY, account=actor.user_id)
-    folded = fold(name)
+    folded = search_key(name)
     born = or_(Patient.birth_date == birth_date, Patient.birth_date.is_(None))
     same = (Patient.folded_name == folded, born, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None))
     locks.patients_of(session, select(Patient.id).where(*same).order_by(Patient.id).limit(MOST_FOUND))
     found = session.scalars(select(Patient).where(*same).order_by(Patient.id).limit(MOST_FOUND)).all() if folded else []
-    found = [one for one in found if closely(one.name) == closely(name)] or found
+    found = [one for one in found if normalized_name(one.name) == normalized_name(name)] or found
     now = clock.now()
     mine = set(session.scalars(select(Patient.id).where(*same, patients.visible(actor))))
     for patient in found:

@@ -1,31 +1,31 @@
-"""How names are compared: generously for a search, and closely for saying that two are the same name."""
+"""Compare names: loosely by a search key, and strictly by a normalized form that decides whether two are the same."""
 
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
 RULE = f"2/{unicodedata.unidata_version}"
-"""Which rule fold() follows; the number changes with the rule, so that stored search texts are written again."""
+"""The version of search_key(). Raise the number with every change, so that stored search keys are rebuilt."""
 
 PLAIN = str.maketrans({"ł": "l", "đ": "d", "ð": "d", "ø": "o", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
-"""Letters that Unicode does not take apart into a plain letter and a mark."""
+"""Letters that Unicode doesn't decompose into a plain letter and a mark."""
 
 POINTED = frozenset({"ARABIC", "HEBREW"})
-"""Scripts whose marks are points that most people leave out."""
+"""Scripts whose marks are points that most people don't type."""
 FORGIVING = frozenset({"LATIN", "GREEK", "CYRILLIC"}) | POINTED
-"""Scripts that are searched without marks; everywhere else a mark is part of its letter."""
+"""Scripts whose marks a search ignores. In all other scripts, a mark is part of its letter."""
 JOINERS = "\u200c\u200d"
-"""Signs between letters that no one sees: they only change how the letters are drawn."""
+"""Invisible characters between letters that only change how the letters are drawn."""
 
 LONGEST = 600
-"""What a column keeps; a letter that stands for a whole phrase takes up to 18."""
+"""The size of the column. One character that stands for a whole phrase can take up 18."""
 
 
-def fold(text: str) -> str:
-    """The text in lower case without accents, words separated by one blank: what a search compares.
+def search_key(text: str) -> str:
+    """Return the text in lower case, without accents, and with single spaces: what a search compares.
 
-    Generous: Müller and Muller fold alike, so it never tells that two people are one; closely() does.
-    NFKD first, so that `ﬁ` and full-width letters fold as well; `ß` becomes `ss`, `İ` an `i`.
+    Müller and Muller have the same key, so it can't tell whether two people are the same. normalized_name() can.
+    NFKD comes first, so that `ﬁ` and full-width letters match too; `ß` becomes `ss`, and `İ` becomes `i`.
     """
     if text.isascii():
         bare = text.lower()
@@ -36,13 +36,13 @@ def fold(text: str) -> str:
     return " ".join(words.split())[:LONGEST].rstrip()
 
 
-def closely(name: str) -> str:
-    """A name as it is compared to say that two are the same: only case, spacing and encoding may differ."""
+def normalized_name(name: str) -> str:
+    """Return a name for comparing identities: only case, spacing, and Unicode encoding may differ."""
     return " ".join(unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower()).split())
 
 
 def _letters(decomposed: str) -> Iterator[str]:
-    """Each sign together with the marks that are part of it."""
+    """Yield each character together with the marks that are part of it."""
     letter = ""
     for sign in decomposed:
         if _is_mark(sign):
@@ -58,7 +58,7 @@ def _is_mark(sign: str) -> bool:
 
 
 def _is_part(letter: str, mark: str) -> bool:
-    """Whether a mark makes another letter of the one before it; a variation selector only makes another shape."""
+    """Return whether a mark turns its letter into another one. A variation selector only changes the shape."""
     return _takes_marks(letter) and _script(mark) not in POINTED | {"VARIATION"}
 
 
@@ -68,5 +68,5 @@ def _takes_marks(letter: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _script(sign: str) -> str:
-    """The first word of a sign's name, which is its script's: LATIN SMALL LETTER A."""
+    """Return the first word of a character's name, which is its script, as in LATIN SMALL LETTER A."""
     return unicodedata.name(sign, "").partition(" ")[0]

@@ -1,4 +1,4 @@
-"""An e-mail address that several records bear, such as a family's: who bears it, and a change for all of them."""
+"""An e-mail address that several patients share, such as a family's: whose it is, and changing it for all of them."""
 
 from collections.abc import Collection, Sequence
 
@@ -13,21 +13,21 @@ from service.storage.models import Patient
 MOST = 50
 
 
-def bearing(session: Session, actor: Actor, key: str | None, *, but: int | None = None) -> Sequence[Patient]:
-    """The records the actor looks after that bear the address of a comparing key, by name, without the record `but`."""
+def sharing(session: Session, actor: Actor, key: str | None, *, except_id: int | None = None) -> Sequence[Patient]:
+    """Return the records with this `email_key` that the actor can see, by name, without `except_id`."""
     if not key:
         return []
-    same = (Patient.email_key == key, Patient.id != (but or 0), patients.PRESENT, patients.visible(actor))
+    same = (Patient.email_key == key, Patient.id != (except_id or 0), patients.PRESENT, patients.visible(actor))
     return session.scalars(select(Patient).where(*same).order_by(Patient.name, Patient.id).limit(MOST)).all()
 
 
 def change(session: Session, actor: Actor, before: str, after: str | None, chosen: Collection[int] | None) -> list[int]:
-    """Give the chosen records that bear an address another one, all of them when nobody chose; returns their ids.
+    """Give the chosen records that share an address another one, or all of them for None; return their ids.
 
-    A record the actor does not look after, or that bears another address by now, is left alone.
+    A record that the actor can't see, or whose address has changed meanwhile, is left alone.
     """
     changed = []
-    for patient in bearing(session, actor, before):
+    for patient in sharing(session, actor, before):
         if chosen is not None and patient.id not in chosen:
             continue
         patient.email = after

@@ -1,4 +1,4 @@
-"""i3: names are searched generously and told apart closely, in every script that people write."""
+"""i3: a search is forgiving and a comparison of identities is strict, in every script that people write."""
 
 import hashlib
 import unicodedata
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.storage import folding
-from service.storage.folding import closely, fold
+from service.storage import search_keys
+from service.storage.search_keys import normalized_name, search_key
 
 DIFFERENT = [
     ("สุดา", "สดา"),
@@ -28,7 +28,7 @@ DIFFERENT = [
     ("මල්", "මල"),
     ("བོད", "བད"),
 ]
-"""Pairs of names that are two people's, wherever a mark or a letter makes the difference."""
+"""Pairs of names of different people, where one mark or letter makes the difference."""
 
 ALIKE = [
     ("Müller", "MULLER"),
@@ -43,7 +43,7 @@ ALIKE = [
     ("ｶﾞ", "ガ"),
     ("क्\u200dष", "क्ष"),
 ]
-"""Spellings that a search takes for each other, and that an identity does not."""
+"""Spellings that a search treats as equal, but a comparison of identities doesn't."""
 
 SCRIPTS = (
     *("LATIN", "GREEK", "CYRILLIC", "ARABIC", "HEBREW", "ARMENIAN", "GEORGIAN", "ETHIOPIC", "DEVANAGARI", "BENGALI"),
@@ -75,61 +75,61 @@ def marked(draw: st.DrawFn) -> tuple[str, str, str]:
     return script, start + mark + end, start + end
 
 
-def fold_of_before(text: str) -> str:
-    """How names were folded when a mark was dropped after every letter."""
+def search_key_of_before(text: str) -> str:
+    """The search key when every mark was dropped, whatever its letter."""
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
-    bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter)).translate(folding.PLAIN)
-    return " ".join("".join(letter if letter.isalnum() else " " for letter in bare).split())[: folding.LONGEST].rstrip()
+    bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter)).translate(search_keys.PLAIN)
+    return " ".join("".join(letter if letter.isalnum() else " " for letter in bare).split())[
+        : search_keys.LONGEST
+    ].rstrip()
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_i3_a_mark_that_is_part_of_its_letter_makes_another_name(one: str, other: str, form: str) -> None:
     first, second = unicodedata.normalize(form, one), unicodedata.normalize(form, other)  # type: ignore[arg-type]
-    assert fold(first) != fold(second)
-    assert closely(first) != closely(second)
-    assert fold(first) == fold(one)
+    assert search_key(first) != search_key(second)
+    assert normalized_name(first) != normalized_name(second)
+    assert search_key(first) == search_key(one)
 
 
 @pytest.mark.parametrize(("one", "other"), ALIKE)
-def test_i3_a_search_forgives_what_an_identity_does_not(one: str, other: str) -> None:
-    assert fold(one) == fold(other)
-    assert closely(one) != closely(other)
+def test_i3_a_search_is_more_forgiving_than_a_comparison_of_identities(one: str, other: str) -> None:
+    assert search_key(one) == search_key(other)
+    assert normalized_name(one) != normalized_name(other)
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [("Lena Vogt", " LENA\u00a0 vogt"), ("Zoë", "Zoe\u0308"), ("김", "\u1100\u1175\u11b7"), ("क़", "\u0958")],
 )
-def test_i3_case_spacing_and_encoding_make_no_other_name(one: str, other: str) -> None:
-    assert closely(one) == closely(other)
+def test_i3_names_that_differ_in_case_spacing_or_encoding_are_the_same(one: str, other: str) -> None:
+    assert normalized_name(one) == normalized_name(other)
 
 
 @given(marked())
-def test_i3_no_identity_equates_names_that_a_mark_tells_apart(names: tuple[str, str, str]) -> None:
+def test_i3_names_that_differ_by_a_mark_are_never_the_same(names: tuple[str, str, str]) -> None:
     script, with_mark, without = names
-    assert closely(with_mark) != closely(without)
+    assert normalized_name(with_mark) != normalized_name(without)
     if script not in FORGIVING:
-        assert fold(with_mark) != fold(without)
+        assert search_key(with_mark) != search_key(without)
 
 
 @given(forgiving.map("".join))
-def test_i3_searches_in_scripts_with_accents_and_points_find_what_they_found_before(name: str) -> None:
-    assert fold(name) == fold_of_before(name)
+def test_i3_searches_in_scripts_with_accents_and_points_find_what_they_always_found(name: str) -> None:
+    assert search_key(name) == search_key_of_before(name)
 
 
 @given(st.text(max_size=200))
-def test_i3_what_is_the_same_name_is_also_found_and_folding_twice_is_folding_once(name: str) -> None:
-    assert fold(fold(name)) == fold(name)
-    assert closely(closely(name)) == closely(name)
-    assert fold(unicodedata.normalize("NFD", name)) == fold(name)
+def test_i3_the_same_name_has_the_same_key_and_both_forms_are_idempotent(name: str) -> None:
+    assert search_key(search_key(name)) == search_key(name)
+    assert normalized_name(normalized_name(name)) == normalized_name(name)
+    assert search_key(unicodedata.normalize("NFD", name)) == search_key(name)
 
 
-def test_i3_another_rule_of_folding_needs_another_number() -> None:
+def test_i3_a_changed_rule_needs_a_new_number() -> None:
     names = [name for pair in (*DIFFERENT, *ALIKE) for name in pair]
     names += ["Jürgen  Groß", "Siobhán O'Connor-Smith", "İpek Işık", "王小明", "נועה", "Ｆｕｌｌ Width", "🙂", "ﷺ", "ﬁ"]
-    digest = hashlib.sha256("\n".join(map(fold, names)).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(map(search_key, names)).encode()).hexdigest()
     known = {"2": "286d7589bd0cba41ebc0b204d83ffcb7970a1c9f8c5070b6962bf40ae8551410"}
-    assert known[folding.RULE.partition("/")[0]] == digest, (
-        "stored search texts are only written again for a new number"
-    )
+    assert known[search_keys.RULE.partition("/")[0]] == digest, "stored search keys are only rebuilt for a new number"

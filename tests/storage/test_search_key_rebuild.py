@@ -1,4 +1,4 @@
-"""i3: search texts that another rule wrote are written again, for rows from before and whenever the rule changes."""
+"""i3: search keys are rebuilt for rows from an older version, and whenever the rule changes."""
 
 from time import monotonic
 
@@ -6,18 +6,18 @@ import pytest
 from sqlalchemy import insert, text
 
 from service import clock
-from service.storage import folding
+from service.storage import search_keys
 from service.storage.database import Database, migrate
-from service.storage.folding import fold
 from service.storage.models import Installation, Patient
+from service.storage.search_keys import search_key
 from tests.storage.test_migrations import at_revision
 
 NAMES = ("สุดา", "राम्", "Zoë Ćwik", "がんばる", "김민준", "שָׁלוֹם")
 LIMIT = 30
-"""Seconds for a clinic of 100,000 people with other letters than ours, on a busy machine."""
+"""Seconds for a clinic of 100,000 people with non-Latin names, on a busy machine."""
 
 
-def texts(database: Database) -> list[tuple[str, str, int]]:
+def keys(database: Database) -> list[tuple[str, str, int]]:
     with database.reading() as session:
         rows = session.execute(text("SELECT name, folded_name, version FROM patients ORDER BY id"))
         return [(name, folded, version) for name, folded, version in rows]
@@ -33,29 +33,29 @@ def test_i3_people_from_before_are_found_by_the_present_rule(database: Database,
         if revision == "0012":
             session.execute(text("UPDATE patients SET folded_name = 'of before'"))
     migrate(database)
-    assert texts(database) == [(name, fold(name), 1) for name in NAMES]
+    assert keys(database) == [(name, search_key(name), 1) for name in NAMES]
 
 
-def test_i3_another_rule_or_other_unicode_data_write_the_search_texts_again(
+def test_i3_another_rule_or_other_unicode_data_rebuild_the_search_keys(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrate(database)
     with database.transaction() as session:
         session.execute(insert(Patient), [{"name": name, "created_at": clock.now()} for name in NAMES])
-    monkeypatch.setattr(folding, "RULE", "3/99.0.0")
-    monkeypatch.setattr(folding, "fold", lambda name: fold(name)[::-1])
+    monkeypatch.setattr(search_keys, "RULE", "3/99.0.0")
+    monkeypatch.setattr(search_keys, "search_key", lambda name: search_key(name)[::-1])
     for _start in range(2):
         migrate(database)
-        assert texts(database) == [(name, fold(name)[::-1], 1) for name in NAMES]
+        assert keys(database) == [(name, search_key(name)[::-1], 1) for name in NAMES]
     with database.transaction() as session:
         assert session.query(Installation.folded_by).scalar() == "3/99.0.0"
         session.execute(text("UPDATE patients SET folded_name = 'left alone'"))
     migrate(database)
-    assert {folded for _name, folded, _version in texts(database)} == {"left alone"}
+    assert {folded for _name, folded, _version in keys(database)} == {"left alone"}
 
 
 @pytest.mark.foreign
-def test_i3_a_hundred_thousand_people_are_folded_again_in_seconds(database: Database) -> None:
+def test_i3_the_search_keys_of_a_hundred_thousand_people_are_rebuilt_in_seconds(database: Database) -> None:
     migrate(database)
     people = [{"name": f"राम् {number}", "folded_name": "of before"} for number in range(100_000)]
     with database.transaction() as session:
@@ -64,5 +64,5 @@ def test_i3_a_hundred_thousand_people_are_folded_again_in_seconds(database: Data
     began = monotonic()
     migrate(database)
     taken = monotonic() - began
-    assert all(folded == fold(name) for name, folded, _version in texts(database))
+    assert all(folded == search_key(name) for name, folded, _version in keys(database))
     assert taken < LIMIT, f"{taken:.1f} s"
