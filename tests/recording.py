@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
-from service.notifications.message import Letter
+from service.notifications.message import OutgoingMessage
 from service.storage.models import Channel
 
 
@@ -17,17 +17,17 @@ class Recording:
     """Delivers into a list; `before` and `after` are called around the hand-over and may raise."""
 
     name: Channel = Channel.CONSOLE
-    letters: list[Letter] = field(default_factory=list)
-    before: Callable[[Letter], None] = lambda _letter: None
-    after: Callable[[Letter], None] = lambda _letter: None
+    messages: list[OutgoingMessage] = field(default_factory=list)
+    before: Callable[[OutgoingMessage], None] = lambda _letter: None
+    after: Callable[[OutgoingMessage], None] = lambda _letter: None
     _lock: Lock = field(default_factory=Lock)
 
-    def send(self, letter: Letter, before_data: Callable[[], None]) -> None:
+    def send(self, letter: OutgoingMessage, before_data: Callable[[], None]) -> None:
         """Keep the letter."""
         self.before(letter)
         before_data()
         with self._lock:
-            self.letters.append(letter)
+            self.messages.append(letter)
         self.after(letter)
 
     def close(self) -> None:
@@ -36,4 +36,4 @@ class Recording:
     @property
     def recipients(self) -> list[str]:
         """Who got something, in order of time."""
-        return [letter.recipient for letter in self.letters]
+        return [letter.recipient for letter in self.messages]

@@ -18,7 +18,7 @@ SYSTEM = "system"
 """The area of what looks after the service itself: health, jobs, backups, demo."""
 API = "api"
 """The area of what other programs are told, in English only."""
-LETTERS = "letters"
+MESSAGE_TEXTS = "message_texts"
 """The area of what people are sent."""
 KEYWORDS: dict[str, Any] = {
     "_": None,
@@ -30,7 +30,7 @@ KEYWORDS: dict[str, Any] = {
     "lazy_gettext": None,
     "lazy_pgettext": ((1, "c"), 2),
 }
-_LETTER = ("letter", "visit_calendar")
+_MESSAGE_TEXTS = ("content", "visit_calendar")
 _ROOMS_WITH_AREAS = ("web", "domain", "templates")
 _SHELL_ROOMS = ("web", "http", "templates", "error_pages.py", "app.py")
 
@@ -38,8 +38,8 @@ _SHELL_ROOMS = ("web", "http", "templates", "error_pages.py", "app.py")
 def area_of(file: Path) -> str:
     """The area a source file or template belongs to: its folder below web, domain, or templates."""
     parts = file.relative_to(SERVICE).parts
-    if file.suffix == ".txt" or (parts[:2] == ("domain", "messages") and file.stem.startswith(_LETTER)):
-        return LETTERS
+    if file.suffix == ".txt" or (parts[:2] == ("domain", "messages") and file.stem.startswith(_MESSAGE_TEXTS)):
+        return MESSAGE_TEXTS
     if parts[0] == API:
         return API
     if parts[0] in _ROOMS_WITH_AREAS and len(parts) > 2:

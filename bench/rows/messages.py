@@ -23,7 +23,7 @@ from service import clock
 from service.config.settings import Settings, load
 from service.domain.outbox import reminders
 from service.notifications.email import Email
-from service.notifications.message import Letter
+from service.notifications.message import OutgoingMessage
 from service.storage.database import Database
 from service.storage.models import Channel
 
@@ -131,20 +131,20 @@ def _forget(clinic: Clinic) -> None:
         connection.execute("DELETE FROM messages")
 
 
-def _connections(settings: Settings, letters: int, rounds: int) -> Row:
+def _connections(settings: Settings, messages: int, rounds: int) -> Row:
     """The e-mail channel as it is, beside one connection per message; both with TLS."""
     channel = Email(settings.email, "", settings.clinic)
 
     def seconds(*, alone: bool) -> float:
         start = perf_counter()
-        for number in range(letters):
-            channel.send(Letter(number, f"m{number}@demo.example", "Your visit", "Hello\n"), lambda: None)
+        for number in range(messages):
+            channel.send(OutgoingMessage(number, f"m{number}@demo.example", "Your visit", "Hello\n"), lambda: None)
             if alone:
                 channel.close()
         channel.close()
         return perf_counter() - start
 
-    took = in_turn(rounds, lambda: letters / seconds(alone=False), lambda: letters / seconds(alone=True))
+    took = in_turn(rounds, lambda: messages / seconds(alone=False), lambda: messages / seconds(alone=True))
     mine, theirs = (median(each) for each in took)
     ratio = ratio_of(took)
     beside = f"{theirs:.0f}/s, a connection each"

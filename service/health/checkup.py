@@ -16,7 +16,7 @@ from service.domain.foundation import installation
 from service.health import readiness
 from service.notifications.channels import Channels
 from service.notifications.email import Email
-from service.notifications.message import DeliveryError, Letter, Transport, Unsure, message_id
+from service.notifications.message import DeliveryError, OutgoingMessage, Transport, Unsure, message_id
 from service.notifications.sms import Sms
 from service.storage import database, postgresql
 from service.storage.database import DatabaseError
@@ -64,9 +64,9 @@ def send_test(channel: Transport, settings: Settings, to: str) -> str:
     number = time_ns() // 1000
     text = f"A test message of {settings.clinic.name}. Whoever reads this: messages arrive.\n"
     identity = message_id(number, clock.now(), settings)
-    letter = Letter(number, to, f"Test message of {settings.clinic.name}", text, message_id=identity)
+    message = OutgoingMessage(number, to, f"Test message of {settings.clinic.name}", text, message_id=identity)
     try:
-        answer = channel.send(letter, lambda: None)
+        answer = channel.send(message, lambda: None)
     finally:
         channel.close()
     return f"taken by {channel.name}: {answer or 'written above'}"

@@ -63,7 +63,7 @@ def send_due(context: JobContext, scope: ColumnElement[bool]) -> Tally:
             if claimed is None:
                 return tally
             tally.skipped[SkipReason.DUPLICATE] += claimed.covered
-            if claimed.letter is None:
+            if claimed.outgoing is None:
                 tally.count(claimed.status, claimed.skip_reason)
             else:
                 tally.count(_send(context, claimed))
@@ -83,10 +83,10 @@ def _send(context: JobContext, claimed: Claim) -> MessageStatus:
         if not context.database.write(lambda session: deliveries.hand_over(session, claimed)):
             raise _NotOurs
 
-    assert claimed.letter is not None
+    assert claimed.outgoing is not None
     channel = context.channels.of(claimed.channel)
     try:
-        answer = channel.send(claimed.letter, before_data)
+        answer = channel.send(claimed.outgoing, before_data)
     except _NotOurs:
         return MessageStatus.QUEUED
     except DeliveryError as error:

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from service import clock
 from service.domain.foundation.job_runs import RunSkip
-from service.domain.messages import morning_sheets
+from service.domain.messages import call_lists
 from service.domain.outbox import reminders
 from service.jobs.context import JobContext, Outcome
 from service.jobs.deliver_messages import send_due, send_reminders
@@ -29,5 +29,5 @@ def _send_morning_sheet(context: JobContext, day: date) -> None:
     recipient = context.settings.messages.morning_sheet_to
     if not recipient:
         return
-    sheet = context.database.write(lambda session: morning_sheets.post(session, day, recipient).id)
+    sheet = context.database.write(lambda session: call_lists.post(session, day, recipient).id)
     send_due(context, Message.id == sheet)

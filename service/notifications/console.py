@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from threading import Lock
 
-from service.notifications.message import DeliveryError, Letter
+from service.notifications.message import DeliveryError, OutgoingMessage
 from service.storage.models import Channel
 
 
@@ -20,9 +20,9 @@ class Console:
         self._lock = Lock()
         self._aside = aside
 
-    def send(self, letter: Letter, before_data: Callable[[], None]) -> None:
+    def send(self, message: OutgoingMessage, before_data: Callable[[], None]) -> None:
         """Print the message. Raises DeliveryError when no one reads the output any more."""
-        text = f"--- message {letter.id}\nTo: {letter.recipient}\nSubject: {letter.subject}\n\n{letter.body}---\n"
+        text = f"--- message {message.id}\nTo: {message.recipient}\nSubject: {message.subject}\n\n{message.body}---\n"
         output, name = (sys.stderr, "standard error") if self._aside else (sys.stdout, "standard output")
         if output is None:
             raise DeliveryError(f"{name} is closed", permanent=False, connection=True)

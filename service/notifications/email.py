@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from service.config.settings import Clinic
 from service.config.settings import Email as EmailSettings
 from service.notifications import mail
-from service.notifications.message import DeliveryError, Letter, Unsure
+from service.notifications.message import DeliveryError, OutgoingMessage, Unsure
 from service.storage.models import Channel
 
 SECONDS = 15.0
@@ -38,10 +38,10 @@ class Email:
         self._kept: list[smtplib.SMTP] = []
         self._lock = Lock()
 
-    def send(self, letter: Letter, before_data: Callable[[], None]) -> str:
+    def send(self, message: OutgoingMessage, before_data: Callable[[], None]) -> str:
         """Deliver to the mail server; returns its answer. Raises DeliveryError and Unsure."""
-        recipient = mail.recipient_of(letter)
-        written = mail.compose(letter, self._sender, recipient)
+        recipient = mail.recipient_of(message)
+        written = mail.compose(message, self._sender, recipient)
         utf8 = not (recipient.addr_spec.isascii() and self._sender.addr_spec.isascii())
         smtp = self._accepting(utf8=utf8)
         try:
@@ -55,7 +55,7 @@ class Email:
                 _hang_up(smtp)
             else:
                 with suppress(OSError):
-                    smtp.rset()  # the next letter begins again
+                    smtp.rset()  # the next message begins again
                 self._keep(smtp)
             raise
         except BaseException:

@@ -1,4 +1,4 @@
-"""How a letter becomes an e-mail: one recipient, text and page, parts, and nothing that a name could smuggle in."""
+"""How a message becomes an e-mail: one recipient, text and page, parts, and nothing that a name could smuggle in."""
 
 import re
 from email.errors import MessageError
@@ -9,7 +9,7 @@ from email.utils import format_datetime, parseaddr
 
 from service import clock
 from service.mail_addresses import ascii_domain
-from service.notifications.message import DeliveryError, Letter
+from service.notifications.message import DeliveryError, OutgoingMessage
 
 
 class _Whole(UnstructuredHeader):
@@ -37,36 +37,36 @@ def sender_of(words: str, clinic_name: str) -> Address:
     return Address(" ".join((name or clinic_name).split()), username, ascii_domain(domain))
 
 
-def recipient_of(letter: Letter) -> Address:
-    """The one address a letter goes to. Raises DeliveryError when it is none."""
+def recipient_of(message: OutgoingMessage) -> Address:
+    """The one address a message goes to. Raises DeliveryError when it is none."""
     try:
-        found = Address(addr_spec=re.sub(r"[^\x00-\x7f]", "x", letter.recipient))  # knows the rules of ASCII only
+        found = Address(addr_spec=re.sub(r"[^\x00-\x7f]", "x", message.recipient))  # knows the rules of ASCII only
         if not found.username or not found.domain or found.addr_spec.count("@") != 1:
             raise ValueError
-        name, _, domain = letter.recipient.rpartition("@")
+        name, _, domain = message.recipient.rpartition("@")
         return Address(username=name, domain=ascii_domain(domain))
     except (ValueError, IndexError, MessageError):
         raise DeliveryError("the address is no e-mail address", permanent=True) from None
 
 
-def compose(letter: Letter, sender: Address, recipient: Address) -> EmailMessage:
+def compose(message: OutgoingMessage, sender: Address, recipient: Address) -> EmailMessage:
     """The whole mail. Raises DeliveryError when a part of it cannot be sent."""
     mail = EmailMessage(policy=POLICY)
     try:
-        mail["From"], mail["To"], mail["Subject"] = sender, recipient, letter.subject
+        mail["From"], mail["To"], mail["Subject"] = sender, recipient, message.subject
         mail["Date"] = format_datetime(clock.now())
-        mail["Message-ID"] = letter.message_id
+        mail["Message-ID"] = message.message_id
         mail["Auto-Submitted"] = "auto-generated"
-        if letter.unsubscribe_url:
-            mail["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
-            if letter.unsubscribe_url.startswith("https://"):  # RFC 8058 allows the one click over nothing else
+        if message.unsubscribe_url:
+            mail["List-Unsubscribe"] = f"<{message.unsubscribe_url}>"
+            if message.unsubscribe_url.startswith("https://"):  # RFC 8058 allows the one click over nothing else
                 mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     except (ValueError, IndexError, MessageError):
         raise DeliveryError("subject, sender or address cannot stand in a mail", permanent=True) from None
-    mail.set_content(letter.body)
-    if letter.html:
-        mail.add_alternative(letter.html, subtype="html")
-    for part in letter.attachments:
+    mail.set_content(message.body)
+    if message.html:
+        mail.add_alternative(message.html, subtype="html")
+    for part in message.attachments:
         kind = EmailMessage(policy=POLICY)
         kind["Content-Type"] = part.content_type
         mail.add_attachment(

@@ -29,7 +29,7 @@ class Attachment:
 
 
 @dataclass(frozen=True)
-class Letter:
+class OutgoingMessage:
     """One message to one recipient, with everything in it, links too; it is never stored."""
 
     id: int
@@ -94,7 +94,7 @@ class Transport(Protocol):
 
     name: Channel
 
-    def send(self, letter: Letter, before_data: Callable[[], None]) -> str | None:
+    def send(self, message: OutgoingMessage, before_data: Callable[[], None]) -> str | None:
         """Deliver, calling `before_data` once just before the content leaves; returns the other side's answer.
 
         Raises DeliveryError, or Unsure when no one can know.

@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus, urlsplit
 from service import clock
 from service.config.settings import Clinic
 from service.config.settings import Sms as SmsSettings
-from service.notifications.message import DeliveryError, Letter, Unsure
+from service.notifications.message import DeliveryError, OutgoingMessage, Unsure
 from service.storage.models import Channel
 
 SECONDS = 20.0
@@ -31,10 +31,10 @@ class Sms:
         self._secret = secret
         self._countries = frozenset(settings.countries or [clinic.country])
 
-    def send(self, letter: Letter, before_data: Callable[[], None]) -> str:
+    def send(self, message: OutgoingMessage, before_data: Callable[[], None]) -> str:
         """Hand one SMS to the gateway; returns its answer, the id it gave first. Raises DeliveryError and Unsure."""
-        check_number(letter.recipient, self._countries)
-        values = self._values(letter)
+        check_number(message.recipient, self._countries)
+        values = self._values(message)
         address = urlsplit(_fill(self._settings.url, values, lambda value: quote(value, safe="")))
         headers = {name: _fill(words, values, _one_line) for name, words in self._settings.headers.items()}
         body = _fill(self._settings.body, values, _escape_of(headers)).encode()
@@ -56,19 +56,19 @@ class Sms:
 
     def try_out(self) -> None:
         """Connect to the gateway, without asking it for anything. Raises DeliveryError with what is wrong."""
-        address = urlsplit(_fill(self._settings.url, self._values(Letter(0, "", "", "")), quote))
+        address = urlsplit(_fill(self._settings.url, self._values(OutgoingMessage(0, "", "", "")), quote))
         self._connect(address.scheme, address.netloc).close()
 
-    def _values(self, letter: Letter) -> Mapping[str, str]:
+    def _values(self, message: OutgoingMessage) -> Mapping[str, str]:
         known = f"{self._settings.username}:{self._secret}".encode()
         return {
-            "to": letter.recipient,
-            "text": letter.body.strip(),
+            "to": message.recipient,
+            "text": message.body.strip(),
             "sender": self._settings.sender,
             "username": self._settings.username,
             "secret": self._secret,
             "basic": b64encode(known).decode("ascii"),
-            "key": letter.message_id.strip("<>"),
+            "key": message.message_id.strip("<>"),
         }
 
     def _connect(self, scheme: str, netloc: str) -> HTTPConnection:

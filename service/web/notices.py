@@ -10,8 +10,8 @@ from typing import cast
 
 from flask import Flask, Response, current_app, g, request
 
-from service.domain.messages import told
-from service.domain.messages.told import Telling
+from service.domain.messages import notifications
+from service.domain.messages.notifications import Notification
 from service.http import context
 from service.http.cookies import Cookies
 from service.language.translation import gettext as _
@@ -25,7 +25,7 @@ class Notice:
     """What the page says once."""
 
     sentence: str
-    tellings: Sequence[Telling] = ()
+    tellings: Sequence[Notification] = ()
     """The people notified by it, how, and when."""
 
 
@@ -152,7 +152,7 @@ def pending() -> list[Notice]:
         return []
     if visitor is None or not ids:
         return [Notice(sentence)]
-    return [Notice(sentence, told.by(context.reading(), visitor, ids, context.wiring().settings))]
+    return [Notice(sentence, notifications.by(context.reading(), visitor, ids, context.wiring().settings))]
 
 
 def shown(key: str) -> bool:
@@ -178,14 +178,16 @@ def _own_cookie() -> str:
 def _read() -> tuple[str, list[int]]:
     """The key and the numbers of messages in the cookie; numbers that are none are left out."""
     key, *numbers = request.cookies.get(_cookie(), "").split(".")
-    return key, [int(one) for one in numbers[: told.MOST] if one.isascii() and one.isdecimal() and len(one) < 16]
+    return key, [
+        int(one) for one in numbers[: notifications.MOST] if one.isascii() and one.isdecimal() and len(one) < 16
+    ]
 
 
 def _carry(response: Response) -> Response:
     if "notice" in g:
         # Anyone who asks without signing in learns nothing of messages: not even whether there is one.
         written = g.get("messages_written", ()) if context.visitor() is not None else ()
-        value = ".".join([g.notice, *map(str, dict.fromkeys(written))][: told.MOST + 1])
+        value = ".".join([g.notice, *map(str, dict.fromkeys(written))][: notifications.MOST + 1])
         name = g.get("notice_cookie") or _own_cookie()
         response.set_cookie(name, value, max_age=SECONDS, httponly=True, samesite="Lax", secure=request.is_secure)
     elif g.get("notice_shown"):

@@ -9,7 +9,7 @@ from service.domain.accounts import guardians
 from service.domain.exports import export_ledger, exports
 from service.domain.foundation.actor import SYSTEM
 from service.domain.imports import imports
-from service.domain.messages import deliveries, messages, next_run
+from service.domain.messages import deliveries, messages, upcoming_reminders
 from service.domain.outbox import reminders
 from service.domain.patients import consent, emergency_access, merging, patient_records
 from service.domain.patients.consent import Wishes
@@ -142,7 +142,7 @@ def send(scene: Scene) -> Go:
 
 def hold_reminder(scene: Scene) -> Go:
     settings, visit = scene.house.settings, scene.tomorrow
-    return lambda session: next_run.hold(session, scene.clinic.desk, visit, reminders.DAILY, settings)
+    return lambda session: upcoming_reminders.hold(session, scene.clinic.desk, visit, reminders.DAILY, settings)
 
 
 def remind_of_tomorrow(scene: Scene) -> Go:

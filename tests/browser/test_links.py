@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from service.domain.messages import letter_page
+from service.domain.messages import content_html
 from tests.browser.conftest import MONDAY
 from tests.browser.test_pages import look_at_all
 from tests.browser.visitor import Visitor
@@ -119,7 +119,7 @@ def test_the_page_of_a_mail_is_readable_in_light_and_dark(chromium: Browser, tmp
         f"Confirm, cancel or choose another time: {url}\n\nPractice at the Park\n"
     )
     file = tmp_path / "mail.html"
-    file.write_text(letter_page.of("Booked", body, [url]), encoding="utf-8")
+    file.write_text(content_html.of("Booked", body, [url]), encoding="utf-8")
     for scheme in ("light", "dark"):
         context = chromium.new_context(color_scheme=scheme, viewport={"width": 400, "height": 500})
         page = context.new_page()

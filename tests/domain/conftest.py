@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import time_machine
 
-from service.domain.messages import letters
-from service.notifications.message import Letter
+from service.domain.messages import content
+from service.notifications.message import OutgoingMessage
 from service.storage.models import Message
 from tests.house import at
 
@@ -29,7 +29,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 def plain_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Letters about whatever say the same: how they are written is another test's."""
 
-    def write(_session: object, row: Message, *_more: object) -> Letter:
-        return Letter(row.id, row.recipient or "", "News", "Hello, see https://rounds.example/x/abc today.\n")
+    def write(_session: object, row: Message, *_more: object) -> OutgoingMessage:
+        return OutgoingMessage(row.id, row.recipient or "", "News", "Hello, see https://rounds.example/x/abc today.\n")
 
-    monkeypatch.setattr(letters, "write", write)
+    monkeypatch.setattr(content, "write", write)

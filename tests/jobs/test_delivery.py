@@ -9,13 +9,13 @@ import pytest
 import time_machine
 
 from service.domain.foundation.actor import Actor
-from service.domain.messages import deliveries, letters, messages
+from service.domain.messages import content, deliveries, messages
 from service.domain.outbox import outbox, reminders
 from service.http import context
 from service.jobs import local_backend
 from service.notifications import email
 from service.notifications.channels import choose
-from service.notifications.message import Letter
+from service.notifications.message import OutgoingMessage
 from service.storage.models import Channel, Installation, JobRun, Message, Patient, User
 from tests import patience
 from tests.crowd import together
@@ -88,10 +88,10 @@ def post(house: House, to: Actor, rule: str = "password_reset") -> int:
 def plain_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Letters about whatever say the same, with a link in them."""
 
-    def write(_session: object, row: Message, *_more: object) -> Letter:
-        return Letter(row.id, row.recipient or "", "News", "Look: https://rounds.example/reset/s3cr3t .\n")
+    def write(_session: object, row: Message, *_more: object) -> OutgoingMessage:
+        return OutgoingMessage(row.id, row.recipient or "", "News", "Look: https://rounds.example/reset/s3cr3t .\n")
 
-    monkeypatch.setattr(letters, "write", write)
+    monkeypatch.setattr(content, "write", write)
 
 
 # The mail server

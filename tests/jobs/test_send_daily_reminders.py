@@ -17,7 +17,7 @@ from service.domain.foundation import job_runs
 from service.domain.messages import deliveries
 from service.jobs import schedule
 from service.notifications.channels import Channels
-from service.notifications.message import DeliveryError, Letter
+from service.notifications.message import DeliveryError, OutgoingMessage
 from service.storage.models import Appointment, JobRun, Message, Patient
 from tests.crowd import together
 from tests.faults.clinic import wall
@@ -116,7 +116,7 @@ def test_nothing_due_is_a_run_like_any_other(house: House, channel: Recording) -
     outcome = run(house, channel)
     assert outcome is not None
     assert outcome["total"] == {"sent": 0, "failed": 0, "unknown": 0, "queued": 0, "skipped": {}}
-    assert channel.letters == []
+    assert channel.messages == []
 
 
 def test_f11_two_processes_at_the_same_moment_tell_everybody_once(house: House, doctor: int) -> None:
@@ -137,7 +137,7 @@ def test_a_family_counts_one_letter_and_the_others_as_duplicates(house: House, d
 
 
 def refusing(recipient: str, *, permanent: bool) -> Any:
-    def refuse(letter: Letter) -> None:
+    def refuse(letter: OutgoingMessage) -> None:
         if letter.recipient == recipient:
             raise DeliveryError("550 no such user" if permanent else "451 try later", permanent=permanent)
 
@@ -163,7 +163,7 @@ def test_f14_an_address_that_is_refused_for_now_is_told_later_once(
     assert (outcome["run"]["sent"], outcome["run"]["queued"], outcome["run"]["failed"]) == (2, 1, 0)
     channel.before = lambda _letter: None
     process_of(house, channel).deliver()
-    assert len(channel.letters) == 2, "not before its pause is over"
+    assert len(channel.messages) == 2, "not before its pause is over"
     clock.shift(timedelta(minutes=2))
     process_of(house, channel).deliver()
     assert channel.recipients == [*everybody[1:], everybody[0]]
@@ -175,7 +175,7 @@ def test_f15_a_channel_that_breaks_on_one_letter_stops_nobody_else(
 ) -> None:
     everybody = visits(house, doctor, 3)
 
-    def stumble(letter: Letter) -> None:
+    def stumble(letter: OutgoingMessage) -> None:
         if letter.recipient == everybody[0]:
             raise UnicodeEncodeError("ascii", "é", 0, 1, "nobody thought of this")
 
@@ -190,7 +190,7 @@ def test_f15_a_channel_that_breaks_on_one_letter_stops_nobody_else(
     assert sorted(channel.recipients) == everybody, "nobody twice"
 
 
-def crash(_letter: Letter) -> None:
+def crash(_letter: OutgoingMessage) -> None:
     raise Crash
 
 
@@ -247,7 +247,7 @@ def test_a_stop_puts_the_run_back_and_the_next_start_ends_it(house: House, docto
     channel.after = lambda _letter: first.wiring.jobs.stopping.set()
     run_id = opened(house, JOB)
     assert first.execute(run_id) is None
-    assert len(channel.letters) == 1
+    assert len(channel.messages) == 1
     channel.after = lambda _letter: None
     assert process_of(house, channel, "serve-two").execute(run_id) is not None
     assert sorted(channel.recipients) == everybody
@@ -262,7 +262,7 @@ def test_r2_a_visit_called_off_or_moved_while_others_are_sent_is_left_out(
 ) -> None:
     everybody = visits(house, doctor, 2)
 
-    def call_off(_letter: Letter) -> None:
+    def call_off(_letter: OutgoingMessage) -> None:
         with house.writing() as session:
             last = session.query(Appointment).order_by(Appointment.id.desc()).first()
             assert last is not None
@@ -285,12 +285,12 @@ def test_on_hold_messages_wait_and_afterwards_only_those_still_ahead_are_sent(
     assert outcome is not None
     assert outcome["run"]["queued"] == 3
     process_of(held, channel).deliver()
-    assert channel.letters == []
+    assert channel.messages == []
     clock.shift(timedelta(hours=3))
     process_of(house, channel).deliver()
     assert sorted(statuses(house)) == ["sent", "sent", "skipped"]
     assert house.count(Message, Message.skip_reason == "too_late") == 1
-    assert len(channel.letters) == 2
+    assert len(channel.messages) == 2
 
 
 def test_r3_the_slot_of_a_day_that_is_over_sends_nothing(
@@ -301,7 +301,7 @@ def test_r3_the_slot_of_a_day_that_is_over_sends_nothing(
     run_id = opened(house, JOB)
     clock.shift(timedelta(days=1))
     assert process.execute(run_id) == {"date": "2026-05-04", "reason": "day_is_over"}
-    assert channel.letters == []
+    assert channel.messages == []
 
 
 def test_a_reminder_of_another_day_by_hand_is_sent_now_and_not_again_that_morning(
@@ -386,7 +386,7 @@ def test_a_cancellation_that_is_taken_back_after_the_run_is_reminded_of_once(
         clock.shift(60)
         again()
         told = house.count(Message, Message.rule == "daily_reminder", Message.status == "sent")
-        reminded = [letter for letter in channel.letters if letter.subject.startswith("Your visit")]
+        reminded = [letter for letter in channel.messages if letter.subject.startswith("Your visit")]
         assert (told, len(reminded)) == (letters, letters)
 
 

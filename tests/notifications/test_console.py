@@ -9,12 +9,12 @@ import pytest
 from service.config.settings import Email, Settings
 from service.notifications import channels
 from service.notifications.console import Console
-from service.notifications.message import DeliveryError, Letter
+from service.notifications.message import DeliveryError, OutgoingMessage
 from service.storage.models import Channel
 from tests.crowd import together
 
 MAIL = Email(enabled=True, host="mail.example", sender="desk@clinic.example")
-LETTER = Letter(7, "lena@mail.example", "Your visit at Our clinic", "Hello Lena,\n\n  Mon, 4 May, 14:00\n")
+LETTER = OutgoingMessage(7, "lena@mail.example", "Your visit at Our clinic", "Hello Lena,\n\n  Mon, 4 May, 14:00\n")
 
 
 def test_until_e_mail_is_set_up_the_console_stands_in() -> None:
@@ -76,7 +76,7 @@ def test_messages_of_several_threads_do_not_mix(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "stdout", output)
 
     def send(number: int) -> Any:
-        return channel.send(Letter(number, f"p{number}@mail.example", "x" * 50, "y" * 500), lambda: None)
+        return channel.send(OutgoingMessage(number, f"p{number}@mail.example", "x" * 50, "y" * 500), lambda: None)
 
     together(8, send)
     blocks = output.getvalue().split("---\n")[:-1]

@@ -14,12 +14,12 @@ from service.config.settings import Email as EmailSettings
 from service.notifications import email
 from service.notifications.channels import choose
 from service.notifications.email import Email
-from service.notifications.message import Attachment, DeliveryError, Letter, Unsure, message_id
+from service.notifications.message import Attachment, DeliveryError, OutgoingMessage, Unsure, message_id
 from tests.house import at
 from tests.services.mail_server import MailServer, certificate, running
 
 CLINIC = Clinic(name="Praxis am Pärk", public_url="https://rounds.clinic.example")
-LETTER = Letter(
+LETTER = OutgoingMessage(
     7,
     "lena@mail.example",
     "Your visit on Mon, 4 May",
@@ -48,7 +48,7 @@ def channel(server: MailServer) -> Iterator[Email]:
     made.close()
 
 
-def refused(channel: Email, letter: Letter = LETTER) -> DeliveryError:
+def refused(channel: Email, letter: OutgoingMessage = LETTER) -> DeliveryError:
     with pytest.raises(DeliveryError) as error:
         channel.send(letter, silent)
     return error.value

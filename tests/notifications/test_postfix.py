@@ -8,12 +8,12 @@ import pytest
 from service.config.settings import Clinic
 from service.config.settings import Email as EmailSettings
 from service.notifications.email import Email
-from service.notifications.message import DeliveryError, Letter
+from service.notifications.message import DeliveryError, OutgoingMessage
 from tests.services import postfix
 
 pytestmark = pytest.mark.foreign
 
-LETTER = Letter(7, "", "Your visit on Mon, 4 May", "Hello Zoë,\n", message_id="<7.1@clinic.example>")
+LETTER = OutgoingMessage(7, "", "Your visit on Mon, 4 May", "Hello Zoë,\n", message_id="<7.1@clinic.example>")
 ADDRESSES = {
     "max@straße.de": "max@xn--strae-oqa.de",
     "Lena@νίκος.gr": "Lena@xn--kxawhkp.gr",

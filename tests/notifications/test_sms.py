@@ -15,7 +15,7 @@ from service.config.settings import Clinic, Settings, SettingsError
 from service.config.settings import Sms as SmsSettings
 from service.notifications import sms
 from service.notifications.channels import choose
-from service.notifications.message import DeliveryError, Letter, Unsure
+from service.notifications.message import DeliveryError, OutgoingMessage, Unsure
 from service.notifications.sms import Sms
 from service.storage.models import Channel
 from tests.house import at
@@ -23,7 +23,7 @@ from tests.services.sms_gateway import Answer, Gateway, running
 
 CLINIC = Clinic(country="DE")
 TEXT = 'Mon, 4 May, 14:00 "Dr Berg" & {to}\n'
-LETTER = Letter(7, "+4915735985555", "", TEXT, message_id="<7.1@rounds.clinic.example>")
+LETTER = OutgoingMessage(7, "+4915735985555", "", TEXT, message_id="<7.1@rounds.clinic.example>")
 
 
 def silent() -> None:
@@ -42,7 +42,7 @@ def channel(gateway: Gateway, secret: str = "open sesame", **more: Any) -> Sms:
     return Sms(SmsSettings(**gateway.settings(**more)), secret, CLINIC)
 
 
-def refused(gateway: Gateway, letter: Letter = LETTER, **more: Any) -> DeliveryError:
+def refused(gateway: Gateway, letter: OutgoingMessage = LETTER, **more: Any) -> DeliveryError:
     with pytest.raises(DeliveryError) as error:
         channel(gateway, **more).send(letter, silent)
     return error.value

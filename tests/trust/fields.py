@@ -40,8 +40,8 @@ SURFACES: Mapping[str, Surface] = {
     "looks": Surface.AUDIT,
     "record_changes": Surface.AUDIT,
     "messages": Surface.MESSAGE,
-    "next_run": Surface.MESSAGE,
-    "morning_sheet": Surface.MESSAGE,
+    "upcoming_reminders": Surface.MESSAGE,
+    "call_list": Surface.MESSAGE,
 }
 """Endpoints, or blueprints, that are not a plain page."""
 

@@ -12,7 +12,7 @@ from service import clock
 from service.domain.accounts import known_browsers
 from service.domain.clinic import restored
 from service.domain.foundation.throttle import BUDGETS, Act
-from service.notifications.message import Letter
+from service.notifications.message import OutgoingMessage
 from service.storage.models import KnownBrowser, Message, User
 from tests.house import PASSWORD, Browser, House
 from tests.web.accounts.authenticator import set_up
@@ -79,7 +79,7 @@ def told(house: House) -> list[str]:
         return [str(message.recipient) for message in found]
 
 
-def letter_with(house: House, page: str) -> Letter:
+def letter_with(house: House, page: str) -> OutgoingMessage:
     """The latest letter with a link to a page."""
     return [one for one in letters_of(house) if f"/{page}/" in one.body][-1]
 

@@ -7,33 +7,33 @@ from sqlalchemy import select, true, update
 
 from service.config.settings import Settings
 from service.domain.messages import deliveries
-from service.notifications.message import Letter
+from service.notifications.message import OutgoingMessage
 from service.storage.models import Message
 from tests.house import House
 from tests.web.frozen_clinic import Clinic
 
 
-def letters(clinic: Clinic, settings: Settings | None = None) -> list[Letter]:
+def letters(clinic: Clinic, settings: Settings | None = None) -> list[OutgoingMessage]:
     """All letters that are due, in order; each is handed over and sent."""
     return letters_of(clinic.house, settings)
 
 
-def letters_of(house: House, settings: Settings | None = None) -> list[Letter]:
+def letters_of(house: House, settings: Settings | None = None) -> list[OutgoingMessage]:
     """The same of a house."""
-    found: list[Letter] = []
+    found: list[OutgoingMessage] = []
     while True:
         with house.writing() as session:
             claim = deliveries.claim(session, "test", settings or house.settings, true())
         if claim is None:
             return found
         assert claim.status != "failed", _why(house, claim.id)
-        if claim.letter is not None:
-            found.append(claim.letter)
+        if claim.outgoing is not None:
+            found.append(claim.outgoing)
             with house.writing() as session:
                 session.execute(update(Message).where(Message.id == claim.id).values(status="sent"))
 
 
-def letter(clinic: Clinic, rule: str, settings: Settings | None = None) -> Letter:
+def letter(clinic: Clinic, rule: str, settings: Settings | None = None) -> OutgoingMessage:
     """The one letter of a rule that is due."""
     found = {one.id: one for one in letters(clinic, settings)}
     with clinic.house.reading() as session:
@@ -42,7 +42,7 @@ def letter(clinic: Clinic, rule: str, settings: Settings | None = None) -> Lette
     return only
 
 
-def link(found: Letter, page: str) -> str:
+def link(found: OutgoingMessage, page: str) -> str:
     """The path of a letter's link to a page: `visit`, `offer`, `contact`, `invite` …"""
     (address,) = set(re.findall(rf"http\S+/{page}/[\w-]+", found.body))
     return str(urlsplit(address).path)

@@ -324,10 +324,12 @@ ROUTES: dict[str, Expected] = {
         f"messages.{act}": Expected(f"/messages/{word}", DESK | ADMIN, {"POST": 303})
         for act, word in (("pause", "pause"), ("resume", "pause/removal"), ("release", "release"))
     },
-    "morning_sheet.show": Expected("/messages/morning?date=2026-05-05", DESK | ADMIN, GET),
-    "next_run.index": Expected("/messages/tomorrow", DESK | ADMIN, GET),
-    "next_run.edit": Expected("/messages/tomorrow/{tomorrow}/daily_reminder", DESK | ADMIN, GET, sees=DESK | ADMIN),
-    "next_run.save": Expected(
+    "call_list.show": Expected("/messages/morning?date=2026-05-05", DESK | ADMIN, GET),
+    "upcoming_reminders.index": Expected("/messages/tomorrow", DESK | ADMIN, GET),
+    "upcoming_reminders.edit": Expected(
+        "/messages/tomorrow/{tomorrow}/daily_reminder", DESK | ADMIN, GET, sees=DESK | ADMIN
+    ),
+    "upcoming_reminders.save": Expected(
         "/messages/tomorrow/{tomorrow}/daily_reminder",
         DESK | ADMIN,
         {"POST": 303},
@@ -335,7 +337,7 @@ ROUTES: dict[str, Expected] = {
         sees=DESK | ADMIN,
     ),
     **{
-        f"next_run.{act}": Expected(
+        f"upcoming_reminders.{act}": Expected(
             f"/messages/tomorrow/{{tomorrow}}/daily_reminder/{word}",
             DESK | ADMIN,
             {"POST": status},

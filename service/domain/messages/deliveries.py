@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.config.settings import Settings
 from service.domain.foundation.leases import Leases
-from service.domain.messages import letters, message_checks, messages
+from service.domain.messages import content, message_checks, messages
 from service.domain.outbox import message_rules
-from service.notifications.message import DeliveryError, Letter, message_id
+from service.notifications.message import DeliveryError, OutgoingMessage, message_id
 from service.storage.models import Channel, Installation, Message, MessageStatus, SkipReason
 
 LEASE = timedelta(seconds=60)
@@ -34,17 +34,17 @@ CLAIMING = 0x6D657373616765
 
 @dataclass(frozen=True)
 class Claim:
-    """A message taken to be sent: its letter, or the status it ended in instead."""
+    """A message taken to be sent: what is to be sent, or the status it ended in instead."""
 
     id: int
     owner: str = ""
     attempt: int = 0
     channel: Channel = Channel.CONSOLE
-    letter: Letter | None = None
+    outgoing: OutgoingMessage | None = None
     status: MessageStatus = MessageStatus.SENDING
     skip_reason: SkipReason | None = None
     covered: int = 0
-    """How many other appointments of the same address this letter lists."""
+    """How many other appointments of the same address this message lists."""
     edited: bool = False
     """Whether someone wrote its text beforehand."""
 
@@ -85,7 +85,7 @@ def claim(
     others = message_checks.absorb(session, message, settings.clinic.zone) if family else []
     try:
         with session.begin_nested():
-            letter = letters.write(session, message, [*visits, *others], settings)
+            outgoing = content.write(session, message, [*visits, *others], settings)
     except OperationalError:  # a collision, or a database that is busy or away: the message is claimed again
         raise
     except Exception as error:  # one message that cannot be written never stops the others
@@ -93,9 +93,9 @@ def claim(
         return Claim(message.id, status=MessageStatus.FAILED, covered=len(others))
     edited = message.edited_at is not None
     if not edited:
-        message.subject, message.body = without_links(letter.subject), without_links(letter.body)
-    letter = replace(letter, message_id=message_id(message.id, message.created_at, settings))
-    return Claim(message.id, owner, message.attempts, way, letter, covered=len(others), edited=edited)
+        message.subject, message.body = without_links(outgoing.subject), without_links(outgoing.body)
+    outgoing = replace(outgoing, message_id=message_id(message.id, message.created_at, settings))
+    return Claim(message.id, owner, message.attempts, way, outgoing, covered=len(others), edited=edited)
 
 
 def wait_for_claims(session: Session) -> None:

@@ -188,7 +188,7 @@ def absorb(session: Session, message: Message, zone: ZoneInfo) -> list[Appointme
 
 
 def uncover_those_of(session: Session, messages: Collection[int] | Select[int], now: datetime) -> None:
-    """Queue again what letters that will not be sent were to list."""
+    """Queue again what messages that will not be sent were to list."""
     covered = and_(
         Message.covered_by.in_(messages),
         Message.status == MessageStatus.SKIPPED,

@@ -9,7 +9,7 @@ from service.domain.appointments import appointments, possible, timeline, treatm
 from service.domain.appointments.possible import Act
 from service.domain.foundation.actor import Role
 from service.domain.messages import decisions
-from service.domain.messages.told import Telling
+from service.domain.messages.notifications import Notification
 from service.domain.patients import patients
 from service.http import context
 from service.storage.models import Appointment
@@ -75,7 +75,7 @@ def page(appointment_id: int, refusal: str = "") -> str:
     )
 
 
-def _cancelling(row: Appointment) -> Telling:
+def _cancelling(row: Appointment) -> Notification:
     """Say who will be notified of a cancellation. A patient's own one is announced once it can no longer be undone."""
     own = context.actor().role == Role.PATIENT
     return tellings.before("visit_cancelled", row.patient_id, due_at=clock.now() + possible.UNDO_FOR if own else None)

@@ -15,8 +15,8 @@ from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.requests import MoveRequest
 from service.domain.diary import doctors, hit_visits, time_off
 from service.domain.foundation.errors import Conflict, Invalid
-from service.domain.messages import told
-from service.domain.messages.told import Telling
+from service.domain.messages import notifications
+from service.domain.messages.notifications import Notification
 from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import CancelledBy, HoursException
@@ -61,9 +61,9 @@ class Hit:
 
     visit: Visit
     times: Sequence[Choice]
-    telling: Telling | None
+    telling: Notification | None
     """The people notified by any action on it; None once the appointment has started."""
-    proposal: Telling | None = None
+    proposal: Notification | None = None
     """The people notified of the suggested times."""
 
 
@@ -150,7 +150,7 @@ def _page(exception_id: int, *, any_doctor: bool, refusal: str = "") -> str:
     row = time_off.fetch(session, actor, exception_id)
     hits = hit_visits.of(session, actor, row, zone)
     times = hit_visits.other_times(session, hits.still_open, zone, any_doctor=any_doctor)
-    proposed = told.about(
+    proposed = notifications.about(
         session, actor, "move_proposal", [one.visit for one in hits.marked], context.wiring().settings
     )
     names = {one.id: one.name for one in doctors.roster(session)}
@@ -170,7 +170,9 @@ def _page(exception_id: int, *, any_doctor: bool, refusal: str = "") -> str:
     )
 
 
-def _hit(shown: Visit, times: Sequence[FreeTime], names: Mapping[int, str], proposal: Telling | None = None) -> Hit:
+def _hit(
+    shown: Visit, times: Sequence[FreeTime], names: Mapping[int, str], proposal: Notification | None = None
+) -> Hit:
     return Hit(
         shown,
         [

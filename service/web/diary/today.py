@@ -16,7 +16,7 @@ from service.domain.clinic import zone_changes
 from service.domain.diary import waiting_list
 from service.domain.foundation import job_runs
 from service.domain.foundation.actor import Actor, Role
-from service.domain.messages import morning_sheets
+from service.domain.messages import call_lists
 from service.domain.outbox import reminders
 from service.http import context
 from service.language.translation import gettext as _
@@ -182,7 +182,7 @@ def _reminders(day: date) -> dict[str, Any] | None:
     return {
         **tally.as_dict(),
         "stayed_here": tally.stayed_here,
-        "to_call": morning_sheets.count_to_call(session, day, context.wiring().settings),
+        "to_call": call_lists.count_to_call(session, day, context.wiring().settings),
         "status": run.status if run else None,
         "started_at": run.started_at if run else None,
         "late": bool(run and run.trigger == RunTrigger.CATCHUP),

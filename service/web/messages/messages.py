@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from service import clock
 from service.domain.foundation import installation
 from service.domain.foundation.errors import Invalid, NotFound
-from service.domain.messages import letter_texts, message_log, messages, morning_sheets
+from service.domain.messages import call_lists, content_preview, message_log, messages
 from service.domain.messages.message_log import Listed
 from service.domain.outbox import message_rules
 from service.http import context
@@ -62,7 +62,7 @@ def show(message_id: int) -> ResponseReturnValue:
     actor, session = context.actor(), context.reading()
     entry = message_log.fetch(session, actor, message_id)
     covered = message_log.covered(session, entry.message)
-    text = letter_texts.of(session, entry.message, context.wiring().settings)
+    text = content_preview.of(session, entry.message, context.wiring().settings)
     with context.transaction_if_possible("message.view") as writing:
         message_log.note_opened(writing, actor, entry)
     months = context.wiring().settings.messages.keep_text_months
@@ -103,7 +103,7 @@ def mark_phoned(message_id: int) -> ResponseReturnValue:
     """The patient was told by phone."""
     form = _tapped()
     with context.transaction() as session:
-        morning_sheets.mark_phoned(session, context.actor(), message_id)
+        call_lists.mark_phoned(session, context.actor(), message_id)
     return _back(form, message_id, "message_phoned")
 
 
@@ -112,7 +112,7 @@ def unmark_phoned(message_id: int) -> ResponseReturnValue:
     """That was the wrong line."""
     form = _tapped()
     with context.transaction() as session:
-        morning_sheets.unmark_phoned(session, context.actor(), message_id)
+        call_lists.unmark_phoned(session, context.actor(), message_id)
     return _back(form, message_id, "message_unphoned")
 
 
@@ -170,9 +170,9 @@ def _back(form: TapForm, message_id: int, notice: str) -> ResponseReturnValue:
     """To the list the button stood in, else to the message."""
     notices.say(notice)
     if form.back.data == "morning":
-        return redirect(url_for("morning_sheet.show", date=day_of(form.date.data or "")), 303)
+        return redirect(url_for("call_list.show", date=day_of(form.date.data or "")), 303)
     if form.back.data == "to-do":
         return redirect(url_for("messages.index", state=Listed.TO_DO), 303)
     if form.back.data == "next-run":
-        return redirect(url_for("next_run.index"), 303)
+        return redirect(url_for("upcoming_reminders.index"), 303)
     return redirect(url_for("messages.show", message_id=message_id), 303)

@@ -1,9 +1,9 @@
 """The pages of this area, and who may open them."""
 
 from service.http.access import DESK
-from service.web.messages import messages, morning_sheet, next_run
+from service.web.messages import call_list, messages, upcoming_reminders
 
-BLUEPRINTS = tuple(page.blueprint for page in (messages, morning_sheet, next_run))
+BLUEPRINTS = tuple(page.blueprint for page in (messages, call_list, upcoming_reminders))
 ACCESS = {
     "messages.index": DESK,
     "messages.show": DESK,
@@ -15,12 +15,12 @@ ACCESS = {
     "messages.pause": DESK,
     "messages.resume": DESK,
     "messages.release": DESK,
-    "morning_sheet.show": DESK,
-    "next_run.index": DESK,
-    "next_run.edit": DESK,
-    "next_run.save": DESK,
-    "next_run.restore": DESK,
-    "next_run.hold": DESK,
-    "next_run.let_go": DESK,
-    "next_run.mark_phoned": DESK,
+    "call_list.show": DESK,
+    "upcoming_reminders.index": DESK,
+    "upcoming_reminders.edit": DESK,
+    "upcoming_reminders.save": DESK,
+    "upcoming_reminders.restore": DESK,
+    "upcoming_reminders.hold": DESK,
+    "upcoming_reminders.let_go": DESK,
+    "upcoming_reminders.mark_phoned": DESK,
 }

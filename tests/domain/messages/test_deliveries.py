@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 
 from service.clock import DayTime, now
 from service.config.settings import Settings
-from service.domain.messages import decisions, deliveries, letters, morning_sheets
-from service.notifications.message import Letter
+from service.domain.messages import call_lists, content, decisions, deliveries
+from service.notifications.message import OutgoingMessage
 from service.storage.models import Appointment, ExceptionKind, HoursException, Message
 from tests.crowd import together
 from tests.domain.outbox.planning import (
@@ -58,10 +58,10 @@ def test_f11_of_many_that_claim_at_once_each_gets_another_message(house: House, 
         house.visit(doctor, house.patient(email=f"p{number}@mail.example"), at("2026-05-04 12:00"))
     planned(house)
     claims = together(8, lambda number: claim(house, f"owner-{number}"))
-    got = [one.letter.recipient for one in claims if one and one.letter]
+    got = [one.outgoing.recipient for one in claims if one and one.outgoing]
     assert len(got) == len(set(got))
-    while (more := claim(house)) is not None and more.letter:
-        got.append(more.letter.recipient)
+    while (more := claim(house)) is not None and more.outgoing:
+        got.append(more.outgoing.recipient)
     assert sorted(got) == [f"p{number}@mail.example" for number in range(8)]
 
 
@@ -71,23 +71,23 @@ def test_f11_a_family_gets_one_letter_however_many_claim_at_once(house: House, d
             house.visit(doctor, house.patient(email=f"family{family}@mail.example"), at(f"2026-05-04 {hour}"))
     planned(house)
     claims = [one for _round in range(2) for one in together(8, lambda number: claim(house, f"owner-{number}"))]
-    got = sorted(one.letter.recipient for one in claims if one and one.letter)
+    got = sorted(one.outgoing.recipient for one in claims if one and one.outgoing)
     assert got == [f"family{family}@mail.example" for family in range(4)]
 
 
 def test_a_letter_that_a_busy_database_stops_is_written_later(
     house: House, visit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(*_given: object) -> Letter:
+    def write(*_given: object) -> OutgoingMessage:
         raise OperationalError("SELECT 1", {}, psycopg.errors.LockNotAvailable("canceled due to lock timeout"))
 
     with monkeypatch.context() as patched:
-        patched.setattr(letters, "write", write)
+        patched.setattr(content, "write", write)
         with pytest.raises(OperationalError):
             claim(house)
     claimed = claim(house)
     assert claimed is not None
-    assert claimed.letter is not None
+    assert claimed.outgoing is not None
     assert claimed.attempt == 1
 
 
@@ -116,7 +116,7 @@ def test_r2_what_changed_between_plan_and_claim_is_not_sent(
     change(house, visit, **values)
     claimed = claim(house)
     assert claimed is not None
-    assert (claimed.letter, claimed.status, claimed.skip_reason) == (None, "skipped", reason)
+    assert (claimed.outgoing, claimed.status, claimed.skip_reason) == (None, "skipped", reason)
     assert (row(house, claimed.id).status, row(house, claimed.id).skip_reason) == ("skipped", reason)
     assert claim(house) is None
 
@@ -140,7 +140,7 @@ def test_nothing_contradicts_time_off_the_desk_calls_until_it_is_taken_back(
     assert claimed is not None
     assert (claimed.status, claimed.skip_reason) == ("skipped", "time_off")
     with house.reading() as session:
-        sheet = morning_sheets.of_day(session, today, SETTINGS)
+        sheet = call_lists.of_day(session, today, SETTINGS)
         assert [(entry.message.appointment_id, entry.message.skip_reason) for entry in sheet.to_call] == [
             (visit, "time_off")
         ]
@@ -149,7 +149,7 @@ def test_nothing_contradicts_time_off_the_desk_calls_until_it_is_taken_back(
     with house.writing() as session:
         session.delete(session.scalars(select(HoursException)).one())
     planned(house)
-    assert taken(house).letter is not None
+    assert taken(house).outgoing is not None
 
 
 def test_time_off_of_a_colleague_or_at_another_hour_holds_nothing_back(house: House, visit: int, doctor: int) -> None:
@@ -158,7 +158,7 @@ def test_time_off_of_a_colleague_or_at_another_hour_holds_nothing_back(house: Ho
         values = {"kind": ExceptionKind.OFF, "first_day": today, "last_day": today, "created_at": now()}
         session.add(HoursException(doctor_id=other, **values))
         session.add(HoursException(doctor_id=doctor, starts=DayTime.at(8), ends=DayTime.at(14), **values))
-    assert taken(house).letter is not None
+    assert taken(house).outgoing is not None
 
 
 def test_a_relatives_visit_that_was_called_off_is_not_listed(house: House, doctor: int) -> None:
@@ -242,7 +242,7 @@ def test_r10_a_passing_refusal_is_repeated_with_growing_pauses_until_the_visit_b
     house: House, visit: int, clock: time_machine.Traveller
 ) -> None:
     pauses: list[float] = []
-    while (found := claim(house)) is not None and found.letter:
+    while (found := claim(house)) is not None and found.outgoing:
         assert hand_over(house, found)
         assert refused(house, found, permanent=False) == "queued"
         pause = row(house, found.id).due_at - now()
@@ -287,8 +287,8 @@ def test_f2_a_crash_before_the_hand_over_is_sent_again_once_the_lease_is_over(
     assert overdue(house)
     again = claim(house, "two")
     assert again is not None
-    assert again.letter is not None
-    assert again.letter.id == found.id
+    assert again.outgoing is not None
+    assert again.outgoing.id == found.id
     assert not hand_over(house, found), "whoever held it first has lost it"
 
 
@@ -351,5 +351,5 @@ def test_one_message_that_cannot_be_written_fails_alone(house: House, visit: int
         session.execute(update(Message).values(rule="no_such_text"))
     claimed = claim(house)
     assert claimed is not None
-    assert (claimed.letter, claimed.status) == (None, "failed")
+    assert (claimed.outgoing, claimed.status) == (None, "failed")
     assert "no_such_text" in str(row(house, claimed.id).last_error)

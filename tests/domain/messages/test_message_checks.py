@@ -75,8 +75,8 @@ def test_channel_and_address_are_those_of_the_moment(
     lena(house, **patient)
     claimed = claim(house, **sections)
     assert claimed is not None
-    assert claimed.letter is not None
-    assert (claimed.channel, claimed.letter.recipient) == way
+    assert claimed.outgoing is not None
+    assert (claimed.channel, claimed.outgoing.recipient) == way
     assert (row(house, claimed.id).channel, row(house, claimed.id).recipient) == way
 
 
@@ -97,7 +97,7 @@ def test_r4_without_a_way_that_is_wanted_it_is_skipped_with_the_reason(
     lena(house, **patient)
     claimed = claim(house)
     assert claimed is not None
-    assert (claimed.letter, claimed.skip_reason) == (None, reason)
+    assert (claimed.outgoing, claimed.skip_reason) == (None, reason)
 
 
 def test_r1_what_was_told_by_the_console_is_not_told_by_mail_as_well(house: House, visit: int) -> None:
@@ -142,13 +142,13 @@ def test_r9_who_has_had_enough_today_gets_the_next_one_tomorrow_morning(
         session.add(Message(rule="daily_reminder", channel="email", recipient="lena@mail.example", **about, **times))
     kept = claim(house, messages=Messages(daily_cap=3))
     assert kept is not None
-    assert (kept.letter, kept.status) == (None, "queued")
+    assert (kept.outgoing, kept.status) == (None, "queued")
     assert row(house, kept.id).due_at == at("2026-05-05 06:00")
     assert claim(house, messages=Messages(daily_cap=3)) is None
     clock.shift(timedelta(days=1))
     tomorrow = claim(house, messages=Messages(daily_cap=3))
     assert tomorrow is not None
-    assert tomorrow.letter is not None
+    assert tomorrow.outgoing is not None
 
 
 @pytest.mark.usefixtures("plain_letters")
@@ -156,7 +156,7 @@ def test_what_an_account_needs_has_no_limit_and_goes_first(house: House, visit: 
     account = house.user("patient", "eve@mail.example")
     ids = [posted(house, account) for _number in range(8)]
     assert [taken(house).id for _number in range(8)] == ids
-    assert taken(house).letter is not None
+    assert taken(house).outgoing is not None
 
 
 # What is kept
@@ -165,8 +165,8 @@ def test_what_an_account_needs_has_no_limit_and_goes_first(house: House, visit: 
 @pytest.mark.usefixtures("plain_letters")
 def test_the_text_is_kept_without_its_links(house: House, visit: int) -> None:
     found = taken(house)
-    assert found.letter is not None
-    assert "https://rounds.example/x/abc" in found.letter.body
+    assert found.outgoing is not None
+    assert "https://rounds.example/x/abc" in found.outgoing.body
     assert row(house, found.id).body == "Hello, see [link] today.\n"
 
 
@@ -186,10 +186,10 @@ def test_a_letter_bears_the_same_name_at_every_attempt(house: House, visit: int,
     refused(house, first, permanent=False)
     clock.shift(deliveries.FIRST_PAUSE)
     second = taken(house)
-    assert first.letter is not None
-    assert second.letter is not None
-    assert first.letter.message_id == second.letter.message_id
-    assert first.letter.message_id == f"<{first.id}.1777874400000000@rounds.invalid>"
+    assert first.outgoing is not None
+    assert second.outgoing is not None
+    assert first.outgoing.message_id == second.outgoing.message_id
+    assert first.outgoing.message_id == f"<{first.id}.1777874400000000@rounds.invalid>"
 
 
 def test_r9_what_would_come_too_late_tomorrow_is_sent_today(house: House, visit: int) -> None:
@@ -198,7 +198,7 @@ def test_r9_what_would_come_too_late_tomorrow_is_sent_today(house: House, visit:
         times = {"due_at": now(), "lease_until": now(), "created_at": now(), "sent_at": now()}
         for number in range(9):
             session.add(Message(patient_id=patient, rule=f"news_{number}", channel="email", status="sent", **times))
-    assert taken(house).letter is not None
+    assert taken(house).outgoing is not None
 
 
 # A family that shares an address
@@ -245,12 +245,12 @@ def test_who_has_left_the_shared_address_is_not_named_there(
         for name, value in change.items():
             setattr(mia, name, value)
     first = taken(house)
-    assert first.letter is not None
-    assert "Mia" not in first.letter.body
+    assert first.outgoing is not None
+    assert "Mia" not in first.outgoing.body
     second = claim(house)
     assert second is not None
     if "email" in change:
-        assert second.letter is not None
-        assert second.letter.recipient == "mia@mail.example"
+        assert second.outgoing is not None
+        assert second.outgoing.recipient == "mia@mail.example"
     else:
         assert second.skip_reason == "opted_out"

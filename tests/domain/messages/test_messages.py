@@ -132,8 +132,8 @@ def test_r10_one_that_failed_or_is_unsure_is_sent_again_to_the_address_of_now(
         act(house, messages.send_again, desk, waiting[0])
     claimed = claim(house)
     assert claimed is not None
-    assert claimed.letter is not None
-    assert claimed.letter.recipient == "new@mail.example"
+    assert claimed.outgoing is not None
+    assert claimed.outgoing.recipient == "new@mail.example"
     assert acts(house) == [("message.send_again", f"message/{waiting[0]}")]
 
 

@@ -21,7 +21,7 @@ from service.domain.foundation import tokens
 from service.domain.foundation.actor import Actor, Role
 from service.domain.outbox import outbox
 from service.domain.reports import reports
-from service.notifications.message import Letter
+from service.notifications.message import OutgoingMessage
 from service.storage.models import Appointment, Message, MessageLink, User, UserToken
 from tests.domain.exports.asking import finished
 from tests.domain.outbox import planning as hand
@@ -55,19 +55,19 @@ def book(house: House, actor: Actor, patient: int, doctor: Actor, starts_at: dat
         return booking.book(session, actor, wanted, RULES, ZONE).id
 
 
-def due(house: House, clinic: Clinic = hand.CLINIC, **sections: Any) -> list[Letter]:
+def due(house: House, clinic: Clinic = hand.CLINIC, **sections: Any) -> list[OutgoingMessage]:
     """All letters that are due now, each sent."""
     found = []
     while (claimed := hand.claim(house, clinic=clinic, **sections)) is not None:
         assert claimed.status != "failed", hand.row(house, claimed.id).last_error
-        if claimed.letter is not None:
-            found.append(claimed.letter)
+        if claimed.outgoing is not None:
+            found.append(claimed.outgoing)
             with house.writing() as session:
                 session.execute(update(Message).where(Message.id == claimed.id).values(status="sent"))
     return found
 
 
-def the_event(letter: Letter) -> tuple[Calendar, Any]:
+def the_event(letter: OutgoingMessage) -> tuple[Calendar, Any]:
     """The calendar a letter carries, and its one event."""
     (part,) = letter.attachments
     calendar = Calendar.from_ical(part.content)

@@ -10,7 +10,7 @@ from service.domain.messages import deliveries
 from service.domain.messages.deliveries import Claim
 from service.domain.outbox import outbox, reminders
 from service.domain.outbox.channels import WAYS
-from service.notifications.message import DeliveryError, Letter
+from service.notifications.message import DeliveryError, OutgoingMessage
 from service.storage.models import Appointment, Message, User
 from tests.house import House, day
 
@@ -35,12 +35,12 @@ def claim(house: House, owner: str = "one", clinic: Clinic = CLINIC, **sections:
         return deliveries.claim(session, owner, settings, true())
 
 
-def letter(house: House, clinic: Clinic = CLINIC) -> Letter:
+def letter(house: House, clinic: Clinic = CLINIC) -> OutgoingMessage:
     """The one letter that is due."""
     claimed = claim(house, clinic=clinic)
     assert claimed is not None
-    assert claimed.letter is not None
-    return claimed.letter
+    assert claimed.outgoing is not None
+    return claimed.outgoing
 
 
 def row(house: House, message_id: int) -> Message:
@@ -57,7 +57,7 @@ def taken(house: House, owner: str = "one") -> Claim:
     """The one message that is due, claimed."""
     found = claim(house, owner)
     assert found is not None
-    assert found.letter is not None
+    assert found.outgoing is not None
     return found
 
 

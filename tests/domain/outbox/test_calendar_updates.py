@@ -12,7 +12,7 @@ from service.domain.appointments import booking, series
 from service.domain.appointments.requests import BookingRequest, SeriesRequest
 from service.domain.foundation.actor import Actor
 from service.domain.outbox import calendar_updates
-from service.notifications.message import Letter
+from service.notifications.message import OutgoingMessage
 from service.storage.models import Appointment, Message
 from tests.domain.outbox import planning as hand
 from tests.house import House, at
@@ -36,12 +36,12 @@ def book(house: House, people: tuple[Actor, int], patient: int, starts_at: datet
         booking.book(session, people[0], BookingRequest(patient, starts_at, people[1]), Booking(), hand.CLINIC.zone)
 
 
-def sent(house: House) -> list[Letter]:
+def sent(house: House) -> list[OutgoingMessage]:
     """All letters that are due, each sent."""
     found = []
     while (claimed := hand.claim(house, sms=GATEWAY)) is not None:
-        assert claimed.letter is not None
-        found.append(claimed.letter)
+        assert claimed.outgoing is not None
+        found.append(claimed.outgoing)
         hand.hand_over(house, claimed)
         hand.sent(house, claimed)
     return found
@@ -59,7 +59,7 @@ def law_changed(house: House) -> int:
         return calendar_updates.queue(session, true())
 
 
-def the_event(letter: Letter) -> Event:
+def the_event(letter: OutgoingMessage) -> Event:
     (part,) = letter.attachments
     calendar = Calendar.from_ical(part.content)
     assert calendar["method"] == "REQUEST"

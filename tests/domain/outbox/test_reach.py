@@ -8,7 +8,7 @@ import time_machine
 from sqlalchemy import select
 
 from service.config.settings import Settings, Sms
-from service.domain.messages import decisions, message_log, morning_sheets, next_run
+from service.domain.messages import call_lists, decisions, message_log, upcoming_reminders
 from service.domain.messages.message_log import Listed
 from service.domain.outbox import channels, outbox, reach, reminders
 from service.domain.outbox.channels import CHANNELS, WAYS
@@ -112,7 +112,7 @@ def test_what_is_expected_at_the_visit_and_before_the_run_is_what_the_run_plans(
     house: House, settings: Settings, expected: dict[int, Reached], clock: time_machine.Traveller
 ) -> None:
     with house.reading() as session:
-        run = next_run.of(session, settings, with_texts=False)
+        run = upcoming_reminders.of(session, settings, with_texts=False)
         at_the_visits = {
             visit: next(
                 one
@@ -144,7 +144,7 @@ def test_those_to_call_are_those_without_an_address_in_sheet_list_and_count(
         reminders.plan(session, reminders.of_day(TODAY, CLINIC.zone), channels.ways(settings))
     to_call = {visit for visit, way in expected.items() if way.why_not == SkipReason.NO_ADDRESS}
     with house.reading() as session:
-        sheet = morning_sheets.of_day(session, TODAY, settings)
+        sheet = call_lists.of_day(session, TODAY, settings)
         listed = message_log.page(session, desk, state=Listed.TO_DO).entries
         counted = message_log.counts(session, desk)[Listed.TO_DO]
     assert {entry.message.appointment_id for entry in sheet.to_call} == to_call

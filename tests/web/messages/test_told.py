@@ -9,7 +9,7 @@ from flask import render_template_string
 from sqlalchemy import update
 from werkzeug.test import TestResponse
 
-from service.domain.messages.told import State, Telling
+from service.domain.messages.notifications import Notification, State
 from service.domain.outbox.message_rules import RULES
 from service.http.cookies import Cookies
 from service.storage.models import Channel, Message, MessageStatus, Patient, SkipReason
@@ -272,11 +272,12 @@ def test_every_state_has_its_sentence(clinic: Clinic, state: State) -> None:
     reasons = list(SkipReason) if state == State.NOT else [None]
     with clinic.house.app.test_request_context("/"):
         for reason in reasons:
-            telling = Telling(
+            telling = Notification(
                 RULES["visit_moved"], state, "Ada Rossi", Channel.EMAIL, "ada@mail.example", NOW, reason, None
             )
             text = render_template_string(
-                '{% import "messages/_told.html" as tell with context %}{{ tell.before(telling) }}', telling=telling
+                '{% import "messages/_notifications.html" as tell with context %}{{ tell.before(telling) }}',
+                telling=telling,
             )
             (line,) = parsed(text).select("p.told")
             assert isinstance(line, Tag)

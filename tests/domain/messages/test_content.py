@@ -109,9 +109,9 @@ def test_a_family_that_shares_an_address_gets_one_letter_that_lists_everybody(ho
     planned(house)
     claimed = claim(house)
     assert claimed is not None
-    assert claimed.letter is not None
+    assert claimed.outgoing is not None
     assert claimed.covered == 2
-    lines = [line.strip() for line in claimed.letter.body.splitlines() if line.startswith("  ")]
+    lines = [line.strip() for line in claimed.outgoing.body.splitlines() if line.startswith("  ")]
     assert lines == [
         "Lena Vogt: Mon, 4 May, 14:00, Dr. Ada Berg",
         "Mia Vogt: Mon, 4 May, 15:00, Dr. Ada Berg",

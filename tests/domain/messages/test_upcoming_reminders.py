@@ -8,8 +8,8 @@ import time_machine
 from service.config.settings import Settings
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
-from service.domain.messages import letter_texts, next_run
-from service.domain.messages.next_run import NextRun
+from service.domain.messages import content_preview, upcoming_reminders
+from service.domain.messages.upcoming_reminders import UpcomingReminders
 from service.domain.outbox import channels, reminders
 from service.domain.outbox.reminders import DAILY
 from service.storage.models import Message
@@ -41,9 +41,9 @@ def desk(house: House) -> Actor:
     return house.user("receptionist", "desk@clinic.example", "Rita Tresen")
 
 
-def coming(house: House, settings: Settings = SETTINGS) -> NextRun:
+def coming(house: House, settings: Settings = SETTINGS) -> UpcomingReminders:
     with house.reading() as session:
-        return next_run.of(session, settings)
+        return upcoming_reminders.of(session, settings)
 
 
 def visit(house: House, doctor: int, name: str, starts_at: str = "2026-05-05 12:00", **patient: Any) -> int:
@@ -52,14 +52,14 @@ def visit(house: House, doctor: int, name: str, starts_at: str = "2026-05-05 12:
     )
 
 
-def do(house: House, act: next_run.Act, desk: Actor, visit: int) -> None:
+def do(house: House, act: upcoming_reminders.Act, desk: Actor, visit: int) -> None:
     with house.writing() as session:
         act(session, desk, visit, DAILY, SETTINGS)
 
 
 def edit(house: House, desk: Actor, visit: int, body: str, subject: str = "Tomorrow") -> None:
     with house.writing() as session:
-        next_run.edit(session, desk, visit, DAILY, SETTINGS, subject=subject, body=body)
+        upcoming_reminders.edit(session, desk, visit, DAILY, SETTINGS, subject=subject, body=body)
 
 
 def run(house: House, clock: time_machine.Traveller) -> None:
@@ -100,7 +100,7 @@ def test_who_cannot_be_reached_stands_apart_and_may_be_called_already(
     nowhere = visit(house, doctor, "Nowhere", email=None)
     (one,) = coming(house).unreachable
     assert (one.visit.id, one.reason, one.phoned) == (nowhere, "no_address", False)
-    do(house, next_run.mark_phoned, desk, nowhere)
+    do(house, upcoming_reminders.mark_phoned, desk, nowhere)
     (one,) = coming(house).unreachable
     assert one.phoned
     run(house, afternoon)
@@ -109,21 +109,21 @@ def test_who_cannot_be_reached_stands_apart_and_may_be_called_already(
 
 def test_a_call_to_somebody_whom_a_message_reaches_is_refused(house: House, doctor: int, desk: Actor) -> None:
     with pytest.raises(Conflict):
-        do(house, next_run.mark_phoned, desk, visit(house, doctor, "Lena"))
+        do(house, upcoming_reminders.mark_phoned, desk, visit(house, doctor, "Lena"))
 
 
 def test_a_message_that_is_held_waits_until_it_is_let_go(
     house: House, doctor: int, desk: Actor, afternoon: time_machine.Traveller
 ) -> None:
     lena = visit(house, doctor, "Lena")
-    do(house, next_run.hold, desk, lena)
+    do(house, upcoming_reminders.hold, desk, lena)
     assert coming(house).messages[0].held
     assert claim(house) is None, "its run is tomorrow"
     run(house, afternoon)
     assert claim(house) is None
     assert house.count(Message) == 1, "the run leaves it as it is"
     afternoon.move_to(at("2026-05-04 14:00"))
-    do(house, next_run.let_go, desk, lena)
+    do(house, upcoming_reminders.let_go, desk, lena)
     assert not coming(house).messages[0].held
     assert claim(house) is None, "it goes with its run, not now"
     afternoon.move_to(at("2026-05-05 06:00"))
@@ -134,7 +134,7 @@ def test_a_familys_message_is_held_as_a_whole(
     house: House, doctor: int, desk: Actor, afternoon: time_machine.Traveller
 ) -> None:
     first, _second = (visit(house, doctor, name, email="vogt@mail.example") for name in ("Lena Vogt", "Mia Vogt"))
-    do(house, next_run.hold, desk, first)
+    do(house, upcoming_reminders.hold, desk, first)
     run(house, afternoon)
     assert claim(house) is None
     assert house.count(Message, Message.held_at.is_not(None)) == 2
@@ -150,12 +150,12 @@ def test_an_edited_text_goes_out_as_it_was_typed_with_the_link_filled_in(
     run(house, afternoon)
     claimed = claim(house)
     assert claimed is not None
-    assert claimed.letter is not None
-    assert claimed.letter.subject == "Tomorrow"
-    assert claimed.letter.body.startswith("Please use the <back> door.\n\nhttp://127.0.0.1:8000/visit/")
-    assert "{doctor}" in claimed.letter.body
+    assert claimed.outgoing is not None
+    assert claimed.outgoing.subject == "Tomorrow"
+    assert claimed.outgoing.body.startswith("Please use the <back> door.\n\nhttp://127.0.0.1:8000/visit/")
+    assert "{doctor}" in claimed.outgoing.body
     with house.reading() as session:
-        text = letter_texts.of(session, row(house, claimed.id), SETTINGS)
+        text = content_preview.of(session, row(house, claimed.id), SETTINGS)
     assert text is not None
     assert "http" not in text[1]
 
@@ -163,7 +163,7 @@ def test_an_edited_text_goes_out_as_it_was_typed_with_the_link_filled_in(
 def test_the_usual_text_can_be_taken_again(house: House, doctor: int, desk: Actor) -> None:
     lena = visit(house, doctor, "Lena")
     edit(house, desk, lena, "Mine")
-    do(house, next_run.restore, desk, lena)
+    do(house, upcoming_reminders.restore, desk, lena)
     (one,) = coming(house).messages
     assert not one.edited
     assert "Hello Lena," in one.body
@@ -184,7 +184,7 @@ def test_a_subject_is_one_line(house: House, doctor: int, desk: Actor) -> None:
 def test_what_the_next_run_does_not_tell_is_not_found(house: House, doctor: int, desk: Actor) -> None:
     for missing in (visit(house, doctor, "Lena", "2026-05-06 12:00"), 999_999):
         with pytest.raises(NotFound):
-            do(house, next_run.hold, desk, missing)
+            do(house, upcoming_reminders.hold, desk, missing)
 
 
 def test_before_the_hour_the_next_run_is_todays(house: House, doctor: int, afternoon: time_machine.Traveller) -> None:

@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import NotFound
-from service.domain.messages import letter_facts, message_log, morning_sheets
-from service.domain.messages.morning_sheets import MorningSheet
+from service.domain.messages import call_lists, content_facts, message_log
+from service.domain.messages.call_lists import CallList
 from service.domain.outbox import reminders
 from service.storage.models import Appointment, Channel, Message
 from tests.domain.outbox.planning import CLINIC, SETTINGS, change, claim
@@ -34,9 +34,9 @@ def desk(house: House) -> Actor:
     return house.user("receptionist", "desk@clinic.example", "Rita Tresen")
 
 
-def sheet(house: House) -> MorningSheet:
+def sheet(house: House) -> CallList:
     with house.reading() as session:
-        return morning_sheets.of_day(session, TODAY, SETTINGS)
+        return call_lists.of_day(session, TODAY, SETTINGS)
 
 
 def visit(house: House, doctor: int, name: str, starts_at: str = "2026-05-04 12:00", **patient: Any) -> int:
@@ -114,20 +114,20 @@ def test_a_call_is_noted_once_and_can_be_taken_back(house: House, doctor: int, d
     (entry,) = sheet(house).to_call
     for _again in range(2):
         with house.writing() as session:
-            morning_sheets.mark_phoned(session, desk, entry.message.id)
+            call_lists.mark_phoned(session, desk, entry.message.id)
     (called,) = sheet(house).called
     assert (called.message.phoned_at, called.phoned_by) == (at("2026-05-04 06:00"), "Rita Tresen")
     assert to_call(house) == []
     with house.reading() as session:
         assert message_log.to_do(session) == 0
     with house.writing() as session:
-        morning_sheets.unmark_phoned(session, desk, entry.message.id)
+        call_lists.unmark_phoned(session, desk, entry.message.id)
     assert to_call(house) == ["Nowhere"]
 
 
 def test_a_call_about_no_message_is_refused(house: House, desk: Actor) -> None:
     with house.writing() as session, pytest.raises(NotFound):
-        morning_sheets.mark_phoned(session, desk, 999)
+        call_lists.mark_phoned(session, desk, 999)
 
 
 def test_z3_only_the_desk_notes_calls(house: House, doctor: int) -> None:
@@ -137,7 +137,7 @@ def test_z3_only_the_desk_notes_calls(house: House, doctor: int) -> None:
     for role in ("doctor", "patient"):
         actor = house.user(role, f"{role}2@clinic.example", "Somebody")
         with house.writing() as session, pytest.raises(NotFound):
-            morning_sheets.mark_phoned(session, actor, entry.message.id)
+            call_lists.mark_phoned(session, actor, entry.message.id)
         with house.reading() as session, pytest.raises(NotFound):
             message_log.fetch(session, actor, entry.message.id)
 
@@ -147,17 +147,17 @@ def test_the_sheet_is_posted_once_a_day_with_names_and_numbers(house: House, doc
     plan(house)
     for _again in range(2):
         with house.writing() as session:
-            posted = morning_sheets.post(session, TODAY, "desk@clinic.example").id
+            posted = call_lists.post(session, TODAY, "desk@clinic.example").id
     assert house.count(Message, Message.rule == "morning_sheet") == 1
     claimed = claim(house)
     assert claimed is not None
-    assert claimed.letter is not None
-    assert (claimed.id, claimed.letter.recipient) == (posted, "desk@clinic.example")
-    assert "Mon, 4 May, 14:00  Nowhere  0170 5550132\n" in claimed.letter.body
-    assert "/messages/morning?date=2026-05-04" in claimed.letter.body
+    assert claimed.outgoing is not None
+    assert (claimed.id, claimed.outgoing.recipient) == (posted, "desk@clinic.example")
+    assert "Mon, 4 May, 14:00  Nowhere  0170 5550132\n" in claimed.outgoing.body
+    assert "/messages/morning?date=2026-05-04" in claimed.outgoing.body
 
 
 def test_a_sheet_with_nobody_to_call_says_so(house: House) -> None:
     with house.writing() as session:
-        message = morning_sheets.post(session, TODAY, "desk@clinic.example")
-        assert letter_facts.of(session, message, [], SETTINGS).values["calls"] == "  –"
+        message = call_lists.post(session, TODAY, "desk@clinic.example")
+        assert content_facts.of(session, message, [], SETTINGS).values["calls"] == "  –"

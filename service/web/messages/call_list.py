@@ -7,12 +7,12 @@ from flask.typing import ResponseReturnValue
 
 from service import clock
 from service.domain.foundation import job_runs
-from service.domain.messages import morning_sheets
+from service.domain.messages import call_lists
 from service.http import context
 from service.web.local_times import asked_day
 from service.web.messages.messages import sending
 
-blueprint = Blueprint("morning_sheet", __name__)
+blueprint = Blueprint("call_list", __name__)
 
 
 @blueprint.get("/messages/morning")
@@ -21,16 +21,16 @@ def show() -> ResponseReturnValue:
     settings = context.wiring().settings
     today = clock.today(settings.clinic.zone)
     day = asked_day(request.args.get("date"), None) or today
-    sheet = morning_sheets.of_day(context.reading(), day, settings)
+    sheet = call_lists.of_day(context.reading(), day, settings)
     skipped = job_runs.why_skipped(sheet.run) if sheet.run else None
     return render_template(
-        "messages/morning.html",
+        "messages/call_list.html",
         sheet=sheet,
         why_skipped=skipped.words if skipped else "",
         is_today=day == today,
-        previous_url=url_for("morning_sheet.show", date=day - timedelta(days=1)) if day.year > 2000 else None,
-        next_url=url_for("morning_sheet.show", date=day + timedelta(days=1)) if day < today else None,
-        today_url=url_for("morning_sheet.show"),
+        previous_url=url_for("call_list.show", date=day - timedelta(days=1)) if day.year > 2000 else None,
+        next_url=url_for("call_list.show", date=day + timedelta(days=1)) if day < today else None,
+        today_url=url_for("call_list.show"),
         reminders_at=settings.jobs.reminders_at,
         sending=sending(),
     )

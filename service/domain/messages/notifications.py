@@ -50,7 +50,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Telling:
+class Notification:
     """One message, as the page says it."""
 
     rule: message_rules.Rule
@@ -67,7 +67,7 @@ class Telling:
     """The number to call instead."""
 
 
-def by(session: Session, actor: Actor, ids: Collection[int], settings: Settings) -> Sequence[Telling]:
+def by(session: Session, actor: Actor, ids: Collection[int], settings: Settings) -> Sequence[Notification]:
     """What messages of these ids tell, in order, as far as the actor may know of them; at most 20."""
     silent = [rule.name for rule in message_rules.RULES.values() if rule.tells_of_accounts]
     these = and_(Message.id.in_(list(ids)[:MOST]), Message.rule.not_in(silent))
@@ -76,7 +76,7 @@ def by(session: Session, actor: Actor, ids: Collection[int], settings: Settings)
 
 def about(
     session: Session, actor: Actor, rule: str, visits: Collection[Appointment], settings: Settings
-) -> Mapping[int | None, Telling]:
+) -> Mapping[int | None, Notification]:
     """What the messages of a rule told of some appointments, by the appointment's id."""
     these = and_(Message.rule == rule, Message.appointment_id.in_([visit.id for visit in visits]))
     return {message.appointment_id: telling for message, telling in _tellings(session, actor, these, settings)}
@@ -84,7 +84,7 @@ def about(
 
 def _tellings(
     session: Session, actor: Actor, which: ColumnElement[bool], settings: Settings
-) -> Iterator[tuple[Message, Telling]]:
+) -> Iterator[tuple[Message, Notification]]:
     rows = session.execute(
         select(Message, Patient.name, Patient.phone, User.name)
         .outerjoin(Patient, Patient.id == Message.patient_id)
@@ -99,7 +99,7 @@ def _tellings(
 
 def would(
     session: Session, actor: Actor, rule: str, patient_id: int, settings: Settings, *, due_at: datetime | None = None
-) -> Telling:
+) -> Notification:
     """What a message of a rule to a patient will tell, should the act that causes it be done now."""
     channel, recipient, why_not = reach.of_patient(session, patient_id, channels.ways(settings))
     now = clock.now()
@@ -118,7 +118,7 @@ def would(
     return _of(session, actor, message, settings, name=name, phone=patient.phone)
 
 
-def would_account(session: Session, actor: Actor, rule: str, user: User, settings: Settings) -> Telling:
+def would_account(session: Session, actor: Actor, rule: str, user: User, settings: Settings) -> Notification:
     """What a message of a rule to a user's own address will tell, should the act that causes it be done now."""
     now = clock.now()
     message = Message(
@@ -141,7 +141,7 @@ def would_user(session: Session, settings: Settings) -> State:
 
 def _of(
     session: Session, actor: Actor, message: Message, settings: Settings, *, name: str, phone: str | None
-) -> Telling:
+) -> Notification:
     channel, recipient, reason = message.channel, message.recipient, message.skip_reason
     state, at = _state(session, message, settings)
     if state in (State.NOW, State.LATER, State.HELD) and message.patient_id is not None:
@@ -157,7 +157,9 @@ def _of(
         state = _stays(session, settings) or state
     may_see = actor.role != Role.DOCTOR
     rule = message_rules.of(message.rule)
-    return Telling(rule, state, name, channel, recipient if may_see else None, at, reason, phone if may_see else None)
+    return Notification(
+        rule, state, name, channel, recipient if may_see else None, at, reason, phone if may_see else None
+    )
 
 
 def _state(session: Session, message: Message, settings: Settings) -> tuple[State, datetime | None]:

@@ -13,7 +13,7 @@ from service.config.settings import Clinic, Settings
 from service.domain.accounts import user_tokens
 from service.domain.appointments import appointments
 from service.domain.diary import hit_visits
-from service.domain.messages import morning_sheets
+from service.domain.messages import call_lists
 from service.domain.outbox import message_rules, subjects
 from service.domain.outbox.subjects import Kind, Subject
 from service.domain.patients import details
@@ -141,7 +141,7 @@ def _of_offer(session: Session, offer: Offer, message: Message, words: Formats) 
 
 
 def _of_sheet(session: Session, day: date, words: Formats, settings: Settings) -> dict[str, str]:
-    sheet = morning_sheets.of_day(session, day, settings)
+    sheet = call_lists.of_day(session, day, settings)
     lines = []
     for entry in sheet.to_call:
         at = words.when(entry.message.starts_at) if entry.message.starts_at else ""

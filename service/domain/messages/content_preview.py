@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from service.config.settings import Settings
 from service.domain.appointments import appointments
-from service.domain.messages import letters
+from service.domain.messages import content
 from service.domain.outbox import outbox
 from service.storage.models import Appointment, Message
 
@@ -18,4 +18,4 @@ def of(session: Session, message: Message, settings: Settings) -> tuple[str, str
     )
     if message.status not in outbox.UNDER_WAY or not visit:
         return None
-    return letters.preview(session, message, [visit], settings)
+    return content.preview(session, message, [visit], settings)

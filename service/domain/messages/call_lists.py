@@ -27,7 +27,7 @@ MEANT_TO_BE = frozenset({SkipReason.DUPLICATE})
 
 
 @dataclass(frozen=True)
-class MorningSheet:
+class CallList:
     """One day's run: the ledger's row, what became of the reminders of the day and of tomorrow's early appointments."""
 
     day: date
@@ -77,7 +77,7 @@ class MorningSheet:
         return ran or self.today != Tally() or self.early != Tally()
 
 
-def of_day(session: Session, day: date, settings: Settings) -> MorningSheet:
+def of_day(session: Session, day: date, settings: Settings) -> CallList:
     """The sheet of a day's run."""
     spans, scope = _spans(day, settings), _scope(day, settings)
     waiting = message_log.to_call(session, scope)
@@ -85,7 +85,7 @@ def of_day(session: Session, day: date, settings: Settings) -> MorningSheet:
     skipped = message_log.entries(
         session, scope & (Message.status == MessageStatus.SKIPPED) & Message.phoned_at.is_(None), MOST_LINES
     )
-    return MorningSheet(
+    return CallList(
         day=day,
         run=job_runs.of_slot(session, reminders.JOB, day.isoformat()),
         today=reminders.total(session, spans[0]),

@@ -17,7 +17,7 @@ from service.domain.diary import time_off
 from service.domain.foundation import audit, locks, texts
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
-from service.domain.messages import letters, message_log, messages, morning_sheets
+from service.domain.messages import call_lists, content, message_log, messages
 from service.domain.outbox import channels, message_rules, outbox, reach, reminders
 from service.domain.outbox.reach import Reached
 from service.domain.outbox.reminders import Span
@@ -81,7 +81,7 @@ UNTOLD = (SkipReason.NO_ADDRESS, SkipReason.OPTED_OUT, SkipReason.TIME_OFF)
 
 
 @dataclass(frozen=True)
-class NextRun:
+class UpcomingReminders:
     """When it is, whom it will tell and whom it cannot."""
 
     day: date
@@ -92,7 +92,7 @@ class NextRun:
     """Whether there are more appointments than are shown."""
 
 
-def of(session: Session, settings: Settings, *, with_texts: bool = True) -> NextRun:
+def of(session: Session, settings: Settings, *, with_texts: bool = True) -> UpcomingReminders:
     """The run that comes next, as it would be if nothing changes until then."""
     day, at = _next(settings)
     groups: dict[tuple[str, Channel, str, date], Expected] = {}
@@ -122,7 +122,7 @@ def of(session: Session, settings: Settings, *, with_texts: bool = True) -> Next
     if with_texts:
         for group in groups.values():
             group.subject, group.body = _text(session, group, settings)
-    return NextRun(day, at, list(groups.values()), unreachable, cut)
+    return UpcomingReminders(day, at, list(groups.values()), unreachable, cut)
 
 
 def spans(day: date, settings: Settings) -> Sequence[Span]:
@@ -186,7 +186,7 @@ def mark_phoned(session: Session, actor: Actor, appointment_id: int, rule: str, 
         if (one.visit.id, one.rule.name) == (appointment_id, rule):
             row = outbox.about_visit(session, rule, one.visit, event="schedule")
             row.status, row.skip_reason = MessageStatus.SKIPPED, one.reason
-            morning_sheets.mark_phoned(session, actor, row.id)
+            call_lists.mark_phoned(session, actor, row.id)
             return
     find(session, settings, appointment_id, rule)
     raise Conflict(_("A message reaches this patient: nobody needs to call."))
@@ -238,7 +238,7 @@ def _text(session: Session, expected: Expected, settings: Settings) -> tuple[str
         appointment_id=first.id,
         starts_at=first.starts_at,
     )
-    return letters.preview(session, message, expected.visits, settings)
+    return content.preview(session, message, expected.visits, settings)
 
 
 def _to_write(session: Session, settings: Settings, appointment_id: int, rule: str) -> Expected:
