@@ -1,1 +1,1 @@
-"""Backups: an online copy of the database, packed, opened again and counted; kept, rotated, restored."""
+"""Backups: copying the database while it is in use, verifying, rotating, and restoring the copies."""

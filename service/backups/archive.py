@@ -1,4 +1,4 @@
-"""One backup as one file: a ZIP with the database, the settings, and a page about what is inside."""
+"""The file format of a backup: a ZIP with the database, the settings, and a description of what is inside."""
 
 import errno
 import filecmp
@@ -28,15 +28,15 @@ NOT_OURS = (
     TypeError,
     ValueError,
 )
-"""How a file fails that no backup is in, or a damaged one: a page about it that says something else, or a password."""
+"""Errors raised for a file that isn't a backup, or is damaged."""
 
 Keep = Callable[[], None]
-"""Called between pieces: keeps a claim alive, or raises to stop."""
+"""Called between pieces: renews a claim, or raises to stop."""
 
 
 @dataclass(frozen=True)
 class About:
-    """What a backup says of itself."""
+    """The description inside a backup."""
 
     made_at: datetime
     program: str
@@ -44,17 +44,17 @@ class About:
     database: str
     """`sqlite` or `postgresql`."""
     content: str
-    """The name of the database inside: `rounds.db` or `rounds.dump`."""
+    """The file name of the database inside: `rounds.db` or `rounds.dump`."""
     counts: Mapping[str, int]
-    """Table -> rows."""
+    """Table -> number of rows."""
 
     def as_json(self) -> str:
-        """For the file."""
+        """Return the JSON to put into the file."""
         return json.dumps({"format": FORMAT, **asdict(self), "made_at": self.made_at.isoformat()}, indent=1)
 
 
 def pack(target: IO[bytes], about: About, content: Path, others: Mapping[str, Path], keep: Keep) -> None:
-    """Write a backup: what it says of itself, the database, other files under names of their own."""
+    """Write a backup: its description, the database, and other files under the given names."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as packed:
         packed.writestr(ABOUT, about.as_json())
         for name, file in {**others, about.content: content}.items():
@@ -63,7 +63,7 @@ def pack(target: IO[bytes], about: About, content: Path, others: Mapping[str, Pa
 
 
 def unpack(source: IO[bytes], folder: Path, keep: Keep) -> tuple[About, Path]:
-    """Write a backup's database to a folder; returns what the backup says, and that file. Raises BackupError."""
+    """Extract the database to a folder, and return the description and that file. Raises BackupError."""
     try:
         with zipfile.ZipFile(source) as packed:
             about = read_about(packed)
@@ -72,17 +72,17 @@ def unpack(source: IO[bytes], folder: Path, keep: Keep) -> tuple[About, Path]:
             with packed.open(about.content) as entry, file.open("wb") as target:
                 _copy(entry, target, keep)
     except NOT_OURS:
-        raise BackupError("This file is no backup of Rounds, or it is damaged: use another one.") from None
+        raise BackupError("This file isn't a Rounds backup, or it's damaged. Use another one.") from None
     return about, file
 
 
 def read_about(packed: zipfile.ZipFile) -> About:
-    """What a backup says of itself. Raises BackupError, or one of NOT_OURS."""
+    """Return the description. Raises BackupError, or one of NOT_OURS."""
     if packed.getinfo(ABOUT).file_size > PIECE:
         raise ValueError(ABOUT)
     said: dict[str, Any] = json.loads(packed.read(ABOUT))
     if said.pop("format") != FORMAT:
-        raise BackupError("This backup was made by a newer version of Rounds: use that one to restore it.")
+        raise BackupError("This backup was made by a newer version of Rounds. Use that version to restore it.")
     about = About(**{**said, "made_at": datetime.fromisoformat(said["made_at"])})
     if about.content not in ("rounds.db", "rounds.dump") or about.made_at.tzinfo is None:
         raise ValueError(about.content)
@@ -92,7 +92,7 @@ def read_about(packed: zipfile.ZipFile) -> About:
 
 
 def _require_room(size: int, folder: Path) -> None:
-    """Raises OSError before anything is written where it could not be written to its end."""
+    """Raise OSError if there isn't enough room, before anything is written."""
     if size > shutil.disk_usage(folder).free:
         raise OSError(errno.ENOSPC, "No space left on device", str(folder))
 
@@ -104,12 +104,12 @@ def _copy(source: IO[bytes], target: IO[bytes], keep: Keep) -> None:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a finished backup elsewhere, readable by its owner only where the disk knows owners."""
+    """Copy a finished backup, readable only by its owner where the file system supports that."""
     target.touch(mode=0o600)
     shutil.copyfile(source, target)
 
 
 def same(one: Path, other: Path) -> bool:
-    """Whether two files hold the same bytes."""
+    """Return whether two files hold the same bytes."""
     filecmp.clear_cache()
     return filecmp.cmp(one, other, shallow=False)

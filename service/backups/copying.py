@@ -1,4 +1,4 @@
-"""Moves a clinic to another database, SQLite or PostgreSQL: every row read back and compared, all or nothing."""
+"""Copy a clinic to another database, SQLite or PostgreSQL, in one transaction, and compare every row."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from service.storage.models import Base
 
 TABLES = tuple(Base.metadata.sorted_tables)
 ONE_ROW = ("installation", "audit_head")
-"""What every migrated database holds already."""
+"""Tables in which every migrated database already has its one row."""
 BATCH = 2000
 CHECKSUMS = 1 << 256
 
@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two databases that may be copied, one to the other."""
+    """A source and a target that have been checked."""
 
     source: Database
     target: Database
@@ -38,7 +38,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Copied:
-    """A table that was copied; both sides have this many rows, and this checksum over them."""
+    """A copied table: both sides have this many rows, with this checksum."""
 
     name: str
     rows: int
@@ -47,9 +47,9 @@ class Copied:
 
 @contextmanager
 def opened(source: Settings, target: Settings) -> Iterator[Pair]:
-    """The two databases, with nothing changed. Raises BackupError for a source that cannot be copied."""
+    """Open the two databases without changing anything. Raises BackupError if the source can't be copied."""
     if source.database_url == target.database_url:
-        raise BackupError("Both addresses name the same database.")
+        raise BackupError("Both URLs point to the same database.")
     if source.database_file is not None and not source.database_file.is_file():
         raise BackupError(f"There is no database {source.database_file}.")
     made: list[Database] = []
@@ -70,10 +70,10 @@ def opened(source: Settings, target: Settings) -> Iterator[Pair]:
 
 
 def copy(pair: Pair, progress: Progress = lambda _done, _total: None) -> list[Copied]:
-    """Copy every table in one transaction of the target, which is brought to this version first.
+    """Upgrade the target to this version, then copy every table in one transaction.
 
-    Nobody may write to the source meanwhile. Raises BackupError, with the target empty, when it was not empty or when
-    a row does not fit.
+    Nothing may write to the source meanwhile. Raises BackupError if the target isn't empty or a row doesn't fit;
+    nothing is copied then.
     """
     database.migrate(pair.target)
     with pair.source.reading_long() as reading, pair.target.transaction() as writing:
@@ -93,7 +93,7 @@ def copy(pair: Pair, progress: Progress = lambda _done, _total: None) -> list[Co
 
 
 def size(pair: Pair) -> int:
-    """How many rows there are to copy."""
+    """Return how many rows there are to copy."""
     with pair.source.reading() as session:
         return sum(_count(session, table) for table in TABLES)
 
@@ -109,7 +109,7 @@ def _count(session: Session, table: Table) -> int:
 
 
 def _copy_table(reading: Session, writing: Session, table: Table, more: Callable[[int], None]) -> Copied:
-    """Copy a table's rows, then read them back. Raises BackupError when they are not the same."""
+    """Copy a table's rows, then read them back. Raises BackupError if they differ."""
     if table.name in ONE_ROW:
         writing.execute(delete(table))
     read = _Checksum()
@@ -126,7 +126,7 @@ def _copy_table(reading: Session, writing: Session, table: Table, more: Callable
 
 
 def _rows(session: Session, table: Table) -> Iterable[list[Row[Any]]]:
-    """A table's rows in parts, in constant memory."""
+    """Return a table's rows in batches, in constant memory."""
     return (list(part) for part in session.execute(select(table).execution_options(yield_per=BATCH)).partitions())
 
 
@@ -140,7 +140,7 @@ def _write(writing: Session, table: Table, rows: list[dict[str, Any]]) -> None:
 
 
 def _unfit(table: Table, rows: list[dict[str, Any]]) -> str | None:
-    """Which text PostgreSQL does not take, where SQLite did."""
+    """Describe the text that SQLite accepted and PostgreSQL doesn't."""
     for row in rows:
         for column in table.columns:
             value, most = row[column.name], getattr(column.type, "length", None)
@@ -157,7 +157,7 @@ def _unfit(table: Table, rows: list[dict[str, Any]]) -> str | None:
 
 
 class _Checksum:
-    """Over rows as text that both databases agree on, whatever their order."""
+    """A checksum of rows in a form that is the same in both databases, independent of their order."""
 
     def __init__(self) -> None:
         self.rows, self.value = 0, 0
@@ -179,7 +179,7 @@ def _canonical(value: date | DayTime) -> str:
 
 @contextmanager
 def _self_references_later(writing: Session) -> Iterator[None]:
-    """Let a row refer to a later one of its own table until the end of the block; then all must be there."""
+    """Allow rows to refer to later rows of the same table until the end of the block."""
     if writing.get_bind().dialect.name == "sqlite":
         writing.execute(text("PRAGMA defer_foreign_keys = ON"))
         yield
@@ -199,7 +199,7 @@ def _self_references_later(writing: Session) -> Iterator[None]:
 
 
 def _highest_ids(reading: Session) -> Mapping[str, int]:
-    """The highest id that each numbered table ever gave away: also those of rows that are gone are not given again."""
+    """Return the highest id each table has ever assigned, so that ids of deleted rows aren't reused."""
     numbered = [table for table in TABLES if _is_numbered(table)]
     highest = {t.name: reading.execute(select(func.max(t.c.id))).scalar() or 0 for t in numbered}
     if reading.get_bind().dialect.name == "sqlite":

@@ -1,4 +1,4 @@
-"""Reads a dump of PostgreSQL as rows of tables and numbers of sequences; nothing that it says is ever run."""
+"""Read a PostgreSQL dump as rows of tables and values of sequences. Its statements are never run."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ NO_TOOLS = (
 )
 END_OF_ROWS = b"\\.\n"
 LONGEST_ROW = 64 * 1024 * 1024
-"""Many times what the texts of any row may hold, and little enough to be held in memory."""
+"""Much longer than any row of ours, and short enough to hold in memory."""
 _rows = re.compile(r'COPY public\."?(\w+)"? \(([\w", ]*)\) FROM stdin;\n').fullmatch
 _sequence = re.compile(r"SELECT pg_catalog\.setval\('public\.\"?(\w+)\"?', (\d+), (true|false)\);\n").fullmatch
 _encoding = re.compile(r"SET client_encoding = '([\w-]+)';\n").fullmatch
@@ -26,7 +26,7 @@ _encoding = re.compile(r"SET client_encoding = '([\w-]+)';\n").fullmatch
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a table, each a line as COPY takes it."""
+    """The rows of a table, one line each, as COPY expects them."""
 
     table: str
     columns: tuple[str, ...]
@@ -35,7 +35,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Sequence:
-    """Where a sequence stands."""
+    """The value of a sequence."""
 
     name: str
     value: int
@@ -44,15 +44,15 @@ class Sequence:
 
 @dataclass(frozen=True)
 class Encoding:
-    """In which letters the rows are that follow."""
+    """The encoding of the rows that follow."""
 
     name: str
 
 
 def parts(file: Path, keep: Callable[[], None]) -> Iterator[Rows | Sequence | Encoding]:
-    """What a dump holds, in its order; `keep` is called between rows. Raises BackupError for one that cannot be read.
+    """Yield the contents of a dump in order, calling `keep` between rows. Raises BackupError if it can't be read.
 
-    Other statements in it are passed over.
+    Other statements are skipped.
     """
     with _data_of(file) as source:
         lines = _lines(source, keep)
@@ -71,7 +71,7 @@ def parts(file: Path, keep: Callable[[], None]) -> Iterator[Rows | Sequence | En
 
 
 def tool(name: str) -> str:
-    """Where one of PostgreSQL's programs is. Raises BackupError where it is not installed."""
+    """Return the path of one of PostgreSQL's programs. Raises BackupError if it isn't installed."""
     found = shutil.which(name)
     if found is None:
         raise BackupError(NO_TOOLS.format(tool=name))
@@ -79,14 +79,14 @@ def tool(name: str) -> str:
 
 
 def last_line(said: bytes) -> str:
-    """What a program said last, which tells why it failed."""
+    """Return the last line a program printed, which says why it failed."""
     lines = said.decode("utf-8", "replace").strip().splitlines()
     return lines[-1] if lines else ""
 
 
 @contextmanager
 def _data_of(file: Path) -> Iterator[IO[bytes]]:
-    """What pg_restore reads in a dump, but for everything that would make or change tables."""
+    """Open the data part of a dump as pg_restore prints it."""
     line = [tool("pg_restore"), "--data-only", "--file=-", str(file)]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:  # noqa: S603
         assert reading.stdout is not None
@@ -103,6 +103,6 @@ def _data_of(file: Path) -> Iterator[IO[bytes]]:
 def _lines(source: IO[bytes], keep: Callable[[], None]) -> Iterator[bytes]:
     while line := source.readline(LONGEST_ROW + 1):
         if len(line) > LONGEST_ROW:
-            raise BackupError("The dump has a row that is larger than any of Rounds: use another backup.")
+            raise BackupError("The dump has a row that's too large to come from Rounds. Use another backup.")
         keep()
         yield line

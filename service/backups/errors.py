@@ -1,10 +1,10 @@
-"""What goes wrong with backups, said in one sentence with what to do."""
+"""Errors of backups. Each message says what to do."""
 
 from service.storage.database import DatabaseError
 
 
 class BackupError(DatabaseError):
-    """A backup cannot be made, read or restored; the text says why and what to do."""
+    """A backup can't be made, read, or restored. The message says why and what to do."""
 
 
 class NoRoom(BackupError):

@@ -1,4 +1,4 @@
-"""Makes a backup: copy, pack, open again, check, count; only then does it get its name."""
+"""Make a backup: copy the database, pack it, extract it again, and check it. Only then does it get its name."""
 
 import errno
 import sqlite3
@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from service import __version__, clock, disk
-from service.backups import archive, postgresql_copy, sealing, shelf, sqlite_copy, workroom
+from service.backups import archive, encryption, postgresql_copy, rotation, sqlite_copy, staging
 from service.backups.archive import About, Keep
 from service.backups.errors import BackupError, NoRoom
 from service.config.settings import Settings
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 class SecondCopy(StrEnum):
-    """How the second folder fared."""
+    """What happened to the copy in the second folder."""
 
     COPIED = "copied"
     MISSING = "missing"
@@ -32,16 +32,16 @@ class SecondCopy(StrEnum):
 
 @dataclass(frozen=True)
 class Made:
-    """A backup that was made and tried out."""
+    """A verified backup."""
 
     file: Path
     about: About
     size: int
     second: SecondCopy | None
-    """None where no second folder is set."""
+    """None if no second folder is configured."""
 
     def as_outcome(self) -> dict[str, Any]:
-        """For the ledger."""
+        """Return the outcome to store with the job run."""
         counts = self.about.counts
         return {
             "file": self.file.name,
@@ -57,20 +57,20 @@ def make(
     database: Database,
     settings: Settings,
     *,
-    kind: str = shelf.NIGHTLY,
+    kind: str = rotation.NIGHTLY,
     output: Path | None = None,
     keep: Keep = lambda: None,
 ) -> Made:
-    """Back the database up, into the folder of backups or to `output`. Raises BackupError with nothing left behind.
+    """Back up the database to the backup folder or to `output`. Raises BackupError, and leaves nothing behind then.
 
-    `keep` is called between the parts; what it raises ends the work.
+    `keep` is called between steps and may raise to stop.
     """
-    words = sealing.passphrase()
-    file = output or shelf.folder_of(settings) / shelf.new_name(kind, sealed=bool(words))
-    with in_words(file.parent), workroom.opened(file.parent) as room:
+    words = encryption.passphrase()
+    file = output or rotation.folder_of(settings) / rotation.new_name(kind, sealed=bool(words))
+    with in_words(file.parent), staging.opened(file.parent) as room:
         about, finished = _packed(database, settings, room, keep)
         if words:
-            sealing.seal(finished, room / "sealed", words, keep)
+            encryption.encrypt(finished, room / "sealed", words, keep)
             finished.unlink()
             finished = room / "sealed"
         _try_out(finished, about, words, room, keep)
@@ -78,14 +78,14 @@ def make(
         disk.put_in_place(finished, file)
         disk.flush_folder(file.parent)
     if output is None:
-        shelf.rotate(file.parent, settings.clinic.zone, file)
+        rotation.rotate(file.parent, settings.clinic.zone, file)
     second = _second(settings, file) if output is None else None
     log.info("backup made", file=file.name, bytes=file.stat().st_size, second=second)
     return Made(file, about, file.stat().st_size, second)
 
 
 def _packed(database: Database, settings: Settings, room: Path, keep: Keep) -> tuple[About, Path]:
-    """The database as it is now, in one closed file of the work room."""
+    """Copy the current database into one packed file in the staging folder."""
     content = "rounds.db" if database.is_sqlite else "rounds.dump"
     copied, finished = room / content, room / "packed"
     made_at = clock.now()
@@ -106,10 +106,10 @@ def _packed(database: Database, settings: Settings, room: Path, keep: Keep) -> t
 
 
 def _try_out(finished: Path, about: About, words: str, room: Path, keep: Keep) -> None:
-    """Take the backup out of its file again, as a restore would, and look at every page and row of it."""
+    """Extract the backup as a restore would, and check all of it."""
     said, copied = taken_out(finished, words, room, keep)
     if said != about:
-        raise BackupError("The backup does not say what was put into it: check the disk.")
+        raise BackupError("The backup can't be read back correctly. Check the disk.")
     if about.database == "sqlite":
         sqlite_copy.try_out(copied, about.revision, about.counts)
     else:
@@ -118,11 +118,11 @@ def _try_out(finished: Path, about: About, words: str, room: Path, keep: Keep) -
 
 
 def taken_out(file: Path, words: str, room: Path, keep: Keep) -> tuple[About, Path]:
-    """The database in a backup, unsealed where it is sealed, written to a work room. Raises BackupError."""
+    """Decrypt a backup if needed, and extract its database to the staging folder. Raises BackupError."""
     plain = file
-    if sealing.is_sealed(file):
-        plain = room / "unsealed"
-        sealing.unseal(file, plain, words, keep)
+    if encryption.is_encrypted(file):
+        plain = room / "decrypted"
+        encryption.decrypt(file, plain, words, keep)
     with plain.open("rb") as source:
         found = archive.unpack(source, room, keep)
     if plain is not file:
@@ -131,7 +131,7 @@ def taken_out(file: Path, words: str, room: Path, keep: Keep) -> tuple[About, Pa
 
 
 def _others(settings: Settings) -> Mapping[str, Path]:
-    """What else is worth keeping: the settings and own message texts. Exports and day sheets are made again."""
+    """Return other files to back up: the settings and custom message texts. Exports and day sheets can be redone."""
     file, texts = settings.base / "config.toml", settings.message_templates
     named = {file.name: file} if file.is_file() else {}
     if texts is not None and texts.is_dir():
@@ -141,7 +141,7 @@ def _others(settings: Settings) -> Mapping[str, Path]:
 
 
 def _second(settings: Settings, file: Path) -> SecondCopy | None:
-    """Copy a backup to the second folder, a stick or a share, if there is one; its absence spoils nothing."""
+    """Copy a backup to the second folder, if configured. A missing folder is not an error."""
     folder = settings.second_backups
     if folder is None:
         return None
@@ -149,12 +149,12 @@ def _second(settings: Settings, file: Path) -> SecondCopy | None:
         log.warning("second backup folder missing", folder=str(folder))
         return SecondCopy.MISSING
     try:
-        with workroom.opened(folder) as room:
+        with staging.opened(folder) as room:
             archive.copy_file(file, room / file.name)
             if not archive.same(file, room / file.name):
                 raise OSError(errno.EIO, "What was written reads differently")
             disk.put_in_place(room / file.name, folder / file.name)
-        shelf.rotate(folder, settings.clinic.zone, file)
+        rotation.rotate(folder, settings.clinic.zone, file)
     except OSError:
         log.exception("second backup failed", folder=str(folder))
         return SecondCopy.FAILED
@@ -163,13 +163,13 @@ def _second(settings: Settings, file: Path) -> SecondCopy | None:
 
 @contextmanager
 def in_words(folder: Path) -> Iterator[None]:
-    """Say in a sentence what a disk or a database has against it."""
+    """Turn errors of the disk or the database into a BackupError that says what to do."""
     try:
         yield
     except sqlite3.Error as error:
         if "full" in str(error):
             raise NoRoom(_no_room(folder)) from None
-        raise BackupError(f"The database cannot be copied ({error}): check its disk, keep older backups.") from None
+        raise BackupError(f"Can't copy the database ({error}). Check its disk, and keep older backups.") from None
     except DBAPIError as error:
         raise BackupError(explain(error)) from error
     except OSError as error:
@@ -179,4 +179,4 @@ def in_words(folder: Path) -> Iterator[None]:
 
 
 def _no_room(folder: Path) -> str:
-    return f"The disk of {folder} has no room for a backup: free some space, or set [backup] folder to another disk."
+    return f"There isn't enough space for a backup in {folder}. Free some, or set [backup] folder to another disk."

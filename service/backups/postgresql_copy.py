@@ -1,4 +1,4 @@
-"""Copies of a PostgreSQL database by its own pg_dump, counted in the same state and read back to the last row."""
+"""Copy a PostgreSQL database with pg_dump, and verify the dump by counting its rows."""
 
 import os
 import subprocess
@@ -23,11 +23,11 @@ WHERE contype = 'f' AND connamespace = CAST(current_schema() AS regnamespace)"""
 
 
 def copy(database: Database, target: Path, keep: Callable[[], None]) -> dict[str, int]:
-    """Dump the database to a file; returns how many rows each table had in the state that was dumped."""
+    """Dump the database to a file, and return how many rows each table had at that moment."""
     dump = dump_reading.tool("pg_dump")
     with database.reading_long() as session:  # pg_dump may take hours, and its snapshot ends with this session
         snapshot = session.execute(text("SELECT pg_export_snapshot()")).scalar_one()
-        # The tables that are there: before an upgrade some of ours are not yet.
+        # Only existing tables: before an upgrade, some are still missing.
         present = inspect(session.connection()).get_table_names()
         counted = {
             name: session.execute(select(func.count()).select_from(table(name))).scalar_one()
@@ -41,7 +41,7 @@ def copy(database: Database, target: Path, keep: Callable[[], None]) -> dict[str
 
 
 def try_out(file: Path, revision: str, expected: Mapping[str, int], keep: Callable[[], None]) -> None:
-    """Read a dump to its last row and count what it holds. Raises BackupError when anything is amiss."""
+    """Read a dump to the end, and count its rows. Raises BackupError if something is wrong."""
     found, stands_at = dict.fromkeys(expected, 0), b""
     for part in dump_reading.parts(file, keep):
         if isinstance(part, Rows) and part.table == REVISION:
@@ -49,11 +49,11 @@ def try_out(file: Path, revision: str, expected: Mapping[str, int], keep: Callab
         elif isinstance(part, Rows):
             found[part.table] = found.get(part.table, 0) + sum(1 for _row in part.lines)
     if (stands_at.decode("utf-8", "replace"), found) != (revision, dict(expected)):
-        raise BackupError("The dump does not hold what it should: use another backup.")
+        raise BackupError("The dump is incomplete. Use another backup.")
 
 
 def is_alone(database: Database) -> bool:
-    """Whether nobody else is connected to the database."""
+    """Return whether we are the only ones connected to the database."""
     others = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                 AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
     database.close()
@@ -63,10 +63,10 @@ def is_alone(database: Database) -> bool:
 
 
 def fill(connection: Connection, file: Path) -> None:
-    """Write the rows of a dump into the empty tables of its revision. Raises BackupError.
+    """Write the rows of a dump into empty tables of the same revision. Raises BackupError.
 
-    The tables are those that this program made: a dump that somebody else has written brings rows, and no function,
-    trigger or command. They may refer to each other in any order, and no trigger hears of them.
+    The tables come from this program, so a manipulated dump can add rows, but no function, trigger, or command.
+    Foreign keys and triggers are off meanwhile.
     """
     tables = _columns(connection)
     keys = connection.execute(text(FOREIGN_KEYS)).all()
@@ -78,7 +78,7 @@ def fill(connection: Connection, file: Path) -> None:
     for part in dump_reading.parts(file, lambda: None):
         _take(connection, part, tables)
     if connection.exec_driver_sql("SELECT count(*) FROM installation").scalar() != 1:
-        raise BackupError("The dump is of no clinic: use another backup.")
+        raise BackupError("The dump doesn't come from Rounds. Use another backup.")
     for name in tables:
         connection.exec_driver_sql(f"ALTER TABLE {name} ENABLE TRIGGER USER")
     for name, key, definition in keys:
@@ -86,7 +86,7 @@ def fill(connection: Connection, file: Path) -> None:
 
 
 def _columns(connection: Connection) -> dict[str, set[str]]:
-    """The columns of each table, but for the one that says already which revision they have."""
+    """Return the columns of each table, except the one that holds the revision."""
     reflected = inspect(connection).get_multi_columns()
     found = {name: {column["name"] for column in columns} for (_schema, name), columns in reflected.items()}
     return {name: columns for name, columns in found.items() if name != REVISION}
@@ -112,7 +112,7 @@ def _take_rows(connection: Connection, rows: Rows, tables: Mapping[str, set[str]
         log.warning("not restored: no table of Rounds", table=rows.table)
         return
     if unknown := set(rows.columns) - tables[rows.table]:
-        raise BackupError(f"The dump has {rows.table}.{min(unknown)}, which Rounds has not: use another backup.")
+        raise BackupError(f"The dump has {rows.table}.{min(unknown)}, which Rounds doesn't have. Use another backup.")
     columns = ", ".join(f'"{name}"' for name in rows.columns)
     driver: Any = connection.connection.driver_connection
     try:
@@ -128,7 +128,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _address(url: URL) -> str:
-    """The database's address for PostgreSQL's programs, without the password, which others could read off the line."""
+    """Return the database URL without the password, which others could see on the command line."""
     address = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
     return f"--dbname={address.replace(' ', '%20')}"
 

@@ -1,4 +1,4 @@
-"""Puts a backup in the present database's place: all is prepared beside it, then one rename makes the change."""
+"""Replace the current database with a backup: prepare it next to the current one, then rename it."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 from sqlalchemy.orm import Session
 
 from service import clock, disk
-from service.backups import making, postgresql_copy, sealing, shelf, sqlite_copy, workroom
+from service.backups import encryption, making, postgresql_copy, rotation, sqlite_copy, staging
 from service.backups.archive import About
 from service.backups.errors import BackupError, NoRoom
 from service.config.settings import Settings, file_url
@@ -31,38 +31,38 @@ OTHER_KIND = {
 
 @dataclass(frozen=True)
 class Found:
-    """A backup that was unpacked and passed its trial; nothing is changed yet."""
+    """A backup that was extracted and verified. Nothing is changed yet."""
 
     about: About
     copy: Path
-    """The database taken out of it, in a work room beside the present one, or beside the backups."""
+    """The extracted database, in a staging folder next to the current one or next to the backups."""
     present: Path
-    """Where it is to go: a file, or the name of a database on a server."""
+    """What it will replace: a file, or the name of a database on a server."""
 
 
 @contextmanager
 def opened(file: Path, settings: Settings, ask: Callable[[], str] = lambda: "") -> Iterator[Found]:
-    """A backup taken out of its file and tried out. Raises BackupError for one that cannot be restored here.
+    """Extract and verify a backup. Raises BackupError if it can't be restored here.
 
-    `ask` is called for the passphrase of a sealed one when the environment has none.
+    `ask` is called for the passphrase of an encrypted backup if the environment has none.
     """
     if not file.is_file():
         raise BackupError(f"There is no file {file}.")
     kind = "sqlite" if settings.database_file else "postgresql"
     present = settings.database_file or Path(make_url(settings.database_url).database or "")
-    beside = present.parent if kind == "sqlite" else shelf.folder_of(settings)
-    with making.in_words(beside), workroom.opened(beside) as room:
-        words = (sealing.passphrase() or ask()) if sealing.is_sealed(file) else ""
+    beside = present.parent if kind == "sqlite" else rotation.folder_of(settings)
+    with making.in_words(beside), staging.opened(beside) as room:
+        words = (encryption.passphrase() or ask()) if encryption.is_encrypted(file) else ""
         about, copy = making.taken_out(file, words, room, lambda: None)
         if about.database != kind:
             raise BackupError(OTHER_KIND[kind])
         if about.revision > database.newest_revision():
             raise BackupError(
                 f"This backup was made by a newer version of Rounds (revision {about.revision}, this program knows "
-                f"{database.newest_revision()}): restore it with the newer program."
+                f"{database.newest_revision()}). Restore it with the newer program."
             )
         if about.revision not in database.revisions():
-            raise BackupError("This backup does not say which version of Rounds made it: use another one.")
+            raise BackupError("This backup doesn't say which version of Rounds made it. Use another one.")
         if kind == "sqlite":
             sqlite_copy.try_out(copy, about.revision, about.counts)
         else:
@@ -71,9 +71,9 @@ def opened(file: Path, settings: Settings, ask: Callable[[], str] = lambda: "") 
 
 
 def newest_good(settings: Settings) -> Path | None:
-    """The newest backup that can be restored, tried out; one that cannot be tried here counts as good."""
-    for kept in shelf.kept(settings.backups):
-        if sealing.is_sealed(kept.file) and not sealing.passphrase():
+    """Return the newest backup that passes verification, or can't be verified here for lack of a passphrase."""
+    for kept in rotation.kept(settings.backups):
+        if encryption.is_encrypted(kept.file) and not encryption.passphrase():
             return kept.file
         try:
             with opened(kept.file, settings):
@@ -86,10 +86,10 @@ def newest_good(settings: Settings) -> Path | None:
 
 
 def put_in_place(found: Found, settings: Settings, settle: Callable[[Session], None]) -> Path | None:
-    """Bring the copy to this version, `settle` what must not go on as it was, and swap; returns where the present
-    state is kept, None when there was none.
+    """Upgrade the copy to this version, call `settle` on it, and swap it in.
 
-    A kill at any point leaves the present database or the restored one. Raises DatabaseError.
+    Returns where the previous data is kept; None if there was none. If the process is killed at any point, either the
+    previous or the restored database is in place. Raises DatabaseError.
     """
     if found.about.database == "postgresql":
         return _put_on_server(found, settings, settle)
@@ -103,7 +103,7 @@ def put_in_place(found: Found, settings: Settings, settle: Callable[[Session], N
     _make_one_file(found.copy)
     aside = _keep_present(found.present, settings)
     _like_present(found.present, found.copy)
-    disk.flush(found.copy)  # first, so that as little time as possible passes between the next two
+    disk.flush(found.copy)  # now, to keep the time between the next two steps short
     _without_log(found.present)
     os.replace(found.copy, found.present)
     disk.flush_folder(found.present.parent)
@@ -112,13 +112,13 @@ def put_in_place(found: Found, settings: Settings, settle: Callable[[Session], N
 
 
 def _put_on_server(found: Found, settings: Settings, settle: Callable[[Session], None]) -> Path | None:
-    """The same on PostgreSQL, all in one transaction."""
+    """Do the same on PostgreSQL, in one transaction."""
     present = Database(settings.database_url)
     try:
         if not postgresql_copy.is_alone(present):
-            raise BackupError("Others use the database: stop Rounds on every computer first, then try again.")
+            raise BackupError("The database is in use. Stop Rounds on every computer, then try again.")
         used = database.present_revision(present) is not None
-        aside = making.make(present, settings, kind=shelf.BEFORE_RESTORE).file if used else None
+        aside = making.make(present, settings, kind=rotation.BEFORE_RESTORE).file if used else None
         present.close()
         fill = partial(postgresql_copy.fill, file=found.copy)
         database.replace(present, found.about.revision, fill, settings.clinic, settle)
@@ -129,21 +129,21 @@ def _put_on_server(found: Found, settings: Settings, settle: Callable[[Session],
 
 
 def _keep_present(present: Path, settings: Settings) -> Path | None:
-    """The present state as a backup of its own, or as bare files when it is too damaged for one."""
+    """Back up the current database, or copy its files if it's too damaged for that."""
     files = (present, *_log_of(present))
     if not any(file.exists() for file in files):
         return None
-    sealing.passphrase()  # one that is too short is refused, not taken for damage
+    encryption.passphrase()  # raises for one that's too short; below, that would look like damage
     now = Database(file_url(present))
     try:
-        return making.make(now, settings, kind=shelf.BEFORE_RESTORE).file
+        return making.make(now, settings, kind=rotation.BEFORE_RESTORE).file
     except NoRoom:
         raise
     except BackupError:
-        log.warning("the present database cannot be backed up: its files are kept as they are")
+        log.warning("could not back up the current database: keeping its files as they are")
     finally:
         now.close()
-    folder = shelf.folder_of(settings) / f"damaged-{clock.now():%Y-%m-%dT%H%M%SZ}"
+    folder = rotation.folder_of(settings) / f"damaged-{clock.now():%Y-%m-%dT%H%M%SZ}"
     folder.mkdir(mode=0o700)
     for file in files:
         if file.exists():
@@ -158,7 +158,7 @@ def _make_one_file(file: Path) -> None:
 
 
 def _without_log(present: Path) -> None:
-    """Bring what stands in the present database's log into it: the log must not be laid over the restored one."""
+    """Write the current database's log into it, and remove the log: SQLite must not apply it to the restored file."""
     if present.exists():
         _write_log(present)
     for file in _log_of(present):
@@ -166,7 +166,7 @@ def _without_log(present: Path) -> None:
 
 
 def _write_log(present: Path) -> None:
-    held = "Another program holds the database: close it, then try again."
+    held = "Another program is using the database. Close it, then try again."
     try:
         with closing(sqlite3.connect(present)) as connection:
             if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
@@ -174,7 +174,7 @@ def _write_log(present: Path) -> None:
     except sqlite3.OperationalError:
         raise BackupError(held) from None
     except sqlite3.DatabaseError:
-        log.warning("the present database's log cannot be read: it is kept with the damaged files")
+        log.warning("could not read the current database's log: it is kept with the damaged files")
 
 
 def _log_of(present: Path) -> tuple[Path, Path]:
@@ -182,7 +182,7 @@ def _log_of(present: Path) -> tuple[Path, Path]:
 
 
 def _like_present(present: Path, copy: Path) -> None:
-    """Give the restored file the owner and mode of the present one, or the owner of its folder."""
+    """Give the restored file the owner and mode of the current one, or the owner of its folder."""
     if present.exists():
         shutil.copymode(present, copy)
     disk.give_to_owner_of(present if present.exists() else present.parent, copy)

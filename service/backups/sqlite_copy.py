@@ -1,4 +1,4 @@
-"""Copies of a SQLite database while others write to it, and the trial a copy has to pass."""
+"""Copy a SQLite database while it is being written to, and verify copies."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ DAMAGED = "The copy of the database is damaged ({what}): the database may be too
 
 
 def copy(source: sqlite3.Connection, target: Path) -> None:
-    """Copy a database in one go: one consistent state, however many write meanwhile. Raises sqlite3.Error."""
+    """Copy a database in one step, so that it's consistent even while others write. Raises sqlite3.Error."""
     disk.new(target).close()
     with closing(sqlite3.connect(target)) as made:
-        source.backup(made, pages=-1)  # step by step it would begin anew with each foreign write
-        made.execute("PRAGMA journal_mode = DELETE").fetchone()  # one file, with no log beside it
-        made.execute("PRAGMA user_version = 0")  # the mark of a running service is not the copy's
+        source.backup(made, pages=-1)  # in steps, it would start over after each write of another process
+        made.execute("PRAGMA journal_mode = DELETE").fetchone()  # one file, without a log
+        made.execute("PRAGMA user_version = 0")  # clear the mark of a running service
 
 
 def counts(file: Path) -> dict[str, int]:
-    """How many rows each table has."""
+    """Return the number of rows of each table."""
     with closing(sqlite3.connect(file)) as connection:
         query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
         tables = [name for (name,) in connection.execute(query) if name != "alembic_version"]
@@ -29,7 +29,7 @@ def counts(file: Path) -> dict[str, int]:
 
 
 def revision(file: Path) -> str:
-    """The revision a database stands at; empty for none."""
+    """Return the revision of a database; empty if it has none."""
     with closing(sqlite3.connect(file)) as connection:
         known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
@@ -37,7 +37,7 @@ def revision(file: Path) -> str:
 
 
 def try_out(file: Path, expected_revision: str, expected: Mapping[str, int]) -> None:
-    """Open a copy, check it through and through and count its rows. Raises BackupError when anything is amiss."""
+    """Open a copy, check its integrity, and count its rows. Raises BackupError if something is wrong."""
     try:
         with closing(sqlite3.connect(file)) as connection:
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]

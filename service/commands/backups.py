@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from sqlalchemy.orm import Session
 
-from service.backups import copying, making, restoring, sealing
+from service.backups import copying, encryption, making, restoring
 from service.commands.frame import TypedPath, command, progress_bar
 from service.config.settings import Settings
 from service.domain.clinic import restored
@@ -17,16 +17,16 @@ from service.health import last_backup
 from service.jobs import runner
 from service.jobs.make_backup import make_backup
 from service.language.formats import Formats
-from service.process.alone import only_one
+from service.process.single_instance import instance_lock
 from service.wiring import connect
 
 
 @command("backup")
-@click.option("--output", type=TypedPath(dir_okay=False, path_type=Path), help="Default: the folder of backups.")
+@click.option("--output", type=TypedPath(dir_okay=False, path_type=Path), help="Default: the backup folder.")
 def backup(settings: Settings, output: Path | None) -> None:
-    """Back the database up, while it is in use, and try the backup out."""
+    """Back up the database while it's in use, and verify the backup."""
     if output is not None and output.exists():
-        raise DomainError(f"{output} exists already.")
+        raise DomainError(f"{output} already exists.")
     if output is not None and not output.parent.is_dir():
         raise DomainError(f"There is no folder {output.parent}.")
     wiring = connect(settings, "command")
@@ -41,24 +41,24 @@ def backup(settings: Settings, output: Path | None) -> None:
 
 @command("restore")
 @click.argument("file", type=TypedPath(path_type=Path))
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 def restore(settings: Settings, file: Path, yes: bool) -> None:
-    """Put a backup in the present database's place, which is kept aside. The service must not run."""
-    with only_one(settings), restoring.opened(file, settings, _passphrase) as found:
+    """Replace the current database with a backup; the current one is kept. Stop the service first."""
+    with instance_lock(settings), restoring.opened(file, settings, _passphrase) as found:
         made_at, visits = found.about.made_at, found.about.counts.get("appointments", 0)
         when = f"{made_at.astimezone(settings.clinic.zone):%Y-%m-%d %H:%M}"
         if not yes:
-            _confirm(f"Put the backup of {when} ({visits:,} visits) in place of what is in {found.present.name} now?")
+            _confirm(f"Replace the data in {found.present.name} with the backup of {when} ({visits:,} appointments)?")
         settled: list[Settled] = []
         aside = restoring.put_in_place(
             found, settings, lambda session: settled.append(_settle(session, settings, made_at))
         )
-    click.echo(f"The backup of {when} is in place: {visits:,} visits. Everybody signs in again.")
+    click.echo(f"Restored the backup of {when} with {visits:,} appointments. Everyone has to sign in again.")
     if aside is not None:
-        click.echo(f"What was there before is kept in {aside}.")
+        click.echo(f"The previous data is kept in {aside}.")
     click.echo(
-        f"{settled[0].left} messages that waited are left out and {settled[0].waiting} wait for a later day. "
-        "Reminders of today that were due are not sent again by themselves: Run now on the page Jobs sends them."
+        f"{settled[0].left} queued messages were skipped, and {settled[0].waiting} stay queued for a later day. "
+        "Reminders that were due today aren't sent automatically: to send them, press Run now on the Jobs page."
     )
 
 
@@ -66,12 +66,12 @@ def restore(settings: Settings, file: Path, yes: bool) -> None:
 @click.argument("from_url")
 @click.argument("to_url")
 def copy_database(settings: Settings, from_url: str, to_url: str) -> None:
-    """Move a clinic to another, empty database, for instance from SQLite to PostgreSQL. The service must not run."""
+    """Copy a clinic to another, empty database, such as from SQLite to PostgreSQL. Stop the service first."""
     source, target = settings.with_database(from_url), settings.with_database(to_url)
     with (
         copying.opened(source, target) as pair,
-        only_one(source),
-        only_one(target),
+        instance_lock(source),
+        instance_lock(target),
         progress_bar(copying.size(pair), "Rows") as progress,
     ):
         copied = copying.copy(pair, progress)
@@ -83,21 +83,21 @@ def copy_database(settings: Settings, from_url: str, to_url: str) -> None:
 
 
 def _settle(session: Session, settings: Settings, made_at: datetime) -> Settled:
-    """Close what a database restored from a backup of `made_at` must not go on with."""
+    """Stop what must not continue in a database restored from a backup of `made_at`."""
     runner.skip_after_restore(session, settings)
     return restored.settle(session, settings.clinic.zone, made_at)
 
 
 def _passphrase() -> str:
-    """Of a sealed backup, asked for on a terminal."""
+    """Ask for the passphrase of an encrypted backup on the terminal."""
     if not sys.stdin.isatty():
-        raise DomainError(f"This backup is sealed: say its passphrase in {sealing.VARIABLE}.")
+        raise DomainError(f"This backup is encrypted: set its passphrase in {encryption.VARIABLE}.")
     return str(click.prompt("Passphrase of this backup", hide_input=True, err=True))
 
 
 def _confirm(question: str) -> None:
-    """Ask on a terminal; elsewhere --yes is needed."""
+    """Ask on the terminal. Raises DomainError without a terminal."""
     if not sys.stdin.isatty():
-        raise DomainError("Nobody is here to be asked: say --yes to restore.")
+        raise DomainError("Can't ask for confirmation without a terminal: add --yes to restore.")
     if not click.confirm(question, err=True):
         raise DomainError("Nothing was changed.")

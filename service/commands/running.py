@@ -10,7 +10,7 @@ from service.commands.frame import command, say_mistake
 from service.config.settings import Settings
 from service.health import checkup
 from service.process import desktop, streams
-from service.process.alone import AlreadyRunning, only_one
+from service.process.single_instance import AlreadyRunning, instance_lock
 from service.storage import database
 from service.storage.database import DatabaseLost
 from service.wiring import connect
@@ -27,7 +27,7 @@ def serve(settings: Settings, host: str | None, port: int | None, new: bool) -> 
     from service.server import serve
 
     if new:
-        with only_one(settings):
+        with instance_lock(settings):
             upgrading.begin_empty(settings)
     clicked = desktop.double_clicked()
     try:

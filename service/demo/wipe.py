@@ -2,7 +2,7 @@
 
 import structlog
 
-from service.backups import making, shelf
+from service.backups import making, rotation
 from service.config.settings import Settings
 from service.domain.foundation import demo_mark
 from service.storage import database
@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 def back_up(db: Database, settings: Settings) -> str:
     """Back the demo clinic up and try the backup out; returns the file's name. Raises BackupError."""
-    return making.make(db, settings, kind=shelf.BEFORE_WIPE).file.name
+    return making.make(db, settings, kind=rotation.BEFORE_WIPE).file.name
 
 
 def wipe(db: Database, settings: Settings) -> None:

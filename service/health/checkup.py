@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from service import clock
-from service.backups import lost_clinic
+from service.backups import missing_database
 from service.config.settings import Settings
 from service.domain.foundation import installation
 from service.health import readiness
@@ -96,7 +96,7 @@ def _settings(wiring: Wiring) -> str:
 def _database(wiring: Wiring) -> str:
     kind, present, newest = wiring.database.engine.dialect.name, _revision(wiring), database.newest_revision()
     if present is None:
-        lost_clinic.refuse(wiring.database, wiring.settings)
+        missing_database.refuse(wiring.database, wiring.settings)
         return f"{kind}, empty: the first start makes its tables"
     if present != newest:
         return f"{kind} at revision {present}: the next start brings it to {newest}"

@@ -9,8 +9,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from service import __version__, clock
-from service.backups import shelf
-from service.backups.shelf import Kept
+from service.backups import rotation
+from service.backups.rotation import Kept
 from service.config.settings import Settings
 from service.domain.foundation import job_runs
 from service.health import readiness
@@ -61,7 +61,7 @@ def describe(session: Session, settings: Settings) -> System:
         database=_database(session),
         database_bytes=_size(session, settings),
         free_bytes=readiness.room(settings),
-        backups=list(shelf.kept(settings.backups)),
+        backups=list(rotation.kept(settings.backups)),
         second_folder=str(second or ""),
         second_is_there=second is not None and second.is_dir(),
     )

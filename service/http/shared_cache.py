@@ -14,8 +14,8 @@ from flask import Flask
 from flask_caching import Cache
 
 from service import __version__
+from service.circuit_breaker import CircuitBreaker
 from service.config.settings import CacheSection
-from service.outage import Outage
 
 PREFIX = f"rounds:{__version__}:"
 """Another version may keep other figures."""
@@ -63,15 +63,15 @@ class SharedCache(OwnCache):
             app, section, CACHE_REDIS_URL=section.redis_url, CACHE_OPTIONS=options, CACHE_SERIALIZER=_Json
         )
         self._redis = Redis.from_url(section.redis_url, **options)
-        self._outage = Outage("the Redis of the cache", (RedisError,))
+        self._breaker = CircuitBreaker("the Redis of the cache", (RedisError,))
 
     def get(self, key: str) -> Mapping[str, Any] | None:
         """What is kept under the key, or None; also None while Redis is away."""
-        return self._outage.ask(lambda: super(SharedCache, self).get(key))
+        return self._breaker.ask(lambda: super(SharedCache, self).get(key))
 
     def set(self, key: str, value: Mapping[str, Any]) -> None:
         """Keep it for all processes, unless Redis is away."""
-        self._outage.ask(lambda: super(SharedCache, self).set(key, value))
+        self._breaker.ask(lambda: super(SharedCache, self).set(key, value))
 
     @contextmanager
     def one_at_a_time(self, key: str) -> Iterator[None]:
@@ -79,7 +79,7 @@ class SharedCache(OwnCache):
         from redis.exceptions import RedisError
 
         lock = self._redis.lock(f"{PREFIX}lock:{key}", timeout=COMPUTING_SECONDS, sleep=0.05)
-        held = self._outage.ask(lambda: lock.acquire(blocking_timeout=WAITING_SECONDS))
+        held = self._breaker.ask(lambda: lock.acquire(blocking_timeout=WAITING_SECONDS))
         try:
             yield
         finally:

@@ -10,9 +10,9 @@ from celery import Celery
 from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
+from service.circuit_breaker import CircuitBreaker
 from service.config.settings import Settings
 from service.jobs.local_backend import CLEAN_UP_EVERY, TICK_SECONDS
-from service.outage import Outage
 
 EXPIRES_SECONDS = 4 * TICK_SECONDS
 """What no worker has taken by then is dropped: it was queued again meanwhile, and a queue never grows without end."""
@@ -65,7 +65,7 @@ class CeleryBackend:
 
     def __init__(self, settings: Settings, patience: float = 0.2) -> None:
         self._app = application(settings, patience=patience)
-        self._outage = Outage("the broker", (OperationalError,))
+        self._breaker = CircuitBreaker("the broker", (OperationalError,))
         self._stopped = False
 
     def run(self, run_id: int) -> None:
@@ -106,7 +106,7 @@ class CeleryBackend:
         """Hand over ids; what the broker does not take now the next tick finds."""
         if not self._stopped:
             options: dict[str, Any] = {"queue": queue, "expires": EXPIRES_SECONDS, "ignore_result": True}
-            self._outage.ask(lambda: self._app.send_task(task, args, **options))
+            self._breaker.ask(lambda: self._app.send_task(task, args, **options))
 
 
 def _every(seconds: float, task: str) -> dict[str, Any]:

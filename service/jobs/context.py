@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from service import clock
 from service.backups.errors import BackupError
 from service.config.settings import Settings
+from service.notifications.backoff import ChannelBackoff
 from service.notifications.channels import Channels
-from service.notifications.rests import ChannelRests
 from service.storage import database
 from service.storage.database import Database
 
@@ -46,7 +46,7 @@ class JobContext:
     """Set when the process stops: running work ends at its next checkpoint."""
     clock_doubted: Event = field(default_factory=Event)
     """Set while the clock may be wrong, so that the log says it once."""
-    rests: ChannelRests = field(default_factory=ChannelRests)
+    backoff: ChannelBackoff = field(default_factory=ChannelBackoff)
     lease_lost: Callable[[], bool] = _never
     """Whether another process has taken over what this job works on."""
 

@@ -73,7 +73,7 @@ def send_due(context: JobContext, scope: ColumnElement[bool]) -> Tally:
 
 def _resting(context: JobContext) -> set[Channel]:
     """The channels of messages that are left alone now; those that share an address rest together."""
-    return {one for name in context.rests.now() for one in channels.of(name).sharing}
+    return {one for name in context.backoff.now() for one in channels.of(name).sharing}
 
 
 def _send(context: JobContext, claimed: Claim) -> MessageStatus:
@@ -92,15 +92,15 @@ def _send(context: JobContext, claimed: Claim) -> MessageStatus:
     except DeliveryError as error:
         refusal = error
         if error.connection:
-            context.rests.begin(channel.name, error.retry_after)
+            context.backoff.begin(channel.name, error.retry_after)
         return _settle(context, lambda session: deliveries.refused(session, claimed, refusal))
     except Exception as error:  # what the channel did not foresee stops this message only
         log.error("channel failed", message=claimed.id, channel=channel.name, error=type(error).__name__)
         if isinstance(error, Unsure):
-            context.rests.begin(channel.name)
+            context.backoff.begin(channel.name)
         why = str(error) if isinstance(error, Unsure) else type(error).__name__
         return _settle(context, lambda session: deliveries.broken(session, claimed, why, context.settings))
-    context.rests.end(channel.name)
+    context.backoff.end(channel.name)
     _settle(context, lambda session: deliveries.sent(session, claimed, answer))
     return MessageStatus.SENT
 

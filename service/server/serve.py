@@ -15,7 +15,7 @@ from types import FrameType
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from service.backups import lost_clinic, rescuing, upgrading
+from service.backups import missing_database, salvage, upgrading
 from service.config import keys
 from service.config.settings import Settings, SettingsError, again
 from service.demo import wipe
@@ -26,10 +26,10 @@ from service.domain.foundation import installation
 from service.domain.foundation.errors import DomainError
 from service.jobs.tick import release_dead
 from service.process import streams
-from service.process.alone import Claim
 from service.process.listening import Listening
 from service.process.regulars import LASTS
 from service.process.restart import Restart
+from service.process.single_instance import Claim
 from service.server import answering, doors
 from service.storage import database
 from service.storage.database import DatabaseError
@@ -188,7 +188,7 @@ def _round(
             door.close()
             ended = wiring.queue.stop(stopping.left())
         if restart.lost is not None:
-            raise rescuing.rescued(wiring.database, settings, restart.lost)
+            raise salvage.salvaged(wiring.database, settings, restart.lost)
         if restart.wipes_demo and stopping.at is None:
             _wipe_demo(wiring, restart)
     return ended, upcoming
@@ -197,7 +197,7 @@ def _round(
 def _make_ready(wiring: Wiring) -> None:
     """Bring database and folders to where the service can begin. Raises DatabaseError."""
     upgrading.migrate(wiring.database, wiring.settings)
-    lost_clinic.note(wiring.database, wiring.settings)
+    missing_database.note(wiring.database, wiring.settings)
     try:
         database.require_structure(wiring.database)
     except DatabaseError as error:  # a clinic that works without a trigger is better than one that stands still

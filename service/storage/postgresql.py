@@ -31,11 +31,13 @@ def engine(url: str, pool_size: int, lock_seconds: int, statement_seconds: int) 
         connect_args={**BOTH_ENDS_NOTICE, "options": _options(lock_seconds, statement_seconds)},
     )
 
-    from service.storage.sure_commits import SureConnection  # imported here: the executable is without the driver
+    from service.storage.commit_outcomes import (
+        VerifyingConnection,  # imported here: the executable is without the driver
+    )
 
     @event.listens_for(made, "do_connect")
-    def connect(_dialect: Any, _record: object, args: Any, options: Any) -> SureConnection:
-        return SureConnection.reach(*args, **options)
+    def connect(_dialect: Any, _record: object, args: Any, options: Any) -> VerifyingConnection:
+        return VerifyingConnection.reach(*args, **options)
 
     @event.listens_for(made, "after_cursor_execute")
     def remember(connection: Connection, cursor: Any, *_more: object) -> None:

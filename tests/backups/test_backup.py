@@ -11,7 +11,7 @@ from threading import Event, Thread
 
 import pytest
 
-from service.backups import archive, making, shelf, sqlite_copy, workroom
+from service.backups import archive, making, rotation, sqlite_copy, staging
 from service.backups.errors import BackupError, NoRoom
 from service.config.settings import ROOT, Settings, SettingsError, load
 from tests import patience
@@ -58,7 +58,7 @@ def test_o2_the_command_says_how_many_visits_and_that_it_was_tried_out(house: Ho
 def test_an_existing_file_or_a_missing_folder_is_refused(house: House, tmp_path: Path) -> None:
     configure(tmp_path)
     (tmp_path / "taken.zip").write_text("mine")
-    assert "exists already" in sentence(run(tmp_path, "backup", "--output", str(tmp_path / "taken.zip")))
+    assert "already exists" in sentence(run(tmp_path, "backup", "--output", str(tmp_path / "taken.zip")))
     assert (tmp_path / "taken.zip").read_text() == "mine"
     assert "no folder" in sentence(run(tmp_path, "backup", "--output", str(tmp_path / "none" / "a.zip")))
 
@@ -156,11 +156,11 @@ def test_o2_bytes_that_change_on_their_way_to_the_disk_are_noticed(
 def test_what_a_killed_backup_left_is_cleared_away_and_a_running_one_is_left_alone(
     house: House, tmp_path: Path
 ) -> None:
-    folder = shelf.folder_of(house.settings)
-    dead = folder / f"{workroom.PREFIX}dead"
+    folder = rotation.folder_of(house.settings)
+    dead = folder / f"{staging.PREFIX}dead"
     dead.mkdir()
     (dead / "rounds.db").write_text("half")
-    with workroom.opened(folder) as alive:
+    with staging.opened(folder) as alive:
         made(house)
         assert alive.is_dir()
         assert not dead.exists()

@@ -178,9 +178,9 @@ def test_the_dump_of_another_program_is_refused_in_a_sentence(
     other.says("CREATE TABLE posts (id int)", "INSERT INTO posts VALUES (1)")
     assert_refused(clinic, other.backup(), "does not hold what")
     other.says("CREATE TABLE alembic_version (version_num text)", "INSERT INTO alembic_version VALUES ('0001')")
-    assert_refused(clinic, other.backup(), "is of no clinic")
+    assert_refused(clinic, other.backup(), "doesn't come from Rounds")
     attacker.says("ALTER TABLE patients ADD COLUMN shoe_size int")
-    assert_refused(clinic, attacker.backup(), "patients.shoe_size, which Rounds has not")
+    assert_refused(clinic, attacker.backup(), "patients.shoe_size, which Rounds doesn't have")
 
 
 def test_rows_that_break_what_the_clinic_relies_on_are_refused_in_a_sentence(clinic: House, attacker: Attacker) -> None:

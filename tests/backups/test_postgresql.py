@@ -92,7 +92,7 @@ def test_o2_a_dump_with_a_row_too_few_is_no_backup(clinic: House, monkeypatch: p
         return {**real(*given), "patients": 3}
 
     monkeypatch.setattr(postgresql_copy, "copy", copy)
-    with pytest.raises(BackupError, match="does not hold what it should"):
+    with pytest.raises(BackupError, match="dump is incomplete"):
         making.make(clinic.wiring.database, clinic.settings)
     assert list(clinic.settings.backups.iterdir()) == []
 

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
-from service.backups import shelf
-from service.backups.shelf import Kept
+from service.backups import rotation
+from service.backups.rotation import Kept
 from tests.house import at
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -24,7 +24,7 @@ def nights(number: int, before: datetime = NOW, step: timedelta = timedelta(days
 
 def kept(backups: list[Kept]) -> list[str]:
     with time_machine.travel(NOW, tick=False):
-        gone = set(shelf.outdated(backups, ZONE))
+        gone = set(rotation.outdated(backups, ZONE))
     return [one.file.name for one in backups if one not in gone]
 
 
@@ -42,7 +42,7 @@ def test_o2_night_after_night_the_same_backups_stay_as_if_all_were_judged_at_onc
     for night in reversed(nights(400)):
         with time_machine.travel(night.made_at, tick=False):
             shelf_now = [night, *shelf_now]
-            gone = set(shelf.outdated(shelf_now, ZONE))
+            gone = set(rotation.outdated(shelf_now, ZONE))
         shelf_now = [one for one in shelf_now if one not in gone]
     assert 18 <= len(shelf_now) <= 23
     assert len([one for one in shelf_now if one.made_at > NOW - timedelta(days=7)]) == 7
@@ -62,7 +62,9 @@ def test_pressing_the_button_all_day_leaves_the_nights_backup_and_the_last_once_
 
 def test_what_was_saved_in_the_last_two_days_all_stays() -> None:
     presses = nights(20, NOW, timedelta(hours=1))
-    tries = [Kept(Path(f"try{number}"), NOW - timedelta(minutes=number), shelf.BEFORE_RESTORE) for number in range(9)]
+    tries = [
+        Kept(Path(f"try{number}"), NOW - timedelta(minutes=number), rotation.BEFORE_RESTORE) for number in range(9)
+    ]
     assert len(kept([*tries, *presses])) == 29
 
 
@@ -87,6 +89,6 @@ def test_only_files_with_our_names_are_ours(tmp_path: Path) -> None:
         "rounds-2020-01-01T030000Z-0a1b",
     ):
         (tmp_path / name).touch()
-    assert [one.file for one in shelf.kept(tmp_path)] == [ours]
-    shelf.rotate(tmp_path, ZONE, ours)
+    assert [one.file for one in rotation.kept(tmp_path)] == [ours]
+    rotation.rotate(tmp_path, ZONE, ours)
     assert len(list(tmp_path.iterdir())) == 5, "the only one is never removed"

@@ -83,7 +83,7 @@ def test_f4_without_room_for_the_backup_nothing_is_upgraded(
         raise BackupError("The disk has no room for a backup.")
 
     monkeypatch.setattr(making, "make", full)
-    with pytest.raises(DatabaseError, match="was not upgraded, because it could not be backed up first"):
+    with pytest.raises(DatabaseError, match="was not upgraded because it couldn't be backed up"):
         upgraded(tmp_path)
     database = Database(f"sqlite:///{file}")
     assert present_revision(database) == releases.EARLIER[-1]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from service import outage
+from service import circuit_breaker
 from service.config.settings import Jobs, Settings
 from service.jobs.celery_backend import QUEUES, CeleryBackend
 from service.storage.models import Export
@@ -80,7 +80,7 @@ def test_without_a_broker_nobody_waits_and_it_is_logged_once(own: Redis, monkeyp
         for run_id in range(20):
             queue.run(run_id)
         own.start()
-        monkeypatch.setattr(outage, "monotonic", lambda: monotonic() + outage.REST_SECONDS)
+        monkeypatch.setattr(circuit_breaker, "monotonic", lambda: monotonic() + circuit_breaker.REST_SECONDS)
         queue.run(2)
         queue.run(3)
     assert waiting(url)["jobs"] == [[3], [2]]
@@ -88,7 +88,7 @@ def test_without_a_broker_nobody_waits_and_it_is_logged_once(own: Redis, monkeyp
 
 
 def test_a_silent_broker_is_asked_once_and_then_left_alone(own: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outage, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(circuit_breaker, "monotonic", lambda: 1000.0)
     url = own.empty()
     queue = backend(url)
     queue.run(1)

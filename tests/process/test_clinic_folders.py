@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from service.backups import making, restoring
 from service.config.settings import Settings, SettingsError, load
-from service.process import alone, system_service
+from service.process import single_instance, system_service
 from service.storage.database import Database, migrate
 from tests.process.launching import ROOT, Client, configure, run, serving
 
@@ -62,7 +62,7 @@ def test_p1_whatever_a_folder_is_called_its_database_is_in_it(tmp_path: Path) ->
         chosen = clinic_in(folder)
         (folder / "rounds.db").touch()
         assert make_url(chosen.database_url).database == str(folder / "rounds.db")
-        with alone.only_one(chosen):
+        with single_instance.instance_lock(chosen):
             note(chosen, name)
         with closing(sqlite3.connect(folder / "rounds.db")) as connection:
             assert {word for (word,) in connection.execute("SELECT word FROM words")} == {name}

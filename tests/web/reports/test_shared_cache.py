@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
-from service import outage
+from service import circuit_breaker
 from service.domain.reports import statistics
 from service.http import cache
 from tests import patience
@@ -143,7 +143,7 @@ def test_f29_without_redis_pages_answer_at_once_and_it_is_logged_once(
             assert browser.get("/dashboard").status_code == 200
         assert count.calls == 6  # nothing is kept meanwhile
         own.start()
-        monkeypatch.setattr(outage, "monotonic", lambda: monotonic() + outage.REST_SECONDS)
+        monkeypatch.setattr(circuit_breaker, "monotonic", lambda: monotonic() + circuit_breaker.REST_SECONDS)
         for _look in range(3):
             assert browser.get("/dashboard").status_code == 200
     assert count.calls == 7  # kept again; what Redis held before is forgotten
@@ -154,7 +154,7 @@ def test_f29_without_redis_pages_answer_at_once_and_it_is_logged_once(
 def test_f29_a_silent_redis_is_asked_once_and_then_left_alone(
     clinic: Clinic, make_house: Callable[..., House], own: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outage, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(circuit_breaker, "monotonic", lambda: 1000.0)
     url = own.empty()
     kept = make_house(cache={"type": "RedisCache", "redis_url": url}).app.extensions["rounds figures"]
     assert kept.get("anything") is None

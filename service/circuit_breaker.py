@@ -1,4 +1,4 @@
-"""Something beside the database that may be away for a while: asked without waiting long, missed once in the log."""
+"""A circuit breaker for Redis and the like: pages go on without a service that is down."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -12,8 +12,8 @@ REST_SECONDS = 5.0
 T = TypeVar("T")
 
 
-class Outage:
-    """Keeps pages from waiting for what does not answer: after a failure no one asks again for some seconds."""
+class CircuitBreaker:
+    """Skips calls for some seconds after a failure. An outage and its end are logged once each."""
 
     def __init__(self, what: str, errors: tuple[type[Exception], ...], rest_seconds: float = REST_SECONDS) -> None:
         self._what = what
@@ -24,12 +24,12 @@ class Outage:
         self._lock = Lock()
 
     def ask(self, act: Callable[[], T]) -> T | None:
-        """What `act` answers, or None while it is away."""
+        """Return the result of `act`, or None if the service is unavailable."""
         with self._lock:
             was_away = self._is_away
             if was_away and monotonic() < self._asked_again_at:
                 return None
-            self._asked_again_at = monotonic() + self._rest_seconds  # one tries whether it is back, not a crowd
+            self._asked_again_at = monotonic() + self._rest_seconds  # only one caller tries again
         try:
             answer = act()
         except self._errors as error:

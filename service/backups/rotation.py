@@ -1,4 +1,4 @@
-"""The folder of backups: the names of its files, and which of them are kept."""
+"""Name the files in the backup folder, and decide which of them to keep."""
 
 import os
 import re
@@ -18,11 +18,11 @@ BEFORE_UPGRADE = "before-upgrade"
 BEFORE_RESTORE = "before-restore"
 BEFORE_WIPE = "before-wipe"
 SPECIAL_KEPT = 3
-"""How many of those before an upgrade, before a restore, and before a demo clinic was wiped are kept besides."""
+"""How many backups of each special kind (before an upgrade, a restore, or a demo wipe) are always kept."""
 RECENT = timedelta(days=2)
-"""So young ones all stay: trying several out, or saving before each risky step, must push none of them out."""
+"""Backups younger than this are always kept, however many there are."""
 PERIODS = (("%Y-%m-%d", 7), ("%G-%V", 4), ("%Y-%m", 12))
-"""Days, weeks, months: so many of each that have a backup keep their latest."""
+"""The latest backup is kept for each of the last 7 days, 4 weeks, and 12 months that have one."""
 
 _name = re.compile(
     r"rounds-(\d{4}-\d\d-\d\dT\d{6}Z)-[0-9a-f]{4}(?:-(before-upgrade|before-restore|before-wipe))?\.zip(?:\.sealed)?",
@@ -33,7 +33,7 @@ _STAMP = "%Y-%m-%dT%H%M%SZ"
 
 @dataclass(frozen=True)
 class Kept:
-    """A backup that lies in the folder."""
+    """A backup in the folder."""
 
     file: Path
     made_at: datetime
@@ -41,7 +41,7 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """In bytes; 0 when it has just been removed."""
+        """Size in bytes; 0 if the file has just been removed."""
         try:
             return self.file.stat().st_size
         except OSError:
@@ -49,7 +49,7 @@ class Kept:
 
 
 def folder_of(settings: Settings) -> Path:
-    """The folder of backups, made when it is missing, closed to other users of the computer. Raises BackupError."""
+    """Return the backup folder, creating it if needed, with no access for other users. Raises BackupError."""
     folder = settings.backups
     try:
         is_new = not folder.exists()
@@ -60,20 +60,20 @@ def folder_of(settings: Settings) -> Path:
             folder.chmod(0o700)
     except OSError as error:
         raise BackupError(
-            f"The folder of backups {folder} cannot be made or closed to others ({error.strerror}): "
-            "check who owns it, or set [backup] folder to another one."
+            f"Can't create the backup folder {folder} or restrict access to it ({error.strerror}). "
+            "Check who owns it, or set [backup] folder to another one."
         ) from None
     return folder
 
 
 def new_name(kind: str, *, sealed: bool) -> str:
-    """A name for a backup made now."""
+    """Return the file name of a backup made now."""
     mark = "" if kind == NIGHTLY else f"-{kind}"
     return f"rounds-{clock.now():{_STAMP}}-{secrets.token_hex(2)}{mark}.zip{'.sealed' if sealed else ''}"
 
 
 def kept(folder: Path) -> Sequence[Kept]:
-    """The backups in a folder, newest first; other files are none of our business."""
+    """Return the backups in a folder, newest first. Other files are ignored."""
     found = []
     try:
         files = list(folder.iterdir())
@@ -88,24 +88,24 @@ def kept(folder: Path) -> Sequence[Kept]:
 
 
 def rotate(folder: Path, zone: ZoneInfo, just_made: Path) -> int:
-    """Remove the backups whose time is over; returns how many."""
+    """Remove outdated backups, and return how many were removed."""
     removed = 0
     for one in outdated(kept(folder), zone):
         if one.file.name != just_made.name:
             try:
                 one.file.unlink(missing_ok=True)
-            except OSError:  # somebody copies it just now (Windows): the next night takes it
+            except OSError:  # in use by another program (Windows): the next backup removes it
                 continue
             removed += 1
     return removed
 
 
 def outdated(backups: Sequence[Kept], zone: ZoneInfo) -> Iterable[Kept]:
-    """Those that neither a day, a week nor a month keeps, by the clinic's calendar.
+    """Return the backups that no rule keeps, using days, weeks, and months in the clinic's time zone.
 
-    Periods without a backup do not count, so a computer that was off for months loses nothing. A day keeps its
-    first one too: what went wrong in the morning must not be all that is left of it. Backups from the future,
-    made while the clock was wrong, push nothing out.
+    Periods without a backup don't count, so a computer that was off for months loses nothing. The first backup of a
+    day is kept, too, in case data was damaged during that day. Backups dated in the future, made while the clock was
+    wrong, don't push out others.
     """
     true_ones = [one for one in backups if one.made_at <= clock.now() + timedelta(days=1)]
     keep: set[Path] = set()

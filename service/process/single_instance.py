@@ -1,4 +1,4 @@
-"""One service a SQLite database: a second one, or a restore, is told where the first one runs."""
+"""Allow only one service per SQLite database. A second one, or a restore, is told where the first is running."""
 
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
@@ -12,17 +12,17 @@ from service.storage.database import Database, DatabaseError
 
 
 class AlreadyRunning(DatabaseError):
-    """Another process serves this database at `address`, or is about to and has none yet."""
+    """Another process serves this database at `address`; None if it is still starting."""
 
     def __init__(self, address: str | None) -> None:
         super().__init__(f"Rounds is already running on {address or 'an unknown address'} with this database.")
         self.address = address
 
 
-def only_one(settings: Settings) -> AbstractContextManager[object]:
-    """Held while the service runs. PostgreSQL may have several.
+def instance_lock(settings: Settings) -> AbstractContextManager[object]:
+    """Return the lock that is held while the service runs. On PostgreSQL, several services are allowed.
 
-    Raises AlreadyRunning naming the address of the one that runs, or DatabaseError when the folder cannot be written.
+    Raises AlreadyRunning with the address of the running service, or DatabaseError if the folder isn't writable.
     """
     file = settings.database_file
     if file is None:
@@ -37,7 +37,7 @@ def only_one(settings: Settings) -> AbstractContextManager[object]:
 
 
 def _address(file: Path) -> str | None:
-    """Where the first one runs; None while it is making the database."""
+    """Return the address of the running service; None while it is creating the database."""
     if not file.exists():
         return None
     database = Database(file_url(file))
@@ -51,21 +51,21 @@ def _address(file: Path) -> str | None:
 
 
 class Claim:
-    """Being the only one, over all rounds of a service: while it restarts, no other process can take over."""
+    """Holds the instance lock across restarts, so that no other process can take over in between."""
 
     def __init__(self) -> None:
         self._held = ExitStack()
         self._url = ""
 
     def hold(self, settings: Settings) -> None:
-        """Claim this database, and no other any more. Raises AlreadyRunning, DatabaseError."""
+        """Lock this database, and release any other. Raises AlreadyRunning, DatabaseError."""
         if settings.database_url == self._url:
             return
         self.release()
-        self._held.enter_context(only_one(settings))
+        self._held.enter_context(instance_lock(settings))
         self._url = settings.database_url
 
     def release(self) -> None:
-        """Let others in."""
+        """Release the lock."""
         self._held.close()
         self._url = ""

@@ -1,4 +1,4 @@
-"""A folder in which a clinic was, without its database: nothing may begin there as if it were new."""
+"""Detect a folder that had a clinic but has lost its database, so that no new clinic starts there by mistake."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import make_url
 
 from service import disk
-from service.backups import sealing, shelf
+from service.backups import encryption, rotation
 from service.config.settings import Settings
 from service.domain.foundation import installation
 from service.storage.database import Database, DatabaseError
@@ -17,29 +17,26 @@ log = structlog.get_logger()
 
 
 def refuse(database: Database, settings: Settings) -> None:
-    """Raises DatabaseError for an empty database, or none, where other files show that there was a clinic."""
+    """Raise DatabaseError if the database is empty or missing, but other files show that there was a clinic."""
     found = list(_traces(database, settings))
     if not found:
         return
     where = database.file.path if database.file is not None else make_url(settings.database_url).render_as_string()
     raise DatabaseError(
-        f"There is no clinic in the database {where}, but there was one: found {', '.join(found)}. Put the database "
-        f"back, check [database] url, or restore a backup: {restore_command(settings)} "
+        f"There is no clinic in the database {where}, but there was one before: found {', '.join(found)}. Put the "
+        f"database back, check [database] url, or restore a backup: {restore_command(settings)} "
         f"To start with an empty clinic instead: {settings.command('serve --new')}"
     )
 
 
 def restore_command(settings: Settings) -> str:
-    """The command that puts the newest backup back."""
+    """Return the command that restores the newest backup."""
     newest = next(iter(_backups(settings)), None)
     return settings.command(f'restore "{newest}"' if newest else "restore FILE")
 
 
 def note(database: Database, settings: Settings) -> None:
-    """Write down beside the key that a clinic lives here, so that its database is missed once it is gone.
-
-    Raises DBAPIError.
-    """
+    """Write the clinic's id to a file next to the key, so that a missing database is noticed. Raises DBAPIError."""
     file = settings.clinic_id
     with database.reading() as session:
         clinic_id = installation.clinic_id(session)
@@ -50,12 +47,12 @@ def note(database: Database, settings: Settings) -> None:
             with disk.replacing(file) as target:
                 target.write(known + b"\n")
             disk.give_to_owner_of(file.parent, file)
-    except OSError as error:  # a folder that may only be read, of a clinic on a server
-        log.warning("not noted that a clinic lives here", file=str(file), error=type(error).__name__)
+    except OSError as error:  # the folder may be read-only if the database is on a server
+        log.warning("could not write the clinic's id", file=str(file), error=type(error).__name__)
 
 
 def _traces(database: Database, settings: Settings) -> Iterator[str]:
-    """What is left of a clinic, in words."""
+    """Describe what is left of a clinic."""
     backups = _backups(settings)
     if backups:
         yield f"{len(backups)} {'backup' if len(backups) == 1 else 'backups'} in {backups[0].parent}"
@@ -69,14 +66,14 @@ def _traces(database: Database, settings: Settings) -> Iterator[str]:
 
 
 def _backups(settings: Settings) -> list[Path]:
-    """Files that are backups and not only called so, newest first, those of the first folder before the second's."""
+    """Return real backups, not just files named like one: newest first, the second folder's last."""
     folders = [one for one in (settings.backups, settings.second_backups) if one is not None]
-    kept = [one.file for folder in folders for one in shelf.kept(folder)]
+    kept = [one.file for folder in folders for one in rotation.kept(folder)]
     return [file for file in kept if _is_backup(file)]
 
 
 def _is_backup(file: Path) -> bool:
     try:
-        return is_zipfile(file) or sealing.is_sealed(file)
-    except OSError:  # it cannot be looked into: better ask than begin over it
+        return is_zipfile(file) or encryption.is_encrypted(file)
+    except OSError:  # it can't be read: assume it's a backup
         return True

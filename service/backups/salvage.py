@@ -1,11 +1,11 @@
-"""What is done for a clinic whose database file was lost while the service used it."""
+"""Save what can be saved when the database file is lost while the service is running."""
 
 from contextlib import suppress
 from typing import assert_never
 
 import structlog
 
-from service.backups import lost_clinic, making
+from service.backups import making, missing_database
 from service.backups.errors import BackupError
 from service.config.settings import Settings
 from service.storage.database import Database, DatabaseLost
@@ -14,10 +14,11 @@ from service.storage.database_file import DatabaseFile, Loss
 log = structlog.get_logger()
 
 
-def rescued(database: Database, settings: Settings, lost: DatabaseLost) -> DatabaseLost:
-    """Save what is still open, and say what to do. Nothing may use the database any more."""
+def salvaged(database: Database, settings: Settings, lost: DatabaseLost) -> DatabaseLost:
+    """Save what is still open, and return an error that says what to do. Call it when nothing uses the database."""
     if database.file is None or lost.loss is None:
-        said = f"{lost} Check [database] url, or restore the newest backup: {lost_clinic.restore_command(settings)}"
+        restore = missing_database.restore_command(settings)
+        said = f"{lost} Check [database] url, or restore the newest backup: {restore}"
     else:
         said = f"{lost} {_way_out(database, database.file, settings, lost.loss)}"
     log.error("stopping: the database is lost", why=said)
@@ -36,24 +37,24 @@ def _way_out(database: Database, file: DatabaseFile, settings: Settings, loss: L
         case Loss.CUT | Loss.OVERWRITTEN:
             with suppress(OSError):
                 file.set_log_aside()
-            return f"Restore the newest backup: {lost_clinic.restore_command(settings)}"
+            return f"Restore the newest backup: {missing_database.restore_command(settings)}"
         case Loss.LOG_CUT:
             with suppress(OSError):
                 file.set_log_aside()
             return (
                 f"The latest changes may be lost. Start Rounds again to go on with what is in {file.path.name}, or "
-                f"restore the newest backup: {lost_clinic.restore_command(settings)}"
+                f"restore the newest backup: {missing_database.restore_command(settings)}"
             )
         case _:
             assert_never(loss)
 
 
 def _aside(database: Database, file: DatabaseFile, settings: Settings) -> str:
-    """Back up the database that is open, whatever lies at its path; the way out."""
+    """Back up the open database, whatever is at its path now, and return what to do next."""
     try:
         made = making.make(database, settings).file
     except BackupError as error:
-        log.warning("what was open could not be backed up", why=str(error))
-        return f"Put {file.path.name} back, or restore a backup: {lost_clinic.restore_command(settings)}"
+        log.warning("could not back up the open database", why=str(error))
+        return f"Put {file.path.name} back, or restore a backup: {missing_database.restore_command(settings)}"
     command = settings.command(f'restore "{made}"')
     return f"Everything that was saved is in {made}. Put {file.path.name} back where it was, or restore that: {command}"

@@ -1,4 +1,4 @@
-"""Backups closed with a passphrase: scrypt makes the key, AES-GCM seals piece after piece; order and end count too."""
+"""Encrypt backups with a passphrase: scrypt for the key, AES-GCM for each piece, including its order and the end."""
 
 import hashlib
 import secrets
@@ -17,29 +17,29 @@ TAG = 16
 SALT = 16
 PREFIX = 7
 COST = 2**16
-"""scrypt's n: 64 MiB and a fifth of a second for each guess."""
+"""scrypt's n: each guess takes 64 MiB and a fifth of a second."""
 
 Keep = Callable[[], None]
-WRONG = "The passphrase is not the one this backup was sealed with, or the file is damaged."
+WRONG = "The passphrase is not the one this backup was encrypted with, or the file is damaged."
 
 
 def passphrase() -> str:
-    """What backups are sealed with; empty: they are not. Raises BackupError for one that is easily guessed."""
+    """Return the passphrase for backups; empty means no encryption. Raises BackupError if it is too short."""
     said = keys.secret(VARIABLE)
     if said and len(said) < SHORTEST:
         raise BackupError(f"{VARIABLE} is shorter than {SHORTEST} characters: choose a longer one.")
     return said
 
 
-def is_sealed(file: Path) -> bool:
-    """Whether a file is a sealed backup."""
+def is_encrypted(file: Path) -> bool:
+    """Return whether a file is an encrypted backup."""
     with file.open("rb") as source:
         return source.read(len(MAGIC)) == MAGIC
 
 
-def seal(source: Path, target: Path, words: str, keep: Keep) -> None:
-    """Write `source` to the new file `target`, closed with the passphrase `words`."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # only sealed backups pay for its loading
+def encrypt(source: Path, target: Path, words: str, keep: Keep) -> None:
+    """Encrypt `source` with the passphrase `words`, and write it to the new file `target`."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # imported here: only encrypted backups need it
 
     salt, prefix = secrets.token_bytes(SALT), secrets.token_bytes(PREFIX)
     header = MAGIC + salt + prefix
@@ -56,8 +56,8 @@ def seal(source: Path, target: Path, words: str, keep: Keep) -> None:
             piece, number = following, number + 1
 
 
-def unseal(source: Path, target: Path, words: str, keep: Keep) -> None:
-    """Write what a sealed file holds to the new file `target`. Raises BackupError for another passphrase or damage."""
+def decrypt(source: Path, target: Path, words: str, keep: Keep) -> None:
+    """Decrypt `source` to the new file `target`. Raises BackupError for a wrong passphrase or a damaged file."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -83,5 +83,5 @@ def _key(words: str, salt: bytes) -> bytes:
 
 
 def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:
-    """Each piece has its own: pieces cannot change places, and a file that was cut off does not open."""
+    """Each piece has its own nonce, so a file with reordered or missing pieces fails to decrypt."""
     return prefix + number.to_bytes(4, "big") + bytes([last])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.backups import making, restoring, sealing
+from service.backups import encryption, making, restoring
 from service.backups.errors import BackupError
 from tests.backups.drill import names, small_clinic
 from tests.house import House
@@ -24,7 +24,7 @@ def nothing() -> None:
 def sealed(house: House, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A backup that was made with the passphrase set."""
     small_clinic(house)
-    monkeypatch.setattr(sealing, "COST", 2**10)
+    monkeypatch.setattr(encryption, "COST", 2**10)
     monkeypatch.setenv("ROUNDS_BACKUP_PASSPHRASE", WORDS)
     return making.make(house.wiring.database, house.settings).file
 
@@ -66,7 +66,7 @@ def test_one_that_is_easily_guessed_is_refused(house: House, monkeypatch: pytest
 
 def swapped(content: bytes) -> bytes:
     """The first two pieces in each other's place."""
-    start, piece = len(sealing.MAGIC) + sealing.SALT + sealing.PREFIX, sealing.PIECE + sealing.TAG
+    start, piece = len(encryption.MAGIC) + encryption.SALT + encryption.PREFIX, encryption.PIECE + encryption.TAG
     first, second = content[start : start + piece], content[start + piece : start + 2 * piece]
     return content[:start] + second + first + content[start + 2 * piece :]
 
@@ -80,29 +80,31 @@ def swapped(content: bytes) -> bytes:
         lambda content: content[:-9] + bytes([content[-9] ^ 1]) + content[-8:],
         lambda content: content[:45],
         lambda content: content[:39],
-        lambda content: content[: 39 + 2 * (sealing.PIECE + sealing.TAG)],
+        lambda content: content[: 39 + 2 * (encryption.PIECE + encryption.TAG)],
         swapped,
     ],
 )
 def test_what_was_changed_cut_off_or_moved_does_not_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[bytes], bytes]
 ) -> None:
-    monkeypatch.setattr(sealing, "COST", 2**10)
+    monkeypatch.setattr(encryption, "COST", 2**10)
     (tmp_path / "plain").write_bytes(bytes(range(256)) * 4096 * 2 + b"the end")
-    sealing.seal(tmp_path / "plain", tmp_path / "sealed", WORDS, nothing)
-    sealing.unseal(tmp_path / "sealed", tmp_path / "again", WORDS, nothing)
+    encryption.encrypt(tmp_path / "plain", tmp_path / "sealed", WORDS, nothing)
+    encryption.decrypt(tmp_path / "sealed", tmp_path / "again", WORDS, nothing)
     assert (tmp_path / "again").read_bytes() == (tmp_path / "plain").read_bytes()
     (tmp_path / "sealed").write_bytes(change((tmp_path / "sealed").read_bytes()))
     with pytest.raises(BackupError, match="passphrase is not the one"):
-        sealing.unseal(tmp_path / "sealed", tmp_path / "once more", WORDS, nothing)
+        encryption.decrypt(tmp_path / "sealed", tmp_path / "once more", WORDS, nothing)
 
 
-@pytest.mark.parametrize("size", [0, 1, sealing.PIECE - 1, sealing.PIECE, sealing.PIECE + 1, 2 * sealing.PIECE])
+@pytest.mark.parametrize(
+    "size", [0, 1, encryption.PIECE - 1, encryption.PIECE, encryption.PIECE + 1, 2 * encryption.PIECE]
+)
 def test_every_length_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(sealing, "COST", 2**10)
+    monkeypatch.setattr(encryption, "COST", 2**10)
     (tmp_path / "plain").write_bytes(b"x" * size)
-    sealing.seal(tmp_path / "plain", tmp_path / "sealed", WORDS, nothing)
-    sealing.unseal(tmp_path / "sealed", tmp_path / "again", WORDS, nothing)
+    encryption.encrypt(tmp_path / "plain", tmp_path / "sealed", WORDS, nothing)
+    encryption.decrypt(tmp_path / "sealed", tmp_path / "again", WORDS, nothing)
     assert (tmp_path / "again").read_bytes() == b"x" * size
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's answer to a commit may be lost on its way: then the server is asked what became of it."""
+"""Find out whether a commit succeeded when PostgreSQL's response to it was lost."""
 
 from contextlib import suppress
 from time import monotonic, sleep
@@ -7,37 +7,37 @@ from typing import Any, Self
 import psycopg
 
 PATIENCE_SECONDS = 4.0
-"""Anyone who waits for the page is told after so long that no one knows."""
+"""How long to keep asking before the page says that the outcome is unknown."""
 PAUSE_SECONDS = 0.1
 STATUS = "SELECT txid_status(%s)"
-"""`committed`, `aborted`, `in progress`; NULL when the server has forgotten it."""
+"""`committed`, `aborted`, or `in progress`; NULL if the server no longer knows."""
 
 
 class OutcomeUnknown(psycopg.OperationalError):
-    """The connection broke off between a commit and its answer, and the server cannot be asked just now."""
+    """The connection broke between a commit and its response, and the server can't be asked right now."""
 
     def __init__(self, words: str, transaction: int) -> None:
         super().__init__(words)
         self.transaction = transaction
-        """Its number, by which the server tells what became of it once it can be reached."""
+        """The transaction's number, for asking the server later."""
 
 
-class SureConnection(psycopg.Connection[Any]):
-    """A connection that ends a commit only when it is known whether it was kept."""
+class VerifyingConnection(psycopg.Connection[Any]):
+    """A connection whose commit() returns only when the outcome is known."""
 
     _how: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
     @classmethod
     def reach(cls, *args: Any, **options: Any) -> Self:
-        """Connect, and remember how, to ask again over another connection."""
+        """Connect, and keep the arguments, to be able to ask over another connection."""
         made = cls.connect(*args, **options)
         made._how = (args, options)
         return made
 
     def commit(self) -> None:
-        """Commit. Raises OutcomeUnknown where no one can tell whether it was kept.
+        """Commit. Raises OutcomeUnknown if there's no way to tell whether it succeeded.
 
-        When the connection breaks off and the server has kept it all the same, this is a commit like any other.
+        If the connection breaks but the server has committed, this returns normally.
         """
         number = self._number()
         try:
@@ -49,12 +49,12 @@ class SureConnection(psycopg.Connection[Any]):
                 raise
 
     def rollback(self) -> None:
-        """Roll back; what broke off has nothing left to roll back."""
+        """Roll back, unless the connection is closed: then the server does it."""
         if not self.closed:
             super().rollback()
 
     def _number(self) -> int | None:
-        """The number of the transaction; None when it has written nothing."""
+        """Return the transaction's number; None if it has written nothing."""
         if self.info.transaction_status != psycopg.pq.TransactionStatus.INTRANS:
             return None
         found = self.cursor(row_factory=psycopg.rows.tuple_row).execute("SELECT txid_current_if_assigned()").fetchone()
@@ -65,7 +65,7 @@ class SureConnection(psycopg.Connection[Any]):
         while monotonic() < deadline:
             with suppress(psycopg.OperationalError):
                 status = self._status(number)
-                if status != "in progress":  # of a connection that it has not missed yet
+                if status != "in progress":  # while the server hasn't noticed the lost connection
                     return status == "committed"
             sleep(PAUSE_SECONDS)
         raise OutcomeUnknown("connection lost before the answer to COMMIT", number) from lost

@@ -1,4 +1,4 @@
-"""A closed folder to work in beside the result: only what is finished leaves it; what a kill left is cleared away."""
+"""A private temporary folder next to the result. Leftovers of killed processes are removed."""
 
 import shutil
 import tempfile
@@ -13,7 +13,7 @@ PREFIX = ".rounds-work-"
 
 @contextmanager
 def opened(beside: Path) -> Iterator[Path]:
-    """A new folder in `beside` that only its owner may enter, gone at the end of the block."""
+    """Create a folder in `beside` that only its owner can open, and remove it at the end of the block."""
     _clear_dead(beside)
     room = Path(tempfile.mkdtemp(prefix=PREFIX, dir=beside))
     lock = FileLock(room / "lock")
@@ -26,7 +26,7 @@ def opened(beside: Path) -> Iterator[Path]:
 
 
 def _clear_dead(beside: Path) -> None:
-    """Remove the rooms of processes that were killed: nobody holds their lock any more."""
+    """Remove the folders of killed processes: their locks are no longer held."""
     for room in beside.glob(f"{PREFIX}*"):
         lock = FileLock(room / "lock", timeout=0)
         try:
