@@ -172,7 +172,7 @@ def test_f7_a_full_disk_is_said_and_leaves_nothing_behind(
     with disk(tmp_path / "stick", "2m") as stick:
         house = make_house(backup={"folder": str(stick / "backups")})
         fill(stick)
-        with pytest.raises(NoRoom, match="no room for a backup"):
+        with pytest.raises(NoRoom, match="enough space for a backup"):
             made(house)
         assert [file.name for file in stick.iterdir() if file.is_dir()] == ["backups"]
         assert list((stick / "backups").iterdir()) == []

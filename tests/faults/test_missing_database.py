@@ -125,7 +125,7 @@ def test_h12_new_starts_an_empty_clinic_and_keeps_what_was_found(tmp_path: Path)
         assert service.stop() == 0
     assert len(list((tmp_path / "backups").glob("*.zip"))) == 1
     assert [one.read_bytes()[:7] for one in tmp_path.glob("rounds.db-wal.left-*")] == [b"changes"]
-    assert "There is a database already" in sentence(run(tmp_path, "serve", "--new"))
+    assert "There is already a database" in sentence(run(tmp_path, "serve", "--new"))
     with serving(tmp_path) as service:
         assert service.client().get("/").location == "/setup"
         assert service.stop() == 0
