@@ -1,4 +1,4 @@
-"""Slows guessing and flooding down: one table of budgets, counted in the database, so a restart forgets nothing."""
+"""Limit guessing and flooding: one table of budgets, counted in the database, so they survive a restart."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ from service.language.translation import lazy_gettext as _l
 from service.storage.models import Failure
 
 WIDER = 4
-"""A /48 of IPv6, which one household may hold as well as a provider's many, gets so many times what a /64 gets."""
+"""How many times the budget of a /64 a /48 gets: it may be one household, or many customers of a provider."""
 
 
 TRANSLATED = ip_network("64:ff9b::/96")
-"""What IPv4 addresses become where a translator stands before a service that only has IPv6 (RFC 6052)."""
+"""IPv4 addresses as seen by an IPv6-only service behind a translator (RFC 6052)."""
 
 
 class Act(StrEnum):
-    """What is counted, each for itself."""
+    """What is counted, each separately."""
 
     SIGN_IN = "sign_in"
     KNOWN_SIGN_IN = "known_sign_in"
@@ -55,44 +55,44 @@ class Act(StrEnum):
 
 @dataclass(frozen=True)
 class Budget:
-    """How many tries fit into a window; None where the act is not counted by that."""
+    """How many attempts are allowed within a window; None where the act isn't counted that way."""
 
     words: str
-    """What is counted, as docs/security.md says it."""
+    """What is counted, in the words of docs/security.md."""
     account: int | None = None
-    """Of one account, or of the holder of one link."""
+    """Per account, or per link."""
     email: int | None = None
-    """With one e-mail address, whether anybody has it or not."""
+    """Per e-mail address, whether it's known or not."""
     network: int | None = None
-    """From one IPv4 address or one /64 of IPv6: a clinic, a waiting room or a household."""
+    """Per IPv4 address or IPv6 /64: a clinic, a waiting room, or a household."""
     window: timedelta = timedelta(minutes=5)
 
 
 BUDGETS: Mapping[Act, Budget] = {
     Act.SIGN_IN: Budget("signing in", email=5, network=50),
-    Act.KNOWN_SIGN_IN: Budget("signing in with a known browser", account=5),
+    Act.KNOWN_SIGN_IN: Budget("signing in from a known browser", account=5),
     Act.CODE: Budget("second-factor code", account=5),
-    Act.KNOWN_CODE: Budget("second-factor code in a known browser", account=5),
-    Act.PROOF: Budget("giving the password in an open session, or to prove a registration", account=5),
-    Act.SIEGE: Budget("telling someone that their account is being guessed", account=1, window=timedelta(days=1)),
+    Act.KNOWN_CODE: Budget("second-factor code from a known browser", account=5),
+    Act.PROOF: Budget("password in an open session, or to confirm a registration", account=5),
+    Act.SIEGE: Budget("warning a user that someone is guessing their password", account=1, window=timedelta(days=1)),
     Act.PASSWORD_RESET: Budget("asking for a new password", email=5, network=20),
-    Act.SIGN_IN_LINK: Budget("asking for a link to sign in", email=5, network=20),
+    Act.SIGN_IN_LINK: Budget("asking for a sign-in link", email=5, network=20),
     Act.REGISTRATION: Budget("registering", email=5, network=20),
     Act.NEW_PASSWORD: Budget("choosing a password", account=10, email=10, network=50),
     Act.EMAIL_CHANGE: Budget(
         "asking for another e-mail address", account=5, email=5, network=20, window=timedelta(hours=1)
     ),
     Act.PHONE_CHANGE: Budget("changing a phone number", account=10, window=timedelta(hours=1)),
-    Act.INVITE: Budget("mailed invitations, by the person who invites", account=60, email=5, window=timedelta(hours=1)),
-    Act.API_TOKEN: Budget("API tokens that do not exist", network=50),
+    Act.INVITE: Budget("invitations by e-mail, by sender", account=60, email=5, window=timedelta(hours=1)),
+    Act.API_TOKEN: Budget("unknown API tokens", network=50),
     Act.LINK_USE: Budget("using a link in a message", account=30),
-    Act.LINK_GUESS: Budget("links that do not exist", network=30),
-    Act.EMERGENCY: Budget("opening a record in an emergency", account=10),
-    Act.SETUP_CODE: Budget("the code of the first setup", network=10),
-    Act.PASSWORD_CHECK: Budget("passwords that are checked, wrong or right", account=60, network=300),
+    Act.LINK_GUESS: Budget("unknown links", network=30),
+    Act.EMERGENCY: Budget("emergency access", account=10),
+    Act.SETUP_CODE: Budget("setup code of a new installation", network=10),
+    Act.PASSWORD_CHECK: Budget("password checks, wrong or right", account=60, network=300),
     Act.SEARCH: Budget("searches", account=240, window=timedelta(minutes=1)),
-    Act.FREE_TIMES: Budget("looking for free times", account=240, network=1200, window=timedelta(minutes=1)),
-    Act.FIGURES: Budget("making reports and figures again", account=60, window=timedelta(hours=1)),
+    Act.FREE_TIMES: Budget("looking for free slots", account=240, network=1200, window=timedelta(minutes=1)),
+    Act.FIGURES: Budget("recomputing reports and statistics", account=60, window=timedelta(hours=1)),
     Act.EXPORT: Budget("starting an export", account=60, window=timedelta(hours=1)),
     Act.IMPORT: Budget("steps of an import", account=120, window=timedelta(hours=1)),
     Act.LOG: Budget("bytes of the log", network=128 * 1024, window=timedelta(minutes=1)),
@@ -102,21 +102,20 @@ BUDGETS: Mapping[Act, Budget] = {
 SENTENCES: Mapping[Act, str] = {
     Act.SIGN_IN: _l("Too many attempts. Wait a few minutes, or choose a new password: the sign-in page has a link."),
 }
-"""What somebody reads who has to wait, where there is another way on."""
+"""What a user who has to wait is told, where there's an alternative."""
 TOO_MANY = _l("Too many attempts. Wait a few minutes, then try again.")
 
 
 def attempt(
     session: Session, act: Act, *, account: object = None, email: str | None = None, network: str | None = None
 ) -> None:
-    """Count a try before it is made; succeeded() takes it back.
+    """Count an attempt before it's made; succeeded() takes it back.
 
-    `account` is whatever names one, `email` the comparing form of an address, `network` the address a request came
-    from: empty for one that only the proxy knows, which is not counted. Raises Throttled when one of them has used its
-    budget up.
+    `account` is any id of an account, `email` the key of an address, and `network` the address a request came from:
+    empty if only the proxy knows it, which isn't counted. Raises Throttled when one of them has used up its budget.
     """
     counted_by, now, window = limits(act, account, email, network), clock.now(), BUDGETS[act].window
-    if session.get_bind().dialect.name == "postgresql":  # tries at the same moment take turns, as on SQLite
+    if session.get_bind().dialect.name == "postgresql":  # simultaneous attempts take turns, as on SQLite
         for key in sorted(counted_by):
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
     for key, limit in counted_by.items():
@@ -131,7 +130,7 @@ def attempt(
 def succeeded(
     session: Session, act: Act, *, account: object = None, email: str | None = None, network: str | None = None
 ) -> None:
-    """Forget the account's and the e-mail's tries, and the network's latest one: it was no failure."""
+    """Forget the attempts of the account and the e-mail address, and the latest one of the network."""
     for key in limits(act, account, email, None):
         session.execute(delete(Failure).where(Failure.key == key))
     for key in limits(act, None, None, network):
@@ -140,7 +139,7 @@ def succeeded(
 
 
 def is_used_up(session: Session, act: Act, *, account: object = None, email: str | None = None) -> bool:
-    """Whether the next try at an account, or with an e-mail address, would be refused."""
+    """Return whether the next attempt with an account or an e-mail address would be refused."""
     since = clock.now() - BUDGETS[act].window
     for key, limit in limits(act, account, email, None).items():
         counted = (Failure.key == key, Failure.failed_at > since)
@@ -150,24 +149,24 @@ def is_used_up(session: Session, act: Act, *, account: object = None, email: str
 
 
 def is_first(session: Session, act: Act, *, account: object) -> bool:
-    """Whether this has not happened within the window; it counts, so that only a whole window of quiet ends it."""
+    """Return whether this hasn't happened within the window, and count it, which starts a new window."""
     seen = is_used_up(session, act, account=account)
     session.add_all(Failure(key=key, failed_at=clock.now()) for key in limits(act, account, None, None))
     return not seen
 
 
 def prune(session: Session) -> None:
-    """Remove tries that no longer count."""
+    """Remove attempts that no longer count."""
     for act, budget in BUDGETS.items():
         of_act = Failure.key.startswith(f"{act}:", autoescape=True)
         session.execute(delete(Failure).where(of_act, Failure.failed_at < clock.now() - budget.window))
 
 
 def networks(address: str) -> dict[str, int]:
-    """The networks an address is counted in, each with how many times the budget it gets.
+    """Return the networks an address is counted in, and how many times the budget each gets.
 
-    An IPv4 address stands for itself, also where it is written as IPv6 or was translated into it; in IPv6 a customer
-    holds at least a /64.
+    An IPv4 address is counted by itself, even if it's written as IPv6 or was translated to it. In IPv6, a customer
+    has at least a /64.
     """
     try:
         found = ip_address(address)
@@ -183,7 +182,7 @@ def networks(address: str) -> dict[str, int]:
 
 
 def limits(act: Act, account: object, email: str | None, network: str | None) -> dict[str, int]:
-    """Key -> how many tries it has. The keys hold no address that could be read."""
+    """Return key -> allowed attempts. Keys contain no readable e-mail address."""
     budget, found = BUDGETS[act], dict[str, int]()
     if budget.account is not None and account is not None:
         found[f"{act}:account:{account}"] = budget.account
