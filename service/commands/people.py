@@ -96,5 +96,5 @@ def token(settings: Settings, email: str, label: str, scopes: tuple[str, ...], d
     with opened(settings) as wiring, wiring.database.transaction() as session:
         user = api_tokens.by_email(session, email)
         made = api_tokens.make(session, SYSTEM, user, label=label, scopes=scopes or tuple(Scope), days=days)
-    click.echo(f"A token for {user.email}, good for {days} days and shown only now:")
+    click.echo(f"API token for {user.email}, valid for {days} days. It's shown only once:")
     click.echo(made)
