@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from service import clock
-from service.storage.models import Doctor, Offer, VisitType, WaitingEntry
+from service.storage.models import Doctor, Offer, VisitType, WaitlistEntry
 from tests.house import House
 
 
@@ -22,7 +22,7 @@ def visit_type(house: House, name: str = "Long talk", minutes: int = 30, **more:
 def entry(house: House, patient: int, *, days_ago: float = 1, **more: Any) -> int:
     """Someone on the waitlist; returns the entry's id."""
     with house.writing() as session:
-        made = WaitingEntry(patient_id=patient, created_at=clock.now() - timedelta(days=days_ago), **more)
+        made = WaitlistEntry(patient_id=patient, created_at=clock.now() - timedelta(days=days_ago), **more)
         session.add(made)
         session.flush()
         return made.id

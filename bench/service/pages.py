@@ -68,7 +68,7 @@ def _desk(clinic: Clinic) -> Iterator[Page]:
     yield Page("patient search, name", DESK, "/patients?q=weissmann")
     yield Page("patient search, phone", DESK, "/patients?q=0176040690")
     yield Page("one patient, desk", DESK, f"/patients/{patient}")
-    yield Page("waiting list", DESK, "/waiting-list")
+    yield Page("waitlist", DESK, "/waitlist")
     yield Page("to complete", DESK, "/to-complete")
     yield Page("doctors", DESK, "/doctors")
     yield Page("one doctor's hours", DESK, "/doctors/1")

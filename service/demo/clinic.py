@@ -31,7 +31,7 @@ from service.storage.models import (
     Treatment,
     User,
     VisitType,
-    WaitingEntry,
+    WaitlistEntry,
 )
 from service.storage.search_keys import search_key
 
@@ -132,7 +132,7 @@ class _Rows:
         VisitType,
         Patient,
         Guardian,
-        WaitingEntry,
+        WaitlistEntry,
         Appointment,
         Treatment,
     )
@@ -236,8 +236,8 @@ def _add_patients(
             emails.append(_add_user(rows, f"patient{index + 1}", name, Role.PATIENT, since, password_hash))
             rows.add(Guardian, guardian)
     for wish in (wish for wish in people.WAITING if wish.patient_id <= size.patients):
-        waiting = {"id": rows.next_id(WaitingEntry), "doctor_id": None, **wish._asdict()}
-        rows.add(WaitingEntry, {**waiting, "created_at": calendar.quarters(-3)[waiting["id"]]})
+        waiting = {"id": rows.next_id(WaitlistEntry), "doctor_id": None, **wish._asdict()}
+        rows.add(WaitlistEntry, {**waiting, "created_at": calendar.quarters(-3)[waiting["id"]]})
     return emails
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from flask import request, url_for
 
 from service.domain.appointments import outcomes
-from service.domain.diary import waiting_list
+from service.domain.diary import waitlist
 from service.domain.foundation.actor import Actor, Role
 from service.domain.messages import message_log
 from service.domain.patients import emergency_access
@@ -23,13 +23,13 @@ ROOMS = {
     "emergency_access": "patients",
     "erasures": "patients",
     "guardians": "patients",
-    "hit_visits": "time_off",
+    "affected_appointments": "time_off",
     "imports": "patients",
     "looks": "treatments",
     "merging": "patients",
     "call_list": "messages",
     "upcoming_reminders": "messages",
-    "offers": "waiting_list",
+    "offers": "waitlist",
     "patient_forms": "patients",
     "record_changes": "patients",
     "settings": "jobs",
@@ -83,7 +83,7 @@ def groups(actor: Actor | None) -> list[dict[str, Any]]:
         mine = _entry(_("My reports"), "reports.index", "file-earmark-text")
         figures = _entry(_("My statistics"), "figures.show", "speedometer2")
         return [{"title": None, "entries": [today, calendar, people, close, away, mine, figures]}]
-    waiting = _entry(_("Waitlist"), "waiting_list.index", "hourglass-split", waiting_list.count(session, actor))
+    waiting = _entry(_("Waitlist"), "waitlist.index", "hourglass-split", waitlist.count(session, actor))
     complete = _entry(_("To complete"), "outcomes.to_complete", "check-circle", open_visits)
     told = _entry(_("Messages"), "messages.index", "envelope", message_log.to_do(session))
     hours = _entry(_("Doctors' hours"), "doctors.index", "clock-history")

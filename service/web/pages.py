@@ -1,6 +1,7 @@
 """All pages: their blueprints, and who may open each. Which rows they show is decided where the row is fetched."""
 
 from service.http.access import ANYONE
+from service.web import moved_pages
 from service.web.accounts import pages as accounts
 from service.web.appointments import pages as appointments
 from service.web.clinic import pages as clinic
@@ -12,7 +13,7 @@ from service.web.patients import pages as patients
 from service.web.privacy import pages as privacy
 from service.web.reports import pages as reports
 
-AREAS = (accounts, appointments, clinic, diary, exports, imports, messages, patients, privacy, reports)
+AREAS = (accounts, appointments, clinic, diary, exports, imports, messages, patients, privacy, reports, moved_pages)
 BLUEPRINTS = tuple(blueprint for area in AREAS for blueprint in area.BLUEPRINTS)
 ACCESS = {"static": ANYONE} | {endpoint: roles for area in AREAS for endpoint, roles in area.ACCESS.items()}
 """Endpoint -> roles that may enter."""

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from service.domain.diary import covers, doctors, hours, offers, time_off, waiting_list
+from service.domain.diary import covers, doctors, hours, offers, time_off, waitlist
 from service.domain.diary.covers import CoverRequest
 from service.domain.diary.doctors import DoctorDetails
 from service.domain.diary.time_off import Closure
-from service.domain.diary.waiting_list import WaitingRequest
+from service.domain.diary.waitlist import WaitlistRequest
 from service.storage.models import (
     DoctorHours,
 )
@@ -16,12 +16,12 @@ from tests.at_once.scene import TEN, TODAY, Go, Scene
 
 
 def wait(scene: Scene) -> Go:
-    return lambda session: waiting_list.add(session, scene.clinic.desk, WaitingRequest(scene.patient, scene.doctor))
+    return lambda session: waitlist.add(session, scene.clinic.desk, WaitlistRequest(scene.patient, scene.doctor))
 
 
 def wait_no_more(scene: Scene) -> Go:
     entry = scene.entry
-    return lambda session: waiting_list.remove(session, scene.clinic.desk, entry)
+    return lambda session: waitlist.remove(session, scene.clinic.desk, entry)
 
 
 def offer(scene: Scene) -> Go:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from service.domain.appointments import booking, outcomes, series, treatments, walk_ins
 from service.domain.appointments.requests import MoveRequest, SeriesRequest
 from service.domain.appointments.treatments import Findings
-from service.domain.diary import hit_visits
+from service.domain.diary import affected_appointments
 from service.domain.messages import message_links
 from service.storage.models import Appointment, LinkPurpose
 from tests.at_once.scene import EIGHT, ONE_AT_ONCE, TEN, Go, Scene
@@ -103,7 +103,7 @@ def treat(scene: Scene) -> Go:
 
 def propose(scene: Scene) -> Go:
     zone, visit = scene.house.settings.clinic.zone, scene.visit
-    return lambda session: hit_visits.propose(session, scene.clinic.desk, visit, any_doctor=False, zone=zone)
+    return lambda session: affected_appointments.propose(session, scene.clinic.desk, visit, any_doctor=False, zone=zone)
 
 
 ACTS = (

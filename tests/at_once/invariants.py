@@ -19,7 +19,7 @@ from service.storage.models import (
     Report,
     Treatment,
     User,
-    WaitingEntry,
+    WaitlistEntry,
 )
 from tests.at_once.scene import EIGHT, ONE_AT_ONCE, Scene
 
@@ -43,7 +43,7 @@ def _impossible(theirs: ColumnElement[bool]) -> Mapping[str, Select[int]]:
     other, gone = aliased(Appointment), and_(theirs, Patient.archived_at.is_not(None))
     erased, merged = and_(theirs, Patient.erased_at.is_not(None)), and_(theirs, Patient.merged_into_id.is_not(None))
     visits = select(Appointment.id).join(Patient, Patient.id == Appointment.patient_id)
-    entries = select(WaitingEntry.id).join(Patient, Patient.id == WaitingEntry.patient_id)
+    entries = select(WaitlistEntry.id).join(Patient, Patient.id == WaitlistEntry.patient_id)
     holds = select(LegalHold.id).join(Patient, Patient.id == LegalHold.patient_id)
     messages_of = select(Message.id).join(Patient, Patient.id == Message.patient_id)
     exclusive = Appointment.status.in_(TAKES_PLACE), Appointment.overbooked.is_(False)
@@ -54,8 +54,8 @@ def _impossible(theirs: ColumnElement[bool]) -> Mapping[str, Select[int]]:
     alike = (getattr(told_again, name) == getattr(Message, name) for name in ("rule", "appointment_id", "starts_at"))
     return {
         "a visit is open for somebody who is gone": visits.where(gone, Appointment.is_expected()),
-        "somebody who is gone waits": entries.where(gone, WaitingEntry.closed_at.is_(None)),
-        "a time is held for somebody who is gone": entries.join(Offer, Offer.waiting_id == WaitingEntry.id).where(
+        "somebody who is gone waits": entries.where(gone, WaitlistEntry.closed_at.is_(None)),
+        "a time is held for somebody who is gone": entries.join(Offer, Offer.waiting_id == WaitlistEntry.id).where(
             gone, Offer.closed_at.is_(None)
         ),
         "a hold stands on an erased record": holds.where(erased, LegalHold.lifted_at.is_(None)),

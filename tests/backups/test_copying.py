@@ -32,7 +32,7 @@ from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
 PAGES = {
     "patient": ("/appointments", "/treatments", "/account"),
     "doctor": ("/today", "/calendar", "/reports", "/patients"),
-    "receptionist": ("/today", "/patients", "/doctors", "/waiting-list", "/messages", "/time-off"),
+    "receptionist": ("/today", "/patients", "/doctors", "/waitlist", "/messages", "/time-off"),
     "admin": ("/dashboard", "/jobs", "/audit", "/users"),
 }
 

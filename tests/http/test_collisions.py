@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from service import clock
 from service.domain.accounts import api_tokens
-from service.domain.diary import waiting_list
+from service.domain.diary import waitlist
 from service.domain.foundation.actor import SYSTEM
 from service.domain.messages import message_links
 from service.storage.collisions import TRIES
-from service.storage.models import Appointment, AuditEntry, Doctor, LinkPurpose, Message, Patient, WaitingEntry
+from service.storage.models import Appointment, AuditEntry, Doctor, LinkPurpose, Message, Patient, WaitlistEntry
 from tests.at_once.interleaving import until_done_or_waiting
 from tests.house import Browser, House, at
 
@@ -44,16 +44,16 @@ def a_doctor(house: House, desk: Browser) -> int:
 
 def refusing(monkeypatch: pytest.MonkeyPatch, error: type[Exception], times: int) -> list[int]:
     """Let the database end so many transactions after they have put somebody on the list; each is noted."""
-    add, tries = waiting_list.add, []
+    add, tries = waitlist.add, []
 
-    def add_and_collide(session: Session, *more: Any) -> WaitingEntry:
+    def add_and_collide(session: Session, *more: Any) -> WaitlistEntry:
         entry = add(session, *more)
         tries.append(entry.patient_id)
         if len(tries) <= times:
             raise OperationalError("INSERT", {}, error("collided"))
         return entry
 
-    monkeypatch.setattr(waiting_list, "add", add_and_collide)
+    monkeypatch.setattr(waitlist, "add", add_and_collide)
     return tries
 
 
@@ -62,20 +62,20 @@ def test_h13_a_request_that_collides_is_retried_and_done_once(
     house: House, desk: Browser, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     tries = refusing(monkeypatch, error, TRIES - 1)
-    assert desk.post("/waiting-list", {"patient_id": house.patient("Eve")}).status_code == 303
+    assert desk.post("/waitlist", {"patient_id": house.patient("Eve")}).status_code == 303
     assert len(tries) == TRIES
-    assert house.count(WaitingEntry) == house.count(AuditEntry, AuditEntry.act == "waiting.add") == 1
+    assert house.count(WaitlistEntry) == house.count(AuditEntry, AuditEntry.act == "waiting.add") == 1
 
 
 def test_h13_a_request_that_collides_every_time_is_refused_and_saves_nothing(
     house: House, desk: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries = refusing(monkeypatch, DeadlockDetected, 100)
-    refused = desk.post("/waiting-list", {"patient_id": house.patient("Eve")})
+    refused = desk.post("/waitlist", {"patient_id": house.patient("Eve")})
     assert refused.status_code == 503
     assert int(refused.headers["Retry-After"]) > 0
     assert len(tries) == TRIES
-    assert house.count(WaitingEntry) == house.count(AuditEntry, AuditEntry.act == "waiting.add") == 0
+    assert house.count(WaitlistEntry) == house.count(AuditEntry, AuditEntry.act == "waiting.add") == 0
 
 
 @dataclass(frozen=True)

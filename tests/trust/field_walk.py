@@ -38,7 +38,7 @@ from service.storage.models import (
     Treatment,
     TreatmentVersion,
     User,
-    WaitingEntry,
+    WaitlistEntry,
 )
 from tests.api.routes import API
 from tests.house import HASH, Browser, at
@@ -71,7 +71,7 @@ def prepare(clinic: Clinic) -> Clinic:
         for table, key in ((Patient, pia), (Treatment, clinic.treatment), (Appointment, clinic.begun)):
             _fill(session.get_one(table, key))
         _fill(session.get_one(Message, clinic.message))
-        _fill(session.get_one(WaitingEntry, clinic.waiting))
+        _fill(session.get_one(WaitlistEntry, clinic.waiting))
         _fill(session.get_one(EmergencyAccess, clinic.emergency))
         _fill(session.get_one(LegalHold, clinic.hold))
         _fill(session.get_one(User, clinic.people["patient"].user_id))

@@ -30,7 +30,7 @@ class Surface(StrEnum):
 SURFACES: Mapping[str, Surface] = {
     "patients.index": Surface.SEARCH,
     "merging.choose": Surface.SEARCH,
-    "waiting_list.new": Surface.SEARCH,
+    "waitlist.new": Surface.SEARCH,
     "exports.file": Surface.EXPORT,
     "clinic_exports.file": Surface.ALL_DATA,
     "reports": Surface.REPORT,

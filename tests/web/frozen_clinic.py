@@ -38,7 +38,7 @@ from service.storage.models import (
     Treatment,
     User,
     UserToken,
-    WaitingEntry,
+    WaitlistEntry,
     ZoneChange,
 )
 from tests import patience, waiting
@@ -231,7 +231,7 @@ def linked(house: House, visit_id: int, patient: int, offer_id: int) -> dict[str
         session.add_all([visit, offer])
         session.flush()
         waiting_id = session.get_one(Offer, offer_id).waiting_id
-        other = session.get_one(WaitingEntry, waiting_id).patient_id
+        other = session.get_one(WaitlistEntry, waiting_id).patient_id
         make = message_links.make
         return {
             "visit_token": make(

@@ -10,7 +10,7 @@ ACCOUNT = [
     "/account/second-factor",
     "/account/tokens",
 ]
-PAPER = ["/calendar", "/calendar?view=week", "/calendar?date=2030-01-01", "/today/sheet", "/waiting-list"]
+PAPER = ["/calendar", "/calendar?view=week", "/calendar?date=2030-01-01", "/today/sheet", "/waitlist"]
 
 
 def pages_of(clinic: Clinic, visitor: str) -> list[str]:
@@ -140,7 +140,7 @@ def _doctor(patient: int, visits: list[int], export: str, report: int) -> list[s
         "/doctors/1",
         "/doctors/2",
         "/time-off",
-        "/waiting-list/fits?doctor_id=1&starts_at=2026-06-01T09:00",
+        "/waitlist/fits?doctor_id=1&starts_at=2026-06-01T09:00",
     ]
 
 
@@ -184,11 +184,11 @@ def _days(clinic: Clinic) -> list[str]:
         "/today?date=2030-01-01",
         *PAPER,
         f"/calendar?date=2026-06-02&view=week&doctor_id={doll}",
-        "/waiting-list/new",
-        "/waiting-list/new?q=pia",
-        f"/waiting-list/new?patient_id={clinic.pia}",
-        f"/waiting-list/fits?doctor_id={doll}&starts_at=2026-06-01T09:00",
-        f"/waiting-list/fits?doctor_id={doll}&starts_at=2026-06-02T09:00",
+        "/waitlist/new",
+        "/waitlist/new?q=pia",
+        f"/waitlist/new?patient_id={clinic.pia}",
+        f"/waitlist/fits?doctor_id={doll}&starts_at=2026-06-01T09:00",
+        f"/waitlist/fits?doctor_id={doll}&starts_at=2026-06-02T09:00",
         f"/offers/{clinic.offer}",
         "/doctors",
         "/doctors?archived=1",

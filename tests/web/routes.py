@@ -51,6 +51,7 @@ ROUTES: dict[str, Expected] = {
     "health.readyz": Expected("/readyz", ANYONE, GET),
     "health.show_metrics": Expected("/metrics", ANYONE, GET),
     "home.home": Expected("/", ANYONE, {"GET": 303}),
+    "moved_pages.follow": Expected("/waiting-list", ANYONE, {"GET": 308}),
     "lost_answers.show": Expected("/lost-answers/1-0", ANYONE, {"GET": 404}),
     "setup.setup": Expected("/setup", ANYONE, {"GET": 404, "POST": 404}),
     "setup.fill_demo": Expected("/setup/demo", ANYONE, {"POST": 404}),
@@ -401,11 +402,11 @@ ROUTES: dict[str, Expected] = {
         sees=frozenset({"doctor"}) | DESK | ADMIN,
         once=True,
     ),
-    "hit_visits.show": Expected(
+    "affected_appointments.show": Expected(
         "/time-off/{time_off}", DOCTORS | DESK | ADMIN, GET, sees=frozenset({"doctor"}) | DESK | ADMIN
     ),
     **{
-        f"hit_visits.{act}": Expected(
+        f"affected_appointments.{act}": Expected(
             path, DOCTORS | DESK | ADMIN, {"POST": 303}, form, sees=frozenset({"doctor"}) | DESK | ADMIN
         )
         for act, path, form in (
@@ -434,20 +435,20 @@ ROUTES: dict[str, Expected] = {
     "today.board": Expected("/today", DOCTORS | DESK | ADMIN, GET),
     "day_sheet.show": Expected("/today/sheet", DOCTORS | DESK | ADMIN, GET),
     "calendar.show": Expected("/calendar", DOCTORS | DESK | ADMIN, GET),
-    "waiting_list.index": Expected("/waiting-list", DOCTORS | DESK | ADMIN, GET),
-    "waiting_list.new": Expected("/waiting-list/new?patient_id={patient}", DESK | ADMIN, GET, sees=DESK | ADMIN),
-    "waiting_list.create": Expected(
-        "/waiting-list", DESK | ADMIN, {"POST": 303}, {"patient_id": "{patient}"}, sees=DESK | ADMIN
+    "waitlist.index": Expected("/waitlist", DOCTORS | DESK | ADMIN, GET),
+    "waitlist.new": Expected("/waitlist/new?patient_id={patient}", DESK | ADMIN, GET, sees=DESK | ADMIN),
+    "waitlist.create": Expected(
+        "/waitlist", DESK | ADMIN, {"POST": 303}, {"patient_id": "{patient}"}, sees=DESK | ADMIN
     ),
-    "waiting_list.remove": Expected("/waiting-list/{waiting}/removal", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN),
-    "waiting_list.fits": Expected(
-        "/waiting-list/fits?doctor_id={doctor}&starts_at={free}",
+    "waitlist.remove": Expected("/waitlist/{waiting}/removal", DESK | ADMIN, {"POST": 303}, sees=DESK | ADMIN),
+    "waitlist.fits": Expected(
+        "/waitlist/fits?doctor_id={doctor}&starts_at={free}",
         DOCTORS | DESK | ADMIN,
         GET,
         sees=DOCTORS | DESK | ADMIN,
     ),
-    "waiting_list.offer": Expected(
-        "/waiting-list/{waiting}/offers",
+    "waitlist.offer": Expected(
+        "/waitlist/{waiting}/offers",
         DESK | ADMIN,
         {"POST": 303},
         {"doctor_id": "{doctor}", "starts_at": "2026-06-01T09:00"},

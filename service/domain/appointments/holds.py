@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service import clock
-from service.storage.models import Offer, WaitingEntry
+from service.storage.models import Offer, WaitlistEntry
 
 HELD_FOR = timedelta(minutes=20)
 LONGEST = timedelta(hours=12)
@@ -27,7 +27,7 @@ class Hold(NamedTuple):
 def held(session: Session, doctor_ids: Sequence[int] | None, first: datetime, last: datetime) -> list[Hold]:
     """What is held between two instants (UTC) with some doctors, None: with any."""
     query = (
-        select(Offer.doctor_id, Offer.starts_at, Offer.ends_at, WaitingEntry.patient_id)
+        select(Offer.doctor_id, Offer.starts_at, Offer.ends_at, WaitlistEntry.patient_id)
         .join(Offer.entry)
         .where(Offer.closed_at.is_(None), Offer.expires_at > clock.now())
         .where(Offer.starts_at > first - LONGEST, Offer.starts_at < last, Offer.ends_at > first)

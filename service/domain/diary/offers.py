@@ -16,14 +16,14 @@ from service.domain.appointments.admission import Wish
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.holds import HELD_FOR
 from service.domain.appointments.requests import BookingRequest
-from service.domain.diary import waiting_list
+from service.domain.diary import waitlist
 from service.domain.foundation import audit
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.outbox import announcements, subjects
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Doctor, Message, Offer, Patient, WaitingEntry
+from service.storage.models import Appointment, Doctor, Message, Offer, Patient, WaitlistEntry
 
 
 class Held(NamedTuple):
@@ -67,7 +67,7 @@ def make(
     and Conflict for someone who does not wait any more or has another offer.
     """
     _check_desk(actor)
-    entry = waiting_list.to_change(session, actor, entry_id)
+    entry = waitlist.to_change(session, actor, entry_id)
     admission.people(session, actor, entry.patient_id, [doctor_id])
     if entry.closed_at is not None:
         raise Conflict(_("This patient does not wait any more."))
@@ -133,10 +133,10 @@ def of_message(session: Session, message_id: int) -> int:
 def told(session: Session, actor: Actor, offer_id: int) -> Told:
     """An offer as the patient it was made to sees it. Raises NotFound for anyone else's."""
     row = session.execute(
-        select(Offer, WaitingEntry, Doctor.name)
-        .join(WaitingEntry, WaitingEntry.id == Offer.waiting_id)
+        select(Offer, WaitlistEntry, Doctor.name)
+        .join(WaitlistEntry, WaitlistEntry.id == Offer.waiting_id)
         .join(Doctor, Doctor.id == Offer.doctor_id)
-        .join(WaitingEntry.patient)
+        .join(WaitlistEntry.patient)
         .where(Offer.id == offer_id, patients.visible(actor))
     ).one_or_none()
     if row is None:
@@ -165,10 +165,10 @@ def fetch(session: Session, actor: Actor, offer_id: int) -> Offer:
     offer = session.scalar(
         select(Offer)
         .join(Offer.entry)
-        .join(WaitingEntry.patient)
+        .join(WaitlistEntry.patient)
         .options(
-            contains_eager(Offer.entry).contains_eager(WaitingEntry.patient),
-            contains_eager(Offer.entry).joinedload(WaitingEntry.visit_type),
+            contains_eager(Offer.entry).contains_eager(WaitlistEntry.patient),
+            contains_eager(Offer.entry).joinedload(WaitlistEntry.visit_type),
         )
         .where(Offer.id == offer_id, patients.visible(actor))
     )
@@ -192,10 +192,10 @@ def standing(session: Session, first: datetime | None = None, last: datetime | N
         )
         .join(Doctor, Doctor.id == Offer.doctor_id)
         .join(Offer.entry)
-        .join(WaitingEntry.patient)
+        .join(WaitlistEntry.patient)
         .where(Offer.closed_at.is_(None), Offer.expires_at > clock.now())
         .order_by(Offer.starts_at, Offer.id)
-        .limit(waiting_list.LIMIT)
+        .limit(waitlist.LIMIT)
     )
     if first is not None and last is not None:
         query = query.where(Offer.starts_at >= first, Offer.starts_at < last)
@@ -216,18 +216,18 @@ def free_stretch(session: Session, zone: ZoneInfo, doctor_id: int, starts_at: da
     return None
 
 
-def _to_settle(session: Session, actor: Actor, offer_id: int) -> tuple[Offer, WaitingEntry]:
+def _to_settle(session: Session, actor: Actor, offer_id: int) -> tuple[Offer, WaitlistEntry]:
     """The offer and its entry, both locked, for the desk or the patient it was made to. Raises NotFound, Forbidden."""
     if actor.role != Role.PATIENT:
         _check_desk(actor)
     waiting_id = session.scalar(select(Offer.waiting_id).where(Offer.id == offer_id))
     if waiting_id is None:
         raise NotFound
-    entry = waiting_list.to_change(session, actor, waiting_id)
+    entry = waitlist.to_change(session, actor, waiting_id)
     return session.get_one(Offer, offer_id, with_for_update=True), entry
 
 
-def _visit_of(session: Session, offer: Offer, entry: WaitingEntry) -> Appointment | None:
+def _visit_of(session: Session, offer: Offer, entry: WaitlistEntry) -> Appointment | None:
     """The appointment that came of an offer."""
     if entry.appointment_id is None:
         return None

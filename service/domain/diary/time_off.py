@@ -86,8 +86,8 @@ def fetch(session: Session, actor: Actor, exception_id: int) -> HoursException:
 def close(session: Session, actor: Actor, closure: Closure, zone: ZoneInfo) -> HoursException:
     """Block time of a doctor or of the whole clinic.
 
-    Appointments that are booked stay; hit_visits lists them. The very same again is the same one. Raises NotFound,
-    Forbidden, Invalid.
+    Booked appointments stay; affected_appointments lists them. Adding the same time off twice adds it once. Raises
+    NotFound, Forbidden, Invalid.
     """
     _lock(session, actor, closure.doctor_id)
     _check_days(closure.first_day, closure.last_day, zone)

@@ -12,7 +12,7 @@ from service import clock
 from service.config.settings import Clinic, Settings
 from service.domain.accounts import user_tokens
 from service.domain.appointments import appointments
-from service.domain.diary import hit_visits
+from service.domain.diary import affected_appointments
 from service.domain.messages import call_lists
 from service.domain.outbox import message_rules, subjects
 from service.domain.outbox.subjects import Kind, Subject
@@ -166,5 +166,5 @@ def _times(session: Session, message: Message, words: Formats, clinic: Clinic) -
             f"{words.when(time.starts_at)}, {one_line(names[time.doctor_id])}",
             f"{time.starts_at.astimezone(clinic.zone):%Y-%m-%dT%H:%M}",
         )
-        for time in hit_visits.proposed(session, message.appointment_id)
+        for time in affected_appointments.proposed(session, message.appointment_id)
     ]

@@ -49,7 +49,7 @@ def why_not(session: Session, message: Message, visit: Appointment, zone: ZoneIn
         return SkipReason.CANCELLED
     if visit.starts_at <= now or visit.status not in still:
         return SkipReason.TOO_LATE
-    # Those whom time off hits hear of another time from the desk: a reminder would say the opposite.
+    # The desk suggests other times for appointments that time off affects: a reminder would say the opposite.
     return SkipReason.TIME_OFF if rule.family and time_off.away(session, [visit], zone) else None
 
 

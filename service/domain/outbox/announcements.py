@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from service import clock
 from service.domain.outbox import outbox
 from service.domain.outbox.subjects import Kind, Subject
-from service.storage.models import Appointment, Offer, WaitingEntry
+from service.storage.models import Appointment, Offer, WaitlistEntry
 
 
 def booked(session: Session, visit: Appointment) -> None:
@@ -44,7 +44,7 @@ def proposal_withdrawn(session: Session, visit: Appointment) -> None:
     outbox.withdraw(session, "move_proposal", visit)
 
 
-def offered(session: Session, offer: Offer, entry: WaitingEntry) -> None:
+def offered(session: Session, offer: Offer, entry: WaitlistEntry) -> None:
     """A time is held for someone on the waitlist."""
     outbox.to_patient(
         session, "waiting_list_offer", entry.patient_id, event="offer.make", about=Subject(Kind.OFFER, str(offer.id))

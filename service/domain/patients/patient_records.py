@@ -13,7 +13,7 @@ from service.domain.foundation.errors import Conflict, Forbidden
 from service.domain.patients import consent, patient_search, patients, shared_email
 from service.domain.patients.details import PatientDetails
 from service.language.translation import gettext as _
-from service.storage.models import Appointment, Offer, Patient, WaitingEntry
+from service.storage.models import Appointment, Offer, Patient, WaitlistEntry
 
 LONGEST_ALERT = 2000
 
@@ -145,10 +145,10 @@ def to_change(session: Session, actor: Actor, patient_id: int, *, erased: bool =
 
 def close_waiting(session: Session, patient_id: int) -> None:
     """Take a patient off the waiting list, and give back the times that are held for them."""
-    now, theirs = clock.now(), WaitingEntry.patient_id == patient_id
-    entries = select(WaitingEntry.id).where(theirs)
+    now, theirs = clock.now(), WaitlistEntry.patient_id == patient_id
+    entries = select(WaitlistEntry.id).where(theirs)
     session.execute(update(Offer).where(Offer.waiting_id.in_(entries), Offer.closed_at.is_(None)).values(closed_at=now))
-    session.execute(update(WaitingEntry).where(theirs, WaitingEntry.closed_at.is_(None)).values(closed_at=now))
+    session.execute(update(WaitlistEntry).where(theirs, WaitlistEntry.closed_at.is_(None)).values(closed_at=now))
 
 
 def _refuse_stale(patient: Patient, version: int) -> None:

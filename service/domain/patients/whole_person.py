@@ -52,7 +52,7 @@ from service.storage.models import (
     UnsentForm,
     User,
     UserToken,
-    WaitingEntry,
+    WaitlistEntry,
 )
 
 CONTACT, ALERTS, CONSENT = ("patient.change",), ("patient.alerts",), ("patient.consent",)
@@ -184,15 +184,17 @@ TABLES: tuple[TableRule, ...] = (
     ),
     TableRule(
         Offer,
-        lambda person: Offer.waiting_id.in_(select(WaitingEntry.id).where(WaitingEntry.patient_id.in_(person.records))),
+        lambda person: Offer.waiting_id.in_(
+            select(WaitlistEntry.id).where(WaitlistEntry.patient_id.in_(person.records))
+        ),
         Rows.FOLLOW,
         Stays("times and doctors only"),
         LeftOut("a time that was held for a while; what came of it is a visit"),
         ("offer.make", "offer.accept", "offer.decline"),
     ),
     TableRule(
-        WaitingEntry,
-        lambda person: WaitingEntry.patient_id.in_(person.records),
+        WaitlistEntry,
+        lambda person: WaitlistEntry.patient_id.in_(person.records),
         Rows.MOVE,
         Emptied({"note": ""}),
         LeftOut("a wish that is over once it is met; what came of it is a visit"),

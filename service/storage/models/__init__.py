@@ -35,7 +35,7 @@ from service.storage.models.diary import (
     MoveProposal,
     Offer,
     PartOfDay,
-    WaitingEntry,
+    WaitlistEntry,
 )
 from service.storage.models.exports import Export, ExportFormat, ExportStatus
 from service.storage.models.foundation import (
@@ -116,6 +116,6 @@ __all__ = [
     "UserToken",
     "UtcDateTime",
     "VisitType",
-    "WaitingEntry",
+    "WaitlistEntry",
     "ZoneChange",
 ]

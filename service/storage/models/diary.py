@@ -125,7 +125,7 @@ class MoveProposal(Base):
     created_at: Mapped[datetime]
 
 
-class WaitingEntry(Base):
+class WaitlistEntry(Base):
     """Someone who would come sooner, and when they could."""
 
     __tablename__ = "waiting_list"
@@ -173,4 +173,4 @@ class Offer(Base):
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
 
-    entry: Mapped[WaitingEntry] = relationship(lazy="raise")
+    entry: Mapped[WaitlistEntry] = relationship(lazy="raise")

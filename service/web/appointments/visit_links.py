@@ -15,7 +15,7 @@ from service.domain.appointments import booking, outcomes, possible
 from service.domain.appointments.admission import Taken
 from service.domain.appointments.possible import Act
 from service.domain.appointments.requests import MoveRequest
-from service.domain.diary import hit_visits
+from service.domain.diary import affected_appointments
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.messages import message_links
@@ -101,7 +101,7 @@ def reschedule(token: str) -> ResponseReturnValue:
 
 def _wanted(row: Appointment, starts_at: datetime) -> MoveRequest:
     """With the doctor of a proposed time, else the appointment's own: patients choose no other one here."""
-    proposed = hit_visits.proposed(context.reading(), row.id)
+    proposed = affected_appointments.proposed(context.reading(), row.id)
     return MoveRequest(starts_at, [time.doctor_id for time in proposed if time.starts_at == starts_at])
 
 
@@ -152,7 +152,7 @@ def _card(row: Appointment) -> dict[str, Any]:
     """One appointment with its buttons and, where other times were proposed, those that are still ahead."""
     shown = visit(row, _actor(row))
     ahead = possible.is_ahead(row)
-    proposed = hit_visits.proposed(context.reading(), row.id) if ahead else []
+    proposed = affected_appointments.proposed(context.reading(), row.id) if ahead else []
     return {
         "visit": shown,
         "may_move": Act.MOVE in shown.may,

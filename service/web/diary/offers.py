@@ -44,14 +44,14 @@ def decline(offer_id: int) -> ResponseReturnValue:
     except Conflict as error:
         return _page(offer_id, str(error)), 409
     notices.say("offer_declined")
-    return redirect(url_for("waiting_list.index"), 303)
+    return redirect(url_for("waitlist.index"), 303)
 
 
 def _page(offer_id: int, refusal: str | None = None) -> str:
     session = context.reading()
     offer = offers.fetch(session, context.actor(), offer_id)
     return render_template(
-        "diary/waiting_list/offer.html",
+        "diary/waitlist/offer.html",
         offer=offer,
         patient=offer.entry.patient,
         visit_type=offer.entry.visit_type,

@@ -2,20 +2,20 @@
 
 from service.http.access import ANYONE, DESK, STAFF
 from service.web.diary import (
+    affected_appointments,
     calendar,
     day_sheet,
     doctors,
-    hit_visits,
     offer_links,
     offers,
     time_off,
     today,
-    waiting_list,
+    waitlist,
 )
 
 BLUEPRINTS = tuple(
     page.blueprint
-    for page in (calendar, day_sheet, doctors, hit_visits, offer_links, offers, time_off, today, waiting_list)
+    for page in (affected_appointments, calendar, day_sheet, doctors, offer_links, offers, time_off, today, waitlist)
 )
 ACCESS = {
     "doctors.index": STAFF,
@@ -29,20 +29,20 @@ ACCESS = {
     "time_off.create": STAFF,
     "time_off.create_extra": STAFF,
     "time_off.remove": STAFF,
-    "hit_visits.show": STAFF,
-    "hit_visits.move": STAFF,
-    "hit_visits.cancel": STAFF,
-    "hit_visits.propose": STAFF,
-    "hit_visits.withdraw": STAFF,
+    "affected_appointments.show": STAFF,
+    "affected_appointments.move": STAFF,
+    "affected_appointments.cancel": STAFF,
+    "affected_appointments.propose": STAFF,
+    "affected_appointments.withdraw": STAFF,
     "today.board": STAFF,
     "day_sheet.show": STAFF,
     "calendar.show": STAFF,
-    "waiting_list.index": STAFF,
-    "waiting_list.new": DESK,
-    "waiting_list.create": DESK,
-    "waiting_list.remove": DESK,
-    "waiting_list.fits": STAFF,
-    "waiting_list.offer": DESK,
+    "waitlist.index": STAFF,
+    "waitlist.new": DESK,
+    "waitlist.create": DESK,
+    "waitlist.remove": DESK,
+    "waitlist.fits": STAFF,
+    "waitlist.offer": DESK,
     "offer_links.show": ANYONE,
     "offer_links.accept": ANYONE,
     "offer_links.decline": ANYONE,

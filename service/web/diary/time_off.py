@@ -1,4 +1,4 @@
-"""Time off, holidays and extra hours; and the page on which the appointments that time off hits are dealt with."""
+"""Time off, holidays, and extra hours."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from flask.typing import ResponseReturnValue
 from wtforms.validators import Optional
 
 from service import clock
-from service.domain.diary import doctors, hit_visits, time_off
-from service.domain.diary.hit_visits import Counts
+from service.domain.diary import affected_appointments, doctors, time_off
+from service.domain.diary.affected_appointments import Counts
 from service.domain.diary.time_off import Closure, ExtraHours
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Invalid
@@ -61,7 +61,7 @@ def index() -> ResponseReturnValue:
 
 @blueprint.post("/time-off")
 def create() -> ResponseReturnValue:
-    """Block time; where that hits appointments the next page is about them."""
+    """Block time, and continue with the affected appointments if there are any."""
     actor, zone, form = context.actor(), context.wiring().settings.clinic.zone, OffForm(request.form)
     if not form.validate():
         return _list(form, ExtraForm(slot_minutes=USUAL_SLOT)), 422
@@ -77,12 +77,12 @@ def create() -> ResponseReturnValue:
     try:
         with context.transaction() as session:
             row = time_off.close(session, actor, closure, zone)
-            row_id, hits = row.id, hit_visits.count(session, actor, row, zone)
+            row_id, counts = row.id, affected_appointments.count(session, actor, row, zone)
     except Invalid as error:
         form.refuse(error)
         return _list(form, ExtraForm(slot_minutes=USUAL_SLOT)), 422
     notices.say("time_off_added")
-    where = url_for("hit_visits.show", exception_id=row_id) if hits.total else url_for("time_off.index")
+    where = url_for("affected_appointments.show", exception_id=row_id) if counts.total else url_for("time_off.index")
     return redirect(where, 303)
 
 
@@ -145,5 +145,5 @@ def _list(form: OffForm, extra: ExtraForm) -> str:
 
 def _entry(row: HoursException) -> Entry:
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
-    counts = hit_visits.count(session, actor, row, zone) if row.kind == ExceptionKind.OFF else None
+    counts = affected_appointments.count(session, actor, row, zone) if row.kind == ExceptionKind.OFF else None
     return Entry(row, counts, time_off.may_edit(actor, row))

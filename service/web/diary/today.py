@@ -13,7 +13,7 @@ from service import clock
 from service.domain.appointments import appointments, possible
 from service.domain.appointments.free_times import FreeTime
 from service.domain.clinic import zone_changes
-from service.domain.diary import waiting_list
+from service.domain.diary import waitlist
 from service.domain.foundation import job_runs
 from service.domain.foundation.actor import Actor, Role
 from service.domain.messages import call_lists
@@ -103,7 +103,7 @@ def _fits(shown: list[Visit]) -> dict[int, dict[str, Any]]:
         for one in shown
         if one.status == AppointmentStatus.CANCELLED and one.starts_at > clock.now()
     }
-    counts = waiting_list.count_fits(context.reading(), context.wiring().settings.clinic.zone, list(freed))
+    counts = waitlist.count_fits(context.reading(), context.wiring().settings.clinic.zone, list(freed))
     return {
         freed[time].id: {"count": count, "value": written(time.starts_at)} for time, count in counts.items() if count
     }

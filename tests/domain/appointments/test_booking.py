@@ -24,7 +24,7 @@ from service.storage.models import (
     HoursException,
     Offer,
     VisitType,
-    WaitingEntry,
+    WaitlistEntry,
 )
 from tests.domain.clinic_week import RULES, Week, open_week
 from tests.house import House, at, day
@@ -418,7 +418,7 @@ def hold(week: Week, patient: int) -> None:
     """Hold nine o'clock for a patient, from now for twenty minutes."""
     now = at("2026-05-04 06:00")
     with week.house.writing() as session:
-        entry = WaitingEntry(patient_id=patient, created_at=now)
+        entry = WaitlistEntry(patient_id=patient, created_at=now)
         session.add(entry)
         session.flush()
         session.add(

@@ -21,7 +21,7 @@ from service.storage.models import (
     HoursException,
     Offer,
     Patient,
-    WaitingEntry,
+    WaitlistEntry,
 )
 from tests.domain.scratch import scratch
 from tests.house import House
@@ -157,7 +157,7 @@ def fill(session: Session, case: Case) -> tuple[list[int], list[int]]:
             )
         )  # fmt: skip
     for doctor, patient, begin, length, stands in case.holds:
-        entry = WaitingEntry(patient_id=patients[patient].id, created_at=BEGAN)
+        entry = WaitlistEntry(patient_id=patients[patient].id, created_at=BEGAN)
         session.add(entry)
         session.flush()
         session.add(

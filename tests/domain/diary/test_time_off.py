@@ -1,4 +1,4 @@
-"""Time off and extra hours, what they do to free times, and the appointments they hit."""
+"""Time off and extra hours, what they do to free times, and the affected appointments."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,8 +10,8 @@ from service.clock import DayTime
 from service.config.settings import Booking
 from service.domain.appointments import booking, free_times, outcomes
 from service.domain.appointments.requests import MoveRequest
-from service.domain.diary import hit_visits, time_off
-from service.domain.diary.hit_visits import Counts, Hits
+from service.domain.diary import affected_appointments, time_off
+from service.domain.diary.affected_appointments import Affected, Counts
 from service.domain.diary.time_off import Closure, ExtraHours
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
@@ -59,14 +59,14 @@ def free(house: House, doctor: Actor, on: str) -> list[str]:
     return [f"{one.starts_at.astimezone(BERLIN):%H:%M}" for one in found]
 
 
-def hits(house: House, actor: Actor, row: int) -> Hits:
+def affected(house: House, actor: Actor, row: int) -> Affected:
     with house.reading() as session:
-        return hit_visits.of(session, actor, time_off.fetch(session, actor, row), BERLIN)
+        return affected_appointments.of(session, actor, time_off.fetch(session, actor, row), BERLIN)
 
 
 def count(house: House, actor: Actor, row: int) -> Counts:
     with house.reading() as session:
-        return hit_visits.count(session, actor, time_off.fetch(session, actor, row), BERLIN)
+        return affected_appointments.count(session, actor, time_off.fetch(session, actor, row), BERLIN)
 
 
 def test_time_off_takes_the_free_times_away_and_removing_it_brings_them_back(house: House, doctor: Actor) -> None:
@@ -159,7 +159,7 @@ def test_what_is_over_is_not_upcoming(house: House, doctor: Actor, clock: time_m
         assert len(time_off.upcoming(session, doctor, BERLIN)) == 0
 
 
-def test_only_booked_visits_in_the_blocked_time_are_hit(house: House, doctor: Actor, desk: Actor) -> None:
+def test_only_booked_visits_in_the_blocked_time_are_affected(house: House, doctor: Actor, desk: Actor) -> None:
     patient = house.patient("Lena Vogt")
     before, first, last = (
         house.visit(doctor.doctor_id, patient, at(text))
@@ -169,14 +169,14 @@ def test_only_booked_visits_in_the_blocked_time_are_hit(house: House, doctor: Ac
         doctor.doctor_id, patient, at("2026-05-11 06:30"), status="cancelled", cancelled_at=at("2026-05-01 06:00")
     )
     row = close(house, desk, doctor.doctor_id, "2026-05-11", "2026-05-12")
-    assert [one.id for one in hits(house, desk, row).still_open] == [first, last]
-    assert before not in [one.id for one in hits(house, desk, row).still_open]
+    assert [one.id for one in affected(house, desk, row).still_open] == [first, last]
+    assert before not in [one.id for one in affected(house, desk, row).still_open]
     morning = close(house, desk, doctor.doctor_id, "2026-05-11", "2026-05-12", starts=time(8, 14), ends=time(9))
     touching = close(house, desk, doctor.doctor_id, "2026-05-11", "2026-05-12", starts=time(8, 15), ends=time(9))
     assert (count(house, desk, morning).total, count(house, desk, touching).total) == (2, 0)
 
 
-def test_visits_that_have_begun_today_are_hit_until_they_are_over(
+def test_visits_that_have_begun_today_are_affected_until_they_are_over(
     house: House, doctor: Actor, desk: Actor, clock: time_machine.Traveller
 ) -> None:
     house.visit(doctor.doctor_id, house.patient("Lena Vogt"), at("2026-05-04 06:00"))
@@ -197,9 +197,9 @@ def test_each_visit_that_is_dealt_with_leaves_the_open_ones(house: House, doctor
     with house.writing() as session:
         outcomes.cancel(session, desk, visits[0], reason="", rules=Booking())
         booking.reschedule(session, desk, visits[1], MoveRequest(at("2026-05-12 06:00")), Booking(), BERLIN)
-        hit_visits.propose(session, desk, visits[2], any_doctor=False, zone=BERLIN)
+        affected_appointments.propose(session, desk, visits[2], any_doctor=False, zone=BERLIN)
     assert count(house, desk, row) == Counts(4, 1, 1)
-    found = hits(house, desk, row)
+    found = affected(house, desk, row)
     assert [one.id for one in found.still_open] == [visits[3]]
     assert [one.visit.id for one in found.marked] == [visits[2]]
     moved = {one.visit.id: one.successor for one in found.done}
@@ -211,8 +211,8 @@ def test_each_visit_that_is_dealt_with_leaves_the_open_ones(house: House, doctor
 
 def nearest(house: House, actor: Actor, row: int, *, any_doctor: bool = False) -> list[list[str]]:
     with house.reading() as session:
-        open_ones = hit_visits.of(session, actor, time_off.fetch(session, actor, row), BERLIN).still_open
-        times = hit_visits.other_times(session, open_ones, BERLIN, any_doctor=any_doctor)
+        open_ones = affected_appointments.of(session, actor, time_off.fetch(session, actor, row), BERLIN).still_open
+        times = affected_appointments.other_times(session, open_ones, BERLIN, any_doctor=any_doctor)
     return [
         [f"{one.starts_at.astimezone(BERLIN):%d %H:%M} {one.doctor_id}" for one in times[visit.id]]
         for visit in open_ones
@@ -260,7 +260,7 @@ def test_without_another_time_there_is_nothing_to_propose(house: House, desk: Ac
     idle = house.user("doctor", "idle@clinic.example", "Dr. Idle").doctor_id
     visit = house.visit(idle, house.patient("Lena Vogt"), at("2026-05-11 06:00"))
     with house.writing() as session, pytest.raises(Conflict):
-        hit_visits.propose(session, desk, visit, any_doctor=True, zone=BERLIN)
+        affected_appointments.propose(session, desk, visit, any_doctor=True, zone=BERLIN)
     assert house.count(MoveProposal) == 0
 
 
@@ -268,12 +268,12 @@ def test_a_proposal_again_holds_the_times_that_are_nearest_now(house: House, doc
     visit = house.visit(doctor.doctor_id, house.patient("Lena Vogt"), at("2026-05-11 06:00"))
     row = close(house, desk, doctor.doctor_id, "2026-05-11")
     with house.writing() as session:
-        first = hit_visits.propose(session, desk, visit, any_doctor=False, zone=BERLIN)
+        first = affected_appointments.propose(session, desk, visit, any_doctor=False, zone=BERLIN)
     house.visit(doctor.doctor_id, house.patient("Somebody"), first[0].starts_at)
     with house.writing() as session:
-        second = hit_visits.propose(session, desk, visit, any_doctor=False, zone=BERLIN)
+        second = affected_appointments.propose(session, desk, visit, any_doctor=False, zone=BERLIN)
     assert first[0] not in second
-    (marked,) = hits(house, desk, row).marked
+    (marked,) = affected(house, desk, row).marked
     assert [one.starts_at for one in marked.times] == [one.starts_at for one in second]
     assert house.count(MoveProposal) == 1
 

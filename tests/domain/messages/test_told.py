@@ -15,8 +15,8 @@ from service.domain.accounts import guardians, users
 from service.domain.accounts.users import NewUser
 from service.domain.appointments import booking, outcomes, series, walk_ins
 from service.domain.appointments.requests import BookingRequest, MoveRequest, SeriesRequest
-from service.domain.diary import offers, waiting_list
-from service.domain.diary.waiting_list import WaitingRequest
+from service.domain.diary import offers, waitlist
+from service.domain.diary.waitlist import WaitlistRequest
 from service.domain.foundation import tokens
 from service.domain.foundation.actor import Actor, Role
 from service.domain.outbox import outbox
@@ -302,9 +302,9 @@ def test_a_text_that_was_written_beforehand_keeps_its_words_and_gets_its_links(
     assert "/visit/" not in (hand.row(house, found.id).body or "")
 
 
-def test_a_waiting_list_offer_is_told_and_held(house: House, desk: Actor, doctor: Actor, lena: int) -> None:
+def test_a_waitlist_offer_is_told_and_held(house: House, desk: Actor, doctor: Actor, lena: int) -> None:
     with house.writing() as session:
-        entry = waiting_list.add(session, desk, WaitingRequest(lena, doctor.doctor_id))
+        entry = waitlist.add(session, desk, WaitlistRequest(lena, doctor.doctor_id))
         starts_at = at("2026-05-06 08:00")
         offers.make(session, desk, entry.id, doctor_id=doctor.doctor_id or 0, starts_at=starts_at, zone=ZONE)
     (found,) = due(house)

@@ -7,7 +7,7 @@ import pytest
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.patients import merging, patients
-from service.storage.models import Appointment, AuditEntry, Export, Guardian, Message, Patient, WaitingEntry
+from service.storage.models import Appointment, AuditEntry, Export, Guardian, Message, Patient, WaitlistEntry
 from tests import waiting
 from tests.crowd import together
 from tests.house import House, at
@@ -59,7 +59,7 @@ def test_all_rows_of_the_other_record_move_to_the_kept_one(house: House, desk: A
     house.treated(doctor.doctor_id, other, NOW - timedelta(days=9), diagnosis="cold")
     furnished(house, other, doctor)
     merge(house, desk, kept, other)
-    for table in (Appointment, Export, Message, WaitingEntry):
+    for table in (Appointment, Export, Message, WaitlistEntry):
         assert house.count(table, table.patient_id == other) == 0
         assert house.count(table, table.patient_id == kept) > 0
     assert (row(house, other).merged_into_id, row(house, other).archived_at) == (kept, NOW)

@@ -10,7 +10,7 @@ from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFo
 from service.domain.patients import patient_records, patient_search
 from service.domain.patients.details import PatientDetails
 from service.domain.patients.patient_records import Stale, Twice
-from service.storage.models import Appointment, AuditEntry, Offer, Patient, WaitingEntry
+from service.storage.models import Appointment, AuditEntry, Offer, Patient, WaitlistEntry
 from tests import waiting
 from tests.crowd import together
 from tests.house import House, at
@@ -233,7 +233,7 @@ def test_an_archived_patient_waits_no_more_and_their_held_time_is_free(
     waiting.offer(house, entry, doctor.doctor_id, NOW + timedelta(days=1))
     with house.writing() as session:
         patient_records.archive(session, desk, patient_id)
-    assert house.count(WaitingEntry, WaitingEntry.closed_at.is_(None)) == 0
+    assert house.count(WaitlistEntry, WaitlistEntry.closed_at.is_(None)) == 0
     assert house.count(Offer, Offer.closed_at.is_(None)) == 0
 
 

@@ -24,7 +24,7 @@ from service.storage.models import (
     MoveProposal,
     Offer,
     Patient,
-    WaitingEntry,
+    WaitlistEntry,
 )
 from tests import waiting
 from tests.api.program import Program, token_of
@@ -99,7 +99,7 @@ class Try:
         )
         if not self.fields.get("holds"):
             return booked
-        entries = select(WaitingEntry.id).where(WaitingEntry.patient_id == self.patient)
+        entries = select(WaitlistEntry.id).where(WaitlistEntry.patient_id == self.patient)
         return booked + self.house.count(Offer, Offer.starts_at == NINE, Offer.waiting_id.in_(entries))
 
 
@@ -212,7 +212,7 @@ WAYS = {
     "offered from the waitlist": Way(
         waits,
         lambda one: one.door.desk.post(
-            f"/waiting-list/{one.row}/offers", {"doctor_id": one.doctor, "starts_at": NINE_TYPED}
+            f"/waitlist/{one.row}/offers", {"doctor_id": one.doctor, "starts_at": NINE_TYPED}
         ),
     ),
     "an offer accepted at the desk": Way(

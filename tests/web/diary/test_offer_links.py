@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.storage.models import Appointment, Message, Offer, WaitingEntry
+from service.storage.models import Appointment, Message, Offer, WaitlistEntry
 from tests import waiting
 from tests.house import at
 from tests.web import mail
@@ -17,7 +17,7 @@ def the_link(clinic: Clinic) -> str:
     """The link of an offer that the desk has just made to Pia: she waits for Dr. Doll."""
     doll = clinic.people["doctor"].doctor_id
     form = {"doctor_id": doll, "starts_at": TIME}
-    answer = clinic.browser("receptionist").post(f"/waiting-list/{clinic.waiting}/offers", form)
+    answer = clinic.browser("receptionist").post(f"/waitlist/{clinic.waiting}/offers", form)
     assert answer.status_code == 303
     return mail.link(mail.letter(clinic, "waiting_list_offer"), "offer")
 
@@ -39,7 +39,7 @@ def test_opening_shows_and_taking_books_once(clinic: Clinic, path: str) -> None:
         answer = browser.post(f"{path}/acceptance")
         assert (answer.status_code, answer.location) == (303, path)
     assert clinic.house.count(Appointment, Appointment.starts_at == at("2026-06-03 07:00")) == 1
-    assert clinic.house.count(WaitingEntry, WaitingEntry.id == clinic.waiting, WaitingEntry.closed_at.is_(None)) == 0
+    assert clinic.house.count(WaitlistEntry, WaitlistEntry.id == clinic.waiting, WaitlistEntry.closed_at.is_(None)) == 0
     assert "Booked" in words(parsed(browser.get(path)).find("main"))
     assert browser.post(f"{path}/decline").status_code == 409
     assert mail.letter(clinic, "booking_confirmation").recipient == "patient@clinic.example"
@@ -49,7 +49,7 @@ def test_leaving_it_frees_the_time_and_the_patient_waits_on(clinic: Clinic, path
     browser = clinic.browser(NOBODY)
     for _twice in range(2):
         assert browser.post(f"{path}/decline").status_code == 303
-    assert clinic.house.count(WaitingEntry, WaitingEntry.id == clinic.waiting, WaitingEntry.closed_at.is_(None)) == 1
+    assert clinic.house.count(WaitlistEntry, WaitlistEntry.id == clinic.waiting, WaitlistEntry.closed_at.is_(None)) == 1
     assert browser.post(f"{path}/acceptance").status_code == 409
     assert "not offered to you any more" in words(parsed(browser.get(path)).find("main"))
 

@@ -1,4 +1,4 @@
-"""Time off, extra hours, and the page that helps with the appointments they hit."""
+"""Time off, extra hours, and the page that helps with the affected appointments."""
 
 import pytest
 from werkzeug.test import TestResponse
@@ -18,7 +18,7 @@ def block(clinic: Clinic, visitor: str = "receptionist", **changed: object) -> T
     return clinic.browser(visitor).post("/time-off", {"doctor_id": doll(clinic), **DAYS, **changed})
 
 
-def test_time_off_that_hits_nobody_stands_in_the_list(clinic: Clinic) -> None:
+def test_time_off_that_affects_no_one_is_in_the_list(clinic: Clinic) -> None:
     browser = clinic.browser("receptionist")
     form = {"doctor_id": doll(clinic), "first_day": "2026-07-01", "note": "Summer\nbreak"}
     answer = browser.post("/time-off", form, follow_redirects=True)
@@ -27,7 +27,7 @@ def test_time_off_that_hits_nobody_stands_in_the_list(clinic: Clinic) -> None:
     assert "Wed, 1 Jul Dr. Doll Time off Summer break none" in main
 
 
-def test_time_off_that_hits_visits_leads_to_them(clinic: Clinic) -> None:
+def test_time_off_that_affects_appointments_leads_to_them(clinic: Clinic) -> None:
     answer = block(clinic)
     with clinic.house.reading() as session:
         row = session.query(HoursException).order_by(HoursException.id.desc()).first()
@@ -164,6 +164,6 @@ def test_extra_hours_of_another_doctor_are_refused(clinic: Clinic) -> None:
     assert clinic.house.count(HoursException) == 1
 
 
-def test_hours_of_a_day_hit_only_what_lies_in_them(clinic: Clinic) -> None:
+def test_hours_of_a_day_affect_only_the_appointments_in_them(clinic: Clinic) -> None:
     assert block(clinic, starts="09:15", ends="18:00").location == "/time-off"
     assert block(clinic, starts="08:00", ends="09:01").location != "/time-off"

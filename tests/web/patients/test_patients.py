@@ -105,7 +105,7 @@ def test_the_desk_sees_contact_and_visits_and_no_clinical_text(clinic: Clinic, v
     found = links(parsed(text))
     assert "030 1234567" in text
     assert f"/appointments/new?patient_id={clinic.pia}" in found
-    assert f"/waiting-list?patient_id={clinic.pia}" in found
+    assert f"/waitlist?patient_id={clinic.pia}" in found
     assert {f"/appointments/{visit}" for visit in (clinic.later, clinic.ahead, clinic.past)} <= set(found)
     for path in ("", "/edit", "/merge", "/guardians", f"/merge?other_id={clinic.guest}"):
         text = browser.get(f"/patients/{clinic.pia}{path}").get_data(as_text=True)

@@ -1,4 +1,4 @@
-"""The appointments that time off hits, on one page: move each, cancel it, or mark it for a message."""
+"""The appointments that time off affected, on one page: move each, cancel it, or mark it for a message."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from service import clock
 from service.domain.appointments import booking, outcomes
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.requests import MoveRequest
-from service.domain.diary import doctors, hit_visits, time_off
+from service.domain.diary import affected_appointments, doctors, time_off
 from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.messages import notifications
 from service.domain.messages.notifications import Notification
@@ -25,7 +25,7 @@ from service.web.appointments.visits import Visit, visit
 from service.web.forms import Form
 from service.web.local_times import instant_of, row_id_of, valid_row_id, written
 
-blueprint = Blueprint("hit_visits", __name__)
+blueprint = Blueprint("affected_appointments", __name__)
 
 
 class ActForm(Form):
@@ -56,7 +56,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Hit:
+class AffectedAppointment:
     """An appointment that has to go, and where to."""
 
     visit: Visit
@@ -120,7 +120,7 @@ def propose(appointment_id: int) -> ResponseReturnValue:
         raise Invalid(" ".join(form.form_errors))
     zone, any_doctor = context.wiring().settings.clinic.zone, form.any_doctor.data == "1"
     with context.transaction() as session:
-        hit_visits.propose(session, actor, appointment_id, any_doctor=any_doctor, zone=zone)
+        affected_appointments.propose(session, actor, appointment_id, any_doctor=any_doctor, zone=zone)
     notices.say("visit_marked")
     return _back(row_id_of(form.time_off_id.data), form.any_doctor.data, appointment_id)
 
@@ -132,7 +132,7 @@ def withdraw(appointment_id: int) -> ResponseReturnValue:
     if not form.validate():
         raise Invalid(" ".join(form.form_errors))
     with context.transaction() as session:
-        hit_visits.withdraw(session, context.actor(), appointment_id)
+        affected_appointments.withdraw(session, context.actor(), appointment_id)
     notices.say("visit_unmarked")
     return _back(row_id_of(form.time_off_id.data), form.any_doctor.data, appointment_id)
 
@@ -141,28 +141,32 @@ def _back(exception_id: int | None, any_doctor: str | None, appointment_id: int 
     """To the page the tap was made on."""
     if exception_id is None:
         return redirect(url_for("appointments.show", appointment_id=appointment_id), 303)
-    where = url_for("hit_visits.show", exception_id=exception_id, any_doctor="1" if any_doctor == "1" else None)
+    where = url_for(
+        "affected_appointments.show", exception_id=exception_id, any_doctor="1" if any_doctor == "1" else None
+    )
     return redirect(where, 303)
 
 
 def _page(exception_id: int, *, any_doctor: bool, refusal: str = "") -> str:
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
     row = time_off.fetch(session, actor, exception_id)
-    hits = hit_visits.of(session, actor, row, zone)
-    times = hit_visits.other_times(session, hits.still_open, zone, any_doctor=any_doctor)
+    affected = affected_appointments.of(session, actor, row, zone)
+    times = affected_appointments.other_times(session, affected.still_open, zone, any_doctor=any_doctor)
     proposed = notifications.about(
-        session, actor, "move_proposal", [one.visit for one in hits.marked], context.wiring().settings
+        session, actor, "move_proposal", [one.visit for one in affected.marked], context.wiring().settings
     )
     names = {one.id: one.name for one in doctors.roster(session)}
     return render_template(
-        "diary/time_off/show.html",
+        "diary/time_off/affected.html",
         row=row,
-        counts=hits.counts,
-        still_open=[_hit(visit(one, actor), times[one.id], names) for one in hits.still_open],
-        marked=[_hit(visit(one.visit, actor), one.times, names, proposed.get(one.visit.id)) for one in hits.marked],
+        counts=affected.counts,
+        still_open=[_affected(visit(one, actor), times[one.id], names) for one in affected.still_open],
+        marked=[
+            _affected(visit(one.visit, actor), one.times, names, proposed.get(one.visit.id)) for one in affected.marked
+        ],
         done=[
             {"visit": visit(one.visit, actor), "successor": visit(one.successor, actor) if one.successor else None}
-            for one in hits.done
+            for one in affected.done
         ],
         any_doctor=any_doctor,
         refusal=refusal,
@@ -170,10 +174,10 @@ def _page(exception_id: int, *, any_doctor: bool, refusal: str = "") -> str:
     )
 
 
-def _hit(
+def _affected(
     shown: Visit, times: Sequence[FreeTime], names: Mapping[int, str], proposal: Notification | None = None
-) -> Hit:
-    return Hit(
+) -> AffectedAppointment:
+    return AffectedAppointment(
         shown,
         [
             Choice(

@@ -17,7 +17,7 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid, NotFound
 from service.domain.patients import patients
 from service.language.translation import gettext as _
-from service.storage.models import TAKES_PLACE, Appointment, Offer, PartOfDay, Patient, VisitType, WaitingEntry
+from service.storage.models import TAKES_PLACE, Appointment, Offer, PartOfDay, Patient, VisitType, WaitlistEntry
 
 NOON, EVENING = 12, 17
 """The hours of the wall clock at which the afternoon and the evening begin."""
@@ -29,7 +29,7 @@ SLOTS_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
-class WaitingRequest:
+class WaitlistRequest:
     """A waitlist entry, for one doctor or any (None). `weekdays` are digits, 0 is Monday."""
 
     patient_id: int
@@ -41,7 +41,7 @@ class WaitingRequest:
     note: str = ""
 
 
-def add(session: Session, actor: Actor, wanted: WaitingRequest) -> WaitingEntry:
+def add(session: Session, actor: Actor, wanted: WaitlistRequest) -> WaitlistEntry:
     """Put a patient on the list.
 
     The same wish again while it waits is the same entry. Raises NotFound, Invalid, Forbidden.
@@ -50,10 +50,10 @@ def add(session: Session, actor: Actor, wanted: WaitingRequest) -> WaitingEntry:
     locks.patients(session, wanted.patient_id)
     patients.to_book(session, actor, wanted.patient_id)
     wanted = _checked(session, actor, wanted)
-    again = select(WaitingEntry).filter_by(**vars(wanted)).where(WaitingEntry.closed_at.is_(None))
+    again = select(WaitlistEntry).filter_by(**vars(wanted)).where(WaitlistEntry.closed_at.is_(None))
     entry = session.scalars(again.limit(1)).first()
     if entry is None:
-        entry = WaitingEntry(**vars(wanted), created_by_id=actor.user_id, created_at=clock.now())
+        entry = WaitlistEntry(**vars(wanted), created_by_id=actor.user_id, created_at=clock.now())
         session.add(entry)
         session.flush()
         audit.record(session, actor, "waiting.add", patient_id=entry.patient_id, subject=f"waiting/{entry.id}")
@@ -72,7 +72,7 @@ def remove(session: Session, actor: Actor, entry_id: int) -> None:
     audit.record(session, actor, "waiting.remove", patient_id=entry.patient_id, subject=f"waiting/{entry.id}")
 
 
-def waiting(session: Session, actor: Actor) -> Sequence[WaitingEntry]:
+def waiting(session: Session, actor: Actor) -> Sequence[WaitlistEntry]:
     """Who waits: the urgent first, then anyone who waits longest; at most 200.
 
     A doctor sees those who wait for them, and their own patients who wait for anyone.
@@ -82,21 +82,21 @@ def waiting(session: Session, actor: Actor) -> Sequence[WaitingEntry]:
 
 def count(session: Session, actor: Actor) -> int:
     """How many wait, without the limit of waiting()."""
-    query = select(func.count()).select_from(WaitingEntry).join(WaitingEntry.patient)
-    return session.scalar(query.where(WaitingEntry.closed_at.is_(None), _visible(actor))) or 0
+    query = select(func.count()).select_from(WaitlistEntry).join(WaitlistEntry.patient)
+    return session.scalar(query.where(WaitlistEntry.closed_at.is_(None), _visible(actor))) or 0
 
 
-def to_change(session: Session, actor: Actor, entry_id: int) -> WaitingEntry:
+def to_change(session: Session, actor: Actor, entry_id: int) -> WaitlistEntry:
     """An entry with its people, locked; also one that is closed. Raises NotFound."""
-    locks.with_patient(session, select(WaitingEntry.patient_id).where(WaitingEntry.id == entry_id))
-    query = _people(select(WaitingEntry)).where(WaitingEntry.id == entry_id, _visible(actor))
+    locks.with_patient(session, select(WaitlistEntry.patient_id).where(WaitlistEntry.id == entry_id))
+    query = _people(select(WaitlistEntry)).where(WaitlistEntry.id == entry_id, _visible(actor))
     entry = session.scalar(query.execution_options(populate_existing=True))
     if entry is None:
         raise NotFound
     return entry
 
 
-def who_fits(session: Session, actor: Actor, zone: ZoneInfo, time: FreeTime) -> Sequence[WaitingEntry]:
+def who_fits(session: Session, actor: Actor, zone: ZoneInfo, time: FreeTime) -> Sequence[WaitlistEntry]:
     """Whom a free time suits: the urgent first, then anyone who waits longest; at most 50.
 
     Its doctor or any, its day, its part of the day, long enough for their kind of appointment, no appointment of their
@@ -115,8 +115,8 @@ def count_fits(session: Session, zone: ZoneInfo, times: Sequence[FreeTime]) -> d
     for first in range(0, len(free), SLOTS_AT_ONCE):
         some = free[first : first + SLOTS_AT_ONCE]
         counts = (func.count().filter(_suits(time, zone)) for time in some)
-        query = select(*counts).select_from(WaitingEntry).join(WaitingEntry.patient)
-        query = query.outerjoin(WaitingEntry.visit_type).where(WaitingEntry.closed_at.is_(None))
+        query = select(*counts).select_from(WaitlistEntry).join(WaitlistEntry.patient)
+        query = query.outerjoin(WaitlistEntry.visit_type).where(WaitlistEntry.closed_at.is_(None))
         found.update(zip(some, session.execute(query).one(), strict=True))
     return found
 
@@ -131,19 +131,19 @@ def _suits(time: FreeTime, zone: ZoneInfo) -> ColumnElement[bool]:
     """The condition on entries (joined with their patient and appointment type) whom a free time suits."""
     minutes = int((time.ends_at - time.starts_at).total_seconds() // 60)
     elsewhere = exists().where(
-        Appointment.patient_id == WaitingEntry.patient_id,
+        Appointment.patient_id == WaitlistEntry.patient_id,
         Appointment.status.in_(TAKES_PLACE),
         Appointment.starts_at > time.starts_at - free_times.LONGEST,
         Appointment.starts_at < time.ends_at,
         Appointment.ends_at > time.starts_at,
     )
     offered = exists().where(
-        Offer.waiting_id == WaitingEntry.id, Offer.closed_at.is_(None), Offer.expires_at > clock.now()
+        Offer.waiting_id == WaitlistEntry.id, Offer.closed_at.is_(None), Offer.expires_at > clock.now()
     )
     return and_(
-        or_(WaitingEntry.doctor_id.is_(None), WaitingEntry.doctor_id == time.doctor_id),
-        WaitingEntry.weekdays.contains(str(time.starts_at.astimezone(zone).weekday())),
-        WaitingEntry.part.in_((PartOfDay.ANY, part_of(time.starts_at, zone))),
+        or_(WaitlistEntry.doctor_id.is_(None), WaitlistEntry.doctor_id == time.doctor_id),
+        WaitlistEntry.weekdays.contains(str(time.starts_at.astimezone(zone).weekday())),
+        WaitlistEntry.part.in_((PartOfDay.ANY, part_of(time.starts_at, zone))),
         or_(VisitType.minutes.is_(None), VisitType.minutes <= minutes),
         Patient.archived_at.is_(None),
         ~elsewhere,
@@ -173,33 +173,33 @@ def _is_within(time: FreeTime, blocks: Iterable[Block]) -> bool:
     return any(block.starts_at <= time.starts_at and time.ends_at <= block.ends_at for block in blocks)
 
 
-def _people(query: Select[WaitingEntry]) -> Select[WaitingEntry]:
+def _people(query: Select[WaitlistEntry]) -> Select[WaitlistEntry]:
     """Entries with their patient, doctor and appointment type, in one query."""
     return (
-        query.join(WaitingEntry.patient)
-        .outerjoin(WaitingEntry.doctor)
-        .outerjoin(WaitingEntry.visit_type)
+        query.join(WaitlistEntry.patient)
+        .outerjoin(WaitlistEntry.doctor)
+        .outerjoin(WaitlistEntry.visit_type)
         .options(
-            contains_eager(WaitingEntry.patient),
-            contains_eager(WaitingEntry.doctor),
-            contains_eager(WaitingEntry.visit_type),
+            contains_eager(WaitlistEntry.patient),
+            contains_eager(WaitlistEntry.doctor),
+            contains_eager(WaitlistEntry.visit_type),
         )
     )
 
 
-def _with_people() -> Select[WaitingEntry]:
-    return _people(select(WaitingEntry)).where(WaitingEntry.closed_at.is_(None))
+def _with_people() -> Select[WaitlistEntry]:
+    return _people(select(WaitlistEntry)).where(WaitlistEntry.closed_at.is_(None))
 
 
-def _in_order(query: Select[WaitingEntry]) -> Select[WaitingEntry]:
-    return query.order_by(WaitingEntry.urgent.desc(), WaitingEntry.created_at, WaitingEntry.id)
+def _in_order(query: Select[WaitlistEntry]) -> Select[WaitlistEntry]:
+    return query.order_by(WaitlistEntry.urgent.desc(), WaitlistEntry.created_at, WaitlistEntry.id)
 
 
 def _visible(actor: Actor) -> ColumnElement[bool]:
     """The condition on entries (joined with their patient) that an actor may see."""
     if actor.role == Role.DOCTOR:
-        mine = and_(WaitingEntry.doctor_id.is_(None), patients.visible(actor))
-        return or_(WaitingEntry.doctor_id == actor.doctor_id, mine)
+        mine = and_(WaitlistEntry.doctor_id.is_(None), patients.visible(actor))
+        return or_(WaitlistEntry.doctor_id == actor.doctor_id, mine)
     return patients.visible(actor)
 
 
@@ -208,7 +208,7 @@ def _check_desk(actor: Actor) -> None:
         raise Forbidden(_("Only the desk changes the waiting list."))
 
 
-def _checked(session: Session, actor: Actor, wanted: WaitingRequest) -> WaitingRequest:
+def _checked(session: Session, actor: Actor, wanted: WaitlistRequest) -> WaitlistRequest:
     """The wish as it is kept. Raises NotFound for a doctor or a type that is not there, Invalid."""
     if wanted.doctor_id is not None and not candidates.ids(session, wanted.doctor_id):
         raise NotFound

@@ -12,11 +12,11 @@ from service.domain.appointments import booking, free_times, holds
 from service.domain.appointments.admission import Taken
 from service.domain.appointments.free_times import FreeTime
 from service.domain.appointments.requests import BookingRequest
-from service.domain.diary import offers, waiting_list
-from service.domain.diary.waiting_list import WaitingRequest
+from service.domain.diary import offers, waitlist
+from service.domain.diary.waitlist import WaitlistRequest
 from service.domain.foundation.actor import SYSTEM, Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
-from service.storage.models import Appointment, AuditEntry, Offer, PartOfDay, Patient, WaitingEntry
+from service.storage.models import Appointment, AuditEntry, Offer, PartOfDay, Patient, WaitlistEntry
 from tests.crowd import together
 from tests.house import House, at
 from tests.waiting import archive, entry, offer, row, visit_type
@@ -49,12 +49,12 @@ def slot(doctor: int, starts_at: datetime = NINE, minutes: int = 15) -> FreeTime
 
 def fits(house: House, time: FreeTime) -> list[int]:
     with house.reading() as session:
-        return [one.id for one in waiting_list.who_fits(session, SYSTEM, ZONE, time)]
+        return [one.id for one in waitlist.who_fits(session, SYSTEM, ZONE, time)]
 
 
 def counted(house: House, *times: FreeTime) -> dict[FreeTime, int]:
     with house.reading() as session:
-        return waiting_list.count_fits(session, ZONE, times)
+        return waitlist.count_fits(session, ZONE, times)
 
 
 def make(house: House, desk: Actor, waiting: int, doctor: int, starts_at: datetime = NINE) -> int:
@@ -88,7 +88,7 @@ def offered(house: House, doctor: int, for_patient: int | None = None) -> bool:
 
 def wish(house: House, desk: Actor, **values: Any) -> int:
     with house.writing() as session:
-        return waiting_list.add(session, desk, WaitingRequest(**values)).id
+        return waitlist.add(session, desk, WaitlistRequest(**values)).id
 
 
 # Who fits
@@ -134,7 +134,7 @@ def test_the_part_of_the_day_follows_the_clock_on_the_wall_also_when_it_changes(
     house: House, doctor: int, utc: str, part: str
 ) -> None:
     by_part = {name: entry(house, house.patient(), part=name) for name in PartOfDay}
-    assert waiting_list.part_of(at(utc), ZONE) == part
+    assert waitlist.part_of(at(utc), ZONE) == part
     assert set(fits(house, slot(doctor, at(utc)))) == {by_part[PartOfDay.ANY], by_part[PartOfDay(part)]}
 
 
@@ -214,7 +214,7 @@ def test_an_entry_is_added_once_and_is_on_record(house: House, desk: Actor, doct
     first = wish(house, desk, patient_id=patient, **values)
     assert wish(house, desk, patient_id=patient, **values) == first
     assert wish(house, desk, patient_id=patient) != first
-    found = row(house, WaitingEntry, first)
+    found = row(house, WaitlistEntry, first)
     assert (found.weekdays, found.part, found.urgent, found.note) == ("024", "morning", True, "soon please")
     assert house.count(AuditEntry, AuditEntry.act == "waiting.add", AuditEntry.patient_id == patient) == 2
 
@@ -222,7 +222,7 @@ def test_an_entry_is_added_once_and_is_on_record(house: House, desk: Actor, doct
 def test_two_clicks_at_once_make_one_entry(house: House, desk: Actor) -> None:
     patient = house.patient()
     together(6, lambda _number: wish(house, desk, patient_id=patient))
-    assert house.count(WaitingEntry) == 1
+    assert house.count(WaitlistEntry) == 1
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_what_cannot_be_waited_for_is_refused(house: House, desk: Actor, values:
     with pytest.raises(Invalid) as refused:
         wish(house, desk, patient_id=patient, **values)
     assert refused.value.field == field
-    assert house.count(WaitingEntry) == 0
+    assert house.count(WaitlistEntry) == 0
 
 
 def test_an_entry_needs_people_and_types_that_are_there(house: House, desk: Actor, doctor: int) -> None:
@@ -268,7 +268,7 @@ def test_only_the_desk_changes_the_list(house: House, doctor: int) -> None:
         with pytest.raises(Forbidden):
             make(house, actor, waits, doctor)
         with pytest.raises(Forbidden), house.writing() as session:
-            waiting_list.remove(session, actor, waits)
+            waitlist.remove(session, actor, waits)
     with pytest.raises(Forbidden):  # the patient may, by the link in the message
         accept(house, ada, made)
     with pytest.raises(Forbidden):
@@ -289,8 +289,8 @@ def test_the_list_shows_the_desk_everybody_and_a_doctor_their_own(house: House, 
         (other, [theirs]),
     ):
         with house.reading() as session:
-            assert [one.id for one in waiting_list.waiting(session, actor)] == expected
-            assert waiting_list.count(session, actor) == len(expected)
+            assert [one.id for one in waitlist.waiting(session, actor)] == expected
+            assert waitlist.count(session, actor) == len(expected)
 
 
 def test_removing_an_entry_gives_back_what_is_held_for_it(house: House, desk: Actor, doctor: int) -> None:
@@ -298,13 +298,13 @@ def test_removing_an_entry_gives_back_what_is_held_for_it(house: House, desk: Ac
     made = make(house, desk, waits, doctor)
     for _click in range(2):
         with house.writing() as session:
-            waiting_list.remove(session, desk, waits)
-    assert row(house, WaitingEntry, waits).closed_at is not None
+            waitlist.remove(session, desk, waits)
+    assert row(house, WaitlistEntry, waits).closed_at is not None
     assert row(house, Offer, made).closed_at is not None
     assert offered(house, doctor)
     assert house.count(AuditEntry, AuditEntry.act == "waiting.remove") == 1
     with pytest.raises(NotFound), house.writing() as session:
-        waiting_list.remove(session, desk, 99)
+        waitlist.remove(session, desk, 99)
 
 
 # Offers
@@ -359,7 +359,7 @@ def test_an_offer_that_is_accepted_books_the_visit_and_closes_the_entry(house: H
     found = row(house, Appointment, visit)
     assert (found.patient_id, found.doctor_id, found.starts_at) == (patient, doctor, NINE)
     assert (found.ends_at - found.starts_at, found.visit_type_id) == (timedelta(minutes=30), kind)
-    closed = row(house, WaitingEntry, waits)
+    closed = row(house, WaitlistEntry, waits)
     assert closed.closed_at is not None
     assert closed.appointment_id == visit
     assert house.count(Appointment) == 1

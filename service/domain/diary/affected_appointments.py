@@ -1,4 +1,4 @@
-"""The appointments that time off hits: which are still open, where they could go, and who waits for an answer."""
+"""Appointments that time off affects: which are left to rebook, where they could go, and which await an answer."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -35,13 +35,13 @@ SHOWN = 25
 """So many of each kind a page shows at once; the next ones follow as these are dealt with."""
 TIMES = 3
 WIDENING = (1, 7, 28)
-"""The days around the hit appointments in which free times are looked for, until each appointment has three."""
+"""The days around the affected appointments in which free times are looked for, until each appointment has three."""
 NEIGHBOURS = 60
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many appointments time off hits, how many of them no one has dealt with, and how many wait for an answer."""
+    """How many appointments time off affects, how many are left to rebook, and how many await the patient's answer."""
 
     total: int
     still_open: int
@@ -65,7 +65,7 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Hits:
+class Affected:
     """The appointments of a time off by how far they are dealt with, the first ones of each kind."""
 
     counts: Counts
@@ -75,13 +75,13 @@ class Hits:
 
 
 def count(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> Counts:
-    """How far the appointments that time off hits are dealt with; a doctor's own."""
+    """Count the affected appointments by progress; for a doctor only their own."""
     found = _found(session, actor, row, zone)
     return Counts(len(found), sum(_is_open(one) for one in found), sum(_is_marked(one) for one in found))
 
 
-def of(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> Hits:
-    """The appointments that time off hits; a doctor's own."""
+def of(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> Affected:
+    """Return the affected appointments; for a doctor only their own."""
     found = _found(session, actor, row, zone)
     still_open = [one.id for one in found if _is_open(one)]
     marked = [one.id for one in found if _is_marked(one)]
@@ -95,7 +95,7 @@ def of(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> H
         appointments.with_people().where(Appointment.rescheduled_from_id.in_(done[-SHOWN:]))
     ).all()
     new = {one.rescheduled_from_id: one for one in successors}
-    return Hits(
+    return Affected(
         Counts(len(found), len(still_open), len(marked)),
         [visits[row_id] for row_id in still_open[:SHOWN]],
         [Marked(visits[row_id], proposals[row_id]) for row_id in marked[:SHOWN]],

@@ -5,8 +5,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.domain.appointments import appointments, visit_types
-from service.domain.diary import doctors, offers, waiting_list
-from service.domain.diary.waiting_list import WaitingRequest
+from service.domain.diary import doctors, offers, waitlist
+from service.domain.diary.waitlist import WaitlistRequest
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.patients import patient_search, patients
@@ -18,11 +18,11 @@ from service.web.diary import week
 from service.web.forms import Form, at_most
 from service.web.local_times import instant_of, row_id_of, valid_row_id, written
 
-blueprint = Blueprint("waiting_list", __name__)
+blueprint = Blueprint("waitlist", __name__)
 ANY = "any"
 
 
-class WaitingForm(Form):
+class WaitlistForm(Form):
     """What someone waits for; no marked day means every day."""
 
     patient_id = wtforms.StringField(_("Patient"))
@@ -31,7 +31,7 @@ class WaitingForm(Form):
     weekdays = wtforms.SelectMultipleField(_("Days that suit"), validate_choice=False)
     part = wtforms.SelectField(_("Part of the day"), default=PartOfDay.ANY, validate_choice=False)
     urgent = wtforms.BooleanField(_("Urgent"))
-    note = wtforms.StringField(_("Note"), [at_most(waiting_list.LONGEST_NOTE)])
+    note = wtforms.StringField(_("Note"), [at_most(waitlist.LONGEST_NOTE)])
 
 
 class OfferForm(Form):
@@ -41,15 +41,15 @@ class OfferForm(Form):
     starts_at = wtforms.StringField(_("Time"))
 
 
-@blueprint.get("/waiting-list")
+@blueprint.get("/waitlist")
 def index() -> ResponseReturnValue:
     """Everyone who waits, and the times that are held just now."""
     actor, session = context.actor(), context.reading()
     held = offers.standing(session)
     return render_template(
-        "diary/waiting_list/list.html",
-        entries=waiting_list.waiting(session, actor),
-        total=waiting_list.count(session, actor),
+        "diary/waitlist/list.html",
+        entries=waitlist.waiting(session, actor),
+        total=waitlist.count(session, actor),
         held={one.entry_id: one for one in held},
         days=_days(),
         parts=_parts(),
@@ -57,45 +57,45 @@ def index() -> ResponseReturnValue:
     )
 
 
-@blueprint.get("/waiting-list/new")
+@blueprint.get("/waitlist/new")
 def new() -> ResponseReturnValue:
     """The form, once it is known for whom."""
-    return _form_page(WaitingForm(request.args))
+    return _form_page(WaitlistForm(request.args))
 
 
-@blueprint.post("/waiting-list")
+@blueprint.post("/waitlist")
 def create() -> ResponseReturnValue:
     """Put someone on the list."""
-    actor, form = context.actor(), WaitingForm(request.form)
+    actor, form = context.actor(), WaitlistForm(request.form)
     if not form.validate():
         return _form_page(form), 422
     try:
         wanted = _wanted(form)
         with context.transaction() as session:
-            waiting_list.add(session, actor, wanted)
+            waitlist.add(session, actor, wanted)
     except Invalid as error:
         form.refuse(error)
         return _form_page(form), 422
-    notices.say("waiting_added")
-    return redirect(url_for("waiting_list.index"), 303)
+    notices.say("added_to_waitlist")
+    return redirect(url_for("waitlist.index"), 303)
 
 
-@blueprint.post("/waiting-list/<row_id:entry_id>/removal")
+@blueprint.post("/waitlist/<row_id:entry_id>/removal")
 def remove(entry_id: int) -> ResponseReturnValue:
     """Take someone off the list."""
     with context.transaction() as session:
-        waiting_list.remove(session, context.actor(), entry_id)
-    notices.say("waiting_removed")
-    return redirect(url_for("waiting_list.index"), 303)
+        waitlist.remove(session, context.actor(), entry_id)
+    notices.say("removed_from_waitlist")
+    return redirect(url_for("waitlist.index"), 303)
 
 
-@blueprint.get("/waiting-list/fits")
+@blueprint.get("/waitlist/fits")
 def fits() -> ResponseReturnValue:
     """Whom a time (`?doctor_id=&starts_at=YYYY-MM-DDTHH:MM`) suits, with a button to offer it."""
     return _fits_page(request.args.get("doctor_id"), request.args.get("starts_at", ""))
 
 
-@blueprint.post("/waiting-list/<row_id:entry_id>/offers")
+@blueprint.post("/waitlist/<row_id:entry_id>/offers")
 def offer(entry_id: int) -> ResponseReturnValue:
     """Hold a time for someone who waits."""
     actor, form = context.actor(), OfferForm(request.form)
@@ -117,7 +117,7 @@ def offer(entry_id: int) -> ResponseReturnValue:
     return redirect(url_for("offers.show", offer_id=made), 303)
 
 
-def _form_page(form: WaitingForm) -> str:
+def _form_page(form: WaitlistForm) -> str:
     actor, session, query = context.actor(), context.reading(), request.args.get("q", "")
     doctors, kinds = appointments.doctors(session), visit_types.offered(session, actor)
     form.doctor_id.choices = [(ANY, _("Any doctor")), *((str(one.id), one.name) for one in doctors)]
@@ -126,7 +126,7 @@ def _form_page(form: WaitingForm) -> str:
     form.part.choices = list(_parts().items())
     asked = form.patient_id.data
     return render_template(
-        "diary/waiting_list/new.html",
+        "diary/waitlist/new.html",
         form=form,
         patient=patients.fetch(session, actor, row_id_of(asked) or 0) if asked else None,
         query=query,
@@ -134,15 +134,15 @@ def _form_page(form: WaitingForm) -> str:
     )
 
 
-def _wanted(form: WaitingForm) -> WaitingRequest:
+def _wanted(form: WaitlistForm) -> WaitlistRequest:
     """The form as the domain takes it. Raises Invalid without a patient, NotFound for ids that cannot be."""
     if not form.patient_id.data:
         raise Invalid(_("Choose the patient first."), "patient_id")
-    return WaitingRequest(
+    return WaitlistRequest(
         patient_id=valid_row_id(form.patient_id.data),
         doctor_id=None if form.doctor_id.data in (ANY, "", None) else valid_row_id(form.doctor_id.data),
         visit_type_id=valid_row_id(form.visit_type_id.data) if form.visit_type_id.data else None,
-        weekdays="".join(form.weekdays.data or []) or waiting_list.EVERY_DAY,
+        weekdays="".join(form.weekdays.data or []) or waitlist.EVERY_DAY,
         part=form.part.data or PartOfDay.ANY,
         urgent=form.urgent.data,
         note=form.note.data or "",
@@ -159,9 +159,9 @@ def _fits_page(asked: str | None, starts_at: str, refusal: str | None = None) ->
         raise NotFound from None
     doctor = doctors.fetch(session, doctor_id)
     free = None if doctor.archived_at else offers.free_stretch(session, zone, doctor_id, at)
-    entries = waiting_list.who_fits(session, context.actor(), zone, free) if free else []
+    entries = waitlist.who_fits(session, context.actor(), zone, free) if free else []
     return render_template(
-        "diary/waiting_list/fits.html",
+        "diary/waitlist/fits.html",
         doctor=doctor,
         at=at,
         value=written(at),
@@ -180,7 +180,7 @@ def _refused(asked: str, starts_at: str, error: Invalid | Conflict) -> str:
     try:
         return _fits_page(asked, starts_at, str(error))
     except NotFound:
-        return render_template("diary/waiting_list/refused.html", refusal=str(error))
+        return render_template("diary/waitlist/refused.html", refusal=str(error))
 
 
 def _days() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The page on which a receptionist deals with the appointments that time off hits."""
+"""The page on which a receptionist deals with the appointments that time off affects."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def doll(clinic: Clinic) -> str:
 
 
 def helper(clinic: Clinic) -> str:
-    """The helper page of Dr Doll's time off on 15 June, when one appointment is booked."""
+    """The page of Dr Doll's time off on 15 June, when one appointment is booked."""
     return f"/time-off/{away(clinic.house, clinic.people['doctor'].doctor_id, '2026-06-15', '2026-06-15')}"
 
 
@@ -116,7 +116,7 @@ def test_a_visit_is_marked_with_three_times_and_the_words_to_say(clinic: Clinic)
         proposal = session.query(MoveProposal).one()
     assert len(proposal.times["times"]) == 3
     assert proposal.times["times"][0]["starts_at"].endswith("Z")
-    said = words(one(after, ".hit-say"))
+    said = words(one(after, ".affected-say"))
     assert "“Your visit on Mon, 15 Jun, 09:00 cannot take place. We can offer: Sun, 14 Jun, 17:" in said
     assert "1 waits for an answer" in words(parsed(browser.get("/time-off")).find("main"))
     after = tap(browser, page, "/proposal/removal")
@@ -139,7 +139,7 @@ def test_a_mark_made_elsewhere_leads_to_the_visit(clinic: Clinic) -> None:
     assert clinic.browser("receptionist").post(f"{path}/proposal").status_code == 409
 
 
-def test_a_holiday_hits_everybodys_visits_and_a_doctor_sees_their_own(clinic: Clinic) -> None:
+def test_a_holiday_affects_everyones_appointments_and_a_doctor_sees_their_own(clinic: Clinic) -> None:
     dora = clinic.people["other doctor"].doctor_id
     theirs = clinic.house.visit(dora, clinic.otto, at("2026-06-15 09:00"))
     page = f"/time-off/{away(clinic.house, None, '2026-06-15', '2026-06-15')}"
@@ -207,7 +207,7 @@ def test_d1_time_off_itself_mails_nobody(mailing: Mailing) -> None:
 
 
 def today_off(clinic: Clinic, **more: Any) -> str:
-    """The helper page of Dr Doll's time off today, which hits the appointments at 9:30 and at 14:00."""
+    """The page of Dr Doll's time off today, which affects the appointments at 9:30 and at 14:00."""
     return f"/time-off/{away(clinic.house, clinic.people['doctor'].doctor_id, '2026-05-06', '2026-05-06', **more)}"
 
 
@@ -219,10 +219,10 @@ def test_d18_a_patient_who_has_arrived_is_among_the_affected(clinic: Clinic) -> 
     arrive(clinic, clinic.later)
     page, browser = today_off(clinic), clinic.browser("receptionist")
     shown = parsed(browser.get(page))
-    (hit,) = [one for one in shown.select("li.hit") if f"/appointments/{clinic.later}" in str(one)]
-    assert "waiting 0 min The patient is already here" in words(hit)
-    assert hit.select_one("form[action$='/moves'], form[action$='/proposal']") is None
-    assert hit.select_one("form[action$='/cancellations']") is not None
+    (affected,) = [one for one in shown.select("li.affected") if f"/appointments/{clinic.later}" in str(one)]
+    assert "waiting 0 min The patient is already here" in words(affected)
+    assert affected.select_one("form[action$='/moves'], form[action$='/proposal']") is None
+    assert affected.select_one("form[action$='/cancellations']") is not None
     assert "still open" in words(one(shown, "#open"))
     form = {"doctor_id": doll(clinic), "first_day": "2026-05-06", "last_day": "2026-05-06", "starts": "13:00"}
     answer = browser.post("/time-off", {**form, "ends": "18:00"})
@@ -254,7 +254,7 @@ def test_d18_the_time_of_a_visit_cancelled_for_the_absence_is_offered_to_nobody(
     assert "time free again" in words(parsed(browser.get("/today")))
     page = today_off(clinic, starts=DayTime.at(13), ends=DayTime.at(18))
     assert "time free again" not in words(parsed(browser.get("/today")))
-    fits = f"/waiting-list/fits?doctor_id={doll(clinic)}&starts_at=2026-05-06T14:00"
+    fits = f"/waitlist/fits?doctor_id={doll(clinic)}&starts_at=2026-05-06T14:00"
     assert "This time is not free" in words(parsed(browser.get(fits)))
     assert browser.post(f"{page}/removal").status_code == 303
     assert "time free again" in words(parsed(browser.get("/today")))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from service.storage.models import Appointment, Offer, WaitingEntry
+from service.storage.models import Appointment, Offer, WaitlistEntry
 from tests import waiting
 from tests.house import at
 from tests.web.frozen_clinic import Clinic
@@ -22,24 +22,24 @@ def doll(clinic: Clinic) -> int:
 
 
 def put(clinic: Clinic, **fields: Any) -> TestResponse:
-    return clinic.browser("receptionist").post("/waiting-list", {"patient_id": clinic.pia, **fields})
+    return clinic.browser("receptionist").post("/waitlist", {"patient_id": clinic.pia, **fields})
 
 
-def newest(clinic: Clinic) -> WaitingEntry:
+def newest(clinic: Clinic) -> WaitlistEntry:
     with clinic.house.reading() as session:
-        return session.query(WaitingEntry).order_by(WaitingEntry.id.desc()).limit(1).one()
+        return session.query(WaitlistEntry).order_by(WaitlistEntry.id.desc()).limit(1).one()
 
 
 def offered(clinic: Clinic, **fields: Any) -> TestResponse:
     form = {"doctor_id": doll(clinic), "starts_at": FREE, **fields}
-    return clinic.browser("receptionist").post(f"/waiting-list/{clinic.waiting}/offers", form)
+    return clinic.browser("receptionist").post(f"/waitlist/{clinic.waiting}/offers", form)
 
 
 def test_the_list_says_who_waits_since_when_and_for_what(clinic: Clinic) -> None:
     kind = waiting.visit_type(clinic.house, "Glasses")
     lena = clinic.house.patient("Lena Vogt")
     waiting.entry(clinic.house, lena, days_ago=2, urgent=True, weekdays="02", part="morning", visit_type_id=kind)
-    rows = [words(row) for row in parsed(clinic.browser("receptionist").get("/waiting-list")).select("tbody tr")]
+    rows = [words(row) for row in parsed(clinic.browser("receptionist").get("/waitlist")).select("tbody tr")]
     assert [row.split(" Waits")[0].split(" any")[0][:9] for row in rows] == ["Lena Vogt", "Otto Birk", "Pia Ahorn"]
     assert "Urgent" in rows[0]
     assert "any doctor · Glasses · Mon, Wed · Morning, before 12" in rows[0]
@@ -51,24 +51,24 @@ def test_the_list_says_who_waits_since_when_and_for_what(clinic: Clinic) -> None
 
 
 def test_a_doctor_reads_the_list_and_changes_nothing(clinic: Clinic) -> None:
-    page = parsed(clinic.browser("doctor").get("/waiting-list"))
+    page = parsed(clinic.browser("doctor").get("/waitlist"))
     assert "Pia Ahorn" in words(page.find("main"))
     assert "Otto Birke" not in words(page.find("main"))
     assert not page.select("main form")
-    assert not [link for link in links(page) if "waiting-list" in link or "offers" in link]
+    assert not [link for link in links(page) if "waitlist" in link or "offers" in link]
 
 
 def test_nobody_waiting_is_said(clinic: Clinic) -> None:
     browser = clinic.browser("receptionist")
     with clinic.house.writing() as session:
         session.query(Offer).delete()
-        session.query(WaitingEntry).delete()
-    assert "Nobody waits" in words(parsed(browser.get("/waiting-list")).find("main"))
+        session.query(WaitlistEntry).delete()
+    assert "Nobody waits" in words(parsed(browser.get("/waitlist")).find("main"))
 
 
 def test_somebody_is_found_and_put_on_the_list(clinic: Clinic) -> None:
     browser = clinic.browser("receptionist")
-    (link,) = [link for link in links(parsed(browser.get("/waiting-list/new?q=pia"))) if "patient_id" in link]
+    (link,) = [link for link in links(parsed(browser.get("/waitlist/new?q=pia"))) if "patient_id" in link]
     page = parsed(browser.get(link))
     assert attribute(page, "main [name=patient_id]", "value") == str(clinic.pia)
     kind = waiting.visit_type(clinic.house)
@@ -81,8 +81,8 @@ def test_somebody_is_found_and_put_on_the_list(clinic: Clinic) -> None:
         "urgent": "y",
         "note": "Rings back",
     }
-    answer = browser.post("/waiting-list", form, follow_redirects=True)
-    assert answer.request.path == "/waiting-list"
+    answer = browser.post("/waitlist", form, follow_redirects=True)
+    assert answer.request.path == "/waitlist"
     assert "Added to the waitlist." in words(one(parsed(answer), "[role=status]"))
     entry = newest(clinic)
     assert (entry.patient_id, entry.doctor_id, entry.visit_type_id) == (clinic.pia, doll(clinic), kind)
@@ -117,9 +117,9 @@ def test_without_a_choice_any_doctor_day_and_time_suits(clinic: Clinic, doctor: 
     ],
 )
 def test_what_cannot_be_waited_for_changes_nothing(clinic: Clinic, fields: dict[str, str], status: int) -> None:
-    before = clinic.house.count(WaitingEntry)
+    before = clinic.house.count(WaitlistEntry)
     assert put(clinic, **fields).status_code == status
-    assert clinic.house.count(WaitingEntry) == before
+    assert clinic.house.count(WaitlistEntry) == before
 
 
 def test_a_refused_form_keeps_what_was_typed(clinic: Clinic) -> None:
@@ -133,26 +133,26 @@ def test_a_refused_form_keeps_what_was_typed(clinic: Clinic) -> None:
 
 
 def test_an_entry_is_removed(clinic: Clinic) -> None:
-    answer = clinic.browser("receptionist").post(f"/waiting-list/{clinic.waiting}/removal", follow_redirects=True)
+    answer = clinic.browser("receptionist").post(f"/waitlist/{clinic.waiting}/removal", follow_redirects=True)
     assert "Pia Ahorn" not in words(one(parsed(answer), "main"))
-    assert waiting.row(clinic.house, WaitingEntry, clinic.waiting).closed_at is not None
+    assert waiting.row(clinic.house, WaitlistEntry, clinic.waiting).closed_at is not None
 
 
 def test_a_time_shows_whom_it_suits_and_the_first_may_be_offered_it_with_one_click(clinic: Clinic) -> None:
     lena = waiting.entry(clinic.house, clinic.house.patient("Lena Vogt"), urgent=True)
     waiting.entry(clinic.house, clinic.house.patient("Never on Monday"), weekdays="123456")
     browser = clinic.browser("receptionist")
-    page = parsed(browser.get(f"/waiting-list/fits?doctor_id={doll(clinic)}&starts_at={FREE}"))
+    page = parsed(browser.get(f"/waitlist/fits?doctor_id={doll(clinic)}&starts_at={FREE}"))
     assert [words(name) for name in page.select(".fit-who strong")] == ["Lena Vogt", "Pia Ahorn"]
     form = one(page, ".fit form:has(.btn-primary)")
     fields = {str(field["name"]): str(field["value"]) for field in form.select("input")}
-    assert str(form["action"]) == f"/waiting-list/{lena}/offers"
+    assert str(form["action"]) == f"/waitlist/{lena}/offers"
     assert browser.post(str(form["action"]), fields).status_code == 303
 
 
 @pytest.mark.parametrize("visitor", ["doctor", "other doctor"])
 def test_a_doctor_sees_whom_a_time_suits_without_buttons(clinic: Clinic, visitor: str) -> None:
-    page = parsed(clinic.browser(visitor).get(f"/waiting-list/fits?doctor_id={doll(clinic)}&starts_at={FREE}"))
+    page = parsed(clinic.browser(visitor).get(f"/waitlist/fits?doctor_id={doll(clinic)}&starts_at={FREE}"))
     assert not page.select("main form")
 
 
@@ -173,12 +173,12 @@ def test_a_doctor_sees_whom_a_time_suits_without_buttons(clinic: Clinic, visitor
     ],
 )
 def test_a_time_that_is_none_is_no_page(clinic: Clinic, query: str) -> None:
-    assert clinic.browser("receptionist").get(f"/waiting-list/fits?{query}").status_code == 404
+    assert clinic.browser("receptionist").get(f"/waitlist/fits?{query}").status_code == 404
 
 
 @pytest.mark.parametrize("starts_at", ["2026-06-02T09:00", "2026-05-06T09:00", "2026-06-01T23:00"])
 def test_a_time_that_is_not_free_suits_nobody(clinic: Clinic, starts_at: str) -> None:
-    path = f"/waiting-list/fits?doctor_id={doll(clinic)}&starts_at={starts_at}"
+    path = f"/waitlist/fits?doctor_id={doll(clinic)}&starts_at={starts_at}"
     page = parsed(clinic.browser("receptionist").get(path))
     assert "This time is not free" in words(page.find("main"))
     assert not page.select("main form")
@@ -193,7 +193,7 @@ def test_an_offer_says_whom_to_call_what_to_say_and_until_when_it_stands(clinic:
     assert "Mon, 1 Jun, 09:00 with Dr. Doll" in said
     assert "until 10:20" in said
     assert attribute(page, "main a[href^=tel]", "href") == "tel:+49301234567"
-    list_page = parsed(clinic.browser("receptionist").get("/waiting-list"))
+    list_page = parsed(clinic.browser("receptionist").get("/waitlist"))
     assert answer.location in links(list_page)
 
 
@@ -203,7 +203,7 @@ def test_yes_books_the_visit(clinic: Clinic) -> None:
     assert answer.request.path.startswith("/appointments/")
     assert clinic.house.count(Appointment, Appointment.starts_at == at("2026-06-01 07:00")) == 1
     assert "A visit is booked" in words(parsed(clinic.browser("receptionist").get(path)).find("main"))
-    assert "Pia Ahorn" not in words(parsed(clinic.browser("receptionist").get("/waiting-list")).find("main"))
+    assert "Pia Ahorn" not in words(parsed(clinic.browser("receptionist").get("/waitlist")).find("main"))
 
 
 def test_no_gives_the_time_back(clinic: Clinic) -> None:
@@ -249,6 +249,6 @@ def test_a_time_that_was_taken_meanwhile_is_refused_with_the_page_kept(clinic: C
 
 
 def test_z5_a_doctor_sees_only_their_own_of_those_a_free_time_suits(clinic: Clinic) -> None:
-    path = f"/waiting-list/fits?doctor_id={doll(clinic)}&starts_at={FREE}"
+    path = f"/waitlist/fits?doctor_id={doll(clinic)}&starts_at={FREE}"
     assert "Pia Ahorn" in words(one(parsed(clinic.browser("receptionist").get(path)), "main"))
     assert "Pia Ahorn" not in words(one(parsed(clinic.browser("other doctor").get(path)), "main"))
