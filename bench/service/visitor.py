@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from bench.data.clinics import PASSWORD
 
 COOKIE = "rounds"
-"""The name without the mark of a clinic, which the service understands as well."""
+"""The name of the session's cookie without the mark of a clinic, which the service understands as well."""
+_session = re.compile(r"rounds(-[0-9a-f]+)?").fullmatch
 
 
 class Visitor:
@@ -64,6 +65,6 @@ class Visitor:
         assert answer.status == expected, f"{path} answered {answer.status}"
         for cookie in answer.headers.get_all("Set-Cookie") or []:
             name, _, value = cookie.partition(";")[0].partition("=")
-            if name.startswith(COOKIE) and "notice" not in name:
+            if _session(name):
                 self.token = value
         return body, answer.headers.get("Location", "")
