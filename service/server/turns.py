@@ -3,9 +3,13 @@
 from collections import Counter, OrderedDict, deque
 from enum import IntEnum
 from threading import Lock
+from time import monotonic
 from typing import Any, NamedTuple, Protocol, cast
 
 from waitress.task import ThreadedTaskDispatcher
+
+STAFF_WORKS_SECONDS = 0.5
+"""How long after a request of the staff's the others still get fewer threads: the next one is often on its way."""
 
 
 class Rank(IntEnum):
@@ -58,12 +62,13 @@ class Turns:
     """Stands for the deque that waitress's threads take their work from; all but ended() runs under their lock.
 
     Half of the threads are only for staff, and no line has more than a quarter of them at a time, so that one browser
-    that asks for much does not hold up the others.
+    that asks for much does not hold up the others. While the staff works, all others get half of that: threads that
+    have one share the processor, and each makes the page of a receptionist slower.
     """
 
     def __init__(self, threads: int, lock: Lock) -> None:
-        self._of_a_line = max(1, threads // 4)
-        self._of_others = max(1, threads // 2)
+        self._threads = threads
+        self._staff_works_until = 0.0
         self._lock = lock
         self._lines: OrderedDict[Turn, deque[Waiting]] = OrderedDict()
         self._running: Counter[Turn] = Counter()
@@ -89,6 +94,7 @@ class Turns:
         if line:
             self._lines[turn] = line  # behind the other lines
         self._running[turn] += 1
+        self._note(turn)
         return _Served(waiting, turn, self)
 
     def ended(self, turn: Turn) -> None:
@@ -97,18 +103,29 @@ class Turns:
             self._running[turn] -= 1
             if not self._running[turn]:
                 del self._running[turn]
+            self._note(turn)
+
+    def _note(self, turn: Turn) -> None:
+        if turn.rank is Rank.STAFF:
+            self._staff_works_until = monotonic() + STAFF_WORKS_SECONDS
 
     def _next(self) -> Turn | None:
         others = sum(count for turn, count in self._running.items() if turn.rank is Rank.OTHERS)
-        may = [turn for turn in self._lines if self._may(turn, others)]
+        share = 2 if monotonic() < self._staff_works_until else 1
+        may = [turn for turn in self._lines if self._may(turn, others, share)]
         return min(may, key=lambda turn: turn.rank) if may else None
 
-    def _may(self, turn: Turn, others: int) -> bool:
-        if turn.rank is Rank.REFUSED:
-            return True
-        if turn.rank is Rank.OTHERS and others >= self._of_others:
-            return False
-        return self._running[turn] < self._of_a_line
+    def _may(self, turn: Turn, others: int, share: int) -> bool:
+        """Whether a line may have one more thread; others have one part of `share` of what they may have at most."""
+        match turn.rank:
+            case Rank.REFUSED:
+                return True
+            case Rank.STAFF:
+                return self._running[turn] < max(1, self._threads // 4)
+            case Rank.OTHERS:
+                return others < max(1, self._threads // 2 // share) and (
+                    self._running[turn] < max(1, self._threads // 4 // share)
+                )
 
 
 class Dispatcher(ThreadedTaskDispatcher):

@@ -64,7 +64,10 @@ class VerifyingConnection(psycopg.Connection[Any]):
         deadline = monotonic() + PATIENCE_SECONDS
         while monotonic() < deadline:
             with suppress(psycopg.OperationalError):
-                status = self._status(number)
+                try:
+                    status = self._status(number)
+                except psycopg.DataError:  # another server took over and hasn't reached this number
+                    break
                 if status != "in progress":  # while the server hasn't noticed the lost connection
                     return status == "committed"
             sleep(PAUSE_SECONDS)

@@ -1,5 +1,6 @@
 """A commit whose answer is lost: the server is asked, or a page says *unknown*, and nothing is done twice."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
+from tests.api.program import token_of
 from tests.faults.clinic import wall
 from tests.faults.cut_lines import Cut, Line, line_to
 from tests.house import House
@@ -156,6 +158,20 @@ def test_f29_what_was_not_kept_is_said_and_can_be_sent_again(desk: Desk) -> None
     desk.line.is_open.set()
     assert "It was not saved" in desk.client.get(unknown.location).text
     assert desk.press(act).status == 303
+    assert desk.done(act) == 1
+
+
+def test_f29_a_program_is_told_that_the_outcome_is_unknown_and_its_key_tells_later(desk: Desk, house: House) -> None:
+    act = ACTS["book"]
+    body = json.dumps({"patient_id": 1, "doctor_id": 1, "starts_at": "2026-05-05T10:00:00+02:00"})
+    headers = {"Authorization": f"Bearer {token_of(house, RITA)}", "Idempotency-Key": "one-booking"}
+    program = Client(desk.client.url, headers=headers)
+    desk.line.cut(Cut.AFTER, act.words, stays=True)
+    refused = program.begin("POST", "/api/v1/appointments", body)()
+    assert refused.status == 503
+    assert "can't tell whether this was saved" in refused.text
+    desk.line.is_open.set()
+    assert program.begin("POST", "/api/v1/appointments", body)().status == 201
     assert desk.done(act) == 1
 
 

@@ -65,6 +65,19 @@ def test_half_of_the_threads_are_never_given_to_strangers() -> None:
     assert turns
 
 
+def test_while_staff_works_the_others_have_half_as_many_threads() -> None:
+    turns = waiting(Task(Rank.STAFF, "desk"), *[Task(Rank.OTHERS, "greedy") for _number in range(8)])
+    turns.popleft().service()
+    turns.popleft()
+    assert not turns, "the greedy one has its only thread"
+    for number in range(8):
+        turns.append(Task(Rank.OTHERS, f"network {number}"))
+    turns.popleft()
+    assert not turns, "all others together have two"
+    turns.append(Task(Rank.STAFF, "desk"))
+    assert turns
+
+
 def test_a_service_with_one_thread_answers_everybody() -> None:
     tasks = [Task(Rank.OTHERS, "a"), Task(Rank.OTHERS, "b"), Task(Rank.STAFF, "c"), Task(Rank.REFUSED, "")]
     assert sorted(taken(waiting(*tasks, threads=1), tasks)) == [0, 1, 2, 3]
