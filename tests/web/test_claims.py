@@ -23,10 +23,11 @@ SENTENCE = re.compile(
     r"""{%-?\s*trans\b[^%]*%}(.*?){%-?\s*endtrans|_\(\s*"((?:[^"\\]|\\.)*)"|_\('((?:[^'\\]|\\.)*)'""", re.S
 )
 PROMISE = re.compile(
-    r"(is|are) told\b|gets an? \w+ by e-mail|every (night|day) at|half a minute|within \d+|kept for|nobody else can"
+    r"(is|are) (told|notified)\b|can't be notified|scheduled jobs wait|gets an? \w+ by e-mail|every (night|day) at"
+    r"|half a minute|within \d+|kept for|nobody else can"
     r"|signed out at once|history at once|the admin sees|works (once|for)|are kept, in|(is|are|were|'re) signed out"
     r"|^signed out everywhere|sending is paused|administrators see"
-    r"|only (the doctor|for those|Rounds)|nothing is sent|(not|never) sent (twice|again)|ever erased",
+    r"|only (the doctor|for those|Rounds)|nothing is sent|(not|never) sent (twice|again)|won't resend|ever erased",
     re.IGNORECASE,
 )
 SHOWN_BY = {
@@ -43,7 +44,7 @@ SHOWN_BY = {
     "You're signed out.": "test_signing_out_says_so_once",
     "Works once, until {{ at }}": "test_a11_the_slip_carries_a_link_that_works_once",
     "Until it is set up, nobody": "test_d2_a_message_of_a_clinic_without_e_mail_is_nowhere_called_sent",
-    "E-mail is off: nobody is told by e-mail": "test_d2_a_message_of_a_clinic_without_e_mail_is_nowhere_called_sent",
+    "so no one is notified by e-mail": "test_d2_a_message_of_a_clinic_without_e_mail_is_nowhere_called_sent",
     "a year of visits. Nothing is sent to anybody": "test_while_the_demo_mark_stands_nothing_leaves_the_house",
     "Everybody is signed out, and the first start": "test_a_demo_clinic_is_wiped_after_a_backup_and_setup_comes_again",
     "months are kept, in": "test_o2_of_two_years_of_nights_seven_days_four_weeks_and_twelve_months_stay",
@@ -52,12 +53,12 @@ SHOWN_BY = {
     "nobody else can book it until then": "test_a_held_time_is_taken_for_everybody_else_until_it_expires",
     "Its link works only for those": "test_e4_a_link_needs_a_sign_in",
     "Files are kept for a short time": "test_e5_expired_files_and_strays_are_removed_and_the_others_stay",
-    "Rounds ran last on {{ last }}": "test_f18_a_clock_that_is_two_years_off_is_warned_of_and_tells_nobody",
-    "since {{ at }}. Nobody is told anything": "test_while_all_are_paused_only_what_is_let_go_leaves",
+    "Rounds last ran on {{ last }}": "test_f18_a_clock_that_is_two_years_off_is_warned_of_and_tells_nobody",
+    "since {{ at }}. No one is notified until you resume": "test_while_all_are_paused_only_what_is_let_go_leaves",
     "Sending is paused. Messages are queued": "test_while_all_are_paused_only_what_is_let_go_leaves",
-    "Nobody is told: no": "test_who_cannot_or_does_not_want_to_be_told_is_named_with_the_number_to_call",
-    "gets an invitation by e-mail, now": "test_an_invitation_that_leaves_is_said_with_its_address",
-    "It is not sent again by itself": "test_f2_a_crash_during_the_hand_over_is_unknown_and_never_sent_again",
+    "can't be notified: no": "test_who_cannot_or_does_not_want_to_be_told_is_named_with_the_number_to_call",
+    "gets an invitation by e-mail right away": "test_an_invitation_that_leaves_is_said_with_its_address",
+    "Rounds won't resend it by itself": "test_f2_a_crash_during_the_hand_over_is_unknown_and_never_sent_again",
     "administrators see it in the audit log": "test_z5_the_admin_is_told_until_somebody_has_looked",
     "the admin sees": "test_z5_the_admin_is_told_until_somebody_has_looked",
     "own address reads the history at once": "test_h6_the_clinic_chooses_how_long_a_guardian_waits",
@@ -96,7 +97,9 @@ def test_what_is_due_is_looked_for_every_half_minute() -> None:
     assert local_backend.TICK_SECONDS <= 30
 
 
-@pytest.mark.parametrize(("months", "said"), [(1, "texts are kept for 1 month."), (6, "texts are kept for 6 months.")])
+@pytest.mark.parametrize(
+    ("months", "said"), [(1, "Rounds keeps texts for 1 month."), (6, "Rounds keeps texts for 6 months.")]
+)
 def test_how_long_texts_are_kept_is_what_the_settings_say(
     clinic: Clinic, make_house: Callable[..., House], months: int, said: str
 ) -> None:
@@ -136,14 +139,14 @@ def beside(browser: Browser, path: str, form: str) -> str:
 def test_a_new_address_and_a_second_factor_taken_off_are_told_as_the_page_says(mailing: Mailing) -> None:
     clinic = mailing.clinic
     pia, admin = clinic.browser("patient"), clinic.browser("admin")
-    assert beside(pia, "/account/email", "/email") == "A link is mailed to the new address, now."
+    assert beside(pia, "/account/email", "/email") == "We'll e-mail a link to the new address right away."
     assert pia.post("/account/email", {"email": "pia@new.example"}).status_code == 303
     assert mailing.deliver() == ["pia@new.example"]
     set_up(clinic.browser("doctor"))
     mailing.deliver()
     user = f"/users/{clinic.people['doctor'].user_id}"
     said = beside(admin, user, "/second-factor/removal")
-    assert said == "Tells Dr. Doll by e-mail (doctor@clinic.example) , now."
+    assert said == "Dr. Doll will be notified right away by e-mail (doctor@clinic.example) ."
     assert admin.post(f"{user}/second-factor/removal").status_code == 303
     assert mailing.deliver() == ["doctor@clinic.example"]
 
@@ -162,10 +165,12 @@ def test_while_e_mail_is_off_no_page_about_accounts_and_access_promises_a_mail(c
             answer = browser.get(path)
             assert answer.status_code == 200, path
             said = words(one(parsed(answer), "main"))
-            assert not re.search(r"gets a note|(is|are) told by e-mail|patients? (is|are) told|Tells ", said), path
+            assert not re.search(
+                r"gets a note|(is|are) told by e-mail|patients? (is|are) told|notified by e-mail|will be notified", said
+            ), path
     assert (
         beside(clinic.browser("patient"), "/account/email", "/email")
-        == "No link is sent: e-mail is off. Please ask the clinic."
+        == "E-mail is off, so no link is sent. Call the clinic."
     )
 
 

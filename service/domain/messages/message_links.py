@@ -56,7 +56,7 @@ def find(session: Session, token: str, purpose: LinkPurpose) -> MessageLink:
     if link is None:
         raise NotFound
     if link.expires_at <= clock.now():
-        raise Gone(_("This link was for something that is over. Please call the clinic if you need anything."))
+        raise Gone(_("This link has expired. Call the clinic if you need anything."))
     return link
 
 

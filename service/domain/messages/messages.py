@@ -84,7 +84,7 @@ def hold_back(session: Session, actor: Actor, message_id: int) -> Message:
     """
     message = _waiting(session, actor, message_id)
     if message_rules.of(message.rule).is_notice:
-        raise Conflict(_("This message tells a patient who gets access to their record. It cannot be held back."))
+        raise Conflict(_("This message tells a patient who can see their record, so it can't be put on hold."))
     if message.held_at is None:
         message.held_at, message.released_at = clock.now(), None
         _note(session, actor, "message.hold_back", message)
@@ -110,12 +110,12 @@ def send_again(session: Session, actor: Actor, message_id: int) -> Message:
     if message.status == MessageStatus.QUEUED and message.released_at is not None:
         return message
     if message.status not in (MessageStatus.FAILED, MessageStatus.UNKNOWN):
-        raise Conflict(_("Only a message that failed, or that may not have arrived, can be sent again."))
+        raise Conflict(_("Only a message that failed or whose delivery is unknown can be sent again."))
     if message.starts_at is not None and message.starts_at <= clock.now():
-        raise Conflict(_("The visit has begun: call the patient instead."))
+        raise Conflict(_("The appointment has started. Call the patient instead."))
     message.recipient = _address_now(session, message)
     if message.recipient is None:
-        raise Conflict(_("There is no address to send this to."))
+        raise Conflict(_("There's no address to send this to."))
     message.status, message.due_at, message.released_at = MessageStatus.QUEUED, clock.now(), clock.now()
     message.held_at = None
     _note(session, actor, "message.send_again", message)
@@ -170,7 +170,7 @@ def _notice(_mapper: Any, _connection: Any, message: Message) -> None:
 
 def _for_the_desk(actor: Actor) -> None:
     if actor.role not in DESK:
-        raise Forbidden(_("Messages are the desk's."))
+        raise Forbidden(_("Only the front desk can manage messages."))
 
 
 def _of(session: Session, actor: Actor, message_id: int) -> Message:
@@ -186,7 +186,7 @@ def _of(session: Session, actor: Actor, message_id: int) -> Message:
 def _waiting(session: Session, actor: Actor, message_id: int) -> Message:
     message = _of(session, actor, message_id)
     if message.status != MessageStatus.QUEUED:
-        raise Conflict(_("This message no longer waits."))
+        raise Conflict(_("This message is no longer queued."))
     return message
 
 

@@ -162,9 +162,9 @@ def edit(
     subject = " ".join(texts.checked(subject, "subject", LONGEST_SUBJECT).split())
     body = texts.checked(body, "body", LONGEST_BODY)
     if channels.of(found.channel).is_mail and not subject:
-        raise Invalid(_("Please fill this in."), "subject")
+        raise Invalid(_("Enter something here."), "subject")
     if not body:
-        raise Invalid(_("Please fill this in."), "body")
+        raise Invalid(_("Enter something here."), "body")
     row = _written(session, found, settings)[0]
     row.subject, row.body, row.edited_at = subject, body + "\n", clock.now()
     audit.record(session, actor, "message.edit", patient_id=row.patient_id, subject=f"message/{row.id}")
@@ -189,7 +189,7 @@ def mark_phoned(session: Session, actor: Actor, appointment_id: int, rule: str, 
             call_lists.mark_phoned(session, actor, row.id)
             return
     find(session, settings, appointment_id, rule)
-    raise Conflict(_("A message reaches this patient: nobody needs to call."))
+    raise Conflict(_("This patient will get a message, so no call is needed."))
 
 
 def _next(settings: Settings) -> tuple[date, datetime]:
@@ -261,6 +261,6 @@ def _written(session: Session, expected: Expected, settings: Settings) -> Sequen
             row = outbox.about_visit(session, rule, visit, event="schedule", due_at=at)
             row.channel, row.recipient = expected.channel, expected.recipient
         if row.status != MessageStatus.QUEUED:
-            raise Conflict(_("This message is not one that waits any more."))
+            raise Conflict(_("This message is no longer queued."))
         rows.append(row)
     return rows

@@ -14,12 +14,41 @@ from service.domain.messages.message_log import Listed
 from service.domain.outbox import message_rules
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices
 from service.web.forms import Form
 from service.web.local_times import day_of, valid_row_id
 
 blueprint = Blueprint("messages", __name__)
 LONGEST_SEARCH = 200
+CAUSES = {
+    "schedule": _l("Scheduled"),
+    "appointment.book": _l("Appointment booked"),
+    "appointment.move": _l("Appointment rescheduled"),
+    "appointment.cancel": _l("Appointment canceled"),
+    "appointment.undo": _l("Cancellation undone"),
+    "appointment.propose": _l("New times suggested"),
+    "offer.make": _l("Slot offered"),
+    "export.available": _l("Export ready"),
+    "report.make": _l("Report ready"),
+    "guardian.add": _l("Account linked to a patient record"),
+    "emergency.open": _l("Emergency access to a record"),
+    "user.add": _l("User added"),
+    "user.invite": _l("Invite slip printed"),
+    "user.register": _l("Registered"),
+    "user.register_again": _l("Registered with a known address"),
+    "user.email": _l("E-mail address changed"),
+    "user.email_asked": _l("New e-mail address entered"),
+    "user.phone": _l("Phone number changed"),
+    "user.password": _l("Password changed"),
+    "password.reset": _l("Password reset by e-mail"),
+    "sign_in_link.asked": _l("Sign-in link requested"),
+    "session.refused": _l("Many failed sign-ins"),
+    "second_factor.on": _l("Second factor turned on"),
+    "second_factor.off": _l("Second factor turned off"),
+    "second_factor.reset": _l("Second factor removed"),
+}
+"""What made the program write a message, by its event; messages of early versions have none."""
 
 
 class TapForm(Form):
@@ -67,7 +96,13 @@ def show(message_id: int) -> ResponseReturnValue:
         message_log.note_opened(writing, actor, entry)
     months = context.wiring().settings.messages.keep_text_months
     return render_template(
-        "messages/show.html", entry=entry, covered=covered, text=text, text_months=months, sending=sending()
+        "messages/show.html",
+        entry=entry,
+        cause=CAUSES.get(entry.message.event, ""),
+        covered=covered,
+        text=text,
+        text_months=months,
+        sending=sending(),
     )
 
 
@@ -162,7 +197,7 @@ def sending() -> dict[str, object]:
 def _tapped() -> TapForm:
     form = TapForm(request.form)
     if not form.validate():
-        raise Invalid(_("This form was sent with a field it does not have."))
+        raise Invalid(_("This form was sent with a field it doesn't have."))
     return form
 
 

@@ -9,6 +9,7 @@ from service.domain.foundation.errors import Invalid
 from service.domain.messages import upcoming_reminders
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices
 from service.web.forms import Form, at_most, required
 from service.web.messages.messages import TapForm, sending
@@ -20,8 +21,8 @@ ONE = "/messages/tomorrow/<row_id:appointment_id>/<rule>"
 class TextForm(Form):
     """The text of one message."""
 
-    subject = wtforms.StringField(_("Subject"), [at_most(upcoming_reminders.LONGEST_SUBJECT)])
-    body = wtforms.TextAreaField(_("Text"), [required(), at_most(upcoming_reminders.LONGEST_BODY)])
+    subject = wtforms.StringField(_l("Subject"), [at_most(upcoming_reminders.LONGEST_SUBJECT)])
+    body = wtforms.TextAreaField(_l("Text"), [required(), at_most(upcoming_reminders.LONGEST_BODY)])
 
 
 @blueprint.get("/messages/tomorrow")
@@ -87,7 +88,7 @@ def mark_phoned(appointment_id: int, rule: str) -> ResponseReturnValue:
 
 def _tap(act: upcoming_reminders.Act, appointment_id: int, rule: str, notice: str) -> ResponseReturnValue:
     if not TapForm(request.form).validate():
-        raise Invalid(_("This form was sent with a field it does not have."))
+        raise Invalid(_("This form was sent with a field it doesn't have."))
     with context.transaction() as session:
         act(session, context.actor(), appointment_id, rule, context.wiring().settings)
     notices.say(notice)

@@ -153,7 +153,7 @@ def test_nothing_is_sent_again_once_the_visit_has_begun_or_without_an_address(
     with pytest.raises(Conflict, match="no address"):
         act(house, messages.send_again, desk, waiting[0])
     clock.shift(timedelta(hours=6))
-    with pytest.raises(Conflict, match="begun"):
+    with pytest.raises(Conflict, match="has started"):
         act(house, messages.send_again, desk, waiting[0])
 
 

@@ -174,7 +174,7 @@ def test_d1_new_times_that_were_withdrawn_before_they_left_are_mailed_once(maili
     page, browser = helper(mailing.clinic), mailing.clinic.browser("receptionist")
     tap(browser, page, "/proposal")
     after = words(tap(browser, page, "/proposal/removal"))
-    assert "had not been sent to Pia Ahorn yet, and is not sent any more" in after
+    assert "hadn't been sent to Pia Ahorn yet and won't be sent" in after
     tap(browser, page, "/proposal")
     assert mailing.deliver() == ["patient@clinic.example"]
 

@@ -130,8 +130,8 @@ def test_how_the_reminders_went_stands_on_the_day(mailing: Mailing) -> None:
     clinic.house.execute(opened(clinic.house, "send_daily_reminders"))
     band = parsed(browser.get("/today")).select_one("[aria-labelledby=reminders]")
     assert "1 told" in words(band)
-    assert "1 without an address" in words(band)
-    assert "2 too late" in words(band)
+    assert "No e-mail on file: 1" in words(band)
+    assert "Too late: 2" in words(band)
 
 
 def test_the_next_visit_is_named(clinic: Clinic) -> None:

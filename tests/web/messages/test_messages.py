@@ -1,12 +1,15 @@
-"""The pages of messages: the log, one message from plan to answer, the call list, the next run, why (not)."""
+"""The pages of messages: the log, one message with its history, the call list, upcoming reminders, why (not)."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from bs4 import Tag
 from sqlalchemy import delete, update
 
 from service.storage.models import Appointment, AuditEntry, JobRun, Message, MessageLink, Patient
+from service.web.messages.messages import CAUSES
 from tests import patience
 from tests.house import Browser, at
 from tests.patience import until
@@ -14,6 +17,7 @@ from tests.web.frozen_clinic import NOW, Clinic, away, email, opened, told
 from tests.web.mailing import Mailing
 from tests.web.reading import attribute, links, one, parsed, words
 
+ROOT = Path(__file__).parents[3]
 REFUSED = "550 5.1.1 no such user"
 
 
@@ -58,7 +62,7 @@ def test_the_log_is_newest_first_with_person_kind_time_and_state(clinic: Clinic,
     told(clinic.house, clinic.otto, "sent", sent_at=NOW)
     first, second = lines(desk, "/messages")
     assert first.startswith("Otto Birke")
-    assert "Booking confirmation visit Wed, 6 May, 09:30" in first
+    assert "Booking confirmation Appointment: Wed, 6 May, 09:30" in first
     assert "Sent" in first
     assert second.startswith("Pia Ahorn")
     assert "patient@clinic.example" in second
@@ -105,8 +109,8 @@ def test_the_log_goes_back_page_by_page(clinic: Clinic, desk: Browser) -> None:
 def test_counts_say_how_much_waits_for_the_desk(clinic: Clinic, desk: Browser) -> None:
     told(clinic.house, clinic.otto, "unknown")
     page = parsed(desk.get("/messages"))
-    states = [words(tab) for tab in page.select("nav[aria-label=State] a")]
-    assert states == ["All", "To do 1", "Waiting", "Sent", "Failed 1", "Perhaps lost 1", "Not sent"]
+    states = [words(tab) for tab in page.select("nav[aria-label=Status] a")]
+    assert states == ["All", "To do 1", "Queued", "Sent", "Failed 1", "Delivery unknown 1", "Skipped"]
     assert words(page.select_one("nav .side-link[href='/messages']")) == "Messages 1", "Otto's visit has begun"
 
 
@@ -118,7 +122,7 @@ def test_a_log_that_does_not_exist_is_not_found(desk: Browser, path: str) -> Non
 # One message
 
 
-def test_one_message_is_followed_from_plan_to_answer(clinic: Clinic, desk: Browser) -> None:
+def test_one_message_is_followed_from_its_cause_to_the_answer(clinic: Clinic, desk: Browser) -> None:
     message = told(
         clinic.house,
         clinic.otto,
@@ -129,14 +133,21 @@ def test_one_message_is_followed_from_plan_to_answer(clinic: Clinic, desk: Brows
     )
     page = words(one(parsed(desk.get(f"/messages/{message}")), "main"))
     for fact in (
-        "Wed, 6 May, 10:00 Written because of the booking",
-        "Wed, 6 May, 09:31 Accepted by e-mail 250 2.0.0 Ok: queued as 4F1A",
+        "Wed, 6 May, 10:00 Created Appointment booked",
+        "Wed, 6 May, 09:31 Sent by e-mail 250 2.0.0 Ok: queued as 4F1A",
         "To patient@clinic.example",
         "Attempts 2",
         "Your visit Hello Pia",
     ):
         assert fact in page
     assert f"/appointments/{clinic.other_visit}" in links(parsed(desk.get(f"/messages/{message}")))
+
+
+def test_everything_that_causes_a_message_has_words() -> None:
+    sources = [file.read_text(encoding="utf-8") for file in (ROOT / "service" / "domain").rglob("*.py")]
+    events = {event for source in sources for event in re.findall(r'event="([a-z_.]+)"', source)}
+    tellings = re.findall(r'_tell\(session, "\w+", visit, "([a-z.]+)"', "".join(sources))
+    assert {"schedule", "appointment.book", "user.invite"} <= events | set(tellings) <= set(CAUSES)
 
 
 def test_reading_a_message_is_on_record(clinic: Clinic, desk: Browser) -> None:
@@ -151,10 +162,10 @@ def test_a_failed_message_is_sent_again_with_one_tap(clinic: Clinic, desk: Brows
 
 
 def test_a_message_is_phoned_instead_and_that_is_taken_back(clinic: Clinic, desk: Browser) -> None:
-    shown = press(desk, "/messages?state=to_do", "Phoned")
+    shown = press(desk, "/messages?state=to_do", "Mark as called")
     assert "Nothing to do" in words(shown)
-    assert "Told by telephone Rita Tresen" in words(parsed(desk.get(f"/messages/{clinic.message}")))
-    press(desk, f"/messages/{clinic.message}", "Not phoned after all")
+    assert "Notified by phone Rita Tresen" in words(parsed(desk.get(f"/messages/{clinic.message}")))
+    press(desk, f"/messages/{clinic.message}", "Mark as not called")
     assert row(clinic, clinic.message).phoned_at is None
 
 
@@ -162,21 +173,21 @@ def test_a_message_is_phoned_instead_and_that_is_taken_back(clinic: Clinic, desk
 
 
 def test_pausing_stops_everything_and_says_so_on_every_page(clinic: Clinic, desk: Browser) -> None:
-    shown = press(desk, "/messages", "Pause all")
+    shown = press(desk, "/messages", "Pause all messages")
     assert "All messages are paused since Wed, 6 May, 10:00" in words(shown)
     for path in ("/today", "/messages/morning", "/messages/tomorrow", f"/messages/{clinic.message}"):
         assert "All messages are paused" in words(parsed(desk.get(path)))
     assert "All messages are paused" in words(parsed(clinic.browser("admin").get("/dashboard")))
-    shown = press(desk, "/messages", "Go on")
+    shown = press(desk, "/messages", "Resume sending")
     assert "paused" not in words(shown)
 
 
 def test_what_waits_while_all_is_paused_can_be_released(clinic: Clinic, desk: Browser) -> None:
     waiting = told(clinic.house, clinic.pia, "queued", rule="visit_restored")
-    press(desk, "/messages", "Pause all")
+    press(desk, "/messages", "Pause all messages")
     clinic.house.deliver()
     assert row(clinic, waiting).status == "queued"
-    press(desk, "/messages", "Send what waits now")
+    press(desk, "/messages", "Send queued messages now")
     clinic.house.deliver()
     assert row(clinic, waiting).status == "sent"
     later = told(clinic.house, clinic.otto, "queued", rule="visit_restored")
@@ -195,12 +206,12 @@ def reminded(clinic: Clinic, *nameless: str) -> None:
     clinic.house.execute(opened(clinic.house, "send_daily_reminders"))
 
 
-def test_the_morning_sheet_says_whom_to_call_with_a_number_to_tap(mailing: Mailing) -> None:
+def test_the_call_list_says_whom_to_call_with_a_number_to_tap(mailing: Mailing) -> None:
     reminded(mailing.clinic, "Nora Nowhere")
     page = parsed(mailing.clinic.browser("receptionist").get("/messages/morning"))
-    assert "08:00 run, started 10:00" in words(page.find(id="lead"))
+    assert "The 08:00 reminders started at 10:00" in words(page.find(id="lead"))
     (call,) = page.select(".call")
-    assert words(call).startswith("Nora Nowhere Wed, 6 May, 15:00 · Dr. Doll without an address 0170 5550132")
+    assert words(call).startswith("Nora Nowhere Wed, 6 May, 15:00 · Dr. Doll No e-mail on file 0170 5550132")
     assert attribute(call, "a[href^=tel]", "href") == "tel:+491705550132"
 
 
@@ -210,37 +221,37 @@ def test_a_late_run_says_that_the_computer_was_off(clinic: Clinic) -> None:
     until(lambda: clinic.house.count(JobRun, JobRun.job == "send_daily_reminders", JobRun.status == "done"))
     clinic.house.wiring.queue.stop(patience.SECONDS)
     page = parsed(clinic.house.browser("receptionist@clinic.example").get("/messages/morning"))
-    assert words(page.find(id="lead")) == "08:00 run, started 10:17 , the computer was off"
+    assert words(page.find(id="lead")) == "The 08:00 reminders started late, at 10:17 : the computer was off"
 
 
 def test_a_call_is_one_tap_with_undo(mailing: Mailing) -> None:
     reminded(mailing.clinic, "Nora Nowhere")
     desk = mailing.clinic.browser("receptionist")
     assert "Call 1 patient →" in words(parsed(desk.get("/today")))
-    shown = press(desk, "/messages/morning?date=2026-05-06", "Phoned Nora Nowhere")
-    assert "Nobody to call" in words(shown)
+    shown = press(desk, "/messages/morning?date=2026-05-06", "Mark as called Nora Nowhere")
+    assert "No one to call" in words(shown)
     shown = press(desk, "/messages/morning", "Undo Nora Nowhere")
     assert "To call 1" in words(shown)
 
 
 def test_a_day_without_a_run_says_so(desk: Browser) -> None:
-    assert "Nothing was sent on this day" in words(parsed(desk.get("/messages/morning?date=2026-01-05")))
-    assert "Nothing has been sent today" in words(parsed(desk.get("/messages/morning")))
+    assert "No reminders sent on this day" in words(parsed(desk.get("/messages/morning?date=2026-01-05")))
+    assert "No reminders sent yet today" in words(parsed(desk.get("/messages/morning")))
 
 
-# The next run
+# Upcoming reminders
 
 
-def test_the_next_run_is_read_held_and_let_go(clinic: Clinic, desk: Browser) -> None:
+def test_an_upcoming_reminder_is_read_put_on_hold_and_released(clinic: Clinic, desk: Browser) -> None:
     clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.guest, at("2026-05-07 13:00"))
     shown = words(parsed(desk.get("/messages/tomorrow")).find("main"))
-    assert "Next run: Thu, 7 May, 08:00" in shown
-    assert "Cannot be reached 1 Gus Gast" in shown
+    assert "Upcoming reminders: Thu, 7 May, 08:00" in shown
+    assert "Can't be reached 1 Gus Gast" in shown
     assert "Hello Tom Morgen," in shown
-    assert "Phoned Undo Gus Gast" in words(press(desk, "/messages/tomorrow", "Phoned Gus Gast"))
+    assert "Called Undo Gus Gast" in words(press(desk, "/messages/tomorrow", "Mark as called Gus Gast"))
     assert "Undo" not in words(press(desk, "/messages/tomorrow", "Undo Gus Gast"))
-    assert "Held back" in words(press(desk, "/messages/tomorrow", "Hold Tom Morgen"))
-    assert "Held back" not in words(press(desk, "/messages/tomorrow", "Let it go Tom Morgen"))
+    assert "On hold" in words(press(desk, "/messages/tomorrow", "Put on hold Tom Morgen"))
+    assert "On hold" not in words(press(desk, "/messages/tomorrow", "Release Tom Morgen"))
 
 
 def test_a_message_is_edited_before_it_is_sent(clinic: Clinic, desk: Browser) -> None:
@@ -253,7 +264,7 @@ def test_a_message_is_edited_before_it_is_sent(clinic: Clinic, desk: Browser) ->
     assert desk.post(path, {"subject": "Tomorrow", "body": "By the <back> door"}).status_code == 303
     assert "Edited" in words(parsed(desk.get("/messages/tomorrow")))
     assert "By the <back> door" in words(parsed(desk.get("/messages/tomorrow")))
-    assert "Hello Tom Morgen," in words(press(desk, path, "Take the usual text again"))
+    assert "Hello Tom Morgen," in words(press(desk, path, "Restore standard text"))
 
 
 # Why (not)?
@@ -272,9 +283,9 @@ def test_a_visit_says_beforehand_how_its_patient_will_be_told(mailing: Mailing) 
 @pytest.mark.parametrize(
     ("values", "is_away", "visit_says", "list_says"),
     [
-        ({"email": None}, False, "Cannot be reached: there is no address we could write to.", "without an address"),
-        ({"email_allowed": False}, False, "Will not be told: the patient wants no messages.", "wants no messages"),
-        ({}, True, "Will not be told: the doctor is away then.", "the doctor is away then"),
+        ({"email": None}, False, "Cannot be reached: there is no address we could write to.", "No e-mail on file"),
+        ({"email_allowed": False}, False, "Will not be told: the patient wants no messages.", "Wants no messages"),
+        ({}, True, "Will not be told: Doctor away.", "Doctor away"),
     ],
 )
 def test_d28_a_visit_and_the_next_run_give_one_reason_and_the_run_then_gives_it_too(

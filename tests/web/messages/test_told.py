@@ -64,32 +64,32 @@ def test_d1_booking_moving_cancelling_and_undoing_say_whom_they_tell_and_a_mail_
     desk, doctor = clinic.browser("receptionist"), clinic.people["doctor"].doctor_id
     contact(clinic, clinic.guest, email="gus@mail.example")
     new = f"/appointments/new?patient_id={clinic.guest}&doctor_id={doctor}&date={FREE[:10]}"
-    assert beside(desk, new) == "Tells Gus Gast by e-mail (gus@mail.example) , now."
+    assert beside(desk, new) == "Gus Gast will be notified right away by e-mail (gus@mail.example) ."
     answer = booked(clinic, desk, clinic.guest)
-    assert "Tells Gus Gast by e-mail (gus@mail.example) , now." in notice(desk, answer)
+    assert "Gus Gast will be notified right away by e-mail (gus@mail.example) ." in notice(desk, answer)
     assert mailing.deliver() == ["gus@mail.example"]
     move = f"{answer.location}/reschedule"
-    assert beside(desk, move).startswith("Tells Gus Gast by e-mail")
+    assert beside(desk, move).startswith("Gus Gast will be notified right away by e-mail")
     answer = desk.post(move, {"starts_at": "2026-06-16T10:00"})
     assert mailing.deliver() == ["gus@mail.example"]
-    assert "Told Gus Gast by e-mail (gus@mail.example) , Wed, 6 May, 10:00" in notice(desk, answer)
-    assert beside(desk, answer.location).startswith("Tells Gus Gast by e-mail")
+    assert "Gus Gast was notified by e-mail (gus@mail.example) : Wed, 6 May, 10:00" in notice(desk, answer)
+    assert beside(desk, answer.location).startswith("Gus Gast will be notified right away by e-mail")
     cancelled = desk.post(f"{answer.location}/cancellation", {"by": "clinic"})
-    assert "Tells Gus Gast by e-mail" in notice(desk, cancelled)
+    assert "Gus Gast will be notified right away by e-mail" in notice(desk, cancelled)
     undone = notice(desk, desk.post(f"{answer.location}/undo"))
-    assert "“Appointment canceled” had not been sent to Gus Gast yet, and is not sent any more." in undone
+    assert "“Appointment canceled” hadn't been sent to Gus Gast yet and won't be sent." in undone
     assert mailing.deliver() == []
     desk.post(f"{answer.location}/cancellation")
     assert mailing.deliver() == ["gus@mail.example"]
-    assert "Tells Gus Gast by e-mail" in notice(desk, desk.post(f"{answer.location}/undo"))
+    assert "Gus Gast will be notified right away by e-mail" in notice(desk, desk.post(f"{answer.location}/undo"))
     assert mailing.deliver() == ["gus@mail.example"]
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"email": None}, "Nobody is told: no e-mail on file for Gus Gast ."),
-        ({"email": "g@mail.example", "email_allowed": False}, "Nobody is told: no messages wanted for Gus Gast ."),
+        ({"email": None}, "Gus Gast can't be notified: no e-mail on file."),
+        ({"email": "g@mail.example", "email_allowed": False}, "Gus Gast won't be notified: no messages wanted."),
     ],
 )
 def test_who_cannot_or_does_not_want_to_be_told_is_named_with_the_number_to_call(
@@ -107,9 +107,9 @@ def test_who_cannot_or_does_not_want_to_be_told_is_named_with_the_number_to_call
 def test_a_patient_reads_it_as_you_and_when_it_leaves_after_the_time_to_take_it_back(mailing: Mailing) -> None:
     clinic, pia = mailing.clinic, mailing.clinic.browser("patient")
     page = f"/appointments/{clinic.ahead}"
-    assert beside(pia, page) == f"Tells you by e-mail ({PIA}) , Wed, 6 May, 10:10 ."
+    assert beside(pia, page) == f"You'll be notified by e-mail ({PIA}) : Wed, 6 May, 10:10 ."
     after = notice(pia, pia.post(f"{page}/cancellation"))
-    assert f"Tells you by e-mail ({PIA}) , Wed, 6 May, 10:10 ." in after
+    assert f"You'll be notified by e-mail ({PIA}) : Wed, 6 May, 10:10 ." in after
     assert mailing.deliver() == []
     clinic.clock.shift(601)
     assert mailing.deliver() == [PIA]
@@ -118,7 +118,7 @@ def test_a_patient_reads_it_as_you_and_when_it_leaves_after_the_time_to_take_it_
 def test_a_doctor_reads_that_it_is_told_and_no_address(mailing: Mailing) -> None:
     doctor = mailing.clinic.browser("doctor")
     after = notice(doctor, doctor.post(f"/appointments/{mailing.clinic.ahead}/cancellation"))
-    assert "Tells Pia Ahorn by e-mail, now." in after
+    assert "Pia Ahorn will be notified right away by e-mail." in after
     assert "@" not in after
 
 
@@ -126,7 +126,7 @@ def test_while_all_messages_are_paused_nobody_is_said_to_be_told(mailing: Mailin
     desk = mailing.clinic.browser("receptionist")
     desk.post("/messages/pause")
     after = notice(desk, desk.post(f"/appointments/{mailing.clinic.ahead}/cancellation"))
-    assert "Pia Ahorn : not told yet, the message by e-mail" in after
+    assert "The message to Pia Ahorn by e-mail (patient@clinic.example) is on hold." in after
     assert mailing.deliver() == []
 
 
@@ -160,7 +160,7 @@ def test_d2_no_link_is_promised_while_e_mail_is_off(clinic: Clinic) -> None:
 
 def test_an_invitation_is_promised_only_where_it_leaves(clinic: Clinic) -> None:
     admin = clinic.browser("admin")
-    assert "No invitation is sent: e-mail is off." in beside(admin, "/users/new")
+    assert "E-mail is off, so no invitation is sent." in beside(admin, "/users/new")
     form = {"role": "receptionist", "email": "rosa@clinic.example", "name": "Rosa Reihe", "department": ""}
     after = notice(admin, admin.post("/users/new", form))
     assert "Not sent to Rosa Reihe : e-mail is off. Set up e-mail" in after
@@ -169,9 +169,9 @@ def test_an_invitation_is_promised_only_where_it_leaves(clinic: Clinic) -> None:
 
 def test_an_invitation_that_leaves_is_said_with_its_address(mailing: Mailing) -> None:
     admin = mailing.clinic.browser("admin")
-    assert "gets an invitation by e-mail, now" in beside(admin, "/users/new")
+    assert "gets an invitation by e-mail right away" in beside(admin, "/users/new")
     form = {"role": "receptionist", "email": "rosa@clinic.example", "name": "Rosa Reihe", "department": ""}
-    assert "Tells Rosa Reihe by e-mail (rosa@clinic.example) , now." in notice(admin, admin.post("/users/new", form))
+    assert "Rosa Reihe will be notified right away by e-mail" in notice(admin, admin.post("/users/new", form))
     assert mailing.deliver() == ["rosa@clinic.example"]
 
 
@@ -217,7 +217,7 @@ def test_d2_a_message_of_a_clinic_without_e_mail_is_nowhere_called_sent(clinic: 
 
 
 @pytest.mark.parametrize(
-    ("visitor", "advice"), [("admin", "Set up e-mail"), ("receptionist", "Call the patients, and ask the admin")]
+    ("visitor", "advice"), [("admin", "Set up e-mail"), ("receptionist", "Call the patients, and ask an administrator")]
 )
 def test_d2_the_pages_of_messages_say_what_to_do(clinic: Clinic, visitor: str, advice: str) -> None:
     browser = clinic.browser(visitor)
@@ -235,7 +235,7 @@ def test_d2_reminders_that_only_the_console_has_put_their_patients_on_the_call_l
     house.execute(opened(house, "send_daily_reminders"))
     sheet = parsed(desk.get("/messages/morning"))
     tally = {words(one(tile, "dt")): words(one(tile, "dd")) for tile in sheet.select(".tally > div")}
-    assert tally["Told"] == "0"
+    assert tally["Notified"] == "0"
     assert int(tally["Not sent: e-mail was off"]) >= 1
     assert "Pia Ahorn" in words(one(sheet, ".calls"))
     band = words(one(parsed(desk.get("/today")), "[aria-labelledby=reminders]"))
@@ -257,7 +257,7 @@ def test_d2_what_is_expected_says_so_too(clinic: Clinic) -> None:
 def test_d2_in_a_demo_clinic_its_mail_stays_here_and_nobody_has_to_be_called(clinic: Clinic) -> None:
     make_demo(clinic)
     desk = clinic.browser("receptionist")
-    assert "mail of a demo clinic stays here" in notice(desk, booked(clinic, desk, clinic.pia))
+    assert "this is a demo clinic" in notice(desk, booked(clinic, desk, clinic.pia))
     clinic.house.execute(opened(clinic.house, "send_daily_reminders"))
     for path in ("/messages", "/messages/morning", "/today", f"/appointments/{clinic.tomorrow}"):
         shown = words(parsed(desk.get(path)))
