@@ -37,7 +37,6 @@ UNFINISHED = (
     "service/demo/",
     "service/domain/appointments/",
     "service/domain/foundation/throttle.py",
-    "service/domain/patients/",
     "service/http/",
     "service/language/",
     "service/server/",

@@ -150,7 +150,7 @@ def test_i1_the_desk_confirms_and_corrects_what_is_doubtful(clinic: House) -> No
         boss = session.query(User.id).where(User.email == "boss@strasse.de").scalar()
     desk = clinic.browser()
     desk.sign_in("desk@clinic.example")
-    assert "2 e-mail addresses may be stored wrongly" in desk.get("/patients").get_data(as_text=True)
+    assert "2 e-mail addresses may be wrong" in desk.get("/patients").get_data(as_text=True)
     listed = desk.get("/patients/addresses").get_data(as_text=True)
     assert "gross@example.com" in listed
     assert "boss@strasse.de" not in listed, "accounts are the admin's"

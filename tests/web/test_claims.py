@@ -25,8 +25,8 @@ SENTENCE = re.compile(
 PROMISE = re.compile(
     r"(is|are) (told|notified)\b|can't be notified|scheduled jobs wait|gets an? \w+ by e-mail|every (night|day) at"
     r"|half a minute|within \d+|kept for|nobody else can"
-    r"|signed out at once|history at once|the admin sees|works (once|for)|are kept, in|(is|are|were|'re) signed out"
-    r"|^signed out everywhere|sending is paused|administrators see"
+    r"|signed out at once|history right away|the admin sees|works (once|for)|are kept, in|(is|are|were|'re) signed out"
+    r"|administrators and the patient can see|^signed out everywhere|sending is paused|administrators see"
     r"|only (the doctor|for those|Rounds)|nothing is sent|(not|never) sent (twice|again)|won't resend|ever erased",
     re.IGNORECASE,
 )
@@ -60,8 +60,8 @@ SHOWN_BY = {
     "gets an invitation by e-mail right away": "test_an_invitation_that_leaves_is_said_with_its_address",
     "Rounds won't resend it by itself": "test_f2_a_crash_during_the_hand_over_is_unknown_and_never_sent_again",
     "administrators see it in the audit log": "test_z5_the_admin_is_told_until_somebody_has_looked",
-    "the admin sees": "test_z5_the_admin_is_told_until_somebody_has_looked",
-    "own address reads the history at once": "test_h6_the_clinic_chooses_how_long_a_guardian_waits",
+    "Administrators and the patient can see": "test_z5_the_emergency_door_opens_for_a_while_and_is_on_record",
+    "own address can read the history right away": "test_h6_the_clinic_chooses_how_long_a_guardian_waits",
     "Nothing is ever erased by itself": "test_o9_records_whose_time_is_over_are_listed_and_nobody_is_erased_by_itself",
     "Only the doctor sees why patients came": "test_h10_the_admin_reads_figures_and_names_by_every_door",
     "a file of its own that only Rounds reads": "test_mail_is_tried_out_and_its_password_lies_beside_the_settings",
@@ -180,11 +180,11 @@ def test_while_e_mail_is_off_no_page_about_accounts_and_access_promises_a_mail(c
 @pytest.mark.parametrize(
     ("visitor", "erased", "said"),
     [
-        ("patient", False, "This record is archived: please call the clinic."),
-        ("doctor", False, "This record is archived: ask the desk to take it back before you book a visit."),
-        ("receptionist", False, "This record is archived: press Take it back on the patient's page before you book"),
-        ("receptionist", True, "This record was erased, so no visit can be booked for it."),
-        ("doctor", True, "This record was erased, so no visit can be booked for it."),
+        ("patient", False, "This record is archived. Please call the clinic."),
+        ("doctor", False, "This record is archived. Ask reception to restore it, then book the appointment."),
+        ("receptionist", False, "This record is archived. Open it and choose Restore record, then book"),
+        ("receptionist", True, "This record was erased, so it can't have new appointments."),
+        ("doctor", True, "This record was erased, so it can't have new appointments."),
     ],
 )
 def test_d27_whoever_books_for_an_archived_record_is_told_what_they_can_do(
@@ -203,8 +203,8 @@ def test_d27_whoever_books_for_an_archived_record_is_told_what_they_can_do(
         assert answer.status_code == 422
         assert said in words(one(parsed(answer), "[role=alert]")), path
     if visitor != "patient":
-        has_button = "Take it back" in words(one(parsed(browser.get(f"/patients/{clinic.pia}")), "main"))
-        assert has_button == ("press Take it back" in said)
+        has_button = "Restore record" in words(one(parsed(browser.get(f"/patients/{clinic.pia}")), "main"))
+        assert has_button == ("choose Restore record" in said)
 
 
 def test_d25_a_patient_reads_of_a_queued_message_that_it_is_not_sent_yet(clinic: Clinic) -> None:

@@ -16,13 +16,15 @@ class Patient(Shown):
 
     id: int
     name: str
-    given_name: str | None = Field(description="What messages greet them by, where it is known; else null.")
+    given_name: str | None = Field(description="The name that messages greet the patient by, or null if unknown.")
     birth_date: date | None
     phone: str | None = Field(description="E.164.")
     email: str | None
-    allergies: str | None = Field(None, description="For their doctors, with the scope clinical; else null.")
+    allergies: str | None = Field(
+        None, description="Only for the patient's doctors, with the scope clinical; otherwise null."
+    )
     alerts: str | None = Field(None, description="The same.")
-    merged_into_id: int | None = Field(description="The record of the same person that counts instead.")
+    merged_into_id: int | None = Field(description="The record that this one was merged into, or null.")
     created_at: ShownAt
     archived_at: ShownAt | None
     version: int
@@ -36,7 +38,9 @@ class Patients(Shown):
 
 
 class PatientQuery(Sent):
-    q: Line = Field("", description="A name, a birth date, a telephone number, as on the page. Empty: the latest.")
+    q: Line = Field(
+        "", description="A name, a birth date, or a phone number, as on the page. Empty: the latest patients."
+    )
     after: Cursor | None = None
 
 
@@ -46,11 +50,11 @@ class NewPatient(Sent):
     birth_date: Day | None = None
     phone: Annotated[str, StringConstraints(max_length=50, pattern=NO_NUL)] = ""
     email: Annotated[str, StringConstraints(max_length=254, pattern=NO_NUL)] = ""
-    confirm: bool = Field(False, description="Make the record although somebody like this is here (409).")
+    confirm: bool = Field(False, description="Add the patient even if they may already have a record (409).")
 
 
 class PatientChange(Sent):
-    """The whole of who a patient is: what is left out is emptied."""
+    """All of a patient's details. Fields that are left out are emptied."""
 
     name: Name
     given_name: GivenName = ""

@@ -1,4 +1,4 @@
-"""The default patient of a request that names none: the one patient the user looks after."""
+"""The default patient of a request without one: the only patient the user is a guardian of."""
 
 from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Invalid
@@ -6,7 +6,7 @@ from service.language.translation import gettext as _
 
 
 def patient_meant(actor: Actor, patient_id: int | None) -> int:
-    """The patient that is named, else the only one the user looks after. Raises Invalid where there are several."""
+    """Return the given patient, or the only one the user is a guardian of. Raises Invalid if there are several."""
     if patient_id is not None:
         return patient_id
     if len(actor.patient_ids) != 1:

@@ -19,7 +19,7 @@ blueprint = Blueprint("patients", __name__, url_prefix="/patients")
 @blueprint.get("")
 @contract.reads(Patients, query=PatientQuery, problems=(404,))
 def index(query: PatientQuery) -> Answer:
-    """Find patients the user may see, 25 at a time; a patient's user gets those they look after."""
+    """Find patients the user can see, 25 at a time. A patient's user gets the patients they are a guardian of."""
     actor, session = bearers.actor(), context.reading()
     if query.q:
         found = patient_search.search(session, actor, query.q, after=cursors.id_of(query.after))
@@ -33,7 +33,7 @@ def index(query: PatientQuery) -> Answer:
 @blueprint.post("")
 @contract.changes(Patient, status=201, body=NewPatient)
 def create(body: NewPatient) -> Answer:
-    """Make a record; where someone like this may be here already (409) only with `confirm`."""
+    """Add a patient. If they may already have a record (409), send `confirm` to add them anyway."""
     row = patient_records.add(context.writing(), bearers.actor(), _details(body), sure=body.confirm)
     return Answer(_shown(row), 201, url_for("api.patients.show", patient_id=row.id))
 
@@ -41,7 +41,7 @@ def create(body: NewPatient) -> Answer:
 @blueprint.get("/<row_id:patient_id>")
 @contract.reads(Patient)
 def show(patient_id: int) -> Answer:
-    """Show one patient; that is on record."""
+    """Show one patient. This access is recorded."""
     actor = bearers.actor()
     answer = Answer(_shown(patients.fetch(context.reading(), actor, patient_id)))
     if actor.is_staff:
@@ -53,7 +53,7 @@ def show(patient_id: int) -> Answer:
 @blueprint.put("/<row_id:patient_id>")
 @contract.changes(Patient, body=PatientChange)
 def change(patient_id: int, body: PatientChange) -> Answer:
-    """Change who a patient is or how to reach them."""
+    """Change a patient's name, birth date, or contact details."""
     session, actor = context.writing(), bearers.actor()
     patient_records.change(session, actor, patient_id, _details(body), version=body.version)
     session.flush()
@@ -66,7 +66,7 @@ def _details(body: NewPatient | PatientChange) -> PatientDetails:
 
 
 def _shown(row: Row) -> Patient:
-    """The record; what their doctors have to know first only for doctors, with the scope for it."""
+    """Return the record, with allergies and alerts only for doctors with the clinical scope."""
     caller, shown = bearers.caller(), Patient.model_validate(row)
     if caller.actor.role == Role.DOCTOR and Scope.CLINICAL in caller.scopes:
         return shown

@@ -255,7 +255,7 @@ def _of(text: str) -> ColumnElement[bool]:
     typed = text.strip()
     if "@" in typed:
         return Message.recipient.in_(_spellings(typed)) if typed.isprintable() else false()
-    people = select(Patient.id).where(*patient_search.wanted(typed).conditions()).limit(MOST_PEOPLE)
+    people = select(Patient.id).where(*patient_search.parse(typed).conditions()).limit(MOST_PEOPLE)
     return Message.patient_id.in_(people)
 
 

@@ -1,5 +1,5 @@
-"""Patients: who may open a record, how it is found, merged and corrected, and what they agreed to.
+"""Patients: access to records, search, changes, merging, consent, and emergency access.
 
-Doors: `patients` checks access, `patient_records` changes a record, `patient_search` finds one, `merging` joins two,
-`consent` and `emergency_access` record what a patient agreed to and a doctor's emergency access.
+Entry points: `patients` checks access, `patient_records` changes a record, `patient_search` finds one, `merging` merges
+two, `consent` records which messages a patient agreed to, and `emergency_access` opens a record in an emergency.
 """

@@ -1,6 +1,6 @@
-"""Which messages a patient agreed to, by which way and in which language; each change says who and when.
+"""Which messages a patient agreed to, through which channel, and in which language. Each change is recorded.
 
-A refusal is kept with the address it was given for: it holds for every record that gets the address later.
+A refusal is stored with the address it was given for, and applies to every record that gets this address later.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,15 +25,15 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Wishes:
-    """What somebody wants; what is not said stays as it is."""
+    """What a patient wants. Fields that are left out stay unchanged."""
 
     allowed: Mapping[Channel, bool] = field(default_factory=dict)
     preferred: str | None = None
-    """The channel that is tried first."""
+    """The channel to try first."""
     language: str | None = None
-    """Empty: the clinic's."""
+    """Empty for the clinic's language."""
     written_to: str | None = None
-    """Where the mail went in which they said so; None: to the address on the record."""
+    """The address that the message with their link went to; None for the address on the record."""
 
 
 def change(
@@ -43,12 +43,12 @@ def change(
     wishes: Wishes,
     via: ConsentVia,
 ) -> None:
-    """Set what a patient agrees to, and note who said so, by which way.
+    """Set what a patient agrees to, and record who said so and how.
 
-    Raises NotFound, Forbidden, Invalid, and Conflict for a record that was merged or erased.
+    Raises NotFound, Forbidden, Invalid, and Conflict for a merged or erased record.
     """
     if actor.role not in patients.DESK and actor.role != Role.PATIENT:
-        raise Forbidden(_("Only the patient or the desk says which messages are wanted."))
+        raise Forbidden(_("Only the patient, receptionists, and administrators can change which messages are sent."))
     locks.patients(session, patient_id)
     patient = patients.fetch(session, actor, patient_id)
     patients.refuse_merged(patient)
@@ -56,7 +56,7 @@ def change(
     if wishes.preferred is not None and wishes.preferred not in WAYS:
         raise Invalid(_("Choose e-mail or SMS."), "preferred")
     if wishes.language and wishes.language not in catalogs.offered():
-        raise Invalid(_("Choose one of the languages."), "language")
+        raise Invalid(_("Choose one of the languages in the list."), "language")
     for channel, allowed in wishes.allowed.items():
         if allowed != CHANNELS[channel].is_allowed_by(patient):
             setattr(patient, CHANNELS[channel].allowed.key, allowed)
@@ -71,7 +71,7 @@ def change(
 def note(
     session: Session, actor: Actor, patient: Patient, channel: Channel, via: ConsentVia, *, address: str | None = None
 ) -> None:
-    """Put on record what a patient allows from now on; of the record's address unless another `address` is meant."""
+    """Record what a patient allows from now on, for the record's address or another `address`."""
     session.add(
         ConsentChange(
             patient_id=patient.id,
@@ -87,9 +87,9 @@ def note(
 
 
 def keep_refusals(session: Session, which: ColumnElement[bool]) -> None:
-    """Refuse the channels of these patients whose address was refused before, on whichever record.
+    """Turn off the channels of these patients whose address was refused before, on any record.
 
-    For everything that writes an address into a record; what somebody allows afterwards counts again.
+    Call this after every change of an address. Patients can allow the channel again afterwards.
     """
     session.flush()
     for way in WAYS:
@@ -100,7 +100,7 @@ def keep_refusals(session: Session, which: ColumnElement[bool]) -> None:
 
 
 def _is_refused(way: Channel) -> ColumnElement[bool]:
-    """Whether the last word on the address of a patient's row was a no, for any record."""
+    """Return whether the latest statement about the address of a patient's row was a refusal, on any record."""
     later = aliased(ConsentChange)
     said = ConsentChange.channel == way, ConsentChange.address == CHANNELS[way].compared
     taken_back = exists().where(
@@ -113,7 +113,7 @@ def _is_refused(way: Channel) -> ColumnElement[bool]:
 
 
 def history(session: Session, actor: Actor, patient_id: int) -> Sequence[Row[Channel, bool, ConsentVia, datetime, str]]:
-    """The last changes of a patient's consent, newest first: `channel, allowed, via, changed_at, name` of who."""
+    """Return a patient's latest consent changes, newest first, each with the `name` of the user."""
     patients.fetch(session, actor, patient_id)
     query = (
         select(
@@ -131,5 +131,5 @@ def history(session: Session, actor: Actor, patient_id: int) -> Sequence[Row[Cha
 
 
 def of_patients(session: Session, ids: Sequence[int]) -> Sequence[Patient]:
-    """The patients a link is for, in order of their ids."""
+    """Return the patients with these ids, in order of the ids."""
     return session.scalars(select(Patient).where(Patient.id.in_(ids)).order_by(Patient.id)).all()

@@ -1,4 +1,4 @@
-"""Emergency access: a doctor opens a record of somebody else's patient and says why; the admin is told."""
+"""Emergency access: a doctor opens another doctor's patient's record for a reason that administrators review."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -25,23 +25,23 @@ MOST_FOUND = 5
 def open_records(
     session: Session, actor: Actor, *, name: str, birth_date: date, reason: str, hours: int
 ) -> Sequence[Patient]:
-    """Let a doctor see, for some hours, the records that bear this name and this birth date, or no birth date.
+    """Give a doctor access for some hours to the records with this name and with this birth date or none.
 
-    An accent that was left out opens a record only where nobody bears exactly the name that was typed.
-    Returns them, own patients' too: several where a person is here twice, none where nobody fits (on record too).
-    Raises Forbidden, Invalid for too little of a reason, and Throttled.
+    A name without its accents matches only if no patient has exactly the name that was typed.
+    Return the records, including the doctor's own patients: several for a person with two records, none if no one
+    matches. Both are recorded in the audit. Raises Forbidden, Invalid for a reason that is too short, and Throttled.
     """
     if actor.role != Role.DOCTOR or actor.doctor_id is None:
-        raise Forbidden(_("Only doctors open a record in an emergency."))
+        raise Forbidden(_("Only doctors can use emergency access."))
     why = texts.checked(reason, "reason", LONGEST_REASON)
     if len(why) < SHORTEST_REASON:
-        raise Invalid(_("Say in a few words why you need this record now."), "reason")
+        raise Invalid(_("Explain in a few words why you need this record now."), "reason")
     throttle.attempt(session, Act.EMERGENCY, account=actor.user_id)
-    folded = search_key(name)
+    key = search_key(name)
     born = or_(Patient.birth_date == birth_date, Patient.birth_date.is_(None))
-    same = (Patient.folded_name == folded, born, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None))
+    same = (Patient.folded_name == key, born, Patient.merged_into_id.is_(None), Patient.erased_at.is_(None))
     locks.patients_of(session, select(Patient.id).where(*same).order_by(Patient.id).limit(MOST_FOUND))
-    found = session.scalars(select(Patient).where(*same).order_by(Patient.id).limit(MOST_FOUND)).all() if folded else []
+    found = session.scalars(select(Patient).where(*same).order_by(Patient.id).limit(MOST_FOUND)).all() if key else []
     found = [one for one in found if normalized_name(one.name) == normalized_name(name)] or found
     now = clock.now()
     mine = set(session.scalars(select(Patient.id).where(*same, patients.visible(actor))))
@@ -65,7 +65,7 @@ def open_records(
 
 
 def current(session: Session, actor: Actor) -> Sequence[EmergencyAccess]:
-    """The records that are open to a doctor in an emergency now, with their patients; the latest first."""
+    """Return a doctor's current emergency accesses with their patients, latest first."""
     if actor.doctor_id is None:
         return []
     mine = _with_people().where(EmergencyAccess.doctor_id == actor.doctor_id)
@@ -73,20 +73,20 @@ def current(session: Session, actor: Actor) -> Sequence[EmergencyAccess]:
 
 
 def unseen(session: Session, actor: Actor) -> Sequence[EmergencyAccess]:
-    """What no admin has looked at yet, with doctors and patients; nothing for others."""
+    """Return what no administrator has reviewed yet, with doctors and patients; nothing for other roles."""
     if actor.role != Role.ADMIN:
         return []
     return _latest(session, _with_people().where(EmergencyAccess.seen_at.is_(None)))
 
 
 def count_unseen(session: Session) -> int:
-    """How many no admin has looked at yet."""
+    """Return how many accesses no administrator has reviewed yet."""
     waiting = select(func.count()).select_from(EmergencyAccess).where(EmergencyAccess.seen_at.is_(None))
     return session.scalar(waiting) or 0
 
 
 def mark_seen(session: Session, actor: Actor, access_id: int) -> None:
-    """An admin has looked at it. Raises NotFound, also for others."""
+    """Mark an access as reviewed. Raises NotFound, also for other roles."""
     row = session.get(EmergencyAccess, access_id) if actor.role == Role.ADMIN else None
     if row is None:
         raise NotFound

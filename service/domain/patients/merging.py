@@ -1,6 +1,6 @@
-"""Two records of one person become one: what hangs on the second moves to the first, and nothing is deleted.
+"""Merge two records of one person: everything of the second moves to the first, and nothing is deleted.
 
-What moves, and which of two values stands, is said in whole_person.py, table by table and column by column.
+whole_person.py defines what moves and which of two values is kept, for each table and column.
 """
 
 from dataclasses import dataclass
@@ -24,18 +24,18 @@ from service.storage.models import Appointment, ConsentVia, Export, Guardian, Pa
 
 @dataclass(frozen=True)
 class Side:
-    """A record as it is compared before a merge."""
+    """One of the two records, as shown before the merge."""
 
     patient: Patient
     visits: int
     accounts: list[str]
-    """Addresses of the users who look after it, and who will see the whole record afterwards."""
+    """E-mail addresses of the users who have access, and who will see the whole record afterwards."""
 
 
 def side(session: Session, actor: Actor, patient_id: int) -> Side:
-    """What one of two records holds. Raises NotFound, Forbidden, and Conflict for one that was merged already."""
+    """Return what a record holds. Raises NotFound, Forbidden, and Conflict if it was already merged."""
     if actor.role not in patients.DESK:
-        raise Forbidden(_("Only the desk merges records."))
+        raise Forbidden(_("Only receptionists and administrators can merge records."))
     patient = patients.fetch(session, actor, patient_id)
     patients.refuse_merged(patient)
     visits = select(func.count()).select_from(Appointment).where(Appointment.patient_id == patient_id)
@@ -44,21 +44,21 @@ def side(session: Session, actor: Actor, patient_id: int) -> Side:
 
 
 def merge(session: Session, actor: Actor, kept_id: int, *, other_id: int, wait_hours: int) -> None:
-    """Move all of another record into the kept one, which takes what it does not know yet; the other is archived.
+    """Move everything from the other record to the kept one, fill in its missing values, and archive the other.
 
-    Whoever looked after one of the two reads clinical texts after `wait_hours` where the other one has any.
-    Raises NotFound, Forbidden, Invalid (the same record twice), and Conflict where visits overlap, a record was
-    merged before, the kept one is archived, or an export is being made.
+    Guardians of one record can read the clinical texts of the other after `wait_hours`, if it has any.
+    Raises NotFound, Forbidden, Invalid (the same record twice), and Conflict if appointments overlap, a record was
+    already merged, the kept one is archived, or one of them is being exported.
     """
     if actor.role not in patients.DESK:
-        raise Forbidden(_("Only the desk merges records."))
+        raise Forbidden(_("Only receptionists and administrators can merge records."))
     if kept_id == other_id:
-        raise Invalid(_("Choose another record than this one."), "other_id")
+        raise Invalid(_("Choose a different record. A record can't be merged with itself."), "other_id")
     theirs = or_(Patient.id.in_((kept_id, other_id)), Patient.merged_into_id == other_id)
     locks.patients_of(session, select(Patient.id).where(theirs))
     kept, other = (patient_records.to_change(session, actor, number) for number in (kept_id, other_id))
     if kept.archived_at is not None:
-        raise Conflict(_("The record that is kept is archived: take it back first."))
+        raise Conflict(_("The record to keep is archived. Restore it first."))
     _check_exports(session, kept_id, other_id)
     _unite_guardians(session, kept, other, wait_hours)
     for rule in whole_person.TABLES:
@@ -73,10 +73,10 @@ def merge(session: Session, actor: Actor, kept_id: int, *, other_id: int, wait_h
 
 
 def _check_exports(session: Session, *patient_ids: int) -> None:
-    """A file that is being written is about one of the two: it must end first."""
+    """Raise Conflict while an export of one of the records is being written."""
     unfinished = Export.patient_id.in_(patient_ids), Export.is_unfinished
     if session.scalar(select(Export.id).where(*unfinished).limit(1)):
-        raise Conflict(_("An export of one of the two is being made: try again in a minute."))
+        raise Conflict(_("One of these records is being exported. Try again in a minute."))
 
 
 def _move_rows(session: Session, rule: TableRule, kept_id: int, other_id: int) -> None:
@@ -94,12 +94,13 @@ def _move(session: Session, rule: TableRule, kept_id: int, other_id: int) -> Non
         try:
             session.execute(update(rule.table).where(column == other_id).values({column: kept_id}))
         except IntegrityError:
-            # Only visits have a rule between rows: the database refuses two of one patient at once.
-            raise Conflict(_("The two have visits at the same time: cancel or move one of those first.")) from None
+            # Only appointments can collide: a patient can't have two at the same time.
+            words = _("Both records have an appointment at the same time. Cancel or reschedule one of them first.")
+            raise Conflict(words) from None
 
 
 def _unite_guardians(session: Session, kept: Patient, other: Patient, wait_hours: int) -> None:
-    """Let those who look after either record look after the kept one; the owner of what is new to them is told."""
+    """Give the guardians of either record access to the kept one, and notify the owner of each record new to them."""
     mine, theirs = (_guardians(session, record) for record in (kept, other))
     for user_id in sorted(mine.keys() | theirs.keys()):
         held = [one for one in (mine.get(user_id), theirs.get(user_id)) if one]
@@ -121,7 +122,7 @@ def _guardians(session: Session, record: Patient) -> dict[int, Guardian]:
 
 
 def _has_to_wait(session: Session, user_id: int, gained: Patient, wait_hours: int) -> bool:
-    """Whether a user comes to clinical texts of a record that is not their own."""
+    """Return whether a user gains access to clinical texts of a record that isn't their own."""
     treated = select(Treatment.id).join(Treatment.appointment).where(Appointment.patient_id == gained.id).limit(1)
     if session.scalar(treated) is None:
         return False
@@ -129,7 +130,7 @@ def _has_to_wait(session: Session, user_id: int, gained: Patient, wait_hours: in
 
 
 def _combine(session: Session, actor: Actor, kept: Patient, other: Patient) -> None:
-    """Settle each column of the kept record by its rule, and say which channels are refused from now on."""
+    """Apply each column's rule to the kept record, and record which channels are off from now on."""
     address, allowed = (kept.email, kept.phone), [way for way in WAYS if CHANNELS[way].is_allowed_by(kept)]
     _settle_columns(kept, other, has_no_address=not any(address))
     if kept.email != address[0]:

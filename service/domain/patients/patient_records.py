@@ -1,4 +1,4 @@
-"""A patient's record: made and changed by the desk, its alerts kept by doctors, archived instead of deleted."""
+"""A patient's record: created and changed by receptionists, with alerts from doctors, archived instead of deleted."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -18,26 +18,26 @@ from service.storage.models import Appointment, Offer, Patient, WaitlistEntry
 LONGEST_ALERT = 2000
 
 
-class Twice(Conflict):
-    """Somebody like this may be here already; patient_search.likely_same() knows who."""
+class PossibleDuplicate(Conflict):
+    """The patient may already have a record; patient_search.likely_duplicates() finds it."""
 
 
 class Stale(Conflict):
-    """The form was opened before somebody else's change."""
+    """The form was opened before someone else changed the record."""
 
 
 def add(session: Session, actor: Actor, details: PatientDetails, *, sure: bool = False) -> Patient:
-    """Make a record. Raises Forbidden, and Twice for somebody who may be here already unless the desk is `sure`."""
+    """Create a record. Raises Forbidden, and PossibleDuplicate unless the user is `sure`."""
     _only_desk(actor)
-    if not sure and patient_search.likely_same(session, actor, details):
-        raise Twice(_("Somebody like this may be here already."))
+    if not sure and patient_search.likely_duplicates(session, actor, details):
+        raise PossibleDuplicate(_("This patient may already have a record."))
     patient = make(session, details)
     audit.record(session, actor, "patient.add", patient_id=patient.id)
     return patient
 
 
 def make(session: Session, details: PatientDetails, *, registered_at: datetime | None = None) -> Patient:
-    """The bare record, for acts that say who may make one; `registered_at` when somebody registered themselves."""
+    """Create the record without checking permission; pass `registered_at` if the patient registered online."""
     patient = Patient(**details.columns(), registered_at=registered_at, created_at=registered_at or clock.now())
     session.add(patient)
     session.flush()
@@ -54,9 +54,9 @@ def change(
     version: int,
     also: Collection[int] = (),
 ) -> list[int]:
-    """Change who a patient is or how to reach them. Raises NotFound, Conflict, and Stale for an old form.
+    """Change a patient's name, birth date, or contact details. Raises NotFound, Conflict, and Stale for an old form.
 
-    A new e-mail address goes onto the records `also` that bear the same one; returns the ids of those changed.
+    A new e-mail address is also set on the records in `also` that share the old one. Return the ids of those changed.
     """
     locks.patients(session, patient_id, *also)
     patient = to_change(session, actor, patient_id)
@@ -75,13 +75,13 @@ def change(
 
 
 def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: str, alerts: str, version: int) -> None:
-    """What everybody who treats this patient has to know, written by their doctors.
+    """Set what everyone who treats this patient needs to know.
 
     Raises NotFound, Forbidden, Invalid, and Stale for an old form.
     """
     patient = to_change(session, actor, patient_id)
     if actor.role != Role.DOCTOR:
-        raise Forbidden(_("Only doctors write allergies and alerts."))
+        raise Forbidden(_("Only doctors can change allergies and alerts."))
     values = {
         "allergies": texts.checked(allergies, "allergies", LONGEST_ALERT),
         "alerts": texts.checked(alerts, "alerts", LONGEST_ALERT),
@@ -93,7 +93,10 @@ def set_alerts(session: Session, actor: Actor, patient_id: int, *, allergies: st
 
 
 def confirm(session: Session, actor: Actor, patient_id: int) -> None:
-    """The desk has seen who registered themselves here. Raises NotFound, Forbidden, Conflict."""
+    """Confirm that reception has checked the identity of a patient who registered online.
+
+    Raises NotFound, Forbidden, Conflict.
+    """
     _only_desk(actor)
     patient = to_change(session, actor, patient_id)
     if patient.registered_at is not None:
@@ -102,7 +105,7 @@ def confirm(session: Session, actor: Actor, patient_id: int) -> None:
 
 
 def archive(session: Session, actor: Actor, patient_id: int) -> None:
-    """Put a record away; what it holds stays. Raises NotFound, Forbidden, Conflict while visits are booked ahead."""
+    """Archive a record. Raises NotFound, Forbidden, and Conflict if there are upcoming appointments."""
     _only_desk(actor)
     patient = to_change(session, actor, patient_id)
     if patient.archived_at is not None:
@@ -113,14 +116,14 @@ def archive(session: Session, actor: Actor, patient_id: int) -> None:
         .where(Appointment.patient_id == patient_id, Appointment.is_expected())
     )
     if ahead:
-        raise Conflict(_("Visits are booked ahead for this patient: cancel them before you archive the record."))
+        raise Conflict(_("This patient has upcoming appointments. Cancel them before you archive the record."))
     patient.archived_at = clock.now()
     close_waiting(session, patient_id)
     audit.record(session, actor, "patient.archive", patient_id=patient.id)
 
 
 def restore(session: Session, actor: Actor, patient_id: int) -> None:
-    """Take an archived record back. Raises NotFound, Forbidden, and Conflict for one that was merged."""
+    """Restore an archived record. Raises NotFound, Forbidden, and Conflict for a merged one."""
     _only_desk(actor)
     patient = to_change(session, actor, patient_id)
     if patient.archived_at is not None:
@@ -129,14 +132,14 @@ def restore(session: Session, actor: Actor, patient_id: int) -> None:
 
 
 def to_change(session: Session, actor: Actor, patient_id: int, *, erased: bool = False) -> Patient:
-    """The patient's row, locked. Raises NotFound, Forbidden for patients, and Conflict for a merged record.
+    """Lock and return the patient's row. Raises NotFound, Forbidden for patients, and Conflict for a merged record.
 
-    One that was erased is a Conflict too, unless the caller may have `erased` ones.
+    An erased record raises Conflict too, unless the caller accepts `erased` ones.
     """
     locks.patients(session, patient_id)
     patient = patients.fetch(session, actor, patient_id)
     if not actor.is_staff:
-        raise Forbidden(_("Only the clinic changes this record: please tell the desk."))
+        raise Forbidden(_("Only the clinic can change this record. Please call us."))
     patients.refuse_merged(patient)
     if not erased:
         patients.refuse_erased(patient)
@@ -144,7 +147,7 @@ def to_change(session: Session, actor: Actor, patient_id: int, *, erased: bool =
 
 
 def close_waiting(session: Session, patient_id: int) -> None:
-    """Take a patient off the waiting list, and give back the times that are held for them."""
+    """Remove a patient from the waitlist and release the slots on hold for them."""
     now, theirs = clock.now(), WaitlistEntry.patient_id == patient_id
     entries = select(WaitlistEntry.id).where(theirs)
     session.execute(update(Offer).where(Offer.waiting_id.in_(entries), Offer.closed_at.is_(None)).values(closed_at=now))
@@ -153,9 +156,9 @@ def close_waiting(session: Session, patient_id: int) -> None:
 
 def _refuse_stale(patient: Patient, version: int) -> None:
     if patient.version != version:
-        raise Stale(_("Somebody else changed this record while you were writing."))
+        raise Stale(_("Someone else changed this record while you were editing it."))
 
 
 def _only_desk(actor: Actor) -> None:
     if actor.role not in patients.DESK:
-        raise Forbidden(_("Only the desk does this."))
+        raise Forbidden(_("Only receptionists and administrators can do this."))

@@ -1,4 +1,4 @@
-"""Finding patients: by name in any script and case, birth date, phone; the newest, and who may be there twice."""
+"""Find patients by name, birth date, or phone; list the newest ones, and find likely duplicates."""
 
 import re
 import unicodedata
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from itertools import product
 
 from sqlalchemy import ColumnElement, false, or_, select, tuple_
 from sqlalchemy.orm import Session
@@ -21,10 +22,10 @@ from service.storage.search_keys import search_key
 
 PAGE = 25
 LONGEST = 200
-"""Characters of a search that count."""
+"""Characters of a search that are used."""
 MOST_WORDS = 8
 FEWEST_DIGITS = 3
-"""Fewer are no part of a phone number."""
+"""Fewer digits aren't treated as part of a phone number."""
 
 _DATE = re.compile(r"\b(?:(\d{4})-(\d{1,2})-(\d{1,2})|(\d{1,2})\s*([./-])\s*(\d{1,2})\s*\5\s*(\d{4}|\d{2}))\b")
 _PHONE = re.compile(r"\+?[\d\s()/.-]+")
@@ -32,23 +33,23 @@ _PHONE = re.compile(r"\+?[\d\s()/.-]+")
 
 @dataclass(frozen=True)
 class Found:
-    """Some patients, and after whom the next page starts."""
+    """A page of patients, and the id after which the next page starts."""
 
     patients: Sequence[Patient]
     after: int | None
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What somebody typed: folded words of a name, digits of a phone, and the days a birth date may mean."""
+class SearchTerms:
+    """What someone typed: words of a name as search keys, digits of a phone number, and possible birth dates."""
 
     words: Sequence[str] = ()
     digits: str = ""
     born: Sequence[date] | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """What a patient has to fulfil; nothing is found where the text said nothing."""
-        # A folded word has letters and digits only, so that LIKE sees no wildcard but ours.
+        """Return the conditions on a patient. An empty search finds no one."""
+        # A search key holds only letters and digits, so LIKE sees no wildcards except ours.
         found: list[ColumnElement[bool]] = [Patient.folded_name.like(f"%{word}%") for word in self.words]
         if self.digits:
             found.append(Patient.phone.like(f"%{self.digits}%"))
@@ -57,40 +58,41 @@ class Wanted:
         return found or [false()]
 
 
-def wanted(text: str) -> Wanted:
-    """Read a search: `vogt`, `Vogt 4.5.1985` (the day first), `1985-05-04`, `0170 555`."""
+def parse(text: str) -> SearchTerms:
+    """Parse a search: `vogt`, `Vogt 4.5.1985` (day first), `5/4/1985` (either order), `1985-05-04`, `0170 555`."""
     typed = "".join(str(unicodedata.decimal(letter, letter)) for letter in text[:LONGEST])
     written = _DATE.search(typed)
     rest = (typed[: written.start()] + " " + typed[written.end() :] if written else typed).strip()
     digits = re.sub(r"\D", "", rest.replace("(0)", ""))
     if rest and _PHONE.fullmatch(rest) and len(digits) >= FEWEST_DIGITS:
-        # Numbers are kept with their country: the zeros that stand for it, or before an area, are not in them.
-        return Wanted(digits=digits.lstrip("0") or digits, born=_days(written))
-    return Wanted(words=search_key(rest).split()[:MOST_WORDS], born=_days(written))
+        # Stored numbers start with the country code, so they don't contain the zeros before it or before the area code.
+        return SearchTerms(digits=digits.lstrip("0") or digits, born=_possible_dates(written))
+    return SearchTerms(words=search_key(rest).split()[:MOST_WORDS], born=_possible_dates(written))
 
 
-def _days(written: re.Match[str] | None) -> list[date] | None:
-    """The days a birth date may mean: two with a year of two digits, none for 31 June."""
+def _possible_dates(written: re.Match[str] | None) -> list[date] | None:
+    """Return the dates that a typed date can mean: several for a two-digit year or slashes, none for June 31."""
     if written is None:
         return None
     if written[1]:
-        years, month, day = [int(written[1])], int(written[2]), int(written[3])
+        years, orders = [int(written[1])], [(int(written[2]), int(written[3]))]
     else:
-        day, month, year = int(written[4]), int(written[6]), int(written[7])
+        first, second, year = int(written[4]), int(written[6]), int(written[7])
         years = [year] if len(written[7]) == 4 else [1900 + year, 2000 + year]
-    days = []
-    for year in years:
+        orders = [(second, first), (first, second)] if written[5] == "/" else [(second, first)]
+    dates = []
+    for year, (month, day) in product(years, orders):
         with suppress(ValueError):
-            days.append(date(year, month, day))
-    return days
+            dates.append(date(year, month, day))
+    return dates
 
 
 def search(session: Session, actor: Actor, text: str, *, after: int | None = None) -> Found:
-    """The actor's patients that fit a text, archived ones too; 25 at a time, from behind one on.
+    """Return the actor's patients that match a text, archived ones too: 25 at a time, starting after the id `after`.
 
-    By name, where a name was asked for: then its index gives them in order. Raises NotFound for an unknown `after`.
+    They are sorted by name if the text contains one, using its index. Raises NotFound for an unknown `after`.
     """
-    sought = wanted(text)
+    sought = parse(text)
     key = (Patient.folded_name, Patient.id) if sought.words else (Patient.id,)
     query = select(Patient).where(Patient.merged_into_id.is_(None), *sought.conditions(), patients.visible(actor))
     if after is not None:
@@ -101,7 +103,7 @@ def search(session: Session, actor: Actor, text: str, *, after: int | None = Non
 
 
 def latest(session: Session, actor: Actor) -> Sequence[Patient]:
-    """Whom one is likely to look for: a doctor's patients seen last, the desk's newest; at most a page."""
+    """Return the patients that a doctor saw last, or the newest ones for other roles: at most one page."""
     if actor.role != Role.DOCTOR:
         newest = select(Patient).where(patients.PRESENT).order_by(Patient.id.desc()).limit(PAGE)
         return session.scalars(newest).all()
@@ -117,22 +119,22 @@ def latest(session: Session, actor: Actor) -> Sequence[Patient]:
 
 
 def to_confirm(session: Session, actor: Actor) -> Sequence[Patient]:
-    """Those who registered themselves and whom the desk has not confirmed yet, longest waiting first; at most 25."""
+    """Return the patients who registered online and aren't confirmed yet, oldest first: at most one page."""
     if actor.role not in patients.DESK:
         return []
     waiting = select(Patient).where(Patient.registered_at.is_not(None), patients.PRESENT)
     return session.scalars(waiting.order_by(Patient.registered_at, Patient.id).limit(PAGE)).all()
 
 
-def likely_same(
+def likely_duplicates(
     session: Session, actor: Actor, who: PatientDetails, *, except_id: int | None = None
 ) -> Sequence[Patient]:
-    """Who may be this person: the same name and birth date (or one is not known), phone, or e-mail; at most ten."""
+    """Return records with the same name and birth date (or an unknown one), phone, or e-mail: at most ten."""
     signs: list[ColumnElement[bool]] = []
-    folded = search_key(who.name)
-    if folded:
+    key = search_key(who.name)
+    if key:
         same_day = or_(Patient.birth_date == who.birth_date, Patient.birth_date.is_(None)) if who.birth_date else True
-        signs.append((Patient.folded_name == folded) & same_day)
+        signs.append((Patient.folded_name == key) & same_day)
     if who.phone:
         signs.append(Patient.phone == who.phone)
     if who.email:

@@ -1,4 +1,4 @@
-"""Patients: who may open which record."""
+"""Patients: who can access which record."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,17 +15,18 @@ from service.language.translation import gettext as _
 from service.storage.models import Appointment, Cover, EmergencyAccess, Guardian, Patient
 
 DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
-"""Who looks after the people of the clinic, and reads no clinical text."""
+"""The roles that manage all patients, but can't read clinical texts."""
 
 PRESENT = Patient.archived_at.is_(None)
-"""The condition on patients who come here: the record was neither put away, nor merged into another one, nor erased."""
+"""The condition on current patients: the record isn't archived, merged, or erased."""
 
 
 def visible(actor: Actor) -> ColumnElement[bool]:
-    """The condition on patients that an actor may see at all.
+    """Return the condition on patients that an actor can see at all.
 
-    A patient's user sees the people they look after, the desk everyone; a doctor everyone with a visit at theirs or
-    at a doctor they stand in for today, and whom they opened in an emergency.
+    A patient's user sees the patients they are a guardian of, and receptionists and administrators see everyone.
+    Doctors see patients with an appointment with them or with a doctor they cover for today, and those they opened
+    in an emergency.
     """
     match actor.role:
         case Role.ADMIN | Role.RECEPTIONIST | Role.SYSTEM:
@@ -39,8 +40,8 @@ def visible(actor: Actor) -> ColumnElement[bool]:
 
 
 def in_treatment(actor: Actor) -> ColumnElement[bool]:
-    """The condition on patients who have or had a visit with a doctor, or with one the doctor stands in for today."""
-    theirs, now = aliased(Appointment), clock.now()  # its own name: the query around may be about appointments too
+    """Return the condition on patients with an appointment with a doctor, or with one the doctor covers for now."""
+    theirs, now = aliased(Appointment), clock.now()  # aliased, because the outer query may use appointments too
     covered = select(Cover.covered_id).where(
         Cover.doctor_id == actor.doctor_id, Cover.starts_at <= now, Cover.ends_at > now
     )
@@ -54,7 +55,7 @@ def _emergency_access(actor: Actor) -> Select[int]:
 
 
 def emergency_until(session: Session, actor: Actor, patient_id: int) -> datetime | None:
-    """Until when a doctor sees this record because of an emergency alone; None for any other reason."""
+    """Return until when a doctor can see this record only through emergency access, otherwise None."""
     if actor.role != Role.DOCTOR:
         return None
     if session.scalar(select(Patient.id).where(Patient.id == patient_id, in_treatment(actor))) is not None:
@@ -66,7 +67,7 @@ def emergency_until(session: Session, actor: Actor, patient_id: int) -> datetime
 
 
 def fetch(session: Session, actor: Actor, patient_id: int) -> Patient:
-    """The patient's row. Raises NotFound when it is missing or none of the actor's business."""
+    """Return the patient's row. Raises NotFound if it is missing or the actor can't see it."""
     patient = session.scalar(select(Patient).where(Patient.id == patient_id, visible(actor)))
     if patient is None:
         raise NotFound
@@ -74,7 +75,7 @@ def fetch(session: Session, actor: Actor, patient_id: int) -> Patient:
 
 
 def to_book(session: Session, actor: Actor, patient_id: int) -> Patient:
-    """The patient a visit may be booked for. Raises NotFound, Conflict (merged), and Invalid for an archived record."""
+    """Return a patient who can have new appointments. Raises NotFound, Conflict (merged), and Invalid (archived)."""
     patient = fetch(session, actor, patient_id)
     refuse_merged(patient)
     if patient.archived_at is not None:
@@ -83,75 +84,73 @@ def to_book(session: Session, actor: Actor, patient_id: int) -> Patient:
 
 
 def _why_archived(actor: Actor, patient: Patient) -> str:
-    """Why nothing is booked for an archived record, and what whoever reads this can do about it."""
+    """Say why an archived record can't have new appointments, and what the actor can do about it."""
     if patient.erased_at is not None:
-        return _("This record was erased, so no visit can be booked for it.")
+        return _("This record was erased, so it can't have new appointments.")
     match actor.role:
         case Role.PATIENT:
-            return _("This record is archived: please call the clinic.")
+            return _("This record is archived. Please call the clinic.")
         case Role.DOCTOR:
-            return _("This record is archived: ask the desk to take it back before you book a visit.")
+            return _("This record is archived. Ask reception to restore it, then book the appointment.")
         case Role.ADMIN | Role.RECEPTIONIST | Role.SYSTEM:
-            return _("This record is archived: press Take it back on the patient's page before you book a visit.")
+            return _("This record is archived. Open it and choose Restore record, then book the appointment.")
         case _:
             assert_never(actor.role)
 
 
 def records_of(patient_id: int) -> Select[int]:
-    """The ids of a record and of those that were merged into it: one person's."""
+    """Return the ids of a record and of those merged into it: all records of one person."""
     return select(Patient.id).where(or_(Patient.id == patient_id, Patient.merged_into_id == patient_id))
 
 
 def pseudonym(patient_id: int) -> str:
-    """What stands in the place of an erased patient's name."""
+    """Return what replaces the name of an erased patient."""
     return _("Erased patient %(id)s") % {"id": patient_id}
 
 
 def erased_since(session: Session, at: datetime) -> bool:
-    """Whether any record was erased after an instant."""
+    """Return whether any record was erased after an instant."""
     return session.scalar(select(exists().where(Patient.erased_at > at))) or False
 
 
 def latest_erasure(session: Session) -> datetime | None:
-    """When the last record was erased."""
+    """Return when the last record was erased."""
     return session.scalar(select(func.max(Patient.erased_at)))
 
 
 def refuse_merged(patient: Patient) -> None:
     """Raise Conflict for a record that was merged into another one."""
     if patient.merged_into_id is not None:
-        raise Conflict(_("This record was merged into another one: open that."))
+        raise Conflict(_("This record was merged into another one. Open that one."))
 
 
 def refuse_erased(patient: Patient) -> None:
     """Raise Conflict for a record that was erased."""
     if patient.erased_at is not None:
-        raise Conflict(_("This record was erased: nothing of it can be changed any more."))
+        raise Conflict(_("This record was erased, so it can't be changed."))
 
 
 def kept_instead(session: Session, actor: Actor, patient_id: int) -> int | None:
-    """The id of the record that a merged one went into, for those who may see that; None for any other."""
+    """Return the id of the record that this one was merged into, if the actor can see it, otherwise None."""
     kept = select(Patient.merged_into_id).where(Patient.id == patient_id).scalar_subquery()
     return session.scalar(select(Patient.id).where(Patient.id == kept, visible(actor)))
 
 
 def fetch_clinical(session: Session, actor: Actor, patient_id: int) -> Patient:
-    """The patient whose clinical texts the actor may read: a doctor's own patients, and the record one looks after.
+    """Return a patient whose clinical texts the actor can read: their doctors and guardians.
 
-    Raises NotFound, and Forbidden while a guardian whom the desk linked has to wait.
+    Raises NotFound, and Forbidden during the waiting period of a guardian whom reception added.
     """
     if actor.role not in (Role.DOCTOR, Role.PATIENT, Role.SYSTEM):
         raise NotFound
     patient = fetch(session, actor, patient_id)
     if clinical_from(session, actor, patient_id) is not None:
-        raise Forbidden(
-            _("You were added to this record a short while ago. The page History says when it opens to you.")
-        )
+        raise Forbidden(_("You were added to this record recently. The History page shows when you can read it."))
     return patient
 
 
 def clinical_from(session: Session, actor: Actor, patient_id: int) -> datetime | None:
-    """From when a guardian whom the desk linked reads the clinical texts of a patient; None: from now on, or never."""
+    """Return when a guardian's waiting period for the clinical texts of a patient ends; None if there is none."""
     if actor.role != Role.PATIENT:
         return None
     mine = (Guardian.user_id == actor.user_id, Guardian.patient_id == patient_id)
@@ -160,19 +159,19 @@ def clinical_from(session: Session, actor: Actor, patient_id: int) -> datetime |
 
 
 def in_care_of(session: Session, actor: Actor) -> Sequence[Patient]:
-    """The patients a signed-in patient's user looks after, by name; at most a family's worth."""
+    """Return the patients that a patient's user is a guardian of, by name: at most 50."""
     return session.scalars(
         select(Patient).where(Patient.id.in_(actor.patient_ids)).order_by(Patient.name, Patient.id).limit(50)
     ).all()
 
 
 def note_record_opened(session: Session, actor: Actor, patient_id: int) -> None:
-    """Put on record that somebody at the clinic opened a patient's record, or somebody read their own history."""
+    """Record that staff opened a patient's record, or that a patient read their own history."""
     act = "patient.view" if actor.is_staff else "patient.history"
     audit.record(session, actor, act, patient_id=patient_id)
 
 
 def note_record_printed(session: Session, actor: Actor, patient_id: int) -> None:
-    """Put on record that a doctor printed a record. Raises NotFound."""
+    """Record that a doctor printed a patient's record. Raises NotFound."""
     fetch_clinical(session, actor, patient_id)
     audit.record(session, actor, "patient.print", patient_id=patient_id)

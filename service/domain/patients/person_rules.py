@@ -1,4 +1,4 @@
-"""The kinds of rules for what the clinic keeps of a person; the rules themselves are in whole_person.py."""
+"""The types of rules for the data that the clinic keeps about a person. The rules are in whole_person.py."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -12,79 +12,79 @@ from service.storage.models import Base
 
 @dataclass(frozen=True)
 class Person:
-    """The rows that stand for one person."""
+    """The records and accounts of one person."""
 
     record: int
     """The patient's record."""
     merged: Collection[int] = ()
-    """Those that were merged into it."""
+    """The records that were merged into it."""
     accounts: Collection[int] = ()
-    """The users who look after nobody else."""
+    """The users who are guardians of no one else."""
 
     @property
     def records(self) -> list[int]:
-        """All records of the person."""
+        """Return all records of the person."""
         return sorted({self.record, *self.merged})
 
 
 class Merged(StrEnum):
-    """What a column of the kept record is after a merge."""
+    """What a merge does with a column of the kept record."""
 
     KEPT = "kept"
-    """As it was."""
+    """It stays as it is."""
     FILLED = "filled"
-    """The other record's, where the kept one has none."""
+    """It takes the other record's value if it has none."""
     JOINED = "joined"
-    """Both texts, one below the other."""
+    """It holds both texts, one below the other."""
     STRICTER = "stricter"
-    """Allowed only if both records allow it."""
+    """It is allowed only if both records allow it."""
     WITH_ADDRESS = "with address"
-    """The record's whose address is used."""
+    """It comes from the record whose address is used."""
     SETTLED = "settled"
-    """Set by the merge itself."""
+    """The merge itself sets it."""
 
 
 class Rows(StrEnum):
-    """What happens to the other record's rows of a table at a merge."""
+    """What a merge does with the other record's rows in a table."""
 
     MOVE = "move"
     FOLLOW = "follow"
-    """They hang on a row that moves, or on a user."""
+    """They belong to a row that moves, or to a user."""
     UNITE = "unite"
-    """A user who looks after both records looks after the kept one once."""
+    """A guardian of both records becomes a guardian of the kept one once."""
     STAY = "stay"
-    """They are never changed: whoever reads them asks for both records."""
+    """They are never changed. Readers ask for both records."""
 
 
 @dataclass(frozen=True)
 class Stays:
-    """What an erasure leaves as it is, and why it may."""
+    """An erasure leaves it as it is, for this reason."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class Becomes:
-    """What an erasure puts into a column of `patients`."""
+    """The value that an erasure writes into a column of `patients`."""
 
     value: Any = None
 
 
 @dataclass(frozen=True)
 class Emptied:
-    """The columns that an erasure empties, each with what is put there."""
+    """The columns that an erasure empties, each with its new value."""
 
     columns: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Deleted:
-    """The rows go."""
+    """An erasure deletes the rows."""
 
 
 @dataclass(frozen=True)
 class Rewritten:
-    """What an erasure does with some columns by a function of its own (privacy/erasure.py)."""
+    """The columns that an erasure changes with its own function in privacy/erasure.py."""
 
     columns: tuple[str, ...]
     how: str
@@ -92,14 +92,14 @@ class Rewritten:
 
 @dataclass(frozen=True)
 class Within:
-    """The table of the patient's own export in which the rows stand."""
+    """The table of the patient's own export that includes the rows."""
 
     table: str
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Why the patient's own export does not have it."""
+    """Why the patient's own export leaves it out."""
 
     why: str
 
@@ -111,9 +111,9 @@ class ColumnRule:
     merged: Merged
     erased: Becomes | Stays
     exported: str | LeftOut
-    """What it means, as the export says it."""
+    """The description in the export."""
     acts: tuple[str, ...] = ()
-    """What its changes are called in the audit."""
+    """The audit acts that record its changes."""
 
 
 @dataclass(frozen=True)
@@ -122,22 +122,22 @@ class TableRule:
 
     model: type[Base]
     whose: Callable[[Person], ColumnElement[bool]]
-    """The condition on the rows of a person."""
+    """Return the condition on the rows of a person."""
     merged: Rows
     erased: Emptied | Deleted | Rewritten | Stays
     exported: Within | LeftOut
     acts: tuple[str, ...] = ()
-    """What their changes are called in the audit."""
+    """The audit acts that record their changes."""
     harmless: Mapping[str, str] = field(default_factory=dict)
-    """Columns with text that stay after an erasure, and why they may."""
+    """Text columns that an erasure keeps, each with the reason."""
 
     @property
     def table(self) -> Table:
-        """The table itself."""
+        """Return the table."""
         return self.model.metadata.tables[self.model.__tablename__]
 
     @property
     def of_patients(self) -> list[Column[Any]]:
-        """Its columns that name a patient's record."""
+        """Return its foreign keys to `patients`."""
         patients = {key.parent for key in self.table.foreign_keys if key.column.table.name == "patients"}
         return [column for column in self.table.columns if column in patients]

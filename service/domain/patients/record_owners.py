@@ -1,4 +1,4 @@
-"""The owner of a record: which addresses are theirs, and what they hear of who gets access to it."""
+"""The owner of a record: which addresses are theirs, and notices about who gets access to the record."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,24 +12,24 @@ from service.mail_addresses import address_key
 from service.storage.models import AddressForm, AuditDetail, AuditEntry, Patient
 
 ADDRESS_CHANGES = ("patient.change", "patient.address", "patient.merge")
-"""Acts by which a record comes to another address."""
+"""Audit acts that can change the address of a record."""
 REMEMBERED = timedelta(days=30)
-"""How long an address that a record has left still hears of access to it."""
+"""How long a former address of a record still gets notices about access to it."""
 
 
 def tell(session: Session, rule: str, patient_id: int, *, event: str, also: str | None = None) -> None:
-    """Write a notice about access to the record's address, to those it left lately, and to `also`.
+    """Queue a notice about access to the record's address, its recent former addresses, and `also`.
 
-    Whoever gives access to a stranger could give the record another address first.
+    Former addresses are included because someone who gives access to a stranger could change the address first.
     """
     left = [address for address in _changes(session, patient_id, clock.now() - REMEMBERED) if address]
     outbox.notice(session, rule, patient_id, event=event, also={*left, *([also] if also else [])})
 
 
 def is_own_address(session: Session, patient: Patient, address: str, hours: int) -> bool:
-    """Whether an e-mail address is the record's own: it came with the record, or has been there for some hours.
+    """Return whether an e-mail address is the record's own: it was there from the start, or for some hours.
 
-    One that an earlier release may have stored wrongly is nobody's own before somebody has checked it.
+    An address that an earlier version may have stored wrongly doesn't count until someone has checked it.
     """
     known_since = clock.now() - timedelta(hours=hours)
     is_theirs = patient.email_key == address_key(address) and patient.email_form != AddressForm.DOUBTFUL
@@ -39,7 +39,7 @@ def is_own_address(session: Session, patient: Patient, address: str, hours: int)
 
 
 def _changes(session: Session, patient_id: int, since: datetime) -> Sequence[str | None]:
-    """What a record's e-mail address was before each change since some time; None where that is not known."""
+    """Return the e-mail address before each change since an instant; None where it is unknown."""
     query = (
         select(AuditEntry.act, AuditDetail.changes)
         .outerjoin(AuditDetail, AuditDetail.entry_id == AuditEntry.id)

@@ -1,7 +1,7 @@
-"""A person as a whole: each column of `patients` and each table with something of a patient in it, and its rules.
+"""Everything the clinic keeps about a person: each column of `patients` and each table with patient data, with rules.
 
-Merging, erasure and the patient's own export read this list. A column or table that is missing here fails
-tests/domain/patients/test_whole_person.py, which names it.
+Merging, erasure, and the patient's own export follow this list. If a column or table is missing here,
+tests/domain/patients/test_whole_person.py fails and names it.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from service.domain.patients.person_rules import (
     TableRule,
     Within,
 )
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import (
     AddressForm,
     ApiToken,
@@ -56,55 +56,56 @@ from service.storage.models import (
 )
 
 CONTACT, ALERTS, CONSENT = ("patient.change",), ("patient.alerts",), ("patient.consent",)
-STATE = LeftOut("the clinic's own note on the record, not about the person")
-OF_THE_RECORD = Stays("says when something happened to the record, not to whom")
+STATE = LeftOut("the clinic's own state of the record, not about the person")
+OF_THE_RECORD = Stays("says when something happened to the record, but not who it belongs to")
 
 COLUMNS: Mapping[str, ColumnRule] = {
-    "id": ColumnRule(Merged.KEPT, Stays("the figures count by it"), _("number of the patient's record at this clinic")),
-    "name": ColumnRule(Merged.KEPT, Becomes(), _("name"), CONTACT),
-    "given_name": ColumnRule(
-        Merged.FILLED, Becomes(), _("given name as it stands in greetings, or null where nobody has said it"), CONTACT
-    ),
-    "birth_date": ColumnRule(Merged.FILLED, Becomes(), _("day of birth, or null"), CONTACT),
-    "email": ColumnRule(Merged.FILLED, Becomes(), _("e-mail address, or null"), CONTACT),
+    "id": ColumnRule(Merged.KEPT, Stays("statistics count by it"), _l("number of the patient's record at this clinic")),
+    "name": ColumnRule(Merged.KEPT, Becomes(), _l("name"), CONTACT),
+    "given_name": ColumnRule(Merged.FILLED, Becomes(), _l("given name used in greetings, or null if unknown"), CONTACT),
+    "birth_date": ColumnRule(Merged.FILLED, Becomes(), _l("birth date, or null if unknown"), CONTACT),
+    "email": ColumnRule(Merged.FILLED, Becomes(), _l("e-mail address, or null"), CONTACT),
     "email_key": ColumnRule(
-        Merged.SETTLED, Becomes(), LeftOut("the e-mail address once more, as it is compared"), CONTACT
+        Merged.SETTLED, Becomes(), LeftOut("the e-mail address again, in the form for comparisons"), CONTACT
     ),
     "email_form": ColumnRule(
         Merged.SETTLED, Becomes(AddressForm.TYPED), LeftOut("says whether an old address was checked"), CONTACT
     ),
-    "phone": ColumnRule(Merged.FILLED, Becomes(), _("phone number with country code, or null"), CONTACT),
+    "phone": ColumnRule(Merged.FILLED, Becomes(), _l("phone number with country code, or null"), CONTACT),
     "language": ColumnRule(
         Merged.WITH_ADDRESS,
         Becomes(),
-        _("language of the messages to this person; null: the clinic's"),
+        _l("language of messages to this person, or null for the clinic's language"),
         CONSENT,
     ),
     "preferred_channel": ColumnRule(
-        Merged.WITH_ADDRESS, Becomes(Channel.EMAIL), _("how messages are sent first: email or sms"), CONSENT
+        Merged.WITH_ADDRESS, Becomes(Channel.EMAIL), _l("preferred channel for messages: email or sms"), CONSENT
     ),
     "email_allowed": ColumnRule(
-        Merged.STRICTER, Becomes(False), _("whether messages by e-mail are allowed: true or false"), CONSENT
+        Merged.STRICTER, Becomes(False), _l("whether messages by e-mail are allowed: true or false"), CONSENT
     ),
     "sms_allowed": ColumnRule(
-        Merged.STRICTER, Becomes(False), _("whether messages by SMS are allowed: true or false"), CONSENT
+        Merged.STRICTER, Becomes(False), _l("whether messages by SMS are allowed: true or false"), CONSENT
     ),
-    "allergies": ColumnRule(Merged.JOINED, Becomes(""), _("known allergies"), ALERTS),
-    "alerts": ColumnRule(Merged.JOINED, Becomes(""), _("what everybody who treats this person has to know"), ALERTS),
-    "created_at": ColumnRule(Merged.KEPT, OF_THE_RECORD, _("when the record was made")),
-    "folded_name": ColumnRule(Merged.KEPT, Becomes(), LeftOut("the name once more, as a search compares it"), CONTACT),
+    "allergies": ColumnRule(Merged.JOINED, Becomes(""), _l("known allergies"), ALERTS),
+    "alerts": ColumnRule(Merged.JOINED, Becomes(""), _l("what everyone who treats this person needs to know"), ALERTS),
+    "created_at": ColumnRule(Merged.KEPT, OF_THE_RECORD, _l("when the record was created")),
+    "folded_name": ColumnRule(Merged.KEPT, Becomes(), LeftOut("the name again, as the key for searches"), CONTACT),
     "imported_line": ColumnRule(
-        Merged.KEPT, Becomes(), LeftOut("a digest, by which an import knows its line again"), ("import.patients",)
+        Merged.KEPT, Becomes(), LeftOut("a digest by which an import recognizes its line"), ("import.patients",)
     ),
     "registered_at": ColumnRule(Merged.SETTLED, Becomes(), STATE, ("user.register", "patient.confirm")),
     "merged_into_id": ColumnRule(
-        Merged.SETTLED, Stays("says which records are one person's"), STATE, ("patient.merge", "patient.merged_away")
+        Merged.SETTLED,
+        Stays("says which records belong to one person"),
+        STATE,
+        ("patient.merge", "patient.merged_away"),
     ),
     "archived_at": ColumnRule(Merged.SETTLED, OF_THE_RECORD, STATE, ("patient.archive", "patient.restore")),
     "erased_at": ColumnRule(Merged.KEPT, OF_THE_RECORD, STATE, ("patient.erase",)),
     "version": ColumnRule(Merged.KEPT, OF_THE_RECORD, STATE),
 }
-"""In the order of the export. `name` and `folded_name` become the pseudonym."""
+"""In the order of the export. An erasure sets `name` and `folded_name` to the pseudonym."""
 
 
 def _visits(person: Person) -> Any:
@@ -116,13 +117,13 @@ def _treatments(person: Person) -> Any:
 
 
 def _entries(person: Person) -> Any:
-    """Audit entries about the person or their accounts."""
+    """Return the ids of audit entries about the person or their accounts."""
     accounts = [f"user/{number}" for number in person.accounts]
     theirs = or_(AuditEntry.patient_id.in_(person.records), AuditEntry.subject.in_(accounts))
     return select(AuditEntry.id).where(theirs)
 
 
-FOR_SIGNING_IN = LeftOut("lets somebody in")
+FOR_SIGNING_IN = LeftOut("gives access to an account")
 LOOKED_AT = LeftOut("shown on the page *Who looked*, with everything else that was done with the record")
 
 TABLES: tuple[TableRule, ...] = (
@@ -147,7 +148,7 @@ TABLES: tuple[TableRule, ...] = (
         lambda person: MoveProposal.appointment_id.in_(_visits(person)),
         Rows.FOLLOW,
         Deleted(),
-        LeftOut("a question about a visit that is over once it is answered"),
+        LeftOut("a suggestion that ends with its answer"),
         ("appointment.propose", "appointment.withdraw"),
     ),
     TableRule(
@@ -158,7 +159,7 @@ TABLES: tuple[TableRule, ...] = (
         Within("visits"),
         ("appointment.book", "appointment.move", "appointment.cancel"),
         harmless=dict.fromkeys(("local_start", "zone"), "times are kept as figures")
-        | {"calendar_uid": "made of a number and the clinic's address"},
+        | {"calendar_uid": "made from a number and the clinic's address"},
     ),
     TableRule(
         MessageLink,
@@ -175,10 +176,10 @@ TABLES: tuple[TableRule, ...] = (
         Within("messages"),
         ("message.edit", "message.send_again", "message.phone"),
         harmless={
-            "rule": "what kind of message it was",
-            "event": "what caused it",
+            "rule": "the kind of message",
+            "event": "the cause of the message",
             "about": "a row's number",
-            "language": "tells of nobody",
+            "language": "says nothing about a person",
             "owner": "the process that sent it",
         },
     ),
@@ -188,8 +189,8 @@ TABLES: tuple[TableRule, ...] = (
             select(WaitlistEntry.id).where(WaitlistEntry.patient_id.in_(person.records))
         ),
         Rows.FOLLOW,
-        Stays("times and doctors only"),
-        LeftOut("a time that was held for a while; what came of it is a visit"),
+        Stays("only times and doctors"),
+        LeftOut("a slot on hold for a while; if it was accepted, it became an appointment"),
         ("offer.make", "offer.accept", "offer.decline"),
     ),
     TableRule(
@@ -197,15 +198,15 @@ TABLES: tuple[TableRule, ...] = (
         lambda person: WaitlistEntry.patient_id.in_(person.records),
         Rows.MOVE,
         Emptied({"note": ""}),
-        LeftOut("a wish that is over once it is met; what came of it is a visit"),
+        LeftOut("a request that ends once it is met; then it became an appointment"),
         ("waiting.add", "waiting.remove"),
-        harmless={"weekdays": "days on which a time was looked for"},
+        harmless={"weekdays": "the preferred days of the week"},
     ),
     TableRule(
         Export,
         lambda person: or_(Export.patient_id.in_(person.records), Export.patient_id.is_(None)),
         Rows.MOVE,
-        Rewritten(("status",), "finished files, also of the whole clinic, expire"),
+        Rewritten(("status",), "finished files expire, also those of the whole clinic"),
         LeftOut("the export itself"),
         ("export.request", "export.available", "export.download", "export.cancel", "export.revoke"),
         harmless={"id": "random", "owner": "the process that wrote it", "last_error": "names a cause, never a person"},
@@ -239,7 +240,7 @@ TABLES: tuple[TableRule, ...] = (
         lambda person: Guardian.patient_id.in_(person.records),
         Rows.UNITE,
         Deleted(),
-        LeftOut("tells of other people"),
+        LeftOut("is about other people"),
         ("guardian.add", "guardian.remove"),
     ),
     TableRule(
@@ -253,7 +254,7 @@ TABLES: tuple[TableRule, ...] = (
         AuditEntry,
         lambda person: AuditEntry.id.in_(_entries(person)),
         Rows.STAY,
-        Stays("sealed: an entry never changes"),
+        Stays("sealed, so an entry never changes"),
         LOOKED_AT,
         harmless=dict.fromkeys(
             ("role", "address", "act", "subject", "digest", "seal"), "numbers, acts and network addresses, never a name"
@@ -263,7 +264,7 @@ TABLES: tuple[TableRule, ...] = (
         Report,
         lambda person: true(),
         Rows.STAY,
-        Rewritten(("content",), "the pseudonym stands in the place of the name, and texts are empty"),
+        Rewritten(("content",), "the pseudonym replaces the name, and texts are emptied"),
         LeftOut("the doctor's"),
         ("report.make", "report.remake"),
         harmless={"month": "a month"},
@@ -275,7 +276,7 @@ TABLES: tuple[TableRule, ...] = (
         Rewritten(("content",), "like the report itself"),
         LeftOut("the doctor's"),
         ("report.remake",),
-        harmless={"month": "a month", "reason": "why the whole report was made again"},
+        harmless={"month": "a month", "reason": "why the whole report was created again"},
     ),
     TableRule(
         IdempotencyKey,
@@ -337,7 +338,7 @@ TABLES: tuple[TableRule, ...] = (
         Emptied({"label": ""}),
         FOR_SIGNING_IN,
         ("token.make", "token.revoke"),
-        harmless={"token_hash": "random", "scopes": "what the program might do"},
+        harmless={"token_hash": "random", "scopes": "what the program was allowed to do"},
     ),
     TableRule(
         User,
@@ -357,22 +358,22 @@ TABLES: tuple[TableRule, ...] = (
             "user.password",
             "user.erase",
         ),
-        harmless={"role": "patient", "language": "tells of nobody"},
+        harmless={"role": "patient", "language": "says nothing about a person"},
     ),
 )
-"""In an order in which an erasure may empty them: what hangs on a row comes before it."""
+"""In the order in which an erasure processes them: dependent rows come first."""
 
-NOBODYS: Mapping[str, str] = {
-    "audit_head": "where the audit ends",
-    "clinic_reports": "figures, without any patient",
+WITHOUT_PATIENTS: Mapping[str, str] = {
+    "audit_head": "the end of the audit",
+    "clinic_reports": "statistics without patients",
     "covers": "doctors",
     "doctor_hours": "doctors",
     "doctors": "doctors",
-    "failures": "digests of what was tried, for five minutes",
+    "failures": "digests of failed attempts, kept for five minutes",
     "hours_exceptions": "doctors",
     "installation": "the database itself",
     "job_runs": "counts of jobs",
-    "visit_types": "kinds of visits",
-    "zone_changes": "numbers of visits",
+    "visit_types": "appointment types",
+    "zone_changes": "ids of appointments",
 }
-"""Tables that hold nothing of a patient."""
+"""Tables without patient data."""

@@ -170,7 +170,7 @@ def _patients(text: str) -> Select[int]:
     number = _number(text)
     if number is not None:
         return patients.records_of(number)
-    return select(Patient.id).where(*patient_search.wanted(text).conditions())
+    return select(Patient.id).where(*patient_search.parse(text).conditions())
 
 
 def _number(text: str) -> int | None:

@@ -1,1 +1,1 @@
-"""Pages about patients: records and their forms, merging, emergencies, consent."""
+"""Pages about patients: records and their forms, merging, emergency access, consent."""

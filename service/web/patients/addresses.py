@@ -1,4 +1,4 @@
-"""Addresses to check: what an earlier release may have stored wrongly, confirmed or corrected one by one."""
+"""Addresses that an earlier version may have stored wrongly: confirm or correct them one by one."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from service.domain.accounts import doubtful_addresses
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices
 from service.web.forms import Form, at_most, required
 
@@ -17,12 +17,12 @@ blueprint = Blueprint("addresses", __name__)
 
 
 class AddressForm(Form):
-    email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
+    email = wtforms.StringField(_l("E-mail"), [required(), at_most(254)])
 
 
 @blueprint.get("/patients/addresses")
 def index() -> ResponseReturnValue:
-    """The records, and for the admin the accounts, whose address is doubtful."""
+    """Show the records, and for administrators the accounts, with a doubtful address."""
     return _page()
 
 
@@ -64,7 +64,7 @@ def _settled(settle: Callable[[str], None], row: str) -> ResponseReturnValue:
 
 
 def _page(refused: Mapping[str, AddressForm] | None = None) -> str:
-    """The lists with a form in each row; a refused one holds what was typed."""
+    """Show the lists with one form per row; a rejected form keeps what was typed."""
     actor, session = context.actor(), context.reading()
     patients = doubtful_addresses.of_patients(session, actor)
     accounts = doubtful_addresses.of_accounts(session, actor)

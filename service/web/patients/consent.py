@@ -1,4 +1,4 @@
-"""Which messages patients get: set by themselves in their account, or for them at the desk."""
+"""Message preferences: patients set them in their account, reception on the patient's page."""
 
 from collections.abc import Mapping
 
@@ -15,6 +15,7 @@ from service.domain.patients.consent import Wishes
 from service.http import context
 from service.language import catalogs
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import Channel, ConsentVia, Patient
 from service.web import notices
 from service.web.forms import Form
@@ -24,26 +25,26 @@ TITLES: Mapping[str, str] = {way: CHANNELS[way].title for way in WAYS}
 
 
 class ConsentForm(Form):
-    """What is wanted, by which way first, in which language; a box for each channel stands beside these."""
+    """The preferred channel and language. Each channel also has a checkbox, added below."""
 
     preferred = wtforms.StringField(
-        _("Which way first"), [AnyOf(TITLES, _("Choose e-mail or SMS."))], default=Channel.EMAIL
+        _l("Preferred method"), [AnyOf(TITLES, _l("Choose e-mail or SMS."))], default=Channel.EMAIL
     )
-    language = wtforms.StringField(_("Language"), default="")
+    language = wtforms.StringField(_l("Language"), default="")
 
     def wishes(self) -> Wishes:
-        """What the domain is told."""
+        """Return the form as a domain request."""
         return Wishes({way: self[way].data for way in WAYS}, self.preferred.data, self.language.data)
 
     @property
     def boxes(self) -> list[tuple[Kind, wtforms.Field]]:
-        """The channels, each with the field that allows it."""
+        """Return the channels, each with its checkbox."""
         return [(CHANNELS[way], self[way]) for way in WAYS]
 
     @property
     def choices(self) -> Mapping[str, Mapping[str, str]]:
-        """What the two lists offer, by field."""
-        return {"preferred": TITLES, "language": {"": _("The clinic's"), **catalogs.names()}}
+        """Return the choices of the two lists, by field."""
+        return {"preferred": TITLES, "language": {"": _("Clinic's language"), **catalogs.names()}}
 
 
 for _way in WAYS:
@@ -51,24 +52,24 @@ for _way in WAYS:
 
 
 def form_of(patient: Patient) -> ConsentForm:
-    """The form as a patient's wishes stand."""
+    """Return the form with a patient's current preferences."""
     allowed: dict[str, bool] = {way: CHANNELS[way].is_allowed_by(patient) for way in WAYS}
     return ConsentForm(data={**allowed, "preferred": patient.preferred_channel, "language": patient.language or ""})
 
 
 @blueprint.get("/contact")
 def mine() -> ResponseReturnValue:
-    """The messages to each person one looks after."""
+    """Show the preferences of each patient the user is a guardian of."""
     people = patients.in_care_of(context.reading(), context.actor())
     return render_template("patients/consent/mine.html", people=[(one, form_of(one)) for one in people])
 
 
 @blueprint.post("/patients/<row_id:patient_id>/consent")
 def save(patient_id: int) -> ResponseReturnValue:
-    """Something else is wanted from now on."""
+    """Save the preferences of a patient."""
     form, actor = ConsentForm(request.form), context.actor()
     if not form.validate():
-        raise Invalid(_("Choose one of the values the form offers."))
+        raise Invalid(_("Choose one of the options on the form."))
     own = actor.role == Role.PATIENT
     with context.transaction() as session:
         consent.change(session, actor, patient_id, form.wishes(), ConsentVia.ACCOUNT if own else ConsentVia.DESK)

@@ -1,4 +1,4 @@
-"""Which messages someone gets, by the link in one of them; a mail program may say by itself that none are."""
+"""Message preferences through the link in a message, and one-click unsubscribe for mail programs."""
 
 from dataclasses import replace
 
@@ -19,13 +19,13 @@ blueprint = Blueprint("contact_links", __name__)
 
 @blueprint.get("/contact/<token:token>")
 def show(token: str) -> ResponseReturnValue:
-    """What is wanted now, as a form."""
+    """Show the form with the current preferences."""
     return _page(token)
 
 
 @blueprint.post("/contact/<token:token>")
 def save(token: str) -> ResponseReturnValue:
-    """Something else is wanted, by everyone the message was for."""
+    """Save the preferences of everyone the message was for."""
     form = ConsentForm(request.form)
     if not form.validate():
         return _page(token, form), 422
@@ -36,14 +36,14 @@ def save(token: str) -> ResponseReturnValue:
 
 @blueprint.get("/contact/<token:token>/unsubscribe")
 def unsubscribed(token: str) -> ResponseReturnValue:
-    """Where mail programs lead people who press *Unsubscribe* and do not act by themselves: to the form."""
+    """Redirect to the form. Mail programs that don't unsubscribe by themselves open this address."""
     found(token, LinkPurpose.CONTACT)
     return redirect(url_for("contact_links.show", token=token), 303)
 
 
 @blueprint.post("/contact/<token:token>/unsubscribe")
 def unsubscribe(token: str) -> ResponseReturnValue:
-    """One click in a mail program (RFC 8058): no more e-mail. It carries no form token, only the address's secret."""
+    """Turn off e-mail with one click in a mail program (RFC 8058). The secret in the URL replaces the form token."""
     _change(token, Wishes({Channel.EMAIL: False}))
     return "", 200
 

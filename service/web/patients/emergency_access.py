@@ -1,4 +1,4 @@
-"""The emergency door: a doctor gives a name, a birth date and a reason; an admin looks at it afterwards."""
+"""Emergency access: a doctor enters a name, a birth date, and a reason, and an administrator reviews it later."""
 
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -8,6 +8,7 @@ from service.domain.foundation.errors import Invalid
 from service.domain.patients import emergency_access
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices
 from service.web.forms import Form, at_most, required
 from service.web.patients.patient_forms import BIRTH_DATES
@@ -16,22 +17,20 @@ blueprint = Blueprint("emergency_access", __name__)
 
 
 class EmergencyForm(Form):
-    name = wtforms.StringField(_("Whole name"), [required(), at_most(200)])
-    birth_date = wtforms.DateField(_("Birth date"), [required()], format=BIRTH_DATES)
-    reason = wtforms.TextAreaField(
-        _("Why you need this record now"), [required(), at_most(emergency_access.LONGEST_REASON)]
-    )
+    name = wtforms.StringField(_l("Full name"), [required(), at_most(200)])
+    birth_date = wtforms.DateField(_l("Birth date"), [required()], format=BIRTH_DATES)
+    reason = wtforms.TextAreaField(_l("Reason for access"), [required(), at_most(emergency_access.LONGEST_REASON)])
 
 
 @blueprint.get("/emergency")
 def new() -> ResponseReturnValue:
-    """The form."""
+    """Show the form."""
     return _page(EmergencyForm())
 
 
 @blueprint.post("/emergency")
 def create() -> ResponseReturnValue:
-    """Open the record for some hours; who is not found is not found, and that is on record as well."""
+    """Open the record for some hours. A failed attempt is recorded too."""
     form = EmergencyForm(request.form)
     if not form.validate() or form.birth_date.data is None:
         return _page(form), 422
@@ -49,9 +48,7 @@ def create() -> ResponseReturnValue:
         form.refuse(error)
         return _page(form), 422
     if not found:
-        form.form_errors = [
-            _("Nobody here has exactly this name and birth date. Look at the spelling, or ask the desk.")
-        ]
+        form.form_errors = [_("No patient has exactly this name and birth date. Check the spelling, or ask reception.")]
         return _page(form), 422
     notices.say("emergency_opened")
     if len(found) == 1:
@@ -61,7 +58,7 @@ def create() -> ResponseReturnValue:
 
 @blueprint.post("/emergencies/<row_id:access_id>/review")
 def mark_seen(access_id: int) -> ResponseReturnValue:
-    """The admin has looked at it."""
+    """Mark an access as reviewed."""
     with context.transaction() as session:
         emergency_access.mark_seen(session, context.actor(), access_id)
     return redirect(url_for("audit.index"), 303)

@@ -1,4 +1,4 @@
-"""Merging two records of one person: find the other one, compare, then it goes into this one."""
+"""Merge two records of one person: find the other one, compare both, then merge it into this one."""
 
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -23,13 +23,13 @@ class MergeForm(Form):
 
 @blueprint.get("/patients/<row_id:patient_id>/merge")
 def choose(patient_id: int) -> ResponseReturnValue:
-    """Find the other record by `?q=`, or compare with the one that is named in `?other_id=`."""
+    """Search for the other record with `?q=`, or compare with the one in `?other_id=`."""
     return _page(patient_id, asked_id("other_id"), None)
 
 
 @blueprint.post("/patients/<row_id:patient_id>/merge")
 def merge(patient_id: int) -> ResponseReturnValue:
-    """The other record goes into this one."""
+    """Merge the other record into this one."""
     form = MergeForm(request.form)
     if not form.validate() or form.other_id.data is None:
         return _page(patient_id, None, _("Choose the other record first.")), 422
@@ -52,7 +52,7 @@ def _page(patient_id: int, other_id: int | None, refusal: str | None) -> str:
     if text:
         found = patient_search.search(session, actor, text).patients
     else:
-        found = patient_search.likely_same(session, actor, PatientDetails.of(kept.patient), except_id=patient_id)
+        found = patient_search.likely_duplicates(session, actor, PatientDetails.of(kept.patient), except_id=patient_id)
     return render_template(
         "patients/merge.html",
         kept=kept,

@@ -1,4 +1,4 @@
-"""The pages of this area, and who may open them."""
+"""The pages of this area, and who can open them."""
 
 from service.domain.foundation.actor import Role
 from service.http.access import ANYONE, DESK, STAFF, only

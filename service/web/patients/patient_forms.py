@@ -1,4 +1,4 @@
-"""The forms of a patient's record: made by the desk, changed by staff, its alerts written by doctors."""
+"""The forms of a patient's record: added by reception, changed by staff, with alerts from doctors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +12,10 @@ from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.patients import patient_records, patient_search, patients, shared_email
 from service.domain.patients.details import PatientDetails
-from service.domain.patients.patient_records import Stale, Twice
+from service.domain.patients.patient_records import PossibleDuplicate, Stale
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import Patient
 from service.web import notices
 from service.web.forms import Form, at_most, required
@@ -23,18 +24,18 @@ from service.web.patients.shared_email import SharedEmailForm
 blueprint = Blueprint("patient_forms", __name__)
 
 BIRTH_DATES = ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y"]
-"""Browsers send the first; the others are typed where a browser has no field for dates."""
+"""Browsers send the first one. People type the others in browsers without a date field."""
 
 
 class PatientForm(Form):
-    name = wtforms.StringField(_("Name"), [required(), at_most(200)])
-    given_name = wtforms.StringField(_("Given name"), [at_most(200)])
-    birth_date = wtforms.DateField(_("Birth date"), [Optional()], format=BIRTH_DATES)
-    phone = wtforms.StringField(_("Phone"), [at_most(50)])
-    email = wtforms.StringField(_("E-mail"), [at_most(254)])
+    name = wtforms.StringField(_l("Name"), [required(), at_most(200)])
+    given_name = wtforms.StringField(_l("Given name"), [at_most(200)])
+    birth_date = wtforms.DateField(_l("Birth date"), [Optional()], format=BIRTH_DATES)
+    phone = wtforms.StringField(_l("Phone"), [at_most(50)])
+    email = wtforms.StringField(_l("E-mail"), [at_most(254)])
 
     def details(self) -> PatientDetails:
-        """The fields, checked. Raises Invalid."""
+        """Return the checked fields. Raises Invalid."""
         return PatientDetails.checked(
             self.name.data or "",
             self.birth_date.data,
@@ -46,7 +47,7 @@ class PatientForm(Form):
 
 
 class NewPatientForm(PatientForm):
-    confirm = wtforms.BooleanField(_("This is somebody else: make a new record"))
+    confirm = wtforms.BooleanField(_l("This is someone else: add a new patient"))
 
 
 class VersionedPatientForm(SharedEmailForm, PatientForm):
@@ -54,20 +55,20 @@ class VersionedPatientForm(SharedEmailForm, PatientForm):
 
 
 class AlertsForm(Form):
-    allergies = wtforms.TextAreaField(_("Allergies"), [at_most(patient_records.LONGEST_ALERT)])
-    alerts = wtforms.TextAreaField(_("Alerts"), [at_most(patient_records.LONGEST_ALERT)])
+    allergies = wtforms.TextAreaField(_l("Allergies"), [at_most(patient_records.LONGEST_ALERT)])
+    alerts = wtforms.TextAreaField(_l("Alerts"), [at_most(patient_records.LONGEST_ALERT)])
     version = wtforms.IntegerField(validators=[required()], widget=wtforms.widgets.HiddenInput())
 
 
 @blueprint.get("/patients/new")
 def new() -> ResponseReturnValue:
-    """The form for a new record."""
+    """Show the form for a new patient."""
     return render_template("patients/new.html", form=NewPatientForm(), likely=[])
 
 
 @blueprint.post("/patients/new")
 def create() -> ResponseReturnValue:
-    """Make the record; where someone like this is here already, only after a second look."""
+    """Add the patient. If they may already have a record, ask for confirmation first."""
     actor, form = context.actor(), NewPatientForm(request.form)
     likely: Sequence[Patient] = []
     if form.validate():
@@ -79,20 +80,20 @@ def create() -> ResponseReturnValue:
             return redirect(url_for("patients.record", patient_id=patient_id), 303)
         except Invalid as error:
             form.refuse(error)
-        except Twice:
-            likely = patient_search.likely_same(context.reading(), actor, details)
+        except PossibleDuplicate:
+            likely = patient_search.likely_duplicates(context.reading(), actor, details)
     return render_template("patients/new.html", form=form, likely=likely), 409 if likely else 422
 
 
 @blueprint.get("/patients/<row_id:patient_id>/edit")
 def edit(patient_id: int) -> ResponseReturnValue:
-    """The form with what is known."""
+    """Show the form with the stored values."""
     return _page(_to_edit(patient_id))
 
 
 @blueprint.post("/patients/<row_id:patient_id>/edit")
 def save(patient_id: int) -> ResponseReturnValue:
-    """Change the record; after someone else's change both versions are shown and nothing is overwritten."""
+    """Save the record. If someone else changed it meanwhile, show both versions and overwrite nothing."""
     patient, form = _to_edit(patient_id), VersionedPatientForm(request.form)
     if not form.validate():
         return _page(patient, form=form), 422
@@ -112,7 +113,7 @@ def save(patient_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/patients/<row_id:patient_id>/alerts")
 def save_alerts(patient_id: int) -> ResponseReturnValue:
-    """Write what everyone who treats this patient has to know first."""
+    """Save the allergies and alerts of a patient."""
     patient, form = _to_edit(patient_id), AlertsForm(request.form)
     if not form.validate():
         return _page(patient, alerts=form), 422
@@ -136,15 +137,15 @@ def save_alerts(patient_id: int) -> ResponseReturnValue:
 
 
 def _to_edit(patient_id: int) -> Patient:
-    """The patient as they stand now. Raises NotFound, and Conflict for a merged record."""
+    """Return the stored patient. Raises NotFound, and Conflict for a merged record."""
     patient = patients.fetch(context.reading(), context.actor(), patient_id)
     if patient.merged_into_id is not None:
-        raise Conflict(_("This record was merged into another one: open that."))
+        raise Conflict(_("This record was merged into another one. Open that one."))
     return patient
 
 
 def _stale(patient_id: int, form: VersionedPatientForm | AlertsForm) -> str:
-    """The page with mine in the form and what was saved meanwhile beside it; saving again puts mine in its place."""
+    """Show the user's version in the form beside the saved one. Saving again replaces the saved one."""
     patient = _to_edit(patient_id)
     form.version.raw_data = [str(patient.version)]
     if isinstance(form, AlertsForm):

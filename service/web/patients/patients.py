@@ -1,4 +1,4 @@
-"""Patients: found by the desk and by their doctors, and each one's page."""
+"""The list of patients, and each patient's page."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ LAST_VISITS = 5
 
 
 def asked_id(name: str) -> int | None:
-    """The id a URL asks for, if it does. Raises NotFound for what can be none."""
+    """Return the id in a query parameter, if any. Raises NotFound for an impossible id."""
     text = request.args.get(name, "")
     if not text:
         return None
@@ -36,7 +36,7 @@ def asked_id(name: str) -> int | None:
 
 @blueprint.get("/patients")
 def index() -> ResponseReturnValue:
-    """Those who fit `?q=`; without it those who wait to be confirmed, and those one is likely to look for."""
+    """Show the patients that match `?q=`; without it, unconfirmed and recent ones."""
     actor, session, text = context.actor(), context.reading(), request.args.get("q", "").strip()
     if text:
         found = patient_search.search(session, actor, text, after=asked_id("after"))
@@ -57,14 +57,14 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/patients/<row_id:patient_id>")
 def record(patient_id: int) -> ResponseReturnValue:
-    """A doctor reads the record, the desk sees who this is and when they come; a merged one leads to the kept one."""
+    """Show the clinical record to doctors and the contact page to others. A merged record redirects to the kept one."""
     actor, session = context.actor(), context.reading()
     kept = patients.kept_instead(session, actor, patient_id)
     if kept is not None:
         return redirect(url_for("patients.record", patient_id=kept), 303)
     patient = patients.fetch(session, actor, patient_id)
     answer = _clinical(patient) if actor.role == Role.DOCTOR else _desk(patient)
-    # A full disk must not keep a doctor from reading: then only the log knows of the look.
+    # A full disk must not keep a doctor from reading. In that case, only the log records the access.
     with context.transaction_if_possible("patient.view") as writing:
         patients.note_record_opened(writing, actor, patient_id)
     return answer
@@ -72,7 +72,7 @@ def record(patient_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/patients/<row_id:patient_id>/archival")
 def archive(patient_id: int) -> ResponseReturnValue:
-    """Put the record away."""
+    """Archive the record."""
     with context.transaction() as session:
         patient_records.archive(session, context.actor(), patient_id)
     return _back(patient_id, "patient_archived")
@@ -80,7 +80,7 @@ def archive(patient_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/patients/<row_id:patient_id>/restoration")
 def restore(patient_id: int) -> ResponseReturnValue:
-    """Take an archived record back."""
+    """Restore an archived record."""
     with context.transaction() as session:
         patient_records.restore(session, context.actor(), patient_id)
     return _back(patient_id, "patient_restored")
@@ -88,7 +88,7 @@ def restore(patient_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/patients/<row_id:patient_id>/confirmation")
 def confirm(patient_id: int) -> ResponseReturnValue:
-    """Someone who registered themselves has been seen at the desk."""
+    """Confirm a patient who registered online."""
     with context.transaction() as session:
         patient_records.confirm(session, context.actor(), patient_id)
     return _back(patient_id, "patient_confirmed")
@@ -96,7 +96,7 @@ def confirm(patient_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/patients/<row_id:patient_id>/prints")
 def note_print(patient_id: int) -> ResponseReturnValue:
-    """The browser says that the record is being printed; nothing else can know."""
+    """Record that the record is being printed; only the browser can tell."""
     with context.transaction() as session:
         patients.note_record_printed(session, context.actor(), patient_id)
     return "", 204
@@ -108,7 +108,7 @@ def _back(patient_id: int, notice: str) -> ResponseReturnValue:
 
 
 def _clinical(patient: Patient) -> str:
-    """What one has to know first, what is ahead, what was found and done."""
+    """Show chart alerts, upcoming appointments, and treatments."""
     actor, session, patient_id = context.actor(), context.reading(), patient.id
     page = treatments.history(session, actor, patient_id, before=request.args.get("before"))
     older = url_for("patients.record", patient_id=patient_id, before=page.older) if page.older else None
@@ -126,12 +126,12 @@ def _clinical(patient: Patient) -> str:
 
 
 def _desk(patient: Patient) -> str:
-    """How to reach them, when they come and came, who looks after them; no clinical text."""
+    """Show contact details, appointments, and accounts with access, without clinical texts."""
     actor, session = context.actor(), context.reading()
     page = appointments.past(session, actor, patient_id=patient.id, before=request.args.get("before"))
     likely: Sequence[Patient] = []
     if patient.registered_at is not None:
-        likely = patient_search.likely_same(session, actor, PatientDetails.of(patient), except_id=patient.id)
+        likely = patient_search.likely_duplicates(session, actor, PatientDetails.of(patient), except_id=patient.id)
     return render_template(
         "patients/desk.html",
         patient=patient,

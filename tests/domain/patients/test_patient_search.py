@@ -62,7 +62,7 @@ def test_i3_a_mark_that_is_part_of_its_letter_is_searched_for(house: House, desk
     assert found(house, desk, name) == [name]
     with house.reading() as session:
         details = PatientDetails(name, date(1985, 5, 4))
-        assert [one.name for one in patient_search.likely_same(session, desk, details)] == [name]
+        assert [one.name for one in patient_search.likely_duplicates(session, desk, details)] == [name]
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,26 @@ def test_w2_signs_that_mean_nothing_find_nobody(house: House, desk: Actor, typed
 
 
 @pytest.mark.parametrize(
-    "typed", ["1985-05-04", "4.5.1985", "04.05.1985", "04/05/1985", "4-5-1985", "4. 5. 1985", "4.5.85", "vogt 4.5.1985"]
+    "typed", ["1985-05-04", "4.5.1985", "04.05.1985", "4-5-1985", "4. 5. 1985", "4.5.85", "vogt 4.5.1985"]
 )
 def test_a_birth_date_is_read_as_people_write_it_the_day_first(house: House, desk: Actor, typed: str) -> None:
     house.patient("Lena Vogt", birth_date=date(1985, 5, 4))
     house.patient("Lars Vogt", birth_date=date(1985, 4, 5))
     assert found(house, desk, typed) == ["Lena Vogt"]
+
+
+@pytest.mark.parametrize("typed", ["04/05/1985", "5/4/1985", "5/4/85"])
+def test_a_birth_date_with_slashes_is_read_in_either_order(house: House, desk: Actor, typed: str) -> None:
+    house.patient("Lena Vogt", birth_date=date(1985, 5, 4))
+    house.patient("Lars Vogt", birth_date=date(1985, 4, 5))
+    house.patient("Lutz Vogt", birth_date=date(1985, 5, 5))
+    assert found(house, desk, typed) == ["Lena Vogt", "Lars Vogt"]
+
+
+def test_a_birth_date_with_slashes_that_can_only_be_one_day_finds_that_day(house: House, desk: Actor) -> None:
+    house.patient("Lena Vogt", birth_date=date(1985, 5, 31))
+    assert found(house, desk, "31/5/1985") == found(house, desk, "5/31/1985") == ["Lena Vogt"]
+    assert found(house, desk, "31/6/1985") == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFound
 from service.domain.patients import patient_records, patient_search
 from service.domain.patients.details import PatientDetails
-from service.domain.patients.patient_records import Stale, Twice
+from service.domain.patients.patient_records import PossibleDuplicate, Stale
 from service.storage.models import Appointment, AuditEntry, Offer, Patient, WaitlistEntry
 from tests import waiting
 from tests.crowd import together
@@ -75,10 +75,10 @@ def test_somebody_who_may_be_here_already_is_made_only_after_a_second_look(
     house: House, desk: Actor, who: PatientDetails
 ) -> None:
     here = house.patient("Lena Vogt", birth_date=date(1985, 5, 4), phone="+49301234567", email="lena@mail.example")
-    with pytest.raises(Twice):
+    with pytest.raises(PossibleDuplicate):
         add(house, desk, who)
     with house.reading() as session:
-        assert [one.id for one in patient_search.likely_same(session, desk, who)] == [here]
+        assert [one.id for one in patient_search.likely_duplicates(session, desk, who)] == [here]
     assert house.count(Patient) == 1
     add(house, desk, who, sure=True)
     assert house.count(Patient) == 2
@@ -215,7 +215,7 @@ def test_a_record_with_visits_ahead_is_not_archived(house: House, desk: Actor, d
     house.visit(doctor.doctor_id, patient_id, NOW - timedelta(days=1), status="completed")
     house.visit(doctor.doctor_id, patient_id, NOW + timedelta(days=1), status="cancelled")
     ahead = house.visit(doctor.doctor_id, patient_id, NOW + timedelta(days=2))
-    with pytest.raises(Conflict, match="booked ahead"), house.writing() as session:
+    with pytest.raises(Conflict, match="has upcoming appointments"), house.writing() as session:
         patient_records.archive(session, desk, patient_id)
     assert row(house, patient_id).archived_at is None
     with house.writing() as session:

@@ -22,7 +22,7 @@ def unlisted_columns(patients: Table) -> set[str]:
 
 def unlisted_tables(tables: Iterable[Table]) -> set[str]:
     """Tables of which nobody has said whether they hold something of a patient."""
-    return {table.name for table in tables} - RULES.keys() - whole_person.NOBODYS.keys() - {"patients"}
+    return {table.name for table in tables} - RULES.keys() - whole_person.WITHOUT_PATIENTS.keys() - {"patients"}
 
 
 def unlisted_texts(rule: TableRule, table: Table) -> set[str]:
@@ -46,8 +46,8 @@ def test_i6_each_column_of_patients_has_its_rules() -> None:
 
 def test_i6_each_table_has_its_rules_or_holds_nothing_of_a_patient() -> None:
     assert unlisted_tables(Base.metadata.sorted_tables) == set(), "say in whole_person.py what becomes of its rows"
-    assert RULES.keys() | whole_person.NOBODYS.keys() | {"patients"} == Base.metadata.tables.keys()
-    assert not RULES.keys() & whole_person.NOBODYS.keys()
+    assert RULES.keys() | whole_person.WITHOUT_PATIENTS.keys() | {"patients"} == Base.metadata.tables.keys()
+    assert not RULES.keys() & whole_person.WITHOUT_PATIENTS.keys()
 
 
 def test_i6_each_text_of_a_person_is_emptied_or_said_to_be_harmless() -> None:
@@ -58,7 +58,7 @@ def test_i6_each_text_of_a_person_is_emptied_or_said_to_be_harmless() -> None:
 def test_i6_a_table_that_names_a_patient_is_never_called_nobodys() -> None:
     for table in Base.metadata.sorted_tables:
         named = {key.column.table.name for key in table.foreign_keys} & {"patients", "appointments", "waiting_list"}
-        assert not named or table.name not in whole_person.NOBODYS, table.name
+        assert not named or table.name not in whole_person.WITHOUT_PATIENTS, table.name
 
 
 def test_i6_a_new_column_or_table_is_named() -> None:

@@ -280,8 +280,8 @@ def elsewhere_then(one: Try) -> None:
 
 TAKEN = "This time has just been taken, or is not free."
 GONE = "This record is archived"
-MERGED = "This record was merged into another one: open that."
-ERASED = "This record was erased, so no visit can be booked for it."
+MERGED = "This record was merged into another one. Open that one."
+ERASED = "This record was erased, so it can't have new appointments."
 PAST = "This time is past"
 REFUSALS: dict[str, tuple[Callable[[Try], None], str]] = {
     "held": (held_for_somebody_else, TAKEN),

@@ -112,8 +112,8 @@ def test_patients_set_it_in_their_account_and_the_desk_sees_who_and_when(clinic:
         ("sms", True, "desk", rita),
     ]
     shown = words(parsed(desk.get(f"/patients/{clinic.pia}")).find("main"))
-    assert "E-mail not wanted Wed, 6 May, 10:00 · Rita Tresen , at the desk" in shown
-    assert "SMS not wanted Wed, 6 May, 10:00 · Pia Ahorn , in their account" in shown
+    assert "E-mail: not wanted Wed, 6 May, 10:00 · by Rita Tresen , at reception" in shown
+    assert "SMS: not wanted Wed, 6 May, 10:00 · by Pia Ahorn , in their account" in shown
 
 
 def test_z3_nobody_sets_it_for_somebody_elses_patient(clinic: Clinic) -> None:

@@ -100,7 +100,7 @@ def test_i4_a_merged_address_keeps_its_refusal_and_its_language(clinic: Clinic, 
         ("email", False, "merge", "lena@mail.example"),
     ]
     page = words(one(parsed(desk.browser.get(f"/patients/{kept}")), "main"))
-    assert "said on the record that was merged into this one" in page
+    assert "from the record that was merged into this one" in page
 
 
 def test_i4_a_refused_number_stays_refused_and_so_does_the_other_way_round(clinic: Clinic, desk: Desk) -> None:

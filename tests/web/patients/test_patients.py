@@ -59,7 +59,7 @@ def test_z5_a_doctor_does_not_find_other_doctors_patients(clinic: Clinic) -> Non
 
 def test_a_search_without_a_hit_says_what_else_to_try(clinic: Clinic) -> None:
     page = parsed(clinic.browser("receptionist").get("/patients?q=zzz"))
-    assert "Nobody found" in words(page.find("main"))
+    assert "No patients found" in words(page.find("main"))
     assert attribute(page, "#find", "value") == "zzz"
 
 
@@ -87,10 +87,10 @@ def test_w9_the_log_does_not_carry_what_was_searched_for(clinic: Clinic, logged:
 def test_those_who_registered_themselves_wait_to_be_confirmed(clinic: Clinic) -> None:
     newcomer = clinic.house.patient("Nele Neumann", registered_at=NOW)
     browser = clinic.browser("receptionist")
-    assert "To confirm" in words(parsed(browser.get("/patients")).find("main"))
+    assert "Not confirmed" in words(parsed(browser.get("/patients")).find("main"))
     answer = browser.post(f"/patients/{newcomer}/confirmation")
     assert (answer.status_code, answer.location) == (303, f"/patients/{newcomer}")
-    assert "To confirm" not in words(parsed(browser.get("/patients")).find("main"))
+    assert "Not confirmed" not in words(parsed(browser.get("/patients")).find("main"))
     assert row(clinic, newcomer).registered_at is None
 
 
@@ -115,10 +115,10 @@ def test_the_desk_sees_contact_and_visits_and_no_clinical_text(clinic: Clinic, v
 def test_a_doctor_reads_allergies_and_alerts_first(clinic: Clinic) -> None:
     alert(clinic)
     page = parsed(clinic.browser("doctor").get(f"/patients/{clinic.pia}"))
-    assert words(one(page, ".alerts h2")) == "Know this first"
+    assert words(one(page, ".alerts h2")) == "Chart alerts"
     assert "Penicillin" in words(one(page, ".alerts"))
     text = words(page.find("main"))
-    assert text.index("Pacemaker") < text.index("Last visits") < text.index("Hay fever")
+    assert text.index("Pacemaker") < text.index("Recent appointments") < text.index("Hay fever")
 
 
 def test_l1_a_look_of_the_desk_is_on_record_too(clinic: Clinic) -> None:
@@ -143,7 +143,7 @@ def test_archive_and_back(clinic: Clinic) -> None:
 def test_a_patient_with_visits_ahead_is_not_archived(clinic: Clinic) -> None:
     answer = clinic.browser("receptionist").post(f"/patients/{clinic.pia}/archival")
     assert answer.status_code == 409
-    assert "booked ahead" in answer.get_data(as_text=True)
+    assert "has upcoming appointments" in answer.get_data(as_text=True)
     assert row(clinic, clinic.pia).archived_at is None
 
 

@@ -93,7 +93,7 @@ def test_a_new_address_becomes_an_account_that_is_invited(clinic: Clinic) -> Non
     browser = clinic.browser("receptionist")
     form = {"email": "aunt@mail.example", "name": "Aunt May"}
     page = parsed(browser.post(f"/patients/{clinic.guest}/guardians", form, follow_redirects=True))
-    assert "Not opened yet" in words(page.find("main"))
+    assert "Invited" in words(page.find("main"))
     with clinic.house.reading() as session:
         aunt = session.query(User).where(User.email == "aunt@mail.example").one()
     assert (aunt.role, aunt.name, aunt.password_hash) == ("patient", "Aunt May", None)
