@@ -1,4 +1,4 @@
-"""create_app(wiring): blueprints, access, error pages, headers. It starts no thread and no scheduler."""
+"""create_app(wiring): blueprints, access, error pages, and headers. It starts no threads and no scheduler."""
 
 from typing import Any
 
@@ -25,13 +25,13 @@ LARGEST_BODY = 1024 * 1024
 
 
 class RowId(IntegerConverter):
-    """An id in a path: what a 64-bit column can hold; anything else is no page."""
+    """An id in a path: whatever a 64-bit column can hold. Anything else is a 404."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"min": 1, "max": 2**63 - 1, **options})
 
     def to_python(self, value: str) -> int:
-        """The id. Raises NotFound, or a path with several methods would answer 405."""
+        """Return the id. Raises NotFound, because a path with several methods would respond with 405."""
         try:
             return int(super().to_python(value))
         except ValidationError:
@@ -39,7 +39,7 @@ class RowId(IntegerConverter):
 
 
 class Token(BaseConverter):
-    """What a link in a message holds: 256 bits."""
+    """The token of a link in a message: 256 bits."""
 
     regex = r"[A-Za-z0-9_-]{43}"
 
@@ -51,7 +51,7 @@ class ExportId(BaseConverter):
 
 
 def create_app(wiring: Wiring) -> Flask:
-    """The WSGI application over a wired-up process."""
+    """Return the WSGI application of a wired-up process."""
     chosen = wiring.settings
     app = Persistent("service", root_path=str(ROOT / "service"), static_folder=str(assets.STATIC))
     app.config.update(
@@ -82,7 +82,7 @@ def create_app(wiring: Wiring) -> Flask:
 
 
 def _shared() -> dict[str, Any]:
-    """What every template may use."""
+    """Return what every template can use."""
     wiring, visitor = context.wiring(), context.visitor()
     return {
         "actor": visitor,

@@ -13,13 +13,13 @@ from service.process import desktop, streams
 
 __all__ = ["main", "rounds", "run_job"]
 KINDS = (running, people, jobs, records, backups, services)
-"""The modules whose commands there are."""
+"""The modules that define the commands."""
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """The entry point of run.py and of the executable."""
     streams.reserve()
-    for stream in (sys.stdout, sys.stderr):  # a console of another code page must not stop a message in Arabic
+    for stream in (sys.stdout, sys.stderr):  # a console with another code page must not fail on a message in Arabic
         with suppress(AttributeError, ValueError):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     desktop.give_back_environment()

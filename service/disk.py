@@ -1,4 +1,4 @@
-"""Atomic file writes (temporary file, flush, rename), and the age of files."""
+"""Atomic file writes (temporary file, flush, rename) and the age of files."""
 
 import os
 import secrets
@@ -15,11 +15,11 @@ BUFFER = 1 << 18
 
 @contextmanager
 def replacing(file: Path, *, mode: int = OWNER_ONLY, one_writer: bool = False) -> Iterator[BinaryIO]:
-    """Yield a new file that takes the place of `file` at the end of the block, with its bytes on the disk.
+    """Yield a new file that replaces `file` at the end of the block, after its bytes are on the disk.
 
-    If the block or the disk fails, `file` stays as it was and no part of the new one is left. With `one_writer`,
-    for files that only one writer writes at a time, the part a killed writer left is written over; otherwise each
-    writer has a part of its own. Raises OSError.
+    If the block or the disk fails, `file` is unchanged, and no partial file is left. `one_writer` is for files with
+    only one writer at a time: it overwrites the partial file of a killed writer. Otherwise, each writer uses its own.
+    Raises OSError.
     """
     part = file.with_name(f"{file.name}.part") if one_writer else _own_part(file)
     if one_writer:
@@ -35,9 +35,9 @@ def replacing(file: Path, *, mode: int = OWNER_ONLY, one_writer: bool = False) -
 
 
 def write_first(file: Path, content: bytes) -> None:
-    """Write a file for its owner only, unless it exists: of several writers the first one wins. Raises OSError.
+    """Write a file that only its owner can read, unless it exists: the first writer wins. Raises OSError.
 
-    A disk without hard links, such as a USB stick, cannot tell: there the last one wins.
+    On a file system without hard links, such as a USB drive, the last writer wins.
     """
     part = _own_part(file)
     try:
@@ -55,7 +55,7 @@ def write_first(file: Path, content: bytes) -> None:
 
 
 def may_be_from_before(file: Path, at: datetime, now: datetime) -> bool:
-    """Whether a file was last written before an instant, or its time lies ahead and so tells nothing."""
+    """Return whether a file was last written before an instant, or its time is in the future and means nothing."""
     try:
         written = file.stat().st_mtime
     except FileNotFoundError:
@@ -64,7 +64,7 @@ def may_be_from_before(file: Path, at: datetime, now: datetime) -> bool:
 
 
 def put_in_place(made: Path, file: Path) -> None:
-    """Rename a finished file on the same disk to its place, its bytes on the disk first. Raises OSError."""
+    """Flush a finished file, then rename it to its final name on the same disk. Raises OSError."""
     flush(made)
     os.replace(made, file)
 
@@ -81,7 +81,7 @@ def flush(file: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Make sure the names in a folder are on the disk, where the system can."""
+    """Make sure the names in a folder are on the disk, if the system supports it."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -92,7 +92,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def give_to_owner_of(model: Path, *files: Path) -> None:
-    """Give files the owner `model` has: anyone who runs a command need not be anyone who runs the service."""
+    """Give files the owner of `model`: a command may be run by another user than the service."""
     if hasattr(os, "chown"):
         was = model.stat()
         for file in files:

@@ -1,4 +1,4 @@
-"""Errors: one clear sentence, what to do next, a reference that the log knows; a page, or a problem under /api."""
+"""Error responses: one clear sentence, what to do next, and a reference to the log. JSON problems under /api."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ STATUS: dict[type[errors.DomainError], int] = {
 
 
 def install(app: Flask) -> None:
-    """Answer every error with the one error page."""
+    """Respond to every error with the error page."""
     app.register_error_handler(errors.DomainError, _domain)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(DBAPIError, _database)
@@ -92,7 +92,7 @@ def _database(error: DBAPIError) -> ResponseReturnValue:
 
 
 def _unanswered(transaction: int) -> ResponseReturnValue:
-    """No one knows whether it was kept: a page says so, and looks it up when it is reloaded."""
+    """The outcome of a commit is unknown: the page says so, and looks it up when it's reloaded."""
     log.error("commit not answered", request=g.get("request_id"), transaction=transaction)
     if request.path.startswith(API):
         return _page(503, _("We can't tell whether this was saved. Check before you send it again."), {})
@@ -121,11 +121,11 @@ def _page(
     title, message, what_next = words or _words(status)
     if request.path.startswith(API):
         return problems.answer(status, sentence if sentence and status != 404 else message, headers, **more)
-    if request_ctx.url_adapter is None:  # the Host header is no name, so the page could link to nothing
+    if request_ctx.url_adapter is None:  # the Host header is invalid, so the page can't have links
         return Response(f"{sentence or message}\n", status, headers, mimetype="text/plain")
-    # A missing row and someone else's must answer the same bytes, so a 404 names the visitor, not the request.
+    # A missing row and someone else's must get identical responses, so a 404 names the visitor, not the request.
     reference = context.browser().reference if status == 404 else g.get("request_id", "")
-    # Rendered without what other pages share, which comes from the database: that may be what has failed.
+    # Rendered without data from the database, which may be what failed.
     page = current_app.jinja_env.get_template("error.html").render(
         status=status,
         title=title,
@@ -152,7 +152,7 @@ def _signed_out() -> Words:
 
 
 def _words(status: int) -> Words:
-    """Title, sentence and what to do next for a status."""
+    """Return the title, sentence, and next step for a status."""
     back = _("Go back, or start again from the home page.")
     again = _("Go back, reload the page, and try again.")
     known = {

@@ -1,4 +1,4 @@
-"""Logs go to standard error, one line per event; they hold ids, never names, addresses or texts of people."""
+"""Logging to standard error, one line per event, with ids but no names, addresses, or texts."""
 
 import logging
 import sys
@@ -15,13 +15,13 @@ from structlog.typing import EventDict, Processor
 Room = Callable[[int], bool]
 _room: ContextVar[Room | None] = ContextVar("room", default=None)
 LONGEST = 400
-"""Characters of one value in a line: the trace of an error needs about this much."""
+"""The most characters of one value, enough for the trace of an error."""
 
 
 def configure(style: Literal["text", "json"] = "text") -> None:
-    """Set up structlog, and the libraries' logging through it; called by the command line.
+    """Set up structlog, and route the libraries' logging through it. Called by the command line.
 
-    Each line is `key=value` pairs or, for machines, one JSON object. A line break in a value never makes a new line.
+    Each line has `key=value` pairs or, for machines, one JSON object. A line break in a value doesn't start a new line.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -42,9 +42,9 @@ def configure(style: Literal["text", "json"] = "text") -> None:
     handler.addFilter(lambda _record: _has_room(LONGEST))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared[:-1]],  # the filter has asked for room
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared[:-1]],  # the filter has checked the budget
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-            use_get_message=False,  # a library's sentence without its values: one may be a path with a token in it
+            use_get_message=False,  # without values, because a path may contain a token
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -52,7 +52,7 @@ def configure(style: Literal["text", "json"] = "text") -> None:
 
 
 def limit(room: Room | None) -> None:
-    """Ask `room` from now on whether a line of this thread may be written, with its length; None: all may."""
+    """From now on, call `room` with a line's length to ask whether this thread may write it. None: write all."""
     _room.set(room)
 
 
@@ -62,7 +62,7 @@ def _has_room(length: int) -> bool:
 
 
 def _only_with_room(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Nothing of a line for which there is no room."""
+    """Drop a line that exceeds the budget."""
     if not _has_room(sum(len(name) + len(str(value)) + 2 for name, value in event.items())):
         raise structlog.DropEvent
     return event
@@ -75,13 +75,13 @@ def _renderer(style: str) -> Processor:
 
 
 def _thread_ended(thread: threading.ExceptHookArgs) -> None:
-    """An error no one caught, without its message."""
+    """Log an uncaught error, without its message."""
     error = (thread.exc_type, thread.exc_value, thread.exc_traceback)
     structlog.get_logger().error("thread ended", exc_info=error)
 
 
 class _Forgiving:
-    """A stream whose failures stop no one: it is closed, the disk behind it is full, or no one reads it any more."""
+    """A stream that ignores write errors: closed, on a full disk, or no longer read."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
@@ -98,7 +98,7 @@ class _Forgiving:
 
 
 def _shortened_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """An exception as its type and the places it passed, without its message: that may quote a patient's text."""
+    """Format an exception as its type and traceback, without its message, which may quote a patient's text."""
     given: Any = event.pop("exc_info", None)
     if not given:
         return event
@@ -114,7 +114,7 @@ def _shortened_trace(_logger: object, _method: str, event: EventDict) -> EventDi
 
 
 def _cut(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Every value in at most LONGEST characters, so that no one can fill the log with what they send."""
+    """Cut every value to LONGEST characters, so that requests can't fill the log."""
     for name, value in event.items():
         if isinstance(value, str | bytes | list | tuple | dict) and not name.startswith("_"):
             text = value if isinstance(value, str) else repr(value)

@@ -1,15 +1,15 @@
-"""E-mail addresses: stored as typed, compared by a key stored beside them, sent to the ASCII form of their domain."""
+"""E-mail addresses: stored as typed, compared by a key, and sent to the ASCII form of their domain."""
 
 import unicodedata
 
 LONGEST_KEY = 400
-"""What a key column holds: lower case may be longer than what was typed, and an A-label longer than its letters."""
+"""The length of a key column. Lower case may be longer than what was typed, and an A-label longer than its text."""
 
 
 def address_key(address: str) -> str:
-    """Return what two spellings of one address share: lower-case local part, domain as it stands in DNS.
+    """Return the same key for all spellings of an address: lower-case local part, and the domain as in DNS.
 
-    It never raises: text that is no address gets a key that no address has.
+    It never raises. Text that isn't an address gets a key that no address has.
     """
     local, _at, domain = unicodedata.normalize("NFC", address.replace("\0", " ").strip()).rpartition("@")
     try:
@@ -33,7 +33,7 @@ def ascii_domain(domain: str) -> str:
 
 
 def as_sent(address: str) -> str:
-    """Return the address as a mail server is told it: the local part as typed. Raises ValueError without a domain."""
+    """Return the address as sent to a mail server, with the local part as typed. Raises ValueError without a domain."""
     local, _at, domain = address.rpartition("@")
     return f"{local}@{ascii_domain(domain)}"
 
@@ -41,7 +41,7 @@ def as_sent(address: str) -> str:
 def as_folded_before(address: str) -> str:
     """Return the form in which earlier releases stored an address that was typed like this.
 
-    They wrote `ß` as `ss` and `ς` as `σ`, so accounts of that time may be known by an address no one ever typed.
+    They wrote `ß` as `ss` and `ς` as `σ`, so old accounts may have an address that nobody ever typed.
     """
     local, _at, domain = unicodedata.normalize("NFC", address.strip().replace("\0", " ")).rpartition("@")
     try:
@@ -52,7 +52,7 @@ def as_folded_before(address: str) -> str:
 
 
 def readable_domain(domain: str) -> str:
-    """Return a domain with the letters that its A-labels stand for. Raises ValueError as ascii_domain() does."""
+    """Return a domain with its A-labels decoded. Raises ValueError as ascii_domain() does."""
     encoded = ascii_domain(domain)
     if "xn--" not in encoded:
         return encoded

@@ -1,4 +1,4 @@
-"""From settings to the parts that work together: database, channels, jobs, job backend."""
+"""Build the parts of a process from the settings: database, channels, jobs, and job backend."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -21,31 +21,31 @@ from service.storage.database import Database, DatabaseError, check
 
 @dataclass(frozen=True)
 class Wiring:
-    """Everything a process of Rounds is made of."""
+    """The parts of a process."""
 
     settings: Settings
     database: Database
     channels: Channels
     jobs: JobContext
-    """What this process runs jobs with."""
+    """The context in which this process runs jobs."""
     queue: JobQueue
     secret_key: bytes
     setup_code: str
-    """What the setup page asks for unless it is opened on the same computer."""
+    """The code that the setup page asks for unless it's opened on this computer."""
     metrics_token: str = ""
-    """What a monitor on another computer shows; empty: only this computer may ask."""
+    """The token of a monitor on another computer. Empty: only this computer may read metrics."""
     restart: Restart = field(default_factory=Restart)
     """How pages ask the service to restart."""
     regulars: Regulars = field(default_factory=Regulars)
     """Signed-in browsers and staff addresses, which go first under load."""
     meter: Meter = field(default_factory=Meter)
-    """What has been used of the budgets of dear acts."""
+    """What has been used of the budgets for expensive actions."""
 
 
 def connect(settings: Settings, kind: str, restart: Restart | None = None, *, aside: bool = False) -> Wiring:
-    """Wire up a process of a kind (`serve`, `command`, `worker`), unstarted. Raises SettingsError, DatabaseError.
+    """Build the parts of a process (`serve`, `command`, `worker`), unstarted. Raises SettingsError, DatabaseError.
 
-    `aside`: messages for the console go to standard error, because a program reads standard output.
+    `aside`: print console messages to standard error, because a program reads standard output.
     """
     message_texts.check_ours(message_rules.texts())
     catalogs.use(settings.languages_folder)
@@ -74,13 +74,13 @@ def connect(settings: Settings, kind: str, restart: Restart | None = None, *, as
 def _queue(jobs: JobContext) -> JobQueue:
     if jobs.settings.jobs.backend == "local":
         return LocalBackend(jobs)
-    from service.jobs.celery_backend import CeleryBackend  # imported here: a clinic of one process pays nothing for it
+    from service.jobs.celery_backend import CeleryBackend  # imported here: with one process, it isn't needed
 
     return CeleryBackend(jobs.settings)
 
 
 def _check(database: Database, settings: Settings) -> None:
-    """Raises DatabaseError for a database that cannot be used; where it is damaged, with the newest good backup."""
+    """Raise DatabaseError if the database can't be used. If it's damaged, the error names the newest good backup."""
     try:
         check(database)
     except DatabaseError as error:

@@ -1,7 +1,7 @@
-"""The Celery application of a worker process: `celery -A service.worker worker`, and its clock: `… beat`.
+"""The Celery application of a worker process: `celery -A service.worker worker`, and of its scheduler: `… beat`.
 
-Settings come from config.toml beside run.py, or from the file that ROUNDS_CONFIG names. A task is one line: what is
-done, and whether it is done already, the same functions decide as in a clinic of one process.
+Settings come from config.toml next to run.py, or from the file that ROUNDS_CONFIG names. Each task calls the same
+function as in a clinic with one process.
 """
 
 import os
@@ -31,7 +31,7 @@ from service.wiring import Wiring, connect
 log = structlog.get_logger()
 BROKER_PATIENCE = 10.0
 EXPORTS_GET_SECONDS = 5.0
-"""Time after the stop signal; unfinished work is then put back for another worker or the next start."""
+"""How long exports may continue after the stop signal. Then they're put back for another worker."""
 
 
 def _settings() -> Settings:
@@ -52,25 +52,25 @@ _posting = BoundedSemaphore(2)  # a mail server that hangs must not hold up all 
 
 @cache
 def parts() -> Wiring:
-    """What a worker is made of; beat needs none of it. Raises SettingsError, DatabaseError."""
+    """Return the parts of a worker, which beat doesn't need. Raises SettingsError, DatabaseError."""
     return connect(settings, "worker")
 
 
 @app.task(name="rounds.tick")
 def tick() -> None:
-    """Open what is due, queue what no one does."""
+    """Open runs that are due, and queue work that nobody is doing."""
     _tick(parts().jobs, parts().queue)
 
 
 @app.task(name="rounds.clean_up")
 def clean_up() -> None:
-    """Remove what has had its time."""
+    """Remove what has expired."""
     _clean_up(parts().jobs)
 
 
 @app.task(name="rounds.run")
 def run(run_id: int) -> None:
-    """Execute a run of the ledger."""
+    """Execute a run."""
     runner.execute(parts().jobs, run_id)
 
 
@@ -82,7 +82,7 @@ def export(export_id: str) -> None:
 
 @app.task(name="rounds.deliver")
 def deliver() -> None:
-    """Send the messages that wait, unless two threads are at it: what they should miss the next tick finds."""
+    """Send queued messages, unless two threads are already doing it. The next tick finds what they miss."""
     if _posting.acquire(blocking=False):
         try:
             deliver_messages(parts().jobs)
@@ -92,13 +92,13 @@ def deliver() -> None:
 
 @signals.setup_logging.connect
 def _set_up_logs(**_more: Any) -> None:
-    """Our log instead of Celery's: ids only, one line per event."""
+    """Use our log instead of Celery's: ids only, one line per event."""
     logs.configure(settings.logs.format)
 
 
 @signals.worker_init.connect
 def _check(**_more: Any) -> None:
-    """Before anything is done: end with one sentence where the database cannot be worked with."""
+    """Exit with one sentence at startup if the database can't be used."""
     try:
         if database.present_revision(parts().database) != database.newest_revision():
             raise DatabaseError("The database is of another version: start the web process, or run.py migrate.")
@@ -108,7 +108,7 @@ def _check(**_more: Any) -> None:
 
 
 def _hold_to_clinic(database: Database) -> None:
-    """From now on do nothing for a clinic that took the place of this one: stop, as the web process does."""
+    """From now on, stop if another clinic has replaced this one, as the web process does."""
     with database.reading() as session:
         database.hold_to(installation.clinic_id(session))
     database.when_lost = _give_up
@@ -116,7 +116,7 @@ def _hold_to_clinic(database: Database) -> None:
 
 def _give_up(lost: DatabaseLost) -> None:
     log.error("stopping: the database is lost", why=str(lost))
-    vars(state)["should_stop"] = 1  # the exit code, once the work in hand has ended; the stubs only know None
+    vars(state)["should_stop"] = 1  # the exit code after current work ends; the stubs only allow None
 
 
 @signals.worker_ready.connect
@@ -132,7 +132,7 @@ def _begin_to_tick(**_more: Any) -> None:
 
 
 def _catch_up() -> None:
-    """Tick at once, for whatever was missed."""
+    """Tick at once to catch up."""
     queue = CeleryBackend(settings, BROKER_PATIENCE)
     queue.tick()
     queue.stop(0)
@@ -140,7 +140,7 @@ def _catch_up() -> None:
 
 @signals.worker_shutting_down.connect
 def _stop(**_more: Any) -> None:
-    """Let short work end, then ask the rest to put itself back."""
+    """Let short work finish, then put back the rest."""
     timer = Timer(EXPORTS_GET_SECONDS, parts().jobs.stopping.set)
     timer.daemon = True
     timer.start()

@@ -1,1 +1,1 @@
-"""What runs when, and what brings it to run: the ledger in the database decides, ticks and threads only serve it."""
+"""Scheduled and queued work. A ledger in the database records what is due and done; ticks and threads only run it."""

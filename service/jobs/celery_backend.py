@@ -1,7 +1,7 @@
-"""Workers of their own: Celery and Redis bring ids to them, the ledger in the database decides what is done.
+"""Run jobs in Celery workers. Redis only carries ids; the ledger in the database decides what has to be done.
 
-What the broker loses, brings late or brings twice does no harm: the next tick queues again whatever no one does, and
-a claim lets one worker have it.
+It does no harm if the broker loses an entry, or delivers it late or twice: the next tick queues unclaimed work again,
+and only one worker can claim it.
 """
 
 from typing import Any
@@ -15,18 +15,18 @@ from service.config.settings import Settings
 from service.jobs.local_backend import CLEAN_UP_EVERY, TICK_SECONDS
 
 EXPIRES_SECONDS = 4 * TICK_SECONDS
-"""What no worker has taken by then is dropped: it was queued again meanwhile, and a queue never grows without end."""
+"""Entries expire after this, so that queues don't grow. By then, their work has been queued again."""
 VISIBILITY_SECONDS = 3600
-"""When the broker brings again what a killed worker had taken; by the ledger someone else has done it long since."""
+"""When the broker redelivers the work of a killed worker. By then, another one has done it."""
 JOBS, POST, EXPORTS, CLINIC = "jobs", "post", "exports", "clinic"
 QUEUES = (JOBS, POST, EXPORTS, CLINIC)
-"""A worker takes from all of them, or from those named with -Q: so nothing need wait behind a long export."""
+"""A worker takes work from all of them, or from those named with -Q, so that nothing waits behind a long export."""
 SPARE = 4
-"""Threads of a worker beside those for patients' exports: two jobs, the post, an export of the whole clinic."""
+"""A worker's other threads, besides those for patients' exports: two for jobs, one each for messages and the clinic."""
 
 
 def application(settings: Settings, *, patience: float) -> Celery:
-    """Celery as the settings say; `patience` is how many seconds a silent broker may hold up anyone who queues work."""
+    """Configure Celery. `patience` is how many seconds to wait for a silent broker when queuing work."""
     app = Celery("rounds", broker=settings.jobs.broker_url, set_as_current=False)
     exchange = Exchange("rounds", "direct")
     again = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
@@ -46,12 +46,12 @@ def application(settings: Settings, *, patience: float) -> Celery:
         },
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        worker_pool="threads",  # one process of 100 MB; forked ones take 60 MB each
+        worker_pool="threads",  # one process of 100 MB; forked processes would take 60 MB each
         worker_prefetch_multiplier=1,
         worker_concurrency=settings.jobs.export_workers + SPARE,
-        worker_enable_remote_control=False,  # anyone who reaches the broker need not command the workers
-        worker_redirect_stdouts=False,  # messages that go to the console are for no log
-        beat_scheduler="celery.beat:Scheduler",  # keeps no file: what was done is known from the database
+        worker_enable_remote_control=False,  # access to the broker must not give control of the workers
+        worker_redirect_stdouts=False,  # console messages don't belong in a log
+        beat_scheduler="celery.beat:Scheduler",  # needs no file: the database knows what was done
         beat_schedule={
             "tick": _every(TICK_SECONDS, "rounds.tick"),
             "clean_up": _every(TICK_SECONDS * CLEAN_UP_EVERY, "rounds.clean_up"),
@@ -61,7 +61,7 @@ def application(settings: Settings, *, patience: float) -> Celery:
 
 
 class CeleryBackend:
-    """The job queue of a clinic whose work is done by workers; this process only hands it over."""
+    """The job queue of a clinic with workers. This process only queues work."""
 
     def __init__(self, settings: Settings, patience: float = 0.2) -> None:
         self._app = application(settings, patience=patience)
@@ -69,7 +69,7 @@ class CeleryBackend:
         self._stopped = False
 
     def run(self, run_id: int) -> None:
-        """Let a worker execute a run of the ledger."""
+        """Let a worker execute a run."""
         self._send("rounds.run", JOBS, run_id)
 
     def export(self, export_id: str) -> None:
@@ -77,33 +77,33 @@ class CeleryBackend:
         self._send("rounds.export", EXPORTS, export_id)
 
     def export_clinic(self, export_id: str) -> None:
-        """Let a worker write the whole clinic."""
+        """Let a worker write an export of the whole clinic."""
         self._send("rounds.export", CLINIC, export_id)
 
     def deliver(self) -> None:
-        """Let a worker send the messages that wait."""
+        """Let a worker send queued messages."""
         self._send("rounds.deliver", POST)
 
     def posted(self) -> None:
-        """The same, for what was just written."""
+        """Let a worker send what was just queued."""
         self.deliver()
 
     def start(self) -> None:
-        """Nothing ticks here: beat does."""
+        """Do nothing: beat ticks."""
 
     def stop(self, seconds: float) -> bool:
-        """Hand nothing over any more."""
+        """Stop queuing work."""
         self._stopped = True
         self._app.close()
         return True
 
     def tick(self) -> None:
-        """Let a worker tick and clean up now, for whatever was missed."""
+        """Let a worker tick and clean up now, to catch up."""
         self._send("rounds.tick", JOBS)
         self._send("rounds.clean_up", JOBS)
 
     def _send(self, task: str, queue: str, *args: Any) -> None:
-        """Hand over ids; what the broker does not take now the next tick finds."""
+        """Queue ids. The next tick finds what the broker doesn't accept now."""
         if not self._stopped:
             options: dict[str, Any] = {"queue": queue, "expires": EXPIRES_SECONDS, "ignore_result": True}
             self._breaker.ask(lambda: self._app.send_task(task, args, **options))

@@ -21,9 +21,9 @@ log = structlog.get_logger()
 
 
 def clean_up(context: JobContext) -> None:
-    """Forget rows that no longer count and remove files that no row stands for.
+    """Remove rows that no longer count and files without a row.
 
-    Nothing while the clock is in doubt: by a clock that is ahead, everything is old.
+    Does nothing while the clock is in doubt: if it's ahead, everything looks old.
     """
     with context.database.reading() as session:
         in_doubt = installation.clock_in_doubt(session) is not None
@@ -32,9 +32,9 @@ def clean_up(context: JobContext) -> None:
 
 
 def clean_up_after_erasure(context: JobContext) -> None:
-    """Remove the files that may name someone who was erased, and the database's log.
+    """Remove files that may name someone who was erased, and empty the database's log.
 
-    What fails is logged: the erasure itself is done, and the next clean-up sees to the rest.
+    Failures are logged: the erasure itself is done, and the next clean-up tries again.
     """
     try:
         _clean_up(context)
@@ -65,7 +65,7 @@ def _prune_rows(context: JobContext) -> None:
 
 
 def _stray_files(context: JobContext) -> list[Path]:
-    """Expire exports; returns the files of exports, day sheets and imports that may go."""
+    """Expire exports, and return the files of exports, day sheets, and imports to remove."""
     folder = export_files.folder_of(context.settings)
     exports = [file for file in folder.iterdir() if file.is_file()]  # first: a file made later has a row
 
@@ -82,7 +82,7 @@ def _remove(files: Sequence[Path]) -> None:
     for file in files:
         try:
             file.unlink(missing_ok=True)
-        except OSError:  # someone downloads it just now (Windows), or it is not ours: the others still go
+        except OSError:  # being downloaded (Windows) or not ours: go on with the others
             log.exception("file not removed", file=file.name)
     if files:
         log.info("files removed", count=len(files))
@@ -95,9 +95,9 @@ def _purge_messages(context: JobContext) -> None:
 
 
 def _forget_erased(context: JobContext) -> None:
-    """Remove day sheets and waiting imports from before the last erasure: each may name anyone who was erased.
+    """Remove day sheets and pending imports from before the last erasure: each may name an erased person.
 
-    Today's sheet is written again instead, in case the power fails today.
+    Today's sheet is written again, in case the power fails today.
     """
     with context.database.reading() as session:
         erasure = patients.latest_erasure(session)

@@ -1,4 +1,4 @@
-"""What a job works with: database, settings, channels, the lease owner's name, and the stop signal."""
+"""What a job needs: database, settings, channels, the owner's name for leases, and the stop signal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,15 +18,15 @@ from service.storage import database
 from service.storage.database import Database
 
 Outcome = dict[str, Any]
-"""What a job did, as plain values for the ledger; a `reason` says why there was nothing to do."""
+"""What a job did, as plain values for the ledger. A `reason` says why there was nothing to do."""
 
 
 class Stopped(Exception):
-    """The process stops, or the lease was lost: put the work back."""
+    """The process is stopping, or the lease was lost: put the work back."""
 
 
 class Unfinished(Exception):
-    """Some of a job's parts failed; those left are tried again."""
+    """Some parts of a job failed and will be tried again."""
 
 
 def _never() -> bool:
@@ -35,38 +35,38 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class JobContext:
-    """The process that runs jobs, as each job sees it."""
+    """The process that runs a job, as the job sees it."""
 
     database: Database
     settings: Settings
     channels: Channels
     owner: str
-    """The name of this process in leases."""
+    """This process's name in leases."""
     stopping: Event = field(default_factory=Event)
-    """Set when the process stops: running work ends at its next checkpoint."""
+    """Set when the process is stopping: running work ends at its next checkpoint."""
     clock_doubted: Event = field(default_factory=Event)
-    """Set while the clock may be wrong, so that the log says it once."""
+    """Set while the clock may be wrong, so that it's logged only once."""
     backoff: ChannelBackoff = field(default_factory=ChannelBackoff)
     lease_lost: Callable[[], bool] = _never
-    """Whether another process has taken over what this job works on."""
+    """Returns whether another process has taken over this job's work."""
 
     @property
     def zone(self) -> ZoneInfo:
-        """The clinic's zone."""
+        """Return the clinic's time zone."""
         return self.settings.clinic.zone
 
     def checkpoint(self) -> None:
-        """Call between the parts of a job. Raises Stopped when it has to end here."""
+        """Call this between the steps of a job. Raises Stopped if the job has to end here."""
         if self.stopping.is_set() or self.lease_lost():
             raise Stopped
 
     def is_over(self, day: date) -> bool:
-        """Whether a clinic day lies in the past."""
+        """Return whether a clinic day is in the past."""
         return day < clock.today(self.zone)
 
 
 def explain(error: Exception) -> str:
-    """An error as the jobs page may show it: never a statement or its values, which may be a patient's."""
+    """Describe an error for the jobs page, without SQL or its values, which may be a patient's."""
     if isinstance(error, DBAPIError):
         return database.explain(error)
     if isinstance(error, OSError):

@@ -1,6 +1,6 @@
-"""Sending what waits in the outbox: claim, hand to the channel outside any transaction, settle; one after the other.
+"""Send the messages in the outbox one by one: claim, send outside any transaction, record the result.
 
-When no one can be reached, a round ends at the first message instead of trying all the others: the channel rests.
+If a server can't be reached, sending stops at the first message and backs off, instead of trying all the others.
 """
 
 from collections.abc import Callable
@@ -23,15 +23,15 @@ from service.storage.models import Channel, MessageStatus, SkipReason
 log = structlog.get_logger()
 Settled = TypeVar("Settled")
 TRIES = 4
-"""How often a busy database is asked to take down how a message ended."""
+"""How often to try recording a result in a busy database."""
 
 
 class _NotOurs(Exception):
-    """Another process has taken the message over."""
+    """Another process has taken over the message."""
 
 
 def deliver_messages(context: JobContext) -> None:
-    """Send whatever is due in the outbox."""
+    """Send all messages that are due."""
     try:
         send_due(context, true())
     except Stopped:
@@ -39,7 +39,7 @@ def deliver_messages(context: JobContext) -> None:
 
 
 def send_reminders(context: JobContext, span: reminders.Span) -> Outcome:
-    """Plan the reminders of a span and send them: `run` is what this call changed, `total` the span so far."""
+    """Plan and send the reminders of a span. `run` is what this call changed, `total` the span so far."""
     ways = channels.ways(context.settings)
     run = context.database.write(lambda session: reminders.plan(session, span, ways))
     run.add(send_due(context, span.scope).as_dict())
@@ -51,7 +51,7 @@ def send_reminders(context: JobContext, span: reminders.Span) -> Outcome:
 
 
 def send_due(context: JobContext, scope: ColumnElement[bool]) -> Tally:
-    """Send what is due within `scope`; returns how it ended. Raises Stopped between two messages."""
+    """Send what is due within `scope`, and return the results. Raises Stopped between two messages."""
     tally = Tally()
     context.database.write(lambda session: deliveries.unsure(session, context.settings))
     try:
@@ -72,12 +72,12 @@ def send_due(context: JobContext, scope: ColumnElement[bool]) -> Tally:
 
 
 def _resting(context: JobContext) -> set[Channel]:
-    """The channels of messages that are left alone now; those that share an address rest together."""
+    """Return the channels to leave alone now. Channels with the same transport back off together."""
     return {one for name in context.backoff.now() for one in channels.of(name).sharing}
 
 
 def _send(context: JobContext, claimed: Claim) -> MessageStatus:
-    """Hand one message to its channel and settle it; returns its new status."""
+    """Send one message, record the result, and return its new status."""
 
     def before_data() -> None:
         if not context.database.write(lambda session: deliveries.hand_over(session, claimed)):
@@ -94,7 +94,7 @@ def _send(context: JobContext, claimed: Claim) -> MessageStatus:
         if error.connection:
             context.backoff.begin(channel.name, error.retry_after)
         return _settle(context, lambda session: deliveries.refused(session, claimed, refusal))
-    except Exception as error:  # what the channel did not foresee stops this message only
+    except Exception as error:  # an unexpected error fails only this message
         log.error("channel failed", message=claimed.id, channel=channel.name, error=type(error).__name__)
         if isinstance(error, Unsure):
             context.backoff.begin(channel.name)
@@ -106,7 +106,7 @@ def _send(context: JobContext, claimed: Claim) -> MessageStatus:
 
 
 def _settle(context: JobContext, note: Callable[[Session], Settled]) -> Settled:
-    """Take down how a message ended; that is known only here, so a busy database is asked again."""
+    """Record the result of a message. Only we know it, so try again if the database is busy."""
     for _again in range(TRIES - 1):
         try:
             return context.database.write(note)

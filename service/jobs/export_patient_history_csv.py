@@ -1,4 +1,4 @@
-"""Writing an export: a patient's history, or the whole clinic; claim, produce over a connection of its own, settle."""
+"""Write an export of a patient's history or the whole clinic: claim it, write the file, record the result."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,11 +19,11 @@ NO_ROOM = "there is not enough room on the disk"
 
 
 class NoRoom(Exception):
-    """The disk is too full to begin."""
+    """There isn't enough space to start."""
 
 
 def export_patient_history_csv(context: JobContext, export_id: str) -> None:
-    """Write one export's file, whole or not at all, and say so in its row, which also names the format."""
+    """Write one export's file completely or not at all, in the format its row names, and update the row."""
     claim = context.database.write(lambda session: export_ledger.claim(session, export_id, context.owner))
     if claim is None:
         _clear(context, export_id)
@@ -44,7 +44,7 @@ def export_patient_history_csv(context: JobContext, export_id: str) -> None:
 
 
 def _produce(context: JobContext, export_id: str, claim: Claim) -> int:
-    """Write the file while the lease is kept; returns its rows."""
+    """Write the file while renewing the lease, and return the number of rows."""
     folder, clinic = export_files.folder_of(context.settings), context.settings.clinic
     file = export_files.file_of(folder, export_id, claim.contents.format)
     with lease.kept(partial(_renew, context, export_id)):
@@ -62,7 +62,7 @@ def _renew(context: JobContext, export_id: str) -> bool:
 
 
 def _progress(context: JobContext, export_id: str, count: Callable[[], int]) -> Callable[[int], None]:
-    """What an export tells of its rows, noted every half second; they are counted once there is a need to know."""
+    """Return a callback that records progress every half second. The total is counted only when needed."""
     noted, total = monotonic(), None
 
     def progress(rows: int) -> None:
@@ -79,7 +79,7 @@ def _progress(context: JobContext, export_id: str, count: Callable[[], int]) -> 
         except DBAPIError as error:
             if not database.is_busy(error):
                 raise
-            log.info("progress not noted", export=export_id)  # it is only for show
+            log.info("progress not noted", export=export_id)  # progress is only informational
 
     return progress
 
@@ -87,7 +87,7 @@ def _progress(context: JobContext, export_id: str, count: Callable[[], int]) -> 
 def _give_up(context: JobContext, export_id: str, error: Exception) -> None:
     log.error("export failed", export=export_id, exc_info=error)
     busy = isinstance(error, DBAPIError) and database.is_busy(error)
-    if busy:  # it may go well in a moment
+    if busy:  # it may work in a moment
         context.database.write(lambda session: export_ledger.put_back(session, export_id, context.owner))
     else:
         reason = NO_ROOM if isinstance(error, NoRoom) else explain(error)
@@ -95,7 +95,7 @@ def _give_up(context: JobContext, export_id: str, error: Exception) -> None:
 
 
 def _clear(context: JobContext, export_id: str) -> None:
-    """Remove what attempts at a failed or stopped export left: a killed one its part, a fast one its file."""
+    """Remove the partial or finished files of a failed or stopped export."""
     with context.database.reading() as session:
         format = export_ledger.given_up(session, export_id)
     if format is not None:

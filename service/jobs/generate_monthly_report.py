@@ -12,9 +12,9 @@ log = structlog.get_logger()
 
 
 def generate_monthly_report(context: JobContext, slot: str) -> Outcome:
-    """Make the reports of a month (`YYYY-MM`) that are missing; one that fails doesn't stop the others.
+    """Make the missing reports of a month (`YYYY-MM`). A failed one doesn't stop the others.
 
-    Raises Unfinished when some failed.
+    Raises Unfinished if some failed.
     """
     with context.database.reading() as session:
         due, already = reports.missing(session, slot, context.zone)
@@ -27,7 +27,7 @@ def generate_monthly_report(context: JobContext, slot: str) -> Outcome:
 
 
 def _make_doctors_reports(context: JobContext, month: str, due: Sequence[int]) -> tuple[int, int]:
-    """How many reports were made, and how many failed."""
+    """Return how many reports were made, and how many failed."""
     made = failed = 0
     for doctor_id in due:
         context.checkpoint()

@@ -1,6 +1,6 @@
-"""A claim is kept for as long as its process lives, however long the database or a program takes over one step.
+"""Renew a claim as long as its process is running, however long one step takes.
 
-Without that a second process would take slow work for a dead one's. What hangs is given up after an hour.
+Otherwise, another process would think that slow work was abandoned. Work that hangs is given up after an hour.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ from sqlalchemy.exc import DBAPIError
 
 log = structlog.get_logger()
 RENEW_SECONDS = 10.0
-"""A third of the shortest lease."""
+"""One third of the shortest lease."""
 LONGEST_SECONDS = 3600.0
 
 
 @contextmanager
 def kept(renew: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
-    """Renew a claim in the background until the block ends; what it yields tells whether the claim was lost."""
+    """Renew a claim in the background until the block ends. The yielded function returns whether it was lost."""
     ended, lost = Event(), Event()
     keeper = Thread(target=_keep, args=(renew, ended, lost), name="lease", daemon=True)
     keeper.start()
@@ -37,5 +37,5 @@ def _keep(renew: Callable[[], bool], ended: Event, lost: Event) -> None:
             if not renew():
                 lost.set()
                 return
-        except DBAPIError as error:  # busy, or away for a moment: the next turn may still be in time
+        except DBAPIError as error:  # busy or briefly unavailable: the next attempt may still be in time
             log.warning("claim not renewed", error=type(error.orig).__name__)

@@ -1,7 +1,7 @@
-"""One process: APScheduler's BackgroundScheduler brings ticks, thread pools do the work.
+"""Run jobs in one process: APScheduler's BackgroundScheduler ticks, and thread pools do the work.
 
-The scheduler is only a tick. What is due and what is done is known from the database, so a trigger that fires
-late, twice or never does no harm (its monthly cron, for one, skips 1 April where clocks change in March).
+The database knows what is due and done, so it does no harm if a trigger fires late, twice, or never. (APScheduler's
+monthly cron, for one, skips April 1 where clocks change in March.)
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from service.storage.database import DatabaseLost
 log = structlog.get_logger()
 TICK_SECONDS = 30
 CLEAN_UP_EVERY = 20
-"""Ticks between two clean-ups: ten minutes."""
+"""Clean up every 20 ticks: every ten minutes."""
 
 
 class LocalBackend:
@@ -37,49 +37,49 @@ class LocalBackend:
     def __init__(self, context: JobContext) -> None:
         self._context = context
         self._runs = ThreadPoolExecutor(2, "job")
-        self._post = ThreadPoolExecutor(1, "post")  # of its own: a mail server that hangs holds up nothing else
+        self._post = ThreadPoolExecutor(1, "post")  # separate, so that a mail server that hangs delays nothing else
         self._exports = ThreadPoolExecutor(context.settings.jobs.export_workers, "export")
         self._clinic_exports = ThreadPoolExecutor(1, "clinic export")
         self._under_way: dict[str, Future[None]] = {}
         self._once_more: set[str] = set()
         self._lock = Lock()
         self._halt = Event()
-        self._heart = Thread(target=self._beat, name="heart", daemon=True)
+        self._ticker = Thread(target=self._keep_ticking, name="ticker", daemon=True)
         self._scheduler = BackgroundScheduler(
             timezone=context.zone,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
 
     def run(self, run_id: int) -> None:
-        """Execute a run of the ledger in a thread."""
+        """Execute a run in a thread."""
         self._submit(self._runs, f"run {run_id}", lambda: runner.execute(self._context, run_id))
 
     def export(self, export_id: str) -> None:
-        """Write an export in the pool made for them; a pool begins in the order in which it was asked."""
+        """Write an export in the pool for exports, which starts them in the order of their requests."""
         self._write_export(self._exports, export_id)
 
     def export_clinic(self, export_id: str) -> None:
-        """Write the whole clinic in a thread of its own."""
+        """Write an export of the whole clinic in its own thread."""
         self._write_export(self._clinic_exports, export_id)
 
     def deliver(self) -> None:
-        """Send waiting messages in a thread; if it is at it already, it looks again before it ends."""
+        """Send queued messages in a thread. If it's already sending, it checks again before it ends."""
         self._submit(self._post, "deliver", lambda: deliver_messages(self._context), once_more=True)
 
     def posted(self) -> None:
-        """Send in a thread what was just written, once the service has started."""
-        if self._heart.is_alive():
+        """Send in a thread what was just queued, once the service has started."""
+        if self._ticker.is_alive():
             self.deliver()
 
     def start(self) -> None:
-        """Register the schedule and begin to tick, at once for whatever was missed."""
+        """Register the schedule and start ticking, at once to catch up."""
         for row in schedule.table(self._context.settings):
             self._scheduler.add_job(self._tick, trigger_of(row, self._context.zone), id=row.job)
         self._scheduler.start()
-        self._heart.start()
+        self._ticker.start()
 
     def stop(self, seconds: float) -> bool:
-        """Stop ticking; running work has so many seconds to end, then it is asked to put itself back."""
+        """Stop ticking. Running work has `seconds` to finish; then it's asked to put itself back."""
         deadline = monotonic() + seconds
         self._halt.set()
         if self._scheduler.running:
@@ -87,8 +87,8 @@ class LocalBackend:
         for pool in (self._runs, self._post, self._exports, self._clinic_exports):
             pool.shutdown(wait=False, cancel_futures=True)
         wait(self._futures(), timeout=max(0.0, deadline - monotonic()))
-        if self._heart.is_alive():
-            self._heart.join(1.0)
+        if self._ticker.is_alive():
+            self._ticker.join(1.0)
         self._context.stopping.set()
         return not wait(self._futures(), timeout=1.5).not_done
 
@@ -102,9 +102,9 @@ class LocalBackend:
     def _submit(
         self, pool: ThreadPoolExecutor, name: str, work: Callable[[], object], *, once_more: bool = False
     ) -> None:
-        """Hand work to a pool once; the next tick finds what a stopped pool refuses.
+        """Submit work to a pool once. The next tick finds what a stopped pool refuses.
 
-        What is under way already is done `once_more` after it, where it may have looked too early.
+        With `once_more`, work that is already running is done again afterwards, in case it looked too early.
         """
         with self._lock:
             if self._context.stopping.is_set():
@@ -132,17 +132,17 @@ class LocalBackend:
             if again:
                 self._submit(pool, name, work)
 
-    def _beat(self) -> None:
-        """Tick every 30 seconds of real time, at once first.
+    def _keep_ticking(self) -> None:
+        """Tick now and then every 30 seconds of real time.
 
-        Not by the scheduler: it waits for a time of day, so a clock that is set back would keep it waiting.
+        The scheduler can't do this: it waits for a time of day, so it would pause after the clock is set back.
         """
-        beats = 0
+        ticks = 0
         while True:
             self._tick()
-            if beats % CLEAN_UP_EVERY == 0:
+            if ticks % CLEAN_UP_EVERY == 0:
                 self._clean_up()
-            beats += 1
+            ticks += 1
             if self._halt.wait(TICK_SECONDS):
                 return
 
@@ -164,7 +164,7 @@ class LocalBackend:
 
 
 def trigger_of(row: schedule.Row, zone: ZoneInfo) -> CronTrigger | CalendarIntervalTrigger:
-    """APScheduler's trigger for a row of the schedule."""
+    """Return APScheduler's trigger for a row of the schedule."""
     hour, minute = row.at.hour, row.at.minute
     match row.kind:
         case schedule.Kind.DAILY:

@@ -5,6 +5,6 @@ from service.jobs.context import JobContext, Outcome
 
 
 def make_backup(context: JobContext, slot: str) -> Outcome:
-    """Back up the clinic as it is now, whichever night was meant, and try the backup out."""
+    """Back up the clinic as it is now, whatever the slot, and verify the backup."""
     made = making.make(context.database, context.settings, keep=context.checkpoint)
     return {"date": slot, **made.as_outcome()}

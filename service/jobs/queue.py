@@ -1,28 +1,28 @@
-"""What the rest of the program knows of a job backend: hand it ids, start it, stop it."""
+"""The interface of a job backend: queue ids, start, stop."""
 
 from typing import Protocol
 
 
 class JobQueue(Protocol):
-    """Brings work to a thread or a worker; what is handed over twice is done once, by the claims in the database."""
+    """Passes work to a thread or a worker. Work queued twice is done once, because of claims in the database."""
 
     def run(self, run_id: int) -> None:
-        """Execute a run of the ledger soon."""
+        """Execute a run soon."""
 
     def export(self, export_id: str) -> None:
-        """Write a patient's export soon; who asked first comes first."""
+        """Write a patient's export soon, in the order of requests."""
 
     def export_clinic(self, export_id: str) -> None:
-        """Write the export of the whole clinic soon, beside those of patients: none of them waits for it."""
+        """Write an export of the whole clinic soon. Patients' exports don't wait for it."""
 
     def deliver(self) -> None:
-        """Send messages that wait, soon."""
+        """Send queued messages soon."""
 
     def posted(self) -> None:
-        """The outbox has something new: send it soon, if this process sends at all."""
+        """Something was just queued: send it soon, if this process sends messages."""
 
     def start(self) -> None:
-        """Begin to tick."""
+        """Start ticking."""
 
     def stop(self, seconds: float) -> bool:
-        """Stop ticking and give running work so many seconds; False when some of it would not end."""
+        """Stop ticking, and give running work `seconds` to finish. Returns False if some of it didn't."""

@@ -1,6 +1,6 @@
-"""Runs of the ledger: open one by hand, claim it, run its job under a lease, settle it.
+"""Runs of jobs: open one by hand, claim it, execute its job under a lease, and record the outcome.
 
-The ledger decides what is done; a run that is handed over twice, late or never does no harm.
+The ledger in the database knows what was done, so a run that is queued twice, late, or never does no harm.
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 def open_by_hand(session: Session, settings: Settings, job: str, slot: str | None = None) -> int:
-    """Open a run someone asked for, of the present slot unless another is named; returns its id.
+    """Open a run that someone asked for, for the current slot unless another one is given, and return its id.
 
     Raises schedule.UnknownJob.
     """
@@ -34,7 +34,7 @@ def open_by_hand(session: Session, settings: Settings, job: str, slot: str | Non
 
 
 def run_by_hand(context: JobContext, job: str, slot: str) -> Outcome | None:
-    """Open a run and do it here; no tick can take it in between. Returns what execute() does."""
+    """Open a run and execute it here, before a tick can take it. Returns what execute() does."""
 
     def take(session: Session) -> tuple[int, tuple[str, str] | None]:
         run_id = open_by_hand(session, context.settings, job, slot)
@@ -45,15 +45,15 @@ def run_by_hand(context: JobContext, job: str, slot: str) -> Outcome | None:
 
 
 def execute(context: JobContext, run_id: int) -> Outcome | None:
-    """Run one turn of a job; returns its outcome, or None when it was not ours, put back, or failed."""
+    """Execute a run, and return its outcome; None if it was not ours, was put back, or failed."""
     claimed = context.database.write(lambda session: job_runs.claim(session, run_id, context.owner))
     return _perform(context, run_id, *claimed) if claimed else None
 
 
 def note_done(context: JobContext, job: str, outcome: Outcome) -> None:
-    """Write into the ledger what a command has done itself, unless the settings do not want the job.
+    """Record in the ledger what a command has done itself, if the job is enabled.
 
-    A database that can't take it, or is of another version, is left as it is.
+    Does nothing if the database can't be written or has another version.
     """
     is_scheduled = any(row.job == job for row in schedule.table(context.settings))
     if not is_scheduled or database.present_revision(context.database) != database.newest_revision():
@@ -68,13 +68,13 @@ def note_done(context: JobContext, job: str, outcome: Outcome) -> None:
 
 
 def skip_after_restore(session: Session, settings: Settings) -> None:
-    """Close today's due slots of the jobs that write to people: after a restore they may have been run already."""
+    """Skip today's due slots of jobs that send messages: after a restore, they may have run before."""
     now, zone = clock.now(), settings.clinic.zone
     for row in schedule.table(settings):
         if row.told_ahead is None:
             continue
         day = schedule.due_day(row, now, zone)
-        for span in row.told_ahead(day):  # appointments of later days which that run has told already
+        for span in row.told_ahead(day):  # appointments of later days that this run has already reminded of
             reminders.plan(session, span, channels.ways(settings))
             restored.in_doubt(session, span.scope)
         if day == clock.today(zone):
@@ -103,7 +103,7 @@ def _perform(context: JobContext, run_id: int, job: str, slot: str) -> Outcome |
         return None
     try:
         context.database.write(lambda session: job_runs.finish(session, run_id, context.owner, outcome))
-    except DBAPIError as error:  # it did not fail: it runs again when its lease is over, and finds little to do
+    except DBAPIError as error:  # not a failure: it runs again when its lease expires, and finds little to do
         log.warning("run not noted", job=job, slot=slot, why=database.explain(error))
     log.info("job done", job=job, slot=slot)
     return outcome

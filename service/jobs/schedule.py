@@ -1,7 +1,7 @@
-"""The one table of jobs: what runs when, by which function, and how long a missed turn is still worth it.
+"""The table of jobs: what runs when, with which function, and how long a missed run is caught up.
 
-No cron arithmetic: a slot is due once the clinic's wall clock has passed its time, however late anyone looks.
-A row names its function, and the function's name is the job's name in the ledger and of its module.
+There is no cron arithmetic: a slot is due once the clinic's wall clock has passed its time, however late we check.
+The name of a row's function is the job's name in the ledger and the name of its module.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,11 +31,11 @@ MOST_SLOTS_BACK = 31
 
 
 class UnknownJob(LookupError):
-    """No row of the schedule has this name."""
+    """There's no job with this name."""
 
 
 class Job(Protocol):
-    """The function of a job: gets the name of its slot, never "now"."""
+    """The function of a job. It gets the name of its slot, never "now"."""
 
     __name__: str
 
@@ -51,7 +51,7 @@ class Kind(StrEnum):
 
 
 class CatchUp(StrEnum):
-    """Until when a missed slot is run; later it is only written down as skipped."""
+    """How long a missed slot is still run. Later, it's only recorded as skipped."""
 
     SAME_DAY = "same_day"
     ALWAYS = "always"
@@ -59,20 +59,20 @@ class CatchUp(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """One job of the schedule."""
+    """A job in the schedule."""
 
     run: Job
     title: str
     kind: Kind
     at: time
-    """On the clinic's wall clock."""
+    """In the clinic's time zone."""
     catch_up: CatchUp
     day: int = 1
-    """Of the month (1 to 28) for a monthly job, of the week (1 is Monday) for a weekly one."""
+    """Day of the month (1 to 28) for a monthly job, of the week (1 is Monday) for a weekly one."""
     told_ahead: Callable[[date], Sequence[Span]] | None = None
-    """For jobs that write to people: the appointments of later days that the run of a day reminds of."""
+    """For jobs that send messages: the appointments of later days that a day's run reminds of."""
     is_on: bool = True
-    """Whether the settings want it."""
+    """Whether the settings enable it."""
 
     @property
     def job(self) -> str:
@@ -80,7 +80,7 @@ class Row:
         return self.run.__name__
 
     def words(self, formats: Formats) -> str:
-        """When it runs, for people."""
+        """Say when it runs."""
         at = formats.time(self.at)
         match self.kind:
             case Kind.DAILY:
@@ -96,7 +96,7 @@ class Row:
 
 
 def every_row(settings: Settings) -> tuple[Row, ...]:
-    """All jobs there are, those too that the settings do not want."""
+    """Return all jobs, including those that the settings disable."""
     jobs, backup = settings.jobs, settings.backup
     backups_at, sheets_at = time.fromisoformat(backup.at), time.fromisoformat(jobs.sheets_at)
     reminders_at, reports_at = time.fromisoformat(jobs.reminders_at), time.fromisoformat(jobs.reports_at)
@@ -139,12 +139,12 @@ def every_row(settings: Settings) -> tuple[Row, ...]:
 
 
 def table(settings: Settings) -> tuple[Row, ...]:
-    """The schedule, as the settings have it."""
+    """Return the jobs that the settings enable."""
     return tuple(row for row in every_row(settings) if row.is_on)
 
 
 def row_of(settings: Settings, job: str) -> Row:
-    """A job's row, whether the settings want it or not: runs from before still end. Raises UnknownJob."""
+    """Return a job's row, even if it's disabled, because earlier runs still have to finish. Raises UnknownJob."""
     for row in every_row(settings):
         if row.job == job:
             return row
@@ -153,14 +153,14 @@ def row_of(settings: Settings, job: str) -> Row:
 
 @dataclass(frozen=True)
 class Slot:
-    """One turn of a job: its name in the ledger and the instant it is due, in UTC."""
+    """A slot of a job: its name in the ledger and the instant it's due, in UTC."""
 
     name: str
     due_at: datetime
 
 
 def slot(row: Row, day: date, zone: ZoneInfo) -> Slot:
-    """The slot that falls due on a day: that day's, or for a monthly job the month that ended before it."""
+    """Return the slot that is due on a day: that day, or for a monthly job, the month before."""
     match row.kind:
         case Kind.DAILY | Kind.WEEKLY:
             name = day.isoformat()
@@ -172,7 +172,7 @@ def slot(row: Row, day: date, zone: ZoneInfo) -> Slot:
 
 
 def day_of(row: Row, name: str) -> date:
-    """The day on which the slot of a name falls due. Raises ValueError for a name that isn't one."""
+    """Return the day on which a slot is due. Raises ValueError if the name isn't valid."""
     match row.kind:
         case Kind.DAILY | Kind.WEEKLY:
             return date.fromisoformat(name)
@@ -183,7 +183,7 @@ def day_of(row: Row, name: str) -> date:
 
 
 def present_day(row: Row, today: date) -> date:
-    """The day of the slot someone means who runs the job now, though its hour may not have come."""
+    """Return the day of the current slot for someone who runs the job now, even if it isn't due yet."""
     match row.kind:
         case Kind.DAILY:
             return today
@@ -196,21 +196,21 @@ def present_day(row: Row, today: date) -> date:
 
 
 def due_day(row: Row, now: datetime, zone: ZoneInfo) -> date:
-    """The clinic day on which the job was due last, `now` included."""
+    """Return the latest clinic day on which the job was due, including now."""
     local = now.astimezone(zone)
     day = present_day(row, local.date())
     return day if (local.date(), local.time()) >= (day, row.at) else _before(row, day)
 
 
 def next_due(row: Row, now: datetime, zone: ZoneInfo) -> datetime:
-    """The next instant the job falls due, in UTC."""
+    """Return the next instant at which the job is due, in UTC."""
     return slot(row, _after(row, due_day(row, now, zone)), zone).due_at
 
 
 def due_slots(row: Row, last: str | None, now: datetime, zone: ZoneInfo) -> Iterator[Slot]:
-    """Slots that fell due after the ledger's `last` one, oldest first, up to the latest; at most a month of days.
+    """Yield the slots that became due after `last`, oldest first, up to the latest; at most a month of days.
 
-    The latest is among them even when the ledger knows a later one: then the clock was ahead for a while.
+    The latest one is included even if the ledger has a later one, which means that the clock was ahead for a while.
     """
     latest = due_day(row, now, zone)
     days = [latest]
@@ -223,12 +223,12 @@ def due_slots(row: Row, last: str | None, now: datetime, zone: ZoneInfo) -> Iter
 
 
 def trigger_of(found: Slot, now: datetime) -> RunTrigger:
-    """Whether a slot opened now is on time or caught up."""
+    """Return whether a slot opened now is on time or caught up."""
     return RunTrigger.CATCHUP if now - found.due_at > LATE else RunTrigger.SCHEDULE
 
 
 def reason_to_skip(row: Row, found: Slot, now: datetime, zone: ZoneInfo, began_at: datetime) -> RunSkip | None:
-    """Why a due slot is not run but only written down, or None."""
+    """Return why a due slot is skipped, or None."""
     if found.due_at < began_at:
         return RunSkip.BEFORE_START
     match row.catch_up:
@@ -242,7 +242,7 @@ def reason_to_skip(row: Row, found: Slot, now: datetime, zone: ZoneInfo, began_a
 
 
 def _before(row: Row, day: date) -> date:
-    """The day of the turn before the one on `day`."""
+    """Return the day of the slot before the one on `day`."""
     match row.kind:
         case Kind.DAILY:
             return day - timedelta(days=1)
@@ -255,7 +255,7 @@ def _before(row: Row, day: date) -> date:
 
 
 def _after(row: Row, day: date) -> date:
-    """The day of the turn after the one on `day`."""
+    """Return the day of the slot after the one on `day`."""
     match row.kind:
         case Kind.DAILY:
             return day + timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Reminders 24, 48 or 72 hours ahead, for a clinic that wants them."""
+"""Reminders 24, 48, or 72 hours ahead, if the clinic wants them."""
 
 from datetime import date
 
@@ -10,7 +10,7 @@ from service.jobs.deliver_messages import send_reminders
 
 
 def send_advance_reminders(context: JobContext, slot: str) -> Outcome:
-    """Plan and send the reminders of the appointments as many hours ahead as the clinic has chosen."""
+    """Plan and send reminders of appointments as many hours ahead as the clinic has chosen."""
     day = date.fromisoformat(slot)
     if context.is_over(day):
         return {"date": slot, "reason": RunSkip.DAY_IS_OVER}

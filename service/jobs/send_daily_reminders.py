@@ -1,4 +1,4 @@
-"""The 08:00 job: reminders of the day's appointments and of the next day's early ones, then the call list."""
+"""The 08:00 job: send reminders for today's appointments and tomorrow's early ones, then the call list."""
 
 from datetime import date, timedelta
 
@@ -12,7 +12,7 @@ from service.storage.models import Message
 
 
 def send_daily_reminders(context: JobContext, slot: str) -> Outcome:
-    """Plan and send the reminders of a clinic day; `run` is what this run changed, `total` the day so far."""
+    """Plan and send the reminders of a clinic day. `run` is what this run changed, `total` the day so far."""
     day = date.fromisoformat(slot)
     if context.is_over(day):
         return {"date": slot, "reason": RunSkip.DAY_IS_OVER}
@@ -25,7 +25,7 @@ def send_daily_reminders(context: JobContext, slot: str) -> Outcome:
 
 
 def _send_morning_sheet(context: JobContext, day: date) -> None:
-    """Send the call list to the clinic's own address, if it has named one."""
+    """Send the call list to the clinic's own address, if one is set."""
     recipient = context.settings.messages.morning_sheet_to
     if not recipient:
         return

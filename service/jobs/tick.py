@@ -1,4 +1,4 @@
-"""A tick: opens the slots that are due, then queues all work that no process does."""
+"""A tick: open the slots that are due, then queue all work that no process is doing."""
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 def tick(context: JobContext, queue: JobQueue) -> None:
-    """Open what is due and queue what waits; nothing while the clock is in doubt."""
+    """Open slots that are due, and queue waiting work. Does nothing while the clock is in doubt."""
     if _clock_in_doubt(context):
         return
     _open_due_slots(context)
@@ -27,7 +27,7 @@ def tick(context: JobContext, queue: JobQueue) -> None:
 
 
 def release_dead(context: JobContext, owner_prefix: str) -> None:
-    """At the start of the only process of a kind: what dead ones of it held is free at once."""
+    """Release at once what earlier processes of this kind had claimed. Call it when starting the only one."""
 
     def release(session: Session) -> None:
         for ledger in (job_runs, deliveries, export_ledger):
@@ -37,7 +37,7 @@ def release_dead(context: JobContext, owner_prefix: str) -> None:
 
 
 def _clock_in_doubt(context: JobContext) -> bool:
-    """Whether the clock may be wrong; logged once each time that begins."""
+    """Return whether the clock may be wrong. It's logged once."""
     with context.database.reading() as session:
         ran_last = installation.clock_in_doubt(session)
     if ran_last is None:
@@ -89,7 +89,7 @@ def _queue_waiting_work(context: JobContext, queue: JobQueue) -> None:
 
 
 def _note_tick(context: JobContext) -> None:
-    """Note that the scheduler lives; where that can't be written, the pages that ask say so."""
+    """Record the heartbeat. If that fails, readiness checks will report it."""
     try:
         context.database.write(installation.note_tick)
     except DBAPIError as error:

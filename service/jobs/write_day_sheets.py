@@ -1,4 +1,4 @@
-"""Job: write each doctor's day to a file, for when the power fails."""
+"""Job: write each doctor's day to a file, in case of a power failure."""
 
 from datetime import date, datetime
 
@@ -10,12 +10,12 @@ from service.jobs.context import JobContext, Outcome
 
 
 def write_day_sheets(context: JobContext, slot: str) -> Outcome:
-    """Write the day's sheets to a file; run again, it replaces the file."""
+    """Write the day's sheets to a file. Running it again replaces the file."""
     day = date.fromisoformat(slot)
     if context.is_over(day):
         return {"date": slot, "reason": RunSkip.DAY_IS_OVER}
     began, written = clock.now(), None
-    while written is None or _erased_since(context, began):  # someone on the sheet may have been erased meanwhile
+    while written is None or _erased_since(context, began):  # in case someone on the sheet was erased meanwhile
         context.checkpoint()
         began = clock.now()
         with context.database.reading() as session:

@@ -1,1 +1,1 @@
-"""What the server stands on: sockets, one service per database, restart, desktop start, system service."""
+"""What the server runs on: sockets, one service per database, restart, desktop start, and system service."""

@@ -1,4 +1,4 @@
-"""Started by a double click, no one sees what is printed: the browser is opened instead."""
+"""Start by double-click: nobody sees printed output, so the browser is opened instead."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ NOT_STARTED = HOME / "rounds-did-not-start.txt"
 
 
 def double_clicked(arguments: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the executable was started from a desktop: without arguments and without anyone's terminal."""
+    """Return whether the executable was started from a desktop: without arguments and without a terminal."""
     if not FROZEN or (sys.argv[1:] if arguments is None else arguments):
         return False
     if sys.platform == "win32":
@@ -26,7 +26,7 @@ def double_clicked(arguments: Sequence[str] | None = None, environ: Mapping[str,
 
 
 def show(url: str) -> Thread:
-    """Open the browser, if there is one, in a thread of its own: it may take its time, or fail."""
+    """Open the browser, if there is one, in a separate thread, because it may take long or fail."""
 
     def open_it() -> None:
         with suppress(Exception):
@@ -40,7 +40,7 @@ def show(url: str) -> Thread:
 
 
 def leave_note(sentence: str) -> None:
-    """Say why Rounds didn't start where the person who clicked it will look: in its window, or in a file beside it."""
+    """Say why Rounds didn't start, where the user will see it: in the window, or in a file next to the program."""
     if sys.platform == "win32":
         with suppress(EOFError):
             input("Press Enter to close this window.")
@@ -51,7 +51,7 @@ def leave_note(sentence: str) -> None:
 
 
 def give_back_environment() -> None:
-    """Let programs that are started from here, a browser or pg_dump, load their own libraries, not the executable's."""
+    """Let other programs, such as a browser or pg_dump, load their own libraries instead of the executable's."""
     if FROZEN and sys.platform != "win32":
         for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
             before = os.environ.pop(f"{name}_ORIG", None)
@@ -62,11 +62,11 @@ def give_back_environment() -> None:
 
 
 def _is_a_service(environ: Mapping[str, str]) -> bool:
-    """Whether systemd started this very program; what a desktop starts only inherits the desktop's own mark."""
+    """Return whether systemd started this program itself, not only the desktop it was started from."""
     return environ.get("SYSTEMD_EXEC_PID") == str(os.getppid())
 
 
 def _has_own_console() -> bool:
-    """Whether the window was opened for this program: only its two processes use it."""
-    kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009 what other systems do not have
+    """Return whether the console window belongs to this program: only its two processes use it."""
+    kernel: Any = getattr(ctypes, "windll").kernel32  # noqa: B009 missing on other systems
     return bool(kernel.GetConsoleProcessList((ctypes.c_uint * 8)(), 8) <= 2)

@@ -1,4 +1,4 @@
-"""The sockets the service listens at. They stay open over a restart: who comes meanwhile waits instead of failing."""
+"""The sockets the service listens on. They stay open during a restart, so that new connections wait."""
 
 import os
 import socket
@@ -14,17 +14,17 @@ Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 
 
 class Listening:
-    """Open at one host and port at a time."""
+    """Listens on one host and port at a time."""
 
     def __init__(self) -> None:
         self._host = ""
         self._wanted = 0
         self.port = 0
-        """The port it is open at; 0 when it is not."""
+        """The open port; 0 if none."""
         self.sockets: list[socket.socket] = []
 
     def open(self, host: str, port: int) -> None:
-        """Listen there and nowhere else. Raises SettingsError, listening as before, when that cannot be."""
+        """Listen only there. Raises SettingsError, and keeps listening as before, if that's impossible."""
         if self.sockets and host == self._host and port in (self._wanted, self.port):
             return
         addresses = _addresses(host, port)
@@ -40,11 +40,11 @@ class Listening:
         self._host, self._wanted = host, port
 
     def copies(self) -> list[socket.socket]:
-        """The same sockets once more, for a server that closes what it was given."""
+        """Return duplicates of the sockets, for a server that closes the ones it gets."""
         return [one.dup() for one in self.sockets]
 
     def close(self) -> None:
-        """Listen nowhere."""
+        """Stop listening."""
         for one in self.sockets:
             with suppress(OSError):
                 one.close()
@@ -58,23 +58,23 @@ class Listening:
 
 
 def try_out(host: str, port: int) -> None:
-    """Raise SettingsError when no one can listen there now: taken, forbidden, or no address of this computer."""
+    """Raise SettingsError if the port can't be used: taken, forbidden, or not an address of this computer."""
     trial = Listening()
     trial.open(host, port)
     trial.close()
 
 
 def network_address() -> str:
-    """This computer's address in the network it stands in; empty when it is in none. Nothing is sent."""
+    """Return this computer's address in its network; empty if there is none. Nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
-        probe.connect(("192.0.2.1", 9))  # an address of no one (RFC 5737): only the way there is looked up
+        probe.connect(("192.0.2.1", 9))  # a documentation address (RFC 5737): only the route to it is looked up
         found = str(probe.getsockname()[0])
         return "" if found.startswith("127.") else found
     return ""
 
 
 def is_loopback(name: str | None) -> bool:
-    """Whether a name or an address stands for the very computer it is used on, and no other finds this one by it."""
+    """Return whether a name or address means the local computer, so other computers can't reach this one with it."""
     try:
         return name == "localhost" or ip_address(name or "").is_loopback
     except ValueError:
@@ -82,7 +82,7 @@ def is_loopback(name: str | None) -> bool:
 
 
 def is_ours(name: str) -> bool:
-    """Whether an address, or what a name stands for, belongs to this computer."""
+    """Return whether an address, or the address of a name, belongs to this computer."""
     try:
         found = socket.getaddrinfo(name, 0, type=socket.SOCK_DGRAM)
         for family, kind, _proto, _name, address in found:
@@ -94,7 +94,7 @@ def is_ours(name: str) -> bool:
 
 
 def cannot_use(host: str, port: int, error: OSError) -> str:
-    """Why a port cannot be listened at, and what to do."""
+    """Say why a port can't be used, and what to do."""
     return f"Port {port} on {host} cannot be used ({error.strerror}): set [server] port, or --port, to another one."
 
 
@@ -110,7 +110,7 @@ def _addresses(host: str, port: int) -> Sequence[Address]:
 def _bound(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":  # elsewhere it would let two programs share the port
+        if os.name == "posix":  # elsewhere, it would let two programs share the port
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

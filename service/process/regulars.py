@@ -1,4 +1,4 @@
-"""Which browsers and addresses go first under load: signed-in browsers, and addresses where staff just worked."""
+"""Which clients go first under load: signed-in browsers, and addresses where staff were recently active."""
 
 import hashlib
 import re
@@ -11,23 +11,23 @@ from typing import NamedTuple
 from service.domain.foundation import throttle
 
 LASTS = 15 * 60.0
-"""Seconds that an act counts."""
+"""How many seconds an action counts."""
 MOST = 4096
-"""Browsers, and addresses, that are remembered; the ones that were seen first make room."""
+"""How many browsers and addresses to remember; the oldest are dropped."""
 COOKIES_READ = 20
-"""Tokens of one Cookie header that are looked up."""
+"""How many tokens of a Cookie header to look up."""
 _tokens = re.compile(r"=([A-Za-z0-9_-]{43})(?=;|\s|$)").finditer
 
 
 class Browser(NamedTuple):
-    """A browser that was signed in when it last asked for something."""
+    """A browser that was signed in at its last request."""
 
     key: str
     is_staff: bool
 
 
 class Regulars:
-    """Kept in memory only, as digests; any thread may ask."""
+    """Known clients, stored only in memory and as digests. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -35,25 +35,25 @@ class Regulars:
         self._addresses: OrderedDict[str, tuple[float, bool]] = OrderedDict()
 
     def note(self, token: str, address: str, *, is_staff: bool) -> None:
-        """A page was answered to someone who is signed in, at an address that may be unknown."""
+        """Remember a signed-in browser and, for staff, its address, which may be empty."""
         with self._lock:
             _note(self._browsers, _digest(token), is_staff)
         if is_staff:
             self.note_addresses([address])
 
     def note_addresses(self, addresses: Iterable[str]) -> None:
-        """Staff has worked at these addresses a moment ago."""
+        """Remember that staff were just active at these addresses."""
         with self._lock:
             for network in filter(None, map(_network, addresses)):
                 _note(self._addresses, network, is_staff=True)
 
     def forget(self, token: str) -> None:
-        """A browser is signed out."""
+        """Forget a browser that was signed out."""
         with self._lock:
             self._browsers.pop(_digest(token), None)
 
     def browser(self, cookies: str) -> Browser | None:
-        """The browser behind a Cookie header, None for one that is not known."""
+        """Return the browser of a Cookie header; None if it's unknown."""
         for found, _at in zip(_tokens(cookies), range(COOKIES_READ), strict=False):
             key = _digest(found[1])
             with self._lock:
@@ -63,7 +63,7 @@ class Regulars:
         return None
 
     def is_staffed(self, address: str) -> bool:
-        """Whether staff has worked at an address within the last 15 minutes; IPv6 counts by /64."""
+        """Return whether staff were active at an address in the last 15 minutes. IPv6 is compared by /64."""
         with self._lock:
             at, _is_staff = self._addresses.get(_network(address), (-LASTS, False))
         return monotonic() - at < LASTS

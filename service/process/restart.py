@@ -1,4 +1,4 @@
-"""Ask the running service to restart, and report how that went."""
+"""Ask the running service to restart, and keep the result."""
 
 from collections.abc import Callable
 from threading import Event, Lock
@@ -8,23 +8,23 @@ from service.storage.database import DatabaseLost
 
 
 class Restart:
-    """Shared by the pages of a process and the loop that serves them; it outlives each round of that loop."""
+    """Shared by the pages and the server loop of a process. It survives restarts."""
 
     def __init__(self) -> None:
         self._asked = Event()
         self._lock = Lock()
         self._change: Change | None = None
         self.let_nobody_in: Callable[[], None] = lambda: None
-        """Returns once the server reads nothing new: anyone who comes then is answered when it has begun again."""
+        """Returns when the server has stopped reading requests. New ones are answered after the restart."""
         self.wipes_demo = False
-        """Whether the demo clinic is to be gone before the service begins again."""
+        """Whether to wipe the demo clinic before restarting."""
         self.trouble = ""
-        """Why the last restart did not bring what it was asked for, for the admin to read; empty when it did."""
+        """Why the last restart didn't apply its change, for administrators; empty if it did."""
         self.lost: DatabaseLost | None = None
-        """Why the service has to end instead of starting again; None while it has not."""
+        """Why the service has to end instead of restarting; None if it doesn't."""
 
     def ask(self, change: Change | None = None, *, wipe_demo: bool = False) -> None:
-        """Begin again as soon as the present answers are out; `change` is taken back should it not work."""
+        """Restart after the current responses are sent. `change` is undone if the service can't start with it."""
         with self._lock:
             self._change = change
             self.wipes_demo = self.wipes_demo or wipe_demo
@@ -33,17 +33,17 @@ class Restart:
         self.let_nobody_in()
 
     def give_up(self, lost: DatabaseLost) -> None:
-        """End the service as soon as the present answers are out: its database is lost."""
+        """End the service after the current responses are sent, because its database is lost."""
         self.lost = lost
         self._asked.set()
 
     @property
     def is_asked(self) -> bool:
-        """Whether the service is about to restart, so nothing new should be started."""
+        """Return whether the service is about to restart, so that nothing new should be started."""
         return self._asked.is_set()
 
     def take_back(self, why: str) -> bool:
-        """Put the former settings back because the new ones cannot be served; False when there is nothing to undo."""
+        """Restore the previous settings because the new ones don't work. Returns False if there is nothing to undo."""
         with self._lock:
             change, self._change = self._change, None
             if change is None:
@@ -53,7 +53,7 @@ class Restart:
             return True
 
     def done(self) -> None:
-        """The service answers again, with whatever it was that was asked for."""
+        """The service is running again with the requested change."""
         with self._lock:
             self._change = None
             self.wipes_demo = False

@@ -1,4 +1,4 @@
-"""Standard output and error may be closed, or lie on a full disk: nothing the clinic relies on depends on them."""
+"""Standard output and error, which may be closed or on a full disk without consequences."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ import click
 
 
 def reserve() -> None:
-    """Keep the numbers of closed streams from going to the next file or connection that is opened."""
+    """Keep the file descriptors of closed streams from being reused for files or connections."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -17,13 +17,13 @@ def reserve() -> None:
 
 
 def say(line: str, *, err: bool = False) -> None:
-    """Print a line, at once, if anyone can read it."""
+    """Print a line without buffering, and ignore errors."""
     with suppress(OSError):
         click.echo(line, err=err)
 
 
 def let_go() -> None:
-    """Drop what could not be written, or Python would make it the exit code."""
+    """Drop unwritten output at exit; otherwise, Python would exit with an error."""
     for stream in (sys.stdout, sys.stderr):
         if stream is None:
             continue

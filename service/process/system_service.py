@@ -1,4 +1,4 @@
-"""Rounds started by the computer itself: a hardened systemd unit, or the steps on Windows and macOS."""
+"""Start with the computer: a hardened systemd unit, or the steps on Windows and macOS."""
 
 import shlex
 import subprocess
@@ -16,20 +16,20 @@ TEMPLATES = ROOT / "service" / "templates" / "system_service"
 
 
 def text(settings: Settings, account: str, system: str = sys.platform) -> str:
-    """What starts Rounds on such a system, running as `account`: a unit on Linux, else the steps to take."""
+    """Return a unit that runs Rounds as `account` on Linux; on other systems, the steps to take."""
     make: dict[str, Callable[[Settings, str], str]] = {"win32": _windows, "darwin": _macos}
     return make.get(system, _unit)(settings, account)
 
 
 def next_steps(settings: Settings, account: str, unit: Path) -> str:
-    """What to type once the unit is written."""
+    """Return what to do after the unit is written."""
     return _filled(
         "next-steps.txt", account=account, folder=shlex.quote(str(settings.base)), unit=str(unit), name=unit.stem
     )
 
 
 def write(unit: Path, content: str) -> None:
-    """Write the unit whole or not at all. Raises OSError."""
+    """Write the unit completely or not at all. Raises OSError."""
     with disk.replacing(unit, mode=0o644) as target:
         target.write(content.encode())
 
@@ -74,19 +74,19 @@ def _macos(settings: Settings, account: str) -> str:
 
 
 def _command(settings: Settings) -> list[str]:
-    """What the system starts. Never without `serve`: that would be taken for a double click."""
+    """Return the command to start. It includes `serve`; without it, this would look like a double-click."""
     program = [sys.executable] if FROZEN else [sys.executable, str(ROOT / "run.py")]
     named = [] if settings.base == HOME else ["--config", str(settings.base / "config.toml")]
     return [*program, "serve", *named]
 
 
 def _program() -> list[Path]:
-    """What Rounds is made of."""
+    """Return the files and folders of the program itself."""
     return [Path(sys.executable)] if FROZEN else [ROOT / "run.py", ROOT / "service", ROOT / "static", Path(sys.prefix)]
 
 
 def _writable(settings: Settings) -> list[str]:
-    """The clinic's folder, and what lies outside of it; those may be missing now, a stick for example."""
+    """Return the clinic's folder and folders outside of it, which may be missing now, such as a USB drive."""
     folders = [settings.histories.parent, settings.backups, settings.second_backups]
     if settings.database_file:
         folders.append(settings.database_file.parent)
@@ -99,12 +99,12 @@ def _is_in_a_home(*places: Path) -> bool:
 
 
 def _escaped(path: Path | str) -> str:
-    """A path as a unit takes it, between quotes or alone."""
+    """Escape a path for a unit, with or without quotes around it."""
     return str(path).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
 
 
 def _whole_line(path: Path) -> str:
-    """A path as a unit takes it where nothing else is on the line: systemd reads no quotes or backslashes there."""
+    """Escape a path that is alone on its line, where systemd reads no quotes or backslashes."""
     return str(path).replace("%", "%%")
 
 
