@@ -1,4 +1,4 @@
-"""python run.py [serve | demo | migrate | add-user | run-job | export | check]: the commands live in service/cli.py."""
+"""python run.py [serve | demo | migrate | add-user | run-job | export | check]: see service/cli.py."""
 
 from service.cli import main
 

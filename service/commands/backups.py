@@ -1,4 +1,4 @@
-"""`backup`, `restore` and `copy-database`."""
+"""`backup`, `restore`, and `copy-database`."""
 
 import sys
 from datetime import datetime

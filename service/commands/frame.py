@@ -1,4 +1,4 @@
-"""What all commands share: --config, loading the settings, and one-line errors."""
+"""What all commands share: --config, settings, and one-line errors."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ Command = Callable[..., Any]
 
 
 class Rounds(click.Group):
-    """Without a command it serves; every mistake is one line."""
+    """Runs `serve` if no command is given, and prints every error as one line."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _with_serve(args, set(self.commands)))
@@ -45,7 +45,7 @@ class Rounds(click.Group):
 
 
 def say_mistake(sentence: str) -> None:
-    """Say in one line why a command ends, where the person who typed or clicked it looks."""
+    """Print why a command failed, or show it if the program was double-clicked."""
     said = f"Error: {' '.join(sentence.split())}"
     streams.say(said, err=True)
     if desktop.double_clicked():
@@ -58,10 +58,10 @@ def _leave(sentence: str) -> None:
 
 
 class TypedPath(click.Path):
-    """A path as it was typed: `~` is the home of the person who typed it, also where the shell leaves that to us."""
+    """A path as typed. `~` is expanded, even if the shell hasn't done it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path with its home in it."""
+        """Return the path with `~` expanded."""
         try:
             return super().convert(Path(value).expanduser(), param, ctx)
         except RuntimeError:
@@ -69,7 +69,7 @@ class TypedPath(click.Path):
 
 
 def _with_serve(args: list[str], commands: set[str]) -> list[str]:
-    """Put `serve` in front of options that come without a command; --config may stand before either."""
+    """Insert `serve` before options without a command. --config may come first."""
     position = 0
     while position < len(args) and args[position].split("=")[0] == "--config":
         position += 1 if "=" in args[position] else 2
@@ -80,7 +80,7 @@ def _with_serve(args: list[str], commands: set[str]) -> list[str]:
 
 
 def _settings(ctx: click.Context) -> Settings:
-    """The settings the innermost --config names: each command and group on the way may have one."""
+    """Load the settings named by the innermost --config: commands and groups both accept it."""
     here: click.Context | None = ctx
     chosen = None
     while here is not None and not chosen:
@@ -92,7 +92,7 @@ def _settings(ctx: click.Context) -> Settings:
 
 
 def command(name: str, **options: Any) -> Callable[[Command], click.Command]:
-    """A command that takes --config itself as well and gets the settings as its first argument."""
+    """Define a command that accepts --config and gets the settings as its first argument."""
 
     def wrap(function: Command) -> click.Command:
         @click.pass_context
@@ -114,11 +114,11 @@ config_option = click.option("--config", type=TypedPath(), help=f"The settings f
 @config_option
 @click.version_option(version=__version__, prog_name="Rounds")
 def rounds(config: str | None) -> None:
-    """Rounds: appointments, reminders, reports and exports of a small clinic."""
+    """Rounds: appointments, reminders, reports, and exports for a small clinic."""
 
 
 def subcommand(group: click.Group, name: str) -> Callable[[Command], click.Command]:
-    """A command of a group, which takes --config as well."""
+    """Define a command of a group that accepts --config."""
 
     def wrap(function: Command) -> click.Command:
         made = command(name)(function)
@@ -130,13 +130,16 @@ def subcommand(group: click.Group, name: str) -> Callable[[Command], click.Comma
 
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="The result as JSON, alone on standard output; messages go to stderr."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print only the result, as JSON, to standard output; messages go to standard error.",
 )
 
 
 @contextmanager
 def opened(settings: Settings, *, as_json: bool = False) -> Iterator[Wiring]:
-    """A wired-up command with its database at this version; `as_json` keeps standard output for the result."""
+    """Wire up a command, with the database upgraded. `as_json` reserves standard output for the result."""
     wiring = connect(settings, "command", aside=as_json)
     try:
         upgrading.migrate(wiring.database, settings)
@@ -147,7 +150,7 @@ def opened(settings: Settings, *, as_json: bool = False) -> Iterator[Wiring]:
 
 @contextmanager
 def progress_bar(total: int, label: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, nothing elsewhere."""
+    """Show a progress bar on a terminal; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return

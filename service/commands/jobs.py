@@ -23,7 +23,7 @@ from service.wiring import Wiring
 @rounds.group("run-job")
 @config_option
 def run_job(config: str | None) -> None:
-    """Do now what a scheduled job does."""
+    """Run a scheduled job now."""
 
 
 @subcommand(run_job, "reminders")
@@ -67,7 +67,7 @@ def _in_words(title: str, run: dict[str, Any], dry_run: bool) -> str:
 @click.option("--month", help="YYYY-MM; default: the month that ended last.")
 @json_option
 def run_reports(settings: Settings, month: str | None, as_json: bool) -> None:
-    """Make the monthly reports of all doctors."""
+    """Make the monthly reports of the clinic and all doctors."""
     zone = settings.clinic.zone
     chosen = reports.check_month(month or reports.last_month(zone), zone)
     with opened(settings, as_json=as_json) as wiring:
@@ -79,7 +79,7 @@ def run_reports(settings: Settings, month: str | None, as_json: bool) -> None:
 
 
 def _executed(wiring: Wiring, job: Job, slot: str) -> dict[str, Any]:
-    """Run a job in this process, through the ledger."""
+    """Run a job in this process, and record it in the ledger."""
     outcome = runner.run_by_hand(wiring.jobs, job.__name__, slot)
     if outcome is None or "reason" in outcome:
         raise DatabaseError(

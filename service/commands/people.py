@@ -65,7 +65,7 @@ def _day(_context: click.Context, _option: click.Parameter, typed: datetime | No
 @click.option("--phone", default="", help="Of a patient.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def add_user(settings: Settings, *, password_stdin: bool, **typed: Any) -> None:
-    """Make a user, and the doctor or patient behind it."""
+    """Add a user and, depending on the role, a doctor or patient."""
     new = NewUser(**typed)
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
@@ -92,7 +92,7 @@ def add_user(settings: Settings, *, password_stdin: bool, **typed: Any) -> None:
 )
 @click.option("--days", type=click.IntRange(1, api_tokens.LONGEST_DAYS), default=365, show_default=True)
 def token(settings: Settings, email: str, label: str, scopes: tuple[str, ...], days: int) -> None:
-    """Make a token by which another program acts as a user; it is shown here and nowhere else."""
+    """Create a token with which another program acts as a user. It's shown only once."""
     with opened(settings) as wiring, wiring.database.transaction() as session:
         user = api_tokens.by_email(session, email)
         made = api_tokens.make(session, SYSTEM, user, label=label, scopes=scopes or tuple(Scope), days=days)

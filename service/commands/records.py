@@ -1,4 +1,4 @@
-"""Commands on stored data: exporting it, and verifying the audit log."""
+"""Commands for stored data: exporting it, and verifying the audit log."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ FORMATS = [one.value for one in ExportFormat]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be written where, as it was typed."""
+    """What to export and where, as typed."""
 
     patient_id: int | None
     of_clinic: bool
@@ -31,7 +31,7 @@ class Wanted:
     messages: bool
 
     def contents(self) -> Contents:
-        """What the file holds. Raises UsageError, Invalid for a choice that fits no file."""
+        """Return what to put into the file. Raises UsageError or Invalid for an impossible combination."""
         if (self.patient_id is None) is not self.of_clinic:
             raise click.UsageError("Name either --patient ID or --clinic.")
         contents = OF_THE_CLINIC if self.of_clinic else Contents(ExportFormat(self.form), self.visits, self.messages)
@@ -39,7 +39,7 @@ class Wanted:
         return contents
 
     def check_output(self) -> None:
-        """Raises DomainError where the file would replace another, or has no folder."""
+        """Raise DomainError if the file exists or its folder doesn't."""
         if self.output.exists() and not self.force:
             raise DomainError(f"{self.output} exists already: use --force to replace it.")
         if not self.output.parent.is_dir():
@@ -55,12 +55,12 @@ class Wanted:
 @click.option("--visits", is_flag=True, help="With all visits, in JSON or zip.")
 @click.option("--messages", is_flag=True, help="With all messages, in JSON or zip.")
 def export(settings: Settings, **typed: Any) -> None:
-    """Write a patient's whole history, or all data of the clinic."""
+    """Export a patient's whole history, or all data of the clinic."""
     wanted = Wanted(**typed)
     contents = wanted.contents()
     wanted.check_output()
     with opened(settings) as wiring:
-        with wiring.database.transaction() as session:  # first: nothing may fail once the file is there
+        with wiring.database.transaction() as session:  # first, because nothing may fail after the file is written
             export_files.note_written(session, SYSTEM, wanted.patient_id)
         with wiring.database.reading() as session:
             rows = export_files.produce(session, wanted.patient_id, contents, wanted.output, settings.clinic)
@@ -70,12 +70,12 @@ def export(settings: Settings, **typed: Any) -> None:
 @rounds.group("audit")
 @config_option
 def audit_group(config: str | None) -> None:
-    """The record of who did what."""
+    """The audit log: who did what."""
 
 
 @subcommand(audit_group, "verify")
 def verify(settings: Settings) -> None:
-    """Check that the audit is as it was written; name the first entry that was altered."""
+    """Verify the audit log, and name the first entry that was altered."""
     with opened(settings) as wiring, wiring.database.reading() as session:
         whole = audit_check.verify(session)
     click.echo(f"The audit is whole: {whole.entries} entries, {whole.emptied} with details emptied by an erasure.")

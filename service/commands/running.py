@@ -1,4 +1,4 @@
-"""Commands on the service: start it, upgrade its database, check its health."""
+"""Commands for the service: start it, upgrade its database, check its health."""
 
 import os
 from contextlib import closing
@@ -35,7 +35,7 @@ def serve(settings: Settings, host: str | None, port: int | None, new: bool) -> 
     except AlreadyRunning as other:
         if not clicked:
             raise
-        if other.address is not None:  # else the first one is about to open the browser itself
+        if other.address is not None:  # otherwise, the first one is about to open the browser itself
             desktop.show(other.address).join(BROWSER_SECONDS)
         return
     except DatabaseLost as lost:
@@ -51,7 +51,7 @@ def serve(settings: Settings, host: str | None, port: int | None, new: bool) -> 
 
 @command("migrate")
 def migrate(settings: Settings) -> None:
-    """Bring the database to this version of Rounds, and see that it lacks nothing."""
+    """Upgrade the database to this version of Rounds, and check its structure."""
     with closing(connect(settings, "command").database) as db:
         revision = upgrading.migrate(db, settings)
         database.require_structure(db)
@@ -61,7 +61,7 @@ def migrate(settings: Settings) -> None:
 @command("check")
 @click.option("--send-to", metavar="ADDRESS", help="Send a test message to an e-mail address or a telephone number.")
 def check(settings: Settings, send_to: str | None) -> None:
-    """Try settings, database, folders, clock, mail and SMS: a line each, ok or what to do."""
+    """Check settings, database, folders, clock, e-mail, and SMS: one line each, ok or what to do."""
     wiring = connect(settings, "command")
     lines = list(checkup.of_all(wiring))
     if send_to is not None:

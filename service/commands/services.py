@@ -16,7 +16,7 @@ from service.process import system_service
 @click.option("--print", "only_print", is_flag=True, help="Only show the unit.")
 @click.option("--user", "account", default="rounds", show_default=True, help="The account that Rounds runs as.")
 def install_service(settings: Settings, output: Path | None, only_print: bool, account: str) -> None:
-    """Write a systemd unit and say the next steps; on Windows and macOS, show the steps."""
+    """Write a systemd unit, and print the next steps. On Windows and macOS, print the steps."""
     text = system_service.text(settings, account)
     if only_print or sys.platform in ("win32", "darwin"):
         click.echo(text, nl=False)

@@ -11,18 +11,18 @@ from service import disk
 from service.config.settings import Settings, SettingsError
 
 OF_EMAIL = "email.password"
-"""The file of the mail server's password beside the settings: readable by the owner only, never in a backup."""
+"""The file with the mail server's password, next to the settings: readable only by its owner, never in a backup."""
 SHARED_KEY = "ROUNDS_SECRET_KEY"
 SHORTEST = 32
 KEY_FILE = "secret.key"
 _in_use: dict[Path, bytes] = {}
-"""A process keeps its key when it starts again by itself, whatever became of the file."""
+"""A process keeps its key when it restarts itself, even if the file is gone."""
 
 
 def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
-    """The secret in the variable `name`, or in the file that `name`_FILE names; empty when there is neither.
+    """Return the secret in the variable `name` or in the file named by `name`_FILE; empty if neither is set.
 
-    Raises SettingsError when the file cannot be read.
+    Raises SettingsError if the file can't be read.
     """
     if name in environ:
         return environ[name]
@@ -41,7 +41,7 @@ def secret(name: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def email_password(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
-    """The password of the mail server: from the environment, else from the file that the page for mail writes."""
+    """Return the mail server's password from the environment, or else from the file that the settings page writes."""
     said = secret("ROUNDS_EMAIL_PASSWORD", environ)
     if said or "ROUNDS_EMAIL_PASSWORD" in environ:
         return said
@@ -50,15 +50,15 @@ def email_password(settings: Settings, environ: Mapping[str, str] = os.environ) 
 
 
 def email_password_is_fixed(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the environment names the mail server's password, so that no page can change it."""
+    """Return whether the environment sets the mail server's password, so that pages can't change it."""
     return bool(environ.get("ROUNDS_EMAIL_PASSWORD") or environ.get("ROUNDS_EMAIL_PASSWORD_FILE"))
 
 
 def secret_key(settings: Settings) -> bytes:
-    """The key that signs form tokens: made at the first start beside the settings, readable by the owner only.
+    """Return the secret key, creating its file next to the settings at the first start, readable only by its owner.
 
-    Several computers share it by ROUNDS_SECRET_KEY or ROUNDS_SECRET_KEY_FILE; then no file is made. Raises
-    SettingsError when it cannot be written or is too short to be safe.
+    Several computers share a key with ROUNDS_SECRET_KEY or ROUNDS_SECRET_KEY_FILE; then no file is created. Raises
+    SettingsError if the file can't be written or the key is too short to be safe.
     """
     given = secret(SHARED_KEY).strip().encode()
     if given:
@@ -76,14 +76,14 @@ def secret_key(settings: Settings) -> bytes:
 
 
 def is_lost(settings: Settings) -> bool:
-    """Whether a clinic lives here and its key is gone: the next one makes all authenticator apps worthless."""
+    """Return whether there is a clinic here but no key: with a new key, authenticator apps stop working."""
     given = SHARED_KEY in os.environ or f"{SHARED_KEY}_FILE" in os.environ
     file = settings.base / KEY_FILE
     return not given and file not in _in_use and settings.clinic_id.exists() and not file.exists()
 
 
 def setup_code(key: bytes) -> str:
-    """What the setup page asks another computer's visitor for: the same in all processes that share a key."""
+    """Return the code that the setup page asks for on other computers: the same in all processes with the same key."""
     return hmac.new(key, b"setup code", hashlib.sha256).hexdigest()[:8]
 
 

@@ -22,20 +22,20 @@ from service import mail_addresses
 from service.config import languages
 
 FROZEN: bool = getattr(sys, "frozen", False)
-"""Whether this is the one executable (packaging/rounds.spec) and not run.py."""
+"""Whether this is the executable (packaging/rounds.spec) and not run.py."""
 ROOT = Path(__file__).resolve().parents[2]
-"""Where the program's own files lie, static/ and service/; the executable unpacks them into a new folder each time."""
+"""The folder of the program's own files, static/ and service/. The executable extracts them to a new one each time."""
 HOME = Path(sys.executable).resolve().parent if FROZEN else ROOT
-"""The clinic's folder unless --config names another: beside the executable, or beside run.py."""
+"""The clinic's folder unless --config names another one: that of the executable or of run.py."""
 PROGRAM = "rounds" if FROZEN else "python run.py"
-"""How a command begins; Settings.command() makes a whole one."""
+"""The start of a command. Settings.command() returns complete ones."""
 SQLITE = "sqlite:///"
-"""How the URL of a SQLite database begins."""
+"""The start of a SQLite database's URL."""
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
 def is_address(url: str) -> bool:
-    """Whether browsers find a service by an address: its scheme, a name or a number, perhaps a port, and no more."""
+    """Return whether a URL has only a scheme, a host name or IP address, and optionally a port."""
     if not re.fullmatch(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?", url):
         return False
     try:
@@ -45,7 +45,7 @@ def is_address(url: str) -> bool:
 
 
 def _is_mail_address(text: str) -> bool:
-    """Whether mail could be sent there: one local part, and a domain that can stand in DNS."""
+    """Return whether an e-mail address has one local part and a valid domain."""
     try:
         return re.fullmatch(r"[^@\s]+@[^@\s]+", text) is not None and bool(mail_addresses.as_sent(text))
     except ValueError:
@@ -59,7 +59,7 @@ def _checked_address(url: str) -> str:
 
 
 def _checked_proxy(address: str) -> str:
-    """A proxy is named in numbers: anyone who is believed may say that any visitor sits at this computer."""
+    """Check that a proxy is an IP address, because a trusted proxy can claim any client address."""
     try:
         if address and ip_address(address).is_unspecified:
             raise ValueError
@@ -70,7 +70,7 @@ def _checked_proxy(address: str) -> str:
 
 def _checked_locale(code: str) -> str:
     if code:
-        from babel import Locale, UnknownLocaleError  # only for those who name one
+        from babel import Locale, UnknownLocaleError  # imported here: only needed if it's set
 
         try:
             return str(Locale.parse(code))
@@ -80,7 +80,7 @@ def _checked_locale(code: str) -> str:
 
 
 def _checked_path(path: str) -> str:
-    """A path is said whole: whose home `~` is depends on the account, and the service's is not the admin's."""
+    """Refuse `~` in a path: it depends on the user, and the service may run as another user than the administrator."""
     if path.startswith("~"):
         try:
             meant = f"such as {Path(path).expanduser()}"
@@ -103,12 +103,12 @@ def _checked_database(url: str) -> str:
 
 
 def file_url(file: Path) -> str:
-    """The URL of a SQLite file, with everything quoted that would mean something in a URL."""
+    """Return the URL of a SQLite file, with special characters quoted."""
     return URL.create("sqlite", database=str(file)).render_as_string()
 
 
 def hidden(url: str) -> str:
-    """A database's URL as messages may show it: without what could be a password."""
+    """Return a database URL for messages, without anything that could be a password."""
     return re.sub(r"(?<=://).*@", "***@", url)
 
 
@@ -118,7 +118,7 @@ ProxyAddress = Annotated[str, AfterValidator(_checked_proxy)]
 
 
 def quoted(path: Path) -> str:
-    """A path as it is typed into a command, whatever is in it."""
+    """Quote a path for a command line."""
     if os.name == "nt":
         return f'"{path}"'
     text = str(path)
@@ -126,11 +126,11 @@ def quoted(path: Path) -> str:
 
 
 class SettingsError(Exception):
-    """A mistake in the settings, said in one line: the key, the value, what is expected."""
+    """A mistake in the settings. The message is one line with the key, the value, and what is expected."""
 
 
 class Section(BaseModel):
-    """A table of config.toml: frozen, no unknown keys, no silent conversion of types."""
+    """A table of config.toml: frozen, without unknown keys or silent type conversions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -144,11 +144,11 @@ class Clinic(Section):
     language: Annotated[str, Field(min_length=2)] = languages.SOURCE
     message_language: str = ""
     languages_folder: PathText = ""
-    """Of the clinic's own translations."""
+    """The folder of the clinic's own translations."""
     locale: Annotated[str, AfterValidator(_checked_locale)] = ""
-    """How dates and numbers are written, such as en_US; empty: as the language is written in the country."""
+    """The locale of dates and numbers, such as en_US; empty: derived from language and country."""
     clock: Literal[0, 12, 24] = 0
-    """Hours; 0: as usual in the country."""
+    """12 or 24 hours; 0: as usual in the country."""
     first_weekday: Literal["", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = ""
     """Empty: as usual in the country."""
 
@@ -168,7 +168,7 @@ class Clinic(Section):
 
     @property
     def tongue(self) -> str:
-        """The language of messages to people who have not chosen one."""
+        """The language of messages to people who haven't chosen one."""
         return self.message_language or self.language
 
 
@@ -186,14 +186,14 @@ class DatabaseSection(Section):
 
 
 def _without_redis(key: str, url: str) -> str | None:
-    """What is wrong with the address of a Redis; it is not quoted, for it may hold a password."""
+    """Say what is wrong with a Redis URL, without quoting it, because it may contain a password."""
     if not re.fullmatch(r"(rediss?|unix)://\S+", url):
         return f"{key} {'is no such address' if url else 'is empty'}: expected one such as redis://127.0.0.1:6379/0."
     return None
 
 
 def _without(package: str, setting: str) -> str | None:
-    """That a package is not installed, which the executable leaves out."""
+    """Say that a package isn't installed. The executable doesn't include all of them."""
     if find_spec(package) is None:
         return f"{setting} needs the package {package}, which is not installed here: install Rounds from its source."
     return None
@@ -205,7 +205,7 @@ class CacheSection(Section):
     statistics_seconds: Annotated[int, Field(ge=1, le=86400)] = 300
 
     def missing(self) -> str | None:
-        """What is still to be set before figures can be shared, in one sentence, or None."""
+        """Say what has to be set before figures can be shared; None if nothing."""
         if self.type == "SimpleCache":
             return None
         return _without_redis("cache.redis_url", self.redis_url) or _without("redis", "cache.type = 'RedisCache'")
@@ -221,7 +221,7 @@ class Jobs(Section):
     export_workers: Annotated[int, Field(ge=1, le=16)] = 2
 
     def missing(self) -> str | None:
-        """What is still to be set before workers can take the work, in one sentence, or None."""
+        """Say what has to be set before workers can be used; None if nothing."""
         if self.backend == "local":
             return None
         return _without_redis("jobs.broker_url", self.broker_url) or _without("celery", "jobs.backend = 'celery'")
@@ -260,7 +260,7 @@ class Email(Section):
     retry_unknown: bool = False
 
     def missing(self) -> str | None:
-        """What is still to be set before mail can leave, in one sentence, or None."""
+        """Say what has to be set before e-mail can be sent; None if nothing."""
         if not self.enabled:
             return None
         if not self.host:
@@ -286,7 +286,7 @@ class Sms(Section):
     countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] = []
 
     def missing(self) -> str | None:
-        """What is still to be set before an SMS can leave, in one sentence, or None."""
+        """Say what has to be set before SMS can be sent; None if nothing."""
         if not self.enabled:
             return None
         if not self.url:
@@ -300,7 +300,7 @@ class Sms(Section):
 
 
 SMS_NAMES = frozenset({"to", "text", "sender", "username", "secret", "basic", "key"})
-"""What `{…}` may stand for in the gateway's address, headers and body."""
+"""The placeholders allowed in the gateway's URL, headers, and body."""
 
 
 class Backup(Section):
@@ -318,11 +318,11 @@ class Security(Section):
     sign_in_links: bool = False
 
     def idle_minutes_of(self, *, patient: bool) -> int:
-        """After how long without a click a patient, or someone who works here, is signed out."""
+        """After how many minutes without a click a patient or a staff member is signed out."""
         return self.patient_idle_minutes if patient else self.idle_minutes
 
     def session_hours_of(self, *, patient: bool) -> int:
-        """After how long they are signed out in any case."""
+        """After how many hours they are signed out in any case."""
         return self.patient_session_hours if patient else self.session_hours
 
 
@@ -338,10 +338,10 @@ class Logs(Section):
 
 
 class Settings(Section):
-    """Everything that config.toml may say, and where it was said.
+    """All settings, and where they come from.
 
-    `base` is the folder that relative paths start from, `file` the settings file (there or not), and `fixed` are the
-    keys, such as `server.port`, that the environment or the command line says instead of the file.
+    `base` is the folder where relative paths start, `file` the settings file (which may not exist), and `fixed` are
+    the keys, such as `server.port`, that the environment or the command line sets.
     """
 
     clinic: Clinic = Clinic()
@@ -364,19 +364,19 @@ class Settings(Section):
 
     @property
     def database_file(self) -> Path | None:
-        """The file of a SQLite database, a relative one in the clinic's folder; None where a server has it."""
+        """The file of a SQLite database, relative to the clinic's folder; None for a database on a server."""
         if not self.database.url.startswith(SQLITE):
             return None
         return self.base / (make_url(self.database.url).database or "")
 
     @property
     def database_url(self) -> str:
-        """The database's URL. Whatever the folder is called, make_url() reads the same file out of it again."""
+        """The database URL. For SQLite, make_url() gets the same file from it, whatever the folder's name."""
         file = self.database_file
         return self.database.url if file is None else file_url(file)
 
     def with_database(self, url: str) -> "Settings":
-        """These settings over another database. Raises SettingsError."""
+        """Return these settings with another database. Raises SettingsError."""
         if not url.startswith((SQLITE, "postgresql+psycopg://", "postgresql://")):
             raise SettingsError("FROM_URL and TO_URL are sqlite:///FILE or postgresql+psycopg://user@host/name.")
         try:
@@ -386,17 +386,17 @@ class Settings(Section):
 
     @property
     def clinic_id(self) -> Path:
-        """The file beside the key that says that a clinic lives here; which one, only its database says."""
+        """The file next to the key that shows that there is a clinic here."""
         return self.base / "clinic.id"
 
     @property
     def histories(self) -> Path:
-        """The folder of finished history exports: outside every folder that is served."""
+        """The folder of finished exports, outside of every folder that is served."""
         return self.base / self.exports.folder / "histories"
 
     @property
     def day_sheets(self) -> Path:
-        """The folder of the day sheets that are written every morning."""
+        """The folder of day sheets, which are written every morning."""
         return self.base / self.exports.folder / "day"
 
     @property
@@ -411,16 +411,16 @@ class Settings(Section):
 
     @property
     def backups(self) -> Path:
-        """The folder of backups; with an empty setting only those before a restore go there."""
+        """The folder of backups. If the setting is empty, only backups before a restore are stored there."""
         return self.base / (self.backup.folder or "backups")
 
     @property
     def second_backups(self) -> Path | None:
-        """Where each backup is copied to as well: a stick, a share."""
+        """The second folder for backups, such as a USB drive or a network share."""
         return self.base / self.backup.second_folder if self.backup.second_folder else None
 
     def command(self, words: str) -> str:
-        """A command for this clinic as someone types it, for example `rounds restore FILE`."""
+        """Return a complete command for this clinic, for example `rounds restore FILE`."""
         by_default = self.file in (None, HOME / "config.toml") and self.base == HOME
         return f"{PROGRAM} {words}" + (
             "" if by_default else f" --config {quoted(self.file or self.base / 'config.toml')}"
@@ -428,14 +428,14 @@ class Settings(Section):
 
     @property
     def imports(self) -> Path:
-        """The folder in which uploaded files rest until they are imported, beside the exports that processes share."""
+        """The folder of uploads waiting to be imported, in the exports folder, which processes share."""
         return self.base / self.exports.folder / "imports"
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read settings from `path` (default: config.toml in HOME, which alone may be missing).
+    """Read settings from `path`. Only the default, config.toml in HOME, may be missing.
 
-    Environment variables `ROUNDS_<SECTION>_<KEY>` win over the file. Raises SettingsError.
+    Environment variables `ROUNDS_<SECTION>_<KEY>` override the file. Raises SettingsError.
     """
     file = (path or HOME / "config.toml").absolute()
     if path is not None and not file.is_file():
@@ -444,13 +444,13 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
 
 
 def again(settings: Settings) -> Settings:
-    """The settings as their file says by now. Raises SettingsError."""
+    """Read the same settings file again. Raises SettingsError."""
     file = settings.file
     return settings if file is None else parse(_read(file) if file.is_file() else "", file)
 
 
 def parse(text: str, file: Path, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the text of a settings file, which need not be written yet. Raises SettingsError."""
+    """Parse the text of a settings file, which may not be written yet. Raises SettingsError."""
     try:
         tables, fixed = _override(tomllib.loads(text), environ)
     except tomllib.TOMLDecodeError as error:
@@ -466,7 +466,7 @@ def parse(text: str, file: Path, environ: Mapping[str, str] = os.environ) -> Set
 
 
 ABOUT_THE_FILE = frozenset({"base", "file", "fixed"})
-"""Fields of Settings that are no sections."""
+"""Fields of Settings that aren't sections."""
 
 
 def _read(file: Path) -> str:
@@ -477,7 +477,7 @@ def _read(file: Path) -> str:
 
 
 def _override(tables: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[str, Any], frozenset[str]]:
-    """Lay `ROUNDS_<SECTION>_<KEY>` over the tables, and say which keys that fixed; other names are not ours."""
+    """Apply `ROUNDS_<SECTION>_<KEY>` to the tables, and return which keys it sets. Other names are ignored."""
     sections = set(Settings.model_fields) - ABOUT_THE_FILE
     merged = {name: dict(table) if isinstance(table, dict) else table for name, table in tables.items()}
     fixed = set()
@@ -493,12 +493,12 @@ def _override(tables: dict[str, Any], environ: Mapping[str, str]) -> tuple[dict[
 
 
 def _is_secret(key: str) -> bool:
-    """Whether a variable names a password, or the file of one: secrets are never settings."""
+    """Return whether a variable has a password or names its file: secrets are never settings."""
     return key in {"password", "password_file", "secret", "secret_file", "passphrase", "passphrase_file"}
 
 
 def _value(section: str, key: str, text: str) -> Any:
-    """An environment value read as TOML, else as a string; a key that holds text stays text."""
+    """Parse an environment value as TOML or else as a string. Text keys always stay text."""
     fields = Settings.model_fields[section].default.__class__.model_fields
     wants_text = key in fields and isinstance(fields[key].default, str)
     try:
@@ -548,7 +548,7 @@ def _check_languages(settings: Settings, file: str) -> None:
 
 
 def _only_what_works(settings: Settings, file: str) -> Settings:
-    """Refuse what is incomplete: better than a setting that silently does nothing."""
+    """Refuse incomplete settings instead of silently ignoring them."""
     parts = (settings.email, settings.sms, settings.cache, settings.jobs)
     for incomplete in (part.missing() for part in parts):
         if incomplete:

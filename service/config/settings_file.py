@@ -1,4 +1,4 @@
-"""Write config.toml and the secrets beside it: only changed keys, comments kept, all or nothing."""
+"""Write config.toml and secret files: only changed keys, with comments kept, all or nothing."""
 
 import os
 import shutil
@@ -16,14 +16,14 @@ from service import disk
 from service.config.settings import Settings, SettingsError, parse
 
 Answers = Mapping[str, Any]
-"""What was answered, by its key: `{"clinic.name": "Practice at the Park"}`."""
+"""New values by key: `{"clinic.name": "Practice at the Park"}`."""
 
 _writing = Lock()
 
 
 @dataclass(frozen=True)
 class File:
-    """A file as it was and as it is to be; `secret` keeps it to its owner. None: there was none."""
+    """A file's old and new content; None if it didn't exist. A `secret` one is readable only by its owner."""
 
     path: Path
     before: bytes | None
@@ -33,18 +33,18 @@ class File:
 
 @dataclass(frozen=True)
 class Change:
-    """New settings that were tried out and are not in place yet."""
+    """New settings that are valid but not written yet."""
 
     settings: Settings
-    """As a start would read them."""
+    """As the next start would read them."""
     changes: Mapping[str, Sequence[Any]]
-    """What differs: `{"clinic.name": [before, after]}`."""
+    """The differences: `{"clinic.name": [before, after]}`."""
     files: Sequence[File]
     _written: Event = field(default_factory=Event)
-    """Whether this very change is in place: another may have made the files the same."""
+    """Whether this change was written; another one may have written the same content."""
 
     def write(self) -> None:
-        """Put the files in place. Raises SettingsError, with all of them as they were."""
+        """Write the files. Raises SettingsError, and leaves all of them unchanged then."""
         with _writing:
             done: list[File] = []
             try:
@@ -61,7 +61,7 @@ class Change:
             self._written.set()
 
     def undo(self) -> None:
-        """Put the files that this change wrote back as they were, but for one that someone has changed since."""
+        """Restore the files that this change wrote, except those changed since."""
         with _writing:
             if self._written.is_set():
                 _take_back(self.files)
@@ -69,7 +69,7 @@ class Change:
 
     @contextmanager
     def undone_on_failure(self) -> Iterator[None]:
-        """Take back what was written when the block around it fails."""
+        """Undo the change if the block fails."""
         try:
             yield
         except BaseException:
@@ -78,13 +78,13 @@ class Change:
 
 
 def prepare(settings: Settings, answers: Answers, secrets_beside: Mapping[str, str] | None = None) -> Change:
-    """Try out answers without writing anything. Keys that are fixed from outside are left out.
+    """Validate new values without writing anything. Keys set by the environment are left out.
 
-    `secrets_beside` are texts of files beside the settings, by name. Raises SettingsError for a value that does not
-    fit, and for a file that may not be written.
+    `secrets_beside` are the contents of secret files by name. Raises SettingsError for an invalid value, or for a
+    file that can't be written.
     """
     file = settings.file or settings.base / "config.toml"
-    path = file.resolve()  # a link stays one
+    path = file.resolve()  # keeps a symbolic link
     before = _content(path)
     wanted = {key: value for key, value in answers.items() if key not in settings.fixed}
     former = _decoded(before or b"", path)
@@ -104,7 +104,7 @@ def prepare(settings: Settings, answers: Answers, secrets_beside: Mapping[str, s
 
 
 def _laid_over(text: str, answers: Answers, name: str) -> str:
-    """The text of a settings file with answers in it; all else stays, comments too."""
+    """Return the text of a settings file with new values; everything else stays, including comments."""
     try:
         document = tomlkit.parse(text)
         for key, value in answers.items():
@@ -137,7 +137,7 @@ def _content(file: Path) -> bytes | None:
 
 
 def _check_writable(files: Sequence[File]) -> None:
-    """Raise SettingsError for a file that is marked as read-only: replacing it would work, and is not meant."""
+    """Raise SettingsError for a read-only file: replacing it would work, but isn't intended."""
     for file in files:
         if file.before is not None and not (file.path.stat().st_mode & 0o222 and os.access(file.path, os.W_OK)):
             raise SettingsError(f"{file.path} may only be read: nothing was changed. Make it writable, then try again.")
@@ -155,7 +155,7 @@ def _take_back(files: Sequence[File]) -> None:
 
 
 def _replace(file: Path, content: bytes, *, secret: bool) -> None:
-    """Put the content in the file's place, with its mode and owner."""
+    """Replace a file's content, keeping its mode and owner."""
     with disk.replacing(file, mode=disk.OWNER_ONLY if secret else 0o644) as target:
         target.write(content)
         part = Path(target.name)

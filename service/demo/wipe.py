@@ -22,7 +22,7 @@ def wipe(db: Database, settings: Settings) -> None:
     A kill at any point leaves the demo clinic or the empty database. Raises Conflict when something was entered by
     hand, and DatabaseError.
     """
-    database.begin_anew(db, demo_mark.check_untouched)
+    database.recreate(db, demo_mark.check_untouched)
     db.forget()
     for folder in (settings.histories, settings.day_sheets, settings.imports):
         for file in folder.glob("*") if folder.is_dir() else ():

@@ -1,1 +1,1 @@
-"""Whether the service is well: checks, readiness, last backup, unfinished setup, gauges."""
+"""The state of the service: checks, readiness, last backup, unfinished setup, and gauges."""

@@ -1,4 +1,4 @@
-"""`run.py check`: tries settings, database, folders, clock, mail, SMS and Redis; each is well, or says what to do."""
+"""`run.py check`: test settings, database, folders, clock, e-mail, SMS, and Redis. Each is ok or says what to do."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ class Trouble(Exception):
 
 
 def of_all(wiring: Wiring) -> Iterator[tuple[bool, str]]:
-    """Each part in turn: whether it is well, and a line about it."""
+    """Yield, for each part, whether it's ok and a line about it."""
     settings, channels = wiring.settings, wiring.channels
     checks: list[tuple[str, Callable[[], str]]] = [
         ("settings", lambda: _settings(wiring)),
@@ -60,7 +60,7 @@ def send(channels: Channels, settings: Settings, to: str) -> tuple[bool, str]:
 
 
 def send_test(channel: Transport, settings: Settings, to: str) -> str:
-    """Send a test message by a channel; returns who took it, with the answer. Raises DeliveryError, Unsure."""
+    """Send a test message, and return the server and its response. Raises DeliveryError, Unsure."""
     number = time_ns() // 1000
     text = f"A test message of {settings.clinic.name}. Whoever reads this: messages arrive.\n"
     identity = message_id(number, clock.now(), settings)
@@ -84,7 +84,7 @@ def _line(title: str, check: Callable[[], str]) -> tuple[bool, str]:
 
 
 def _settings(wiring: Wiring) -> str:
-    """What may be meant so is said, and is no failure."""
+    """Mention settings that may be intended; they are no failure."""
     served_at = None
     if _revision(wiring) == database.newest_revision():
         with wiring.database.reading() as session:
@@ -101,7 +101,7 @@ def _database(wiring: Wiring) -> str:
     if present != newest:
         return f"{kind} at revision {present}: the next start brings it to {newest}"
     database.require_structure(wiring.database)
-    with wiring.database.transaction() as session:  # takes the right to write, and writes nothing
+    with wiring.database.transaction() as session:  # gets the write lock, but writes nothing
         session.execute(select(Installation.id))
         by_index = wiring.database.is_sqlite or postgresql.has_name_index(session.connection())
     slower = "" if by_index else "; names are found without an index: the next start makes it where pg_trgm is there"
@@ -109,7 +109,7 @@ def _database(wiring: Wiring) -> str:
 
 
 def _revision(wiring: Wiring) -> str | None:
-    """The revision the database stands at; asking must not make an SQLite file."""
+    """Return the revision of the database, without creating a SQLite file."""
     file = wiring.database.engine.url.database or ""
     if wiring.database.is_sqlite and not Path(file).exists():
         return None

@@ -1,4 +1,4 @@
-"""Figures for a monitor: how much of what lies in which state. No person is among them."""
+"""Metrics for monitoring: counts by state, without anything about people."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,19 +16,19 @@ Status = TypeVar("Status", bound=str)
 
 @dataclass(frozen=True)
 class Gauges:
-    """Counts by status, and moments."""
+    """Counts by status, and times."""
 
     messages: dict[str, int]
     exports: dict[str, int]
     runs: dict[str, int]
     done_at: dict[str, datetime]
-    """Job -> when it last did its work."""
+    """Job -> when it last ran successfully."""
     oldest_due_at: datetime | None
     ticked_at: datetime | None
 
 
 def read(session: Session) -> Gauges:
-    """All of them as of now."""
+    """Read the current values."""
     done = select(JobRun.job, func.max(JobRun.finished_at)).where(JobRun.status == RunStatus.DONE).group_by(JobRun.job)
     return Gauges(
         messages=_by(session, Message.status),

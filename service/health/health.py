@@ -1,4 +1,4 @@
-"""Whether each job has done its last turn: ok, late, down or never."""
+"""Whether each job has done its latest slot: ok, late, down, or never."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ PATIENCE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class JobState:
-    """A job as the jobs page and the admin's home show it."""
+    """A job as shown on the jobs page and the dashboard."""
 
     name: str
     title: str
@@ -37,13 +37,13 @@ class JobState:
 
 
 def of_all(session: Session, settings: Settings) -> list[JobState]:
-    """Each row of the schedule with its next and last run and whether all is well."""
+    """Return each job with its next and last run and its state."""
     return [_of(session, row, settings) for row in schedule.table(settings)]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of "is everything running?"."""
+    """One line of the system status."""
 
     title: str
     state: str
@@ -51,7 +51,7 @@ class Check:
 
 
 def checks(session: Session, jobs: list[JobState], settings: Settings) -> list[Check]:
-    """The jobs, the outbox and the exports, each ok, late, down or never; the backup is one of the jobs."""
+    """Return the state of jobs (including the backup), outbox, and exports: ok, late, down, or never."""
     doubt = installation.clock_in_doubt(session)
     lines = [the_clock(doubt, settings)] if doubt else []
     lines += [Check(job.title, job.state, job.state_words) for job in jobs]
@@ -61,7 +61,7 @@ def checks(session: Session, jobs: list[JobState], settings: Settings) -> list[C
 
 
 def the_clock(doubt: datetime | None, settings: Settings) -> Check:
-    """Whether the clock can be believed; `doubt` is when the scheduler ticked last, if that is too far from now."""
+    """Return the state of the clock. `doubt` is when the scheduler last ticked, if that is too far from now."""
     shown = Formats(settings.clinic)
     now = shown.long_when(clock.now())
     if doubt is None:
@@ -110,7 +110,7 @@ def _of(session: Session, row: schedule.Row, settings: Settings) -> JobState:
 
 
 def _judge(run: JobRun | None, due: schedule.Slot, now: datetime) -> tuple[str, str]:
-    """The state of the latest due slot, and what that means in words."""
+    """Return the state of the latest due slot, and what it means."""
     late = now - due.due_at > PATIENCE
     if run is None and late:
         return "down", _("was due and has not started: the scheduler is not running")

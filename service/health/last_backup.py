@@ -1,4 +1,4 @@
-"""The last good backup in words: when it was made, what is in it, whether it was tried out, where it is missing."""
+"""Describe the last good backup: when it was made, what it has, and whether the second copy is missing."""
 
 from collections.abc import Mapping
 from typing import Any, assert_never
@@ -16,7 +16,7 @@ from service.storage.models import JobRun
 
 
 def judge(session: Session, settings: Settings, state: str, words: str) -> tuple[str, str]:
-    """The state of the nightly backup, with the last good one in words; `state` and `words` are its last slot's."""
+    """Return the state of backups, and describe the last good one. `state` and `words` are those of the last slot."""
     last = job_runs.latest_done(session, make_backup.__name__)
     if last is None or last.finished_at is None:
         return state, words if state != "ok" else _("none was made yet: %(words)s") % {"words": words}
@@ -29,12 +29,12 @@ def judge(session: Session, settings: Settings, state: str, words: str) -> tuple
 
 
 def lacks_second(outcome: Mapping[str, Any]) -> bool:
-    """Whether a backup was to be copied to a second folder and was not."""
+    """Return whether a backup should have been copied to a second folder but wasn't."""
     return outcome.get("second") in (SecondCopy.MISSING, SecondCopy.FAILED)
 
 
 def last_in_words(last: JobRun, clinic: Clinic) -> str:
-    """When a backup was made, and what is in it."""
+    """Say when a backup was made, and what it has."""
     assert last.finished_at is not None
     formats = Formats(clinic)
     words = {"when": formats.when(last.finished_at), "what": outcome_in_words(last.outcome or {}, formats)}
@@ -42,7 +42,7 @@ def last_in_words(last: JobRun, clinic: Clinic) -> str:
 
 
 def outcome_in_words(outcome: Mapping[str, Any], formats: Formats) -> str:
-    """What a backup holds, and that it was opened, checked and counted."""
+    """Say what a backup has, and that it was verified."""
     visits = outcome["visits"]
     words = ngettext("%(num)s appointment", "%(num)s appointments", visits) % {"num": formats.number(visits)}
     parts = [words, size(outcome["bytes"], formats), _("restored in a test: yes")]
@@ -64,7 +64,7 @@ def _second_in_words(copy: SecondCopy) -> str:
 
 
 def size(number: int, formats: Formats) -> str:
-    """Bytes as people say them: `940 kB`, `1.2 MB`."""
+    """Format a size in bytes: `940 kB`, `1.2 MB`."""
     for limit, unit in ((10**9, "GB"), (10**6, "MB")):
         if number >= limit:
             return f"{formats.number(number / limit, 1, 1)} {unit}"

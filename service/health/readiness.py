@@ -1,4 +1,4 @@
-"""Is the service ready? It writes to the database, looks at disk, heartbeat, waiting messages and the last backup."""
+"""Readiness: write to the database, and check disk, heartbeat, queued messages, and the last backup."""
 
 import shutil
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from service.storage.database import Database
 
 NO_ROOM = 5_000_000
 LITTLE_ROOM = 500_000_000
-"""Bytes: below the first nothing may be written any more, below the second someone should make room."""
+"""In bytes: below the first, nothing is written; below the second, someone should free some space."""
 SILENT = timedelta(minutes=2)
 """Four ticks."""
 STUCK = timedelta(minutes=15)
@@ -31,12 +31,12 @@ FIRST_BACKUP, OLD_BACKUP = timedelta(days=1), timedelta(days=3)
 
 
 def is_ready(checks: Sequence[Check]) -> bool:
-    """Whether nothing is down; what is late wants a person, but the service works."""
+    """Return whether nothing is down. Something late needs attention, but the service works."""
     return all(check.state != "down" for check in checks)
 
 
 def checks(db: Database, settings: Settings) -> list[Check]:
-    """Each part, ok, late or down, in words that name no one."""
+    """Return the state of each part: ok, late, or down, without names of people."""
     written = [_written(db), _disk(settings)]
     try:
         with db.reading() as session:
@@ -55,7 +55,7 @@ def checks(db: Database, settings: Settings) -> list[Check]:
 
 
 def room(settings: Settings) -> int:
-    """Free bytes on the disk of the database's file; on PostgreSQL, of the exports."""
+    """Return the free bytes on the disk of the database file; on PostgreSQL, of the exports."""
     file = settings.database_file
     return shutil.disk_usage(file.parent if file else settings.base).free
 
@@ -101,7 +101,7 @@ def _messages(oldest: datetime | None) -> Check:
 
 
 def wrong_links(settings: Settings, served_at: str | None) -> str | None:
-    """Why no one can follow the links in messages, or None; `served_at` is where the service was started last."""
+    """Return why links in messages don't work, or None. `served_at` is the address of the last start."""
     link, served = urlsplit(settings.clinic.public_url), urlsplit(served_at or "")
     if not is_loopback(link.hostname):
         return None
@@ -115,7 +115,7 @@ def wrong_links(settings: Settings, served_at: str | None) -> str | None:
 
 
 def _links(session: Session, settings: Settings) -> list[Check]:
-    """A line only where something is wrong."""
+    """Return a check only if something is wrong."""
     wrong = wrong_links(settings, installation.served_at(session))
     return [Check(_("Links"), "late", wrong)] if wrong else []
 

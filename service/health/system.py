@@ -1,4 +1,4 @@
-"""What this installation is made of, in words and as a file for the person who helps; no patient is among it."""
+"""Describe this installation, on a page and as a file for support, without anything about patients."""
 
 import platform
 import sqlite3
@@ -30,12 +30,12 @@ TOLD = {
     "sms": ("enabled",),
     "backup": ("at",),
 }
-"""Settings that a problem file names: none that says who the clinic is."""
+"""Settings in a problem file: none that identifies the clinic."""
 
 
 @dataclass(frozen=True)
 class System:
-    """The parts, their versions and sizes."""
+    """The parts with their versions and sizes."""
 
     rounds: str
     revision: str
@@ -51,7 +51,7 @@ class System:
 
 
 def describe(session: Session, settings: Settings) -> System:
-    """The system as it is now."""
+    """Describe the current system."""
     second = settings.second_backups
     return System(
         rounds=__version__,
@@ -68,7 +68,7 @@ def describe(session: Session, settings: Settings) -> System:
 
 
 def backup_under_way(session: Session) -> bool:
-    """Whether a backup is being made, or about to be."""
+    """Return whether a backup is being made or queued."""
     run = job_runs.latest(session, make_backup.__name__)
     return run is not None and run.status in (RunStatus.QUEUED, RunStatus.RUNNING)
 
@@ -106,7 +106,7 @@ def _database(session: Session) -> str:
 
 
 def _size(session: Session, settings: Settings) -> int:
-    """The database's bytes, on SQLite with its log."""
+    """Return the size of the database in bytes, on SQLite including its log."""
     if session.get_bind().dialect.name != "sqlite":
         return int(session.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
     file = settings.database_file

@@ -1,4 +1,4 @@
-"""Setup steps an administrator still has to do, each with its page; empty once everything is set up."""
+"""The setup steps that an administrator still has to do, each with its page."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from service.storage.models import Doctor, DoctorHours
 
 @dataclass(frozen=True)
 class Todo:
-    """One thing to do: what it is, and the page it is done on."""
+    """A step, and the page for it."""
 
     words: str
     link: str
@@ -24,7 +24,7 @@ class Todo:
 
 
 def todos(session: Session, settings: Settings) -> list[Todo]:
-    """In the order in which they matter. A demo clinic has nothing to be set up."""
+    """Return the steps, the most important ones first. A demo clinic has none."""
     if installation.is_demo(session):
         return []
     clinic, mail = settings.clinic, settings.email.enabled

@@ -1,1 +1,1 @@
-"""How a message leaves the house: one class a channel, one method, one error that says whether to try again."""
+"""Sending messages: one class per channel, and one error that says whether to retry."""

@@ -1,4 +1,4 @@
-"""Which channels a clinic has, by its settings."""
+"""The channels that the settings enable."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from service.storage.models import Channel
 
 @dataclass(frozen=True)
 class Channels:
-    """What takes messages to e-mail addresses and to phone numbers."""
+    """The transports for e-mail addresses and phone numbers."""
 
     email: Transport
     sms: Transport | None = None
-    """None: the clinic sends no SMS."""
+    """None: SMS is off."""
     console: Transport | None = None
-    """Beside e-mail that is set up, for what may not leave the house: the demo clinic's."""
+    """For messages that must not be sent even if e-mail is set up: those of a demo clinic."""
 
     def of(self, name: Channel) -> Transport:
-        """What takes a claimed message. Raises LookupError where the clinic has no such channel."""
+        """Return the transport for a claimed message. Raises LookupError if the channel is off."""
         match name:
             case Channel.EMAIL:
                 return self.email
@@ -38,7 +38,7 @@ class Channels:
                 assert_never(name)
 
     def close(self) -> None:
-        """There is nothing more to send for now."""
+        """Close connections that aren't needed for now."""
         for channel in self:
             channel.close()
 
@@ -47,9 +47,9 @@ class Channels:
 
 
 def choose(settings: Settings, *, aside: bool = False) -> Channels:
-    """The console stands in for e-mail until that is set up; `aside` keeps it off standard output.
+    """Return the channels for these settings. The console replaces e-mail until that's set up.
 
-    Raises SettingsError when a secret is missing.
+    `aside`: print to standard error instead of standard output. Raises SettingsError if a secret is missing.
     """
     clinic = settings.clinic
     return Channels(

@@ -1,4 +1,4 @@
-"""The console channel: writes the whole message to the console, never to the log."""
+"""The console channel: print the whole message, and log nothing of it."""
 
 import sys
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from service.storage.models import Channel
 
 
 class Console:
-    """Stands in for e-mail until the clinic has set it up.
+    """Replaces e-mail until the clinic has set it up.
 
-    It writes to standard output, or `aside`, where a program reads that, to standard error.
+    It prints to standard output or, with `aside`, to standard error, because a program reads standard output.
     """
 
     name = Channel.CONSOLE
@@ -21,7 +21,7 @@ class Console:
         self._aside = aside
 
     def send(self, message: OutgoingMessage, before_data: Callable[[], None]) -> None:
-        """Print the message. Raises DeliveryError when no one reads the output any more."""
+        """Print the message. Raises DeliveryError if the output is closed."""
         text = f"--- message {message.id}\nTo: {message.recipient}\nSubject: {message.subject}\n\n{message.body}---\n"
         output, name = (sys.stderr, "standard error") if self._aside else (sys.stdout, "standard output")
         if output is None:
@@ -35,4 +35,4 @@ class Console:
             raise DeliveryError(f"{name}: {error}", permanent=False, connection=True) from None
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing."""

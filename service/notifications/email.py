@@ -1,4 +1,4 @@
-"""The e-mail channel: SMTP with time-outs, one recipient a message, one connection for many messages."""
+"""The e-mail channel: SMTP with timeouts, one recipient per message, and one connection for many messages."""
 
 import smtplib
 import socket
@@ -16,9 +16,9 @@ from service.notifications.message import DeliveryError, OutgoingMessage, Unsure
 from service.storage.models import Channel
 
 SECONDS = 15.0
-"""How long the server may take for each answer but the last one."""
+"""The timeout for each response except the last one."""
 LAST_SECONDS = 60.0
-"""How long for the answer to the content: many servers look for viruses first."""
+"""The timeout for the response to the content, because many servers scan for viruses first."""
 NO_SMTPUTF8 = (
     "the clinic's mail server doesn't support addresses with letters such as ß or é before the @ (SMTPUTF8): "
     "ask the person for another address"
@@ -26,7 +26,7 @@ NO_SMTPUTF8 = (
 
 
 class Email:
-    """Hands mail to the clinic's mail server; each thread that sends has a connection of its own meanwhile."""
+    """Sends e-mail to the clinic's mail server. Each sending thread has its own connection."""
 
     name = Channel.EMAIL
 
@@ -39,7 +39,7 @@ class Email:
         self._lock = Lock()
 
     def send(self, message: OutgoingMessage, before_data: Callable[[], None]) -> str:
-        """Deliver to the mail server; returns its answer. Raises DeliveryError and Unsure."""
+        """Send a message to the mail server, and return its response. Raises DeliveryError and Unsure."""
         recipient = mail.recipient_of(message)
         written = mail.compose(message, self._sender, recipient)
         utf8 = not (recipient.addr_spec.isascii() and self._sender.addr_spec.isascii())
@@ -55,7 +55,7 @@ class Email:
                 _hang_up(smtp)
             else:
                 with suppress(OSError):
-                    smtp.rset()  # the next message begins again
+                    smtp.rset()  # the next message starts fresh
                 self._keep(smtp)
             raise
         except BaseException:
@@ -65,19 +65,19 @@ class Email:
         return answer
 
     def close(self) -> None:
-        """Take leave of the server."""
+        """Disconnect from the server."""
         while (smtp := self._take()) is not None:
             with suppress(OSError):
                 smtp.quit()
             _hang_up(smtp)
 
     def try_out(self) -> None:
-        """Connect, sign in, take leave. Raises DeliveryError with what is wrong."""
+        """Connect, sign in, and disconnect. Raises DeliveryError that says what is wrong."""
         self._keep(self._connect())
         self.close()
 
     def _accepting(self, *, utf8: bool) -> smtplib.SMTP:
-        """A connection on which the server has accepted our sender: a kept one, or a new one where that has gone."""
+        """Return a connection on which the server has accepted our sender: the open one, or a new one."""
         smtp = self._take()
         if smtp is not None:
             with suppress(OSError):
@@ -95,14 +95,14 @@ class Email:
         return smtp
 
     def _introduce(self, smtp: smtplib.SMTP, *, utf8: bool) -> tuple[int, bytes]:
-        """Say who sends. Raises DeliveryError when an address has letters the server cannot take."""
+        """Send the sender's address. Raises DeliveryError if it has letters the server doesn't support."""
         if utf8 and not smtp.has_extn("smtputf8"):
             self._keep(smtp)
             raise DeliveryError(NO_SMTPUTF8, permanent=True)
         return smtp.mail(self._sender.addr_spec, ["SMTPUTF8", "BODY=8BITMIME"] if utf8 else [])
 
     def _connect(self) -> smtplib.SMTP:
-        """A new connection, protected and signed in as the settings say. Raises DeliveryError."""
+        """Connect with encryption and sign-in according to the settings. Raises DeliveryError."""
         chosen = self._settings
         with _lines_that_break():
             if chosen.security == "tls":
@@ -135,13 +135,13 @@ class Email:
 
 
 def _hand_over(smtp: smtplib.SMTP, content: bytes) -> str:
-    """Send the content; returns the server's answer. From here on a line that breaks leaves it open."""
+    """Send the content, and return the server's response. If the connection breaks here, delivery is unknown."""
     assert smtp.sock is not None
     try:
         smtp.sock.settimeout(LAST_SECONDS)
         code, answer = smtp.data(content)
         smtp.sock.settimeout(SECONDS)
-    except smtplib.SMTPDataError as refused:  # before any of the content had left
+    except smtplib.SMTPDataError as refused:  # before any content was sent
         code, answer = refused.smtp_code, _bytes(refused.smtp_error)
     except OSError as error:
         raise Unsure(f"no answer to the content: {_words(error)}") from None
@@ -149,28 +149,28 @@ def _hand_over(smtp: smtplib.SMTP, content: bytes) -> str:
 
 
 def _expect(reply: tuple[int, bytes], *, connection: bool = False) -> str:
-    """The server's words when it says yes. Raises DeliveryError; `connection`: a no that concerns all mail."""
+    """Return the text of a positive response. Raises DeliveryError. `connection`: a refusal affects all mail."""
     code, answer = reply
     words = f"{code} {' '.join(answer.decode('utf-8', 'replace').split())}"
     if 200 <= code < 300:
         return words
-    everybody = connection or code == 421  # the server is about to hang up
+    everybody = connection or code == 421  # the server is about to disconnect
     raise DeliveryError(words, permanent=code >= 500 and not everybody, connection=everybody)
 
 
 @contextmanager
 def _lines_that_break() -> Iterator[None]:
-    """What goes wrong with the line or the server concerns all mail, and may be well again in a moment."""
+    """Turn errors of the connection or the server into temporary errors that affect all mail."""
     try:
         yield
     except DeliveryError:
         raise
-    except OSError as error:  # smtplib's errors are among them
+    except OSError as error:  # includes smtplib's errors
         raise DeliveryError(_words(error), permanent=False, connection=True) from None
 
 
 def _words(error: OSError) -> str:
-    """What is wrong, for the person who sets e-mail up."""
+    """Explain an error for the person who sets up e-mail."""
     match error:
         case smtplib.SMTPAuthenticationError():
             return f"the mail server refuses user name or password: {_said(error)}"
@@ -205,7 +205,7 @@ def _hang_up(smtp: smtplib.SMTP) -> None:
 
 
 def _own_name(public_url: str) -> str:
-    """What we call ourselves; not asked of the network, which may take long to say."""
+    """Return our host name, without asking the network, which may take long."""
     host = urlsplit(public_url).hostname or ""
     try:
         address = ip_address(host)

@@ -1,4 +1,4 @@
-"""How a message becomes an e-mail: one recipient, text and page, parts, and nothing that a name could smuggle in."""
+"""Compose an e-mail: one recipient, text and HTML, attachments, and no header injection."""
 
 import re
 from email.errors import MessageError
@@ -13,7 +13,7 @@ from service.notifications.message import DeliveryError, OutgoingMessage
 
 
 class _Whole(UnstructuredHeader):
-    """A header that is never folded: a long address in it would be encoded and no mail program would know it."""
+    """A header that is never folded: a long URL in it would be encoded, and mail programs wouldn't recognize it."""
 
     name: str
 
@@ -31,16 +31,16 @@ POLICY = SMTP.clone(header_factory=_headers())
 
 
 def sender_of(words: str, clinic_name: str) -> Address:
-    """The sender `Name <address>` of the settings; without a name it is the clinic's."""
+    """Return the sender `Name <address>` of the settings. Without a name, use the clinic's."""
     name, address = parseaddr(words)
     username, _at, domain = address.rpartition("@")
     return Address(" ".join((name or clinic_name).split()), username, ascii_domain(domain))
 
 
 def recipient_of(message: OutgoingMessage) -> Address:
-    """The one address a message goes to. Raises DeliveryError when it is none."""
+    """Return the recipient. Raises DeliveryError if the address is invalid."""
     try:
-        found = Address(addr_spec=re.sub(r"[^\x00-\x7f]", "x", message.recipient))  # knows the rules of ASCII only
+        found = Address(addr_spec=re.sub(r"[^\x00-\x7f]", "x", message.recipient))  # only knows the rules of ASCII
         if not found.username or not found.domain or found.addr_spec.count("@") != 1:
             raise ValueError
         name, _, domain = message.recipient.rpartition("@")
@@ -50,7 +50,7 @@ def recipient_of(message: OutgoingMessage) -> Address:
 
 
 def compose(message: OutgoingMessage, sender: Address, recipient: Address) -> EmailMessage:
-    """The whole mail. Raises DeliveryError when a part of it cannot be sent."""
+    """Compose the whole e-mail. Raises DeliveryError if a part of it can't be sent."""
     mail = EmailMessage(policy=POLICY)
     try:
         mail["From"], mail["To"], mail["Subject"] = sender, recipient, message.subject
@@ -59,7 +59,7 @@ def compose(message: OutgoingMessage, sender: Address, recipient: Address) -> Em
         mail["Auto-Submitted"] = "auto-generated"
         if message.unsubscribe_url:
             mail["List-Unsubscribe"] = f"<{message.unsubscribe_url}>"
-            if message.unsubscribe_url.startswith("https://"):  # RFC 8058 allows the one click over nothing else
+            if message.unsubscribe_url.startswith("https://"):  # RFC 8058 requires https for one-click unsubscribing
                 mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     except (ValueError, IndexError, MessageError):
         raise DeliveryError("subject, sender or address cannot stand in a mail", permanent=True) from None

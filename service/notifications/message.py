@@ -1,4 +1,4 @@
-"""A message ready to leave, what takes it away, and how that says no."""
+"""A message that is ready to send, the interface of a channel, and its errors."""
 
 import re
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from service.mail_addresses import ascii_domain
 from service.storage.models import Channel
 
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?")
-"""A name in DNS; no bare host name, and no IP address."""
+"""A full domain name, not a bare host name or an IP address."""
 NO_DOMAIN = "rounds.invalid"
-"""Stands in a Message-ID where the clinic has no domain at all: reserved, so it is never someone else's."""
+"""Used in a Message-ID if the clinic has no domain: reserved, so it's never someone else's."""
 
 
 @dataclass(frozen=True)
 class Attachment:
-    """A part beside the text, such as a calendar entry."""
+    """An attachment, such as a calendar entry."""
 
     name: str
     content_type: str
@@ -30,7 +30,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class OutgoingMessage:
-    """One message to one recipient, with everything in it, links too; it is never stored."""
+    """A complete message to one recipient, including working links. It's never stored."""
 
     id: int
     recipient: str
@@ -38,19 +38,19 @@ class OutgoingMessage:
     body: str
     """The whole message as plain text."""
     html: str = ""
-    """The same as a page, where there is one; only e-mail uses it."""
+    """The message as HTML, for e-mail; may be empty."""
     attachments: tuple[Attachment, ...] = ()
     unsubscribe_url: str = ""
-    """Where a mail program may say, without signing in, that no more are wanted."""
+    """The URL for one-click unsubscribing."""
     message_id: str = ""
-    """The same at every attempt, so that what arrives twice is seen as one; also the gateway's idempotency key."""
+    """The same for every attempt, so that duplicates can be recognized; also the gateway's idempotency key."""
 
 
 def message_id(row_id: int, created_at: datetime, settings: Settings) -> str:
-    """Return what identifies a message on its way for good: `<7.1778220000000000@rounds.example>`.
+    """Return the permanent id of a message: `<7.1778220000000000@rounds.example>`.
 
-    The domain is that of the public address or, where that is an IP address or a bare name, the sender's: mail
-    filters take a Message-ID without a real domain for spam.
+    The domain is that of the public URL or, if that's an IP address or a bare name, the sender's, because mail filters
+    treat a Message-ID without a real domain as spam.
     """
     microseconds = round(created_at.timestamp() * 1_000_000)
     return f"<{row_id}.{microseconds}@{_own_domain(settings)}>"
@@ -70,10 +70,10 @@ def _own_domain(settings: Settings) -> str:
 
 
 class DeliveryError(Exception):
-    """The channel could not deliver.
+    """The channel couldn't send the message.
 
-    `permanent`: trying again is of no use. `retry_after`: how many seconds to wait at least, where the other side said
-    so. `connection`: no one can be reached at present, so the others need not be tried either.
+    `permanent`: a retry won't help. `retry_after`: how many seconds to wait at least, if the other side said so.
+    `connection`: the server can't be reached, so there's no point in trying other messages now.
     """
 
     def __init__(
@@ -86,19 +86,19 @@ class DeliveryError(Exception):
 
 
 class Unsure(Exception):
-    """The line broke while the content was leaving: the message may have arrived."""
+    """The connection broke while the content was being sent: the message may have arrived."""
 
 
 class Transport(Protocol):
-    """A way to reach a recipient."""
+    """The interface of a channel."""
 
     name: Channel
 
     def send(self, message: OutgoingMessage, before_data: Callable[[], None]) -> str | None:
-        """Deliver, calling `before_data` once just before the content leaves; returns the other side's answer.
+        """Send, calling `before_data` once right before the content, and return the server's response.
 
-        Raises DeliveryError, or Unsure when no one can know.
+        Raises DeliveryError, or Unsure if the delivery is unknown.
         """
 
     def close(self) -> None:
-        """There is nothing more to send for now: give back what was kept open."""
+        """Close connections that aren't needed for now."""

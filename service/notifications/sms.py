@@ -1,4 +1,4 @@
-"""The SMS channel: one request to the HTTP gateway that config.toml describes, whichever company runs it."""
+"""The SMS channel: one request to the HTTP gateway that config.toml describes."""
 
 import json
 import re
@@ -22,7 +22,7 @@ LARGEST_ANSWER = 100_000
 
 
 class Sms:
-    """Asks a gateway to send one SMS, with a key by which it knows a repeated request."""
+    """Sends an SMS through a gateway, with an idempotency key."""
 
     name = Channel.SMS
 
@@ -32,7 +32,7 @@ class Sms:
         self._countries = frozenset(settings.countries or [clinic.country])
 
     def send(self, message: OutgoingMessage, before_data: Callable[[], None]) -> str:
-        """Hand one SMS to the gateway; returns its answer, the id it gave first. Raises DeliveryError and Unsure."""
+        """Send one SMS, and return the gateway's response, starting with its id. Raises DeliveryError and Unsure."""
         check_number(message.recipient, self._countries)
         values = self._values(message)
         address = urlsplit(_fill(self._settings.url, values, lambda value: quote(value, safe="")))
@@ -47,15 +47,15 @@ class Sms:
             except (OSError, HTTPException) as error:
                 raise Unsure(f"no answer of the gateway: {type(error).__name__}") from None
             content = b""
-            with suppress(OSError, HTTPException):  # its first line has said yes or no
+            with suppress(OSError, HTTPException):  # the status line is enough
                 content = answer.read(LARGEST_ANSWER)
         return self._judge(answer, content)
 
     def close(self) -> None:
-        """Each request has a connection of its own."""
+        """Do nothing: each request has its own connection."""
 
     def try_out(self) -> None:
-        """Connect to the gateway, without asking it for anything. Raises DeliveryError with what is wrong."""
+        """Connect to the gateway without sending a request. Raises DeliveryError that says what is wrong."""
         address = urlsplit(_fill(self._settings.url, self._values(OutgoingMessage(0, "", "", "")), quote))
         self._connect(address.scheme, address.netloc).close()
 
@@ -86,7 +86,7 @@ class Sms:
         return connection
 
     def _judge(self, answer: HTTPResponse, content: bytes) -> str:
-        """The gateway's yes, with the id it gave. Raises DeliveryError."""
+        """Return a positive response with its id. Raises DeliveryError."""
         text = " ".join(content.decode("utf-8", "replace").split())[:400]
         if answer.status in self._settings.success:
             return f"{answer.status} {self._id(content) or text}".strip()
@@ -99,7 +99,7 @@ class Sms:
         )
 
     def _id(self, content: bytes) -> str:
-        """The field `id_field` of a JSON answer, a dotted path such as `messages.0.id`; empty when it is not there."""
+        """Return the field `id_field` of a JSON response, a dotted path such as `messages.0.id`; empty if missing."""
         try:
             found: Any = json.loads(content)
             for step in self._settings.id_field.split(".") if self._settings.id_field else []:
@@ -110,8 +110,8 @@ class Sms:
 
 
 def check_number(number: str, countries: frozenset[str]) -> None:
-    """Raises DeliveryError for a number that is none, costs its caller money, or lies in no country of ours."""
-    import phonenumbers  # takes 30 ms: only clinics that send SMS pay
+    """Raise DeliveryError if a number is invalid, premium-rate, or not in one of our countries."""
+    import phonenumbers  # takes 30 ms, and only clinics that send SMS need it
 
     kinds = phonenumbers.PhoneNumberType
     try:
@@ -128,12 +128,12 @@ def check_number(number: str, countries: frozenset[str]) -> None:
 
 
 def _fill(words: str, values: Mapping[str, str], escape: Callable[[str], str]) -> str:
-    """The words with each `{name}` replaced once by its value; a value is never a template itself."""
+    """Replace each `{name}` with its value. Values are not templates themselves."""
     return re.sub(r"\{(\w+)\}", lambda found: escape(values[found[1]]), words)
 
 
 def _escape_of(headers: Mapping[str, str]) -> Callable[[str], str]:
-    """How a value is written into the body, by the content type among the headers."""
+    """Return how to escape values in the body, depending on the content type."""
     kinds = [value for name, value in headers.items() if name.lower() == "content-type"]
     if any("json" in kind for kind in kinds):
         return lambda value: json.dumps(value)[1:-1]
@@ -147,7 +147,7 @@ def _one_line(value: str) -> str:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """How long to wait, by a Retry-After of seconds or of a date; None when it says nothing sensible."""
+    """Return how long to wait according to Retry-After, in seconds or as a date; None if it's invalid."""
     if not retry_after:
         return None
     if retry_after.strip().isdigit():

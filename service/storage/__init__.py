@@ -1,1 +1,1 @@
-"""Tables, database connections, transactions and migrations."""
+"""Tables, database connections, transactions, and migrations."""

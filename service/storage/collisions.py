@@ -1,6 +1,6 @@
-"""Retries what PostgreSQL canceled because of a deadlock or a serialization failure, a few times.
+"""Retry transactions that PostgreSQL canceled because of a deadlock or a serialization failure.
 
-Acts lock in one order (foundation/locks.py), so this is rare. When it happens, nobody has to press again.
+Locks are taken in one order (foundation/locks.py), so this is rare. If it happens, users don't have to try again.
 """
 
 from collections.abc import Callable
@@ -20,15 +20,15 @@ LONGEST_PAUSE_MS = 50
 
 
 def is_one(error: DBAPIError) -> bool:
-    """Whether PostgreSQL canceled the transaction because of another one, so that a retry may well work."""
+    """Return whether PostgreSQL canceled the transaction because of another one, so that a retry may work."""
     return getattr(error.orig, "sqlstate", None) in CODES
 
 
 def retried(act: Callable[[], Done], *, is_ready: Callable[[], bool] = lambda: True) -> Done:
-    """Return what an act returns, and retry it after a collision.
+    """Call `act`, retry it after a collision, and return its result.
 
-    `is_ready` is asked before each retry: it puts everything back to where the act started, and says whether it could.
-    Raises what the act raises, and the DBAPIError of the fourth collision.
+    `is_ready` is called before each retry: it resets everything, and returns whether that worked. Raises what `act`
+    raises, and the DBAPIError of the fourth collision.
     """
     for turn in range(1, TRIES):
         try:
@@ -37,5 +37,5 @@ def retried(act: Callable[[], Done], *, is_ready: Callable[[], bool] = lambda: T
             if not (is_one(error) and is_ready()):
                 raise
             log.warning("transaction collided, retrying", turn=turn)
-            sleep(randbelow(LONGEST_PAUSE_MS) / 1000)  # random, so that the same two don't collide again
+            sleep(randbelow(LONGEST_PAUSE_MS) / 1000)  # random, so that the same two transactions don't collide again
     return act()

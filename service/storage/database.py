@@ -1,6 +1,6 @@
-"""The engine, a reading session, a writing transaction, and migrate().
+"""Database engines, read sessions, write transactions, and migrate().
 
-SQLite runs in WAL with `synchronous=FULL`: a commit that was acknowledged survives a power cut.
+SQLite uses WAL with `synchronous=FULL`, so an acknowledged commit survives a power failure.
 """
 
 import os
@@ -26,50 +26,50 @@ from service.storage.models import Installation
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 HASTY_MS = 100
 STATEMENT_SECONDS = 60
-"""No statement of a page takes nearly as long: one that does is given up instead of holding a thread for ever."""
+"""The longest a statement of a page may run. None takes nearly as long, so one that does hangs."""
 MIGRATING = 0x726F756E6473
-"""The key of PostgreSQL's lock that one migration at a time holds."""
+"""The key of the PostgreSQL lock that allows one migration at a time."""
 Done = TypeVar("Done")
 NAMED = 8
-"""How many of the things that a database lacks are named."""
+"""How many missing things to name."""
 
 
 OTHER_CLINIC = "The database on the server is empty or another clinic's: it was made again while Rounds was using it."
 
 
 class DatabaseError(Exception):
-    """The database cannot be used; the text says why and what to do."""
+    """The database can't be used. The message says why and what to do."""
 
 
 class DatabaseLost(DatabaseError):
-    """The database in use is not the one that its address names any more: nothing that is written would be kept."""
+    """The open database is no longer the one at its URL, so nothing would be saved."""
 
     def __init__(self, sentence: str, loss: Loss | None = None) -> None:
         super().__init__(sentence)
         self.loss = loss
-        """What happened to its file; None for a database on a server."""
+        """What happened to the file; None for a database on a server."""
 
 
 class Fate(StrEnum):
-    """What became of a transaction whose commit was not answered."""
+    """The outcome of a transaction whose commit got no response."""
 
     KEPT = "kept"
     NOT_KEPT = "not_kept"
     UNKNOWN = "unknown"
-    """The server cannot be asked just now, or is not done with it."""
+    """The server can't be asked now, or hasn't finished it."""
     FORGOTTEN = "forgotten"
-    """It was too long ago."""
+    """It was too long ago to tell."""
 
 
 class Database:
-    """One engine and the ways to use it; a second one for long readers, so that no page waits for a connection."""
+    """An engine and its sessions. Long reads use a second engine, so that no page waits for a connection."""
 
     def __init__(self, url: str, *, pool_size: int = 20, long_readers: int = 1) -> None:
         self.is_sqlite = url.startswith("sqlite:")
         self.file = DatabaseFile(Path(make_url(url).database or "")) if self.is_sqlite else None
-        """The file of a SQLite database."""
+        """The file of a SQLite database; None on a server."""
         self.when_lost: Callable[[DatabaseLost], object] = lambda _lost: None
-        """Called once, from whichever thread finds out."""
+        """Called once, from the thread that finds out."""
         self._lost: DatabaseLost | None = None
         self._clinic_id: str | None = None
         self._lock = Lock()
@@ -85,32 +85,32 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that sees one consistent state and never blocks a writer."""
+        """A read session that sees one consistent state and never blocks a writer."""
         with self._watched(), self._readers() as session:
             yield session
 
     @contextmanager
     def reading_long(self) -> Iterator[Session]:
-        """The same for what takes minutes, over connections that nothing else uses."""
+        """A read session for minutes, with separate connections."""
         with self._watched(), self._long_readers() as session:
             yield session
 
     @contextmanager
     def transaction(self, *, wait: bool = True) -> Iterator[Session]:
-        """A writing session: commits at the end, rolls back on any exception.
+        """A write session that commits at the end, or rolls back on any exception.
 
-        Waits five seconds for another writer, or hardly at all without `wait` (SQLite). Raises DatabaseLost when what
-        was written is not in the database that the address names.
+        It waits five seconds for another writer, or hardly at all without `wait` (SQLite). Raises DatabaseLost if the
+        changes aren't in the database at its URL.
         """
         if self._lost is not None:
             raise self._lost
         with self._watched(), (self._writers if wait else self._hasty_writers).begin() as session:
             yield session
-            self.require_present()  # rolls back: nothing goes into a file that no one will find
-        self.require_present()  # it may have gone during the commit
+            self.require_present()  # rolls back, so that nothing is written to a lost file
+        self.require_present()  # it may have been lost during the commit
 
     def write(self, act: Callable[[Session], Done]) -> Done:
-        """Return what an act returns. It runs in a transaction of its own and is retried after a collision."""
+        """Call `act` in its own transaction, retry it after a collision, and return its result."""
 
         def once() -> Done:
             with self.transaction() as session:
@@ -119,7 +119,7 @@ class Database:
         return collisions.retried(once)
 
     def require_present(self) -> None:
-        """Raises DatabaseLost when the file was moved, deleted or replaced since the first connection to it."""
+        """Raise DatabaseLost if the file was moved, deleted, or replaced since the first connection to it."""
         if self._lost is not None:
             raise self._lost
         if self.file is None:
@@ -131,11 +131,11 @@ class Database:
         self._lose(DatabaseLost(WORDS[loss].format(file=self.file.path), loss))
 
     def hold_to(self, clinic_id: str) -> None:
-        """From now on a connection to a server has to reach this clinic: a database there may be made again."""
+        """From now on, require that connections reach this clinic, because a database on a server may be recreated."""
         self._clinic_id = clinic_id
 
     def _require_same_clinic(self, connection: Any, _record: object) -> None:
-        """Raises DatabaseLost for a new connection to a database that is empty or another clinic's."""
+        """Raise DatabaseLost if a new connection reaches an empty database or another clinic's."""
         if self._clinic_id is None:
             return
         with connection.cursor() as cursor:
@@ -153,20 +153,20 @@ class Database:
         raise lost
 
     def fate(self, transaction: int) -> Fate:
-        """What became of a transaction that `unanswered` numbered."""
+        """Return the outcome of a transaction whose number comes from `unanswered`."""
         try:
             with self.reading() as session:
                 status = session.execute(text("SELECT txid_status(:number)"), {"number": transaction}).scalar()
         except OperationalError:
             return Fate.UNKNOWN
-        except DBAPIError:  # a number that this server has not given yet: it was another one's
+        except DBAPIError:  # a number that this server hasn't assigned yet: it's from another server
             return Fate.FORGOTTEN
         of_status = {"committed": Fate.KEPT, "aborted": Fate.NOT_KEPT, "in progress": Fate.UNKNOWN}
         return of_status.get(status or "", Fate.FORGOTTEN)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """What fails because the file is lost, says so."""
+        """Turn errors caused by a lost file into DatabaseLost."""
         try:
             yield
         except DBAPIError:
@@ -174,9 +174,9 @@ class Database:
             raise
 
     def analyse(self) -> None:
-        """Let SQLite count its rows again, which takes milliseconds; PostgreSQL does so by itself.
+        """Update SQLite's statistics, which takes milliseconds. PostgreSQL does this by itself.
 
-        Without counts it looks for one patient's appointments among all those of a status: a minute instead of 0.2 s.
+        Without them, it looks for one patient's appointments among all with the same status: a minute instead of 0.2 s.
         """
         if self.is_sqlite:
             with self.transaction() as session:
@@ -184,9 +184,9 @@ class Database:
                 session.execute(text("ANALYZE"))
 
     def index_names(self) -> bool:
-        """Let PostgreSQL find parts of names by an index, where it has what that needs; False where it has not.
+        """Create an index for parts of names on PostgreSQL. Returns False if the extension is missing.
 
-        SQLite looks through 100,000 names in 13 ms and needs none.
+        SQLite doesn't need one: it searches 100,000 names in 13 ms.
         """
         if self.is_sqlite:
             return True
@@ -199,16 +199,16 @@ class Database:
         return True
 
     def forget(self) -> None:
-        """Let nothing of what was deleted or overwritten stay in SQLite's log beside the file, if no one reads it."""
+        """Empty SQLite's log, which still has deleted and overwritten data, unless someone is reading it."""
         if self.is_sqlite:
             with self.engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
                 driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
-        """Give all connections back.
+        """Close all connections.
 
-        Not those to a file that is lost: SQLite would remove the log of whatever lies in its place now.
+        Connections to a lost file stay open, because SQLite would remove the log of the file that replaced it.
         """
         if self._lost is not None:
             return
@@ -218,10 +218,10 @@ class Database:
             self.file.close()
 
     def _readers_of(self, engine: Engine) -> sessionmaker[Session]:
-        """Sessions in which each transaction sees one consistent state."""
+        """Return sessions in which each transaction sees one consistent state."""
         options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         reading = engine.execution_options(**({"reading": True} if self.is_sqlite else options))
-        # One that has ended is not to be used again: it would take a connection that no one gives back.
+        # A closed session must not be reused: nobody would return its connection.
         return sessionmaker(reading, autoflush=False, expire_on_commit=False, close_resets_only=False)
 
 
@@ -252,7 +252,7 @@ def _sqlite_engine(url: str, file: DatabaseFile, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A writer takes the lock at once: upgrading a read transaction later fails whatever the time-out.
+        # A writer takes the lock at once, because upgrading a read transaction fails regardless of the timeout.
         options = connection.get_execution_options()
         if options.get("hasty"):
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {HASTY_MS}")
@@ -266,17 +266,17 @@ def _sqlite_engine(url: str, file: DatabaseFile, pool_size: int) -> Engine:
 
 
 def revisions() -> list[str]:
-    """The revisions this program knows, oldest first."""
+    """Return the revisions this program knows, oldest first."""
     return sorted(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def newest_revision() -> str:
-    """The revision this program's models stand at."""
+    """Return the revision of this program's models."""
     return revisions()[-1]
 
 
 def present_revision(database: Database) -> str | None:
-    """The revision the database stands at, or None when it is empty or not there yet. Raises DatabaseError."""
+    """Return the revision of the database; None if it's empty or doesn't exist yet. Raises DatabaseError."""
     if database.file is not None and not database.file.path.exists():
         return None
     try:
@@ -289,7 +289,7 @@ def present_revision(database: Database) -> str | None:
 
 
 def check(database: Database) -> None:
-    """Raises DatabaseError, with nothing made, when the database is damaged or newer, or its folder is not ours."""
+    """Raise DatabaseError if the database is damaged or newer, or its folder isn't ours. Creates nothing."""
     if database.file is not None:
         file = database.file.path
         if not file.parent.is_dir():
@@ -305,13 +305,12 @@ def check(database: Database) -> None:
 
 
 def migrate(database: Database, clinic: Clinic | None = None, settle: Callable[[Session], object] | None = None) -> str:
-    """Bring the database to this version in one transaction and return its revision.
+    """Upgrade the database to this version in one transaction, and return its revision.
 
-    `clinic` is what old rows were written under; an empty database needs none. `settle` is done in any case, with a
-    migration in that very transaction, so that a kill leaves the state before or the one after both. Search keys
-    that another version of Python or Rounds wrote are rebuilt.
-    Raises DatabaseError when the database is newer than the program, cannot be used, or would lack something on which
-    the models rely; then it stays as it was.
+    `clinic` has the settings under which old rows were written; an empty database needs none. `settle` is called in
+    any case, in the same transaction as a migration. Search keys from another version of Python or Rounds are rebuilt.
+    Raises DatabaseError if the database is newer than the program, can't be used, or would lack something the models
+    need; then it's unchanged.
     """
     check(database)
     newest = newest_revision()
@@ -338,11 +337,10 @@ def migrate(database: Database, clinic: Clinic | None = None, settle: Callable[[
     return newest
 
 
-def begin_anew(database: Database, check: Callable[[Session], None]) -> None:
-    """Take everything out of the database and make its tables again, all in one transaction.
+def recreate(database: Database, check: Callable[[Session], None]) -> None:
+    """Empty the database, and create its tables again, in one transaction.
 
-    `check` has the last look at what goes, inside that transaction; what it raises leaves everything as it is.
-    Raises DatabaseError.
+    `check` is called first in that transaction; if it raises, nothing changes. Raises DatabaseError.
     """
     try:
         with _without_foreign_keys(database) as connection, connection.begin():
@@ -361,10 +359,10 @@ def replace(
     clinic: Clinic,
     settle: Callable[[Session], object],
 ) -> None:
-    """Put a clinic of a revision in the place of everything and bring it to this version, all in one transaction.
+    """Replace everything with a clinic of the given revision, and upgrade it to this version, in one transaction.
 
-    `fill` writes its rows into the empty tables of that revision, `settle` has the last word. What either raises
-    leaves everything as it was. Raises DatabaseError.
+    `fill` writes its rows into empty tables of that revision, and `settle` is called at the end. If either raises,
+    nothing changes. Raises DatabaseError.
     """
     try:
         with _without_foreign_keys(database) as connection, connection.begin():
@@ -378,14 +376,14 @@ def replace(
 
 
 def _settle(connection: Connection, settle: Callable[[Session], object]) -> None:
-    """Let `settle` write in the connection's transaction, which only its owner commits."""
+    """Call `settle` in the connection's transaction, which its owner commits."""
     with Session(connection, join_transaction_mode="rollback_only") as session:
         settle(session)
-        session.commit()  # what waits for a commit is written now, such as the audit's entries
+        session.commit()  # writes what waits for a commit, such as audit entries
 
 
 def _upgrade(database: Database, connection: Connection, clinic: Clinic) -> None:
-    """Run all revisions that are missing, in the connection's transaction."""
+    """Run all missing migrations in the connection's transaction."""
     _run_revisions(database, connection, clinic, "head")
     if database.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
         raise DatabaseError("The database has rows that refer to missing ones: put the newest backup in place.")
@@ -396,13 +394,13 @@ def _upgrade(database: Database, connection: Connection, clinic: Clinic) -> None
 
 
 def _run_revisions(database: Database, connection: Connection, clinic: Clinic, revision: str) -> None:
-    """Run the revisions that are missing up to one, in the connection's transaction."""
-    from alembic import command  # imported here: most starts have nothing to migrate
+    """Run the missing migrations up to a revision, in the connection's transaction."""
+    from alembic import command  # imported here, because most starts have nothing to migrate
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # it fills names in by %
-    if not database.is_sqlite:  # one at a time; on SQLite the transaction itself sees to that
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))  # it interpolates with %
+    if not database.is_sqlite:  # one migration at a time; on SQLite, the transaction ensures that
         connection.execute(text(postgresql.TAKE_YOUR_TIME))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
     config.attributes |= {"connection": connection, "clinic": clinic}
@@ -410,7 +408,7 @@ def _run_revisions(database: Database, connection: Connection, clinic: Clinic, r
 
 
 def require_structure(database: Database) -> None:
-    """Raises DatabaseError when a database at this version lacks something on which the models rely."""
+    """Raise DatabaseError if a database at this version lacks something the models need."""
     try:
         with database.reading() as session:
             _require_structure(session.connection())
@@ -428,7 +426,7 @@ def _require_structure(connection: Connection) -> None:
 
 
 def _drop_everything(database: Database, connection: Connection) -> None:
-    """Drop all tables with their triggers, and on PostgreSQL the functions that are ours."""
+    """Drop all tables with their triggers and, on PostgreSQL, our functions."""
     suffix = "" if database.is_sqlite else " CASCADE"
     for table in inspect(connection).get_table_names():
         connection.exec_driver_sql(f'DROP TABLE "{table}"{suffix}')
@@ -440,12 +438,12 @@ def _drop_everything(database: Database, connection: Connection) -> None:
 OUR_FUNCTIONS = """
 SELECT CAST(CAST(oid AS regprocedure) AS text) FROM pg_proc WHERE pronamespace = CAST(current_schema() AS regnamespace)
 AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')"""
-"""But for those that belong to an extension."""
+"""Functions that don't belong to an extension."""
 
 
 @contextmanager
 def _without_foreign_keys(database: Database) -> Iterator[Connection]:
-    """A connection on which SQLite lets a table be made again that others refer to; anyone who uses it checks them."""
+    """A connection on which SQLite allows recreating a table that others refer to. The caller checks foreign keys."""
     with database.engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         if database.is_sqlite:  # only works outside a transaction
@@ -458,17 +456,17 @@ def _without_foreign_keys(database: Database) -> Iterator[Connection]:
 
 
 def created_at(session: Session) -> datetime:
-    """When this database began: nothing that was due before is made up for."""
+    """Return when this database was created. Nothing that was due earlier is caught up."""
     return session.execute(select(Installation.created_at)).scalar_one()
 
 
 def unanswered(error: DBAPIError) -> int | None:
-    """The number of the transaction of which no one knows whether it was kept; None for any other error."""
+    """Return the number of a transaction with an unknown outcome; None for any other error."""
     return getattr(error.orig, "transaction", None)
 
 
 def is_busy(error: DBAPIError) -> bool:
-    """Whether trying again a little later may work: locked, full, or away for a moment."""
+    """Return whether a retry may work: the database is locked, full, or briefly unavailable."""
     if not isinstance(error, OperationalError):
         return False
     if collisions.is_one(error):
@@ -481,7 +479,7 @@ def is_busy(error: DBAPIError) -> bool:
 
 
 def explain(error: DBAPIError) -> str:
-    """What a database error means to the person at the desk, in one sentence with what to do."""
+    """Explain a database error to users, and say what to do, in one sentence."""
     words = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     for pattern, sentence in (
         (r"locked|busy|lock timeout|deadlock", "Another program holds the database: close it, then try again."),

@@ -1,7 +1,7 @@
-"""The file of a SQLite database while a process uses it, and whether its path still names what is open.
+"""The file of an open SQLite database, and whether its path still leads to it.
 
-SQLite keeps writing to the file it has opened, wherever that was moved and even after it was deleted. What is committed
-then is in no file that the next start will find.
+SQLite keeps writing to the file it opened, even after the file was moved or deleted. The next start wouldn't find what
+was committed then.
 """
 
 import os
@@ -23,11 +23,11 @@ from service.storage.database_log import DatabaseLog
 BUSY_SECONDS = 5
 HEADER_BYTES = 64
 LOOK_AGAIN_SECONDS = 0.05
-"""A file that is being put back in one step is looked at a second time before anyone is told that it is gone."""
+"""How long to wait before checking a missing file again, in case it's just being replaced."""
 
 
 class Loss(StrEnum):
-    """What can happen to the files of a database in use."""
+    """What can happen to the files of an open database."""
 
     MISSING = "missing"
     REPLACED = "replaced"
@@ -48,25 +48,25 @@ WORDS: Mapping[Loss, str] = {
 
 
 class Identity(NamedTuple):
-    """Which file it is, whatever its name: device and inode, or the file index on Windows."""
+    """Identifies a file regardless of its name: device and inode, or the file index on Windows."""
 
     device: int
     number: int
 
 
 class Header(NamedTuple):
-    """The first bytes of a database file, as far as they show whether it is still the same one."""
+    """The fields of a database file's header that show whether it's still the same database."""
 
     bytes: int
-    """How long the file says it is."""
+    """The size of the file according to its header."""
     changes: int
-    """Counts up, and never down."""
+    """The change counter, which only increases."""
     mark: int
-    """A number that is free for programs."""
+    """A number that programs can use."""
 
     @classmethod
     def read(cls, handle: int) -> "Header | None":
-        """The header of an open file; None where it has none, or none yet."""
+        """Read the header of an open file; None if it has none yet."""
         start = os.pread(handle, HEADER_BYTES, 0) if hasattr(os, "pread") else b""
         if len(start) < HEADER_BYTES:
             return None
@@ -75,27 +75,27 @@ class Header(NamedTuple):
 
 
 class DatabaseFile:
-    """A database file from the first connection to it on. All connections are to that very file, which must exist."""
+    """A database file from the first connection on. All connections are to that same file, which must exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._log, self._index = (self.path.with_name(f"{self.path.name}-{end}") for end in ("wal", "shm"))
         self._lock = Lock()
         self._anchor: sqlite3.Connection | None = None
-        """Never used by a page: while it is open, SQLite keeps the same log beside the file."""
+        """A connection that is never used. While it's open, SQLite keeps the same log."""
         self._handle: int | None = None
-        """Open as long as the anchor is: closing it earlier would give up SQLite's own locks on the file."""
+        """Open as long as the anchor, because closing it earlier would release SQLite's locks on the file."""
         self._inside_log: DatabaseLog | None = None
-        """None also where the folder may not be written, so that there is no log."""
+        """None also if the folder isn't writable, so that there is no log."""
         self._found: dict[Path, Identity] = {}
         self._size = 0
         self._header: Header | None = None
         self._mark: int | None = None
 
     def make(self) -> None:
-        """Make the file, for its owner only, unless there is one; its log takes after it. Raises OSError.
+        """Create the file, readable only by its owner, unless it exists. Its log gets the same mode. Raises OSError.
 
-        A log without its file is set aside: SQLite would remove it, and someone may still find the file.
+        A log without a file is renamed first: SQLite would remove it, and someone may still find the file.
         """
         if self.has_log_without_file():
             self.set_log_aside()
@@ -103,13 +103,13 @@ class DatabaseFile:
             disk.new(self.path).close()
 
     def has_log_without_file(self) -> bool:
-        """Whether changes lie there, and the database they belong to does not."""
+        """Return whether there is a log with changes but no database."""
         return not self.path.exists() and self._log.exists() and self._log.stat().st_size > 0
 
     def connect(self) -> sqlite3.Connection:
-        """Open a connection. Raises sqlite3.OperationalError where there is no file, or another one by now.
+        """Open a connection. Raises sqlite3.OperationalError if the file is missing or was replaced.
 
-        It is never made silently, and nobody ever reads from a file that took its place.
+        It never creates a file, and never reads from a replacement.
         """
         with self._lock:
             if self._anchor is None:
@@ -125,11 +125,11 @@ class DatabaseFile:
 
     @property
     def is_open(self) -> bool:
-        """Whether a connection was made since the last close()."""
+        """Return whether there was a connection since the last close()."""
         return self._anchor is not None
 
     def loss(self) -> Loss | None:
-        """What happened to the file since the first connection; None while its path names what is open."""
+        """Return what happened to the file since the first connection; None while its path leads to it."""
         if self._seen() is None:
             return None
         sleep(LOOK_AGAIN_SECONDS)
@@ -137,7 +137,7 @@ class DatabaseFile:
 
     @contextmanager
     def source(self) -> Iterator[sqlite3.Connection]:
-        """A connection to copy from: to the file that is open, wherever that is by now, or else to the one there."""
+        """A connection to copy from: to the open file, wherever it is now, or else to the one at the path."""
         if self._anchor is not None:
             yield self._anchor
         else:
@@ -145,9 +145,9 @@ class DatabaseFile:
                 yield opened
 
     def mark(self) -> None:
-        """Put a number of this run into the header, by which the contents of another file are told from these.
+        """Write a number of this run to the header, to recognize if another file is copied over it.
 
-        Only for the one service of a file. Where someone reads just now, there is none.
+        Only for the one service of a file. Skipped while someone is reading.
         """
         number = secrets.randbits(31)
         if self._anchor is None or self._handle is None:
@@ -159,14 +159,14 @@ class DatabaseFile:
         self._mark = number if header is not None and header.mark == number else None
 
     def set_log_aside(self) -> None:
-        """Rename the log, so that SQLite does not lay it over contents that are not the file's own. Raises OSError."""
+        """Rename the log, so that SQLite doesn't apply it to other contents. Raises OSError."""
         if self._log.exists():
             self._log.rename(self._log.with_name(f"{self._log.name}.left-{secrets.token_hex(2)}"))
 
     def save_log(self) -> bool:
-        """Write what stands only in the log into the file that is open, wherever that is by now; whether that worked.
+        """Write the log's contents to the open file, wherever it is now, and return whether that worked.
 
-        A log that lies there and is another one is set aside: SQLite would take it for the file's own.
+        If there is another log at the path, rename it: SQLite would treat it as the file's own.
         """
         if self._anchor is None:
             return False
@@ -179,7 +179,7 @@ class DatabaseFile:
         return not busy
 
     def close(self) -> None:
-        """Let the file go, once all other connections are closed."""
+        """Close the file, after all other connections are closed."""
         with self._lock:
             if self._anchor is not None:
                 self._anchor.close()
@@ -191,7 +191,7 @@ class DatabaseFile:
             self._found = {}
 
     def _hold(self, anchor: sqlite3.Connection) -> None:
-        """Remember which files a first connection has opened; now there is a log."""
+        """Remember which files the first connection has opened. There is a log now."""
         try:
             anchor.execute("SELECT 1 FROM sqlite_master").fetchone()
             here = {file: _identity(file) for file in (self.path, self._log, self._index)}
@@ -217,7 +217,7 @@ class DatabaseFile:
         return made
 
     def _require_same(self) -> None:
-        """Raises sqlite3.OperationalError when the path names another file than the one that is open."""
+        """Raise sqlite3.OperationalError if the path leads to another file than the open one."""
         loss = self._seen_outside()
         if loss is not None:
             raise sqlite3.OperationalError(f"unable to open the database: its file is {loss}")
@@ -230,18 +230,18 @@ class DatabaseFile:
         return self._seen_inside(self._handle) or (None if log_is_whole else Loss.LOG_CUT)
 
     def _seen_outside(self) -> Loss | None:
-        """Whether a name leads to another file than the one that is open."""
+        """Return whether a path leads to another file than the open one."""
         for file, identity in self._found.items():
             try:
                 here = _identity(file)
-            except OSError:  # it cannot be seen, which is not to say that it is gone
+            except OSError:  # not accessible, which doesn't mean that it's gone
                 continue
             if here != identity:
                 return Loss.LOG if file != self.path else Loss.REPLACED if here else Loss.MISSING
         return None
 
     def _seen_inside(self, handle: int) -> Loss | None:
-        """Whether someone wrote into the file past SQLite, which itself only lets it grow, or says so first."""
+        """Return whether something other than SQLite wrote to the file."""
         header, size = Header.read(handle), os.fstat(handle).st_size
         before, self._header = self._header, header or self._header
         if size < self._size and (header is None or size < header.bytes):
@@ -256,7 +256,7 @@ class DatabaseFile:
 
 
 def _identity(file: Path) -> Identity | None:
-    """Which file lies there; None where there is none. Raises OSError where that cannot be told."""
+    """Identify the file at a path; None if there is none. Raises OSError if that can't be determined."""
     try:
         found = os.stat(file)
     except (FileNotFoundError, NotADirectoryError):
@@ -265,7 +265,7 @@ def _identity(file: Path) -> Identity | None:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """The first connections to a new file may meet while switching it to WAL, and SQLite lets none of them wait."""
+    """Switch to WAL. The first connections to a new file may collide here, and SQLite doesn't let them wait."""
     deadline = monotonic() + BUSY_SECONDS
     while True:
         try:

@@ -1,8 +1,8 @@
-"""Whether the log of a SQLite database still holds what its index says: SQLite itself never checks that while in use.
+"""Check that the log of an open SQLite database is intact, because SQLite itself doesn't.
 
-The log is the file that ends in `-wal`, the index the one that ends in `-shm`; both formats are part of SQLite's
-documentation. A change that is in the log and not yet in the database file is lost when another program cuts the log
-short or writes into it, and SQLite would go on with zeros in its place.
+The log is the `-wal` file and its index is the `-shm` file; SQLite documents both formats. If another program
+truncates the log or writes to it, changes that aren't in the database file yet are lost, and SQLite would continue
+with zeros instead.
 """
 
 import os
@@ -14,11 +14,11 @@ from typing import NamedTuple
 INDEX_BYTES = 48
 LOG_BYTES = 32
 FRAME_BYTES = 24
-"""What stands in front of each page."""
+"""The size of the header before each page."""
 
 
 class _Index(NamedTuple):
-    """The part of the index that describes the log. The two salts are copied from the log as they are."""
+    """The part of the index that describes the log. The two salts are copied from the log."""
 
     page_bytes: int
     frames: int
@@ -31,7 +31,7 @@ class _Index(NamedTuple):
 
 
 class DatabaseLog:
-    """The log and its index, opened to be looked into for as long as the database is in use."""
+    """The log and its index, open for reading as long as the database is."""
 
     def __init__(self, log: Path, index: Path) -> None:
         """Open both. Raises OSError."""
@@ -41,20 +41,20 @@ class DatabaseLog:
             self._opened = opened.pop_all()
 
     def is_whole(self) -> bool:
-        """Whether everything is there that was committed and is only in the log; also where that cannot be told."""
+        """Return whether everything that was committed only to the log is there, or that can't be determined."""
         if not hasattr(os, "pread"):
             return True
         before = os.pread(self._index, INDEX_BYTES, 0)
         start, size = os.pread(self._log, LOG_BYTES, 0), os.fstat(self._log).st_size
         if len(before) < INDEX_BYTES or os.pread(self._index, INDEX_BYTES, 0) != before:
-            return True  # someone is writing: anyone who commits next looks again
+            return True  # someone is writing; the next commit checks again
         index = _Index.read(before)
         if not index.frames:
             return True
         return size >= LOG_BYTES + index.frames * (FRAME_BYTES + index.page_bytes) and start[16:24] == index.salts
 
     def close(self) -> None:
-        """Let both go, once all connections are closed: earlier would give up SQLite's own locks on the index."""
+        """Close both, after all connections are closed; earlier, it would release SQLite's locks on the index."""
         self._opened.close()
 
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL is told that SQLite is not: how long to wait, when to let go, how to find parts of names."""
+"""PostgreSQL's timeouts, keepalives, and index for parts of names."""
 
 from typing import Any
 
@@ -11,28 +11,28 @@ BOTH_ENDS_NOTICE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
-"""A server that is away is told apart from a slow one in seconds, also when its computer vanishes without a word."""
+"""Detect within seconds that the server is gone and not just slow, even if its computer disappears."""
 TAKE_YOUR_TIME = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0"
-"""For a transaction that makes tables or an index of many rows."""
+"""For a transaction that creates tables or a large index."""
 NAME_INDEX = "ix_patients_folded_name_parts"
 
 
 def engine(url: str, pool_size: int, lock_seconds: int, statement_seconds: int) -> Engine:
-    """An engine whose connections wait so long for a lock and (0: without limit) for a statement.
+    """Return an engine with the given timeouts for locks and statements (0: no limit).
 
-    Raises ModuleNotFoundError without PostgreSQL's driver, ValueError or ArgumentError for what is no address.
+    Raises ModuleNotFoundError without PostgreSQL's driver, and ValueError or ArgumentError for an invalid URL.
     """
     made = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=10,
-        pool_pre_ping=True,  # connections that a restart of the server cut are made again, and no one notices
+        pool_pre_ping=True,  # replaces connections that were cut by a restart of the server
         hide_parameters=True,
         connect_args={**BOTH_ENDS_NOTICE, "options": _options(lock_seconds, statement_seconds)},
     )
 
     from service.storage.commit_outcomes import (
-        VerifyingConnection,  # imported here: the executable is without the driver
+        VerifyingConnection,  # imported here: the executable doesn't include the driver
     )
 
     @event.listens_for(made, "do_connect")
@@ -46,7 +46,7 @@ def engine(url: str, pool_size: int, lock_seconds: int, statement_seconds: int) 
 
     @event.listens_for(made, "reset")
     def close_streams(_connection: Any, record: Any, _state: object) -> None:
-        # Rows that were streamed and not read to their end, by an export that was stopped, end with their connection.
+        # If an export was stopped before reading all streamed rows, close its connection.
         for cursor in record.info.pop("streams", ()):
             cursor.close()
 
@@ -54,7 +54,7 @@ def engine(url: str, pool_size: int, lock_seconds: int, statement_seconds: int) 
 
 
 def _options(lock_seconds: int, statement_seconds: int) -> str:
-    """Settings of a connection at the server, which also lets go of one whose computer is gone."""
+    """Return server-side settings of a connection, which also end it if the client's computer disappears."""
     options = {"lock_timeout": f"{lock_seconds}s", "tcp_keepalives_idle": 20, "tcp_keepalives_interval": 5}
     if statement_seconds:
         options |= {"statement_timeout": f"{statement_seconds}s", "idle_in_transaction_session_timeout": "60s"}
@@ -62,9 +62,9 @@ def _options(lock_seconds: int, statement_seconds: int) -> str:
 
 
 def index_names(connection: Connection) -> None:
-    """Make the index by which any part of a name is found, unless it is there. Raises DBAPIError without pg_trgm.
+    """Create the index for parts of names, unless it exists. Raises DBAPIError without pg_trgm.
 
-    No migration does this: an administrator may add the extension at any time, and the next start uses it.
+    It isn't part of a migration, so that an administrator can add the extension later, and the next start uses it.
     """
     if has_name_index(connection):
         return
@@ -77,6 +77,6 @@ def index_names(connection: Connection) -> None:
 
 
 def has_name_index(connection: Connection) -> bool:
-    """Whether that index is there."""
+    """Return whether that index exists."""
     found: bool = connection.execute(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": NAME_INDEX}).scalar_one()
     return found

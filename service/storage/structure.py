@@ -1,7 +1,7 @@
-"""What a database lacks of that on which the models rely: tables, columns, constraints, indexes, triggers.
+"""Find what a database lacks that the models need: tables, columns, constraints, indexes, and triggers.
 
-SQLite changes most things by making a table again, and whatever the change does not name is then gone without a word:
-its triggers, `AUTOINCREMENT`, a constraint. So no migration ends before all of it is found here.
+SQLite makes most changes by recreating a table, which silently drops whatever the migration doesn't mention: its
+triggers, `AUTOINCREMENT`, a constraint. So every migration ends with this check.
 """
 
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ SELECT conname FROM pg_constraint WHERE contype = 'x' AND connamespace = CAST(cu
 ENABLED_TRIGGERS = """
 SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
 WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND relnamespace = CAST(current_schema() AS regnamespace)"""
-"""One that was switched off counts as gone."""
+"""A disabled trigger counts as missing."""
 
 
 def lacking(connection: Connection) -> list[str]:
-    """What the models rely on and this database has not, in words such as `trigger audit_no_delete`."""
+    """Return what this database lacks, such as `trigger audit_no_delete`."""
     dialect = connection.dialect.name
     present = set(inspect(connection).get_table_names())
     kept = [table for table in Base.metadata.sorted_tables if table.name in present]
@@ -76,7 +76,7 @@ def _found_on_sqlite(connection: Connection) -> Iterator[str]:
     for kind, name, sql in connection.execute(text("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")):
         if kind == "table" and "AUTOINCREMENT" in sql:
             yield f"AUTOINCREMENT of {name}"
-        if kind == "trigger" and _plain(sql) == made.get(name):  # one that does something else is not the one we need
+        if kind == "trigger" and _plain(sql) == made.get(name):  # a trigger that does something else doesn't count
             yield f"trigger {name}"
 
 
@@ -88,10 +88,10 @@ def _found_on_postgresql(connection: Connection) -> Iterator[str]:
 
 
 def _primary_key(table: str, columns: list[str]) -> str:
-    """By its columns: SQLite knows no name of one that counts by itself."""
+    """Name a primary key by its columns, because SQLite has no name for an autoincrement key."""
     return f"primary key of {table} ({', '.join(columns)})"
 
 
 def _plain(sql: str) -> str:
-    """A statement however it was broken into lines, quoted or capitalised."""
+    """Normalize a statement's line breaks, quotes, and capitals."""
     return " ".join(sql.replace('"', "").split()).lower()

@@ -1,7 +1,7 @@
-"""The triggers that the models need, for each kind of database: the one place that says what they are today.
+"""The current triggers of each kind of database.
 
-A migration that makes or changes one holds a copy of its text, because migrations never change. What a migrated
-database holds is compared with these (storage/structure.py); `create_all` makes them with the tables.
+A migration that creates or changes one has its own copy of the text, because migrations never change. A migrated
+database is compared with these (storage/structure.py), and `create_all` creates them with the tables.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from service.storage.models.declaration import Base
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger of a table, with the statement that makes it."""
+    """A trigger, with the statement that creates it."""
 
     table: str
     name: str
@@ -38,10 +38,9 @@ BEGIN
         AND starts_at > strftime('%Y-%m-%d %H:%M:%S', NEW.starts_at, '-12 hours')
         AND status IN ('booked', 'arrived', 'completed') AND NOT overbooked);
 END"""
-"""No appointment is longer than 12 hours, and none blocks its doctor for longer: only rows of the 12 hours around the
-new one can reach into it.
+"""No appointment takes or blocks more than 12 hours, so only rows within 12 hours of the new one can overlap it.
 
-PostgreSQL has exclusion constraints instead.
+PostgreSQL uses exclusion constraints instead.
 """
 BLOCK = {"since": "coalesce(NEW.blocked_from, NEW.starts_at)", "until": "coalesce(NEW.blocked_until, NEW.ends_at)"}
 ONLY_TIMES_MOVED = (
@@ -58,7 +57,7 @@ WHEN {ONLY_TIMES_MOVED}
 BEGIN
     UPDATE appointments SET blocked_from = NEW.starts_at, blocked_until = NEW.ends_at WHERE id = NEW.id;
 END"""
-"""Anyone who moves an appointment with plain SQL moves what it blocks, too."""
+"""Changing an appointment's time with plain SQL also changes the time it blocks."""
 
 WATCHED = "doctor_id, patient_id, starts_at, ends_at, blocked_from, blocked_until, status, overbooked"
 APPEND_ONLY = "the audit is only appended to"
@@ -93,7 +92,7 @@ SQLITE = (
     Trigger("appointments", "appointments_block_follows", FOLLOW),
     _on_sqlite("audit", "audit_no_update", "update ON audit", APPEND_ONLY),
     _on_sqlite("audit", "audit_no_delete", "delete ON audit", APPEND_ONLY),
-    # INSERT OR REPLACE removes a row without its trigger for DELETE: hence two for INSERT.
+    # INSERT OR REPLACE removes a row without firing its DELETE trigger, so there are two for INSERT.
     _on_sqlite(
         "audit",
         "audit_no_replace",
@@ -118,7 +117,7 @@ SQLITE = (
 AUDIT_REFUSE = f"""
 CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION '{APPEND_ONLY}' USING ERRCODE = 'integrity_constraint_violation'; END $$"""
-"""What PostgreSQL's triggers of the audit call."""
+"""The function that PostgreSQL's audit triggers call."""
 BLOCK_FOLLOWS = """
 CREATE OR REPLACE FUNCTION appointments_block_follows() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN NEW.blocked_from := NEW.starts_at; NEW.blocked_until := NEW.ends_at; RETURN NEW; END $$"""

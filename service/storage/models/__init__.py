@@ -1,4 +1,4 @@
-"""All tables, an area a file; no rules. The classes are imported from here."""
+"""All tables, one file per area, without business rules. Import the classes from here."""
 
 from service.storage.models.accounts import (
     ApiToken,

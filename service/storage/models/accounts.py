@@ -1,4 +1,4 @@
-"""Users, how they sign in, the doctors among them, and whom they look after."""
+"""Users, how they sign in, doctors, and guardians."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from service.storage.models.declaration import SECRET, Base, one_of
 
 
 class User(HasAddress, Base):
-    """Someone who signs in. Ids are never used again."""
+    """Someone who signs in. Ids are never reused."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -23,42 +23,42 @@ class User(HasAddress, Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
-    """As typed; an earlier release's is as that one wrote it (`email_form`)."""
+    """As typed, or as an earlier release stored it (see `email_form`)."""
     email_key: Mapped[str] = mapped_column(
         String(LONGEST_KEY), index=True, unique=True, default=key_of_new, server_default=""
     )
-    """By which addresses are compared: no two accounts share one."""
+    """The key for comparing addresses, unique among users."""
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[str] = mapped_column(String(20))
     password_hash: Mapped[str | None] = mapped_column(String(200), info=SECRET)
     password_is_short: Mapped[bool] = mapped_column(default=False, server_default=text("false"), info=SECRET)
-    """Whether the password may only stand beside a second factor."""
+    """Whether the password is only allowed together with a second factor."""
     language: Mapped[str | None] = mapped_column(String(8))
-    """Of pages and mail, where its owner has chosen one."""
+    """The language of pages and e-mail, if the user has chosen one."""
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
-    """When someone first signed in with it."""
+    """When the user first signed in."""
     new_email: Mapped[str | None] = mapped_column(String(254))
-    """The address its owner wants to sign in with, as typed, until they prove that it is theirs."""
+    """The new address the user has asked for, as typed, until it's proven."""
     new_email_of: Mapped[list[int] | None] = mapped_column(JSON)
-    """The records that bear the old address and are to get the new one; None: all of them."""
+    """The records with the old address that will get the new one; None: all of them."""
     unproven_since: Mapped[datetime | None]
-    """When it registered itself, until a mailed link proves its address; None for accounts the clinic made."""
+    """When the user registered, until a mailed link proves the address; None for accounts the clinic created."""
     links_count_from: Mapped[datetime | None] = mapped_column(info=SECRET)
-    """Links asked for before that are worthless, whether they were mailed already or not."""
+    """Links requested before this are invalid, even if they haven't been mailed yet."""
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
 
     __mapper_args__ = {"version_id_col": version}
 
     @property
     def is_in_use(self) -> bool:
-        """Whether it belongs to someone by now: only they choose its password."""
+        """Return whether the account has been used, so that only its user can choose the password."""
         return self.unproven_since is None and (self.password_hash is not None or self.used_at is not None)
 
 
 class TokenPurpose(StrEnum):
-    """What a link that stands for a user lets its holder do."""
+    """What a link for a user allows."""
 
     INVITE = "invite"
     PASSWORD_RESET = "password_reset"  # noqa: S105
@@ -70,7 +70,7 @@ class TokenPurpose(StrEnum):
 
 
 class UserToken(Base):
-    """A link mailed or handed to a user: only its hash rests here, and it works once."""
+    """A link mailed or given to a user. Only its hash is stored, and it works once."""
 
     __tablename__ = "user_tokens"
     __table_args__ = (one_of("purpose", TokenPurpose), {"info": SECRET})
@@ -79,16 +79,16 @@ class UserToken(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     purpose: Mapped[TokenPurpose]
     email: Mapped[str | None] = mapped_column(String(254))
-    """Where the link was mailed to: it dies when that is no longer the user's address. None for one handed over."""
+    """The address it was mailed to: the link is invalid once that changes. None if it was given in person."""
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
-    """When it was asked for; mail that waits is composed later."""
+    """When it was requested; queued mail is composed later."""
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 
 
 class SignIn(Base):
-    """A sign-in session: it ends on the server, whatever cookie a browser keeps."""
+    """A session. It ends on the server, whether or not the browser keeps the cookie."""
 
     __tablename__ = "sessions"
     __table_args__ = {"info": SECRET}
@@ -98,11 +98,11 @@ class SignIn(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     address: Mapped[str | None] = mapped_column(String(45))
     browser: Mapped[str] = mapped_column(String(60), default="", server_default="")
-    """What it was opened with, in words: `Firefox on Windows`."""
+    """The browser: `Firefox on Windows`."""
     awaits_code: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
-    """The password was right and the code of the second factor is still missing: it opens nothing yet."""
+    """The password was correct, but the second factor is still missing: the session gives no access yet."""
     proven_at: Mapped[datetime | None]
-    """When the person last gave their password in this session."""
+    """When the user last entered their password in this session."""
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -110,10 +110,10 @@ class SignIn(Base):
 
 
 class KnownBrowser(Base):
-    """A browser that someone signed in with: guesses from elsewhere do not lock its user out there.
+    """A browser that a user has signed in with. Guesses from elsewhere don't lock the user out of it.
 
-    Browsers of several users have one row for each, with the same hash. Ids are never used again: tries are counted by
-    them.
+    A browser of several users has one row for each, with the same hash. Ids are never reused, because attempts are
+    counted by them.
     """
 
     __tablename__ = "known_browsers"
@@ -126,7 +126,7 @@ class KnownBrowser(Base):
 
 
 class ApiToken(Base):
-    """What another program shows to act as a user, within its scopes: only its hash rests here."""
+    """A token with which another program acts as a user, within its scopes. Only its hash is stored."""
 
     __tablename__ = "api_tokens"
     __table_args__ = {"info": SECRET, "sqlite_autoincrement": True}
@@ -134,10 +134,10 @@ class ApiToken(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     label: Mapped[str] = mapped_column(String(60))
-    """Which program has it."""
+    """The program that uses it."""
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     scopes: Mapped[str] = mapped_column(String(60))
-    """`read`, `book`, `clinical`, those it has with blanks between."""
+    """Some of `read`, `book`, and `clinical`, separated by spaces."""
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
@@ -146,7 +146,7 @@ class ApiToken(Base):
 
 
 class SecondFactor(Base):
-    """The authenticator app of a user. Its secret is derived from the salt and the key file, and stored nowhere."""
+    """A user's authenticator app. Its secret is derived from the salt and the key file, and not stored."""
 
     __tablename__ = "second_factors"
     __table_args__ = {"info": SECRET}
@@ -154,14 +154,14 @@ class SecondFactor(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, autoincrement=False)
     salt: Mapped[str] = mapped_column(String(64))
     last_counter: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """The time step of the last code that was accepted: neither it nor an earlier one counts again."""
+    """The time step of the last accepted code. That code and earlier ones aren't accepted again."""
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
-    """When a first code proved that the app has the secret; until then it is not asked for."""
+    """When the first code proved that the app has the secret. Until then, no code is asked for."""
 
 
 class RecoveryCode(Base):
-    """A code for the day the phone is lost: only its hash rests here, and it works once."""
+    """A code for when the phone is lost. Only its hash is stored, and it works once."""
 
     __tablename__ = "recovery_codes"
     __table_args__ = {"info": SECRET}
@@ -173,7 +173,7 @@ class RecoveryCode(Base):
 
 
 class UnsentForm(Base):
-    """A form that was sent after the session had ended: its user gets it back after signing in, within the hour."""
+    """A form that was sent after the session had ended. The user gets it back after signing in within an hour."""
 
     __tablename__ = "unsent_forms"
     __table_args__ = (UniqueConstraint("user_id", "path"), {"info": SECRET})
@@ -181,9 +181,9 @@ class UnsentForm(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     path: Mapped[str] = mapped_column(String(500))
-    """Where it was sent to."""
+    """The path it was sent to."""
     fields: Mapped[dict[str, Any]]
-    """Name -> its values."""
+    """Name -> values."""
     kept_at: Mapped[datetime]
 
 
@@ -203,7 +203,7 @@ class Doctor(Base):
 
 
 class Guardian(Base):
-    """Which user acts for which patient: their own record, a child's, a parent's."""
+    """A user who looks after a patient: their own record, a child's, or a parent's."""
 
     __tablename__ = "guardians"
 
@@ -211,4 +211,4 @@ class Guardian(Base):
     patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"), primary_key=True, index=True)
     created_at: Mapped[datetime]
     clinical_from: Mapped[datetime | None]
-    """From when the user may read clinical texts; empty: from the start."""
+    """When the user may start reading clinical texts; None: at once."""

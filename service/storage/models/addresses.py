@@ -1,4 +1,4 @@
-"""What every table with an e-mail address keeps beside it: the key it is compared by, and who wrote it so."""
+"""The columns of every table with an e-mail address: the key for comparing it, and where its spelling comes from."""
 
 from enum import StrEnum
 from typing import Any
@@ -10,25 +10,25 @@ from service.mail_addresses import address_key
 
 
 class AddressForm(StrEnum):
-    """How an address came to be written as it is."""
+    """Where the spelling of an address comes from."""
 
     TYPED = "typed"
-    """As someone typed it."""
+    """As typed."""
     FOLDED = "folded"
-    """As an earlier release stored it, which wrote rare letters as others; nothing in it looks like that."""
+    """As stored by an earlier release, which replaced some rare letters; none in this address."""
     DOUBTFUL = "doubtful"
-    """The same, and it holds what `ß` or `ς` was written as, so it may be someone else's address."""
+    """The same, but it has letters that may have been `ß` or `ς`, so it may be someone else's address."""
 
 
 def key_of_new(context: DefaultExecutionContext) -> str | None:
-    """The key of a row that is inserted without the model."""
+    """Return the key of a row that is inserted without the model."""
     values: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
     address: str | None = values.get("email")
     return address_key(address) if address else None
 
 
 class HasAddress:
-    """A row with an `email` and its `email_key`, which follows it."""
+    """A row with an `email`, and its `email_key`, which is updated with it."""
 
     email_form: Mapped[AddressForm] = mapped_column(default=AddressForm.TYPED, server_default="typed")
 

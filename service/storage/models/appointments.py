@@ -1,4 +1,4 @@
-"""Appointments, their types, and what was found at them."""
+"""Appointments, their types, and treatments."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -17,7 +17,7 @@ from service.storage.models.patients import Patient
 
 
 class AppointmentStatus(StrEnum):
-    """What has become of an appointment."""
+    """The status of an appointment."""
 
     BOOKED = "booked"
     ARRIVED = "arrived"
@@ -27,24 +27,24 @@ class AppointmentStatus(StrEnum):
 
 
 TAKES_PLACE = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED, AppointmentStatus.COMPLETED)
-"""Appointments that take their doctor's and their patient's time."""
+"""Statuses of appointments that take the doctor's and the patient's time."""
 OPEN = (AppointmentStatus.BOOKED, AppointmentStatus.ARRIVED)
-"""Appointments of which no one has said how they ended."""
+"""Statuses of appointments without an outcome."""
 NOT_COMING = (AppointmentStatus.CANCELLED, AppointmentStatus.NO_SHOW)
-"""Appointments that do not take place, or did not."""
+"""Statuses of appointments that don't, or didn't, take place."""
 OVER = (AppointmentStatus.COMPLETED, *NOT_COMING)
-"""Appointments of which it is known how they ended."""
+"""Statuses of appointments with an outcome."""
 
 
 class CancelledBy(StrEnum):
-    """Whether the patient or the clinic canceled an appointment."""
+    """The side that canceled an appointment."""
 
     PATIENT = "patient"
     CLINIC = "clinic"
 
 
 def _no_overlap(whose: str, span: str) -> ExcludeConstraint:
-    """PostgreSQL's own refusal of two appointments at once; needs the extension btree_gist."""
+    """A PostgreSQL constraint against overlapping appointments; needs the extension btree_gist."""
     return ExcludeConstraint(
         (text(whose), "="),
         (text(f"tstzrange({span})"), "&&"),
@@ -54,7 +54,7 @@ def _no_overlap(whose: str, span: str) -> ExcludeConstraint:
 
 
 def _same_as(column: str) -> Callable[[DefaultExecutionContext], Any]:
-    """A default that repeats another column of the new row."""
+    """Return a default that copies another column of the new row."""
 
     def value(context: DefaultExecutionContext) -> Any:
         parameters: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
@@ -64,7 +64,7 @@ def _same_as(column: str) -> Callable[[DefaultExecutionContext], Any]:
 
 
 class VisitType(Base):
-    """A kind of appointment: how long it takes, and whether patients book it themselves."""
+    """An appointment type: how long it takes, and whether patients can book it themselves."""
 
     __tablename__ = "visit_types"
 
@@ -72,7 +72,7 @@ class VisitType(Base):
     name: Mapped[str] = mapped_column(String(60), unique=True)
     minutes: Mapped[int]
     colour: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """One of the eight colors of the style, 0 to 7."""
+    """One of the eight colors of the style sheet, 0 to 7."""
     online: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
@@ -82,9 +82,9 @@ class VisitType(Base):
 
 
 class Appointment(Base):
-    """An appointment. No two that take place overlap for a doctor or a patient, unless one is overbooked on purpose.
+    """An appointment. Appointments of a doctor or a patient never overlap, unless one is overbooked on purpose.
 
-    The database refuses an overlap by itself: by the constraints below, on SQLite by triggers (storage/triggers.py).
+    The database ensures this: with the constraints below, and on SQLite with triggers (storage/triggers.py).
     """
 
     __tablename__ = "appointments"
@@ -92,7 +92,7 @@ class Appointment(Base):
         one_of("status", AppointmentStatus),
         one_of("cancelled_by", CancelledBy),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
-        # What the overlap trigger of SQLite relies on to look at a few rows only.
+        # SQLite's overlap trigger relies on this to check only a few rows.
         CheckConstraint(
             "ends_at <= strftime('%Y-%m-%d %H:%M:%S', starts_at, '+12 hours') || '.999999'", name="at_most_12_hours"
         ).ddl_if("sqlite"),
@@ -119,18 +119,17 @@ class Appointment(Base):
     patient_id: Mapped[int] = mapped_column(ForeignKey("patients.id"))
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
-    """Both are derived from the promise below, and derived again when the rules of the zone change."""
+    """Both are derived from the local time below, and again when the rules of the time zone change."""
     local_start: Mapped[str | None] = mapped_column(String(16))
-    """`YYYY-MM-DDTHH:MM` on the clinic's wall clock: what was promised. None only where another program wrote the row;
-    the next start fills it in."""
+    """`YYYY-MM-DDTHH:MM` in the clinic's zone: what the patient was told. None only in rows another program wrote."""
     local_fold: Mapped[int | None]
-    """1 for the second of two equal times, when clocks are set back; else 0."""
+    """1 for the second of two equal times when clocks are set back; else 0."""
     zone: Mapped[str | None] = mapped_column(String(64))
     blocked_from: Mapped[datetime | None] = mapped_column(default=_same_as("starts_at"))
     blocked_until: Mapped[datetime | None] = mapped_column(default=_same_as("ends_at"))
-    """How long the doctor sees no one else; a patient's own appointments may touch it.
+    """Until when the doctor sees nobody else. It doesn't block the patient's other appointments.
 
-    None: as long as the appointment.
+    None: until the end of the appointment.
     """
     status: Mapped[AppointmentStatus] = mapped_column(
         default=AppointmentStatus.BOOKED, server_default=AppointmentStatus.BOOKED
@@ -142,23 +141,23 @@ class Appointment(Base):
     cancelled_by: Mapped[CancelledBy | None]
     cancellation_reason: Mapped[str | None] = mapped_column(String(200))
     cancelled_late: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
-    """Whether its patient called it off after the clinic's cut-off."""
+    """Whether the patient canceled it after the clinic's cutoff."""
     ended_at: Mapped[datetime | None]
-    """When someone said that it was completed, or that the patient did not come."""
+    """When it was marked completed or a no-show."""
     rescheduled_from_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
     rescheduled_at: Mapped[datetime | None]
-    """Set on the appointment that was moved: another row stands in its place."""
+    """Set on the original appointment: another row has replaced it."""
     visit_type_id: Mapped[int | None] = mapped_column(ForeignKey("visit_types.id"))
     series_id: Mapped[int | None]
-    """The id of the first appointment of a series, on all of its appointments."""
+    """The id of the first appointment of the series."""
     overbooked: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     overbooking_reason: Mapped[str | None] = mapped_column(String(200))
     booked_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    """None where it was taken over from another program."""
+    """None if it was imported."""
     calendar_uid: Mapped[str | None] = mapped_column(String(300))
-    """The UID of its calendar entry, on a first booking whose entry was sent before the clinic had an id of its own.
+    """The UID of its calendar entry, if that was sent before the clinic had an id.
 
-    All other UIDs are made of that id.
+    All other UIDs are derived from that id.
     """
     created_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
@@ -171,12 +170,12 @@ class Appointment(Base):
 
     @classmethod
     def is_expected(cls) -> ColumnElement[bool]:
-        """The condition on appointments that are not over yet, by the clock and by what was said of them."""
+        """Return the condition for upcoming appointments, by time and status."""
         return cls.status.in_(OPEN) & (cls.ends_at > clock.now())
 
 
 class Treatment(Base):
-    """What was found and done at one appointment; earlier versions are kept beside it."""
+    """What was found and done at an appointment. Earlier versions are kept."""
 
     __tablename__ = "treatments"
     __table_args__ = {"sqlite_autoincrement": True}
@@ -201,7 +200,7 @@ class Treatment(Base):
 
 
 class TreatmentVersion(Base):
-    """A treatment as it stood before a correction."""
+    """A treatment as it was before a correction."""
 
     __tablename__ = "treatment_versions"
     __table_args__ = (UniqueConstraint("treatment_id", "version"),)

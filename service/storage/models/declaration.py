@@ -1,7 +1,7 @@
-"""How tables are declared: instants, names of constraints, closed sets, and which columns let someone in.
+"""How tables are declared: instants, names of constraints, enums, and which columns are secret.
 
-Times are UTC: aware in Python, text in SQLite, timestamptz in PostgreSQL. A `version` column stands
-where two people may edit the same row.
+Times are UTC: aware in Python, text in SQLite, timestamptz in PostgreSQL. Tables whose rows two people may edit at the
+same time have a `version` column.
 """
 
 from collections.abc import Iterable
@@ -25,12 +25,12 @@ from sqlalchemy.orm import DeclarativeBase
 from service.clock import DayTime
 
 SECRET = {"secret": True}
-"""Marks a column, or a table, that lets someone in: it leaves the clinic in no export (exports/clinic_zip.py)."""
+"""Marks a column or table that could be used to sign in: no export contains it (exports/clinic_zip.py)."""
 WHOLE_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: only aware values in, aware UTC values out, whichever the database."""
+    """An instant: accepts only aware values and returns aware UTC values, in every database."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -50,7 +50,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class MinutesOfDay(TypeDecorator[DayTime]):
-    """A time of day, kept as the minutes since its day's midnight."""
+    """A time of day, stored as minutes since midnight."""
 
     impl = WHOLE_NUMBER
     cache_ok = True
@@ -82,11 +82,11 @@ class Base(DeclarativeBase):
 
 
 def one_of(column: str, *words: str | type[StrEnum]) -> CheckConstraint:
-    """A column that holds one of these words, or one of the words of a closed set."""
+    """Return a constraint that a column has one of these words, or of the values of an enum."""
     values = [value for word in words for value in ((word,) if isinstance(word, str) else word)]
     return CheckConstraint(f"{column} IN ({listed(values)})", name=column)
 
 
 def listed(values: Iterable[str]) -> str:
-    """Some of our own words as SQL lists them."""
+    """Return some of our own words as an SQL list."""
     return ", ".join(f"'{value}'" for value in values)

@@ -1,4 +1,4 @@
-"""Doctors' hours, days off and covers; who waits for a time, and which were offered."""
+"""Doctors' hours, time off, and cover; the waitlist and its offers."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -15,14 +15,14 @@ from service.storage.models.patients import Patient
 
 
 class ExceptionKind(StrEnum):
-    """What an exception from the week does: it closes, or it opens besides."""
+    """What a schedule exception does: it closes days, or adds hours."""
 
     OFF = "off"
     EXTRA = "extra"
 
 
 class PartOfDay(StrEnum):
-    """When someone on the waitlist could come."""
+    """When someone on the waitlist can come."""
 
     ANY = "any"
     MORNING = "morning"
@@ -34,9 +34,9 @@ BEGINS_ON_ITS_DAY, AT_MOST_24_HOURS = "starts >= 0 AND starts < 1440", "ends <= 
 
 
 class DoctorHours(Base):
-    """A block of a doctor's week, on the clinic's wall clock; free times are computed from it, never stored.
+    """A block of a doctor's weekly hours, in the clinic's time zone. Free slots are computed from it, never stored.
 
-    One that crosses midnight belongs to the day on which it begins.
+    A block that crosses midnight belongs to the day on which it starts.
     """
 
     __tablename__ = "doctor_hours"
@@ -55,11 +55,11 @@ class DoctorHours(Base):
     slot_minutes: Mapped[int]
     valid_from: Mapped[date | None]
     valid_until: Mapped[date | None]
-    """The last day on which it counts."""
+    """The last day on which it applies."""
 
 
 class HoursException(Base):
-    """Days on which the week does not hold: time off, a holiday of the whole clinic, extra hours."""
+    """A schedule exception: time off, a holiday of the whole clinic, or extra hours."""
 
     __tablename__ = "hours_exceptions"
     __table_args__ = (
@@ -80,7 +80,7 @@ class HoursException(Base):
     last_day: Mapped[date]
     starts: Mapped[DayTime | None]
     ends: Mapped[DayTime | None]
-    """Without times the whole of each day; with them, hours that belong to each day even if they cross midnight."""
+    """Without times, all of each day. With them, hours of each day, even if they cross midnight."""
     slot_minutes: Mapped[int | None]
     """For extra hours."""
     note: Mapped[str] = mapped_column(String(200), default="", server_default="")
@@ -91,7 +91,7 @@ class HoursException(Base):
 
 
 class Cover(Base):
-    """A doctor who stands in for another from an instant until another, and sees their patients meanwhile."""
+    """A doctor who covers for another one during a period, and sees their patients then."""
 
     __tablename__ = "covers"
     __table_args__ = (
@@ -114,7 +114,7 @@ class Cover(Base):
 
 
 class MoveProposal(Base):
-    """An appointment that fell into time off, marked for a message that proposes other times."""
+    """An appointment affected by time off, marked for a message that suggests new times."""
 
     __tablename__ = "move_proposals"
 
@@ -126,7 +126,7 @@ class MoveProposal(Base):
 
 
 class WaitlistEntry(Base):
-    """Someone who would come sooner, and when they could."""
+    """Someone who wants an earlier appointment, and when they can come."""
 
     __tablename__ = "waiting_list"
     __table_args__ = (
@@ -141,7 +141,7 @@ class WaitlistEntry(Base):
     """None: any doctor."""
     visit_type_id: Mapped[int | None] = mapped_column(ForeignKey("visit_types.id"))
     weekdays: Mapped[str] = mapped_column(String(7), default="0123456", server_default="0123456")
-    """The days that suit, as digits: 0 is Monday."""
+    """The possible days of the week, as digits: 0 is Monday."""
     part: Mapped[PartOfDay] = mapped_column(default=PartOfDay.ANY, server_default=PartOfDay.ANY)
     urgent: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     note: Mapped[str] = mapped_column(String(200), default="", server_default="")
@@ -149,7 +149,7 @@ class WaitlistEntry(Base):
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
     appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
-    """The appointment that came of it."""
+    """The appointment that was booked from it."""
 
     patient: Mapped[Patient] = relationship(lazy="raise")
     doctor: Mapped[Doctor | None] = relationship(lazy="raise")
@@ -157,7 +157,7 @@ class WaitlistEntry(Base):
 
 
 class Offer(Base):
-    """A time offered to someone on the waitlist, held for them until it expires."""
+    """A slot offered to someone on the waitlist, and held for them until the offer expires."""
 
     __tablename__ = "offers"
     __table_args__ = (Index(None, "doctor_id", "starts_at"), Index(None, "waiting_id"))
@@ -169,7 +169,7 @@ class Offer(Base):
     ends_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
-    """When it was taken or given back."""
+    """When it was accepted or declined."""
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
 

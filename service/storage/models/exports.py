@@ -1,4 +1,4 @@
-"""Histories as files."""
+"""Exports."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from service.storage.models.declaration import Base, listed, one_of
 
 
 class ExportFormat(StrEnum):
-    """How a history is written; the rest of what there is to know of each is in domain/exports/export_formats.py."""
+    """The format of an export. domain/exports/export_formats.py has the details."""
 
     CSV = "csv"
     JSON = "json"
@@ -33,20 +33,20 @@ UNFINISHED = (ExportStatus.PENDING, ExportStatus.RUNNING)
 
 
 def _one_unfinished(name: str, column: str, of: str = "") -> Index:
-    """At most one export of a kind is under way."""
+    """Return an index that allows only one unfinished export of a kind."""
     where = text(f"status IN ({listed(UNFINISHED)}){of}")
     return Index(name, column, unique=True, sqlite_where=where, postgresql_where=where)
 
 
 class Export(Base):
-    """A patient's history, or the whole clinic, as a file; the row is its own ledger."""
+    """An export of a patient's history or the whole clinic, with its progress and outcome."""
 
     __tablename__ = "exports"
     __table_args__ = (
         one_of("status", ExportStatus),
         one_of("format", ExportFormat),
         _one_unfinished("uq_exports_one_unfinished", "patient_id"),
-        # Of the whole clinic: always a zip, so that the format can stand for "one".
+        # For the whole clinic: the format is always zip, so that the index allows only one.
         _one_unfinished("uq_exports_one_unfinished_clinic", "format", " AND patient_id IS NULL"),
         Index(None, "patient_id", "created_at"),
         Index(None, "status", "lease_until"),
@@ -73,18 +73,18 @@ class Export(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
-    """When the latest attempt began."""
+    """When the latest attempt started."""
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
-    """When someone took the finished file away before its time."""
+    """When someone removed the finished file before it expired."""
     downloads: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """How often it was downloaded from its beginning on."""
+    """How often it was downloaded from the beginning."""
     downloaded_at: Mapped[datetime | None]
 
     @hybrid_property
     def is_unfinished(self) -> bool:
-        """Whether its file is still to be made."""
+        """Return whether its file has yet to be written."""
         return self.status in UNFINISHED
 
     @is_unfinished.inplace.expression

@@ -1,4 +1,4 @@
-"""The database itself, failed attempts, answers kept for programs, runs of jobs, and the audit."""
+"""The installation, failed attempts, idempotency keys, job runs, and the audit log."""
 
 import secrets
 from datetime import datetime
@@ -12,39 +12,39 @@ from service.storage.models.declaration import SECRET, Base, one_of
 
 
 class Installation(Base):
-    """The one row about this database itself."""
+    """The one row about this database."""
 
     __tablename__ = "installation"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     clinic_id: Mapped[str] = mapped_column(String(32), default=lambda: secrets.token_hex(16))
-    """128 random bits in hex, made once with the database: names the clinic where other programs keep what it sends."""
+    """128 random bits in hex, created with the database: identifies the clinic in calendar entries and the like."""
     created_at: Mapped[datetime]
     demo_at: Mapped[datetime | None]
-    """When a demo clinic was filled in: the demo mark."""
+    """When the demo clinic was created."""
     served_at: Mapped[str | None] = mapped_column(Text)
     """The address of the running service, for the message a second one prints."""
     messages_paused_at: Mapped[datetime | None]
-    """Since when all messages wait because someone pressed *Pause*."""
+    """Since when all messages are paused."""
     ticked_at: Mapped[datetime | None]
-    """When the scheduler ticked last: its heartbeat."""
+    """When the scheduler last ticked: its heartbeat."""
     checked_at: Mapped[datetime | None]
-    """When someone last asked whether the service is ready, which writes this."""
+    """When readiness was last checked, which writes this."""
     zone: Mapped[str | None] = mapped_column(String(64))
-    """The time zone that the instants here were derived with; None before the first start of a version that knows."""
+    """The time zone from which instants were derived; None before the first start of a version that stores it."""
     zone_chosen_at: Mapped[datetime | None]
-    """Since when the clinic's zone is known: since its first user. What was due before is not judged."""
+    """Since when the clinic's zone is known: since its first user. Jobs due earlier are not considered."""
     zone_rules: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """How far that zone's wall clock is ahead of UTC, and when that changes (domain/foundation/zone_rules.py)."""
+    """That zone's offsets from UTC, and when they change (domain/foundation/zone_rules.py)."""
     folded_by: Mapped[str | None] = mapped_column(String(40))
-    """The rule that wrote the search keys of patients (storage/search_keys.py); None: before rules had numbers."""
+    """The version of the rule for patients' search keys (storage/search_keys.py); None: before it had versions."""
     zone_at_instants: Mapped[str | None] = mapped_column(String(64))
-    """A zone the clinic moves to: when it is first used, appointments keep their instants, not their local times."""
+    """A zone the clinic is moving to: when it takes effect, appointments keep their instants, not their local times."""
 
 
 class Failure(Base):
-    """One attempt under a throttling key (an account, an e-mail address, a network)."""
+    """An attempt, counted under a key (an account, an e-mail address, or a network)."""
 
     __tablename__ = "failures"
     __table_args__ = (Index(None, "key", "failed_at"), {"info": SECRET})
@@ -55,7 +55,7 @@ class Failure(Base):
 
 
 class IdempotencyKey(Base):
-    """An act of the API that was done under a key of the caller's, and its answer: asked again, it is given again."""
+    """An API request with an idempotency key, and its response, which is repeated for the same request."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (UniqueConstraint("token_id", "key"), {"info": SECRET})
@@ -64,7 +64,7 @@ class IdempotencyKey(Base):
     token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id"))
     key: Mapped[str] = mapped_column(String(100))
     request_hash: Mapped[str] = mapped_column(String(64))
-    """Of the route and the body: another request under the same key is refused."""
+    """A hash of the route and the body. Another request with the same key is refused."""
     status: Mapped[int]
     location: Mapped[str | None] = mapped_column(String(200))
     body: Mapped[str] = mapped_column(Text)
@@ -72,7 +72,7 @@ class IdempotencyKey(Base):
 
 
 class RunStatus(StrEnum):
-    """How far a run of a job has come."""
+    """The status of a job run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -91,7 +91,7 @@ class RunTrigger(StrEnum):
 
 
 class ZoneChange(Base):
-    """A time the rules of the clinic's zone, or the zone itself, changed while appointments were ahead."""
+    """A change of the clinic's zone or its rules that affected upcoming appointments."""
 
     __tablename__ = "zone_changes"
 
@@ -100,15 +100,15 @@ class ZoneChange(Base):
     zone_before: Mapped[str] = mapped_column(String(64))
     zone_after: Mapped[str] = mapped_column(String(64))
     kept_local: Mapped[int]
-    """How many appointments kept their local time and got another instant."""
+    """How many appointments kept their local time and got a new instant."""
     problems: Mapped[dict[str, Any]]
-    """Those that could not, by id: `{"12": {"why": "skipped", "local_start": "2027-03-28T02:30"}}`."""
+    """Those that couldn't, by id: `{"12": {"why": "skipped", "local_start": "2027-03-28T02:30"}}`."""
     seen_at: Mapped[datetime | None]
     seen_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
 
 class JobRun(Base):
-    """The scheduler of record: which slot of which job was opened, by what, and how it ended."""
+    """The ledger of jobs: which slot of which job was opened, by what, and how it ended."""
 
     __tablename__ = "job_runs"
     __table_args__ = (
@@ -155,13 +155,13 @@ class AuditEntry(Base):
     patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
     subject: Mapped[str | None] = mapped_column(String(80))
     digest: Mapped[str | None] = mapped_column(String(64))
-    """Of the entry's details, where it has any: they may be emptied, the entry never changes."""
+    """A digest of the entry's details, if any: they may be emptied, but the entry never changes."""
     seal: Mapped[str] = mapped_column(String(64), server_default="")
-    """SHA-256 over the seal of the entry before and everything above."""
+    """SHA-256 of the previous entry's seal and everything above."""
 
 
 class AuditDetail(Base):
-    """What a change was from and to. An erasure empties it; its digest stays in the sealed entry."""
+    """What was changed, before and after. An erasure empties it; its digest stays in the entry."""
 
     __tablename__ = "audit_details"
 
@@ -169,11 +169,11 @@ class AuditDetail(Base):
     changes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """`{"phone": ["+49…", "+43…"], …}`: before and after."""
     salt: Mapped[str | None] = mapped_column(String(32))
-    """Goes with the texts, so that no one finds a short text again by trying digests."""
+    """Erased with the texts, so that short texts can't be guessed from their digest."""
 
 
 class AuditHead(Base):
-    """The one row that says where the audit ends: who writes an entry holds it until the commit."""
+    """The one row that points to the last audit entry. It's locked while an entry is written."""
 
     __tablename__ = "audit_head"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)

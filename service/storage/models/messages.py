@@ -13,15 +13,15 @@ class LinkPurpose(StrEnum):
     """What a link in a message is for."""
 
     VISIT = "visit"
-    """Confirm, cancel, move."""
+    """Confirm, cancel, or reschedule."""
     OFFER = "offer"
-    """Take a held time."""
+    """Accept a held slot."""
     CONTACT = "contact"
-    """Say which messages are wanted."""
+    """Choose messages."""
 
 
 class MessageLink(Base):
-    """What a link in a message lets its holder do without signing in: only the token's hash rests here."""
+    """A link in a message, and what it allows without signing in. Only the token's hash is stored."""
 
     __tablename__ = "message_links"
     __table_args__ = (one_of("purpose", LinkPurpose), {"info": SECRET})

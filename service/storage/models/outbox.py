@@ -1,4 +1,4 @@
-"""Messages, from plan to answer."""
+"""Messages, from planning to the server's response."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,49 +11,48 @@ from service.storage.models.declaration import Base, one_of
 
 
 class MessageStatus(StrEnum):
-    """How far a message has come."""
+    """The status of a message."""
 
     QUEUED = "queued"
     SENDING = "sending"
-    """Claimed: it is written and its channel asked."""
+    """Claimed: it's being composed, and the server contacted."""
     HANDING_OVER = "handing_over"
-    """Its content leaves; from here on it may have arrived."""
+    """Its content is being sent: from here on, it may have arrived."""
     SENT = "sent"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """The line broke while it left: no one knows whether it arrived."""
+    """The connection broke during sending, so it may or may not have arrived."""
     SKIPPED = "skipped"
 
 
 class SkipReason(StrEnum):
-    """Why a message is not sent."""
+    """Why a message isn't sent."""
 
     NO_ADDRESS = "no_address"
     OPTED_OUT = "opted_out"
     CANCELLED = "cancelled"
-    """What it says does not hold any more."""
+    """What it says is no longer true."""
     TOO_LATE = "too_late"
     JUST_BOOKED = "just_booked"
     TIME_OFF = "time_off"
-    """Its doctor is away at that time: the desk finds another one, and nothing contradicts that."""
+    """The doctor is away at that time, and the front desk will arrange another one."""
     DUPLICATE = "duplicate"
     """Another message says the same: `covered_by`."""
 
 
 class Channel(StrEnum):
-    """By what a message leaves."""
+    """How a message is sent."""
 
     EMAIL = "email"
     SMS = "sms"
     CONSOLE = "console"
-    """Stands in for e-mail where that is not set up."""
+    """Used instead of e-mail until that's set up."""
 
 
 class Message(Base):
-    """The outbox: written in the transaction of what caused it, before anything is sent.
+    """The outbox: a message is written in the transaction of its cause, before it's sent.
 
-    About an appointment there is one row per (appointment, start time, rule, channel); a moved appointment is a new
-    one.
+    There is one row per appointment, start time, rule, and channel. A rescheduled appointment is a new one.
     """
 
     __tablename__ = "messages"
@@ -80,17 +79,17 @@ class Message(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     rule: Mapped[str] = mapped_column(String(40))
-    """What is said, which is also the template's name: `daily_reminder`, `booking_confirmation` …"""
+    """The kind of message, and the name of its template: `daily_reminder`, `booking_confirmation` …"""
     event: Mapped[str] = mapped_column(String(40), default="", server_default="")
-    """What caused it: `schedule`, `appointment.book` …, in the audit's words."""
+    """What caused it, in the words of the audit log: `schedule`, `appointment.book` …"""
     appointment_id: Mapped[int | None] = mapped_column(ForeignKey("appointments.id"))
     starts_at: Mapped[datetime | None]
-    """The start of the appointment the message is about, as it was when the message was written."""
+    """The start of the appointment when the message was written."""
     patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     """The recipient, if it's someone who signs in."""
     about: Mapped[str | None] = mapped_column(String(60))
-    """The row it is about when that is no appointment: `export/ab12`, `offer/3`, `report/7`."""
+    """The row it's about if that isn't an appointment: `export/ab12`, `offer/3`, `report/7`."""
     channel: Mapped[Channel]
     recipient: Mapped[str | None] = mapped_column(String(254))
     language: Mapped[str] = mapped_column(String(8), default="", server_default="")
@@ -101,31 +100,31 @@ class Message(Base):
     """The message that already lists this appointment (DUPLICATE)."""
     subject: Mapped[str | None] = mapped_column(Text)
     body: Mapped[str | None] = mapped_column(Text)
-    """The text, written when it is sent and kept with `[link]` for each link; emptied when its time is over."""
+    """The text, written when it's sent, with `[link]` for each link. Emptied after the retention period."""
     edited_at: Mapped[datetime | None]
-    """When someone wrote subject and body beforehand: they are kept, only the links are filled in."""
+    """When someone edited the subject and body before sending. Then only links are filled in."""
     due_at: Mapped[datetime]
     held_at: Mapped[datetime | None]
-    """Since when this one waits because someone holds it back."""
+    """Since when this message is held."""
     released_at: Mapped[datetime | None]
-    """When someone let it go although all messages are paused."""
+    """When someone released it although all messages are paused."""
     attempts: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     owner: Mapped[str | None] = mapped_column(String(60))
     lease_until: Mapped[datetime]
     last_error: Mapped[str | None] = mapped_column(Text)
     answer: Mapped[str | None] = mapped_column(String(500))
-    """What the mail server or the gateway answered when it took the message, with its id where it gave one."""
+    """The response of the mail server or gateway that accepted the message, with its id if it gave one."""
     unsure_at: Mapped[datetime | None]
-    """When it first happened that no one knew whether the message had arrived."""
+    """When its delivery first became unknown."""
     phoned_at: Mapped[datetime | None]
-    """When the desk told the patient by phone instead."""
+    """When the front desk called the patient instead."""
     phoned_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
 
     @hybrid_property
     def stayed_here(self) -> bool:
-        """Whether it was only written to the console: `sent`, and yet no one outside has it."""
+        """Return whether it was only printed to the console: `sent`, but nobody received it."""
         return self.status == MessageStatus.SENT and self.channel == Channel.CONSOLE
 
     @stayed_here.inplace.expression

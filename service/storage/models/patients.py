@@ -1,4 +1,4 @@
-"""People with a record, and what they agreed to."""
+"""Patient records and consent."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -22,7 +22,7 @@ def _search_key(context: DefaultExecutionContext) -> str:
 
 
 class Patient(HasAddress, Base):
-    """A person with a record, who may have no account and no address."""
+    """A patient record. The patient may have no account and no address."""
 
     __tablename__ = "patients"
     __table_args__ = (
@@ -40,55 +40,55 @@ class Patient(HasAddress, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     given_name: Mapped[str | None] = mapped_column(String(200))
-    """What a greeting says; None where no one has said it, as it is never guessed from the name."""
+    """The name for greetings; None if it wasn't entered, because it's never guessed from the full name."""
     birth_date: Mapped[date | None]
     email: Mapped[str | None] = mapped_column(String(254))
-    """As typed; an earlier release's is as that one wrote it (`email_form`)."""
+    """As typed, or as an earlier release stored it (see `email_form`)."""
     email_key: Mapped[str | None] = mapped_column(String(LONGEST_KEY), default=key_of_new)
-    """By which addresses are compared."""
+    """The key for comparing addresses."""
     phone: Mapped[str | None] = mapped_column(String(20))
     """E.164."""
     folded_name: Mapped[str] = mapped_column(String(600), default=_search_key, server_default="")
-    """What a search by name compares; anyone who changes the name changes this too."""
+    """The search key of the name. Update it whenever the name changes."""
     allergies: Mapped[str] = mapped_column(Text, default="", server_default="")
     alerts: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """What everyone who treats this person has to know first."""
+    """Chart alerts for everyone who treats this patient."""
     imported_line: Mapped[str | None] = mapped_column(String(64))
-    """A digest of what the line of a file said that this record was imported from: the same line is known again."""
+    """A digest of the line this record was imported from, so that the same line is recognized."""
     registered_at: Mapped[datetime | None]
-    """When they registered themselves; None again once reception has confirmed them."""
+    """When they registered themselves; None again once the front desk has confirmed it."""
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"))
-    """The same person's record that this one's appointments went to."""
+    """The record that this one was merged into."""
     language: Mapped[str | None] = mapped_column(String(8))
-    """Of the messages to this person; None: the clinic's."""
+    """The language of messages to this person; None: the clinic's."""
     preferred_channel: Mapped[Channel] = mapped_column(default=Channel.EMAIL, server_default="email")
-    """Which is tried first."""
+    """The channel to try first."""
     email_allowed: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
     sms_allowed: Mapped[bool] = mapped_column(default=True, server_default=text("true"))
-    """What they have agreed to; each change is a row of consent_changes."""
+    """Consent. Each change is a row of consent_changes."""
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
-    """When all that tells who this was, and what was found, went for good; the row keeps a pseudonym."""
+    """When all personal and clinical data were erased. The row keeps a pseudonym."""
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
 
     __mapper_args__ = {"version_id_col": version}
 
 
 class ConsentVia(StrEnum):
-    """By which way someone said which messages are wanted."""
+    """Where consent was changed."""
 
     DESK = "desk"
     ACCOUNT = "account"
     LINK = "link"
     ADDRESS = "address"
-    """It was said of the same address before, on this record or another one."""
+    """Taken from the same address on this record or another one."""
     MERGE = "merge"
-    """A record that was merged into this one said so."""
+    """Taken from a record that was merged into this one."""
 
 
 class ConsentChange(Base):
-    """When a patient's agreement to a channel changed, who changed it, and by which way."""
+    """A change of a patient's consent to a channel: when, by whom, and where."""
 
     __tablename__ = "consent_changes"
     __table_args__ = (one_of("via", ConsentVia), Index(None, "patient_id", "changed_at"), Index(None, "address"))
@@ -99,7 +99,7 @@ class ConsentChange(Base):
     allowed: Mapped[bool]
     via: Mapped[ConsentVia]
     address: Mapped[str | None] = mapped_column(String(LONGEST_KEY))
-    """The address, in its comparing form, or the number it was said of; None where the record had none."""
+    """The key of the address, or the number, that it applies to; None if the record had none."""
     changed_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    """None: by a link without signing in, or by no person."""
+    """None: with a link without signing in, or not by a person."""
     changed_at: Mapped[datetime]

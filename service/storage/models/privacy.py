@@ -1,4 +1,4 @@
-"""Records opened in an emergency, and those that may not be erased."""
+"""Emergency access and legal holds."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from service.storage.models.patients import Patient
 
 
 class EmergencyAccess(Base):
-    """A record that a doctor opened in an emergency, why, and which admin has looked at that."""
+    """A doctor's emergency access to a record, the reason, and which administrator has reviewed it."""
 
     __tablename__ = "emergency_accesses"
     __table_args__ = (Index(None, "doctor_id", "expires_at"), Index(None, "seen_at"), {"sqlite_autoincrement": True})
@@ -30,7 +30,7 @@ class EmergencyAccess(Base):
 
 
 class LegalHold(Base):
-    """A reason why a patient's record may not be erased for now, such as a claim in court."""
+    """A reason why a patient record must not be erased for now, such as a lawsuit."""
 
     __tablename__ = "legal_holds"
     __table_args__ = {"sqlite_autoincrement": True}

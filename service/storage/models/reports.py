@@ -1,4 +1,4 @@
-"""Monthly reports, and what they said before; what they hold is written down in domain/reports/contents.py."""
+"""Monthly reports and their earlier versions. domain/reports/contents.py describes their contents."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ from service.storage.models.declaration import Base
 
 
 class Report(Base):
-    """A doctor's month, kept with the figures as of the run."""
+    """A doctor's monthly report, with the figures at the time it was made."""
 
     __tablename__ = "reports"
     __table_args__ = (UniqueConstraint("doctor_id", "month"),)
@@ -22,7 +22,7 @@ class Report(Base):
     month: Mapped[str] = mapped_column(String(7))
     """`YYYY-MM`: the month the report is about, in the clinic's zone."""
     visits: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """How many appointments the content lists, so that the archive need not read it."""
+    """How many appointments it lists, so that the archive doesn't have to read the content."""
     content: Mapped[Mapping[str, Any]] = mapped_column(JSON, deferred=True)
     created_at: Mapped[datetime]
 
@@ -30,7 +30,7 @@ class Report(Base):
 
 
 class ClinicReport(Base):
-    """The whole clinic's month, kept with the figures as of the run."""
+    """The clinic's monthly report, with the figures at the time it was made."""
 
     __tablename__ = "clinic_reports"
 
@@ -42,7 +42,7 @@ class ClinicReport(Base):
 
 
 class ReportVersion(Base):
-    """A report as it stood before it was made again on purpose."""
+    """A report as it was before it was recomputed."""
 
     __tablename__ = "report_versions"
     __table_args__ = (Index(None, "doctor_id", "month"),)
