@@ -115,8 +115,8 @@ def test_what_patients_want_to_be_told_is_set_on_a_well_made_page(
 def test_the_page_of_a_mail_is_readable_in_light_and_dark(chromium: Browser, tmp_path: Path) -> None:
     url = "https://rounds.example/visit/" + "A" * 43
     body = (
-        "Hello Lena,\n\nthis is booked for you at Practice at the Park:\n\n  Mon, 4 May, 14:00, Dr. Ada <Berg>\n\n"
-        f"Confirm, cancel or choose another time: {url}\n\nPractice at the Park\n"
+        "Hello Lena,\n\nYour appointment at Practice at the Park is booked:\n\n  Mon, 4 May, 14:00, Dr. Ada <Berg>\n\n"
+        f"Confirm, reschedule, or cancel: {url}\n\nPractice at the Park\n"
     )
     file = tmp_path / "mail.html"
     file.write_text(content_html.of("Booked", body, [url]), encoding="utf-8")
@@ -124,7 +124,7 @@ def test_the_page_of_a_mail_is_readable_in_light_and_dark(chromium: Browser, tmp
         context = chromium.new_context(color_scheme=scheme, viewport={"width": 400, "height": 500})
         page = context.new_page()
         page.goto(file.as_uri())
-        assert page.get_by_role("link").all_text_contents() == ["Confirm, cancel or choose another time"]
+        assert page.get_by_role("link").all_text_contents() == ["Confirm, reschedule, or cancel"]
         assert page.get_by_role("link").get_attribute("href") == url
         assert page.get_by_text("Dr. Ada <Berg>").is_visible()
         Visitor(page, file.as_uri()).picture(f"mail-{scheme}")

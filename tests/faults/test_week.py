@@ -75,7 +75,9 @@ class Week:
 
     def told(self, day: str) -> dict[str, int]:
         """How many reminders have arrived, by the hours of a day's appointments."""
-        counts = Counter(mail.recipients[0] for mail in self.server.mails if "Your visit" in mail.parsed["Subject"])
+        counts = Counter(
+            mail.recipients[0] for mail in self.server.mails if "Your appointment at" in mail.parsed["Subject"]
+        )
         return {hour: counts[address(day, hour)] for hour in HOURS}
 
 

@@ -386,7 +386,7 @@ def test_a_cancellation_that_is_taken_back_after_the_run_is_reminded_of_once(
         clock.shift(60)
         again()
         told = house.count(Message, Message.rule == "daily_reminder", Message.status == "sent")
-        reminded = [letter for letter in channel.messages if letter.subject.startswith("Your visit")]
+        reminded = [letter for letter in channel.messages if letter.subject.startswith("Your appointment at")]
         assert (told, len(reminded)) == (letters, letters)
 
 

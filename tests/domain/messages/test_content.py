@@ -31,7 +31,7 @@ def visit(house: House, doctor: int) -> int:
 def test_a_reminder_says_where_when_and_with_whom(house: House, visit: int) -> None:
     found = letter(house)
     assert found.recipient == "lena@mail.example"
-    assert found.subject == "Your visit at Practice at the Park: Mon, 4 May, 14:00"
+    assert found.subject == "Your appointment at Practice at the Park: Mon, 4 May, 14:00"
     assert "Hello Lena Vogt,\n" in found.body
     assert "Mon, 4 May, 14:00, Dr. Ada Berg\n" in found.body
     assert "(+49 30 1234567)" in found.body
@@ -41,7 +41,7 @@ def test_a_reminder_says_where_when_and_with_whom(house: House, visit: int) -> N
 
 
 def test_a_reminder_of_a_clinic_without_a_telephone_leaves_it_out(house: House, visit: int) -> None:
-    assert "please tell us, so that" in letter(house, Clinic(name="Practice")).body
+    assert "please call us so that" in letter(house, Clinic(name="Practice")).body
 
 
 def test_r5_a_reminder_says_nothing_of_why_somebody_comes(house: House, doctor: int) -> None:

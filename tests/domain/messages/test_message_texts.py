@@ -97,7 +97,7 @@ def test_the_clinics_own_copy_wins_and_the_others_stay(house: House, folder: Pat
     try:
         started(house, folder)
         assert message_texts.fill("invite", "en", values) == ("Come in, x", "x\n")
-        assert message_texts.fill("invite", "de", values)[0] == "Ihr Zugang bei x"
+        assert message_texts.fill("invite", "de", values)[0] == "Ihr Konto bei x"
     finally:
         message_texts.use(None, {})
     assert message_texts.fill("invite", "en", values)[0] == "Your account at x"

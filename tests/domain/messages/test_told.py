@@ -82,9 +82,9 @@ def test_a_booking_is_confirmed_once_with_a_link_and_a_calendar_entry(
     starts_at = at("2026-05-11 08:00")
     assert book(house, desk, lena, doctor, starts_at) == book(house, desk, lena, doctor, starts_at)
     (found,) = due(house)
-    assert found.subject == "Booked at Practice at the Park: Mon, 11 May, 10:00"
+    assert found.subject == "Appointment booked at Practice at the Park: Mon, 11 May, 10:00"
     assert "  Mon, 11 May, 10:00, Dr. Ada Berg\n" in found.body
-    assert re.search(r"Confirm, cancel or choose another time: http://127\.0\.0\.1:8000/visit/[\w-]{43}\n", found.body)
+    assert re.search(r"Confirm, reschedule, or cancel: http://127\.0\.0\.1:8000/visit/[\w-]{43}\n", found.body)
     assert found.unsubscribe_url.startswith("http://127.0.0.1:8000/contact/")
     calendar, event = the_event(found)
     assert (calendar["method"], event["status"]) == ("REQUEST", "CONFIRMED")
@@ -132,7 +132,7 @@ def test_a_calendar_entry_keeps_its_name_over_moves_and_goes_with_the_cancellati
     assert numbers == sorted(set(numbers))
     assert [str(calendar["method"]) for calendar, _event in events] == ["REQUEST", "REQUEST", "REQUEST", "CANCEL"]
     assert events[-1][1]["status"] == "CANCELLED"
-    assert "It was planned for Tue, 12 May, 10:00" in told[2].body
+    assert "The old time, Tue, 12 May, 10:00, no longer applies." in told[2].body
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,10 @@ def test_the_language_is_the_recipients_else_the_clinics(house: House, desk: Act
     book(house, desk, lena, doctor, at("2026-05-11 08:00"))
     book(house, desk, other, doctor, at("2026-05-11 09:00"))
     german = Clinic(name="Praxis am Park", message_language="de")
-    assert [one.subject.split(" ")[0] for one in due(house)] == ["Booked", "Gebucht"]
+    assert [one.subject.split(" ")[1] for one in due(house)] == ["booked", "gebucht"]
     book(house, desk, lena, doctor, at("2026-05-12 08:00"))
     (found,) = due(house, german)
-    assert found.subject == "Gebucht bei Praxis am Park: Di., 12. Mai, 10:00"
+    assert found.subject == "Termin gebucht bei Praxis am Park: Di., 12. Mai, 10:00"
     assert "Termin bei Praxis am Park" in found.attachments[0].content.decode()
     assert '<html lang="de" dir="ltr">' in found.html
 
@@ -198,7 +198,7 @@ def test_a_cancellation_that_was_told_and_taken_back_is_told_again(
                 act(session, desk, visit, **more)
             told += due(house)
     words = [one.subject.split(" ")[0] for one in told]
-    assert words == ["Booked", "Cancelled", "It", "Cancelled", "It"]
+    assert words == ["Appointment", "Canceled", "Your", "Canceled", "Your"]
     numbers = [the_event(one)[1]["sequence"] for one in told]
     assert numbers == sorted(set(numbers))
 
@@ -226,7 +226,7 @@ def test_r2_a_confirmation_of_what_has_changed_meanwhile_is_not_sent(
         else:
             booking.reschedule(session, desk, visit, MoveRequest(at("2026-05-12 08:00")), RULES, ZONE)
     (found,) = due(house)
-    assert found.subject.split(" ")[0] == ("Cancelled" if act == "cancel" else "New")
+    assert found.subject.split(" ")[0] == ("Canceled" if act == "cancel" else "New")
 
 
 def test_nobody_is_told_of_a_visit_in_the_past(
@@ -308,7 +308,7 @@ def test_a_waitlist_offer_is_told_and_held(house: House, desk: Actor, doctor: Ac
         starts_at = at("2026-05-06 08:00")
         offers.make(session, desk, entry.id, doctor_id=doctor.doctor_id or 0, starts_at=starts_at, zone=ZONE)
     (found,) = due(house)
-    assert found.subject == "A time is free at Practice at the Park: Wed, 6 May, 10:00"
+    assert found.subject == "An earlier appointment at Practice at the Park: Wed, 6 May, 10:00"
     assert "until 08:20" in found.body
     assert "/offer/" in found.body
 
@@ -330,7 +330,7 @@ def test_a_report_that_is_ready_is_told_once_and_holds_nothing_of_it(house: Hous
         with house.writing() as session:
             reports.store(session, doctor.doctor_id or 0, "2026-04", content)
     (found,) = due(house)
-    assert (found.recipient, found.subject) == ("berg@clinic.example", "Your report of April 2026 is ready")
+    assert (found.recipient, found.subject) == ("berg@clinic.example", "Your report for April 2026 is ready")
     assert "/reports/1\n" in found.body
     assert "melanoma" not in found.body + found.html
 
@@ -390,7 +390,7 @@ def test_the_note_that_an_account_was_changed_goes_to_the_old_address(house: Hou
         user.email = "new@clinic.example"
     (found,) = due(house)
     assert found.recipient == "berg@clinic.example"
-    assert "please tell us at once (+49 30 1234567)." in found.body
+    assert "please call us right away (+49 30 1234567)." in found.body
 
 
 def test_a_walk_in_is_told_nothing(house: House, desk: Actor, doctor: Actor, lena: int) -> None:

@@ -88,7 +88,7 @@ def test_after_ten_minutes_it_stays_cancelled_and_is_told(clinic: Clinic, booked
     clinic.clock.shift(minutes(10))
     assert "Take it back" not in state(clinic, path)
     assert browser.post(f"{path}/undo", {"appointment_id": booked}).status_code == 409
-    assert "Cancelled at Our clinic: Mon, 1 Jun, 09:00" in mail.letter(clinic, "visit_cancelled").subject
+    assert "Canceled at Our clinic: Mon, 1 Jun, 09:00" in mail.letter(clinic, "visit_cancelled").subject
     assert visit(clinic, booked).status == "cancelled"
 
 
@@ -104,7 +104,7 @@ def test_a_patient_moves_by_link_and_the_link_leads_to_the_new_time(clinic: Clin
     assert visit(clinic, booked).rescheduled_at is not None
     assert "Tue, 2 Jun, 10:00" in state(clinic, path)
     told = mail.letter(clinic, "visit_moved")
-    assert "It was planned for Mon, 1 Jun, 09:00" in told.body
+    assert "The old time, Mon, 1 Jun, 09:00, no longer applies." in told.body
     again = browser.post(f"{path}/cancellation", {"appointment_id": booked})
     assert again.status_code == 409  # the old appointment is not there any more
     clinic.clock.move_to(at("2026-06-02 07:30"))  # past the old appointment, before the new one

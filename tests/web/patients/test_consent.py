@@ -68,7 +68,9 @@ def test_the_language_and_the_way_that_were_chosen_hold(clinic: Clinic, path: st
     booked(clinic, "10:00")
     found = mail.letter(clinic, "booking_confirmation", with_sms(clinic))
     assert found.recipient == "+49301234567"
-    assert found.body.startswith("Our clinic: gebucht Mo., 1. Juni, 10:00. Ändern: http://127.0.0.1:8000/visit/")
+    assert found.body.startswith(
+        "Our clinic: Ihr Termin ist gebucht: Mo., 1. Juni, 10:00. Ändern oder absagen: http://127.0.0.1:8000/visit/"
+    )
     assert (found.html, found.attachments, found.unsubscribe_url) == ("", (), "")
 
 
