@@ -1,1 +1,1 @@
-"""How text is written: translations, formats of dates and numbers, and message templates."""
+"""Translations, formats of dates and numbers, and message templates."""

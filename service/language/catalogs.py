@@ -1,7 +1,7 @@
-"""The catalogs: what each English text is called in another language. English itself is the source and needs none.
+"""Catalogs of translations. English is the source language and needs none.
 
-A language is a folder of `locales/`, one .po file for each area of the program, or one file of the clinic's own. The
-files are compiled when a language is first used (about 30 ms), so nothing has to be built or shipped beside them.
+A language is a folder of `locales/` with one .po file per area, or one file of the clinic's own. The files are compiled
+when a language is first used (about 30 ms), so nothing has to be built.
 """
 
 from collections.abc import Sequence
@@ -24,19 +24,19 @@ __all__ = ["LOCALES", "SOURCE", "catalog", "is_translated", "known", "names", "o
 
 
 class _Own:
-    """The clinic's own files that this process uses, by language."""
+    """The clinic's own files in use, by language."""
 
     files: ClassVar[dict[str, Path]] = {}
 
 
 def use(folder: Path | None) -> None:
-    """From now on this process also has the languages of `folder`, which go before its own.
+    """Add the languages of `folder`, which take precedence over those of the program.
 
-    Raises SettingsError, in one line, for a file that cannot be used.
+    Raises SettingsError with one line for a file that can't be used.
     """
     files = own_files(folder)
     if files:
-        from service.language import own_languages  # only a clinic with files of its own pays for it
+        from service.language import own_languages  # imported here: only needed for a clinic's own files
 
         for file in files.values():
             own_languages.read(file)
@@ -47,13 +47,13 @@ def use(folder: Path | None) -> None:
 
 @cache
 def offered() -> tuple[str, ...]:
-    """The languages somebody may choose, English first."""
+    """Return the languages that users can choose, English first."""
     return (*shipped(), *sorted(_Own.files.keys() - set(shipped())))
 
 
 @cache
 def names() -> dict[str, str]:
-    """Each of them as its speakers call it."""
+    """Return code -> the language's own name."""
     from babel import Locale
 
     found = {code: Locale.parse(code).get_display_name(code) or code for code in offered()}
@@ -62,7 +62,7 @@ def names() -> dict[str, str]:
 
 @lru_cache(maxsize=256)
 def known(code: str) -> str:
-    """The language of a code; English, with a line in the log, for one that there is not, or not any more."""
+    """Return the language of a code. If it doesn't exist (any more), return English and log it."""
     if code in offered() or code in PSEUDO:
         return code
     log.warning("no such language: English instead", language=code[:20])
@@ -71,7 +71,7 @@ def known(code: str) -> str:
 
 @cache
 def catalog(language: str) -> NullTranslations:
-    """The catalog of a language. A language nobody knows has an empty one: its texts are English."""
+    """Return the catalog of a language. For an unknown language, it's empty, so texts are in English."""
     if language in PSEUDO:
         return Pseudo()
     files = sorted((LOCALES / language).glob("*.po")) if language in shipped() else []
@@ -82,20 +82,20 @@ def catalog(language: str) -> NullTranslations:
 
 @cache
 def is_translated(language: str, area: str) -> bool:
-    """Whether pages of an area may be shown in a language: half of a page in English is worse than all of it."""
+    """Return whether an area's pages can be shown in a language. A page half in English would be worse than English."""
     if language in PSEUDO or language in _Own.files or language.split("_")[0] == SOURCE:
         return True
     return language in shipped() and (LOCALES / language / f"{area}.po").is_file()
 
 
 def spoken(code: str, area: str) -> str:
-    """The language in which somebody who chose `code` is shown what belongs to an area."""
+    """Return the language in which an area is shown to someone who chose `code`."""
     language = known(code)
     return language if is_translated(language, area) else SOURCE
 
 
 def _compiled(language: str, files: Sequence[Path]) -> NullTranslations:
-    from babel.messages.catalog import Catalog  # only a service that speaks more than English pays for these
+    from babel.messages.catalog import Catalog  # imported here: only needed for languages other than English
     from babel.messages.mofile import write_mo
 
     whole = Catalog(locale=language)
@@ -109,7 +109,7 @@ def _compiled(language: str, files: Sequence[Path]) -> NullTranslations:
 
 
 def _entries(language: str, files: Sequence[Path]) -> "list[Message]":
-    """Everything that is translated, the clinic's own entries last."""
+    """Return all translated entries, the clinic's own ones last."""
     from babel.messages.pofile import read_po
 
     from service.language import own_languages

@@ -1,4 +1,4 @@
-"""What makes a translation unusable: a placeholder or tag that its English text does not have, or one it lacks."""
+"""Check translations: their placeholders and tags must be those of the English text."""
 
 import re
 from collections import Counter
@@ -11,9 +11,9 @@ _TAG = re.compile(r"<[^>]*>|[<>]")
 
 
 def mistake(english: str, translation: str, *, is_plural: bool = False) -> str | None:
-    """What is wrong with a translation, as the end of a sentence; None where nothing is.
+    """Return what is wrong with a translation, as the end of a sentence; None if nothing is.
 
-    `is_plural`: it is one of the forms that a count chooses from, which need not name the number.
+    `is_plural`: it's one of several plural forms, which may leave out the number.
     """
     wanted, found = Counter(_PLACEHOLDER.findall(english)), Counter(_PLACEHOLDER.findall(translation))
     if strange := sorted(set(found) - set(wanted) if is_plural else found - wanted):
@@ -28,7 +28,7 @@ def mistake(english: str, translation: str, *, is_plural: bool = False) -> str |
 
 
 def forms(message: Message) -> Iterator[tuple[str, str, bool]]:
-    """Each form of a translation with the English it has to agree with, and whether a count chooses among several."""
+    """Yield each form of a translation with its English text, and whether it's one of several plural forms."""
     if isinstance(message.id, str):
         yield message.id, str(message.string or ""), False
         return

@@ -1,4 +1,4 @@
-"""How dates, times, numbers and telephone numbers are written for people: as CLDR says for the language and country."""
+"""Formats of dates, times, numbers, and phone numbers, from CLDR for the language and country."""
 
 import re
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from service.config.settings import Clinic
 from service.language import translation
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-"""As settings name them."""
+"""The names used in settings."""
 _WEEKDAY, _MONTH = re.compile(r"E+|c+"), re.compile(r"M+|L+")
 _MIDNIGHT = re.compile(r"^00?(?=\D)")
-"""How a time begins that is midnight, where hours are counted from 0: `00:00`, or `0.00` as in Finland."""
+"""Matches midnight where hours start at 0: `00:00`, or `0.00` as in Finland."""
 
 
 class Formats:
-    """The formats of a clinic, in a language or (None) in the one of the moment."""
+    """The formats of a clinic, in the given language or (None) the current one."""
 
     def __init__(self, clinic: Clinic, language: str | None = None) -> None:
         self._zone, self._country, self._hours = clinic.zone, clinic.country, clinic.clock
@@ -32,23 +32,23 @@ class Formats:
 
     @property
     def locale(self) -> Locale:
-        """The language where the clinic is, such as `de_AT`."""
+        """The locale, such as `de_AT`."""
         return locale_of(self._language or translation.language(), self._country, self._locale)
 
     def when(self, at: datetime) -> str:
-        """`Mon, Nov 23, 10:30 AM`, with the year when it is not this one."""
+        """Format an instant: `Mon, Nov 23, 10:30 AM`, with the year if it isn't this one."""
         return self._joined(self.local_day(at), self.clock(at))
 
     def when_in_year(self, at: datetime) -> str:
-        """`Mon, Nov 23, 10:30 AM`, for where the year stands above."""
+        """Format an instant without the year: `Mon, Nov 23, 10:30 AM`."""
         return self._joined(_day(at.astimezone(self._zone).date(), "MMMEd", self.locale), self.clock(at))
 
     def clock(self, at: datetime) -> str:
-        """`10:30 AM`: an instant on the clinic's clock."""
+        """Format an instant as a time in the clinic's zone: `10:30 AM`."""
         return self.time(at.astimezone(self._zone).time())
 
     def time(self, of_day: time | DayTime | str) -> str:
-        """`10:30 AM`: a time of day, also one written `HH:MM`; 24:00 where hours are counted so."""
+        """Format a time of day, which may be a text `HH:MM`: `10:30 AM`. 24:00 stays 24:00 with a 24-hour clock."""
         if isinstance(of_day, str):
             of_day = time.fromisoformat(of_day)
         if isinstance(of_day, DayTime):
@@ -57,101 +57,101 @@ class Formats:
         return _time(of_day.replace(second=0, microsecond=0, tzinfo=None), "short", self.locale, self._hours)
 
     def hour(self, of_day: int) -> str:
-        """`10 AM` or `10`: the head of a narrow column."""
+        """Format an hour for the heading of a narrow column: `10 AM` or `10`."""
         skeletons = self.locale.datetime_skeletons
         twelve = self._hours == 12 or (not self._hours and "h" in self.locale.time_formats["short"].pattern)
         return format_time(time(of_day), str(skeletons["h"].pattern), locale=self.locale) if twelve else str(of_day)
 
     def to_the_second(self, at: datetime) -> str:
-        """`Mon, Nov 23, 10:30:05 AM`."""
+        """Format an instant with seconds: `Mon, Nov 23, 10:30:05 AM`."""
         local = at.astimezone(self._zone).time()
         time = _time(local.replace(microsecond=0, tzinfo=None), "medium", self.locale, self._hours)
         return self._joined(self.local_day(at), time)
 
     def local_day(self, at: datetime) -> str:
-        """`Mon, Nov 23`: the day of an instant at the clinic."""
+        """Format the day of an instant in the clinic's zone: `Mon, Nov 23`."""
         return self.day(at.astimezone(self._zone).date())
 
     def day(self, on: date) -> str:
-        """`Mon, Nov 23`, with the year when it is not this one."""
+        """Format a date: `Mon, Nov 23`, with the year if it isn't this one."""
         this_year = on.year == clock.today(self._zone).year
         return _day(on, "MMMEd" if this_year else "yMMMEd", self.locale)
 
     def long_day(self, on: date) -> str:
-        """`Monday, November 23`."""
+        """Format a date: `Monday, November 23`."""
         return _day(on, "MMMMEEEEd", self.locale)
 
     def long_date(self, on: date) -> str:
-        """`Mon, Nov 23, 2026`: for what is read in another year."""
+        """Format a date with the year: `Mon, Nov 23, 2026`."""
         return _day(on, "yMMMEd", self.locale)
 
     def long_when(self, at: datetime) -> str:
-        """`Mon, Nov 23, 2026, 10:30 AM`."""
+        """Format an instant with the year: `Mon, Nov 23, 2026, 10:30 AM`."""
         return self._joined(self.long_date(at.astimezone(self._zone).date()), self.clock(at))
 
     def full_date(self, on: date) -> str:
-        """`Monday, November 23, 2026`."""
+        """Format a date: `Monday, November 23, 2026`."""
         return format_date(on, "full", locale=self.locale)
 
     def month(self, on: date) -> str:
-        """`October 2026`."""
+        """Format a month: `October 2026`."""
         return _day(on, "yMMMM", self.locale)
 
     def birth_date(self, on: date) -> str:
-        """`July 2, 1985`."""
+        """Format a birth date: `July 2, 1985`."""
         return _day(on, "yMMMMd", self.locale)
 
     def iso(self, at: datetime) -> str:
-        """The instant for `<time datetime>`, with the clinic's offset."""
+        """Format an instant for `<time datetime>`, with the clinic's offset."""
         return at.astimezone(self._zone).isoformat(timespec="seconds")
 
     def weekday(self, number: int, *, short: bool = False) -> str:
-        """The name of a day of the week; 0 is Monday."""
+        """Return the name of a day of the week; 0 is Monday."""
         names = get_day_names("abbreviated" if short else "wide", context="stand-alone", locale=self.locale)
         return str(names[number])
 
     @property
     def week(self) -> Sequence[int]:
-        """The days of the week in their order, the first one in front; 0 is Monday."""
+        """Return the days of the week in local order; 0 is Monday."""
         first = WEEKDAYS.index(self._first_weekday) if self._first_weekday else self.locale.first_week_day
         return [(first + number) % 7 for number in range(7)]
 
     @property
     def day_first(self) -> bool:
-        """Whether 03/04/1985 is the 3rd of April here."""
+        """Return whether 03/04/1985 means April 3 here."""
         pattern = self.locale.date_formats["short"].pattern
         return bool(pattern.index("d") < pattern.index("M"))
 
     def year(self, on: date) -> str:
-        """`2026`."""
+        """Format a year: `2026`."""
         return _day(on, "y", self.locale)
 
     def number(self, value: float, places: int = 0, least: int = 0) -> str:
-        """`1,204` or `7.5`: at most so many decimal places, and at least so many."""
+        """Format a number with `least` to `places` decimal places: `1,204` or `7.5`."""
         if not least:
             return format_decimal(round(value, places), locale=self.locale)
         whole = self.locale.decimal_formats[None].pattern.partition(".")[0]
         return format_decimal(round(value, places), f"{whole}.{'0' * least}", locale=self.locale)
 
     def percent(self, value: float, places: int = 0) -> str:
-        """`12.5%`: a share given in hundredths, with so many decimal places."""
+        """Format a percentage with up to `places` decimal places: `12.5%`."""
         pattern = self.locale.percent_formats[None].pattern.replace("0", f"0.{'0' * places}" if places else "0", 1)
         return format_percent(value / 100, pattern if places else None, locale=self.locale)
 
     def percent_sign(self) -> str:
-        """What stands behind a number that is a share, with its space if there is one."""
+        """Return the percent sign, with a space before it if the locale has one."""
         return str(self.locale.percent_formats[None].suffix[0])
 
     def hours(self, minutes: int) -> str:
-        """Minutes as hours: `7.5`, `8`."""
+        """Format minutes as hours: `7.5`, `8`."""
         return self.number(minutes / 60, 1)
 
     def listed(self, texts: Sequence[str]) -> str:
-        """`Ann, Ben, and Cy`."""
+        """Format a list: `Ann, Ben, and Cy`."""
         return format_list(list(texts), locale=self.locale)
 
     def phone(self, number: str) -> str:
-        """A number in E.164 as it is read aloud: `0170 5550132` inside the country, `+49 170 5550132` outside."""
+        """Format an E.164 number: `0170 5550132` in the clinic's country, `+49 170 5550132` elsewhere."""
         return _phone(number, self._country)
 
     def _joined(self, day: str, time: str) -> str:
@@ -160,20 +160,20 @@ class Formats:
 
 
 def language_tag() -> str:
-    """The language of the moment as HTML names it: `en-GB`."""
+    """Return the current language as an HTML language tag: `en-GB`."""
     return translation.language().replace("_", "-")
 
 
 def text_direction() -> str:
-    """`ltr` or `rtl`: how the language of the moment runs."""
+    """Return the text direction of the current language: `ltr` or `rtl`."""
     return locale_of(translation.language(), "").text_direction
 
 
 @lru_cache(maxsize=64)
 def locale_of(language: str, country: str, preferred: str = "") -> Locale:
-    """The locale of a language in a country, such as `en_US`; of the language alone where CLDR has no such pair.
+    """Return the locale of a language in a country, such as `en_US`; without the country if CLDR has no such locale.
 
-    `preferred` is the clinic's own choice, which counts for its language.
+    `preferred` is the clinic's own choice, used if it has the same language.
     """
     spoken = language.partition("_")[0]
     chosen = preferred if preferred.partition("_")[0] == language else language
@@ -192,7 +192,7 @@ def _day(on: date, skeleton: str, locale: Locale) -> str:
 
 @lru_cache(maxsize=256)
 def _pattern(skeleton: str, locale: Locale) -> str:
-    """The pattern of a skeleton. One that CLDR does not list is the abbreviated one with its names written out."""
+    """Return the pattern of a skeleton. If CLDR doesn't list it, use the abbreviated one with long names."""
     known = locale.datetime_skeletons
     if skeleton in known:
         return str(known[skeleton].pattern)
@@ -212,7 +212,7 @@ def _time(of_day: time, width: str, locale: Locale, hours: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _phone(number: str, country: str) -> str:
-    import phonenumbers  # takes 30 ms: only pages with numbers on them pay
+    import phonenumbers  # takes 30 ms, and only pages with phone numbers need it
 
     try:
         parsed = phonenumbers.parse(number)

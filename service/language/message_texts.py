@@ -1,4 +1,4 @@
-"""The words of messages: one English text per rule, its catalog entries, and the clinic's own copies of it."""
+"""The texts of messages: one English text per rule, its translations, and the clinic's own versions."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -10,22 +10,23 @@ from service.language import catalogs
 from service.language.rendering import TEMPLATES, one_line
 
 OURS = TEMPLATES / "messages" / catalogs.SOURCE
-"""A text each: the subject, then the body."""
+"""The English texts: the subject, then the body."""
 CONTEXT = "message {}"
-"""What the catalogs call the text of a template."""
+"""The context of a template's text in the catalogs."""
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 
 class _Folders:
-    """Where this process looks for templates, the clinic's own ones first."""
+    """The clinic's own templates in use."""
 
     own: Path | None = None
 
 
 def use(folder: Path | None, variables: Mapping[str, frozenset[str]]) -> None:
-    """From now on this process takes texts from `folder` (`<language>/<rule>.txt`) where it has them.
+    """Use the texts in `folder` (`<language>/<rule>.txt`) where they exist.
 
-    `variables`: what each rule's template may name. Raises SettingsError, in one line, for a file that cannot be used.
+    `variables`: the placeholders that each rule's template may use. Raises SettingsError with one line for a file
+    that can't be used.
     """
     if folder is not None:
         if not folder.is_dir():
@@ -37,25 +38,27 @@ def use(folder: Path | None, variables: Mapping[str, frozenset[str]]) -> None:
 
 
 def check_ours(templates: Collection[str]) -> None:
-    """Raises SettingsError, in one line, where one of these templates has no text."""
+    """Raise SettingsError with one line if one of these templates has no text."""
     for template in templates:
         if not (OURS / f"{template}.txt").is_file():
             raise SettingsError(f"There is no message text {template}.txt.")
 
 
 def fill(template: str, language: str, values: Mapping[str, str]) -> tuple[str, str]:
-    """Subject and body of a message: the first line and the rest of a template's text in a language.
+    """Return the subject and body of a message: the first line and the rest of a template in a language.
 
-    `{name}` becomes the value as it is; a value is never a template itself. KeyError for an unknown name.
+    `{name}` is replaced with its value; values are not templates themselves. Raises KeyError for an unknown name.
     """
     filled = _VARIABLE.sub(lambda found: values[found[1]], _text(_Folders.own, language, template))
-    filled = filled.replace("\u202f", " ").replace("\xa0", " ")  # formats have them, an SMS would be sent as UCS-2
+    filled = filled.replace("\u202f", " ").replace(
+        "\xa0", " "
+    )  # CLDR formats contain them, and an SMS would be sent as UCS-2
     subject, _, body = filled.partition("\n")
     return one_line(subject), body.strip() + "\n"
 
 
 def fill_links(text: str, links: Mapping[str, str]) -> str:
-    """A text that somebody wrote by hand, with only its links filled in."""
+    """Fill in only the links of a text that someone has edited."""
     return _VARIABLE.sub(lambda found: links.get(found[1], found[0]), text)
 
 

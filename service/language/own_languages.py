@@ -1,4 +1,4 @@
-"""A clinic's own translations: one `LANG.po` for a whole language, checked before it is used."""
+"""A clinic's own translations: one `LANG.po` per language, checked before use."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from service.config.settings import SettingsError
 from service.language.entries import forms, mistake
 
 LARGEST = 8_000_000
-"""Bytes: ten times a whole language."""
+"""In bytes: ten times the size of a language."""
 
 
 def read(file: Path) -> list[Message]:
-    """The entries of a file. Raises SettingsError, in one line, for one that cannot be used."""
+    """Return the entries of a file. Raises SettingsError with one line if it can't be used."""
     try:
         locale = Locale.parse(file.stem)
     except (UnknownLocaleError, ValueError):

@@ -1,7 +1,7 @@
-"""A made-up language for tests: every translated text has accents and brackets and is 40 % longer.
+"""Pseudo-languages for tests: every translated text has accents and brackets, and is 40% longer.
 
-A page shown in it gives away a text that is in no catalog, and a layout that only fits English. `en_XA` is written from
-left to right, `ar_XB` from right to left.
+They reveal texts that are in no catalog, and layouts that only fit English. `en_XA` is written from left to right,
+`ar_XB` from right to left.
 """
 
 import re
@@ -9,31 +9,31 @@ from gettext import NullTranslations
 
 _ACCENTS = str.maketrans("aceghijlnorsuyzACEGHIJLNORSUYZ", "àçéĝĥîĵļñöŕšûýžÀÇÉĜĤÎĴĻÑÖŔŠÛÝŽ")
 _KEPT = re.compile(r"(%\(\w+\)[sd]|%%|\{\w+\}|<[^>]+>|&#?\w+;)")
-"""What has to stay as it is: placeholders, tags and character references."""
+"""What must stay unchanged: placeholders, tags, and character references."""
 
 
 class Pseudo(NullTranslations):
-    """A catalog that makes its entries up."""
+    """A catalog that generates its entries."""
 
     def gettext(self, message: str) -> str:
-        """The message, disfigured."""
-        return disfigured(message)
+        """Return the pseudo-translation of a message."""
+        return pseudo_translated(message)
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
-        """The English form that fits the count, disfigured."""
-        return disfigured(msgid1 if n == 1 else msgid2)
+        """Return the pseudo-translation of the plural form for the count."""
+        return pseudo_translated(msgid1 if n == 1 else msgid2)
 
     def pgettext(self, context: str, message: str) -> str:
-        """The message, disfigured, whatever its context."""
-        return disfigured(message)
+        """Return the pseudo-translation of a message, ignoring its context."""
+        return pseudo_translated(message)
 
     def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
-        """The form that fits the count, disfigured, whatever its context."""
-        return disfigured(msgid1 if n == 1 else msgid2)
+        """Return the pseudo-translation of the plural form for the count, ignoring the context."""
+        return pseudo_translated(msgid1 if n == 1 else msgid2)
 
 
-def disfigured(text: str) -> str:
-    """`Save` → `[Šàvé ··]`: readable, longer, and nothing anyone would have typed."""
+def pseudo_translated(text: str) -> str:
+    """Return `[Šàvé ··]` for `Save`: readable, longer, and easy to spot."""
     if not text.strip():
         return text
     parts = _KEPT.split(text)

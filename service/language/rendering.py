@@ -1,4 +1,4 @@
-"""Plain Jinja for pages, messages and reports, with escaping always on; no Flask."""
+"""Jinja environments for pages, messages, and reports, with autoescaping. No Flask here."""
 
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
 @cache
 def environment(clinic: Clinic) -> Environment:
-    """A Jinja environment of our templates with our filters; an unknown variable is an error."""
+    """Return a Jinja environment with our templates and filters. Unknown variables are errors."""
     jinja = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     install(jinja, clinic)
     return jinja
@@ -22,12 +22,12 @@ def environment(clinic: Clinic) -> Environment:
 
 @cache
 def plain_environment() -> Environment:
-    """A Jinja environment of our templates for what has no zone and no language of its own."""
+    """Return a Jinja environment for templates without a time zone or a language."""
     return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
 
 def install(jinja: Environment, clinic: Clinic) -> None:
-    """Give a Jinja environment, ours or Flask's, our filters and gettext, both in the language of the moment."""
+    """Add our filters and gettext, both in the current language, to a Jinja environment."""
     jinja.autoescape = True
     jinja.undefined = StrictUndefined
     jinja.trim_blocks = jinja.lstrip_blocks = True
@@ -62,5 +62,5 @@ def install(jinja: Environment, clinic: Clinic) -> None:
 
 
 def one_line(text: str) -> str:
-    """The text with every run of blanks and line breaks made one blank."""
+    """Replace each run of whitespace with one space."""
     return " ".join(text.split())

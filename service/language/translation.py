@@ -1,7 +1,7 @@
-"""The text of a page or message in the language of the moment: its catalog entry, or English where there is none.
+"""Translate texts to the current language. Texts without a translation are in English.
 
-The language is chosen per request, per recipient of a message and per report with `speaking`; whatever chooses none
-(commands, jobs, logs, the audit) speaks English.
+The language is set with `speaking` for each request, recipient of a message, and report. Without it (in commands, jobs,
+logs, and the audit log), texts are in English.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,13 +15,13 @@ _language: ContextVar[str] = ContextVar("language", default=SOURCE)
 
 
 def language() -> str:
-    """The language of the moment."""
+    """Return the current language."""
     return _language.get()
 
 
 @contextmanager
 def speaking(language: str) -> Iterator[None]:
-    """Within the block, texts are in this language. An unknown one is English."""
+    """Use a language within the block. Texts of an unknown one are in English."""
     before = _language.set(language)
     try:
         yield
@@ -30,36 +30,36 @@ def speaking(language: str) -> Iterator[None]:
 
 
 def gettext(message: str) -> str:
-    """The message in the language of the moment."""
+    """Translate a message."""
     return catalog(_language.get()).gettext(message)
 
 
 def ngettext(singular: str, plural: str, count: int) -> str:
-    """The form of the message that fits the count."""
+    """Translate a message, using the plural form for the count."""
     return catalog(_language.get()).ngettext(singular, plural, count)
 
 
 def pgettext(context: str, message: str) -> str:
-    """The message where one English word has several meanings; the context tells them apart."""
+    """Translate an English text that has several meanings; the context tells them apart."""
     return catalog(_language.get()).pgettext(context, message)
 
 
 def npgettext(context: str, singular: str, plural: str, count: int) -> str:
-    """Both: the form that fits the count, of the meaning that fits the context."""
+    """Translate a text with a context, using the plural form for the count."""
     return catalog(_language.get()).npgettext(context, singular, plural, count)
 
 
 class LazyText(str):
-    """A text made when a module is imported, which no language has been chosen for yet.
+    """A text that is created at import, before a language is set.
 
-    It is translated each time it is shown: by `str()`, in an f-string, in a template. Compared, stored or used as a
-    key it is its English text.
+    It's translated each time it's shown: by `str()`, in an f-string, or in a template. When it's compared, stored, or
+    used as a key, it's the English text.
     """
 
     _translated: Callable[[], str]
 
     def __new__(cls, english: str, translated: Callable[[], str]) -> Self:
-        """A text that `translated` says in the language of the moment."""
+        """Create a text that `translated` translates to the current language."""
         text = super().__new__(cls, english)
         text._translated = translated
         return text
@@ -84,10 +84,10 @@ class LazyText(str):
 
 
 def lazy_gettext(message: str) -> LazyText:
-    """Like gettext, for a text made at import."""
+    """Like gettext, for a text created at import."""
     return LazyText(message, lambda: gettext(message))
 
 
 def lazy_pgettext(context: str, message: str) -> LazyText:
-    """Like pgettext, for a text made at import."""
+    """Like pgettext, for a text created at import."""
     return LazyText(message, lambda: pgettext(context, message))

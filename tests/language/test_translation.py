@@ -8,7 +8,7 @@ from jinja2 import Environment
 
 from service.config.settings import Clinic
 from service.language import rendering
-from service.language.pseudo import disfigured
+from service.language.pseudo import pseudo_translated
 from service.language.translation import gettext, language, lazy_gettext, ngettext, speaking
 
 KNOWN = "Too many attempts. Wait a few minutes, then try again."
@@ -89,10 +89,10 @@ def test_the_line_breaks_of_a_template_are_no_part_of_the_text(jinja: Environmen
 
 def test_the_made_up_language_is_longer_and_keeps_placeholders_and_tags() -> None:
     text = "Cancel <b>%(count)s</b> appointments of {name} &amp; others at once, 100 %%"
-    changed = disfigured(text)
+    changed = pseudo_translated(text)
     assert changed.startswith("[Çàñçéļ <b>%(count)s</b> àppöîñţ".replace("ţ", "t"))
     assert "{name} &amp; öţĥéŕš".replace("ţ", "t") in changed
     assert "%%" in changed
     assert len(changed) >= len(text) * 1.3
     with speaking("en_XA"):
-        assert gettext("Save") == disfigured("Save") != "Save"
+        assert gettext("Save") == pseudo_translated("Save") != "Save"

@@ -1,4 +1,4 @@
-"""The whole clinic as a zip, for leaving us at any time: each table as CSV and as JSON, all but what lets people in."""
+"""Export the whole clinic as a ZIP: each table as CSV and JSON, except what could be used to sign in."""
 
 import inspect
 from datetime import date, datetime
@@ -19,29 +19,29 @@ BATCH = 1000
 
 
 def tables() -> list[Table]:
-    """The tables that go along, in an order in which each stands after those it refers to."""
+    """Return the exported tables, each after those it refers to."""
     return [table for table in Base.metadata.sorted_tables if not table.info.get("secret")]
 
 
 def columns(table: Table) -> list[Column[Any]]:
-    """The columns of a table that go along."""
+    """Return the exported columns of a table."""
     return [column for column in table.columns if not column.info.get("secret")]
 
 
 def left_out() -> list[str]:
-    """The tables and columns that stay here."""
+    """Return the tables and columns that aren't exported."""
     whole = [table.name for table in Base.metadata.sorted_tables if table.info.get("secret")]
     parts = [f"{table.name}.{one.name}" for table in tables() for one in table.columns if one.info.get("secret")]
     return sorted([*whole, *parts])
 
 
 def count(session: Session) -> int:
-    """How many rows all tables have together."""
+    """Return the number of rows of all tables."""
     return sum(session.scalar(select(func.count()).select_from(table)) or 0 for table in tables())
 
 
 def write(session: Session, clinic: Clinic, target: BinaryIO, progress: Progress = lambda rows: None) -> int:
-    """Write the zip to `target` and return the number of rows; each counts as done a half at a time."""
+    """Write the ZIP to `target`, and return the number of rows. Progress counts half a row per file."""
     now, done = clock.now().astimezone(clinic.zone), 0
 
     def told(rows: Rows) -> Rows:
@@ -67,7 +67,7 @@ def write(session: Session, clinic: Clinic, target: BinaryIO, progress: Progress
 
 
 def readme(clinic: Clinic) -> str:
-    """Describe what the zip holds and leaves out, table by table; in English, like the names of the tables."""
+    """Describe the contents of the ZIP and what it leaves out, in English, like the names of the tables."""
     lines = [
         f"All data of {clinic.name}, as Rounds stores it",
         "",
@@ -110,7 +110,7 @@ def _field(value: Any) -> str:
 
 
 def _meaning(table: Table) -> str:
-    """The first sentence of what models.py says about it."""
+    """Return the first sentence of the model's docstring."""
     model = next(mapper.class_ for mapper in Base.registry.mappers if mapper.local_table is table)
     return (inspect.getdoc(model) or table.name).partition("\n")[0] if "Base" not in str(model.__doc__) else table.name
 

@@ -1,6 +1,6 @@
-"""What a history holds, column by column: the one source of headers, of the README in a zip, and of docs/export.md.
+"""The columns of a history: the source of headers, of the README in a ZIP, and of docs/export.md.
 
-The CSV's values stand in the same order in history_csv.py, which reads them by their place.
+history_csv.py has the values in the same order.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from service.language.translation import lazy_gettext as _l
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its title in CSV and its key in JSON, either of which may be missing, and what it means."""
+    """A column: its title in CSV, its key in JSON (either may be empty), and its meaning."""
 
     title: str
     key: str
@@ -21,7 +21,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a history: `name`.csv in a zip, and a list under its name in JSON."""
+    """A table of a history: `name`.csv in a ZIP, and a list under its name in JSON."""
 
     name: str
     meaning: str
@@ -29,19 +29,19 @@ class Table:
 
     @property
     def titles(self) -> tuple[str, ...]:
-        """The header of its CSV."""
+        """The CSV header."""
         return tuple(column.title for column in self.columns if column.title)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys of its rows in JSON."""
+        """The keys of a row in JSON."""
         return tuple(column.key for column in self.columns if column.key)
 
 
 PATIENT = tuple(
     Column("", name, rule.exported) for name, rule in whole_person.COLUMNS.items() if isinstance(rule.exported, str)
 )
-"""The object `patient` of the JSON."""
+"""The object `patient` in JSON."""
 
 TREATMENTS = Table(
     "treatments",
@@ -132,17 +132,17 @@ MESSAGES = Table(
 
 
 def chosen(*, visits: bool, messages: bool) -> tuple[Table, ...]:
-    """The tables of a history with what was asked for besides treatments and consent."""
+    """Return the tables of a history: treatments, consent, and what was asked for."""
     return (TREATMENTS, CONSENT, *([VISITS] if visits else []), *([MESSAGES] if messages else []))
 
 
 def csv_lines(table: Table) -> Iterator[str]:
-    """The columns of a table's CSV, one a line."""
+    """List the CSV columns of a table, one per line."""
     return _lines((column.title, column.meaning) for column in table.columns if column.title)
 
 
 def json_lines(columns: Sequence[Column]) -> Iterator[str]:
-    """The keys of a row in JSON, one a line."""
+    """List the JSON keys of a row, one per line."""
     return _lines((column.key, column.meaning) for column in columns if column.key)
 
 

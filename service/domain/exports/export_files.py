@@ -1,6 +1,6 @@
-"""The file of an export: what it holds, where it lies, and how it comes to be there whole or not at all.
+"""The file of an export: its contents, its place, and writing it completely or not at all.
 
-It is written as NAME.part, flushed to the disk, and renamed; only then does the row say available.
+It's written as NAME.part, flushed, and renamed. Only then does its row become available.
 """
 
 import re
@@ -24,15 +24,15 @@ from service.language.translation import gettext as _
 from service.storage.models import Appointment, ExportFormat, Treatment
 
 AMPLE = 1 << 30
-"""With so many bytes free no one counts how long a history is before it is written."""
+"""With this many free bytes, the size of a history isn't estimated before writing it."""
 ROW_BYTES = 500
-"""What names, times and punctuation of a row take at most, besides its texts."""
+"""The most that the names, times, and punctuation of a row take, besides its texts."""
 _suffixes = "|".join(form.suffix for form in FORMATS.values())
 _name = re.compile(rf"([0-9a-f]{{32}})\.(?:{_suffixes})(\.[0-9a-f]{{8}}\.part)?", re.ASCII).fullmatch
 
 
 def count(session: Session, patient_id: int | None, contents: Contents) -> int:
-    """How many rows an export of a patient, or of the whole clinic (None), will have."""
+    """Return how many rows an export of a patient, or of the whole clinic (None), will have."""
     if patient_id is None:
         return clinic_zip.count(session)
     return history_tables.count(session, patient_id, contents.tables)
@@ -46,7 +46,7 @@ def produce(
     clinic: Clinic,
     progress: Progress = lambda rows: None,
 ) -> int:
-    """Write a patient's history, or the whole clinic (None), to `file` from one consistent state; returns the rows."""
+    """Write a patient's history, or the whole clinic (None), from one consistent state. Returns the number of rows."""
 
     with disk.replacing(file) as target:
         if patient_id is None:
@@ -55,7 +55,7 @@ def produce(
 
 
 def has_room(session: Session, patient_id: int | None, contents: Contents, folder: Path) -> bool:
-    """Whether the disk has room for the export; small ones on a disk with much room are not measured."""
+    """Return whether there is enough space. With plenty of space, the size isn't estimated."""
     free = shutil.disk_usage(folder).free
     if patient_id is not None and free >= AMPLE:
         return True
@@ -63,7 +63,7 @@ def has_room(session: Session, patient_id: int | None, contents: Contents, folde
 
 
 def _expected_bytes(session: Session, patient_id: int | None, contents: Contents) -> int:
-    """At most so many bytes, roughly; a zip is taken for as large as one of the files in it."""
+    """Return a rough upper limit of the size in bytes. A ZIP counts like one of its files."""
     if patient_id is None:
         is_sqlite = session.get_bind().dialect.name == "sqlite"
         pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
@@ -76,38 +76,38 @@ def _expected_bytes(session: Session, patient_id: int | None, contents: Contents
 
 
 def file_of(folder: Path, export_id: str, format: ExportFormat) -> Path:
-    """Where an export's finished file lies; id and format come from a row, never from a request."""
+    """Return the path of a finished file. The id and format come from a row, never from a request."""
     return folder / f"{export_id}.{FORMATS[format].suffix}"
 
 
 def folder_of(settings: Settings) -> Path:
-    """The folder of finished exports, made when it is missing, closed to other users of the computer."""
+    """Return the folder of finished exports, creating it if needed, with no access for other users."""
     folder = settings.histories
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
 def close_folder(settings: Settings) -> None:
-    """Take the folder from other users of the computer, should someone have opened it to them."""
+    """Remove other users' access to the folder, in case someone has granted it."""
     folder = folder_of(settings)
-    with suppress(OSError):  # someone else's, or a disk without such rights
+    with suppress(OSError):  # not our folder, or no permissions on this file system
         folder.chmod(0o700)
 
 
 def remove_parts(file: Path) -> None:
-    """Remove what an earlier attempt at this file left when it was killed; for the holder of the claim."""
+    """Remove partial files of a killed attempt. Only for the holder of the claim."""
     for part in file.parent.glob(f"{file.name}.*.part"):
         part.unlink(missing_ok=True)
 
 
 def export_of(name: str) -> tuple[str, bool] | None:
-    """The id of the export a file of the folder is named after, and whether it is a part; None for other files."""
+    """Return the export's id from a file name, and whether it's a partial file; None for other files."""
     found = _name(name)
     return (found[1], found[2] is not None) if found else None
 
 
 def note_written(session: Session, actor: Actor, patient_id: int | None) -> None:
-    """Put on record that a history, or all data (None), is written outside the service's folder. Raises NotFound."""
+    """Record in the audit log that a history, or all data (None), is written to another folder. Raises NotFound."""
     try:
         if patient_id is not None:
             patients.fetch_clinical(session, actor, patient_id)

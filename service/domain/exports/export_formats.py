@@ -1,4 +1,4 @@
-"""The formats of a patient's export, one row each: file name, media type, words on the page, and who writes it."""
+"""The table of export formats: file name, media type, texts for the page, and the function that writes it."""
 
 import io
 from collections.abc import Callable, Iterator, Mapping
@@ -19,25 +19,25 @@ from service.storage.models import Export, ExportFormat
 
 @dataclass(frozen=True)
 class Form:
-    """All there is to know of a format."""
+    """A format."""
 
     suffix: str
-    """The end of the file's name, without the dot."""
+    """The file name extension, without the dot."""
     media_type: str
     label: str
-    """What one gets it for."""
+    """What it's good for."""
     help: str
     holds: str
-    """What the file is, when it is there."""
+    """What the finished file is."""
     one_table: bool
-    """Whether it has room for the treatments only."""
+    """Whether it can only contain treatments."""
     write: Callable[[Session, History, BinaryIO, Progress], int]
     """Writes a patient's history and returns the number of rows."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a patient's export holds besides the treatments, and how it is written."""
+    """What an export contains besides treatments, and its format."""
 
     format: ExportFormat = ExportFormat.CSV
     visits: bool = False
@@ -45,29 +45,29 @@ class Contents:
 
     @classmethod
     def of(cls, export: Export) -> "Contents":
-        """What was chosen for an export."""
+        """Return what was chosen for an export."""
         return cls(export.format, export.with_visits, export.with_messages)
 
     @property
     def form(self) -> Form:
-        """All there is to know of its format."""
+        """The format's row in the table."""
         return FORMATS[self.format]
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """The tables it has."""
+        """The tables it contains."""
         if self.form.one_table:
             return (export_columns.TREATMENTS,)
         return export_columns.chosen(visits=self.visits, messages=self.messages)
 
     def check(self) -> None:
-        """Raises Invalid for a choice that fits no file."""
+        """Raise Invalid for an impossible combination."""
         if self.form.one_table and (self.visits or self.messages):
             raise Invalid(_("One table has room for the treatments only. Choose the zip to get more."), "format")
 
 
 ONE_TABLE = Contents()
-"""What the button makes."""
+"""What the button creates."""
 OF_THE_CLINIC = Contents(ExportFormat.ZIP, visits=True, messages=True)
 
 
@@ -118,4 +118,4 @@ FORMATS: Mapping[ExportFormat, Form] = {
         write=_json,
     ),
 }
-"""In the order in which the page offers them."""
+"""In the order on the page."""

@@ -1,4 +1,4 @@
-"""The exports table as a ledger: claim, report progress, settle, put back, expire."""
+"""Exports as work: claim, report progress, finish, put back, and expire."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from service.storage.models import Export, ExportFormat, ExportStatus, Patient, 
 LEASE = timedelta(seconds=30)
 LEASES = Leases(Export, Export.attempts, held=(ExportStatus.RUNNING,))
 ATTEMPTS = 2
-"""An export that a stop cuts off starts again once; the second time it has failed."""
+"""An export that is interrupted by a stop is started once more. The second time, it has failed."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What the one who has taken an export is to write."""
+    """What to write for a claimed export."""
 
     patient_id: int | None
     """None: the whole clinic."""
@@ -35,28 +35,28 @@ class Claim:
 
 @dataclass(frozen=True)
 class Waiting:
-    """An export no one works at."""
+    """An export that nobody is working on."""
 
     id: str
     is_of_clinic: bool
 
 
 def claimable(session: Session) -> Sequence[Waiting]:
-    """Exports no one works at: pending ones, and running ones whose worker is gone; who asked first comes first."""
+    """Return exports to claim: pending ones, and running ones with an expired lease, in the order of requests."""
     query = select(Export.id, Export.patient_id.is_(None)).where(_free(clock.now()))
     rows = session.execute(query.order_by(Export.created_at, Export.id).limit(100))
     return [Waiting(export_id, bool(is_of_clinic)) for export_id, is_of_clinic in rows]
 
 
 def unfinished(session: Session) -> tuple[int, bool]:
-    """How many exports are pending or running, and whether one of them has been left alone for five minutes."""
+    """Return how many exports are pending or running, and whether one has been untouched for five minutes."""
     query = select(func.count(), func.min(Export.lease_until)).where(Export.is_unfinished)
     number, oldest = session.execute(query).one()
     return number, oldest is not None and oldest < clock.now() - timedelta(minutes=5)
 
 
 def claim(session: Session, export_id: str, owner: str) -> Claim | None:
-    """Take an export to write it; None when someone else has it, it was canceled, or it has failed."""
+    """Claim an export; None if it's claimed, was canceled, or has failed."""
     now = clock.now()
     free = and_(Export.id == export_id, _free(now))
     row = LEASES.claim(
@@ -77,20 +77,19 @@ def claim(session: Session, export_id: str, owner: str) -> Claim | None:
 
 
 def note_progress(session: Session, export_id: str, owner: str, rows: int, total: int) -> bool:
-    """Say how many rows of how many are written and keep the claim; False when the export is no longer ours."""
+    """Record progress, and extend the claim. Returns False if the export is no longer ours."""
     return LEASES.renew(session, _mine(export_id, owner), LEASE, rows_done=rows, rows_total=total)
 
 
 def renew(session: Session, export_id: str, owner: str) -> bool:
-    """Keep the claim for another lease; False when the export is no longer ours."""
+    """Extend the claim by another lease. Returns False if the export is no longer ours."""
     return LEASES.renew(session, _mine(export_id, owner), LEASE)
 
 
 def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: int) -> bool:
-    """Say that the file is whole and ready, also to the person who asked for it; False when the export is no longer
-    ours.
+    """Mark the export as available, and notify the person who requested it. Returns False if it's no longer ours.
 
-    One that someone is in who was erased meanwhile is not ready: it is written again.
+    If someone in it was erased meanwhile, it's written again instead.
     """
     now = clock.now()
     row = session.execute(
@@ -108,7 +107,7 @@ def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: 
         .execution_options(synchronize_session=False)
     ).one_or_none()
     if row is None:
-        put_back(session, export_id, owner)  # if it is still ours, someone in it was erased meanwhile
+        put_back(session, export_id, owner)  # if it's still ours, someone in it was erased meanwhile
         return False
     if row.requested_by_id is not None:
         user = session.get_one(User, row.requested_by_id)
@@ -118,7 +117,7 @@ def settle(session: Session, export_id: str, owner: str, rows: int, keep_hours: 
 
 
 def put_back(session: Session, export_id: str, owner: str) -> None:
-    """Return an export that a stop cut off: pending again the first time, failed the second."""
+    """Put back an interrupted export: pending again the first time, failed the second."""
     now = clock.now()
     mine = _mine(export_id, owner)
     session.execute(
@@ -130,15 +129,15 @@ def put_back(session: Session, export_id: str, owner: str) -> None:
 
 
 def fail(session: Session, export_id: str, owner: str, why: str) -> None:
-    """Say that the export cannot be made; the person may start it again."""
+    """Mark the export as failed; it can be started again."""
     values = {"status": ExportStatus.FAILED, "finished_at": clock.now(), "last_error": why}
     session.execute(update(Export).where(_mine(export_id, owner)).values(**values))
 
 
 def expire(session: Session) -> Sequence[str]:
-    """Mark finished exports as expired whose time is over, or that were begun before someone in them was erased.
+    """Expire finished exports that are too old, or that were started before someone in them was erased.
 
-    Returns their ids; the files may go now.
+    Returns their ids, so that the files can be removed.
     """
     over = or_(Export.expires_at <= clock.now(), _names_an_erased_one())
     return session.scalars(
@@ -150,14 +149,14 @@ def expire(session: Session) -> Sequence[str]:
 
 
 def has_claim_on_file(session: Session, name: str) -> bool:
-    """Whether a file in the folder belongs to a row: a finished one, or one that someone is writing now."""
+    """Return whether a file belongs to a row: it's finished or being written."""
     found = export_files.export_of(name)
     export = session.get(Export, found[0]) if found else None
     if found is None or export is None:
         return False
     match export.status:
         case ExportStatus.PENDING | ExportStatus.RUNNING:
-            return True  # anyone who writes it next removes what a dead writer left
+            return True  # the next writer removes what a killed one left
         case ExportStatus.AVAILABLE:
             return not found[1]
         case ExportStatus.EXPIRED | ExportStatus.FAILED | ExportStatus.CANCELLED:
@@ -167,7 +166,7 @@ def has_claim_on_file(session: Session, name: str) -> bool:
 
 
 def given_up(session: Session, export_id: str) -> ExportFormat | None:
-    """The format of an export that has failed or was canceled, whose file no one writes any more; else None."""
+    """Return the format of a failed or canceled export whose file nobody is writing; else None."""
     export = session.get(Export, export_id)
     if export is None or export.status not in (ExportStatus.FAILED, ExportStatus.CANCELLED):
         return None
@@ -175,7 +174,7 @@ def given_up(session: Session, export_id: str) -> ExportFormat | None:
 
 
 def release(session: Session, owner_prefix: str) -> None:
-    """At the start of a process: exports that dead ones of its kind held are free at once."""
+    """Release the exports claimed by earlier processes of this kind. Call it when a process starts."""
     LEASES.release(session, owner_prefix)
 
 
@@ -184,7 +183,7 @@ def _free(now: datetime) -> ColumnElement[bool]:
 
 
 def _names_an_erased_one() -> ColumnElement[bool]:
-    """Whether someone in an export was erased after it was begun."""
+    """Return the condition that someone in an export was erased after it was started."""
     named = or_(Export.patient_id.is_(None), Export.patient_id == Patient.id)
     return exists().where(Patient.erased_at > Export.started_at, named)
 

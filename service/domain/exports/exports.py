@@ -1,4 +1,4 @@
-"""Exports as people have them: ask for one, follow it, call it off, download it, take it away again."""
+"""Exports as people use them: request, follow, cancel, download, and remove one."""
 
 import re
 import secrets
@@ -21,11 +21,11 @@ from service.storage.models import Appointment, Export, ExportStatus, Message, T
 
 _id = re.compile(r"[0-9a-f]{32}").fullmatch
 SAME_PRESS = timedelta(seconds=10)
-"""Within it another press means the same export, unless the history has changed."""
+"""Another click within this time returns the same export, unless the history has changed."""
 MOST_WAITING = 100
 RETRY_AFTER = 60
 GUESS_AFTER = timedelta(seconds=2)
-"""Before that no one can say how long it will take."""
+"""Before this, the time left can't be estimated."""
 
 
 def request(
@@ -36,10 +36,10 @@ def request(
     *,
     most_waiting: int = MOST_WAITING,
 ) -> Export:
-    """The patient's unfinished export, or the one just finished with nothing new since, or a new pending one.
+    """Return the patient's unfinished export, or the one just finished with nothing new since, or a new one.
 
-    So many clicks make one file. Raises NotFound for a patient who is not the actor's, Invalid for contents that fit
-    no file, Conflict for a record that was merged, Throttled when so many wait in the clinic already.
+    This way, many clicks create one file. Raises NotFound for a patient the actor can't see, Invalid for an impossible
+    combination, Conflict for a merged record, and Throttled if too many exports are waiting.
     """
     locks.patients(session, patient_id)
     patient = patients.fetch_clinical(session, actor, patient_id)
@@ -49,7 +49,7 @@ def request(
 
 
 def request_of_clinic(session: Session, actor: Actor) -> Export:
-    """The same for all the clinic's data. Raises NotFound for anyone but the admin."""
+    """Do the same for the whole clinic. Raises NotFound unless the actor is an administrator."""
     if actor.role != Role.ADMIN:
         raise NotFound
     return _requested(session, actor, None, OF_THE_CLINIC, MOST_WAITING)
@@ -76,7 +76,7 @@ def _requested(session: Session, actor: Actor, patient_id: int | None, contents:
     try:
         with session.begin_nested():
             session.add(export)
-    except IntegrityError:  # two presses at the same moment on PostgreSQL: the other one won
+    except IntegrityError:  # two simultaneous clicks on PostgreSQL: the other one won
         rival = _present(session, patient_id, contents)
         if rival is None:
             raise Conflict(_("This export was requested twice at the same moment. Try again.")) from None
@@ -86,8 +86,8 @@ def _requested(session: Session, actor: Actor, patient_id: int | None, contents:
 
 
 def fetch(session: Session, actor: Actor, export_id: str) -> Export:
-    """The export's row. Raises NotFound when missing, not about a patient of the actor, or not the admin's."""
-    export = session.get(Export, export_id) if _id(export_id) else None  # PostgreSQL takes no NUL in a text
+    """Return an export. Raises NotFound if it doesn't exist or the actor can't see it."""
+    export = session.get(Export, export_id) if _id(export_id) else None  # PostgreSQL accepts no NUL in text
     if export is None:
         raise NotFound
     if export.patient_id is not None:
@@ -98,14 +98,14 @@ def fetch(session: Session, actor: Actor, export_id: str) -> Export:
 
 
 def state(export: Export) -> ExportStatus:
-    """The export's status as of now: it expires at its time, even before the clean-up has passed."""
+    """Return the current status: an export expires on time, even before the next clean-up."""
     if export.status == ExportStatus.AVAILABLE and export.expires_at is not None and export.expires_at <= clock.now():
         return ExportStatus.EXPIRED
     return export.status
 
 
 def seconds_left(export: Export) -> int | None:
-    """How long a running export will still take, going by what it took so far; None while no one can say."""
+    """Estimate the seconds left of a running export; None if that's not possible yet."""
     is_under_way = export.status == ExportStatus.RUNNING and 0 < export.rows_done < export.rows_total
     if not is_under_way or export.started_at is None:
         return None
@@ -116,7 +116,7 @@ def seconds_left(export: Export) -> int | None:
 
 
 def ahead(session: Session, export: Export) -> int:
-    """How many exports that were asked for before a pending one are not finished yet."""
+    """Return how many unfinished exports were requested before a pending one."""
     if export.status != ExportStatus.PENDING:
         return 0
     before = or_(
@@ -126,9 +126,9 @@ def ahead(session: Session, export: Export) -> int:
 
 
 def cancel(session: Session, actor: Actor, export_id: str) -> None:
-    """Cancel an export that is not finished; anyone who writes it stops at the next look. Twice is once.
+    """Cancel an unfinished export; its writer stops at the next checkpoint. Repeating this does nothing.
 
-    Raises NotFound, and Conflict for one that has ended.
+    Raises NotFound, and Conflict if it has ended.
     """
     export = fetch(session, actor, export_id)
     if export.status == ExportStatus.CANCELLED:
@@ -140,9 +140,9 @@ def cancel(session: Session, actor: Actor, export_id: str) -> None:
 
 
 def revoke(session: Session, actor: Actor, export_id: str) -> Export:
-    """Take a finished export away before its time: from now on its link leads nowhere. Twice is once.
+    """Remove a finished export before it expires: its link stops working. Repeating this does nothing.
 
-    Raises NotFound, and Conflict for one that is not finished. The caller removes the file after the commit.
+    Raises NotFound, and Conflict if it isn't finished. The caller removes the file after the commit.
     """
     export = fetch(session, actor, export_id)
     if state(export) == ExportStatus.EXPIRED:
@@ -156,13 +156,13 @@ def revoke(session: Session, actor: Actor, export_id: str) -> Export:
 
 
 def _changed(session: Session, export: Export, condition: SQLColumnExpression[bool], values: dict[str, object]) -> bool:
-    """Change the row if it still is in that state; a worker may change it at the same moment."""
+    """Change the row if it still meets the condition, because a worker may change it at the same moment."""
     change = update(Export).where(Export.id == export.id, condition).values(**values).returning(Export.id)
     return session.execute(change.execution_options(synchronize_session=False)).one_or_none() is not None
 
 
 def download(session: Session, actor: Actor, export_id: str) -> Export:
-    """The export whose finished file may be handed out. Raises NotFound, Conflict (not ready), Gone (expired)."""
+    """Return an export whose file can be downloaded. Raises NotFound, Conflict (not ready), Gone (expired)."""
     export = fetch(session, actor, export_id)
     match state(export):
         case ExportStatus.AVAILABLE:
@@ -176,7 +176,7 @@ def download(session: Session, actor: Actor, export_id: str) -> Export:
 
 
 def note_download(session: Session, actor: Actor, export_id: str, *, from_start: bool = True) -> None:
-    """Put a download on record; one that only goes on where another broke off is not counted again."""
+    """Record a download in the audit log. Resuming an interrupted one isn't counted again."""
     export = fetch(session, actor, export_id)
     if from_start:
         change = {"downloads": Export.downloads + 1, "downloaded_at": clock.now()}
@@ -185,7 +185,7 @@ def note_download(session: Session, actor: Actor, export_id: str, *, from_start:
 
 
 def latest(session: Session, actor: Actor, patient_id: int | None) -> Sequence[Export]:
-    """The last three exports of a patient, or of the whole clinic (None)."""
+    """Return the last three exports of a patient, or of the whole clinic (None)."""
     if patient_id is not None:
         patients.fetch_clinical(session, actor, patient_id)
     elif actor.role != Role.ADMIN:
@@ -195,13 +195,13 @@ def latest(session: Session, actor: Actor, patient_id: int | None) -> Sequence[E
 
 
 def _present(session: Session, patient_id: int | None, contents: Contents) -> Export | None:
-    """The export that a press leads to instead of making another one."""
+    """Return the export that a click leads to instead of creating a new one."""
     under_way = session.scalar(select(Export).where(_about(patient_id), Export.is_unfinished))
     return under_way or _just_made(session, patient_id, contents)
 
 
 def _just_made(session: Session, patient_id: int | None, contents: Contents) -> Export | None:
-    """An export of the same contents of the last few seconds, if nothing in it has changed since."""
+    """Return a recent export with the same contents, if nothing has changed since."""
     export = session.scalar(
         select(Export)
         .where(_about(patient_id), Export.status == ExportStatus.AVAILABLE, Export.format == contents.format)

@@ -1,7 +1,7 @@
-"""The CSV of a patient's treatments, and CSV of any other rows of a history.
+"""Write treatments and other tables of a history as CSV.
 
-Newest first, ties by treatment id. Columns are only ever added at the end. Rows come from the driver's own cursor: a
-million of them take seconds and no memory.
+Newest first, ties by treatment id. New columns are only ever added at the end. Rows come from the driver's own cursor,
+so a million of them take seconds and no memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ BATCH = 1000
 
 
 def count(session: Session, patient_id: int) -> int:
-    """How many rows the patient's history has."""
+    """Return the number of rows of a history."""
     query = select(func.count()).select_from(Treatment).join(Appointment).where(Appointment.patient_id == patient_id)
     return session.execute(query).scalar_one()
 
@@ -36,9 +36,9 @@ def write(
     target: TextIO,
     progress: Progress = lambda rows: None,
 ) -> int:
-    """Write the whole history of a patient to `target` (opened with newline="") and return the number of rows.
+    """Write a patient's history to `target` (opened with newline=""), and return the number of rows.
 
-    `progress` is told the rows written so far after every thousand; what it raises ends the writing.
+    `progress` is called with the number of rows every thousand rows, and may raise to stop.
     """
     writer = begin(target, COLUMNS)
     written = 0
@@ -56,7 +56,7 @@ def write_table(
     target: TextIO,
     progress: Progress = lambda rows: None,
 ) -> int:
-    """Write other rows of a history, given with the keys of their table, the same way; returns their number."""
+    """Write the rows of another table of a history, and return their number."""
     keys = [column.key for column in table.columns if column.title]
     writer, written = begin(target, table.titles), 0
     for row in rows:
@@ -88,13 +88,13 @@ def _batches(session: Session, patient_id: int, zone: ZoneInfo) -> Iterator[list
 
 @cache
 def _query() -> Select[*tuple[Any, ...]]:
-    """The rows of a history; put together once, which costs more than twenty rows take to write."""
+    """Return the query for a history. It's built only once, because that takes longer than writing twenty rows."""
     return (
         select(
             Patient.id,
             Patient.name,
             Doctor.name,
-            # On SQLite the stored text, unparsed: parsing a million times would cost as much as writing.
+            # On SQLite, use the stored text: parsing a million times would take as long as writing.
             type_coerce(Appointment.starts_at, String),
             Treatment.visit_type,
             Treatment.symptoms,
@@ -114,7 +114,7 @@ def _query() -> Select[*tuple[Any, ...]]:
 
 
 def _fields(row: Sequence[Any], local: "_LocalTimes") -> list[Any]:
-    # Nearly every text begins with a letter or a digit and has no CR: it needs no closer look.
+    # Nearly every text starts with a letter or a digit and has no CR, so it needs no further checks.
     patient, doctor, *texts = [
         text if not text or (text[0].isalnum() and "\r" not in text) else safe(text)
         for text in (row[1], row[2], *row[4:10])
@@ -123,15 +123,15 @@ def _fields(row: Sequence[Any], local: "_LocalTimes") -> list[Any]:
 
 
 class _LocalTimes:
-    """Stored instants as the clinic's wall clock shows them; the instants of a day share one look at the zone."""
+    """Converts stored instants to the clinic's time zone, with one lookup per day."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
         self._shifts: dict[str, timedelta | None] = {}
-        """UTC day -> how far the wall clock is ahead all day long, or None for a day on which that changes."""
+        """UTC day -> the offset all day, or None if it changes on that day."""
 
     def of(self, stored: Any) -> str:
-        """`YYYY-MM-DD HH:MM` on the wall; `stored` is SQLite's text or PostgreSQL's aware datetime."""
+        """Return the local time as `YYYY-MM-DD HH:MM`. `stored` is SQLite's text or PostgreSQL's aware datetime."""
         if not isinstance(stored, str):
             return str(stored.astimezone(self._zone))[:16]
         day, at = stored[:10], datetime.fromisoformat(stored)

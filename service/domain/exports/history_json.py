@@ -1,4 +1,4 @@
-"""A history as JSON: lossless, one row per line, documented in docs/export.md."""
+"""Write a history as JSON: lossless, one row per line, documented in docs/export.md."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ FORMAT, VERSION = "rounds-history", 1
 
 
 def write(session: Session, history: History, target: TextIO, progress: Progress = lambda rows: None) -> int:
-    """Write the history to `target` and return the number of rows; `progress` is told after every thousand."""
+    """Write the history to `target`, and return the number of rows. `progress` is called every thousand rows."""
     head = {
         "format": FORMAT,
         "version": VERSION,
@@ -43,7 +43,7 @@ def write(session: Session, history: History, target: TextIO, progress: Progress
 
 
 def write_list(rows: Iterable[Row], target: TextIO) -> None:
-    """Write rows as a list, one a line."""
+    """Write rows as a list, one per line."""
     before = "[\n"
     for row in rows:
         target.write(before + text(row))
@@ -52,7 +52,7 @@ def write_list(rows: Iterable[Row], target: TextIO) -> None:
 
 
 def text(value: Any) -> str:
-    """A value as JSON on one line; instants in UTC to the microsecond, days as YYYY-MM-DD."""
+    """Return a value as JSON on one line: instants in UTC to the microsecond, dates as YYYY-MM-DD."""
     return json.dumps(value, ensure_ascii=False, default=_plain)
 
 

@@ -1,4 +1,4 @@
-"""A history as a page to read and to print: one HTML file that stands alone, written piece by piece."""
+"""Write a history as one self-contained HTML file to read and print."""
 
 from typing import TextIO
 
@@ -17,7 +17,7 @@ STYLE = ROOT / "static" / "css" / "history.css"
 
 
 def write(session: Session, history: History, target: TextIO, progress: Progress = lambda rows: None) -> int:
-    """Write the page to `target` and return the number of rows on it; `progress` is told after every thousand."""
+    """Write the page to `target`, and return the number of rows. `progress` is called every thousand rows."""
     chosen = history_tables.patient(session, history.patient_id)["language"]
     with speaking(catalogs.spoken(chosen or history.clinic.language, "exports")):
         return _written(session, history, target, progress)
@@ -47,7 +47,7 @@ def _written(session: Session, history: History, target: TextIO, progress: Progr
 
 
 class _Count:
-    """Counts rows on their way to the page."""
+    """Counts the rows of the page."""
 
     def __init__(self, progress: Progress) -> None:
         self.rows = 0

@@ -1,4 +1,4 @@
-"""The rows of a patient's history as dictionaries with the keys of export_columns, streamed, newest first."""
+"""The rows of a history, as dictionaries with the keys of export_columns, streamed, newest first."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -26,12 +26,12 @@ BATCH = 1000
 Row = Mapping[str, Any]
 Rows = Iterator[Row]
 Progress = Callable[[int], None]
-"""Told the number of rows written so far; what it raises ends the writing."""
+"""Called with the number of rows written so far; may raise to stop."""
 
 
 @dataclass(frozen=True)
 class History:
-    """What is written: whose history, which of its tables, and in whose words and zone."""
+    """What to write: whose history, which tables, and for which clinic."""
 
     patient_id: int
     tables: tuple[Table, ...]
@@ -39,19 +39,19 @@ class History:
 
 
 def patient(session: Session, patient_id: int) -> Row:
-    """The person it is about, with the keys of export_columns.PATIENT."""
+    """Return the patient, with the keys of export_columns.PATIENT."""
     row = session.get_one(Patient, patient_id)
     return {column.key: getattr(row, column.key) for column in export_columns.PATIENT}
 
 
 def count(session: Session, patient_id: int, tables: tuple[Table, ...]) -> int:
-    """How many rows the tables have together."""
+    """Return the number of rows of the tables."""
     sources = [SOURCES[table.name](patient_id).order_by(None).subquery() for table in tables]
     return sum(session.scalar(select(func.count()).select_from(source)) or 0 for source in sources)
 
 
 def rows(session: Session, patient_id: int, table: Table) -> Rows:
-    """The rows of one table of the history."""
+    """Return the rows of a table of the history."""
     if table is export_columns.TREATMENTS:
         return _with_earlier_versions(session, _treatments(patient_id))
     return _streamed(session, SOURCES[table.name](patient_id))
@@ -150,4 +150,4 @@ SOURCES: Mapping[str, Callable[[int], Select[*tuple[Any, ...]]]] = {
     "visits": _visits,
     "messages": _messages,
 }
-"""Where the rows of each table come from."""
+"""Table name -> query for its rows."""

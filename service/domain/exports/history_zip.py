@@ -1,4 +1,4 @@
-"""A history as a zip: a page to read, a table for each kind of row, all of it as JSON, and a README of the columns."""
+"""Write a history as a ZIP: an HTML page, a CSV per table, everything as JSON, and a README of the columns."""
 
 from typing import BinaryIO
 
@@ -13,11 +13,11 @@ from service.language.translation import gettext as _
 from service.language.translation import speaking
 
 FILES_OF_A_ROW = 3
-"""Each row stands in a table, on the page and in the JSON."""
+"""Each row is in a CSV, on the page, and in the JSON."""
 
 
 def write(session: Session, history: History, target: BinaryIO, progress: Progress = lambda rows: None) -> int:
-    """Write the zip to `target` and return the number of rows; each counts as done a third at a time."""
+    """Write the ZIP to `target`, and return the number of rows. Progress counts a third of a row per file."""
     clinic = history.clinic
     now, before = clock.now().astimezone(clinic.zone), 0
 
@@ -31,7 +31,7 @@ def write(session: Session, history: History, target: BinaryIO, progress: Progre
             before += history_page.write(session, history, text, step)
         for table in history.tables:
             with file(f"{table.name}.csv") as text:
-                if table is export_columns.TREATMENTS:  # the very file that is offered on its own
+                if table is export_columns.TREATMENTS:  # the same file as the CSV export
                     before += history_csv.write(session, history.patient_id, clinic.zone, text, step)
                 else:
                     rows = history_tables.rows(session, history.patient_id, table)
@@ -42,7 +42,7 @@ def write(session: Session, history: History, target: BinaryIO, progress: Progre
 
 
 def readme(tables: tuple[Table, ...], clinic: Clinic) -> str:
-    """What is in the zip, file by file and column by column."""
+    """Describe the files of the ZIP and their columns."""
     opens = _("opens in any spreadsheet program")
     lines = [
         _("A patient's history from %(clinic)s") % {"clinic": clinic.name},

@@ -1,4 +1,4 @@
-"""A zip of text files, written straight to its place without anything kept in memory."""
+"""Write a ZIP of text files without keeping them in memory."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -12,9 +12,9 @@ OpenFile = Callable[[str], AbstractContextManager[TextIO]]
 
 @contextmanager
 def written(target: BinaryIO, folder: str, made_at: datetime) -> Iterator[OpenFile]:
-    """Yields what opens one file of the zip after the other for writing (UTF-8, line ends as they are written).
+    """Yield a function that opens the files of the ZIP one after the other (UTF-8, without newline translation).
 
-    All lie in one folder, so that unpacking litters nothing; `made_at` is the wall clock's time of all of them.
+    All are in one folder, to keep the target tidy when unpacking. `made_at` is their local time.
     """
     with ZipFile(target, "w") as whole:
 

@@ -1,4 +1,4 @@
-"""What every area builds on: who acts, errors, audit, paging, contact details, CSV, throttling and job runs.
+"""What every area builds on: actors, errors, audit, paging, contact details, CSV, throttling, and job runs.
 
 All modules are doors.
 """

@@ -17,7 +17,7 @@ STAFF = frozenset({Role.ADMIN, Role.RECEPTIONIST, Role.DOCTOR})
 
 @dataclass(frozen=True)
 class Actor:
-    """The second argument of every domain function that a person or a job calls."""
+    """The acting user or job: the second argument of every domain function that a person or a job calls."""
 
     role: Role
     name: str = ""
@@ -25,11 +25,11 @@ class Actor:
     doctor_id: int | None = None
     patient_ids: frozenset[int] = field(default_factory=frozenset)
     address: str | None = None
-    """Network address the act came from, for the audit."""
+    """The network address of the request, for the audit log."""
 
     @property
     def is_staff(self) -> bool:
-        """Whether this is someone who works at the clinic."""
+        """Whether the actor works at the clinic."""
         return self.role in STAFF
 
 

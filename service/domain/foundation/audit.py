@@ -1,4 +1,4 @@
-"""The record of who did what to whose data: one function, called by every act; entries are sealed at the commit."""
+"""Write the audit log: every action calls record(), and entries are chained and written at the commit."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ from service.domain.foundation.actor import Actor
 from service.storage.models import AuditDetail, AuditEntry, AuditHead, Base
 
 UNTOLD = frozenset({"version", "folded_name", "email_key", "email_form", "updated_at", "recorded_by_id"})
-"""Columns whose changes tell nothing that the entry does not."""
+"""Columns whose changes add nothing to the entry."""
 
 Changes = Mapping[str, Sequence[Any]]
-"""What an act changed, column by column: `{"phone": [before, after]}`, in words that JSON knows."""
+"""What an action changed, by column, as JSON values: `{"phone": [before, after]}`."""
 
 WAITING = "audit entries"
-"""Where a session keeps what is to be written at its commit."""
+"""The key under which a session keeps entries until its commit."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """An entry on its way, its details, and the savepoint it goes down with."""
+    """An entry waiting for the commit, its details, and the savepoint it belongs to."""
 
     entry: dict[str, Any]
     changes: Changes | None
@@ -41,10 +41,10 @@ def record(
     subject: str | None = None,
     changes: Changes | None = None,
 ) -> None:
-    """Note an act in the same transaction as what it did; it is there once that commits.
+    """Record an action in its own transaction. The entry is written when that commits.
 
-    `act` is a dotted verb such as `treatment.record`; `subject` names the row, such as `export/ab12`,
-    and never holds a name or a clinical text. Those may stand in `changes` (see changes_of()): an erasure empties it.
+    `act` is a dotted verb such as `treatment.record`. `subject` identifies the row, such as `export/ab12`, and never
+    contains a name or a clinical text. `changes` may (see changes_of()), because an erasure empties it.
     """
     entry = {
         "at": clock.now(),
@@ -59,14 +59,14 @@ def record(
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
-    """What differs between the columns before and after."""
+    """Return the differences between columns before and after."""
     return {
         name: [_plain(before.get(name)), _plain(value)] for name, value in after.items() if before.get(name) != value
     }
 
 
 def changes_of(row: Base) -> Changes:
-    """What is about to change in a row, before it is flushed."""
+    """Return the changes of a row before it's flushed."""
     found = {}
     for attribute in inspect(row).attrs:
         history = attribute.history
@@ -77,7 +77,7 @@ def changes_of(row: Base) -> Changes:
 
 
 def what_goes(row: Base) -> Changes:
-    """What a row holds that is about to be deleted: `{"note": [before, None], …}`."""
+    """Return the values of a row that will be deleted: `{"note": [before, None], …}`."""
     held = {column.key: getattr(row, column.key) for column in inspect(type(row)).column_attrs}
     return changed(held, dict.fromkeys(held))
 
@@ -88,9 +88,9 @@ def _plain(value: Any) -> Any:
 
 @event.listens_for(Session, "before_commit")
 def _write(session: Session) -> None:
-    """Write what waits, as the last act of the transaction: only then is the head of the chain held by it.
+    """Write waiting entries at the end of the transaction, because it locks the head of the chain.
 
-    So two processes take turns for the time of a commit, and no one waits for anything while they hold it.
+    This way, processes take turns only during a commit, and wait for nothing else while they hold the lock.
     """
     if session.in_nested_transaction() or not session.info.get(WAITING):
         return
@@ -115,7 +115,7 @@ def _write(session: Session) -> None:
 
 @event.listens_for(Session, "after_soft_rollback")
 def _forget(session: Session, gone: SessionTransaction) -> None:
-    """What was rolled back did not happen."""
+    """Drop the entries of a rolled-back transaction or savepoint."""
     kept = [one for one in session.info.pop(WAITING, []) if gone.nested and one.savepoint is not gone]
     if kept:
         session.info[WAITING] = kept

@@ -1,4 +1,4 @@
-"""How the audit's entries hang together: each is sealed with the one before it. This never changes."""
+"""How audit entries are chained: each contains a hash of the one before it. This must never change."""
 
 import hashlib
 import json
@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 FIRST = "0" * 64
-"""What the first entry follows."""
+"""The seal before the first entry."""
 SEALED = ("id", "at", "user_id", "role", "address", "act", "patient_id", "subject", "digest")
 
 
 def digest(salt: str, changes: Mapping[str, Any]) -> str:
-    """Of an entry's details; the salt keeps short texts from being guessed."""
+    """Return the digest of an entry's details. The salt prevents guessing short texts."""
     return _sha256([salt, changes])
 
 
 def seal(before: str, entry: Mapping[str, Any]) -> str:
-    """Over the seal of the entry before and all that this one says; `at` is an aware time."""
+    """Return the hash of the previous entry's seal and this entry's columns; `at` is an aware time."""
     values = [entry[name] for name in SEALED]
     at: datetime = entry["at"]
     values[1] = at.astimezone(UTC).isoformat(timespec="microseconds")

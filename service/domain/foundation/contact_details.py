@@ -1,4 +1,4 @@
-"""Names, addresses, birth dates and numbers as people type them: checked, and in the form in which they are stored."""
+"""Check and normalize names, e-mail addresses, birth dates, and phone numbers as people type them."""
 
 import re
 import unicodedata
@@ -10,22 +10,22 @@ from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _
 
 LINKED = re.compile(r"://|\S@\S|\bwww\.|\w\.(?:[a-z]{2,}|[A-Z]{2,})(?:[/?#:]|\s|$)")
-"""What a mail program may make a link of: a name stands in messages. A title before a name, `Dr.Anna`, is none."""
+"""Text that a mail program may turn into a link, because names appear in messages. `Dr.Anna` is allowed."""
 OLDEST = 130
-"""Years."""
+"""In years."""
 TITLES = frozenset(
     ("dr", "prof", "med", "dipl", "ing", "mr", "mrs", "ms", "miss", "mx", "sir", "herr", "frau", "sr", "jr")
 )
-"""What stands before or after a name; alone it is no one's given name."""
+"""Titles before or after a name, which aren't given names."""
 LONGEST_EMAIL = 254
 JOINERS = {0x200C: None, 0x200D: None}
-"""Invisible; IDNA 2008 takes them only between letters that look different for them."""
+"""Invisible characters, which IDNA 2008 allows only between letters whose shape they change."""
 
 
 def checked_email(text: str) -> str:
-    """The address as typed, without the space around it; Invalid when it is none.
+    """Return the address as typed, without surrounding spaces. Raises Invalid if it isn't one.
 
-    Names of a local network are fine for signing in. Addresses are compared by mail_addresses.address_key().
+    Domains of a local network are allowed. Compare addresses with mail_addresses.address_key().
     """
     import email_validator
 
@@ -42,17 +42,17 @@ def checked_email(text: str) -> str:
 
 
 def _without_joiners(address: str) -> str:
-    """The address as the checker takes it: it refuses the joiners that domains in Sinhala or Persian may need."""
+    """Return the address without joiners, which domains in Sinhala or Persian may need but the checker refuses."""
     local, _at, domain = address.rpartition("@")
     try:
         readable = mail_addresses.readable_domain(domain)
     except ValueError:
-        return address  # the checker says best what is wrong
+        return address  # the checker has the better error message
     return f"{local}@{readable.translate(JOINERS)}"
 
 
 def checked_name(text: str) -> str:
-    """A person's name of 1 to 200 characters in any script; Invalid with control characters or line breaks."""
+    """Return a name of 1 to 200 characters in any script. Raises Invalid for control characters and line breaks."""
     name = text.strip()
     if not 1 <= len(name) <= 200:
         raise Invalid(_("Enter a name of up to 200 characters."), "name")
@@ -64,7 +64,7 @@ def checked_name(text: str) -> str:
 
 
 def checked_given_name(text: str) -> str | None:
-    """What a greeting calls someone, at most 200 characters; None when empty, Invalid for a title alone."""
+    """Return a name for greetings of at most 200 characters; None if empty. Raises Invalid for only a title."""
     given = text.strip(" ,\t")
     if not given:
         return None
@@ -77,7 +77,7 @@ def checked_given_name(text: str) -> str | None:
 
 
 def checked_birth_date(day: date | None, zone: ZoneInfo) -> date | None:
-    """The day if someone alive may have been born on it, today at the clinic included; Invalid otherwise."""
+    """Return the birth date of someone alive, from 130 years ago until today. Raises Invalid otherwise."""
     today = clock.today(zone)
     if day is not None and day > today:
         raise Invalid(_("The birth date is in the future. Check the year."), "birth_date")
@@ -87,14 +87,14 @@ def checked_birth_date(day: date | None, zone: ZoneInfo) -> date | None:
 
 
 def checked_department(text: str) -> str:
-    """A department's name of at most 100 characters; Invalid otherwise."""
+    """Return a department's name of at most 100 characters. Raises Invalid otherwise."""
     if len(text.strip()) > 100:
         raise Invalid(_("Use at most 100 characters for the department."), "department")
     return text.strip()
 
 
 def checked_phone(text: str, country: str) -> str | None:
-    """The number in E.164, read as one of the clinic's country when it has no code; None when empty."""
+    """Return the number in E.164; None if empty. Without a country code, it's read as one of the clinic's country."""
     if not text.strip():
         return None
     import phonenumbers

@@ -1,4 +1,4 @@
-"""The demo mark: whether a demo clinic still holds made-up people only, so that it may be wiped."""
+"""Whether a demo clinic still has only made-up people, so that it can be wiped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ ENTERS_NOTHING = frozenset(
         *("token.make", "token.revoke"),
     }
 )
-"""Acts on record that put nothing into a clinic; whatever else was done may be about a real person."""
+"""Audited actions that add no data. Anything else may be about a real person."""
 
 
 @dataclass(frozen=True)
 class Entered:
-    """An act that was done by hand: how often, and when last."""
+    """A manual action: how often it was done, and when last."""
 
     act: str
     count: int
@@ -40,7 +40,7 @@ class Entered:
 
 
 def entered_by_hand(session: Session) -> Sequence[Entered]:
-    """What people, or commands of theirs, have entered since the demo clinic was filled, by the record of acts."""
+    """Return what people have entered since the demo clinic was created, according to the audit log."""
     rows = session.execute(
         select(AuditEntry.act, func.count(), func.max(AuditEntry.at))
         .where(AuditEntry.act.not_in(ENTERS_NOTHING))
@@ -51,7 +51,7 @@ def entered_by_hand(session: Session) -> Sequence[Entered]:
 
 
 def check_untouched(session: Session) -> None:
-    """Raise Conflict unless this is a demo clinic that no one has entered anything into."""
+    """Raise Conflict unless this is a demo clinic without any data entered by people."""
     if not installation.is_demo(session):
         raise Conflict(_("This isn't a demo clinic, so it can't be wiped."))
     if entered_by_hand(session):
@@ -59,7 +59,7 @@ def check_untouched(session: Session) -> None:
 
 
 def check_may_wipe(session: Session, actor: Actor) -> None:
-    """Raise Forbidden but for the admin, and Conflict where a demo clinic may not be wiped."""
+    """Raise Forbidden unless the actor is an administrator, and Conflict if the clinic can't be wiped."""
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only an administrator can wipe the demo clinic."))
     check_untouched(session)

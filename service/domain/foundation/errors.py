@@ -1,20 +1,20 @@
-"""How the domain says no: each error is one sentence for a person."""
+"""Errors of the domain. Each message is one sentence for users."""
 
 
 class DomainError(Exception):
-    """A rule refused the act; nothing was changed."""
+    """A rule refused the action. Nothing was changed."""
 
 
 class NotFound(DomainError):
-    """There is no such row, or it is not yours: the two are never told apart."""
+    """There is no such row, or the actor may not see it. These two must look the same."""
 
 
 class Forbidden(DomainError):
-    """Your role may not do this."""
+    """The actor's role may not do this."""
 
 
 class Invalid(DomainError):
-    """A value cannot be accepted; `field` names the one that is wrong."""
+    """A value is invalid; `field` names it."""
 
     def __init__(self, sentence: str, field: str | None = None) -> None:
         super().__init__(sentence)
@@ -22,15 +22,15 @@ class Invalid(DomainError):
 
 
 class Conflict(DomainError):
-    """The row is taken, stale or in another state than the act needs."""
+    """The row is taken, was changed by someone else, or is in the wrong state."""
 
 
 class Gone(DomainError):
-    """It was here and has expired."""
+    """It existed but has expired."""
 
 
 class Throttled(DomainError):
-    """Too many failures; `retry_after` says in how many seconds to come back."""
+    """Too many attempts; try again in `retry_after` seconds."""
 
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)

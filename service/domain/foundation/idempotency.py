@@ -1,4 +1,4 @@
-"""The same request twice is one act: what was done under a caller's key, and its answer, kept for a day."""
+"""Idempotency keys: a repeated request gets the stored response and does nothing. Responses are kept for a day."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +16,7 @@ KEPT_FOR = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Kept:
-    """An answer that was given: its status, what was made, and its body as it was sent."""
+    """A stored response: its status, the location of the new row, and the body."""
 
     status: int
     location: str | None
@@ -24,12 +24,11 @@ class Kept:
 
 
 def find(session: Session, token_id: int, key: str, request_hash: str) -> Kept | None:
-    """The answer this request had already under its key; None the first time.
+    """Return the stored response to this request with this key; None the first time.
 
-    From here to the commit no one else gets further with the key. Raises Invalid where the key stood for another
-    request.
+    It locks the key until the commit. Raises Invalid if the key was used for a different request.
     """
-    if session.get_bind().dialect.name == "postgresql":  # on SQLite the transaction itself sees to that
+    if session.get_bind().dialect.name == "postgresql":  # on SQLite, the transaction does this
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"key:{token_id}:{key}", 0))))
     mine = IdempotencyKey.token_id == token_id, IdempotencyKey.key == key
     row = session.scalar(select(IdempotencyKey).where(*mine))
@@ -47,7 +46,7 @@ def find(session: Session, token_id: int, key: str, request_hash: str) -> Kept |
 
 
 def keep(session: Session, token_id: int, key: str, request_hash: str, answer: Kept) -> None:
-    """Keep what was answered, in the transaction of the act itself."""
+    """Store the response in the transaction of the action itself."""
     session.add(
         IdempotencyKey(
             token_id=token_id,
@@ -62,5 +61,5 @@ def keep(session: Session, token_id: int, key: str, request_hash: str, answer: K
 
 
 def prune(session: Session) -> None:
-    """Remove answers whose day is over."""
+    """Remove expired responses."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at <= clock.now() - KEPT_FOR))

@@ -1,4 +1,4 @@
-"""The ledger of jobs: which slot was opened, who runs it, how it ended. It is the scheduler of record."""
+"""The ledger of jobs: which slot was opened, which process runs it, and how it ended."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ BY_HAND = " by hand "
 
 
 class RunSkip(StrEnum):
-    """Why a slot was written down without running its job."""
+    """Why a slot was recorded without running its job."""
 
     BEFORE_START = "before_start"
     DAY_IS_OVER = "day_is_over"
@@ -33,7 +33,7 @@ class RunSkip(StrEnum):
 
     @property
     def words(self) -> str:
-        """The reason as every page gives it."""
+        """The reason, as shown on all pages."""
         match self:
             case RunSkip.BEFORE_START:
                 return _("was due before this clinic started using Rounds")
@@ -46,7 +46,7 @@ class RunSkip(StrEnum):
 
 
 def why_skipped(run: JobRun) -> RunSkip | None:
-    """The reason for which a run was only written down; None for any other run."""
+    """Return why a run was skipped; None if it wasn't."""
     reason = (run.outcome or {}).get("reason")
     return RunSkip(reason) if reason in set(RunSkip) else None
 
@@ -54,9 +54,9 @@ def why_skipped(run: JobRun) -> RunSkip | None:
 def open_slot(
     session: Session, job: str, slot: str, *, due_at: datetime, trigger: RunTrigger, skip: RunSkip | None = None
 ) -> int | None:
-    """Insert the slot's run, unless it is there; returns its id when this call made it.
+    """Insert the run of a slot unless it exists, and return its id if this call created it.
 
-    With `skip` the run is closed at once, with that reason, as a visible row.
+    With `skip`, the run is closed at once with that reason, so that it's visible.
     """
     now = clock.now()
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
@@ -76,10 +76,10 @@ def open_slot(
 
 
 def open_manual(session: Session, job: str, slot: str, *, due_at: datetime) -> int:
-    """Open a run someone asked for; returns its id.
+    """Open a run that someone asked for, and return its id.
 
-    It takes the slot when that is due and free, or has failed, else a name of its own: a run by hand before the
-    hour never takes the scheduled one's place.
+    It takes the slot if that is due and free, or has failed. Otherwise, it gets its own name, so that a manual run
+    never replaces a scheduled one that isn't due yet.
     """
     now = clock.now()
     taken = open_slot(session, job, slot, due_at=due_at, trigger=RunTrigger.MANUAL) if due_at <= now else None
@@ -105,7 +105,7 @@ def _reopened(session: Session, job: str, slot: str) -> int | None:
 
 
 def leave_out(session: Session, job: str, slot: str, *, due_at: datetime, why: RunSkip) -> None:
-    """Close a slot without running it, as a visible row, unless it was done."""
+    """Record a slot as skipped, unless it was done."""
     if open_slot(session, job, slot, due_at=due_at, trigger=RunTrigger.SCHEDULE, skip=why) is None:
         unfinished = and_(
             JobRun.job == job, JobRun.slot == slot, JobRun.status.in_((RunStatus.QUEUED, RunStatus.RUNNING))
@@ -115,13 +115,13 @@ def leave_out(session: Session, job: str, slot: str, *, due_at: datetime, why: R
 
 
 def last_slot(session: Session, job: str) -> str | None:
-    """The newest slot of a job the schedule has opened or someone took from it."""
+    """Return the newest slot of a job that was opened by the schedule or by hand."""
     query = select(func.max(JobRun.slot)).where(JobRun.job == job, JobRun.slot.not_like(f"%{BY_HAND}%"))
     return session.execute(query).scalar()
 
 
 def claim(session: Session, run_id: int, owner: str) -> tuple[str, str] | None:
-    """Take a run: (job, slot), or None when it is done, taken, or has failed too often."""
+    """Claim a run, and return (job, slot); None if it's done, claimed, or has failed too often."""
     now = clock.now()
     free = and_(JobRun.id == run_id, _free(now))
     started_at = func.coalesce(JobRun.started_at, now)
@@ -134,12 +134,12 @@ def claim(session: Session, run_id: int, owner: str) -> tuple[str, str] | None:
 
 
 def renew(session: Session, run_id: int, owner: str) -> bool:
-    """Keep a claim for another lease; False when it is no longer ours."""
+    """Extend a claim by another lease. Returns False if it's no longer ours."""
     return LEASES.renew(session, _mine(run_id, owner), LEASE)
 
 
 def finish(session: Session, run_id: int, owner: str, outcome: Mapping[str, Any]) -> None:
-    """Close a run that did its work, or found that there was none to do (`reason`)."""
+    """Close a run that did its work or had nothing to do (`reason`)."""
     values = {
         "status": RunStatus.SKIPPED if "reason" in outcome else RunStatus.DONE,
         "finished_at": clock.now(),
@@ -150,7 +150,7 @@ def finish(session: Session, run_id: int, owner: str, outcome: Mapping[str, Any]
 
 
 def put_back(session: Session, run_id: int, owner: str, why: str | None = None) -> None:
-    """Queue a run again: at once after a stop, a minute later after an error, which counts."""
+    """Queue a run again: at once after a stop, or a minute later after an error, which is counted."""
     now = clock.now()
     values: dict[str, Any] = {"status": RunStatus.QUEUED, "owner": None, "lease_until": now}
     if why is None:
@@ -162,17 +162,17 @@ def put_back(session: Session, run_id: int, owner: str, why: str | None = None) 
 
 
 def claimable(session: Session) -> Sequence[int]:
-    """Ids of runs that wait for someone: queued, or running with a dead lease; oldest first."""
+    """Return the ids of runs to claim: queued, or with an expired lease; oldest first."""
     return session.scalars(select(JobRun.id).where(_free(clock.now())).order_by(JobRun.id).limit(100)).all()
 
 
 def release(session: Session, owner_prefix: str) -> None:
-    """At the start of a process: runs that dead ones of its kind held are free at once."""
+    """Release the runs claimed by earlier processes of this kind. Call it when a process starts."""
     LEASES.release(session, owner_prefix)
 
 
 def latest(session: Session, job: str) -> JobRun | None:
-    """The job's most recent run that was more than a skipped slot, or the skipped one if there is no other."""
+    """Return the job's latest run that wasn't skipped; the latest skipped one if there's no other."""
     query = select(JobRun).where(JobRun.job == job)
     newest = JobRun.id.desc()
     ran = session.scalar(query.where(JobRun.status != RunStatus.SKIPPED).order_by(newest).limit(1))
@@ -180,23 +180,23 @@ def latest(session: Session, job: str) -> JobRun | None:
 
 
 def latest_done(session: Session, job: str) -> JobRun | None:
-    """The job's most recent run that did its work."""
+    """Return the job's latest successful run."""
     query = select(JobRun).where(JobRun.job == job, JobRun.status == RunStatus.DONE, JobRun.finished_at.is_not(None))
     return session.scalar(query.order_by(JobRun.finished_at.desc()).limit(1))
 
 
 def first_opened_at(session: Session, job: str) -> datetime | None:
-    """When the job had its first turn, as far back as the ledger goes."""
+    """Return when the job's first slot was opened, as far back as the ledger goes."""
     return session.scalar(select(func.min(JobRun.created_at)).where(JobRun.job == job))
 
 
 def of_slot(session: Session, job: str, slot: str) -> JobRun | None:
-    """The run of one slot."""
+    """Return the run of a slot."""
     return session.scalar(select(JobRun).where(JobRun.job == job, JobRun.slot == slot))
 
 
 def history(session: Session, before: str | None = None) -> tuple[Sequence[JobRun], str | None]:
-    """Runs, newest first, and the key of the next page."""
+    """Return runs, newest first, and the key of the next page."""
     query = select(JobRun).order_by(JobRun.id.desc()).limit(PAGE + 1)
     if before:
         query = query.where(JobRun.id < read_key(before)[1])
@@ -205,13 +205,13 @@ def history(session: Session, before: str | None = None) -> tuple[Sequence[JobRu
 
 
 def prune(session: Session, keep_days: int) -> None:
-    """Remove runs that are older than so many days."""
+    """Remove runs that are older than `keep_days`."""
     oldest = clock.now() - timedelta(days=keep_days)
     session.execute(delete(JobRun).where(JobRun.created_at < oldest, JobRun.finished_at.is_not(None)))
 
 
 def _fail_exhausted(session: Session, which: ColumnElement[bool]) -> None:
-    """Close a run that has been tried too often."""
+    """Close runs that have been tried too often."""
     values = {"status": RunStatus.FAILED, "finished_at": clock.now()}
     session.execute(update(JobRun).where(which, JobRun.attempt >= ATTEMPTS).values(**values))
 

@@ -1,7 +1,7 @@
-"""The one lease under which job runs, exports and messages are worked on: claim, own, renew, release.
+"""Leases for job runs, exports, and messages: claim, own, renew, and release.
 
-A claim is a single compare-and-set, so two processes never hold the same row. `lease_until` is never NULL: once it has
-passed without being renewed, the owner is taken for dead and another process may claim the row.
+A claim is a single compare-and-set, so two processes never hold the same row. `lease_until` is never NULL. When it has
+passed without being renewed, the owner counts as dead, and another process may claim the row.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from service import clock
 from service.storage.models import Export, JobRun, Message
 
 _NO_OBJECTS = {"synchronize_session": False}
-"""Rows are changed by conditions; objects of the session are not looked through."""
+"""Update rows by condition, without matching the session's objects."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Leases:
 
     table: type[JobRun] | type[Export] | type[Message]
     attempts: InstrumentedAttribute[int]
-    """The column that counts how often a row was claimed."""
+    """The column that counts claims of a row."""
     held: tuple[str, ...]
-    """The statuses of rows under a lease; a claim sets the first of them."""
+    """The statuses of rows under a lease. A claim sets the first one."""
 
     def claim(
         self, session: Session, which: ColumnElement[bool], owner: str, length: timedelta, *columns: Any, **values: Any
     ) -> Row[Any] | None:
-        """Claim the row that `which` selects for a lease; returns its `columns`, or None when it selects none."""
+        """Claim the row that `which` selects, and return its `columns`; None if it selects no row."""
         counted = {self.attempts.key: self.attempts + 1}
         statement = (
             update(self.table)
@@ -43,30 +43,30 @@ class Leases:
         return session.execute(statement, execution_options=_NO_OBJECTS).one_or_none()
 
     def first(self, candidates: Collection[Select[Any]]) -> ColumnElement[bool]:
-        """Select for a claim the first row of the first query that finds one no one else is about to claim.
+        """Select the first row of the first query that has one which nobody else is claiming.
 
-        PostgreSQL skips rows another claim has locked; SQLite has one writer at a time anyway.
+        PostgreSQL skips rows that another claim has locked. SQLite has only one writer at a time.
         """
         firsts = [query.limit(1).with_for_update(skip_locked=True).scalar_subquery() for query in candidates]
         return self.table.id == func.coalesce(*firsts)
 
     def own(self, row_id: int | str, owner: str) -> ColumnElement[bool]:
-        """Whether a row is the owner's, in whichever status."""
+        """Return the condition that a row is the owner's, in any held status."""
         return and_(self.table.id == row_id, self.table.owner == owner)
 
     def dead(self, status: str, now: datetime) -> ColumnElement[bool]:
-        """Whether a row of a held status has lost its owner: no one has renewed the lease."""
+        """Return the condition that a row with a held status has an expired lease."""
         return and_(self.table.status == status, self.table.lease_until < now)
 
     def renew(self, session: Session, mine: ColumnElement[bool], length: timedelta, **values: Any) -> bool:
-        """Keep a row for another lease; False when it is no longer ours."""
+        """Extend the claim by another lease. Returns False if it's no longer ours."""
         statement = (
             update(self.table).where(mine).values(lease_until=clock.now() + length, **values).returning(self.table.id)
         )
         return session.execute(statement, execution_options=_NO_OBJECTS).one_or_none() is not None
 
     def release(self, session: Session, owner_prefix: str) -> None:
-        """At the start of a process: what dead ones of its kind held is free at once, before the leases end."""
+        """Release the rows claimed by earlier processes of this kind. Call it when a process starts."""
         dead = and_(self.table.status.in_(self.held), self.table.owner.startswith(owner_prefix, autoescape=True))
         past = clock.now() - timedelta(seconds=1)
         session.execute(update(self.table).where(dead).values(lease_until=past), execution_options=_NO_OBJECTS)

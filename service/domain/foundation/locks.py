@@ -1,8 +1,8 @@
-"""The rows that an act locks, always in the same order, so that no two acts deadlock.
+"""Row locks, always in the same order, so that actions don't deadlock.
 
-The clinic first, then patients, then doctors, each by id, then the appointment or the entry; audit.record() locks
-the end of the audit. An act locks before it reads what decides, so the second of two sees what the first one did.
-This matters on PostgreSQL: SQLite has one writer at a time.
+First the clinic, then patients, then doctors, each by id, then the appointment or the entry. audit.record() locks the
+end of the audit log. Lock before you read what decides, so that the second of two actions sees what the first one did.
+This matters on PostgreSQL; SQLite has one writer at a time.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ BATCH = 1000
 
 
 def clinic(session: Session) -> None:
-    """Make other acts that run one at a time in the whole clinic wait for this transaction."""
+    """Lock the clinic, for actions that must run one at a time."""
     session.execute(select(Installation.id).with_for_update())
 
 
 def patients(session: Session, *patient_ids: int) -> None:
-    """Make everyone else who writes about these patients wait for this transaction, and reload their records.
+    """Lock patients, and reload their records.
 
-    A row that only refers to a patient, such as an audit entry, doesn't wait.
+    Inserting a row that only refers to a patient, such as an audit entry, doesn't have to wait.
     """
     ids = sorted(set(patient_ids))
     for start in range(0, len(ids), BATCH):
@@ -33,7 +33,7 @@ def patients(session: Session, *patient_ids: int) -> None:
 
 
 def patients_of(session: Session, owners: Select[int]) -> None:
-    """Lock the patients whose ids a query selects, and any it selects by then instead, such as after a merge."""
+    """Lock the patients whose ids a query selects, and those it selects then, such as after a merge."""
     held: set[int] = set()
     while more := set(session.scalars(owners)) - held:
         patients(session, *more)
@@ -43,7 +43,7 @@ def patients_of(session: Session, owners: Select[int]) -> None:
 def with_patient(session: Session, owner: Select[Any]) -> None:
     """Lock the patient of a row, then the row itself; `owner` selects the row's patient id.
 
-    If a merge gives the row to another patient meanwhile, that one is locked too.
+    If a merge gives the row to another patient meanwhile, that patient is locked, too.
     """
     patient_id = session.scalar(owner)
     while patient_id is not None:
@@ -54,6 +54,6 @@ def with_patient(session: Session, owner: Select[Any]) -> None:
 
 
 def doctors(session: Session, which: ColumnElement[bool] | None = None) -> Sequence[int]:
-    """Keep everyone from booking with these doctors (None: any) or changing them, and return their ids."""
+    """Lock doctors (None: all) against booking and changes, and return their ids."""
     rows = select(Doctor.id).where(true() if which is None else which).order_by(Doctor.id)
     return session.scalars(rows.with_for_update(key_share=True)).all()

@@ -1,11 +1,11 @@
-"""What every free text that someone types has to be before it is stored."""
+"""Checks for all text that people type."""
 
 from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _
 
 
 def checked(text: str, field: str, longest: int) -> str:
-    """The text with LF line breaks and no blanks around it. Raises Invalid when it is too long or cannot be stored."""
+    """Return the text with LF line breaks, stripped. Raises Invalid if it's too long or can't be stored."""
     value = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if len(value) > longest:
         raise Invalid(_("Use at most %(count)s characters.") % {"count": longest}, field)

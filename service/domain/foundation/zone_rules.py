@@ -1,6 +1,6 @@
-"""How far the wall clock of a time zone is ahead of UTC over the years: as data, to be stored and compared.
+"""The UTC offsets of a time zone over the years, as data to store and compare.
 
-What Python's zone data say today is gone after an upgrade of them; these rules tell what they said before.
+After an upgrade of Python's zone data, the old rules are gone. The stored ones show what has changed.
 """
 
 from bisect import bisect_right
@@ -11,28 +11,28 @@ from functools import cached_property
 from typing import Any, Self
 
 STEP = timedelta(days=5)
-"""No zone changes twice within it: the shortest that ever counted is the month of Ramadan in Morocco."""
+"""No zone changes twice within this time: the shortest period is the month of Ramadan in Morocco."""
 YEARS_AHEAD = 20
 
 
 @dataclass(frozen=True)
 class ZoneRules:
-    """The offsets of one zone between two instants; before the first change and after the last they stay."""
+    """The offsets of a zone between two instants, constant before the first change and after the last."""
 
     zone: str
     changes: tuple[tuple[datetime, timedelta], ...]
-    """From each instant on, how far the wall clock is ahead of UTC."""
+    """The offset from UTC, starting at each instant."""
     until: datetime
-    """How far this was looked up."""
+    """The end of the period that was looked up."""
 
     @classmethod
     def between(cls, key: str, zone: tzinfo, first: datetime, last: datetime) -> Self:
-        """What the data behind `zone` say from `first` to `last`; `key` is its name."""
+        """Read the offsets of `zone` from `first` to `last`; `key` is its name."""
         return cls(key, tuple(_changes(zone, first.astimezone(UTC), last.astimezone(UTC))), last)
 
     @classmethod
     def around(cls, key: str, zone: tzinfo, now: datetime) -> Self:
-        """What they say from the beginning of last year until 20 years from now."""
+        """Read the offsets from the start of last year until 20 years from now."""
         year = now.astimezone(UTC).year
         return cls.between(
             key, zone, datetime(year - 1, 1, 1, tzinfo=UTC), datetime(year + YEARS_AHEAD, 1, 1, tzinfo=UTC)
@@ -40,12 +40,12 @@ class ZoneRules:
 
     @classmethod
     def from_json(cls, zone: str, stored: dict[str, Any]) -> Self:
-        """What as_json() wrote."""
+        """Restore from as_json()."""
         changes = tuple((datetime.fromisoformat(at), timedelta(seconds=ahead)) for at, ahead in stored["changes"])
         return cls(zone, changes, datetime.fromisoformat(stored["until"]))
 
     def as_json(self) -> dict[str, Any]:
-        """For a JSON column."""
+        """Return a value for a JSON column."""
         changes = [[at.isoformat(), int(ahead.total_seconds())] for at, ahead in self.changes]
         return {"changes": changes, "until": self.until.isoformat()}
 
@@ -54,11 +54,11 @@ class ZoneRules:
         return [at for at, _ahead in self.changes]
 
     def offset(self, instant: datetime) -> timedelta:
-        """How far the wall clock is ahead of UTC at an instant."""
+        """Return the offset from UTC at an instant."""
         return self.changes[max(0, bisect_right(self._instants, instant) - 1)][1]
 
     def wall(self, instant: datetime) -> datetime:
-        """What the wall clock shows at an instant: naive, `fold` 1 for the second of two equal times."""
+        """Return the local time at an instant: naive, with `fold` 1 for the second of two equal times."""
         place = max(0, bisect_right(self._instants, instant) - 1)
         at, ahead = self.changes[place]
         earlier = self.changes[place - 1][1] if place else ahead
@@ -66,7 +66,7 @@ class ZoneRules:
         return (instant.astimezone(UTC) + ahead).replace(tzinfo=None, fold=int(is_second))
 
     def stretches(self) -> Iterator[tuple[datetime, datetime, timedelta, int]]:
-        """From, until, how far ahead, and the fold of all wall-clock times between; the last ends at `until`."""
+        """Yield start, end, offset, and fold of each period of local times; the last one ends at `until`."""
         ends = [*self._instants[1:], self.until]
         earlier = self.changes[0][1]
         for (at, ahead), end in zip(self.changes, ends, strict=True):
@@ -77,14 +77,14 @@ class ZoneRules:
             earlier = ahead
 
     def same_from(self, other: Self, since: datetime) -> bool:
-        """Whether both say the same from an instant on, as far as both reach."""
+        """Return whether both have the same offsets from an instant on, for the period that both cover."""
         until = min(self.until, other.until)
         points = {since, *(at for at in (*self._instants, *other._instants) if since < at < until)}
         return all(self.offset(at) == other.offset(at) for at in points)
 
 
 def _changes(zone: tzinfo, first: datetime, last: datetime) -> Iterator[tuple[datetime, timedelta]]:
-    """The offset at `first` and each later change, to the second."""
+    """Yield the offset at `first` and each later change, to the second."""
     before = _ahead(zone, first)
     yield first, before
     day = first

@@ -1,5 +1,5 @@
-"""What is to be sent and to whom; a row is written in the transaction of what caused it.
+"""Queued messages: what to send to whom. A row is written in the transaction of its cause.
 
-Doors: `outbox` writes a message, `announcements` and `reminders` decide on those about appointments,
+Doors: `outbox` queues a message, `announcements` and `reminders` decide on those about appointments, and
 `message_rules` is the table of all rules.
 """

@@ -1,6 +1,6 @@
-"""What happens to an appointment is told to its patient: a message in the transaction of what caused it.
+"""Notify patients of what happens to their appointments, in the same transaction.
 
-No one is told of an appointment whose time has come; imports, the demo and merging tell no one anything.
+There are no messages about past appointments, or for imports, the demo, and merging.
 """
 
 from datetime import datetime
@@ -14,38 +14,38 @@ from service.storage.models import Appointment, Offer, WaitlistEntry
 
 
 def booked(session: Session, visit: Appointment) -> None:
-    """An appointment was booked; of a series its first."""
+    """An appointment, or the first one of a series, was booked."""
     _tell(session, "booking_confirmation", visit, "appointment.book")
 
 
 def moved(session: Session, visit: Appointment) -> None:
-    """An appointment has a new time: `visit` is the new one."""
+    """An appointment was rescheduled; `visit` is the new one."""
     _tell(session, "visit_moved", visit, "appointment.move")
 
 
 def cancelled(session: Session, visit: Appointment, due_at: datetime | None = None) -> None:
-    """An appointment was canceled; told when it cannot be taken back any more, where `due_at` says so."""
+    """An appointment was canceled. `due_at`: send only when it can't be undone anymore."""
     _tell(session, "visit_cancelled", visit, "appointment.cancel", due_at=due_at, again=True)
 
 
 def restored(session: Session, visit: Appointment) -> None:
-    """A cancellation was taken back: told where the patient may have heard of it."""
+    """A cancellation was undone. It's only sent if the patient may know about the cancellation."""
     if not outbox.withdraw(session, "visit_cancelled", visit):
         _tell(session, "visit_restored", visit, "appointment.undo", again=True)
 
 
 def proposed(session: Session, visit: Appointment) -> None:
-    """Other times are proposed instead of an appointment's own."""
+    """New times are suggested for an appointment."""
     _tell(session, "move_proposal", visit, "appointment.propose", again=True)
 
 
 def proposal_withdrawn(session: Session, visit: Appointment) -> None:
-    """The proposal does not hold any more: it is not sent if it still waits."""
+    """The suggestion is no longer valid, and isn't sent if it's still queued."""
     outbox.withdraw(session, "move_proposal", visit)
 
 
 def offered(session: Session, offer: Offer, entry: WaitlistEntry) -> None:
-    """A time is held for someone on the waitlist."""
+    """A slot is held for someone on the waitlist."""
     outbox.to_patient(
         session, "waiting_list_offer", entry.patient_id, event="offer.make", about=Subject(Kind.OFFER, str(offer.id))
     )

@@ -1,7 +1,7 @@
-"""When the instant of an appointment moves and its local time stays, its calendar entry is sent once more.
+"""Send calendar entries again when an appointment's instant changes but not its local time.
 
-That is what happens when a law changes the clocks: entries name instants, so one that was sent before would show
-another local time. The entry keeps its UID and has a higher SEQUENCE, so it replaces the one before.
+This happens when a law changes the time zone rules: entries contain instants, so earlier ones would show another local
+time. The update has the same UID and a higher SEQUENCE, so it replaces the earlier entry.
 """
 
 from typing import Any
@@ -18,10 +18,10 @@ ENDED = (MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN, Messag
 
 
 def queue(session: Session, which: ColumnElement[bool]) -> int:
-    """Queue one update for each appointment ahead within `which` whose patient was mailed an entry; returns how many.
+    """Queue an update for each upcoming appointment in `which` whose entry was sent, and return how many.
 
-    Called in the transaction that moved the instants, afterwards. Patients without e-mail are left out: only
-    e-mail carries an entry. An appointment has one such message, which is queued again with each move.
+    Call it in the transaction that changed the instants, afterwards. Only e-mail has calendar entries. An appointment
+    has one such message, which is queued again for each change.
     """
     now = clock.now()
     channel, recipient, unreachable = reach.columns((Channel.EMAIL,))
@@ -68,7 +68,7 @@ def queue(session: Session, which: ColumnElement[bool]) -> int:
 
 
 def _has_entry() -> ColumnElement[bool]:
-    """Whether a message with an entry may have arrived: about the appointment, or about the first one of its series."""
+    """Return the condition that an entry may have arrived, for the appointment or the first one of its series."""
     entering = [rule.name for rule in message_rules.RULES.values() if rule.calendar]
     return exists().where(
         Message.appointment_id.in_((Appointment.id, Appointment.series_id)),

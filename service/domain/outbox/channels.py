@@ -1,4 +1,4 @@
-"""The table of channels: which address each uses, what a patient agreed to, and what it can carry."""
+"""The table of channels: their address, consent, and capabilities."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,49 +13,49 @@ from service.storage.models import Channel, Patient
 
 @dataclass(frozen=True)
 class Kind:
-    """One channel."""
+    """A channel."""
 
     name: Channel
     title: str
     word: str
-    """The title inside a sentence."""
+    """The title within a sentence."""
     wish: str
-    """What a patient agrees to."""
+    """What the patient agrees to."""
     carries: str
-    """What comes by it, for someone whose address is not shown."""
+    """What is sent, for people who may not see the address."""
     nowhere: str
-    """What is said where there is no address for it."""
+    """The text if there is no address."""
     address: InstrumentedAttribute[str | None]
     compared: InstrumentedAttribute[str | None]
-    """The column that two patients share when one message reaches both."""
+    """The column that is equal for two patients who are reached with one message."""
     allowed: InstrumentedAttribute[bool]
     is_mail: bool
-    """Whether it carries a page, attachments and a subject; any other takes the short texts."""
+    """Whether it has HTML, attachments, and a subject. Other channels use the short texts."""
     way: Channel
-    """The channel whose address and consent it uses: its own, unless it stands in for another."""
+    """The channel whose address and consent it uses: itself, unless it replaces another one."""
     is_on: Callable[[Settings], bool]
-    """Whether the clinic can tell patients by it; what stands in for another is never chosen for its own sake."""
+    """Returns whether the clinic uses it. A channel that replaces another one is never chosen itself."""
 
     def address_of(self, patient: Patient) -> str | None:
-        """Where a patient is reached by it, if they can be."""
+        """Return the patient's address for it, if any."""
         found: str | None = getattr(patient, self.address.key)
         return found
 
     def compared_form(self, address: str | None) -> str | None:
-        """The form of an address in which it is compared with others."""
+        """Return the form of an address for comparing."""
         return address_key(address) if address and self.is_mail else address
 
     def are_together(self, one: Patient, other: Patient) -> bool:
-        """Whether one message by it reaches both patients."""
+        """Return whether one message reaches both patients."""
         return bool(getattr(one, self.compared.key) == getattr(other, self.compared.key))
 
     def is_allowed_by(self, patient: Patient) -> bool:
-        """Whether a patient agreed to it."""
+        """Return whether a patient has agreed to it."""
         return bool(getattr(patient, self.allowed.key))
 
     @property
     def sharing(self) -> tuple[Channel, ...]:
-        """All channels to the same address; this one among them."""
+        """Return all channels to the same address, including this one."""
         return tuple(kind.name for kind in CHANNELS.values() if kind.way == self.way)
 
 
@@ -74,7 +74,7 @@ CHANNELS: Mapping[Channel, Kind] = {
             allowed=Patient.email_allowed,
             is_mail=True,
             way=Channel.EMAIL,
-            is_on=lambda settings: True,  # until it is set up the console stands in
+            is_on=lambda settings: True,  # until it's set up, the console replaces it
         ),
         Kind(
             name=Channel.CONSOLE,
@@ -107,14 +107,14 @@ CHANNELS: Mapping[Channel, Kind] = {
     )
 }
 WAYS = tuple(kind.name for kind in CHANNELS.values() if kind.way == kind.name)
-"""The channels a patient chooses among, the one that is tried first in front."""
+"""The channels a patient can choose from, in the order in which they're tried."""
 
 
 def of(name: str) -> Kind:
-    """The channel of a name. Raises KeyError for one that is none."""
+    """Return a channel by its name. Raises KeyError if there is none."""
     return CHANNELS[Channel(name)]
 
 
 def ways(settings: Settings) -> tuple[Channel, ...]:
-    """The channels by which the clinic tells patients."""
+    """Return the channels that the clinic uses for patients."""
     return tuple(way for way in WAYS if CHANNELS[way].is_on(settings))

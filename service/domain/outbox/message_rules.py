@@ -1,4 +1,4 @@
-"""The table of what the clinic tells people: each rule with its texts, its link, and while what it holds."""
+"""The table of messages: each rule with its texts, its link, and when it's still true."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,51 +15,50 @@ PERSON = frozenset({"name"})
 
 @dataclass(frozen=True)
 class Rule:
-    """One kind of message; its name is also that of its template."""
+    """A kind of message. Its name is also the name of its template."""
 
     name: str
     title: str
-    """For the pages of the clinic."""
+    """The title on pages."""
     says: frozenset[str] = PERSON
-    """The variables its template may name, besides those of the clinic."""
+    """The variables its template may use, besides those of the clinic."""
     still: frozenset[AppointmentStatus] = frozenset()
-    """The states of its appointment in which it is still true; it is skipped in any other.
+    """The statuses of its appointment in which it's still true. In any other, it's skipped.
 
-    Empty: it is about no appointment.
+    Empty: it isn't about an appointment.
     """
     family: bool = False
-    """Whether one message lists all appointments of one address on one day."""
+    """Whether one message lists all appointments of an address on a day."""
     wanted: bool = True
-    """Whether patients may do without it: all but what an account needs."""
+    """Whether patients can opt out of it: all messages except those an account needs."""
     calendar: str = ""
-    """The method of the calendar entry that is attached, if one is."""
+    """The method of the attached calendar entry, if any."""
     one_time: TokenPurpose | None = None
-    """What its link is for, where it works once only."""
+    """The purpose of its link, if that works only once."""
     leaving: bool = False
-    """Whether it tells the address an account had when something was changed, be that still its address or not."""
+    """Whether it goes to the address an account had at the time of a change, even if the address is different now."""
     tells_of_accounts: bool = False
-    """Whether it goes to an address someone typed, so that a page that told of it would tell who has an account."""
+    """Whether it goes to an address someone typed, so that mentioning it on a page could reveal who has an account."""
     page: str = ""
-    """Where its link leads, unless to an appointment or an offer: `{key}` is its token, or what it is about."""
+    """Where its link leads, unless to an appointment or an offer. `{key}` is its token, or what it's about."""
     called: bool = False
-    """Whether its patient is called where no message reaches them."""
+    """Whether the front desk calls patients whom no message reaches."""
     is_notice: bool = False
-    """Whether it tells the owner of a record who gets access to it: it goes to the address that was known then, it
-    names no one, and the desk cannot hold it back."""
+    """Whether it's about access to a record: it names nobody, can't be held, and goes to the address of that time."""
 
     @property
     def is_for_patients(self) -> bool:
-        """Whether it goes to patients, by any channel; any other goes to a user's e-mail address."""
+        """Return whether it goes to patients, by any channel, and not to a user's e-mail address."""
         return "contact_link" in self.says or self.is_notice
 
     @property
     def short_text(self) -> str:
-        """The template for channels that carry a short text."""
+        """Return the template for channels with short texts."""
         return f"{self.name}.sms"
 
     @property
     def texts(self) -> Sequence[str]:
-        """The templates that it needs in each language."""
+        """Return the templates it needs in each language."""
         return (self.name, self.short_text) if self.is_for_patients else (self.name,)
 
 
@@ -67,7 +66,7 @@ BOOKED = frozenset({AppointmentStatus.BOOKED})
 CALLED_OFF = frozenset({AppointmentStatus.CANCELLED})
 UNTIL = PERSON | {"until"}
 PROOF = frozenset({"until"})
-"""What goes to an address no one has proven names no one and holds no text that someone chose."""
+"""A message to an unproven address names nobody and contains no text that someone chose."""
 NOBODY = frozenset[str]()
 
 RULES = {
@@ -129,15 +128,15 @@ RULES = {
 
 
 def of(name: str) -> Rule:
-    """The rule of a message; one that this version does not know is treated as one about a booked appointment."""
+    """Return a rule by its name. An unknown one is treated as being about a booked appointment."""
     return RULES.get(name) or Rule(name, name, VISIT, BOOKED)
 
 
 def variables() -> Mapping[str, frozenset[str]]:
-    """What the template of each rule may name."""
+    """Return the variables that the template of each rule may use."""
     return {rule.name: CLINIC | rule.says for rule in RULES.values()}
 
 
 def texts() -> Sequence[str]:
-    """All templates that each language needs."""
+    """Return all templates that each language needs."""
     return [text for rule in RULES.values() for text in rule.texts]

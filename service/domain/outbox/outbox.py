@@ -1,6 +1,6 @@
-"""What is to be told to whom: a message's row, written in the transaction of what caused it.
+"""Queue messages, in the transaction of their cause.
 
-Nothing is written out or sent here; that is done when the message is claimed (messages.py).
+Their text is written when they're claimed and sent (messages.py), not here.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -18,12 +18,12 @@ from service.mail_addresses import address_key
 from service.storage.models import Appointment, Channel, Message, MessageStatus, Patient, SkipReason, User
 
 UNDER_WAY = frozenset({MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.HANDING_OVER})
-"""The states of a message of which no one can say yet how it ends."""
+"""The statuses of messages without a final result."""
 WITHDRAWABLE = frozenset({MessageStatus.QUEUED, MessageStatus.SKIPPED})
 WRITTEN = "messages written"
-"""Where a session keeps the ids of the messages that its transaction writes."""
+"""The key under which a session keeps the ids of messages written in its transaction."""
 ENDED = frozenset({MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.UNKNOWN})
-"""The states of a message that may have reached someone, or never will."""
+"""The statuses of messages that were or couldn't be sent."""
 
 
 def about_visit(
@@ -35,10 +35,10 @@ def about_visit(
     due_at: datetime | None = None,
     again: bool = False,
 ) -> Message:
-    """Write a message to the patient of an appointment about it; due now unless said otherwise.
+    """Queue a message to a patient about an appointment, due now unless `due_at` is given.
 
-    The same rule about the same appointment at the same start again is the same row, queued again if its cause had been
-    taken back or it is to be told `again`.
+    For the same rule, appointment, and start, it's the same row, queued again if its cause had been undone, or with
+    `again`.
     """
     wanted = _message(session, rule, visit.patient_id, event)
     wanted.due_at = due_at or wanted.due_at
@@ -57,7 +57,7 @@ def about_visit(
 
 
 def to_patient(session: Session, rule: str, patient_id: int, *, event: str, about: Subject) -> Message:
-    """Write a message to a patient about a row that is no appointment; due now."""
+    """Queue a message to a patient that isn't about an appointment, due now."""
     message = _message(session, rule, patient_id, event)
     message.about = str(about)
     session.add(message)
@@ -66,9 +66,9 @@ def to_patient(session: Session, rule: str, patient_id: int, *, event: str, abou
 
 
 def notice(session: Session, rule: str, patient_id: int, *, event: str, also: Collection[str] = ()) -> None:
-    """Tell the owner of a record who gets access to it, whatever messages they want: by mail rather than SMS.
+    """Notify the owner of a record about access to it, whatever messages they want, by e-mail if possible.
 
-    It goes to the record's address as it is now, and to those in `also`, whatever becomes of the address later.
+    It goes to the record's current address and to those in `also`, even if the address is changed later.
     """
     own = _message(session, rule, patient_id, event)
     session.add(own)
@@ -81,7 +81,7 @@ def notice(session: Session, rule: str, patient_id: int, *, event: str, also: Co
 
 
 def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
-    """Do not send a message about an appointment whose cause was taken back; False when it may have left already."""
+    """Skip a queued message whose cause was undone. Returns False if it may have been sent already."""
     found = _about_visit(session, rule, visit)
     if found is None or found.status == MessageStatus.SKIPPED:
         return True
@@ -91,12 +91,12 @@ def withdraw(session: Session, rule: str, visit: Appointment) -> bool:
 
 
 def written(session: Session) -> Sequence[int]:
-    """The ids of the messages that this transaction has written or changed, in the order of that."""
+    """Return the ids of messages that this transaction has written or changed, in that order."""
     return tuple(session.info.get(WRITTEN, {}))
 
 
 def note_written(session: Session, ids: Iterable[int]) -> None:
-    """Count messages among those this transaction has written, where no object of theirs says so."""
+    """Add messages to those written in this transaction, if they were written without objects."""
     session.info.setdefault(WRITTEN, {}).update(dict.fromkeys(ids))
 
 
@@ -109,7 +109,7 @@ def _note(_mapper: Any, _connection: Any, message: Message) -> None:
 
 
 def to_user(session: Session, rule: str, user: User, *, event: str, about: Subject | None = None) -> Message:
-    """Write a message to someone who signs in, to the e-mail address of the account."""
+    """Queue a message to a user's e-mail address."""
     message = to_address(session, rule, user.email, event=event, about=about)
     message.user_id, message.language = user.id, user.language or ""
     session.flush()
@@ -117,7 +117,7 @@ def to_user(session: Session, rule: str, user: User, *, event: str, about: Subje
 
 
 def to_address(session: Session, rule: str, address: str, *, event: str, about: Subject | None = None) -> Message:
-    """Write a message to an e-mail address of the clinic's own choice."""
+    """Queue a message to any e-mail address."""
     now = clock.now()
     message = Message(
         rule=rule,
@@ -136,7 +136,7 @@ def to_address(session: Session, rule: str, address: str, *, event: str, about: 
 
 
 def _message(session: Session, rule: str, patient_id: int, event: str) -> Message:
-    """A message to a patient that is not written yet; skipped, with the reason, where there is no way to reach them."""
+    """Create a message to a patient; skipped, with the reason, if they can't be reached."""
     said = message_rules.of(rule)
     first = Channel.EMAIL if said.is_notice else None
     channel, recipient, why_not = reach.of_patient(session, patient_id, first=first, asking=said.wanted)

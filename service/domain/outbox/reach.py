@@ -1,7 +1,7 @@
-"""How a patient is reached: by which channel, at which address, or why not. The one rule, in SQL; Python reads it.
+"""How to reach a patient: by which channel, at which address, or why not. The rule is in SQL, and Python reads it.
 
-Of the channels the clinic has, the one that comes first (the patient's choice, unless said otherwise) is taken if it
-has an address and is allowed; else the next in the order of the table.
+The preferred channel is used if the clinic has it, there is an address, and the patient has agreed. Otherwise, the next
+one in the table is tried.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,7 +16,7 @@ from service.storage.models import Channel, Message, Patient, SkipReason
 
 
 class Reached(NamedTuple):
-    """How one patient is told: `recipient` is None, and there is a reason, where there is no way."""
+    """How to reach a patient. If there is no way, `recipient` is None, and there's a reason."""
 
     channel: Channel
     recipient: str | None
@@ -24,7 +24,7 @@ class Reached(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """The same as columns of a statement over patients."""
+    """The same as SQL columns."""
 
     channel: ColumnElement[Channel]
     recipient: ColumnElement[str | None]
@@ -37,9 +37,9 @@ def columns(
     first: SQLCoreOperations[Channel] = Patient.preferred_channel,
     asking: bool = True,
 ) -> Columns:
-    """The rule for the patient of the row, over the channels `ways`.
+    """Return the rule for the patient of a row, with the channels `ways`.
 
-    `asking`: whether what they agreed to counts; what an account needs is sent in any case.
+    `asking`: whether consent counts. Messages that an account needs are sent in any case.
     """
     kinds = [kind for kind in CHANNELS.values() if kind.name in ways]
     there = {kind.name: func.coalesce(kind.address, "") != "" for kind in kinds}
@@ -65,7 +65,7 @@ def columns(
 
 
 def of_patients(session: Session, ids: Collection[int], ways: Collection[Channel]) -> Mapping[int, Reached]:
-    """How each of these patients is told, by id."""
+    """Return how to reach each of these patients, by id."""
     rows = session.execute(select(Patient.id, *columns(ways)).where(Patient.id.in_(set(ids))))
     return {row[0]: Reached(*row[1:]) for row in rows}
 
@@ -78,7 +78,7 @@ def of_patient(
     first: Channel | None = None,
     asking: bool = True,
 ) -> Reached:
-    """How one patient is told; `first` is the channel to try before all others instead of the patient's choice."""
+    """Return how to reach a patient. `first` is the channel to try first instead of the patient's choice."""
     choice = Patient.preferred_channel if first is None else literal(first, Message.channel.type)
     found = columns(ways, first=choice, asking=asking)
     return Reached(*session.execute(select(*found).where(Patient.id == patient_id)).one())

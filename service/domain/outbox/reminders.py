@@ -1,8 +1,7 @@
-"""Reminders: each patient with an appointment ahead is told once by each rule, whatever ran before.
+"""Reminders: each upcoming appointment is reminded of once per rule, whatever ran before.
 
-The run of a day tells those with an appointment that day, and those whose appointment of the next day begins too early
-for that day's own run. An appointment that has a row for its start time and rule is never planned again, by any
-channel.
+A day's run covers the appointments of that day, and those of the next day that start too early for its own run. An
+appointment that already has a row for its start and rule is never planned again, on any channel.
 """
 
 from collections import Counter
@@ -35,36 +34,36 @@ from service.storage.models import (
 )
 
 JOB = "send_daily_reminders"
-"""The job whose turns tell the spans of_day() and early()."""
+"""The job that sends the spans of_day() and early()."""
 DAILY = "daily_reminder"
 ADVANCE = "advance_reminder"
 REOPENED = (SkipReason.NO_ADDRESS, SkipReason.OPTED_OUT, SkipReason.TOO_LATE, SkipReason.CANCELLED, SkipReason.TIME_OFF)
-"""Why a reminder was left out that is sent after all when the reason no longer holds."""
+"""Reasons after which a skipped reminder is still sent if they no longer apply."""
 EARLY = timedelta(minutes=60)
-"""An appointment that begins before the run's own time of day and this is told by the run of the day before."""
+"""Appointments that start up to this long after the run's time of day are reminded of the day before."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Appointments that one rule tells together: those that begin from `start` until before `end`."""
+    """Appointments that a rule covers together: those that start between `start` and `end`."""
 
     rule: str
     start: datetime
     end: datetime
     booked_before: datetime
-    """An appointment booked at this moment or later is not reminded of: its patient has just been told."""
+    """Appointments booked at this moment or later get no reminder, because the patient has just heard the time."""
     only: int | None = None
-    """The one appointment that is meant, by its id; None means all of them."""
+    """The id of the only appointment; None means all of them."""
 
     @property
     def scope(self) -> ColumnElement[bool]:
-        """The messages of this rule about these appointments."""
+        """Return the condition for messages of this rule about these appointments."""
         meant = true() if self.only is None else Message.appointment_id == self.only
         return and_(meant, Message.rule == self.rule, Message.starts_at >= self.start, Message.starts_at < self.end)
 
     @property
     def visits(self) -> ColumnElement[bool]:
-        """The appointments themselves."""
+        """Return the condition for these appointments."""
         meant = true() if self.only is None else Appointment.id == self.only
         return and_(meant, Appointment.starts_at >= self.start, Appointment.starts_at < self.end)
 
@@ -83,17 +82,17 @@ def early(day: date, settings: Settings) -> Span:
 
 
 def _early_until(day: date, settings: Settings) -> datetime:
-    """Until when appointments of a day are early; where its run comes in the last hour, all of them are."""
+    """Return until when a day's appointments are early; all of them if its run is in the last hour."""
     zone, at = settings.clinic.zone, time.fromisoformat(settings.jobs.reminders_at)
     wall = datetime.combine(day, at) + EARLY
     return clock.instant(day, wall.time(), zone) if wall.date() == day else clock.day_bounds(day, zone)[1]
 
 
 def ahead(day: date, settings: Settings) -> list[Span]:
-    """What the advance run of `day` tells: the appointments so many hours ahead as the settings say (24, 48, 72, or 0:
-    none), and those nearer that it missed.
+    """Return what the advance run of `day` covers: appointments 24, 48, or 72 hours ahead, as set (0: none), and
+    nearer ones that were missed.
 
-    Early appointments of the next day are left to the daily reminder, which tells them on the same day.
+    Early appointments of the next day are left to the daily reminder, which covers them on the same day.
     """
     spans, zone, hours = [], settings.clinic.zone, settings.messages.advance_hours
     for days in range(1, hours // 24 + 1):
@@ -106,18 +105,18 @@ def ahead(day: date, settings: Settings) -> list[Span]:
 
 @dataclass
 class Tally:
-    """How many reminders ended how; skipped ones by reason."""
+    """Counts of reminders by status; skipped ones by reason."""
 
     sent: int = 0
     stayed_here: int = 0
-    """How many of those sent only the console has."""
+    """How many of the sent ones were only printed to the console."""
     failed: int = 0
     unknown: int = 0
     queued: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
 
     def count(self, status: MessageStatus, reason: SkipReason | None = None, number: int = 1) -> None:
-        """Add messages of one status; those under way count as queued."""
+        """Add messages with a status. Unfinished ones count as queued."""
         match status:
             case MessageStatus.SKIPPED:
                 self.skipped[reason or SkipReason.CANCELLED] += number
@@ -133,7 +132,7 @@ class Tally:
                 assert_never(status)
 
     def add(self, other: Mapping[str, Any]) -> None:
-        """Add another tally, as as_dict() gives it."""
+        """Add another tally, as returned by as_dict()."""
         for status, number in other.items():
             if status == MessageStatus.SKIPPED:
                 self.skipped.update(number)
@@ -142,11 +141,11 @@ class Tally:
 
     @property
     def told(self) -> int:
-        """How many left the house."""
+        """Return how many were really sent."""
         return self.sent - self.stayed_here
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON and for the ledger."""
+        """Return the counts for JSON and the ledger."""
         return {
             "sent": self.sent,
             "failed": self.failed,
@@ -157,7 +156,7 @@ class Tally:
 
 
 def check_day(day: date, zone: ZoneInfo) -> None:
-    """Raises Invalid for a day that is over, or beyond the calendar: no one is reminded of the past."""
+    """Raise Invalid for a day in the past, or beyond the calendar."""
     try:
         clock.day_bounds(day, zone)
     except OverflowError:
@@ -169,10 +168,10 @@ def check_day(day: date, zone: ZoneInfo) -> None:
 
 
 def plan(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
-    """Write a message row for every booked appointment of the span that has none yet; returns what this call wrote.
+    """Queue a reminder for every booked appointment of the span that has none yet, and return what was queued.
 
-    `ways` are the channels patients can be told by. Appointments whose patient cannot be reached or wants nothing,
-    begun already, or booked only just now are written as skipped, with the reason.
+    `ways` are the available channels. If the patient can't be reached or has opted out, or the appointment has started
+    or was just booked, the reminder is recorded as skipped, with the reason.
     """
     booked = span.visits & (Appointment.status == AppointmentStatus.BOOKED)
     locks.patients_of(session, select(Appointment.patient_id).where(booked).distinct())
@@ -220,9 +219,7 @@ def plan(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
 
 
 def plan_after_all(session: Session, visit: Appointment, settings: Settings, ways: Collection[Channel]) -> None:
-    """Remind of an appointment that was not booked when the run which tells of it passed: today's; before that,
-    nothing.
-    """
+    """Remind of an appointment today that wasn't booked when the run passed, such as a reinstated one."""
     zone = settings.clinic.zone
     today = clock.today(zone)
     run = job_runs.of_slot(session, JOB, today.isoformat())
@@ -235,7 +232,7 @@ def plan_after_all(session: Session, visit: Appointment, settings: Settings, way
 
 
 def preview(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
-    """What plan() would write, with nothing written: the caller rolls the session back."""
+    """Return what plan() would queue. The caller rolls back the session."""
     with session.begin_nested() as savepoint:
         tally = plan(session, span, ways)
         savepoint.rollback()
@@ -243,7 +240,7 @@ def preview(session: Session, span: Span, ways: Collection[Channel]) -> Tally:
 
 
 def total(session: Session, span: Span) -> Tally:
-    """All reminders of a span so far."""
+    """Return the counts of all reminders of a span so far."""
     kinds = (Message.status, Message.skip_reason, Message.stayed_here)
     tally = Tally()
     for status, reason, stayed, number in session.execute(
@@ -255,15 +252,15 @@ def total(session: Session, span: Span) -> Tally:
 
 
 def _planned(rule: str) -> ColumnElement[bool]:
-    """Whether the appointment of the row has a message of the rule about its present start."""
+    """Return the condition that an appointment has a message of the rule for its current start."""
     return exists().where(
         Message.appointment_id == Appointment.id, Message.starts_at == Appointment.starts_at, Message.rule == rule
     )
 
 
 def _reopen(session: Session, span: Span, ways: Collection[Channel]) -> int:
-    """Queue reminders of patients who can be reached by now, of appointments that take place after all, and those left
-    out by a clock that was ahead.
+    """Queue skipped reminders again if the patient can be reached now, the appointment was reinstated, or the clock had
+    been ahead.
     """
     channel, recipient, unreachable = (
         select(part).where(Patient.id == Message.patient_id).scalar_subquery() for part in reach.columns(ways)

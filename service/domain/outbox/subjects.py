@@ -1,4 +1,4 @@
-"""What a message about no appointment is about: a row, or a day, kept with the message as `export/ab12`."""
+"""The subject of a message that isn't about an appointment: a row or a day, stored as `export/ab12`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from service.storage.models import Message
 
 
 class Kind(StrEnum):
-    """What there are messages about, besides appointments."""
+    """What messages can be about, besides appointments."""
 
     OFFER = "offer"
     EXPORT = "export"
@@ -17,7 +17,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Subject:
-    """One of these."""
+    """A subject."""
 
     kind: Kind
     key: str
