@@ -83,7 +83,7 @@ def test_the_desk_marks_an_arrival_with_one_tap_and_takes_it_back(visit: Callabl
     window.sign_in("reception")
     page = window.page
     name = page.locator("[aria-labelledby=column-booked] .visit-name").last.inner_text()
-    page.locator("[aria-labelledby=column-booked] .visit-card").last.get_by_role("button", name="Arrived").click()
+    page.locator("[aria-labelledby=column-booked] .visit-card").last.get_by_role("button", name="Check in").click()
     arrived = page.locator("[aria-labelledby=column-arrived] .visit-card", has_text=name).last
     arrived.get_by_role("button", name="Undo").click()
     assert page.locator("[aria-labelledby=column-booked]", has_text=name).is_visible()

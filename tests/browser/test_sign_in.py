@@ -45,7 +45,7 @@ def test_s3_a_board_left_alone_hides_what_is_private_and_goes_on_by_one_password
     page.clock.fast_forward(POLL)
     password = page.locator("#unlock-password")
     password.wait_for()
-    assert page.get_by_text("Locked: nobody has pressed anything for a while.").is_visible()
+    assert page.get_by_text("Locked because no one used it for a while.").is_visible()
     assert page.locator("#board .visit-card").count() == cards
     assert page.locator("#board a[href^='tel:'], #board .visit-foot, #board .visit-name").count() == 0
     window.picture("reception-today-locked")

@@ -213,7 +213,7 @@ def test_a_clinic_without_visits_gets_a_file_that_says_so(house: House) -> None:
     with time_machine.travel(SEVEN, tick=False):
         assert run(house) == {"date": "2026-05-04", "sheets": 0, "visits": 0}
     text = (house.settings.day_sheets / FILE).read_text(encoding="utf-8")
-    assert "Nobody works on this day" in text
+    assert "No one works on this day" in text
     assert faults(text, stands_alone=True) == []
 
 

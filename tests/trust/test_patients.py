@@ -70,8 +70,8 @@ def test_the_doctors_page_says_who_stands_in_on_which_days(clinic: Clinic) -> No
     cover(clinic, "2026-05-07", "2026-05-08")
     dora, doll = clinic.people["other doctor"].doctor_id, clinic.people["doctor"].doctor_id
     for doctor, sentence in (
-        (dora, "Thu, 7 May – Fri, 8 May Dr. Doll stands in and sees these patients."),
-        (doll, "Thu, 7 May – Fri, 8 May Stands in for Dr. Dora and sees their patients."),
+        (dora, "Thu, 7 May – Fri, 8 May Dr. Doll covers and can open these patients' records."),
+        (doll, "Thu, 7 May – Fri, 8 May Covers for Dr. Dora and can open their patients' records."),
     ):
         page = parsed(clinic.browser("doctor").get(f"/doctors/{doctor}"))
         assert sentence in words(one(page, "section[aria-labelledby=covers]"))

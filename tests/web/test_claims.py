@@ -24,7 +24,7 @@ SENTENCE = re.compile(
 )
 PROMISE = re.compile(
     r"(is|are) (told|notified)\b|can't be notified|scheduled jobs wait|gets an? \w+ by e-mail|every (night|day) at"
-    r"|half a minute|within \d+|kept for|nobody else can"
+    r"|half a minute|within \d+|kept for|no one else can"
     r"|signed out at once|history right away|the admin sees|works (once|for)|are kept, in|(is|are|were|'re) signed out"
     r"|administrators and the patient can see|^signed out everywhere|sending is paused|administrators see"
     r"|only (the doctor|for those|Rounds)|nothing is sent|(not|never) sent (twice|again)|won't resend|ever erased",
@@ -49,8 +49,8 @@ SHOWN_BY = {
     "Everybody is signed out, and the first start": "test_a_demo_clinic_is_wiped_after_a_backup_and_setup_comes_again",
     "months are kept, in": "test_o2_of_two_years_of_nights_seven_days_four_weeks_and_twelve_months_stay",
     "One is made every day at {{ at }}": "test_when_backups_are_made_is_what_the_settings_say",
-    "the proposal itself is not sent twice": "test_d1_new_times_are_mailed_once_however_often_they_are_proposed",
-    "nobody else can book it until then": "test_a_held_time_is_taken_for_everybody_else_until_it_expires",
+    "The suggestion is not sent again while": "test_d1_new_times_are_mailed_once_however_often_they_are_proposed",
+    "No one else can book it before then": "test_a_held_time_is_taken_for_everybody_else_until_it_expires",
     "Its link works only for those": "test_e4_a_link_needs_a_sign_in",
     "Files are kept for a short time": "test_e5_expired_files_and_strays_are_removed_and_the_others_stay",
     "Rounds last ran on {{ last }}": "test_f18_a_clock_that_is_two_years_off_is_warned_of_and_tells_nobody",

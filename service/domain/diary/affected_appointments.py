@@ -50,7 +50,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Marked:
-    """An appointment whose patient has been, or will be, asked about other times."""
+    """An appointment whose patient was sent new times to choose from."""
 
     visit: Appointment
     times: Sequence[FreeTime]
@@ -58,7 +58,7 @@ class Marked:
 
 @dataclass(frozen=True)
 class Moved:
-    """An appointment that was moved (to a new one) or canceled since the time off was made."""
+    """An appointment that was rescheduled (to `successor`) or canceled since the time off was added."""
 
     visit: Appointment
     successor: Appointment | None
@@ -66,7 +66,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class Affected:
-    """The appointments of a time off by how far they are dealt with, the first ones of each kind."""
+    """The affected appointments of some time off by progress, the first ones of each kind."""
 
     counts: Counts
     still_open: Sequence[Appointment]
@@ -106,7 +106,7 @@ def of(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> A
 def other_times(
     session: Session, visits: Sequence[Appointment], zone: ZoneInfo, *, any_doctor: bool
 ) -> Mapping[int, Sequence[FreeTime]]:
-    """For each appointment the three free times nearest to it, of its doctor or of any doctor of the department."""
+    """Return the three nearest slots for each appointment, with its doctor or any doctor in the department."""
     groups: dict[tuple[tuple[int, ...], int], list[Appointment]] = defaultdict(list)
     colleagues = _colleagues(session) if any_doctor else {}
     for visit in visits:
@@ -131,12 +131,12 @@ def propose(
     """
     visit = appointments.to_change(session, actor, appointment_id)
     if visit.status != AppointmentStatus.BOOKED:
-        raise Conflict(_("This visit is not booked any more, so there is nothing to propose."))
+        raise Conflict(_("This appointment isn't booked anymore, so there's nothing to reschedule."))
     row = session.get(MoveProposal, visit.id)
     standing = row is not None and _read(row, visit) != []
     times = other_times(session, [visit], zone, any_doctor=any_doctor)[visit.id]
     if not times:
-        raise Conflict(_("There is no other free time in the next four weeks: please call the patient."))
+        raise Conflict(_("No slot is free in the next four weeks. Call the patient."))
     row = row or MoveProposal(appointment_id=visit.id)
     written = [{"doctor_id": one.doctor_id, "starts_at": f"{one.starts_at:%Y-%m-%dT%H:%M:%SZ}"} for one in times]
     row.times, row.created_by_id, row.created_at = {"times": written}, actor.user_id, clock.now()
@@ -148,7 +148,7 @@ def propose(
 
 
 def withdraw(session: Session, actor: Actor, appointment_id: int) -> None:
-    """Take the mark off an appointment; twice is once. Raises NotFound, Forbidden."""
+    """Withdraw the suggested times of an appointment, if any. Raises NotFound, Forbidden."""
     visit = appointments.to_change(session, actor, appointment_id)
     row = session.get(MoveProposal, visit.id)
     if row is not None:
@@ -171,7 +171,7 @@ Found = Row[int, datetime, datetime, AppointmentStatus, int | None]
 
 
 def _found(session: Session, actor: Actor, row: HoursException, zone: ZoneInfo) -> Sequence[Found]:
-    """The appointments in the blocked time, in order of it: still to come, already here, or canceled since then."""
+    """Return the appointments in the blocked time in order: upcoming, checked in, or canceled since it was blocked."""
     if row.kind != ExceptionKind.OFF:
         raise NotFound
     spans = time_off.spans(row, zone)
@@ -220,7 +220,7 @@ def _by_id(session: Session, ids: Sequence[int]) -> Mapping[int, Appointment]:
 
 
 def _read(row: MoveProposal, visit: Appointment) -> list[FreeTime]:
-    """The proposed times that are still ahead."""
+    """Return the suggested times that are still ahead."""
     length, now = visit.ends_at - visit.starts_at, clock.now()
     times = []
     for one in row.times["times"]:
@@ -231,7 +231,7 @@ def _read(row: MoveProposal, visit: Appointment) -> list[FreeTime]:
 
 
 def _colleagues(session: Session) -> Mapping[str, list[int]]:
-    """The doctors of each department."""
+    """Return the ids of each department's doctors."""
     found: dict[str, list[int]] = defaultdict(list)
     rows = session.execute(select(Doctor.id, Doctor.department).where(Doctor.archived_at.is_(None)).order_by(Doctor.id))
     for doctor_id, department in rows:
@@ -258,7 +258,7 @@ def _nearest(
 
 
 def _pick(times: Sequence[FreeTime], visit: Appointment, own: Sequence[tuple[int, Span]]) -> Sequence[FreeTime]:
-    """The three of the times nearest to an appointment, one of each instant, its own doctor first."""
+    """Pick the three slots nearest to an appointment, one per instant, preferring its own doctor."""
     place = bisect_left(times, visit.starts_at, key=lambda time: time.starts_at)
     # The appointment's own time is free once it is moved, at another doctor; the patient's other appointments are not.
     others = [span for visit_id, span in own if visit_id != visit.id]
@@ -271,7 +271,7 @@ def _pick(times: Sequence[FreeTime], visit: Appointment, own: Sequence[tuple[int
 
 
 def _own_visits(session: Session, visits: Sequence[Appointment]) -> Mapping[int, Sequence[tuple[int, Span]]]:
-    """All that the patients of these appointments have booked from now on, by patient."""
+    """Return everything the patients of these appointments have booked from now on, by patient."""
     rows = session.execute(
         select(Appointment.patient_id, Appointment.id, Appointment.starts_at, Appointment.ends_at)
         .where(Appointment.patient_id.in_({visit.patient_id for visit in visits}))

@@ -23,7 +23,7 @@ LIMIT = 5000
 
 
 class Booked(NamedTuple):
-    """An appointment as a calendar or a day sheet shows it; times in UTC."""
+    """An appointment as the calendar and day sheets show it; times in UTC."""
 
     id: int
     doctor_id: int
@@ -43,7 +43,7 @@ class Booked(NamedTuple):
 
 @dataclass
 class Day:
-    """All that stands in one doctor's day; times in UTC."""
+    """One doctor's day with its appointments and slots; times in UTC."""
 
     doctor_id: int
     day: date
@@ -57,7 +57,7 @@ class Day:
 
 
 def doctors(session: Session, actor: Actor, *, doctor_id: int | None = None, department: str = "") -> Sequence[Doctor]:
-    """The doctors whose days an actor looks at: a doctor only at their own, the desk at one or a department's.
+    """Return the doctors whose days the actor may see: a doctor their own, the desk one or a department's.
 
     In the order they joined. Raises NotFound for a doctor who does not exist; one who left can still be named.
     """
@@ -73,7 +73,7 @@ def doctors(session: Session, actor: Actor, *, doctor_id: int | None = None, dep
 
 
 def visits(session: Session, first: datetime, last: datetime, doctor_ids: Sequence[int]) -> list[Booked]:
-    """The appointments of these doctors that last at some time between two instants, canceled ones too, by time."""
+    """Return these doctors' appointments that overlap two instants, including canceled ones, by time."""
     query = (
         select(
             Appointment.id,
@@ -102,7 +102,7 @@ def visits(session: Session, first: datetime, last: datetime, doctor_ids: Sequen
 
 
 def days(session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids: Sequence[int]) -> list[Day]:
-    """Each of these doctors' clinic days from `first` to `last`."""
+    """Return each of these doctors' days from `first` to `last` in the clinic's time zone."""
     start, end = clock.day_bounds(first, zone)[0], clock.day_bounds(last, zone)[1]
     dates = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     blocks = open_hours.open_blocks(session, first, last, zone, doctor_ids)

@@ -15,7 +15,7 @@ from service.storage.models import NOT_COMING, Appointment
 
 @dataclass
 class Load:
-    """Appointments that stand, the minutes they take, and the minutes their doctors are open."""
+    """The number of booked appointments, their minutes, and the minutes their doctors are open."""
 
     visits: int = 0
     booked_minutes: int = 0
@@ -30,14 +30,14 @@ class Load:
 
 
 def minutes(spans: Iterable[tuple[datetime, datetime]]) -> int:
-    """How long some stretches of time are together, in whole minutes."""
+    """Return the total length of some spans in whole minutes."""
     return int(sum((end - start for start, end in spans), timedelta()).total_seconds() // 60)
 
 
 def open_minutes(
     session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids: Sequence[int]
 ) -> dict[tuple[int, date], int]:
-    """How long each doctor sees people on each day from `first` to `last`, without time off, with extra hours."""
+    """Return each doctor's open minutes per day from `first` to `last`, without time off and with extra hours."""
     blocks = open_hours.open_blocks(session, first, last, zone, doctor_ids)
     return {
         (doctor_id, day): minutes(
@@ -50,7 +50,7 @@ def open_minutes(
 def loads(
     session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids: Sequence[int]
 ) -> dict[tuple[int, date], Load]:
-    """What stands in the book of each doctor on each day from `first` to `last`; the days without anything left out."""
+    """Return each doctor's load per day from `first` to `last`; days without any are left out."""
     found = {
         key: Load(open_minutes=number) for key, number in open_minutes(session, first, last, zone, doctor_ids).items()
     }

@@ -1,4 +1,4 @@
-"""Covers: doctors who stand in for others and can see their patients meanwhile."""
+"""Covers: doctors who stand in for others and can open their patients' records meanwhile."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def add(session: Session, actor: Actor, covered_id: int, asked: CoverRequest, zo
     _only_desk(actor)
     other = session.get(Doctor, asked.doctor_id) if asked.doctor_id is not None else None
     if other is None or other.id == covered_id or other.archived_at is not None:
-        raise Invalid(_("Choose another doctor who works here."), "cover_doctor_id")
+        raise Invalid(_("Choose another doctor."), "cover_doctor_id")
     _check_days(asked, zone)
     row = Cover(
         doctor_id=other.id,
@@ -69,7 +69,7 @@ def add(session: Session, actor: Actor, covered_id: int, asked: CoverRequest, zo
 
 
 def remove(session: Session, actor: Actor, covered_id: int, cover_id: int) -> None:
-    """End it now, or take it back where it has not begun. Raises NotFound, Forbidden."""
+    """End a cover now, or delete it if it has not begun. Raises NotFound, Forbidden."""
     _only_desk(actor)
     row = session.scalar(select(Cover).where(Cover.id == cover_id, Cover.covered_id == covered_id).with_for_update())
     if row is None:
@@ -87,13 +87,13 @@ def remove(session: Session, actor: Actor, covered_id: int, cover_id: int) -> No
 
 def _check_days(asked: CoverRequest, zone: ZoneInfo) -> None:
     if asked.last_day < asked.first_day:
-        raise Invalid(_("The last day cannot lie before the first."), "cover_last_day")
+        raise Invalid(_("The last day must not be before the first day."), "cover_last_day")
     if asked.last_day < clock.today(zone):
-        raise Invalid(_("These days are over."), "cover_last_day")
+        raise Invalid(_("These days are in the past."), "cover_last_day")
     if (asked.last_day - asked.first_day).days > LONGEST_DAYS:
-        raise Invalid(_("Choose at most a year."), "cover_last_day")
+        raise Invalid(_("Choose at most one year."), "cover_last_day")
 
 
 def _only_desk(actor: Actor) -> None:
     if actor.role not in patients.DESK:
-        raise Forbidden(_("The desk says who stands in for whom."))
+        raise Forbidden(_("Only administrators and receptionists can add or end a cover."))

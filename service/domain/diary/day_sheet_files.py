@@ -24,7 +24,7 @@ _writing = Lock()
 
 
 def folder_of(settings: Settings) -> Path:
-    """The folder of the day sheets, made when it is missing, closed to other users of the computer."""
+    """Return the folder of the day sheets, creating it closed to other users of the computer."""
     folder = settings.day_sheets
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
@@ -51,13 +51,13 @@ def write(session: Session, day: date, settings: Settings) -> tuple[int, int]:
 
 
 def written_before(folder: Path, erasure: datetime) -> list[Path]:
-    """The sheets, and what killed writers left of them, that may name someone who was erased at an instant."""
+    """Return the sheets and leftover partial files that may name someone who was erased at an instant."""
     sheets = [file for file in folder.iterdir() if _name(file.name)]
     return [file for file in sheets if disk.may_be_from_before(file, erasure + COMMITTED_WITHIN, clock.now())]
 
 
 def old(folder: Path, today: date) -> list[Path]:
-    """Sheets that have been kept for 14 days, and what a killed writer left on a day that is over."""
+    """Return the sheets older than 14 days, and partial files of past days."""
     found = []
     for file in folder.iterdir():
         named = _name(file.name)

@@ -21,7 +21,7 @@ from service.storage.models import NOT_COMING, Appointment, AppointmentStatus, D
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a sheet: an appointment, or (without one) time that is free."""
+    """A line of a sheet: an appointment, or free time if `visit` is None."""
 
     starts_at: datetime
     ends_at: datetime
@@ -37,14 +37,14 @@ class Sheet:
 
     @property
     def visits(self) -> int:
-        """How many appointments stand on it."""
+        """The number of appointments on it."""
         return sum(line.visit is not None for line in self.lines)
 
 
 def of_day(
     session: Session, actor: Actor, day: date, zone: ZoneInfo, *, doctor_id: int | None = None
 ) -> Sequence[Sheet]:
-    """The sheets of a clinic day, in the order of the doctors: those who work then or have an appointment.
+    """Return the sheets of a day, in the order of the doctors: those with hours or appointments on it.
 
     A doctor gets only their own. Canceled appointments are left out. Raises NotFound for an unknown doctor.
     """
@@ -69,7 +69,7 @@ def of_day(
 
 
 def note_printed(session: Session, actor: Actor, day: date, sheets: Sequence[Sheet]) -> None:
-    """Put on record that someone opened the sheets of a day, once for each patient on them."""
+    """Record in the audit log that someone opened the sheets of a day, once per patient on them."""
     listed = {line.visit.patient_id for sheet in sheets for line in sheet.lines if line.visit is not None}
     nobody: list[int | None] = [None]
     for patient_id in sorted(listed) or nobody:
@@ -77,7 +77,7 @@ def note_printed(session: Session, actor: Actor, day: date, sheets: Sequence[She
 
 
 def _lines(visits: Sequence[Booked], taken: Sequence[Span], blocks: Sequence[Block]) -> list[Line]:
-    """The appointments of the day and, between them, what is left of the open hours."""
+    """Return the appointments of the day and the free time between them."""
     free = [span for block in blocks for span in open_hours.without(block.starts_at, block.ends_at, taken)]
     lines = [Line(visit.starts_at, visit.ends_at, visit) for visit in visits]
     lines += [Line(start, end, None) for start, end in free]
@@ -85,7 +85,7 @@ def _lines(visits: Sequence[Booked], taken: Sequence[Span], blocks: Sequence[Blo
 
 
 def _gone_with_visits(session: Session, start: datetime, end: datetime) -> Sequence[Doctor]:
-    """Doctors who left and still have appointments on the day."""
+    """Return archived doctors who still have appointments on the day."""
     with_visits = select(Appointment.doctor_id).where(Appointment.starts_at >= start, Appointment.starts_at < end)
     query = select(Doctor).where(Doctor.archived_at.is_not(None), Doctor.id.in_(with_visits)).order_by(Doctor.id)
     return session.scalars(query).all()

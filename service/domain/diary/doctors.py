@@ -19,26 +19,26 @@ MOST = 500
 
 @dataclass(frozen=True)
 class DoctorDetails:
-    """What a doctor is called, and where they work."""
+    """A doctor's name and department."""
 
     name: str
     department: str
 
 
 def roster(session: Session, *, archived: bool = False) -> Sequence[Doctor]:
-    """The doctors who work here, or those who are archived, by department and name; at most 500."""
+    """Return the current or the archived doctors by department and name; at most 500."""
     which = Doctor.archived_at.is_not(None) if archived else Doctor.archived_at.is_(None)
     return session.scalars(select(Doctor).where(which).order_by(Doctor.department, Doctor.name).limit(MOST)).all()
 
 
 def page(session: Session, *, department: str = "", after: int = 0, limit: int) -> Sequence[Doctor]:
-    """Those of the doctors who work here, of a department where one is named, in the order they joined."""
+    """Return a page of the current doctors, optionally of one department, in the order they joined."""
     query = select(Doctor).where(candidates.any_of(department), Doctor.id > after)
     return session.scalars(query.order_by(Doctor.id).limit(limit)).all()
 
 
 def fetch(session: Session, doctor_id: int) -> Doctor:
-    """A doctor, archived or not: all staff may see who works here and when. Raises NotFound."""
+    """Return a doctor, archived or not; all staff may see them. Raises NotFound."""
     doctor = session.get(Doctor, doctor_id)
     if doctor is None:
         raise NotFound
@@ -46,17 +46,17 @@ def fetch(session: Session, doctor_id: int) -> Doctor:
 
 
 def may_edit(actor: Actor, doctor_id: int | None) -> bool:
-    """Whether the actor keeps this doctor's hours and time off: the desk everyone's, a doctor their own."""
+    """Whether the actor may change this doctor's hours and time off: the desk everyone's, a doctor their own."""
     if actor.role in (Role.ADMIN, Role.RECEPTIONIST, Role.SYSTEM):
         return True
     return actor.role == Role.DOCTOR and doctor_id is not None and doctor_id == actor.doctor_id
 
 
 def to_edit(session: Session, actor: Actor, doctor_id: int) -> Doctor:
-    """The doctor, for those who keep their hours. Raises NotFound, and Forbidden for another doctor."""
+    """Return a doctor whose hours the actor may change. Raises NotFound, and Forbidden for another doctor."""
     doctor = fetch(session, doctor_id)
     if not may_edit(actor, doctor_id):
-        raise Forbidden(_("Doctors change only their own hours and time off."))
+        raise Forbidden(_("You can change only your own hours and time off."))
     return doctor
 
 
@@ -81,11 +81,11 @@ def change(
     was = doctor.archived_at is not None
     archived = was if archived is None else archived
     if archived != was and actor.role == Role.DOCTOR:
-        raise Forbidden(_("Ask the desk to archive a doctor."))
+        raise Forbidden(_("Ask the front desk to archive a doctor."))
     if (doctor.name, doctor.department, was) == (name, department, archived):
         return doctor
     if version != doctor.version:
-        raise Conflict(_("Somebody else changed this doctor while you were writing."))
+        raise Conflict(_("Someone else changed this doctor while you were editing."))
     if archived and not was:
         _check_nothing_ahead(session, doctor_id)
     doctor.name, doctor.department = name, department
@@ -103,4 +103,4 @@ def _check_nothing_ahead(session: Session, doctor_id: int) -> None:
         Appointment.starts_at > clock.now() - free_times.LONGEST,
     )
     if session.scalar(select(ahead)):
-        raise Invalid(_("Visits are booked with this doctor: move or cancel them first."), "archived")
+        raise Invalid(_("This doctor still has booked appointments. Reschedule or cancel them first."), "archived")

@@ -28,7 +28,7 @@ LOOKED_AT = 5000
 
 @dataclass(frozen=True)
 class WeekBlock:
-    """The same hours on some days of the week (0 is Monday), from a day on and until another, if they say so.
+    """The same hours on some days of the week (0 is Monday), optionally only between two days.
 
     Hours that cross midnight belong to the day on which they begin.
     """
@@ -43,14 +43,14 @@ class WeekBlock:
 
 @dataclass(frozen=True)
 class Outside:
-    """Booked appointments for which the doctor is not open: how many, and the first ones."""
+    """Booked appointments outside the doctor's hours: how many, and the first ones."""
 
     count: int
     visits: Sequence[Appointment]
 
 
 def of_doctors(session: Session, doctor_ids: Iterable[int], today: date) -> Mapping[int, Sequence[DoctorHours]]:
-    """The blocks of each doctor's week that count today or later, in order of weekday and time."""
+    """Return each doctor's weekly blocks that apply today or later, by weekday and time."""
     ended_tonight = and_(DoctorHours.valid_until == today - timedelta(days=1), DoctorHours.ends > DayTime.at(24))
     rows = session.scalars(
         select(DoctorHours)
@@ -65,7 +65,7 @@ def of_doctors(session: Session, doctor_ids: Iterable[int], today: date) -> Mapp
 
 
 def add(session: Session, actor: Actor, doctor_id: int, block: WeekBlock, zone: ZoneInfo) -> None:
-    """Open a block on each of its weekdays, all or none; one that is there already stays as it is.
+    """Add a block on each of its weekdays, all or none; an existing identical block stays as it is.
 
     Raises NotFound, Forbidden, and Invalid, also where a block would overlap another of the doctor's.
     """
@@ -76,7 +76,7 @@ def add(session: Session, actor: Actor, doctor_id: int, block: WeekBlock, zone: 
     there = of_doctors(session, [doctor_id], today).get(doctor_id, [])
     new = [row for row in _rows(doctor_id, block) if not any(_alike(row, other) for other in there)]
     if any(_overlap(row, other, today) for row in new for other in there):
-        raise Invalid(_("This overlaps hours that are there already: remove those first."), "starts")
+        raise Invalid(_("These hours overlap with existing ones. End those first."), "starts")
     if new:
         session.add_all(new)
         audit.record(session, actor, "hours.add", subject=f"doctor/{doctor_id}")
@@ -85,7 +85,7 @@ def add(session: Session, actor: Actor, doctor_id: int, block: WeekBlock, zone: 
 def end(
     session: Session, actor: Actor, doctor_id: int, block_id: int, *, last_day: date | None, zone: ZoneInfo
 ) -> None:
-    """Let a block of a doctor's week end: with that day, or at once without one; appointments that are booked stay.
+    """End a block of a doctor's week after a day, or at once without one; booked appointments stay.
 
     Raises NotFound, Forbidden, and Invalid for a last day that is past or lies before the block's first.
     """
@@ -100,14 +100,14 @@ def end(
         session.delete(block)
         return
     if last_day < max(clock.today(zone), block.valid_from or date.min):
-        raise Invalid(_("These hours would be over already."), "last_day")
+        raise Invalid(_("The last day is in the past or before the first day."), "last_day")
     if block.valid_until is None or last_day < block.valid_until:
         block.valid_until = last_day
         audit.record(session, actor, "hours.end", subject=subject, changes=audit.changes_of(block))
 
 
 def outside(session: Session, actor: Actor, doctor_id: int, zone: ZoneInfo) -> Outside:
-    """The booked appointments ahead for which the doctor is not open, but for those booked on top on purpose.
+    """Return the upcoming appointments outside the doctor's hours, except those overbooked on purpose.
 
     Looks at the next 5000. Raises NotFound, Forbidden.
     """
@@ -135,23 +135,23 @@ def outside(session: Session, actor: Actor, doctor_id: int, zone: ZoneInfo) -> O
 
 
 def check_order(starts: DayTime, ends: DayTime) -> None:
-    """Raise Invalid unless a stretch begins on its day, ends after that, and lasts a day at most."""
+    """Raise Invalid unless the hours begin on their day, end later, and last at most 24 hours."""
     if starts.minutes >= MINUTES_OF_A_DAY:
-        raise Invalid(_("The hours have to begin before midnight."), "starts")
+        raise Invalid(_("The start must be before midnight."), "starts")
     if ends <= starts:
-        raise Invalid(_("The end lies before the start."), "ends")
+        raise Invalid(_("The end must be after the start."), "ends")
     if ends.minutes - starts.minutes > MINUTES_OF_A_DAY:
-        raise Invalid(_("Hours can last 24 hours at most."), "ends")
+        raise Invalid(_("Hours can last at most 24 hours."), "ends")
 
 
 def check_length(starts: DayTime, ends: DayTime, slot_minutes: int) -> None:
-    """Raise Invalid unless a stretch ends after it starts and at least one appointment fits in."""
+    """Raise Invalid unless the hours are in order and at least one appointment fits in."""
     if not SHORTEST_SLOT <= slot_minutes <= LONGEST_SLOT:
         words = {"least": SHORTEST_SLOT, "most": LONGEST_SLOT}
-        raise Invalid(_("A visit takes %(least)s to %(most)s minutes here.") % words, "slot_minutes")
+        raise Invalid(_("Enter %(least)s to %(most)s minutes per appointment.") % words, "slot_minutes")
     check_order(starts, ends)
     if ends.minutes - starts.minutes < slot_minutes:
-        raise Invalid(_("Not even one visit fits in."), "ends")
+        raise Invalid(_("This is too short for one appointment."), "ends")
 
 
 def overlap(one: WeekBlock, other: WeekBlock, today: date) -> bool:
@@ -166,9 +166,9 @@ def _check(block: WeekBlock, today: date) -> None:
     if block.valid_until is None:
         return
     if block.valid_from is not None and block.valid_until < block.valid_from:
-        raise Invalid(_("The last day lies before the first."), "valid_until")
+        raise Invalid(_("The last day must not be before the first day."), "valid_until")
     if block.valid_until < today:
-        raise Invalid(_("These hours would be over already."), "valid_until")
+        raise Invalid(_("The last day is in the past or before the first day."), "valid_until")
 
 
 def _rows(doctor_id: int, block: WeekBlock) -> list[DoctorHours]:

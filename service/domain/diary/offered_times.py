@@ -20,7 +20,7 @@ AT_A_TIME = 4
 
 @dataclass(frozen=True)
 class Asked:
-    """The times of a doctor, or of any (None) of the department, from a clinic day on for so many days."""
+    """A query for slots of a doctor, or any (None) in the department, for some days from `first` on."""
 
     first: date
     days: int = 1
@@ -32,14 +32,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Page:
-    """Some free times, soonest first, and where the next page begins."""
+    """A page of slots, soonest first, and where the next page begins."""
 
     times: Sequence[FreeTime]
     following: str | None
 
 
 def page(session: Session, actor: Actor, asked: Asked, zone: ZoneInfo, *, after: str | None = None, limit: int) -> Page:
-    """The times that are asked for; of several doctors each instant once.
+    """Return the slots asked for; with several doctors, each instant once.
 
     As long as the appointment type says, and not where the patient has an appointment already. Raises NotFound for a
     doctor, type or patient that is not there, or not the actor's, and for an `after` that no page has given.
@@ -66,7 +66,7 @@ def page(session: Session, actor: Actor, asked: Asked, zone: ZoneInfo, *, after:
 
 
 def _span(first: date, days: int, after: str | None, zone: ZoneInfo) -> tuple[date, date, datetime | None]:
-    """The days from which times are still wanted, the end not among them, and the last time there was."""
+    """Return the days still to search (end excluded) and the last slot of the page before."""
     end = first + timedelta(days=days)
     if after is None:
         return first, end, None
@@ -79,7 +79,7 @@ def _span(first: date, days: int, after: str | None, zone: ZoneInfo) -> tuple[da
 def _each_once(
     offered: Callable[[date, date], Sequence[FreeTime]], day: date, end: date, since: datetime | None, limit: int
 ) -> list[FreeTime]:
-    """The times after one, each instant once; a few days at a time, until there are more than a page holds."""
+    """Yield the slots after one, each instant once, a few days at a time, until there are more than a page holds."""
     found: list[FreeTime] = []
     while day < end and len(found) <= limit:
         following = min(day + timedelta(days=AT_A_TIME), end)

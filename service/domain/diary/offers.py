@@ -27,7 +27,7 @@ from service.storage.models import Appointment, Doctor, Message, Offer, Patient,
 
 
 class Held(NamedTuple):
-    """A time that is held at the moment, as lists and calendars show it."""
+    """A slot that is held at the moment, as lists and calendars show it."""
 
     offer_id: int
     entry_id: int
@@ -40,7 +40,7 @@ class Held(NamedTuple):
 
 
 class State(StrEnum):
-    """What has become of an offer, for its patient."""
+    """The state of an offer as its patient sees it."""
 
     OPEN = "open"
     BOOKED = "booked"
@@ -61,7 +61,7 @@ class Told(NamedTuple):
 def make(
     session: Session, actor: Actor, entry_id: int, *, doctor_id: int, starts_at: datetime, zone: ZoneInfo
 ) -> Offer:
-    """Hold a time (an instant) for an entry of the list. The same offer again while it stands is the same one.
+    """Hold a slot (an instant) for a waitlist entry. The same offer again while it stands is the same one.
 
     Raises NotFound, Forbidden, Invalid (a past time, outside the hours, another doctor than they wait for), Taken,
     and Conflict for someone who does not wait any more or has another offer.
@@ -70,15 +70,15 @@ def make(
     entry = waitlist.to_change(session, actor, entry_id)
     admission.people(session, actor, entry.patient_id, [doctor_id])
     if entry.closed_at is not None:
-        raise Conflict(_("This patient does not wait any more."))
+        raise Conflict(_("This patient is no longer on the waitlist."))
     if entry.doctor_id not in (None, doctor_id):
-        raise Invalid(_("This patient waits for another doctor."), "doctor_id")
+        raise Invalid(_("This patient is waiting for a different doctor."), "doctor_id")
     now = clock.now()
     for other in session.scalars(select(Offer).where(Offer.waiting_id == entry.id, Offer.closed_at.is_(None))):
         if other.expires_at > now and (other.doctor_id, other.starts_at) == (doctor_id, starts_at):
             return other
         if other.expires_at > now:
-            raise Conflict(_("Another time is held for this patient: end that offer first."))
+            raise Conflict(_("Another slot is held for this patient. Release it first."))
         other.closed_at = now
     minutes = entry.visit_type.minutes if entry.visit_type else None
     found = admission.admit(session, actor, Wish(entry.patient_id, starts_at, [doctor_id], minutes, zone))
@@ -99,7 +99,7 @@ def make(
 
 
 def accept(session: Session, actor: Actor, offer_id: int, *, rules: Booking, zone: ZoneInfo) -> Appointment:
-    """Book the offered time for its patient and close the entry; twice is once.
+    """Book the offered slot for its patient and close the entry; accepting again changes nothing.
 
     Also after the 20 minutes, when the time is still free. Raises NotFound, Forbidden, Invalid, Taken, and Conflict
     for an offer that was given back.
@@ -108,10 +108,10 @@ def accept(session: Session, actor: Actor, offer_id: int, *, rules: Booking, zon
     if offer.closed_at is not None:
         made = _visit_of(session, offer, entry)
         if made is None:
-            raise Conflict(_("This offer was given back already: make a new one."))
+            raise Conflict(_("This slot was already released. Make a new offer."))
         return made
     if entry.closed_at is not None:
-        raise Conflict(_("This patient does not wait any more."))
+        raise Conflict(_("This patient is no longer on the waitlist."))
     # The desk has chosen the time, so no limit for patients who choose for themselves stands against it.
     booker = actor if actor.is_staff else Actor(Role.SYSTEM, address=actor.address)
     request = BookingRequest(entry.patient_id, offer.starts_at, offer.doctor_id, visit_type_id=entry.visit_type_id)
@@ -123,7 +123,7 @@ def accept(session: Session, actor: Actor, offer_id: int, *, rules: Booking, zon
 
 
 def of_message(session: Session, message_id: int) -> int:
-    """The id of the offer a message is about. Raises NotFound."""
+    """Return the id of the offer a message is about. Raises NotFound."""
     subject = subjects.of(session.get_one(Message, message_id))
     if subject is None or subject.kind != subjects.Kind.OFFER:
         raise NotFound
@@ -149,11 +149,11 @@ def told(session: Session, actor: Actor, offer_id: int) -> Told:
 
 
 def decline(session: Session, actor: Actor, offer_id: int) -> None:
-    """Give the time back; the patient waits on. Twice is once. Raises NotFound, Forbidden, Conflict (accepted)."""
+    """Release the slot; the patient stays on the waitlist. Raises NotFound, Forbidden, Conflict (already accepted)."""
     offer, entry = _to_settle(session, actor, offer_id)
     if offer.closed_at is not None:
         if _visit_of(session, offer, entry) is not None:
-            raise Conflict(_("This offer was accepted: the visit is booked."))
+            raise Conflict(_("This offer was accepted, and the appointment is booked."))
         return
     offer.closed_at = clock.now()
     audit.record(session, actor, "offer.decline", patient_id=entry.patient_id, subject=f"offer/{offer.id}")
@@ -178,7 +178,7 @@ def fetch(session: Session, actor: Actor, offer_id: int) -> Offer:
 
 
 def standing(session: Session, first: datetime | None = None, last: datetime | None = None) -> Sequence[Held]:
-    """The offers that hold a time at the moment, all or those of times between two instants, in order of time."""
+    """Return the offers that hold a slot now, all or those between two instants, by time."""
     query = (
         select(
             Offer.id,
@@ -203,7 +203,7 @@ def standing(session: Session, first: datetime | None = None, last: datetime | N
 
 
 def free_stretch(session: Session, zone: ZoneInfo, doctor_id: int, starts_at: datetime) -> FreeTime | None:
-    """How long a doctor is open and free from an instant on; None when that is past, closed, taken or held."""
+    """Return the free time of a doctor from an instant on; None if it is past, closed, taken, or held."""
     if starts_at <= clock.now():
         return None
     day = starts_at.astimezone(zone).date()
@@ -217,7 +217,7 @@ def free_stretch(session: Session, zone: ZoneInfo, doctor_id: int, starts_at: da
 
 
 def _to_settle(session: Session, actor: Actor, offer_id: int) -> tuple[Offer, WaitlistEntry]:
-    """The offer and its entry, both locked, for the desk or the patient it was made to. Raises NotFound, Forbidden."""
+    """Return an offer and its entry, both locked, for the desk or its patient. Raises NotFound, Forbidden."""
     if actor.role != Role.PATIENT:
         _check_desk(actor)
     waiting_id = session.scalar(select(Offer.waiting_id).where(Offer.id == offer_id))
@@ -228,7 +228,7 @@ def _to_settle(session: Session, actor: Actor, offer_id: int) -> tuple[Offer, Wa
 
 
 def _visit_of(session: Session, offer: Offer, entry: WaitlistEntry) -> Appointment | None:
-    """The appointment that came of an offer."""
+    """Return the appointment that was booked from an offer."""
     if entry.appointment_id is None:
         return None
     visit = session.get_one(Appointment, entry.appointment_id)
@@ -237,4 +237,4 @@ def _visit_of(session: Session, offer: Offer, entry: WaitlistEntry) -> Appointme
 
 def _check_desk(actor: Actor) -> None:
     if actor.role not in (Role.ADMIN, Role.RECEPTIONIST):
-        raise Forbidden(_("Only the desk makes offers."))
+        raise Forbidden(_("Only administrators and receptionists can offer slots."))

@@ -1,4 +1,4 @@
-"""Schedule exceptions: a doctor's time off, holidays of the clinic, extra hours."""
+"""Schedule exceptions: a doctor's time off, clinic holidays, and extra hours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Closure:
 
 @dataclass(frozen=True)
 class ExtraHours:
-    """Hours of a doctor beside the week on one day."""
+    """A doctor's hours on one day in addition to the weekly hours."""
 
     doctor_id: int
     day: date
@@ -54,7 +54,7 @@ class ExtraHours:
 def upcoming(
     session: Session, actor: Actor, zone: ZoneInfo, *, doctor_id: int | None = None
 ) -> Sequence[HoursException]:
-    """What is on or ahead, soonest first, with its doctor; of one doctor and the clinic when a doctor is named.
+    """Return current and upcoming exceptions with their doctors, soonest first, optionally for one doctor.
 
     A doctor gets their own and the clinic's. At most 200.
     """
@@ -72,7 +72,7 @@ def upcoming(
 
 
 def fetch(session: Session, actor: Actor, exception_id: int) -> HoursException:
-    """One of them with its doctor. Raises NotFound when missing, or another doctor's."""
+    """Return one exception with its doctor. Raises NotFound if it is missing or another doctor's."""
     found = session.scalar(
         select(HoursException)
         .options(joinedload(HoursException.doctor))
@@ -93,7 +93,7 @@ def close(session: Session, actor: Actor, closure: Closure, zone: ZoneInfo) -> H
     _check_days(closure.first_day, closure.last_day, zone)
     starts, ends = closure.starts, closure.ends
     if (starts is None) != (ends is None):
-        raise Invalid(_("Write both times, or none for whole days."), "ends" if ends is None else "starts")
+        raise Invalid(_("Enter both times, or leave both empty for whole days."), "ends" if ends is None else "starts")
     if starts is not None and ends is not None:
         hours.check_order(starts, ends)
     row = HoursException(
@@ -109,13 +109,13 @@ def close(session: Session, actor: Actor, closure: Closure, zone: ZoneInfo) -> H
 
 
 def open_extra(session: Session, actor: Actor, extra: ExtraHours, zone: ZoneInfo) -> HoursException:
-    """Open extra hours. The very same again is the same. Raises NotFound, Forbidden, Invalid."""
+    """Add extra hours; adding the same hours twice adds them once. Raises NotFound, Forbidden, Invalid."""
     _lock(session, actor, extra.doctor_id)
     _check_days(extra.day, extra.day, zone)
     hours.check_length(extra.starts, extra.ends, extra.slot_minutes)
     for name, at in (("starts", extra.starts), ("ends", extra.ends)):
         if free_times.of_wall(at.on(extra.day), zone) is None:
-            raise Invalid(_("This time does not exist on that day: the clocks go forward."), name)
+            raise Invalid(_("This time doesn't exist on that day because the clocks go forward."), name)
     row = HoursException(
         doctor_id=extra.doctor_id,
         kind=ExceptionKind.EXTRA,
@@ -130,7 +130,7 @@ def open_extra(session: Session, actor: Actor, extra: ExtraHours, zone: ZoneInfo
 
 
 def remove(session: Session, actor: Actor, exception_id: int) -> None:
-    """Take one back: the week holds again. Raises NotFound, and Forbidden for a doctor and the clinic's own."""
+    """Remove an exception. Raises NotFound, and Forbidden for a doctor who removes the clinic's."""
     row = fetch(session, actor, exception_id)
     _lock(session, actor, row.doctor_id)
     audit.record(session, actor, "time_off.remove", subject=f"time_off/{row.id}", changes=audit.what_goes(row))
@@ -138,12 +138,12 @@ def remove(session: Session, actor: Actor, exception_id: int) -> None:
 
 
 def may_edit(actor: Actor, row: HoursException) -> bool:
-    """Whether the actor may take it back."""
+    """Whether the actor may remove it."""
     return doctors.may_edit(actor, row.doctor_id)
 
 
 def spans(row: HoursException, zone: ZoneInfo) -> list[Span]:
-    """The stretches it covers, as instants: one of whole days, or one of each day."""
+    """Return the spans it covers in UTC: one for whole days, or one per day."""
     if row.starts is None or row.ends is None:
         return [(clock.day_bounds(row.first_day, zone)[0], clock.day_bounds(row.last_day, zone)[1])]
     days = (row.first_day + timedelta(days=count) for count in range((row.last_day - row.first_day).days + 1))
@@ -156,7 +156,7 @@ def _lasts_into(day: date) -> ColumnElement[bool]:
 
 
 def away(session: Session, visits: Sequence[Appointment], zone: ZoneInfo) -> frozenset[int]:
-    """Those of some appointments, by id, that fall into time off of their doctor or a holiday of the clinic."""
+    """Return the ids of those appointments that fall into their doctor's time off or a clinic holiday."""
     if not visits:
         return frozenset()
     first = min(visit.starts_at for visit in visits).astimezone(zone).date()
@@ -180,28 +180,28 @@ def away(session: Session, visits: Sequence[Appointment], zone: ZoneInfo) -> fro
 
 
 def _visible(actor: Actor) -> ColumnElement[bool]:
-    """A doctor sees their own and the clinic's, the desk all of them."""
+    """The condition on exceptions the actor may see: for a doctor their own and the clinic's, for the desk all."""
     if actor.role != Role.DOCTOR:
         return true()
     return or_(HoursException.doctor_id.is_(None), HoursException.doctor_id == actor.doctor_id)
 
 
 def _lock(session: Session, actor: Actor, doctor_id: int | None) -> None:
-    """No one books with these doctors until this is done. Raises NotFound, Forbidden."""
+    """Lock these doctors against bookings until the commit. Raises NotFound, Forbidden."""
     locks.doctors(session, None if doctor_id is None else Doctor.id == doctor_id)
     if doctor_id is not None:
         doctors.to_edit(session, actor, doctor_id)
     elif not doctors.may_edit(actor, None):
-        raise Forbidden(_("Only the admin and the reception close the whole clinic."))
+        raise Forbidden(_("Only administrators and receptionists can close the whole clinic."))
 
 
 def _check_days(first_day: date, last_day: date, zone: ZoneInfo) -> None:
     if last_day < first_day:
-        raise Invalid(_("The last day lies before the first."), "last_day")
+        raise Invalid(_("The last day must not be before the first day."), "last_day")
     if last_day < clock.today(zone):
-        raise Invalid(_("This is over already."), "last_day" if last_day != first_day else "first_day")
+        raise Invalid(_("This day is in the past."), "last_day" if last_day != first_day else "first_day")
     if (last_day - first_day).days >= LONGEST_DAYS:
-        raise Invalid(_("Block at most a year at once."), "last_day")
+        raise Invalid(_("Block at most one year at a time."), "last_day")
 
 
 def _checked_note(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The waitlist: patients who would come sooner, and whom a freed slot suits."""
+"""The waitlist: patients who want an earlier slot, and whom a slot suits."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -61,7 +61,7 @@ def add(session: Session, actor: Actor, wanted: WaitlistRequest) -> WaitlistEntr
 
 
 def remove(session: Session, actor: Actor, entry_id: int) -> None:
-    """Take an entry off the list, and give back what is held for it; twice is once. Raises NotFound, Forbidden."""
+    """Remove an entry and release what is held for it; idempotent. Raises NotFound, Forbidden."""
     _check_desk(actor)
     entry = to_change(session, actor, entry_id)
     if entry.closed_at is not None:
@@ -73,7 +73,7 @@ def remove(session: Session, actor: Actor, entry_id: int) -> None:
 
 
 def waiting(session: Session, actor: Actor) -> Sequence[WaitlistEntry]:
-    """Who waits: the urgent first, then anyone who waits longest; at most 200.
+    """Return the open entries: urgent ones first, then those waiting longest; at most 200.
 
     A doctor sees those who wait for them, and their own patients who wait for anyone.
     """
@@ -81,13 +81,13 @@ def waiting(session: Session, actor: Actor) -> Sequence[WaitlistEntry]:
 
 
 def count(session: Session, actor: Actor) -> int:
-    """How many wait, without the limit of waiting()."""
+    """Return the number of open entries, without the limit of waiting()."""
     query = select(func.count()).select_from(WaitlistEntry).join(WaitlistEntry.patient)
     return session.scalar(query.where(WaitlistEntry.closed_at.is_(None), _visible(actor))) or 0
 
 
 def to_change(session: Session, actor: Actor, entry_id: int) -> WaitlistEntry:
-    """An entry with its people, locked; also one that is closed. Raises NotFound."""
+    """Return an entry with its patient and doctor, locked, even if it is closed. Raises NotFound."""
     locks.with_patient(session, select(WaitlistEntry.patient_id).where(WaitlistEntry.id == entry_id))
     query = _people(select(WaitlistEntry)).where(WaitlistEntry.id == entry_id, _visible(actor))
     entry = session.scalar(query.execution_options(populate_existing=True))
@@ -97,7 +97,7 @@ def to_change(session: Session, actor: Actor, entry_id: int) -> WaitlistEntry:
 
 
 def who_fits(session: Session, actor: Actor, zone: ZoneInfo, time: FreeTime) -> Sequence[WaitlistEntry]:
-    """Whom a free time suits: the urgent first, then anyone who waits longest; at most 50.
+    """Return the entries a slot suits: urgent ones first, then those waiting longest; at most 50.
 
     Its doctor or any, its day, its part of the day, long enough for their kind of appointment, no appointment of their
     own then, and nothing else offered to them at the moment.
@@ -106,7 +106,7 @@ def who_fits(session: Session, actor: Actor, zone: ZoneInfo, time: FreeTime) -> 
 
 
 def count_fits(session: Session, zone: ZoneInfo, times: Sequence[FreeTime]) -> dict[FreeTime, int]:
-    """For those times that are ahead, free and in their doctor's hours: how many wait whom they suit, maybe none.
+    """For each slot that is upcoming, free, and in its doctor's hours, count the entries it suits.
 
     A fixed number of queries, however many times are asked about.
     """
@@ -122,13 +122,13 @@ def count_fits(session: Session, zone: ZoneInfo, times: Sequence[FreeTime]) -> d
 
 
 def part_of(at: datetime, zone: ZoneInfo) -> PartOfDay:
-    """The part of the clinic's day an instant lies in."""
+    """Return the part of the day of an instant, in the clinic's time zone."""
     hour = at.astimezone(zone).hour
     return PartOfDay.MORNING if hour < NOON else PartOfDay.AFTERNOON if hour < EVENING else PartOfDay.EVENING
 
 
 def _suits(time: FreeTime, zone: ZoneInfo) -> ColumnElement[bool]:
-    """The condition on entries (joined with their patient and appointment type) whom a free time suits."""
+    """The condition on entries (joined with their patient and appointment type) that a slot suits."""
     minutes = int((time.ends_at - time.starts_at).total_seconds() // 60)
     elsewhere = exists().where(
         Appointment.patient_id == WaitlistEntry.patient_id,
@@ -169,7 +169,7 @@ def _still_free(session: Session, times: Sequence[FreeTime], zone: ZoneInfo) -> 
 
 
 def _is_within(time: FreeTime, blocks: Iterable[Block]) -> bool:
-    """Whether a time lies in a doctor's hours: time off may have cut them since it was booked."""
+    """Whether a slot is within the doctor's hours: time off may have cut them since it was booked."""
     return any(block.starts_at <= time.starts_at and time.ends_at <= block.ends_at for block in blocks)
 
 
@@ -205,11 +205,11 @@ def _visible(actor: Actor) -> ColumnElement[bool]:
 
 def _check_desk(actor: Actor) -> None:
     if actor.role not in (Role.ADMIN, Role.RECEPTIONIST, Role.SYSTEM):
-        raise Forbidden(_("Only the desk changes the waiting list."))
+        raise Forbidden(_("Only administrators and receptionists can change the waitlist."))
 
 
 def _checked(session: Session, actor: Actor, wanted: WaitlistRequest) -> WaitlistRequest:
-    """The wish as it is kept. Raises NotFound for a doctor or a type that is not there, Invalid."""
+    """Return the request as it is stored. Raises NotFound for an unknown doctor or type, Invalid."""
     if wanted.doctor_id is not None and not candidates.ids(session, wanted.doctor_id):
         raise NotFound
     if wanted.visit_type_id is not None:
@@ -219,7 +219,7 @@ def _checked(session: Session, actor: Actor, wanted: WaitlistRequest) -> Waitlis
 
 
 def _checked_weekdays(weekdays: str) -> str:
-    """The days in order, each once. Raises Invalid for none and for what is no day."""
+    """Return the days in order, each once. Raises Invalid for none and for an unknown day."""
     days = "".join(sorted(set(weekdays)))
     if not days or not set(days) <= set(EVERY_DAY):
         raise Invalid(_("Choose at least one day of the week."), "weekdays")
@@ -230,4 +230,4 @@ def _checked_part(part: str) -> PartOfDay:
     try:
         return PartOfDay(part)
     except ValueError:
-        raise Invalid(_("Choose a part of the day."), "part") from None
+        raise Invalid(_("Choose a time of day."), "part") from None

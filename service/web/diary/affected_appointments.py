@@ -1,4 +1,4 @@
-"""The appointments that time off affected, on one page: move each, cancel it, or mark it for a message."""
+"""The page of appointments that time off affects: reschedule each, cancel it, or send its patient new times."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ blueprint = Blueprint("affected_appointments", __name__)
 
 
 class ActForm(Form):
-    """One tap: about which appointment, and with which doctors' times the page goes on."""
+    """One button: which appointment it is about, and whose slots the page shows next."""
 
     appointment_id = wtforms.HiddenField()
     any_doctor = wtforms.HiddenField()
@@ -47,7 +47,7 @@ class ProposalForm(Form):
 
 @dataclass(frozen=True)
 class Choice:
-    """A free time as a button: what it sends and what it says; a doctor's name where it is another one."""
+    """A slot as a button: what it sends and shows; with the doctor's name if it is a different doctor."""
 
     value: str
     starts_at: datetime
@@ -57,7 +57,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class AffectedAppointment:
-    """An appointment that has to go, and where to."""
+    """An affected appointment and the slots it can be moved to."""
 
     visit: Visit
     times: Sequence[Choice]
@@ -75,7 +75,7 @@ def show(exception_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/time-off/<row_id:exception_id>/moves")
 def move(exception_id: int) -> ResponseReturnValue:
-    """Move an appointment and go on with the next; who comes too late sees the times that are free now."""
+    """Reschedule an appointment and return to the page; if the slot was just taken, it shows those free now."""
     actor, settings, form = context.actor(), context.wiring().settings, MoveForm(request.form)
     time_off.fetch(context.reading(), actor, exception_id)
     any_doctor = form.any_doctor.data == "1"
@@ -95,7 +95,7 @@ def move(exception_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/time-off/<row_id:exception_id>/cancellations")
 def cancel(exception_id: int) -> ResponseReturnValue:
-    """Cancel an appointment, by the clinic, and go on with the next."""
+    """Cancel an appointment on behalf of the clinic and return to the page."""
     actor, settings, form = context.actor(), context.wiring().settings, ActForm(request.form)
     row = time_off.fetch(context.reading(), actor, exception_id)
     any_doctor = form.any_doctor.data == "1"
@@ -127,7 +127,7 @@ def propose(appointment_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/appointments/<row_id:appointment_id>/proposal/removal")
 def withdraw(appointment_id: int) -> ResponseReturnValue:
-    """The mark was a mistake, or the patient wants none of these times."""
+    """Withdraw the suggested times."""
     form = ProposalForm(request.form)
     if not form.validate():
         raise Invalid(" ".join(form.form_errors))
@@ -138,7 +138,7 @@ def withdraw(appointment_id: int) -> ResponseReturnValue:
 
 
 def _back(exception_id: int | None, any_doctor: str | None, appointment_id: int | None = None) -> ResponseReturnValue:
-    """To the page the tap was made on."""
+    """Redirect to the page the button was on."""
     if exception_id is None:
         return redirect(url_for("appointments.show", appointment_id=appointment_id), 303)
     where = url_for(
@@ -194,5 +194,5 @@ def _affected(
 
 
 def _who(row: HoursException) -> dict[str, Any]:
-    """Whose time it is: a doctor, or (None) the clinic."""
+    """Return whose time off it is: a doctor's, or (None) the clinic's."""
     return {"doctor_id": row.doctor_id, "name": row.doctor.name if row.doctor else None}

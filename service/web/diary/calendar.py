@@ -27,7 +27,7 @@ WEEK = 7
 
 @dataclass(frozen=True)
 class View:
-    """What the address asks for."""
+    """The view that the URL asks for."""
 
     week: bool
     day: date
@@ -40,7 +40,7 @@ class View:
     department: str
 
     def url(self, **changed: Any) -> str:
-        """The address of this view with something changed."""
+        """Return the URL of this view with something changed."""
         asked = {
             "date": self.day.isoformat(),
             "view": "week" if self.week else None,
@@ -50,14 +50,14 @@ class View:
         return url_for("calendar.show", **{**asked, **changed})
 
     def step(self, way: int) -> str | None:
-        """The address of the view before (-1) or after (1); None beyond the days the calendar knows."""
+        """Return the URL of the previous (-1) or next (1) view; None outside 2000 to 2100."""
         day = self.day + timedelta(days=way * (WEEK if self.week else 1))
         return self.url(date=day.isoformat()) if 2000 <= day.year <= 2100 else None
 
 
 @blueprint.get("/calendar")
 def show() -> ResponseReturnValue:
-    """A day (`?date=`) of a department's or one doctor's, or with `view=week` a doctor's week."""
+    """Show a day (`?date=`) of a department or one doctor, or with `view=week` a doctor's week."""
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
     view = _asked(actor)
     days = calendar.days(session, view.days[0], view.days[-1], zone, [doctor.id for doctor in view.doctors])
@@ -76,7 +76,7 @@ def show() -> ResponseReturnValue:
 
 
 def _asked(actor: Actor) -> View:
-    """The view behind the address. Raises NotFound for a day, view, doctor or department that does not exist."""
+    """Parse the URL. Raises NotFound for a day, view, doctor, or department that does not exist."""
     session, today = context.reading(), clock.today(context.wiring().settings.clinic.zone)
     kind, asked = request.args.get("view") or "day", request.args.get("doctor_id", "")
     doctor_id, department = row_id_of(asked), request.args.get("department", "")
@@ -116,7 +116,7 @@ def _columns(view: View, days: Sequence[Day], *, may_offer: bool) -> list[Column
 
 
 def _things(day: Day, *, may_offer: bool) -> list[Thing]:
-    """All that stands in a column."""
+    """Return everything in a column."""
     zone = context.wiring().settings.clinic.zone
     found = [Thing(Kind.OPEN, one.starts_at.astimezone(zone), one.ends_at.astimezone(zone)) for one in day.blocks]
     found += [_visit(one) for one in day.visits if one.status != AppointmentStatus.CANCELLED]
@@ -150,7 +150,7 @@ def _visit(one: Booked) -> Thing:
 
 
 def _state(one: Booked) -> tuple[str, str]:
-    """How an appointment looks, as a class of calendar.css, and in words."""
+    """Return an appointment's state as a class of calendar.css and in words."""
     match one.status:
         case AppointmentStatus.BOOKED if one.confirmed:
             return "confirmed", _("Confirmed")
@@ -163,7 +163,7 @@ def _state(one: Booked) -> tuple[str, str]:
         case AppointmentStatus.NO_SHOW:
             return "no-show", _("No-show")
         case AppointmentStatus.CANCELLED:
-            return "cancelled", _("Cancelled")
+            return "cancelled", _("Canceled")
         case _:
             assert_never(one.status)
 

@@ -21,7 +21,7 @@ Rows = tuple[int, int]
 
 
 class Kind(StrEnum):
-    """What stands in a column; calendar.css has a class for each."""
+    """The kinds of things in a column; calendar.css has a class for each."""
 
     OPEN = "open"
     """The hours in which the doctor sees people."""
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 
 class Thing(NamedTuple):
-    """Something with a time on the clinic's wall clock."""
+    """Something in a column, with times on the clinic's wall clock."""
 
     kind: Kind
     starts: datetime
@@ -44,7 +44,7 @@ class Thing(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A thing in its column: with all its classes, and its time in words."""
+    """A thing placed in its column, with its classes and its time as text."""
 
     kind: Kind
     classes: str
@@ -78,7 +78,7 @@ class Grid:
 
 
 def grid(columns: Sequence[Column], formats: Formats) -> Grid:
-    """The columns laid out over the hours in which anything stands."""
+    """Lay out the columns over the hours that contain anything."""
     rows = [[_rows(thing, column.day) for thing in column.things] for column in columns]
     spans = [span for of_column in rows for span in of_column]
     first = min((start for start, _after in spans), default=0) // HOUR
@@ -103,14 +103,14 @@ def grid(columns: Sequence[Column], formats: Formats) -> Grid:
 
 
 def _rows(thing: Thing, day: date) -> Rows:
-    """The rows a thing takes on its day; on a day of 25 hours the hour that comes twice is the same rows."""
+    """Return the rows a thing takes; on a day of 25 hours, the repeated hour shares its rows."""
     first = (thing.starts.hour * 60 + thing.starts.minute) // ROW_MINUTES if thing.starts.date() == day else 0
     after = -(-(thing.ends.hour * 60 + thing.ends.minute) // ROW_MINUTES) if thing.ends.date() == day else DAY
     return first, max(after, first + 1)
 
 
 def _placed(things: Sequence[Thing], rows: Sequence[Rows], offset: int, formats: Formats) -> Iterator[Placed]:
-    """The things in order of time, open hours before what stands in them."""
+    """Yield the things in order of time, open hours before what is in them."""
     order = sorted(range(len(things)), key=lambda number: (rows[number][0], things[number].kind != Kind.OPEN, number))
     lanes = _lanes((number, rows[number]) for number in order if things[number].kind != Kind.OPEN)
     for number in order:
@@ -126,7 +126,7 @@ def _placed(things: Sequence[Thing], rows: Sequence[Rows], offset: int, formats:
 
 
 def _lanes(spans: Iterable[tuple[int, Rows]]) -> dict[int, tuple[int, int]]:
-    """For each of the spans, given in order of their start: its lane, and how many lanes stand beside each other."""
+    """Return the lane of each span and the number of lanes side by side; spans come in order of their start."""
     found: dict[int, tuple[int, int]] = {}
     together: list[tuple[int, int]] = []
     ends: list[int] = []

@@ -12,7 +12,7 @@ from service.web.local_times import day_of
 
 
 class DayField(wtforms.DateField):
-    """A day of this century or so, written `YYYY-MM-DD`."""
+    """A day between 2000 and 2100, written `YYYY-MM-DD`."""
 
     def process_formdata(self, valuelist: Sequence[str]) -> None:
         """Read what was sent; ValueError (a sentence beside the field) for a day that does not exist."""
@@ -20,7 +20,7 @@ class DayField(wtforms.DateField):
         if valuelist and valuelist[0].strip():
             self.data = day_of(valuelist[0].strip())
             if self.data is None:
-                raise ValueError(_("There is no such day: choose one like 2026-05-31."))
+                raise ValueError(_("This isn't a valid date. Enter one such as 2026-05-31."))
 
 
 class TimeField(wtforms.Field):
@@ -38,13 +38,13 @@ class TimeField(wtforms.Field):
             try:
                 self.data = DayTime.read(text)
             except ValueError:
-                raise ValueError(_("There is no such time: write one like 08:30.")) from None
+                raise ValueError(_("This isn't a valid time. Enter one such as 08:30.")) from None
             if text > self._latest:
                 self.data = None
-                raise ValueError(_("There is no such time: write one like 08:30."))
+                raise ValueError(_("This isn't a valid time. Enter one such as 08:30."))
 
     def _value(self) -> str:
-        """What was typed, or the time to begin with."""
+        """Return what was typed, or the initial time."""
         if self.raw_data:
             return str(self.raw_data[0])
         return "" if self.data is None else self.data.shown
@@ -63,7 +63,7 @@ class EndField(TimeField):
         self._starts = starts
 
     def _value(self) -> str:
-        """As a browser's field for a time holds it, which knows no 24:00."""
+        """Return the time as a browser's time field accepts it, without 24:00."""
         text = super()._value()
         return "00:00" if text == "24:00" else text
 

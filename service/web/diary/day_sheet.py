@@ -1,4 +1,4 @@
-"""The day on paper: a sheet for each doctor."""
+"""The printed day sheets, one per doctor."""
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,7 +14,7 @@ blueprint = Blueprint("day_sheet", __name__)
 
 @blueprint.get("/today/sheet")
 def show() -> ResponseReturnValue:
-    """The sheets of a day (`?date=`), of all doctors or one (`?doctor_id=`); a doctor sees their own."""
+    """Show the sheets of a day (`?date=`) of all doctors or one (`?doctor_id=`); a doctor sees their own."""
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
     day = asked_day(request.args.get("date"), None) or clock.today(zone)
     asked = request.args.get("doctor_id", "")

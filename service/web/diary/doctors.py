@@ -1,4 +1,4 @@
-"""Doctors and their hours: who works here, when, and the forms that change it."""
+"""Doctors and their hours, with the forms that change them."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,7 +18,7 @@ from service.domain.diary.hours import WeekBlock
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import Cover, Doctor
 from service.web import notices
 from service.web.appointments.visits import COLOURS, visits
@@ -31,26 +31,26 @@ USUAL_SLOT = 15
 
 
 class DoctorForm(Form):
-    """What a doctor may change of their own entry."""
+    """The fields of their own profile that a doctor may change."""
 
-    name = wtforms.StringField(_("Name"), [required(), at_most(200)])
-    department = wtforms.StringField(_("Department"), [at_most(100)])
+    name = wtforms.StringField(_l("Name"), [required(), at_most(200)])
+    department = wtforms.StringField(_l("Department"), [at_most(100)])
     version = wtforms.IntegerField(validators=[required()], widget=wtforms.widgets.HiddenInput())
 
 
 class DeskDoctorForm(DoctorForm):
-    """What the desk may change besides."""
+    """The fields that only the desk may change."""
 
-    archived = wtforms.BooleanField(_("Archived: does not work here any more"))
+    archived = wtforms.BooleanField(_l("Archived (no longer works here)"))
 
 
 class HoursForm(Form):
-    weekdays = wtforms.SelectMultipleField(_("Days of the week"), coerce=int)
-    starts = TimeField(_("From"), [required()])
-    ends = EndField(_("To"), [required()], starts="starts")
-    slot_minutes = wtforms.IntegerField(_("Minutes for a visit"), [required()])
-    valid_from = DayField(_("Counts from"), [Optional()])
-    valid_until = DayField(_("Last day"), [Optional()])
+    weekdays = wtforms.SelectMultipleField(_l("Days of the week"), coerce=int)
+    starts = TimeField(_l("Starts at"), [required()])
+    ends = EndField(_l("Ends at"), [required()], starts="starts")
+    slot_minutes = wtforms.IntegerField(_l("Minutes per appointment"), [required()])
+    valid_from = DayField(_l("First day"), [Optional()])
+    valid_until = DayField(_l("Last day"), [Optional()])
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -58,15 +58,15 @@ class HoursForm(Form):
 
 
 class EndForm(Form):
-    last_day = DayField(_("Last day"), [Optional()])
+    last_day = DayField(_l("Last day"), [Optional()])
 
 
 class CoverForm(Form):
-    """Names of its own: the page has a form for hours besides."""
+    """A cover; its fields have their own prefix because the page has another form."""
 
-    cover_doctor_id = wtforms.SelectField(_("Who stands in"), coerce=int)
-    cover_first_day = DayField(_("First day"), [required()])
-    cover_last_day = DayField(_("Last day"), [required()])
+    cover_doctor_id = wtforms.SelectField(_l("Covering doctor"), coerce=int)
+    cover_first_day = DayField(_l("First day"), [required()])
+    cover_last_day = DayField(_l("Last day"), [required()])
 
 
 @blueprint.get("/doctors")
@@ -85,13 +85,13 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/doctors/<row_id:doctor_id>")
 def show(doctor_id: int) -> ResponseReturnValue:
-    """One doctor's week, with the forms for those who keep it."""
+    """Show one doctor's week, with forms for those who may change it."""
     return _page(doctor_id)
 
 
 @blueprint.post("/doctors/<row_id:doctor_id>")
 def change(doctor_id: int) -> ResponseReturnValue:
-    """Another name or department; the desk archives here too."""
+    """Change a doctor's name or department, or archive them."""
     actor = context.actor()
     form = _form(actor)(request.form)
     if not form.validate():
@@ -120,7 +120,7 @@ def change(doctor_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/doctors/<row_id:doctor_id>/hours")
 def add_hours(doctor_id: int) -> ResponseReturnValue:
-    """The same block on one or several days of the week."""
+    """Add the same block on one or several days of the week."""
     actor, form = context.actor(), HoursForm(request.form)
     if not form.validate():
         doctors.to_edit(context.reading(), actor, doctor_id)
@@ -147,7 +147,7 @@ def add_hours(doctor_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/doctors/<row_id:doctor_id>/hours/<row_id:block_id>/removal")
 def remove_hours(doctor_id: int, block_id: int) -> ResponseReturnValue:
-    """A block that does not count any more: at once, or after the last day that is given."""
+    """End a block at once, or after the given last day."""
     actor, form, zone = context.actor(), EndForm(request.form), context.wiring().settings.clinic.zone
     try:
         if not form.validate():
@@ -163,7 +163,7 @@ def remove_hours(doctor_id: int, block_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/doctors/<row_id:doctor_id>/covers")
 def add_cover(doctor_id: int) -> ResponseReturnValue:
-    """Another doctor stands in on some days, and sees this one's patients then."""
+    """Add a cover: another doctor stands in and can open this doctor's patient records."""
     doctors.fetch(context.reading(), doctor_id)
     form = _cover_form(doctor_id, request.form)
     if not form.validate():
@@ -183,7 +183,7 @@ def add_cover(doctor_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/doctors/<row_id:doctor_id>/covers/<row_id:cover_id>/removal")
 def remove_cover(doctor_id: int, cover_id: int) -> ResponseReturnValue:
-    """The other doctor stands in no more."""
+    """End a cover."""
     with context.transaction() as session:
         covers.remove(session, context.actor(), doctor_id, cover_id)
     notices.say("cover_removed")
@@ -210,7 +210,7 @@ def _page(
     cover_form: CoverForm | None = None,
     conflict: bool = False,
 ) -> str:
-    """The page, with a form as it was sent; `refused` is the block that could not be ended, why, and what was typed."""
+    """Render the page with a form as it was sent; `refused` is the block that could not be ended, and why."""
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
     doctor, today = doctors.fetch(session, doctor_id), clock.today(zone)
     may_edit = doctors.may_edit(actor, doctor_id)

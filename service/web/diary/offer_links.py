@@ -1,4 +1,4 @@
-"""A time offered to someone on the waitlist, by the link in their message: take it or leave it."""
+"""The page behind the link in a waitlist offer: accept or decline the slot."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,27 +21,27 @@ blueprint = Blueprint("offer_links", __name__)
 
 @blueprint.get("/offer/<token:token>")
 def show(token: str) -> ResponseReturnValue:
-    """The time, until when it is held, and two buttons for the answer; later, what came of it."""
+    """Show the slot, how long it is held, and two buttons to answer; later, the outcome."""
     return _page(token)
 
 
 @blueprint.post("/offer/<token:token>/acceptance")
 def accept(token: str) -> ResponseReturnValue:
-    """They take it: the appointment is booked."""
+    """Accept the offer and book the appointment."""
     settings = context.wiring().settings
     return _answer(token, partial(offers.accept, rules=settings.booking, zone=settings.clinic.zone))
 
 
 @blueprint.post("/offer/<token:token>/decline")
 def decline(token: str) -> ResponseReturnValue:
-    """They do not: the time is free again, and they wait on."""
+    """Decline the offer: the slot is free again, and the patient stays on the waitlist."""
     return _answer(token, offers.decline)
 
 
 def _answer(token: str, act: Callable[..., object]) -> ResponseReturnValue:
     found(token, LinkPurpose.OFFER)
     if not Form(request.form).validate():
-        raise Invalid(_("This form was sent with a field it does not have."))
+        raise Invalid(_("This form was sent with a field it doesn't have."))
     with context.counting() as session:
         message_links.attempt(session, token)
     try:

@@ -1,4 +1,4 @@
-"""Offers: the call to someone on the waitlist, and what they said."""
+"""Waitlist offers: whom to call, and the answer."""
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -14,13 +14,13 @@ blueprint = Blueprint("offers", __name__)
 
 @blueprint.get("/offers/<row_id:offer_id>")
 def show(offer_id: int) -> ResponseReturnValue:
-    """Whom to call, what to say, and two buttons for the answer."""
+    """Show whom to call, what to say, and two buttons for the answer."""
     return _page(offer_id)
 
 
 @blueprint.post("/offers/<row_id:offer_id>/acceptance")
 def accept(offer_id: int) -> ResponseReturnValue:
-    """They take it: the appointment is booked."""
+    """Accept the offer and book the appointment."""
     settings = context.wiring().settings
     try:
         with context.transaction() as session:
@@ -37,7 +37,7 @@ def accept(offer_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/offers/<row_id:offer_id>/decline")
 def decline(offer_id: int) -> ResponseReturnValue:
-    """They do not: the time is free again, and they wait on."""
+    """Decline the offer: the slot is free again, and the patient stays on the waitlist."""
     try:
         with context.transaction() as session:
             offers.decline(session, context.actor(), offer_id)

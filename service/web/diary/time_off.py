@@ -14,7 +14,7 @@ from service.domain.diary.time_off import Closure, ExtraHours
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Invalid
 from service.http import context
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import ExceptionKind, HoursException
 from service.web import notices
 from service.web.diary.day_fields import DayField, EndField, TimeField
@@ -27,21 +27,21 @@ USUAL_SLOT = 15
 
 
 class OffForm(Form):
-    doctor_id = wtforms.StringField(_("For whom"), [required()])
-    first_day = DayField(_("First day"), [required()])
-    last_day = DayField(_("Last day, if several"), [Optional()])
-    starts = TimeField(_("From"), [Optional()])
-    ends = EndField(_("To"), [Optional()], starts="starts")
-    note = wtforms.StringField(_("Note"), [at_most(time_off.LONGEST_NOTE)])
+    doctor_id = wtforms.StringField(_l("Doctor or clinic"), [required()])
+    first_day = DayField(_l("First day"), [required()])
+    last_day = DayField(_l("Last day (if more than one)"), [Optional()])
+    starts = TimeField(_l("Starts at"), [Optional()])
+    ends = EndField(_l("Ends at"), [Optional()], starts="starts")
+    note = wtforms.StringField(_l("Note"), [at_most(time_off.LONGEST_NOTE)])
 
 
 class ExtraForm(Form):
-    doctor_id = wtforms.StringField(_("Doctor"), [required()])
-    first_day = DayField(_("Day"), [required()])
-    starts = TimeField(_("From"), [required()])
-    ends = EndField(_("To"), [required()], starts="starts")
-    slot_minutes = wtforms.IntegerField(_("Minutes for a visit"), [required()])
-    note = wtforms.StringField(_("Note"), [at_most(time_off.LONGEST_NOTE)])
+    doctor_id = wtforms.StringField(_l("Doctor"), [required()])
+    first_day = DayField(_l("Day"), [required()])
+    starts = TimeField(_l("Starts at"), [required()])
+    ends = EndField(_l("Ends at"), [required()], starts="starts")
+    slot_minutes = wtforms.IntegerField(_l("Minutes per appointment"), [required()])
+    note = wtforms.StringField(_l("Note"), [at_most(time_off.LONGEST_NOTE)])
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Entry:
 
 @blueprint.get("/time-off")
 def index() -> ResponseReturnValue:
-    """What is on or ahead, and the forms for more."""
+    """List current and upcoming exceptions, with the forms to add more."""
     return _list(OffForm(), ExtraForm(slot_minutes=USUAL_SLOT))
 
 
@@ -88,7 +88,7 @@ def create() -> ResponseReturnValue:
 
 @blueprint.post("/extra-hours")
 def create_extra() -> ResponseReturnValue:
-    """Hours beside the week on one day."""
+    """Add extra hours on one day."""
     actor, form = context.actor(), ExtraForm(request.form)
     if not form.validate():
         return _list(OffForm(), form), 422
@@ -115,7 +115,7 @@ def create_extra() -> ResponseReturnValue:
 
 @blueprint.post("/time-off/<row_id:exception_id>/removal")
 def remove(exception_id: int) -> ResponseReturnValue:
-    """The week holds again."""
+    """Remove an exception."""
     with context.transaction() as session:
         time_off.remove(session, context.actor(), exception_id)
     notices.say("time_off_removed")
@@ -123,7 +123,7 @@ def remove(exception_id: int) -> ResponseReturnValue:
 
 
 def doctor_choices() -> list[tuple[str, str]]:
-    """Whose hours the actor may change, for a select field: a doctor only their own."""
+    """Return the doctors whose hours the actor may change, for a select field."""
     actor = context.actor()
     found = doctors.roster(context.reading())
     return [(str(one.id), one.name) for one in found if doctors.may_edit(actor, one.id)]

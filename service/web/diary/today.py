@@ -1,4 +1,4 @@
-"""The day at the clinic: who is booked, here, done, not coming."""
+"""The board of the day: booked, arrived, completed, and canceled or no-show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,9 +53,9 @@ class Column:
 
 @blueprint.get("/today")
 def board() -> ResponseReturnValue:
-    """The board of a day (`?date=`), of all doctors or one (`?doctor_id=`); a doctor sees their own.
+    """Show the board of a day (`?date=`) of all doctors or one (`?doctor_id=`); a doctor sees their own.
 
-    Left alone for too long it goes on refreshing without phone numbers, notes and buttons, until the password.
+    Left alone for too long, it keeps refreshing without phone numbers, notes, and buttons until it is unlocked.
     """
     watcher = context.watcher()
     actor, session, zone = watcher or context.actor(), context.reading(), context.wiring().settings.clinic.zone
@@ -95,7 +95,7 @@ def board() -> ResponseReturnValue:
 
 
 def _fits(shown: list[Visit]) -> dict[int, dict[str, Any]]:
-    """The canceled appointments ahead whose time is free again and suits someone on the waitlist."""
+    """Return the canceled upcoming appointments whose slot is free again and suits someone on the waitlist."""
     if context.actor().role == Role.DOCTOR:
         return {}
     freed = {
@@ -110,7 +110,7 @@ def _fits(shown: list[Visit]) -> dict[int, dict[str, Any]]:
 
 
 def _columns(rows: Sequence[Appointment], actor: Actor) -> list[Column]:
-    """The day by state; of a long one the next who are booked, and the latest of what is settled."""
+    """Return the columns; long ones hold the next booked, or the latest completed and canceled appointments."""
     by_key: dict[Key, list[Appointment]] = {key: [] for key in Key}
     for row in rows:
         by_key[_key(row.status)].append(row)
@@ -138,7 +138,7 @@ def _key(status: AppointmentStatus) -> Key:
 
 
 def _shown(key: Key, found: Sequence[Appointment]) -> Sequence[Appointment]:
-    """The appointments of a long column that stand on the board."""
+    """Return the appointments of a column that the board shows."""
     match key:
         case Key.BOOKED:
             return found[:NEXT]
@@ -159,7 +159,7 @@ def _title(key: Key) -> str:
         case Key.COMPLETED:
             return _("Completed")
         case Key.NOT_COMING:
-            return _("Not coming")
+            return _("Canceled or no-show")
         case _:
             assert_never(key)
 
@@ -172,7 +172,7 @@ def _doctor(actor: Actor) -> int | None:
 
 
 def _reminders(day: date) -> dict[str, Any] | None:
-    """How the reminders of this day went, from the ledger and the outbox; None when there were none."""
+    """Return the outcome of this day's reminders from the ledger and the outbox; None if there were none."""
     session, zone = context.reading(), context.wiring().settings.clinic.zone
     run = job_runs.of_slot(session, "send_daily_reminders", day.isoformat())
     tally = reminders.total(session, reminders.of_day(day, zone))

@@ -1,4 +1,6 @@
-"""The waitlist: who waits, putting someone on it, and whom a free time suits."""
+"""The waitlist: its entries, adding patients, and whom a slot suits."""
+
+from datetime import time
 
 import wtforms
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -12,6 +14,7 @@ from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.patients import patient_search, patients
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import PartOfDay
 from service.web import notices, tellings
 from service.web.diary import week
@@ -23,27 +26,27 @@ ANY = "any"
 
 
 class WaitlistForm(Form):
-    """What someone waits for; no marked day means every day."""
+    """What a patient is waiting for; no chosen day means every day."""
 
-    patient_id = wtforms.StringField(_("Patient"))
-    doctor_id = wtforms.SelectField(_("Doctor"), validate_choice=False)
-    visit_type_id = wtforms.SelectField(_("Visit type"), validate_choice=False)
-    weekdays = wtforms.SelectMultipleField(_("Days that suit"), validate_choice=False)
-    part = wtforms.SelectField(_("Part of the day"), default=PartOfDay.ANY, validate_choice=False)
-    urgent = wtforms.BooleanField(_("Urgent"))
-    note = wtforms.StringField(_("Note"), [at_most(waitlist.LONGEST_NOTE)])
+    patient_id = wtforms.StringField(_l("Patient"))
+    doctor_id = wtforms.SelectField(_l("Doctor"), validate_choice=False)
+    visit_type_id = wtforms.SelectField(_l("Appointment type"), validate_choice=False)
+    weekdays = wtforms.SelectMultipleField(_l("Preferred days"), validate_choice=False)
+    part = wtforms.SelectField(_l("Time of day"), default=PartOfDay.ANY, validate_choice=False)
+    urgent = wtforms.BooleanField(_l("Urgent"))
+    note = wtforms.StringField(_l("Note"), [at_most(waitlist.LONGEST_NOTE)])
 
 
 class OfferForm(Form):
-    """A time for someone who waits."""
+    """A slot for a patient on the waitlist."""
 
-    doctor_id = wtforms.StringField(_("Doctor"))
-    starts_at = wtforms.StringField(_("Time"))
+    doctor_id = wtforms.StringField(_l("Doctor"))
+    starts_at = wtforms.StringField(_l("Time"))
 
 
 @blueprint.get("/waitlist")
 def index() -> ResponseReturnValue:
-    """Everyone who waits, and the times that are held just now."""
+    """List the entries and the slots held for them."""
     actor, session = context.actor(), context.reading()
     held = offers.standing(session)
     return render_template(
@@ -59,13 +62,13 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/waitlist/new")
 def new() -> ResponseReturnValue:
-    """The form, once it is known for whom."""
+    """Show the form, after a patient was chosen."""
     return _form_page(WaitlistForm(request.args))
 
 
 @blueprint.post("/waitlist")
 def create() -> ResponseReturnValue:
-    """Put someone on the list."""
+    """Add a patient to the waitlist."""
     actor, form = context.actor(), WaitlistForm(request.form)
     if not form.validate():
         return _form_page(form), 422
@@ -82,7 +85,7 @@ def create() -> ResponseReturnValue:
 
 @blueprint.post("/waitlist/<row_id:entry_id>/removal")
 def remove(entry_id: int) -> ResponseReturnValue:
-    """Take someone off the list."""
+    """Remove an entry."""
     with context.transaction() as session:
         waitlist.remove(session, context.actor(), entry_id)
     notices.say("removed_from_waitlist")
@@ -91,19 +94,19 @@ def remove(entry_id: int) -> ResponseReturnValue:
 
 @blueprint.get("/waitlist/fits")
 def fits() -> ResponseReturnValue:
-    """Whom a time (`?doctor_id=&starts_at=YYYY-MM-DDTHH:MM`) suits, with a button to offer it."""
+    """Show whom a slot (`?doctor_id=&starts_at=YYYY-MM-DDTHH:MM`) suits, with buttons to offer it."""
     return _fits_page(request.args.get("doctor_id"), request.args.get("starts_at", ""))
 
 
 @blueprint.post("/waitlist/<row_id:entry_id>/offers")
 def offer(entry_id: int) -> ResponseReturnValue:
-    """Hold a time for someone who waits."""
+    """Hold a slot for an entry."""
     actor, form = context.actor(), OfferForm(request.form)
     doctor_id, starts_at = form.doctor_id.data or "", form.starts_at.data or ""
     zone = context.wiring().settings.clinic.zone
     try:
         if not form.validate():
-            raise Invalid(_("This form was sent with a field it does not have."))
+            raise Invalid(_("This form was sent with a field it doesn't have."))
         at = instant_of(starts_at)
         with context.transaction() as session:
             made = offers.make(
@@ -121,7 +124,7 @@ def _form_page(form: WaitlistForm) -> str:
     actor, session, query = context.actor(), context.reading(), request.args.get("q", "")
     doctors, kinds = appointments.doctors(session), visit_types.offered(session, actor)
     form.doctor_id.choices = [(ANY, _("Any doctor")), *((str(one.id), one.name) for one in doctors)]
-    form.visit_type_id.choices = [("", _("Any kind")), *((str(one.id), one.name) for one in kinds)]
+    form.visit_type_id.choices = [("", _("Any type")), *((str(one.id), one.name) for one in kinds)]
     form.weekdays.choices = list(_days().items())
     form.part.choices = list(_parts().items())
     asked = form.patient_id.data
@@ -135,9 +138,9 @@ def _form_page(form: WaitlistForm) -> str:
 
 
 def _wanted(form: WaitlistForm) -> WaitlistRequest:
-    """The form as the domain takes it. Raises Invalid without a patient, NotFound for ids that cannot be."""
+    """Return the form as a request. Raises Invalid without a patient, NotFound for impossible ids."""
     if not form.patient_id.data:
-        raise Invalid(_("Choose the patient first."), "patient_id")
+        raise Invalid(_("Choose a patient first."), "patient_id")
     return WaitlistRequest(
         patient_id=valid_row_id(form.patient_id.data),
         doctor_id=None if form.doctor_id.data in (ANY, "", None) else valid_row_id(form.doctor_id.data),
@@ -150,7 +153,7 @@ def _wanted(form: WaitlistForm) -> WaitlistRequest:
 
 
 def _fits_page(asked: str | None, starts_at: str, refusal: str | None = None) -> str:
-    """The page of a time. Raises NotFound for a doctor or a time that does not exist."""
+    """Render the page of a slot. Raises NotFound for a doctor or a time that does not exist."""
     session, zone = context.reading(), context.wiring().settings.clinic.zone
     doctor_id = valid_row_id(asked)
     try:
@@ -176,7 +179,7 @@ def _fits_page(asked: str | None, starts_at: str, refusal: str | None = None) ->
 
 
 def _refused(asked: str, starts_at: str, error: Invalid | Conflict) -> str:
-    """Why a time could not be held: on its own page, or on one line where there is no such time."""
+    """Render why a slot could not be held: on its own page, or alone if there is no such time."""
     try:
         return _fits_page(asked, starts_at, str(error))
     except NotFound:
@@ -188,9 +191,11 @@ def _days() -> dict[str, str]:
 
 
 def _parts() -> dict[PartOfDay, str]:
+    formats = context.formats()
+    noon, evening = formats.time(time(waitlist.NOON)), formats.time(time(waitlist.EVENING))
     return {
         PartOfDay.ANY: _("Any time"),
-        PartOfDay.MORNING: _("Morning, before 12"),
-        PartOfDay.AFTERNOON: _("Afternoon, 12 to 17"),
-        PartOfDay.EVENING: _("Evening, from 17"),
+        PartOfDay.MORNING: _("Morning (before %(noon)s)") % {"noon": noon},
+        PartOfDay.AFTERNOON: _("Afternoon (%(noon)s to %(evening)s)") % {"noon": noon, "evening": evening},
+        PartOfDay.EVENING: _("Evening (from %(evening)s)") % {"evening": evening},
     }

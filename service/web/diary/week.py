@@ -12,7 +12,7 @@ from service.storage.models import DoctorHours
 
 @dataclass(frozen=True)
 class Stretch:
-    """Hours of a day; `begins` and `last` are set where they do not hold now, or not for ever."""
+    """Hours of a day; `begins` and `last` are set if they apply later or only for a while."""
 
     starts: DayTime
     ends: DayTime
@@ -23,7 +23,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Line:
-    """Days that follow one another and have the same hours: `Mon–Fri`."""
+    """Consecutive days with the same hours, such as `Mon–Fri`."""
 
     days: str
     stretches: Sequence[Stretch]
@@ -39,13 +39,13 @@ class Weekday:
 
 
 def names(*, short: bool = False) -> dict[int, str]:
-    """The days of the week by their number (0 is Monday), in the order in which the week goes here."""
+    """Return the names of the weekdays by number (0 is Monday), in the locale's order."""
     formats = context.formats()
     return {number: formats.weekday(number, short=short) for number in formats.week}
 
 
 def in_words(blocks: Sequence[DoctorHours], today: date) -> list[Line]:
-    """The week in few words; empty when there are no hours."""
+    """Return the week in short lines; empty if there are no hours."""
     short = names(short=True)
     days = {
         number: tuple(_stretch(block, today) for block in found)
@@ -61,7 +61,7 @@ def in_words(blocks: Sequence[DoctorHours], today: date) -> list[Line]:
 
 
 def rows(blocks: Sequence[DoctorHours], today: date) -> list[Weekday]:
-    """The seven days with their blocks."""
+    """Return the seven days with their blocks."""
     return [
         Weekday(number, name, [(block.id, _stretch(block, today)) for block in blocks if block.weekday == number])
         for number, name in names().items()

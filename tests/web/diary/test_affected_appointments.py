@@ -53,8 +53,8 @@ def test_a_visit_is_moved_with_one_tap_and_the_page_says_when_all_is_done(clinic
     after = words(tap(browser, page, "/moves").find("main"))
     assert visit(clinic).rescheduled_at is not None
     assert clinic.house.count(Appointment, Appointment.rescheduled_from_id == clinic.ahead) == 1
-    assert "All visits are dealt with" in after
-    assert "moved to Sun, 14 Jun, 17:15 , Dr. Doll" in after
+    assert "All affected appointments are done" in after
+    assert "Rescheduled to Sun, 14 Jun, 17:15 , Dr. Doll" in after
     assert "030 1234567" in after
 
 
@@ -104,7 +104,7 @@ def test_a_visit_is_cancelled_by_the_clinic_with_one_tap(clinic: Clinic) -> None
     page, browser = helper(clinic), clinic.browser("receptionist")
     after = words(tap(browser, page, "/cancellations").find("main"))
     assert "Canceled by the clinic" in after
-    assert "All visits are dealt with" in after
+    assert "All affected appointments are done" in after
     row = visit(clinic)
     assert (row.status, row.cancelled_by, row.cancellation_reason) == ("cancelled", "clinic", "The doctor is away")
 
@@ -117,18 +117,18 @@ def test_a_visit_is_marked_with_three_times_and_the_words_to_say(clinic: Clinic)
     assert len(proposal.times["times"]) == 3
     assert proposal.times["times"][0]["starts_at"].endswith("Z")
     said = words(one(after, ".affected-say"))
-    assert "“Your visit on Mon, 15 Jun, 09:00 cannot take place. We can offer: Sun, 14 Jun, 17:" in said
-    assert "1 waits for an answer" in words(parsed(browser.get("/time-off")).find("main"))
+    assert "“Your appointment on Mon, 15 Jun, 09:00 can't take place. We can offer: Sun, 14 Jun, 17:" in said
+    assert "1 awaiting an answer" in words(parsed(browser.get("/time-off")).find("main"))
     after = tap(browser, page, "/proposal/removal")
     assert clinic.house.count(MoveProposal) == 0
-    assert "1 of 1 still open" in words(after.find("main"))
+    assert "1 of 1 left to rebook" in words(after.find("main"))
     assert clinic.house.count(AuditEntry, AuditEntry.act.in_(["appointment.propose", "appointment.withdraw"])) == 2
 
 
 def test_a_marked_visit_is_moved_to_a_proposed_time(clinic: Clinic) -> None:
     page, browser = helper(clinic), clinic.browser("receptionist")
     tap(browser, page, "/proposal")
-    assert "All visits are dealt with" in words(tap(browser, page, "/moves").find("main"))
+    assert "All affected appointments are done" in words(tap(browser, page, "/moves").find("main"))
 
 
 def test_a_mark_made_elsewhere_leads_to_the_visit(clinic: Clinic) -> None:
@@ -145,9 +145,9 @@ def test_a_holiday_affects_everyones_appointments_and_a_doctor_sees_their_own(cl
     page = f"/time-off/{away(clinic.house, None, '2026-06-15', '2026-06-15')}"
     all_of_them = parsed(clinic.browser("receptionist").get(page))
     assert {f"/appointments/{clinic.ahead}", f"/appointments/{theirs}"} <= set(links(all_of_them))
-    assert "2 of 2 still open" in words(all_of_them.find("main"))
+    assert "2 of 2 left to rebook" in words(all_of_them.find("main"))
     own = parsed(clinic.browser("doctor").get(page))
-    assert "1 of 1 still open" in words(own.find("main"))
+    assert "1 of 1 left to rebook" in words(own.find("main"))
     assert f"/appointments/{theirs}" not in links(own)
     assert clinic.browser("doctor").post(f"{page}/cancellations", {"appointment_id": theirs}).status_code == 404
     assert clinic.browser("other doctor").get(helper(clinic)).status_code == 404
@@ -223,12 +223,12 @@ def test_d18_a_patient_who_has_arrived_is_among_the_affected(clinic: Clinic) -> 
     assert "waiting 0 min The patient is already here" in words(affected)
     assert affected.select_one("form[action$='/moves'], form[action$='/proposal']") is None
     assert affected.select_one("form[action$='/cancellations']") is not None
-    assert "still open" in words(one(shown, "#open"))
+    assert "left to rebook" in words(one(shown, "#open"))
     form = {"doctor_id": doll(clinic), "first_day": "2026-05-06", "last_day": "2026-05-06", "starts": "13:00"}
     answer = browser.post("/time-off", {**form, "ends": "18:00"})
     assert answer.location.startswith("/time-off/")  # the page about those who are affected, not the list
     after = words(tap(browser, answer.location, "/cancellations").find("main"))
-    assert "All visits are dealt with" in after
+    assert "All affected appointments are done" in after
 
 
 def test_d18_who_arrived_is_told_so_when_the_desk_tries_to_move_or_ask_them(clinic: Clinic) -> None:
@@ -242,19 +242,19 @@ def test_d18_who_arrived_is_told_so_when_the_desk_tries_to_move_or_ask_them(clin
 def test_d18_a_proposal_of_somebody_who_came_all_the_same_is_still_open(clinic: Clinic) -> None:
     page, browser = today_off(clinic, starts=DayTime.at(13), ends=DayTime.at(18)), clinic.browser("receptionist")
     tap(browser, page, "/proposal")
-    assert "waits for an answer" in words(parsed(browser.get("/time-off")))
+    assert "awaiting an answer" in words(parsed(browser.get("/time-off")))
     arrive(clinic, clinic.later)
-    assert "1 of 1 still open" in words(parsed(browser.get(page)).find("main"))
+    assert "1 of 1 left to rebook" in words(parsed(browser.get(page)).find("main"))
 
 
 def test_d18_the_time_of_a_visit_cancelled_for_the_absence_is_offered_to_nobody(clinic: Clinic) -> None:
     waiting.entry(clinic.house, clinic.guest, days_ago=2)
     browser = clinic.browser("receptionist")
     browser.post(f"/appointments/{clinic.later}/cancellation")
-    assert "time free again" in words(parsed(browser.get("/today")))
+    assert "Slot free again" in words(parsed(browser.get("/today")))
     page = today_off(clinic, starts=DayTime.at(13), ends=DayTime.at(18))
-    assert "time free again" not in words(parsed(browser.get("/today")))
+    assert "Slot free again" not in words(parsed(browser.get("/today")))
     fits = f"/waitlist/fits?doctor_id={doll(clinic)}&starts_at=2026-05-06T14:00"
-    assert "This time is not free" in words(parsed(browser.get(fits)))
+    assert "This slot isn't free" in words(parsed(browser.get(fits)))
     assert browser.post(f"{page}/removal").status_code == 303
-    assert "time free again" in words(parsed(browser.get("/today")))
+    assert "Slot free again" in words(parsed(browser.get("/today")))

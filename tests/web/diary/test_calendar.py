@@ -132,7 +132,7 @@ def test_closed_time_is_not_open(clinic: Clinic) -> None:
     found = columns(clinic, "receptionist", "?date=2026-05-07")
     assert (shown(found["Dr. Doll"], "open"), shown(found["Dr. Doll"], "free")) == ([], [])
     assert shown(found["Dr. Doll"], "none") == ["Closed"]
-    assert shown(found["Dr. Dora"], "open") == ["Open 07:00–18:00"]
+    assert shown(found["Dr. Dora"], "open") == ["Hours 07:00–18:00"]
 
 
 def test_a_week_has_its_days_as_columns(clinic: Clinic) -> None:
@@ -187,7 +187,7 @@ def test_no_step_leads_out_of_the_calendar(clinic: Clinic, query: str) -> None:
 def test_a_clinic_without_hours_says_so(clinic: Clinic) -> None:
     clinic.house.user("doctor", "new@clinic.example", "Dr. New")
     page = parsed(clinic.browser("receptionist").get("/calendar?date=2026-05-07&doctor_id=3"))
-    assert "Nobody works then" in words(page.find("main"))
+    assert "No hours and no appointments" in words(page.find("main"))
 
 
 def test_a_doctor_who_left_is_shown_when_asked_for(clinic: Clinic) -> None:

@@ -43,7 +43,7 @@ def test_a_sheet_says_what_is_needed_without_a_computer(clinic: Clinic) -> None:
     clinic.house.visit(1, clinic.otto, at("2026-05-07 07:00"), overbooked=True, overbooking_reason="Urgent")
     clinic.house.visit(1, clinic.pia, at("2026-05-07 10:00"), status="cancelled")
     sheet = sheets(clinic, query="?date=2026-05-07")["Dr. Doll · Eyes"]
-    assert "Thursday, 7 May 2026 · 2 visits" in words(sheet)
+    assert "Thursday, 7 May 2026 · 2 appointments" in words(sheet)
     assert lines(sheet) == [
         "07:00–09:00 free",
         "09:00–09:15 Lena Vogt 2 July 1985 030 12345678 Check-up Red eyes",
@@ -69,7 +69,7 @@ def test_who_neither_works_nor_has_a_visit_gets_none(clinic: Clinic) -> None:
     assert {heading: lines(sheet) for heading, sheet in found.items()} == {
         "Dr. Dora · Ears": ["09:00–09:15 Otto Birke 030 7654321"]
     }
-    assert "Nobody works on this day" in words(parsed(clinic.browser("admin").get("/today/sheet?date=2026-05-15")))
+    assert "No one works on this day" in words(parsed(clinic.browser("admin").get("/today/sheet?date=2026-05-15")))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def blocks(clinic: Clinic) -> list[tuple[int, str, str, int]]:
 def test_a_doctor_without_hours_is_a_visible_warning(clinic: Clinic) -> None:
     main = parsed(clinic.browser("receptionist").get("/doctors")).find("main")
     assert "Eyes" in words(main)
-    assert words(main).count("No hours yet: nobody can book") == 2
+    assert words(main).count("No hours yet, so no one can book") == 2
     assert "No hours yet" in words(parsed(clinic.browser("admin").get(page(clinic))).find("main"))
 
 
@@ -105,7 +105,7 @@ def test_overlapping_hours_are_refused_and_none_of_the_days_is_added(clinic: Cli
     add(clinic)
     answer = add(clinic, weekdays=["2", "3"], starts="11:45", ends="13:00")
     assert answer.status_code == 422
-    assert "overlaps" in words(parsed(answer).find(id="starts-error"))
+    assert "overlap" in words(parsed(answer).find(id="starts-error"))
     assert attribute(parsed(answer), "main [name=starts]", "value") == "11:45"
     assert len(blocks(clinic)) == 3
 
@@ -159,7 +159,7 @@ def test_visits_outside_the_hours_are_listed_with_links_for_those_who_keep_them(
     for visitor in ("receptionist", "doctor"):
         answer = parsed(clinic.browser(visitor).get(page(clinic)))
         assert f"/appointments/{clinic.later}" in links(answer)
-        assert "1 booked visit lies outside" in words(answer.find("main"))
+        assert "1 booked appointment is outside" in words(answer.find("main"))
     other = clinic.browser("other doctor").get(page(clinic)).get_data(as_text=True)
     assert "Pia" not in other
     assert f"/appointments/{clinic.later}" not in other
@@ -212,7 +212,7 @@ def test_a_doctor_is_archived_only_once_nobody_is_booked(clinic: Clinic) -> None
     form = {"name": "Dr. Doll", "department": "Eyes", "version": "1", "archived": "y"}
     answer = browser.post(page(clinic), form)
     assert answer.status_code == 422
-    assert "move or cancel" in words(parsed(answer).find(id="archived-error"))
+    assert "Reschedule or cancel" in words(parsed(answer).find(id="archived-error"))
     clinic.clock.move_to(at("2026-06-16 08:00"))
     browser = clinic.house.browser("receptionist@clinic.example")
     assert browser.post(page(clinic), form).status_code == 303

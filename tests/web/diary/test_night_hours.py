@@ -77,7 +77,7 @@ def test_a_night_from_sunday_to_monday_leaves_no_room_for_hours_it_takes(clinic:
     assert add(clinic, 6, "22:00", "02:00").status_code == 303
     answer = add(clinic, 0, "01:00", "03:00")
     assert answer.status_code == 422
-    assert "overlaps" in words(parsed(answer).find(id="starts-error"))
+    assert "overlap" in words(parsed(answer).find(id="starts-error"))
     assert add(clinic, 0, "02:00", "03:00").status_code == 303
     assert free(clinic, MONDAY) == on(MONDAY, "00:00", "00:30", "01:00", "01:30", "02:00", "02:30")
     assert book(clinic, f"{MONDAY}T01:30").status_code == 303
@@ -106,7 +106,7 @@ def test_the_calendar_and_the_sheets_show_each_date_its_part(clinic: Clinic) -> 
 
     def column(day: str) -> dict[str, list[str]]:
         page = parsed(clinic.browser("receptionist").get(f"/calendar?date={day}&doctor_id={doll(clinic)}"))
-        return {kind: [words(one)[:11] for one in page.select(f".cal-{kind}")] for kind in ("open", "visit", "free")}
+        return {kind: [words(one)[:12] for one in page.select(f".cal-{kind}")] for kind in ("open", "visit", "free")}
 
     def sheet(day: str) -> list[str]:
         page = parsed(clinic.browser("receptionist").get(f"/today/sheet?date={day}&doctor_id={doll(clinic)}"))
@@ -114,13 +114,13 @@ def test_the_calendar_and_the_sheets_show_each_date_its_part(clinic: Clinic) -> 
 
     monday, tuesday = column(MONDAY), column(TUESDAY)
     assert monday == {
-        "open": ["Open 22:00–"],
-        "visit": ["23:45 Otto "],
+        "open": ["Hours 22:00–"],
+        "visit": ["23:45 Otto B"],
         "free": ["22:00 free", "22:30 free", "23:00 free"],
     }
     assert tuesday == {
-        "open": ["Open 00:00–"],
-        "visit": ["01:00 Pia A", "02:00 Pia A"],
+        "open": ["Hours 00:00–"],
+        "visit": ["01:00 Pia Ah", "02:00 Pia Ah"],
         "free": ["00:30 free", "01:30 free"],
     }
     assert sheet(MONDAY) == ["22:00–23:45 free", "23:45–00:15 Otto"]
@@ -134,13 +134,13 @@ def test_time_off_cuts_the_night_where_it_lies(clinic: Clinic) -> None:
     clinic.house.visit(doll(clinic), clinic.otto, at("2026-05-11 22:30"))
     off = {"doctor_id": str(doll(clinic)), "first_day": TUESDAY}
     answer = post(clinic, "/time-off", **off)
-    assert "1 of 1 still open" in listed(clinic, answer.location)
+    assert "1 of 1 left to rebook" in listed(clinic, answer.location)
     assert free(clinic, MONDAY) == on(MONDAY, "22:00", "22:30", "23:00", "23:30")
     assert free(clinic, TUESDAY) == []
     assert clinic.browser("receptionist").post(f"{answer.location}/removal").status_code == 303
     answer = post(clinic, "/time-off", **{**off, "first_day": MONDAY, "starts": "23:00", "ends": "01:00"})
     assert "Mon, 11 May , 23:00–01:00 (next day)" in listed(clinic, "/time-off")
-    assert "1 of 1 still open" in listed(clinic, answer.location)
+    assert "1 of 1 left to rebook" in listed(clinic, answer.location)
     assert free(clinic, MONDAY) == on(MONDAY, "22:00", "22:30")
     assert free(clinic, TUESDAY) == on(TUESDAY, "01:00", "01:30")
 

@@ -51,14 +51,14 @@ def test_leaving_it_frees_the_time_and_the_patient_waits_on(clinic: Clinic, path
         assert browser.post(f"{path}/decline").status_code == 303
     assert clinic.house.count(WaitlistEntry, WaitlistEntry.id == clinic.waiting, WaitlistEntry.closed_at.is_(None)) == 1
     assert browser.post(f"{path}/acceptance").status_code == 409
-    assert "not offered to you any more" in words(parsed(browser.get(path)).find("main"))
+    assert "This offer has ended" in words(parsed(browser.get(path)).find("main"))
 
 
 def test_after_the_hold_the_first_who_comes_has_it(clinic: Clinic, path: str) -> None:
     clinic.clock.shift(minutes(21))
     doll = clinic.people["doctor"].doctor_id
     browser = clinic.browser(NOBODY)
-    assert "unless somebody was faster" in words(parsed(browser.get(path)).find("main"))
+    assert "if no one else has" in words(parsed(browser.get(path)).find("main"))
     clinic.house.visit(doll, clinic.guest, at("2026-06-03 07:00"))
     answer = browser.post(f"{path}/acceptance")
     assert answer.status_code == 409

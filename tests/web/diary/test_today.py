@@ -129,15 +129,15 @@ def test_how_the_reminders_went_stands_on_the_day(mailing: Mailing) -> None:
     assert parsed(browser.get("/today")).find(id="reminders") is None
     clinic.house.execute(opened(clinic.house, "send_daily_reminders"))
     band = parsed(browser.get("/today")).select_one("[aria-labelledby=reminders]")
-    assert "1 told" in words(band)
+    assert "1 sent" in words(band)
     assert "No e-mail on file: 1" in words(band)
     assert "Too late: 2" in words(band)
 
 
 def test_the_next_visit_is_named(clinic: Clinic) -> None:
     page = parsed(clinic.browser("receptionist").get("/today"))
-    assert "next: 14:00 Pia Ahorn with Dr. Doll" in words(page.find(id="lead"))
-    assert "3 visits" in words(page.find(id="lead"))
+    assert "Next: 14:00 , Pia Ahorn with Dr. Doll" in words(page.find(id="lead"))
+    assert "3 appointments" in words(page.find(id="lead"))
 
 
 def test_a_long_day_shows_the_next_booked_and_the_latest_settled_and_leads_to_all(
@@ -156,7 +156,7 @@ def test_a_long_day_shows_the_next_booked_and_the_latest_settled_and_leads_to_al
     assert "Completed 3" in words(page.find(id="column-completed"))
     assert "Booked 3" in words(page.find(id="column-booked"))
     more = page.select("a.older")
-    assert [words(link) for link in more] == ["1 later one", "1 earlier one"]
+    assert [words(link) for link in more] == ["Show 1 later", "Show 1 earlier"]
     everything = parsed(browser.get(str(more[0]["href"])))
     assert set(visit_links(everything)) == paths(clinic.begun, clinic.later, clinic.other_visit, *done)
     assert not everything.select("a.older")

@@ -42,7 +42,7 @@ def test_the_list_says_who_waits_since_when_and_for_what(clinic: Clinic) -> None
     rows = [words(row) for row in parsed(clinic.browser("receptionist").get("/waitlist")).select("tbody tr")]
     assert [row.split(" Waits")[0].split(" any")[0][:9] for row in rows] == ["Lena Vogt", "Otto Birk", "Pia Ahorn"]
     assert "Urgent" in rows[0]
-    assert "any doctor · Glasses · Mon, Wed · Morning, before 12" in rows[0]
+    assert "Any doctor · Glasses · Mon, Wed · Morning (before 12:00)" in rows[0]
     assert "Mon, 4 May, 10:00" in rows[0]
     assert "Urgent" not in rows[2]
     assert "Dr. Doll" in rows[2]
@@ -63,7 +63,7 @@ def test_nobody_waiting_is_said(clinic: Clinic) -> None:
     with clinic.house.writing() as session:
         session.query(Offer).delete()
         session.query(WaitlistEntry).delete()
-    assert "Nobody waits" in words(parsed(browser.get("/waitlist")).find("main"))
+    assert "The waitlist is empty" in words(parsed(browser.get("/waitlist")).find("main"))
 
 
 def test_somebody_is_found_and_put_on_the_list(clinic: Clinic) -> None:
@@ -180,7 +180,7 @@ def test_a_time_that_is_none_is_no_page(clinic: Clinic, query: str) -> None:
 def test_a_time_that_is_not_free_suits_nobody(clinic: Clinic, starts_at: str) -> None:
     path = f"/waitlist/fits?doctor_id={doll(clinic)}&starts_at={starts_at}"
     page = parsed(clinic.browser("receptionist").get(path))
-    assert "This time is not free" in words(page.find("main"))
+    assert "This slot isn't free" in words(page.find("main"))
     assert not page.select("main form")
 
 
@@ -202,7 +202,7 @@ def test_yes_books_the_visit(clinic: Clinic) -> None:
     answer = clinic.browser("receptionist").post(f"{path}/acceptance", follow_redirects=True)
     assert answer.request.path.startswith("/appointments/")
     assert clinic.house.count(Appointment, Appointment.starts_at == at("2026-06-01 07:00")) == 1
-    assert "A visit is booked" in words(parsed(clinic.browser("receptionist").get(path)).find("main"))
+    assert "The appointment is booked" in words(parsed(clinic.browser("receptionist").get(path)).find("main"))
     assert "Pia Ahorn" not in words(parsed(clinic.browser("receptionist").get("/waitlist")).find("main"))
 
 
@@ -211,7 +211,7 @@ def test_no_gives_the_time_back(clinic: Clinic) -> None:
     answer = clinic.browser("receptionist").post(f"{path}/decline", follow_redirects=True)
     assert "stays on the waitlist" in words(one(parsed(answer), "[role=status]"))
     assert clinic.browser("receptionist").post(f"{path}/acceptance").status_code == 409
-    assert "This offer is over" in words(parsed(clinic.browser("receptionist").get(path)).find("main"))
+    assert "This offer has ended" in words(parsed(clinic.browser("receptionist").get(path)).find("main"))
 
 
 @pytest.mark.parametrize(
