@@ -1,5 +1,5 @@
-"""What all forms share: WTForms over the posted fields, no field that the form does not know, and a bound on what a
-stranger's form repeats.
+"""What all forms share: unknown fields are refused, WTForms' own errors are in our words, and a stranger's form
+repeats only so much.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,27 @@ from wtforms.validators import InputRequired, Length
 from service.domain.foundation.errors import Invalid
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
+from service.web.form_errors import FormErrors
 
 ROOM = 10_000
-"""Characters that come back in any field, however short what it allows."""
+"""The least number of characters that a refused form repeats of a field."""
 TIMES = 4
-"""How many times what a field allows comes back: anyone who typed too much can shorten it."""
+"""How many times a field's maximum length a refused form repeats, so that anyone who typed too much can shorten it."""
 
 
-class Bounded(DefaultMeta):
-    """Takes no more of a stranger's values than come back if the form is refused."""
+class FormRules(DefaultMeta):
+    """How WTForms reads our forms and words its errors."""
+
+    def get_translations(self, form: Any) -> FormErrors:
+        """Return the wording of the errors that WTForms raises itself."""
+        return FormErrors()
 
     def wrap_formdata(self, form: Any, formdata: Any) -> Any:
-        """The posted fields; those too long for a stranger are cut, and still longer than their fields allow."""
+        """Return the posted fields, cut to what may come back to someone who isn't signed in.
+
+        A cut value is still longer than its field allows.
+        """
         given = super().wrap_formdata(form, formdata)
         if not given or context.is_found():
             return given
@@ -35,14 +44,14 @@ class Bounded(DefaultMeta):
 
 
 class Form(wtforms.Form):
-    """A form that refuses unknown fields and can carry the domain's refusals beside the fields."""
+    """A form that refuses unknown fields and can show the domain's errors beside its fields."""
 
-    Meta = Bounded
+    Meta = FormRules
     chosen_before: ClassVar[frozenset[str]] = frozenset()
-    """Fields without an input of their own on the page: what is wrong with them is said above the form."""
+    """Fields without an input on the page. Their errors are shown above the form."""
 
     def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
-        """Whether every posted field is known and acceptable."""
+        """Return whether every posted field is known and valid."""
         valid = super().validate(extra_validators)
         if any("\0" in value for values in request.form.listvalues() for value in values):
             self.form_errors = [*self.form_errors, _("A field contains a character that can't be stored.")]
@@ -53,7 +62,7 @@ class Form(wtforms.Form):
         return valid and not unknown
 
     def refuse(self, error: Invalid) -> None:
-        """Show a domain refusal beside its field, or above the form."""
+        """Show an error of the domain beside its field, or above the form."""
         field = self._fields.get(error.field or "")
         if field is None or field.name in self.chosen_before:
             self.form_errors = [*self.form_errors, str(error)]
@@ -62,15 +71,15 @@ class Form(wtforms.Form):
 
 
 def required() -> InputRequired:
-    """The field must be filled in."""
-    return InputRequired(_("Enter a value."))
+    """Return a validator for a field that must not be empty."""
+    return InputRequired(_l("Enter a value."))
 
 
 def at_most(longest: int) -> Length:
-    """A bound on the length of a text."""
-    return Length(max=longest, message=_("Use at most %(count)s characters.") % {"count": longest})
+    """Return a validator for the maximum number of characters."""
+    return Length(max=longest, message=_l("Use at most %(count)s characters.") % {"count": longest})
 
 
 def most_of(field: wtforms.Field) -> int:
-    """How many characters of a field come back to a stranger."""
+    """Return how many characters of a field a refused form repeats to someone who isn't signed in."""
     return max([ROOM, *(TIMES * cast(Length, one).max for one in field.validators if isinstance(one, Length))])

@@ -72,9 +72,9 @@ def test_a_form_sent_too_late_comes_back_with_scripts_blocked(visit: Callable[..
     page.get_by_label("E-mail").fill("doctor2@demo.example")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("heading", name="Not sent yet").wait_for()
+    page.get_by_role("heading", name="Not saved yet").wait_for()
     assert page.get_by_label("Symptoms").input_value() == "Itching since Monday.\n\nWorse at night."
-    page.get_by_role("button", name="Send it now").click()
+    page.get_by_role("button", name="Save now").click()
     page.get_by_text("Treatment saved. The appointment is completed.").wait_for()
 
 
@@ -83,14 +83,14 @@ def test_a10_a_second_factor_is_set_up_and_asked_for(visit: Callable[..., Visito
     window.sign_in("patient31")
     page = window.page
     page.get_by_role("link", name="Account").click()
-    page.get_by_role("link", name="Set it up").click()
-    page.get_by_role("button", name="Set it up").click()
+    page.get_by_role("link", name="Set up").click()
+    page.get_by_role("button", name="Set up").click()
     page.locator(".secret").wait_for()
     app = pyotp.TOTP(page.locator(".secret").inner_text().replace(" ", ""))
     window.picture("patient-second-factor")
     assert window.violations() == []
-    page.get_by_label("Code that the app shows now").fill(app.at(clock_of(window)))
-    page.get_by_role("button", name="Turn it on").click()
+    page.get_by_label("Code from the app").fill(app.at(clock_of(window)))
+    page.get_by_role("button", name="Turn on").click()
     page.get_by_role("heading", name="Your recovery codes").wait_for()
     recovery = page.locator(".codes code").all_inner_texts()
     assert len(recovery) == 10

@@ -289,7 +289,7 @@ def test_h7_no_slip_for_an_account_that_was_used_without_a_password(
     assert house.browser().post(path).status_code == 303
     refused = house.browser(email(who)).post(f"/users/{number}/invite")
     assert refused.status_code == 409
-    assert "This account is in use, so only its owner can choose a new password" in refused.get_data(as_text=True)
+    assert "This account is already in use, so only its owner" in refused.get_data(as_text=True)
     assert "/invite/" not in refused.get_data(as_text=True)
     assert house.count(AuditEntry, AuditEntry.act == "user.invite") == 0
     assert house.browser().post("/password-reset", {"email": "unused@mail.example"}).status_code == 303  # the way out
@@ -308,7 +308,7 @@ def test_h7_no_slip_for_an_account_with_a_password_that_nobody_has_used(clinic: 
 def test_h7_no_slip_for_the_account_of_a_colleague_that_is_in_use(clinic: Clinic) -> None:
     number = number_of(clinic, email("doctor"))
     assert clinic.browser("admin").post(f"/users/{number}/invite").status_code == 409
-    assert "Make an invite slip" not in clinic.browser("admin").get(f"/users/{number}").get_data(as_text=True)
+    assert "Create invite slip" not in clinic.browser("admin").get(f"/users/{number}").get_data(as_text=True)
 
 
 def test_h7_a_slip_from_before_the_first_use_opens_nothing_afterwards(

@@ -292,7 +292,7 @@ def test_s6_one_sees_where_one_is_signed_in_and_ends_one(clinic: Clinic) -> None
     there.client.post("/sign-in", data=data, headers={"User-Agent": firefox})
     page = parsed(here.get("/account"))
     assert "Firefox on Windows" in words(page.find("main"))
-    assert "This one" in words(page.find("main"))
+    assert "This browser" in words(page.find("main"))
     action = attribute(page, "form[action*='/account/sessions/'][action$='/removal']", "action")
     assert here.post(action).status_code == 303
     assert (here.get("/today").status_code, there.get("/today").status_code) == (200, 303)

@@ -93,10 +93,10 @@ def test_a4_what_others_would_try_first_is_refused_with_the_reason(open_house: H
     form = {"name": "Somebody New", "email": "new@clinic.example", "password": password}
     answer = open_house.browser().post("/register", form)
     assert answer.status_code == 422
-    assert "This one is too easy to guess: it" in answer.get_data(as_text=True)
+    assert "This password is too easy to guess: it" in answer.get_data(as_text=True)
     setup = open_house.browser().post("/setup", form)
     assert setup.status_code == 422
-    assert "This one is too easy to guess: it" in setup.get_data(as_text=True)
+    assert "This password is too easy to guess: it" in setup.get_data(as_text=True)
 
 
 def test_a12_a_reset_asked_for_under_another_name_mails_nothing(known: House) -> None:

@@ -23,22 +23,23 @@ SENTENCE = re.compile(
     r"""{%-?\s*trans\b[^%]*%}(.*?){%-?\s*endtrans|_\(\s*"((?:[^"\\]|\\.)*)"|_\('((?:[^'\\]|\\.)*)'""", re.S
 )
 PROMISE = re.compile(
-    r"(is|are) (told|notified)\b|can't be notified|scheduled jobs wait|gets an? \w+ by e-mail|every (night|day) at"
+    r"keep what you typed"
+    r"|(is|are) (told|notified)\b|can't be notified|scheduled jobs wait|gets an? \w+ by e-mail|every (night|day) at"
     r"|half a minute|within \d+|kept for|no one else can"
-    r"|signed out at once|history right away|the admin sees|works (once|for)|are kept, in|(is|are|were|'re) signed out"
+    r"|history right away|the admin sees|works (once|for)|are kept, in|(is|are|were|'re|be) signed out"
     r"|administrators and the patient can see|^signed out everywhere|sending is paused|administrators see"
     r"|only (the doctor|for those|Rounds)|nothing is sent|(not|never) sent (twice|again)|won't resend|ever erased",
     re.IGNORECASE,
 )
 SHOWN_BY = {
-    "You are signed out everywhere, and sign in": "test_s4_a5_a_new_password_ends_every_session",
+    "You'll be signed out everywhere": "test_s4_a5_a_new_password_ends_every_session",
     "Password changed. You were signed out everywhere": "test_s4_a5_a_new_password_ends_every_session",
-    "The link works once, within 15 minutes": "test_a11_a_sign_in_link_works_for_a_quarter_of_an_hour",
+    "a link that works once, within 15 minutes": "test_a11_a_sign_in_link_works_for_a_quarter_of_an_hour",
     "a link is on its way. It works for 15 minutes": "test_a11_a_sign_in_link_works_for_a_quarter_of_an_hour",
     "a link is on its way. It works for one hour": "test_a11_the_link_works_for_an_hour",
-    "it is kept for an hour": "test_it_is_gone_after_an_hour",
-    "take it off here; the person is signed out": "test_a10_the_admin_takes_it_off_a_lost_telephone",
-    "is signed out at once, and its invite links stop": "test_s4_closing_an_account_ends_its_sessions_and_links",
+    "keep what you typed for an hour": "test_it_is_gone_after_an_hour",
+    "turn it off here. They will be signed out": "test_a10_the_admin_takes_it_off_a_lost_telephone",
+    "signed out right away, and their invite links stop": "test_s4_closing_an_account_ends_its_sessions_and_links",
     "Signed out everywhere.": "test_s4_what_the_admin_does_holds_at_the_next_click",
     "You're signed out everywhere but here": "test_s6_all_others_end_at_once",
     "You're signed out.": "test_signing_out_says_so_once",

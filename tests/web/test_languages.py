@@ -78,7 +78,7 @@ def test_the_page_of_the_account_offers_the_languages_there_are(clinic: Clinic, 
     doctor = clinic.browser("doctor")
     options = parsed(doctor.get("/account")).select("select[name=language] option")
     assert {one["value"]: one.get_text() for one in options} == {
-        "": "The clinic's language",
+        "": "Clinic's language",
         "en": "English",
         "de": "Deutsch",
         "en_GB": "English (United Kingdom)",
@@ -87,7 +87,7 @@ def test_the_page_of_the_account_offers_the_languages_there_are(clinic: Clinic, 
     }
     refused = doctor.post("/account/language", {"language": "tlh"})
     assert refused.status_code == 422
-    assert "Choose one of the languages." in refused.get_data(as_text=True)
+    assert "Choose one of the languages in the list." in refused.get_data(as_text=True)
     long = doctor.post("/account/language", {"language": "x" * 5000})
     assert long.status_code == 422
 

@@ -85,17 +85,18 @@ def invite(session: Session, actor: Actor, user_id: int) -> tuple[User, str, dat
     also staff), Forbidden, and Conflict.
     """
     if actor.role not in patients.DESK:
-        raise Forbidden(_("Only the desk invites people."))
+        raise Forbidden(_("Only receptionists and administrators can invite people."))
     user = session.get(User, user_id, with_for_update=True)
     if user is None or (actor.role != Role.ADMIN and user.role != Role.PATIENT):
         raise NotFound
     if user.disabled_at is not None:
-        raise Conflict(_("This account is closed: the admin can open it again."))
+        raise Conflict(_("This account is closed. An administrator can reopen it."))
     if user.is_in_use:
         raise Conflict(
             _(
-                "This account is in use, so only its owner can choose a new password: on the sign-in page, by a mailed"
-                " link. If mail does not reach them any more, the admin can close the account, and you add a new one."
+                "This account is already in use, so only its owner can choose a new password, with a link from the"
+                " sign-in page. If e-mail no longer reaches them, ask an administrator to close this account, then add"
+                " a new one."
             )
         )
     token = users.invite(session, user)
@@ -111,9 +112,9 @@ def disable(session: Session, actor: Actor, user_id: int) -> None:
     if user.disabled_at is not None:
         return
     if user.id == actor.user_id:
-        raise Conflict(_("You cannot close your own account."))
+        raise Conflict(_("You can't close your own account."))
     if user.role == Role.ADMIN and not _other_admin(session, user.id):
-        raise Conflict(_("This is the last admin: make another one first."))
+        raise Conflict(_("This is the only administrator. Add another one first."))
     user.disabled_at = clock.now()
     sessions.end_all(session, user.id)
     user_tokens.revoke(session, user.id)
@@ -139,11 +140,11 @@ def change_role(session: Session, actor: Actor, user_id: int, role: str) -> None
     if role == user.role:
         return
     if user.role not in STAFF_ROLES or role not in STAFF_ROLES:
-        raise Conflict(_("An account of a patient stays one: make another account for somebody who works here."))
+        raise Conflict(_("A patient's account can't become a staff account. Add a new user instead."))
     if user.id == actor.user_id:
-        raise Conflict(_("You cannot change your own role."))
+        raise Conflict(_("You can't change your own role."))
     if user.role == Role.ADMIN and not _other_admin(session, user.id):
-        raise Conflict(_("This is the last admin: make another one first."))
+        raise Conflict(_("This is the only administrator. Add another one first."))
     before, user.role = user.role, Role(role)
     if role == Role.DOCTOR:
         _give_calendar(session, user)
@@ -169,7 +170,7 @@ def reset_second_factor(session: Session, actor: Actor, user_id: int) -> None:
     """Take the second factor off someone's account. Raises Forbidden, NotFound, and Conflict for one's own."""
     user = _to_change(session, actor, user_id)
     if user.id == actor.user_id:
-        raise Conflict(_("Turn your own off on the page of your account."))
+        raise Conflict(_("To turn off your own second factor, go to your account page."))
     second_factors.reset(session, actor, user)
 
 
@@ -222,4 +223,4 @@ def _with_times(session: Session, found: Sequence[User]) -> list[Account]:
 
 def _only_admin(actor: Actor) -> None:
     if actor.role != Role.ADMIN:
-        raise Forbidden(_("Only the admin manages accounts."))
+        raise Forbidden(_("Only administrators can manage accounts."))

@@ -79,10 +79,10 @@ def make(
     if actor.role != Role.SYSTEM and actor.user_id != user.id:
         raise NotFound
     if user.disabled_at is not None:
-        raise Conflict(_("This account is closed: the admin can open it again."))
+        raise Conflict(_("This account is closed. An administrator can reopen it."))
     session.execute(select(User.id).where(User.id == user.id).with_for_update())
     if len(session.scalars(select(ApiToken.id).where(ApiToken.user_id == user.id, _usable())).all()) >= MOST:
-        raise Conflict(_("%(count)s tokens are in use at this account: revoke one first.") % {"count": MOST})
+        raise Conflict(_("This account already has %(count)s active tokens. Revoke one first.") % {"count": MOST})
     secret, now = PREFIX + secrets.token_urlsafe(32), clock.now()
     token = ApiToken(
         user_id=user.id,
@@ -102,7 +102,7 @@ def by_email(session: Session, email: str) -> User:
     """The user with an address. Raises NotFound with a sentence, for a command."""
     found = addresses.holder(session, email)
     if found is None:
-        raise NotFound(_("There is no account with the address %(email)s.") % {"email": email})
+        raise NotFound(_("No account has the address %(email)s.") % {"email": email})
     return found.user
 
 
@@ -188,7 +188,9 @@ def _usable() -> ColumnElement[bool]:
 def _checked_label(text: str) -> str:
     label = text.strip()
     if not 1 <= len(label) <= LONGEST_LABEL or not label.isprintable():
-        sentence = _("Say which program this is for, in at most %(count)s characters.") % {"count": LONGEST_LABEL}
+        sentence = _("Name the app that will use this token, in at most %(count)s characters.") % {
+            "count": LONGEST_LABEL
+        }
         raise Invalid(sentence, "label")
     return label
 
@@ -196,11 +198,11 @@ def _checked_label(text: str) -> str:
 def _checked_scopes(scopes: Collection[str]) -> Sequence[str]:
     """The scopes in their usual order. Raises Invalid for none, or one that does not exist."""
     if not scopes or not set(scopes) <= set(Scope):
-        raise Invalid(_("Choose at least one of read, book and clinical."), "scopes")
+        raise Invalid(_("Choose at least one permission."), "scopes")
     return [scope for scope in Scope if scope in scopes]
 
 
 def _checked_days(days: int) -> int:
     if not 1 <= days <= LONGEST_DAYS:
-        raise Invalid(_("A token works for 1 to %(count)s days.") % {"count": LONGEST_DAYS}, "days")
+        raise Invalid(_("Choose 1 to %(count)s days.") % {"count": LONGEST_DAYS}, "days")
     return days

@@ -44,7 +44,7 @@ def settle_patient(session: Session, actor: Actor, patient_id: int, email: str) 
     Invalid, and Conflict for a merged or erased record or an address of another account.
     """
     if actor.role not in patients.DESK:
-        raise Forbidden(_("Only the desk checks addresses."))
+        raise Forbidden(_("Only receptionists and administrators can check addresses."))
     patient = patient_records.to_change(session, actor, patient_id)
     address = contact_details.checked_email(email)
     theirs = (Guardian.patient_id == patient_id, User.email_key == patient.email_key, User.role == Role.PATIENT)
@@ -65,13 +65,13 @@ def settle_account(session: Session, actor: Actor, user_id: int, email: str) -> 
     Raises NotFound, Forbidden, Invalid for another address than the stored one, Conflict for one of another account.
     """
     if actor.role != Role.ADMIN:
-        raise Forbidden(_("Only the admin manages accounts."))
+        raise Forbidden(_("Only administrators can manage accounts."))
     user = session.get(User, user_id, with_for_update=True)
     if user is None:
         raise NotFound
     address = contact_details.checked_email(email)
     if address != user.email and not addresses.corrects(user, address):
-        words = _("This is a different address: only its owner can change it, on the page of their account.")
+        words = _("This is a different address. Only the owner of the account can change it, on their account page.")
         raise Invalid(words, "email")
     _settle(session, actor, user, address)
 
@@ -79,7 +79,7 @@ def settle_account(session: Session, actor: Actor, user_id: int, email: str) -> 
 def _settle(session: Session, actor: Actor, user: User, address: str) -> None:
     other = addresses.of(session, address)
     if other is not None and other.id != user.id:
-        raise Conflict(_("This e-mail address is already used by another account."))
+        raise Conflict(_("Another account already uses this e-mail address."))
     if address == user.email:
         user.email_form = AddressForm.TYPED
     else:

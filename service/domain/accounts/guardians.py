@@ -39,7 +39,9 @@ def link(
     address = contact_details.checked_email(email)
     known = addresses.holder(session, address)
     if known is not None and not known.is_certain:
-        words = _("An account from before is stored as %(email)s and may be theirs: have that address checked first.")
+        words = _(
+            "An older account with the address %(email)s may belong to this person. Have that address checked first."
+        )
         raise Invalid(words % {"email": known.user.email}, "email")
     user = known.user if known else None
     is_new = user is None
@@ -48,7 +50,7 @@ def link(
         users.mail_invite(session, actor, user)
         audit.record(session, actor, "user.add", patient_id=patient_id, subject=f"user/{user.id}")
     if user.role != Role.PATIENT:
-        raise Invalid(_("This address belongs to somebody who works here: use their private one."), "email")
+        raise Invalid(_("This address belongs to a staff member. Use their private address."), "email")
     if session.get(Guardian, (user.id, patient_id)) is None:
         for other in of_patient(session, actor, patient_id):  # who reads this record already hears of it
             outbox.to_user(session, "account_changed", other, event="guardian.add")
@@ -73,5 +75,5 @@ def unlink(session: Session, actor: Actor, patient_id: int, *, user_id: int) -> 
 
 def _to_link(session: Session, actor: Actor, patient_id: int) -> Patient:
     if actor.role not in patients.DESK:
-        raise Forbidden(_("Only the desk says who looks after a patient."))
+        raise Forbidden(_("Only receptionists and administrators can change who acts for a patient."))
     return patient_records.to_change(session, actor, patient_id)

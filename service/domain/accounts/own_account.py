@@ -60,7 +60,7 @@ def change_name(session: Session, actor: Actor, name: str) -> None:
 def change_language(session: Session, actor: Actor, code: str) -> None:
     """Choose the language of one's own pages and mail; empty: the clinic's. Raises Invalid."""
     if code and code not in catalogs.offered():
-        raise Invalid(_("Choose one of the languages."), "language")
+        raise Invalid(_("Choose one of the languages in the list."), "language")
     user = fetch(session, actor)
     user.language = code or None
     audit.record(session, actor, "user.language", subject=f"user/{user.id}")
@@ -118,7 +118,7 @@ def prove_email(session: Session, token: str, address: str) -> list[int]:
     try:
         session.flush()
     except IntegrityError:
-        raise Conflict(_("This e-mail address is already used by another account.")) from None
+        raise Conflict(_("Another account already uses this e-mail address.")) from None
     user_tokens.revoke(session, user.id)  # links that lie in the old mailbox
     audit.record(session, actor, "user.email", subject=f"user/{user.id}")
     return shared_email.change(session, actor, before, proven, chosen) if actor.role == Role.PATIENT else []

@@ -65,13 +65,13 @@ def check(password: str, *, about: Sequence[str] = (), second_factor: bool = Fal
     shortest = SHORTEST_WITH_SECOND_FACTOR if second_factor else SHORTEST
     if len(password) < shortest:
         raise Invalid(
-            _("Use at least %(count)s characters; a short sentence is fine.") % {"count": shortest}, "password"
+            _("Use at least %(count)s characters. A short sentence works well.") % {"count": shortest}, "password"
         )
     if len(password) > LONGEST:
         raise Invalid(_("Use at most %(count)s characters.") % {"count": LONGEST}, "password")
     reason = _weakness(_normalised(password).casefold(), about)
     if reason:
-        raise Invalid(_("This one is too easy to guess: %(reason)s") % {"reason": reason}, "password")
+        raise Invalid(reason, "password")
     return password
 
 
@@ -127,9 +127,9 @@ def _normalised(password: str) -> str:
 
 
 def _weakness(password: str, about: Sequence[str]) -> str:
-    """Why it would be guessed soon; empty when it would not. As typed, and without what stands between words."""
+    """Return a sentence that says why it is easy to guess, or an empty text. Tried as typed and without separators."""
     if len(set(password)) < 4:
-        return _("use a few different words.")
+        return _("This password is too easy to guess. Use a few different words.")
     if len(password) > SURELY_LONG:
         return ""
     known, squeezed = _known_words(about), password.translate(_between_words)
@@ -143,7 +143,7 @@ def _weakness(password: str, about: Sequence[str]) -> str:
 def _turn() -> Iterator[None]:
     """One password is estimated at a time. Raises Throttled when some wait already."""
     if not _line.acquire(blocking=False):
-        raise Throttled(_("Many passwords are being checked just now. Send yours again in a few seconds."), RETRY_AFTER)
+        raise Throttled(_("The server is busy checking other passwords. Try again in a few seconds."), RETRY_AFTER)
     try:
         with _one_estimates:
             yield
@@ -159,7 +159,7 @@ def _known_words(about: Sequence[str]) -> list[str]:
 
 
 def _of_what_is_known() -> str:
-    return _("it is made of the clinic's name or your own.")
+    return _("This password is too easy to guess: it's made of the clinic's name, your name, or your e-mail address.")
 
 
 def _is_made_of(password: str, known: Sequence[str]) -> bool:
@@ -189,7 +189,7 @@ def _estimated(password: str, known: list[str]) -> str:
     if "user_inputs" in kinds:
         return _of_what_is_known()
     if "repeat" in kinds:
-        return _("it repeats itself.")
+        return _("This password is too easy to guess: it repeats itself.")
     if kinds & {"sequence", "spatial"}:
-        return _("it is a row of letters, numbers or keys.")
-    return _("many people use it, so it is tried first.")
+        return _("This password is too easy to guess: it's a sequence of letters, numbers, or neighboring keys.")
+    return _("This password is too easy to guess: many people use it, so attackers try it first.")

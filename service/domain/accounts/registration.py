@@ -25,7 +25,7 @@ def attempt_password(session: Session, details: PatientDetails, address: str) ->
 def attempt(session: Session, details: PatientDetails, address: str) -> None:
     """Count a registration of an e-mail from a network address. Raises Throttled, and Invalid without an e-mail."""
     if details.email is None:
-        raise Invalid(_("Please fill this in."), "email")
+        raise Invalid(_("Enter your e-mail address."), "email")
     throttle.attempt(session, Act.REGISTRATION, email=address_key(details.email), network=address)
 
 

@@ -39,7 +39,7 @@ def begin(session: Session, actor: Actor) -> None:
     """Make a new secret for the actor's app, to be confirmed by a first code. Raises Conflict when one is on."""
     user_id = _own_id(actor)
     if is_on(session, user_id):
-        raise Conflict(_("Your second factor is on already: turn it off first, to move it to another telephone."))
+        raise Conflict(_("Your second factor is already on. To move it to another phone, turn it off first."))
     session.execute(delete(SecondFactor).where(SecondFactor.user_id == user_id))
     session.add(SecondFactor(user_id=user_id, salt=secrets.token_hex(16), created_at=clock.now()))
 
@@ -60,7 +60,7 @@ def confirm(session: Session, actor: Actor, code: str, key: bytes) -> list[str] 
     """
     user_id = _own_id(actor)
     if begun(session, actor, key, "") is None:
-        raise Conflict(_("This set-up was begun too long ago: begin again."))
+        raise Conflict(_("This setup has expired. Start over."))
     throttle.attempt(session, Act.CODE, account=user_id)
     if not _shows(session, user_id, code, key):
         return None
@@ -75,7 +75,7 @@ def renew_recovery_codes(session: Session, actor: Actor) -> list[str]:
     """Ten new recovery codes; the earlier ones are worthless. Raises Conflict without a second factor."""
     user_id = _own_id(actor)
     if not is_on(session, user_id):
-        raise Conflict(_("Your second factor is not on."))
+        raise Conflict(_("Your second factor isn't on."))
     audit.record(session, actor, "second_factor.codes", subject=f"user/{user_id}")
     return _new_recovery_codes(session, user_id)
 
@@ -92,7 +92,12 @@ def turn_off(session: Session, actor: Actor) -> None:
     if not is_on(session, user.id):
         return
     if user.password_is_short:
-        raise Conflict(_("Your password is too short to stand alone: choose one of 15 characters or more first."))
+        raise Conflict(
+            _(
+                "Your password is too short to use without a second factor. Choose one with at least 15 characters"
+                " first."
+            )
+        )
     _remove(session, user)
     audit.record(session, actor, "second_factor.off", subject=f"user/{user.id}")
     outbox.to_user(session, "account_changed", user, event="second_factor.off")
@@ -120,7 +125,7 @@ def complete_sign_in(session: Session, place: Place, code: str, key: bytes, limi
     """
     user = sessions.awaiting_code(session, place.token)
     if user is None:
-        raise Conflict(_("That took too long: please sign in again."))
+        raise Conflict(_("That took too long. Sign in again."))
     if accepts(session, user.id, code, key, known_browsers.of(session, user.id, place.known)):
         return sessions.complete(session, place, limits)
     refusals.note(session, user.id, place)
@@ -196,5 +201,5 @@ def _plain(code: str) -> str:
 
 def _own_id(actor: Actor) -> int:
     if actor.user_id is None:
-        raise Invalid(_("Only somebody who signs in has a second factor."))
+        raise Invalid(_("Only users who sign in have a second factor."))
     return actor.user_id

@@ -62,7 +62,7 @@ def use_up(session: Session, token: str, purpose: TokenPurpose) -> User:
     """
     found = _usable(session, token, purpose, lock=True)
     if found is None:
-        raise Conflict(_("This link was used already or is too old."))
+        raise Conflict(_("This link has already been used or has expired."))
     found.used_at = clock.now()
     user = session.get_one(User, found.user_id)
     if found.email is not None:

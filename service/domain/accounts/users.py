@@ -50,7 +50,7 @@ class NewUser:
 def add(session: Session, actor: Actor, new: NewUser, clinic: Clinic) -> User:
     """Make a user and the doctor or patient behind it. Raises Invalid, Conflict (e-mail already used), Forbidden."""
     if actor.role not in (Role.ADMIN, Role.SYSTEM):
-        raise Forbidden(_("Only the admin adds users."))
+        raise Forbidden(_("Only administrators can add users."))
     user = make(session, new)
     match new.role:
         case Role.DOCTOR:
@@ -79,7 +79,7 @@ def make(session: Session, new: NewUser) -> User:
     """The bare user, for acts that say who may make one. Raises Invalid, and Conflict for an e-mail already used."""
     email = contact_details.checked_email(new.email)
     if addresses.holder(session, email) is not None:
-        raise Conflict(_("This e-mail address is already used by another account."))
+        raise Conflict(_("Another account already uses this e-mail address."))
     user = User(
         email=email,
         name=contact_details.checked_name(new.name),
@@ -91,7 +91,7 @@ def make(session: Session, new: NewUser) -> User:
     try:
         session.flush()
     except IntegrityError:
-        raise Conflict(_("This e-mail address is already used by another account.")) from None
+        raise Conflict(_("Another account already uses this e-mail address.")) from None
     installation.note_first_user(session)
     return user
 
@@ -132,7 +132,7 @@ def accept_invite(session: Session, token: str, password: NewPassword, address: 
     """
     user = user_tokens.use_up(session, token, TokenPurpose.INVITE)
     if user.is_in_use:
-        raise Conflict(_("This account is in use already: sign in, or ask for a new password on the sign-in page."))
+        raise Conflict(_("This account is already in use. Sign in, or reset your password from the sign-in page."))
     set_password(session, user, password)
     user.unproven_since = None  # the desk handed the link over
     actor = Actor(Role(user.role), user.name, user.id, address=address)
@@ -146,7 +146,7 @@ def set_password(session: Session, user: User, password: NewPassword) -> None:
     Raises Conflict for a short one when the second factor it was chosen for is gone.
     """
     if password.is_short and not session.scalar(select(sessions.has_second_factor(user.id))):
-        raise Conflict(_("Without a second factor a longer password is needed: choose another one."))
+        raise Conflict(_("Without a second factor, you need a longer password. Choose another one."))
     user.password_hash, user.password_is_short = password.hash, password.is_short
     sessions.end_all(session, user.id)
     user_tokens.revoke(session, user.id)

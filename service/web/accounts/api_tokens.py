@@ -10,6 +10,7 @@ from service.domain.accounts.api_tokens import Scope
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices
 from service.web.accounts.proof import needs_proof
 from service.web.forms import Form, at_most, required
@@ -19,15 +20,17 @@ blueprint = Blueprint("api_tokens", __name__)
 
 def lasting() -> dict[str, str]:
     """How long a token may work, in days; nothing: until it is revoked."""
-    return {"30": _("30 days"), "90": _("90 days"), "365": _("a year"), "": _("until it is revoked")}
+    return {"30": _("30 days"), "90": _("90 days"), "365": _("1 year"), "": _("No expiration")}
 
 
 class TokenForm(Form):
-    label = wtforms.StringField(_("Which program is it for?"), [required(), at_most(api_tokens.LONGEST_LABEL)])
+    label = wtforms.StringField(_l("App name"), [required(), at_most(api_tokens.LONGEST_LABEL)])
     scopes = wtforms.SelectMultipleField(
-        _("What may it do?"), choices=list(Scope), default=[Scope.READ], validate_choice=False
+        _l("Permissions"), choices=list(Scope), default=[Scope.READ], validate_choice=False
     )
-    days = wtforms.StringField(_("How long?"), [AnyOf(tuple(lasting()), _("Choose one of these."))], default="90")
+    days = wtforms.StringField(
+        _l("Expires after"), [AnyOf(tuple(lasting()), _l("Choose one of the options in the list."))], default="90"
+    )
 
 
 @blueprint.get("/account/tokens")

@@ -1,9 +1,10 @@
-"""Where someone signs in: from which address, with what, in words that a person recognises: `Firefox on Windows`."""
+"""Where someone signs in: the network address, and the browser and system, such as `Firefox on Windows`."""
 
 from flask import request
 
 from service.domain.accounts.sessions import Place
 from service.http import context
+from service.language.translation import gettext as _
 
 BROWSERS = (
     ("Edg", "Edge"),
@@ -24,16 +25,24 @@ SYSTEMS = (
     ("CrOS", "ChromeOS"),
     ("Linux", "Linux"),
 )
-"""Part of the header -> word; the first that fits counts, because browsers also name those they resemble."""
+"""Part of the header -> name. The first match wins, because browsers also name the ones they imitate."""
+
+_JOINT = " on "
 
 
 def here() -> Place:
-    """Where this request comes from, and what the browser shows of earlier appointments."""
-    browser, name = context.browser(), described(request.headers.get("User-Agent", ""))
-    return Place(context.address(), browser=name, token=browser.token, known=browser.known_by)
+    """Return where this request comes from, with what the browser's cookies say about earlier sign-ins."""
+    browser, described_as = context.browser(), described(request.headers.get("User-Agent", ""))
+    return Place(context.address(), browser=described_as, token=browser.token, known=browser.known_by)
 
 
 def described(user_agent: str) -> str:
-    """Browser and system by a User-Agent header; empty when it names none we know."""
+    """Return browser and system from a User-Agent header, as stored with a session; empty if it names none we know."""
     names = [next((word for part, word in table if part in user_agent), "") for table in (BROWSERS, SYSTEMS)]
-    return " on ".join(name for name in names if name)
+    return _JOINT.join(name for name in names if name)
+
+
+def name(stored: str) -> str:
+    """Return what `described` stored, in the reader's language."""
+    browser, joint, system = stored.partition(_JOINT)
+    return _("%(browser)s on %(system)s") % {"browser": browser, "system": system} if joint else stored

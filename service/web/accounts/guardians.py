@@ -8,7 +8,7 @@ from service.domain.accounts import guardians
 from service.domain.foundation.errors import Invalid
 from service.domain.patients import patients
 from service.http import context
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices, tellings
 from service.web.forms import Form, at_most, required
 
@@ -16,8 +16,8 @@ blueprint = Blueprint("guardians", __name__)
 
 
 class GuardianForm(Form):
-    email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
-    name = wtforms.StringField(_("Name"), [at_most(200)])
+    email = wtforms.StringField(_l("E-mail"), [required(), at_most(254)])
+    name = wtforms.StringField(_l("Name"), [at_most(200)])
 
 
 @blueprint.get("/patients/<row_id:patient_id>/guardians")

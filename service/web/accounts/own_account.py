@@ -14,6 +14,7 @@ from service.language.translation import gettext as _
 from service.language.translation import lazy_gettext as _l
 from service.storage.models import AddressForm, User
 from service.web import notices, tellings
+from service.web.accounts import browsers
 from service.web.accounts.new_passwords import chosen_by, shortest_for
 from service.web.accounts.proof import needs_proof
 from service.web.accounts.sessions import back_to, proves
@@ -25,7 +26,7 @@ blueprint = Blueprint("own_account", __name__)
 
 
 class NameForm(Form):
-    name = wtforms.StringField(_("Name"), [required(), at_most(200)])
+    name = wtforms.StringField(_l("Name"), [required(), at_most(200)])
 
 
 class LanguageForm(Form):
@@ -33,25 +34,25 @@ class LanguageForm(Form):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.language.choices = [("", _("The clinic's language")), *catalogs.names().items()]
+        self.language.choices = [("", _("Clinic's language")), *catalogs.names().items()]
 
 
 class EmailForm(SharedEmailForm):
-    email = wtforms.StringField(_("New e-mail address"), [required(), at_most(254)])
+    email = wtforms.StringField(_l("New e-mail address"), [required(), at_most(254)])
     next = wtforms.HiddenField()
 
 
 class PhoneForm(Form):
-    phone = wtforms.StringField(_("Telephone"), [at_most(40)])
+    phone = wtforms.StringField(_l("Phone"), [at_most(40)])
 
 
 class PasswordForm(Form):
-    current_password = wtforms.PasswordField(_("Password until now"), [required(), at_most(passwords.LONGEST)])
-    password = wtforms.PasswordField(_("New password"), [required()])
+    current_password = wtforms.PasswordField(_l("Current password"), [required(), at_most(passwords.LONGEST)])
+    password = wtforms.PasswordField(_l("New password"), [required()])
 
 
 class ProofForm(Form):
-    password = wtforms.PasswordField(_("Password"), [required(), at_most(passwords.LONGEST)])
+    password = wtforms.PasswordField(_l("Password"), [required(), at_most(passwords.LONGEST)])
     next = wtforms.HiddenField()
 
 
@@ -174,7 +175,7 @@ def change_password() -> ResponseReturnValue:
                 context.browser().remember(known)
                 notices.say("password_changed")
                 return redirect(url_for("sessions.sign_in"), 303)
-            form.refuse(Invalid(_("The password is not right."), "current_password"))
+            form.refuse(Invalid(_("Wrong password. Try again."), "current_password"))
         except Invalid as error:
             form.refuse(error)
     page = render_template("accounts/own_account/password.html", form=form, shortest=shortest)
@@ -188,7 +189,7 @@ def prove() -> ResponseReturnValue:
     if request.method == "POST" and form.validate():
         if proves(form.password.data or ""):
             return redirect(back_to(form.next.data or ""), 303)
-        form.refuse(Invalid(_("The password is not right."), "password"))
+        form.refuse(Invalid(_("Wrong password. Try again."), "password"))
     page = render_template("accounts/own_account/proof.html", form=form, has_password=_me().password_hash is not None)
     return page, 422 if request.method == "POST" else 200
 
@@ -238,5 +239,6 @@ def _page(form: NameForm, language_form: LanguageForm | None = None) -> str:
         has_second_factor=context.here().has_second_factor,
         codes_left=second_factors.recovery_codes_left(session, me.id),
         sessions=sessions.of_user(session, me.id),
+        browser_name=browsers.name,
         here=context.here().session_id,
     )

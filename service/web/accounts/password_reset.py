@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from service.domain.accounts import known_browsers, password_reset, passwords, second_factors
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices
 from service.web.accounts.new_passwords import chosen_by, shortest_for
 from service.web.forms import Form, at_most, required
@@ -16,11 +16,11 @@ blueprint = Blueprint("password_reset", __name__)
 
 
 class AskForm(Form):
-    email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
+    email = wtforms.StringField(_l("E-mail"), [required(), at_most(254)])
 
 
 class NewPasswordForm(Form):
-    password = wtforms.PasswordField(_("New password"), [required()])
+    password = wtforms.PasswordField(_l("New password"), [required()])
 
 
 @blueprint.route("/password-reset", methods=["GET", "POST"])

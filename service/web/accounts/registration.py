@@ -9,6 +9,7 @@ from service.domain.accounts.sessions import Begun
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import User
 from service.web import notices
 from service.web.accounts import browsers
@@ -20,14 +21,14 @@ blueprint = Blueprint("registration", __name__)
 
 
 class RegistrationForm(PatientForm):
-    name = wtforms.StringField(_("Your name"), [required(), at_most(200)])
-    given_name = wtforms.StringField(_("Your given name"), [at_most(200)])
-    email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
-    password = wtforms.PasswordField(_("Password"), [required()])
+    name = wtforms.StringField(_l("Your name"), [required(), at_most(200)])
+    given_name = wtforms.StringField(_l("Your given name"), [at_most(200)])
+    email = wtforms.StringField(_l("E-mail"), [required(), at_most(254)])
+    password = wtforms.PasswordField(_l("Password"), [required()])
 
 
 class ProofForm(Form):
-    password = wtforms.PasswordField(_("Password"), [required(), at_most(passwords.LONGEST)])
+    password = wtforms.PasswordField(_l("Password"), [required(), at_most(passwords.LONGEST)])
 
 
 @blueprint.route("/register", methods=["GET", "POST"])
@@ -62,7 +63,7 @@ def prove(token: str) -> ResponseReturnValue:
             return render_template("accounts/registration_dead.html"), 410
         if begun is not None:
             return go_on(begun, "")
-        form.refuse(Invalid(_("The password is not right."), "password"))
+        form.refuse(Invalid(_("Wrong password. Try again."), "password"))
     page = render_template("accounts/registration_proof.html", form=form, email=user.email)
     return page, 422 if request.method == "POST" else 200
 

@@ -8,6 +8,7 @@ from service.domain.accounts import second_factors
 from service.domain.foundation.errors import Conflict
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices
 from service.web.accounts.proof import needs_proof
 from service.web.accounts.slips import qr_code
@@ -17,7 +18,7 @@ blueprint = Blueprint("second_factors", __name__)
 
 
 class FirstCodeForm(Form):
-    code = wtforms.StringField(_("Code that the app shows now"), [required(), at_most(40)])
+    code = wtforms.StringField(_l("Code from the app"), [required(), at_most(40)])
 
 
 @blueprint.get("/account/second-factor")
@@ -47,7 +48,7 @@ def confirm() -> ResponseReturnValue:
         key = context.wiring().secret_key
         codes = second_factors.confirm(session, context.actor(), form.code.data or "", key)
     if codes is None:
-        form.code.errors = [_("This code is not right. Is the clock of the telephone right?")]
+        form.code.errors = [_("Wrong code. Check that your phone's clock is right, then try again.")]
         return _page(form), 422
     return render_template("accounts/second_factors/codes.html", codes=codes)
 
@@ -66,7 +67,12 @@ def renew_codes() -> ResponseReturnValue:
 def turn_off() -> ResponseReturnValue:
     """Do without a second factor."""
     if _is_required():
-        raise Conflict(_("Who works at this clinic needs a second factor. The admin can take it off a lost telephone."))
+        raise Conflict(
+            _(
+                "This clinic requires a second factor for all staff. If you lost your phone, an administrator can turn"
+                " it off."
+            )
+        )
     with context.transaction() as session:
         second_factors.turn_off(session, context.actor())
     notices.say("second_factor_off")

@@ -14,6 +14,7 @@ from service.domain.foundation import installation
 from service.domain.foundation.errors import Conflict
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices
 from service.web.accounts import browsers
 from service.web.forms import Form, at_most, required
@@ -22,19 +23,19 @@ blueprint = Blueprint("sessions", __name__)
 
 
 class SignInForm(Form):
-    email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
-    password = wtforms.PasswordField(_("Password"), [required(), at_most(passwords.LONGEST)])
-    code = wtforms.StringField(_("Code"), [at_most(40)])
+    email = wtforms.StringField(_l("E-mail"), [required(), at_most(254)])
+    password = wtforms.PasswordField(_l("Password"), [required(), at_most(passwords.LONGEST)])
+    code = wtforms.StringField(_l("Code"), [at_most(40)])
     next = wtforms.HiddenField()
 
 
 class CodeForm(Form):
-    code = wtforms.StringField(_("Code"), [required(), at_most(40)])
+    code = wtforms.StringField(_l("Code"), [required(), at_most(40)])
     next = wtforms.HiddenField()
 
 
 class UnlockForm(Form):
-    password = wtforms.PasswordField(_("Password"), [required(), at_most(passwords.LONGEST)])
+    password = wtforms.PasswordField(_l("Password"), [required(), at_most(passwords.LONGEST)])
     next = wtforms.HiddenField()
 
 
@@ -50,7 +51,7 @@ def sign_in() -> ResponseReturnValue:
         begun = _begun(form.email.data or "", form.password.data or "")
         if begun is not None:
             return go_on(begun, form.next.data or "", form.code.data or "")
-        form.form_errors = [_("The e-mail or the password is not right.")]
+        form.form_errors = [_("Wrong e-mail address or password.")]
     return _sign_in_page(form), 422 if request.method == "POST" else 200
 
 
@@ -73,7 +74,7 @@ def unlock() -> ResponseReturnValue:
     if form.validate() and proves(form.password.data or ""):
         return redirect(back_to(target), 303)
     again = SignInForm(email=own_account.fetch(context.reading(), watcher).email, next=target)
-    again.form_errors = [_("The password is not right.")]
+    again.form_errors = [_("Wrong password. Try again.")]
     return _sign_in_page(again), 422
 
 
@@ -151,7 +152,7 @@ def _complete(form: CodeForm) -> ResponseReturnValue:
     except Conflict:
         return redirect(url_for("sessions.sign_in", next=form.next.data), 303)
     if begun is None:
-        form.code.errors = [_("This code is not right, or it was used already.")]
+        form.code.errors = [_("Wrong code, or it has already been used.")]
         return _code_page(form), 422
     return go_on(begun, form.next.data or "")
 

@@ -13,7 +13,9 @@ from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices, tellings
+from service.web.accounts import browsers
 from service.web.accounts.new_passwords import chosen_by, shortest_for
 from service.web.accounts.slips import link_of, qr_code
 from service.web.forms import Form, at_most, required
@@ -27,18 +29,18 @@ ROLES = (Role.RECEPTIONIST, Role.DOCTOR, Role.ADMIN)
 
 
 class InviteForm(Form):
-    password = wtforms.PasswordField(_("New password"), [required()])
+    password = wtforms.PasswordField(_l("New password"), [required()])
 
 
 class UserForm(Form):
-    role = wtforms.StringField(_("Role"), [AnyOf(ROLES, _("Choose one of the roles."))], default=ROLES[0])
-    email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
-    name = wtforms.StringField(_("Name"), [required(), at_most(200)])
-    department = wtforms.StringField(_("Department"), [at_most(100)])
+    role = wtforms.StringField(_l("Role"), [AnyOf(ROLES, _l("Choose one of the roles in the list."))], default=ROLES[0])
+    email = wtforms.StringField(_l("E-mail"), [required(), at_most(254)])
+    name = wtforms.StringField(_l("Name"), [required(), at_most(200)])
+    department = wtforms.StringField(_l("Department"), [at_most(100)])
 
 
 class RoleForm(Form):
-    role = wtforms.StringField(_("Role"), [AnyOf(ROLES, _("Choose one of the roles."))])
+    role = wtforms.StringField(_l("Role"), [AnyOf(ROLES, _l("Choose one of the roles in the list."))])
 
 
 @blueprint.route("/invite/<token>", methods=["GET", "POST"])
@@ -124,6 +126,7 @@ def show(user_id: int) -> ResponseReturnValue:
         is_me=user_id == actor.user_id,
         roles=ROLES if account.user.role in ROLES else (),
         sessions=accounts.open_sessions(session, actor, user_id),
+        browser_name=browsers.name,
         has_second_factor=second_factors.is_on(session, user_id),
         factor_off=tellings.account("account_changed", account.user),
     )
@@ -169,7 +172,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
     """Give someone who works here another role; they sign in again."""
     form = RoleForm(request.form)
     if not form.validate():
-        raise Invalid(_("Choose one of the roles."))
+        raise Invalid(_("Choose one of the roles in the list."))
     with context.transaction() as session:
         accounts.change_role(session, context.actor(), user_id, form.role.data or "")
     notices.say("role_changed")

@@ -229,7 +229,7 @@ def test_a10_who_works_here_is_led_to_set_it_up_and_can_do_nothing_else(strict: 
         assert answer.status_code in (303, 403)
         assert answer.status_code == 403 or answer.location == "/account/second-factor"
     assert browser.post("/account/name", {"name": "Eve"}).location == "/account/second-factor"
-    assert "This clinic asks everybody" in browser.get("/account/second-factor").get_data(as_text=True)
+    assert "This clinic requires a second factor" in browser.get("/account/second-factor").get_data(as_text=True)
     set_up(browser)
     assert browser.get("/today").status_code == 200
     assert browser.post("/account/second-factor/removal").status_code == 409

@@ -43,7 +43,7 @@ def test_a_wrong_password_keeps_the_address_and_says_so(clinic: Clinic, password
     answer = clinic.browser(NOBODY).sign_in(email("doctor"), password)
     page = parsed(answer)
     assert answer.status_code == 422
-    assert "The e-mail or the password is not right." in words(one(page, "[role=alert]"))
+    assert "Wrong e-mail address or password." in words(one(page, "[role=alert]"))
     assert attribute(page, "input[name='email']", "value") == email("doctor")
     assert not one(page, "input[name=password]").get("value")
 

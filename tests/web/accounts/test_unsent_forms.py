@@ -125,7 +125,7 @@ def test_the_same_page_sent_twice_is_kept_once_and_at_most_five_pages(clinic: Cl
     assert clinic.house.count(UnsentForm) == 5
     browser.sign_in(email("doctor"))
     assert shown(browser)["notes"] == "No. 6"
-    assert "4 more were not sent either" in browser.get("/unsent-forms").get_data(as_text=True)
+    assert "4 more forms weren't saved" in browser.get("/unsent-forms").get_data(as_text=True)
 
 
 @pytest.mark.parametrize(
