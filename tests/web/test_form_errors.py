@@ -50,11 +50,11 @@ def errors(house: House, form: type[Form], typed: str, language: str) -> list[tu
 
 def wtforms_texts() -> set[str]:
     """Return every error that WTForms can raise, as it stands in its source."""
-    found = set()
+    found = set[str]()
     for module in (validators, choices, datetime, numeric):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and "gettext" in node.func.attr:
-                found |= {one.value for one in node.args if isinstance(one, ast.Constant)}
+                found |= {str(one.value) for one in node.args if isinstance(one, ast.Constant)}
     return found
 
 
@@ -99,9 +99,9 @@ def test_each_text_that_we_replace_is_one_that_wtforms_has() -> None:
         (wtforms.DecimalField(), "much"),
         (wtforms.DateField(), "today"),
         (wtforms.TimeField(), "noon"),
-        (wtforms.SelectField(choices=["a"]), "b"),
-        (wtforms.SelectMultipleField(choices=["a"]), "b"),
-        (wtforms.SelectMultipleField(choices=[1], coerce=int), "b"),
+        (wtforms.SelectField(choices=[("a", "A")]), "b"),
+        (wtforms.SelectMultipleField(choices=[("a", "A")]), "b"),
+        (wtforms.SelectMultipleField(choices=[(1, "One")], coerce=int), "b"),
         (wtforms.StringField(validators=[validators.DataRequired()]), ""),
         (wtforms.StringField(validators=[validators.AnyOf(["a"])]), "b"),
         (wtforms.StringField(validators=[validators.Regexp("a")]), "b"),
