@@ -1,4 +1,4 @@
-"""Weekly hours: blocks that never overlap, changed by the desk and by the doctor alone."""
+"""Weekly hours: blocks that never overlap, changed only by the desk and the doctor."""
 
 from datetime import date
 from typing import Any
@@ -69,7 +69,7 @@ def test_a_doctor_opens_the_same_hours_on_several_days(house: House, doctor: Act
         ({"valid_until": date(2026, 5, 3)}, "valid_until"),
     ],
 )
-def test_hours_that_cannot_be_are_refused(house: House, doctor: Actor, changed: dict[str, Any], field: str) -> None:
+def test_impossible_hours_are_refused(house: House, doctor: Actor, changed: dict[str, Any], field: str) -> None:
     assert refused(house, doctor, **changed) == field
     assert house.count(DoctorHours) == 0
 
@@ -97,7 +97,7 @@ def test_blocks_of_different_weeks_do_not_overlap(house: House, doctor: Actor) -
     add(house, doctor, doctor.doctor_id, 0, ends=time(9), valid_from=day("2026-06-30"), valid_until=day("2026-07-05"))
 
 
-def test_hours_that_are_over_stand_in_nobodys_way(house: House, doctor: Actor, clock: time_machine.Traveller) -> None:
+def test_past_hours_do_not_conflict_with_new_ones(house: House, doctor: Actor, clock: time_machine.Traveller) -> None:
     add(house, doctor, doctor.doctor_id, 0, valid_until=day("2026-05-31"))
     clock.move_to(at("2026-06-01 06:00"))
     add(house, doctor, doctor.doctor_id, 0, starts=time(9))
@@ -154,7 +154,7 @@ def test_only_the_desk_and_the_doctor_change_hours(house: House, doctor: Actor) 
     assert house.count(DoctorHours) == 0
 
 
-def test_two_who_add_overlapping_hours_at_once_make_one_block(house: House, doctor: Actor) -> None:
+def test_overlapping_hours_added_at_once_make_one_block(house: House, doctor: Actor) -> None:
     def press(number: int) -> str:
         try:
             add(house, doctor, doctor.doctor_id, 0, starts=time(8, number))
@@ -222,6 +222,6 @@ def _claimed(block: DoctorHours) -> set[int]:
     }
 
 
-def test_the_system_may_keep_hours_too(house: House, doctor: Actor) -> None:
+def test_the_system_may_change_hours_too(house: House, doctor: Actor) -> None:
     add(house, SYSTEM, doctor.doctor_id)
     assert house.count(DoctorHours) == 1

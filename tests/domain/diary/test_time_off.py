@@ -1,4 +1,4 @@
-"""Time off and extra hours, what they do to free times, and the affected appointments."""
+"""Time off and extra hours, their effect on slots, and the affected appointments."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -98,7 +98,7 @@ def test_extra_hours_add_free_times_of_that_day(house: House, doctor: Actor) -> 
         ("2026-06-01", "2026-06-01", {"note": "x" * 201}, "note"),
     ],
 )
-def test_what_cannot_be_is_refused(
+def test_impossible_exceptions_are_refused(
     house: House, doctor: Actor, first: str, last: str, more: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(Invalid) as refusal:
@@ -126,7 +126,7 @@ def test_whole_days_off_cover_the_days_of_the_clock_change(house: House, doctor:
     assert [start for start, _end in found] == [at("2026-10-24 06:00"), at("2026-10-25 07:00"), at("2026-10-26 07:00")]
 
 
-def test_only_the_desk_closes_the_clinic_and_doctors_keep_to_themselves(
+def test_only_the_desk_closes_the_clinic_and_doctors_change_only_their_own(
     house: House, doctor: Actor, desk: Actor
 ) -> None:
     other = house.user("doctor", "other@clinic.example", "Dr. Other")
@@ -149,7 +149,7 @@ def test_only_the_desk_closes_the_clinic_and_doctors_keep_to_themselves(
     assert house.count(HoursException) == 2
 
 
-def test_what_is_over_is_not_upcoming(house: House, doctor: Actor, clock: time_machine.Traveller) -> None:
+def test_past_exceptions_are_not_upcoming(house: House, doctor: Actor, clock: time_machine.Traveller) -> None:
     close(house, doctor, doctor.doctor_id, "2026-05-04", "2026-05-05")
     clock.move_to(at("2026-05-05 21:59"))
     with house.reading() as session:
@@ -187,7 +187,7 @@ def test_visits_that_have_begun_today_are_affected_until_they_are_over(
     assert count(house, desk, row) == Counts(0, 0, 0)
 
 
-def test_each_visit_that_is_dealt_with_leaves_the_open_ones(house: House, doctor: Actor, desk: Actor) -> None:
+def test_a_finished_appointment_is_no_longer_left_to_rebook(house: House, doctor: Actor, desk: Actor) -> None:
     visits = [
         house.visit(doctor.doctor_id, house.patient(f"P {number}"), at(f"2026-05-11 0{6 + number}:00"))
         for number in range(4)
@@ -246,7 +246,7 @@ def test_a_colleague_of_the_department_may_take_the_visit_at_its_own_time(
     ]
 
 
-def test_a_long_absence_is_looked_around_and_times_have_the_length_of_the_visit(
+def test_slots_are_found_around_a_long_absence_with_the_appointments_length(
     house: House, doctor: Actor, desk: Actor
 ) -> None:
     mine = doctor.doctor_id
@@ -256,7 +256,7 @@ def test_a_long_absence_is_looked_around_and_times_have_the_length_of_the_visit(
     assert nearest(house, desk, row) == [[f"01 08:00 {mine}", f"01 08:30 {mine}", f"02 08:00 {mine}"]]
 
 
-def test_without_another_time_there_is_nothing_to_propose(house: House, desk: Actor) -> None:
+def test_without_free_slots_there_is_nothing_to_suggest(house: House, desk: Actor) -> None:
     idle = house.user("doctor", "idle@clinic.example", "Dr. Idle").doctor_id
     visit = house.visit(idle, house.patient("Lena Vogt"), at("2026-05-11 06:00"))
     with house.writing() as session, pytest.raises(Conflict):
@@ -264,7 +264,7 @@ def test_without_another_time_there_is_nothing_to_propose(house: House, desk: Ac
     assert house.count(MoveProposal) == 0
 
 
-def test_a_proposal_again_holds_the_times_that_are_nearest_now(house: House, doctor: Actor, desk: Actor) -> None:
+def test_suggesting_again_uses_the_slots_nearest_now(house: House, doctor: Actor, desk: Actor) -> None:
     visit = house.visit(doctor.doctor_id, house.patient("Lena Vogt"), at("2026-05-11 06:00"))
     row = close(house, desk, doctor.doctor_id, "2026-05-11")
     with house.writing() as session:

@@ -1,4 +1,4 @@
-"""The waitlist: whom a free time suits, and offers that hold it."""
+"""The waitlist: whom a slot suits, and offers that hold it."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ def doctor(house: House) -> int:
 
 @pytest.fixture
 def desk(house: House) -> Actor:
-    """Who answers the phone."""
+    """A receptionist."""
     return house.user("receptionist", "rita@clinic.example", "Rita")
 
 
@@ -94,20 +94,20 @@ def wish(house: House, desk: Actor, **values: Any) -> int:
 # Who fits
 
 
-def test_the_urgent_come_first_then_whoever_waits_longest(house: House, doctor: int) -> None:
+def test_urgent_entries_come_first_then_those_waiting_longest(house: House, doctor: int) -> None:
     new, old = entry(house, house.patient(), days_ago=1), entry(house, house.patient(), days_ago=9)
     urgent = entry(house, house.patient(), days_ago=0.1, urgent=True)
     assert fits(house, slot(doctor)) == [urgent, old, new]
 
 
-def test_a_time_suits_those_who_wait_for_its_doctor_or_for_any(house: House, doctor: int) -> None:
+def test_a_slot_suits_entries_for_its_doctor_or_any(house: House, doctor: int) -> None:
     other = house.user("doctor", "bela@clinic.example").doctor_id
     mine, anybody = entry(house, house.patient(), doctor_id=doctor), entry(house, house.patient())
     entry(house, house.patient(), doctor_id=other)
     assert sorted(fits(house, slot(doctor))) == sorted([mine, anybody])
 
 
-def test_a_time_suits_those_whose_day_it_is_at_the_clinic(house: House, doctor: int) -> None:
+def test_a_slot_suits_entries_for_its_weekday_at_the_clinic(house: House, doctor: int) -> None:
     tuesday, not_tuesday = (entry(house, house.patient(), weekdays=days) for days in ("1", "023456"))
     assert fits(house, slot(doctor)) == [tuesday]
     # Half past eleven in the evening of Monday in UTC is Tuesday in Berlin.
@@ -138,7 +138,7 @@ def test_the_part_of_the_day_follows_the_clock_on_the_wall_also_when_it_changes(
     assert set(fits(house, slot(doctor, at(utc)))) == {by_part[PartOfDay.ANY], by_part[PartOfDay(part)]}
 
 
-def test_a_time_is_long_enough_for_whom_it_suits(house: House, doctor: int) -> None:
+def test_a_slot_suits_only_entries_it_is_long_enough_for(house: House, doctor: int) -> None:
     short, talk = visit_type(house, "Dressing", 15), visit_type(house, "Long talk", 30)
     first = entry(house, house.patient(), visit_type_id=short, days_ago=3)
     second = entry(house, house.patient(), visit_type_id=talk, days_ago=2)
@@ -146,7 +146,7 @@ def test_a_time_is_long_enough_for_whom_it_suits(house: House, doctor: int) -> N
     assert fits(house, slot(doctor, minutes=30)) == [first, second]
 
 
-def test_a_time_suits_nobody_who_is_at_the_clinic_then(house: House, doctor: int) -> None:
+def test_a_slot_does_not_suit_a_patient_with_an_appointment_then(house: House, doctor: int) -> None:
     other = house.user("doctor", "bela@clinic.example").doctor_id
     busy, free = house.patient("Busy"), house.patient("Free")
     entry(house, busy)
@@ -157,7 +157,7 @@ def test_a_time_suits_nobody_who_is_at_the_clinic_then(house: House, doctor: int
     assert fits(house, slot(doctor)) == [waits]
 
 
-def test_those_off_the_list_archived_or_offered_something_already_do_not_fit(house: House, doctor: int) -> None:
+def test_closed_archived_or_already_offered_entries_do_not_fit(house: House, doctor: int) -> None:
     gone = house.patient("Gone")
     entry(house, gone)
     with house.writing() as session:
@@ -208,7 +208,7 @@ def test_more_freed_times_than_one_query_takes_are_counted(house: House, doctor:
 # The list
 
 
-def test_an_entry_is_added_once_and_is_on_record(house: House, desk: Actor, doctor: int) -> None:
+def test_an_entry_is_added_once_and_audited(house: House, desk: Actor, doctor: int) -> None:
     patient = house.patient()
     values = {"doctor_id": doctor, "weekdays": "420", "part": "morning", "urgent": True, "note": " soon \n please "}
     first = wish(house, desk, patient_id=patient, **values)
@@ -238,7 +238,7 @@ def test_two_clicks_at_once_make_one_entry(house: House, desk: Actor) -> None:
         ({"note": "\ud800"}, "note"),
     ],
 )
-def test_what_cannot_be_waited_for_is_refused(house: House, desk: Actor, values: dict[str, Any], field: str) -> None:
+def test_invalid_entries_are_refused(house: House, desk: Actor, values: dict[str, Any], field: str) -> None:
     patient = house.patient()
     with pytest.raises(Invalid) as refused:
         wish(house, desk, patient_id=patient, **values)
@@ -246,7 +246,7 @@ def test_what_cannot_be_waited_for_is_refused(house: House, desk: Actor, values:
     assert house.count(WaitlistEntry) == 0
 
 
-def test_an_entry_needs_people_and_types_that_are_there(house: House, desk: Actor, doctor: int) -> None:
+def test_an_entry_needs_an_existing_patient_doctor_and_type(house: House, desk: Actor, doctor: int) -> None:
     patient = house.patient()
     for missing in ({"patient_id": 99}, {"doctor_id": 99}, {"visit_type_id": 99}):
         with pytest.raises(NotFound):
@@ -275,7 +275,7 @@ def test_only_the_desk_changes_the_list(house: House, doctor: int) -> None:
         decline(house, ada, made)
 
 
-def test_the_list_shows_the_desk_everybody_and_a_doctor_their_own(house: House, desk: Actor, doctor: int) -> None:
+def test_the_list_shows_the_desk_everyone_and_a_doctor_their_own(house: House, desk: Actor, doctor: int) -> None:
     other = house.user("doctor", "bela@clinic.example")
     known = house.patient("Known")
     house.visit(doctor, known, at("2026-04-01 08:00"))
@@ -293,7 +293,7 @@ def test_the_list_shows_the_desk_everybody_and_a_doctor_their_own(house: House, 
             assert waitlist.count(session, actor) == len(expected)
 
 
-def test_removing_an_entry_gives_back_what_is_held_for_it(house: House, desk: Actor, doctor: int) -> None:
+def test_removing_an_entry_releases_the_slot_held_for_it(house: House, desk: Actor, doctor: int) -> None:
     waits = entry(house, house.patient())
     made = make(house, desk, waits, doctor)
     for _click in range(2):
@@ -368,7 +368,7 @@ def test_an_offer_that_is_accepted_books_the_visit_and_closes_the_entry(house: H
         decline(house, desk, made)
 
 
-def test_an_offer_that_is_declined_gives_the_time_back_and_they_wait_on(house: House, desk: Actor, doctor: int) -> None:
+def test_declining_an_offer_releases_the_slot_and_keeps_the_entry(house: House, desk: Actor, doctor: int) -> None:
     waits = entry(house, house.patient())
     made = make(house, desk, waits, doctor)
     decline(house, desk, made)
@@ -381,7 +381,7 @@ def test_an_offer_that_is_declined_gives_the_time_back_and_they_wait_on(house: H
     assert make(house, desk, waits, doctor) != made
 
 
-def test_an_offer_may_be_accepted_late_unless_somebody_has_the_time(
+def test_an_offer_may_be_accepted_late_unless_the_slot_was_taken(
     house: House, desk: Actor, doctor: int, clock: time_machine.Traveller
 ) -> None:
     first, second = (
@@ -414,7 +414,7 @@ def test_a_time_that_is_booked_or_held_cannot_be_offered(house: House, desk: Act
         make(house, desk, entry(house, house.patient()), doctor, NINE + timedelta(hours=2, minutes=minutes))
 
 
-def test_of_many_who_offer_one_time_at_once_one_holds_it(house: House, desk: Actor, doctor: int) -> None:
+def test_of_many_offers_of_one_slot_at_once_one_holds_it(house: House, desk: Actor, doctor: int) -> None:
     waiting = [entry(house, house.patient()) for _one in range(8)]
 
     def try_it(number: int) -> bool:
@@ -436,7 +436,7 @@ def test_times_that_are_past_or_outside_the_hours_cannot_be_offered(
         make(house, desk, entry(house, house.patient()), doctor, at(utc))
 
 
-def test_offers_need_somebody_who_waits_for_that_doctor(house: House, desk: Actor, doctor: int) -> None:
+def test_offers_need_an_entry_for_that_doctor(house: House, desk: Actor, doctor: int) -> None:
     other = house.user("doctor", "bela@clinic.example").doctor_id
     with pytest.raises(Invalid):
         make(house, desk, entry(house, house.patient(), doctor_id=other), doctor)
@@ -450,7 +450,7 @@ def test_offers_need_somebody_who_waits_for_that_doctor(house: House, desk: Acto
     assert house.count(Offer) == 0
 
 
-def test_a_free_stretch_reaches_to_whatever_comes_next(house: House, desk: Actor, doctor: int) -> None:
+def test_free_time_reaches_to_the_next_appointment(house: House, desk: Actor, doctor: int) -> None:
     def stretch(starts_at: datetime) -> int | None:
         with house.reading() as session:
             found = offers.free_stretch(session, ZONE, doctor, starts_at)

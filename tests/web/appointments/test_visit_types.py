@@ -83,7 +83,7 @@ def test_a_type_is_changed_and_archived_and_taken_back(clinic: Clinic) -> None:
     assert stored(clinic, "Long talk").archived_at is None
 
 
-def test_a_stale_form_shows_both_and_saving_again_puts_mine_in_place(clinic: Clinic) -> None:
+def test_a_stale_form_shows_both_versions_and_saving_again_applies_mine(clinic: Clinic) -> None:
     make(clinic)
     path, browser = f"/visit-types/{stored(clinic).id}", clinic.browser("receptionist")
     browser.post(path, {**FORM, "name": "Somebody’s", "version": "1"})

@@ -45,7 +45,7 @@ def visit(clinic: Clinic) -> Appointment:
         return session.get_one(Appointment, clinic.ahead)
 
 
-def test_a_visit_is_moved_with_one_tap_and_the_page_says_when_all_is_done(clinic: Clinic) -> None:
+def test_an_appointment_is_rescheduled_with_one_click_and_the_page_says_when_all_are_done(clinic: Clinic) -> None:
     page, browser = helper(clinic), clinic.browser("receptionist")
     before = parsed(browser.get(page))
     form = sent(before, "/moves")
@@ -76,7 +76,7 @@ def test_any_doctor_offers_a_colleague_at_the_same_time(clinic: Clinic) -> None:
     assert (moved.doctor_id, moved.starts_at) == (colleague, at("2026-06-15 07:00"))
 
 
-def test_a_time_that_was_taken_meanwhile_keeps_the_page_and_shows_others(clinic: Clinic) -> None:
+def test_when_a_slot_was_just_taken_the_page_stays_and_shows_others(clinic: Clinic) -> None:
     page, browser = helper(clinic), clinic.browser("receptionist")
     form = sent(parsed(browser.get(page)), "/moves")
     clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.otto, at("2026-06-14 15:15"))
@@ -91,7 +91,7 @@ def test_a_time_that_was_taken_meanwhile_keeps_the_page_and_shows_others(clinic:
 @pytest.mark.parametrize(
     "starts_at", ["2026-06-15T09:15", "2026-06-31T09:00", "2027-03-28T02:30", "2026-05-01T09:00", ""]
 )
-def test_a_move_to_a_time_that_cannot_be_is_refused_on_the_page(clinic: Clinic, starts_at: str) -> None:
+def test_rescheduling_to_an_impossible_time_is_refused_on_the_page(clinic: Clinic, starts_at: str) -> None:
     page, browser = helper(clinic), clinic.browser("receptionist")
     form = {"appointment_id": clinic.ahead, "doctor_id": doll(clinic), "starts_at": starts_at}
     answer = browser.post(f"{page}/moves", form)
@@ -100,7 +100,7 @@ def test_a_move_to_a_time_that_cannot_be_is_refused_on_the_page(clinic: Clinic, 
     assert visit(clinic).status == "booked"
 
 
-def test_a_visit_is_cancelled_by_the_clinic_with_one_tap(clinic: Clinic) -> None:
+def test_an_appointment_is_canceled_by_the_clinic_with_one_click(clinic: Clinic) -> None:
     page, browser = helper(clinic), clinic.browser("receptionist")
     after = words(tap(browser, page, "/cancellations").find("main"))
     assert "Canceled by the clinic" in after
@@ -109,7 +109,7 @@ def test_a_visit_is_cancelled_by_the_clinic_with_one_tap(clinic: Clinic) -> None
     assert (row.status, row.cancelled_by, row.cancellation_reason) == ("cancelled", "clinic", "The doctor is away")
 
 
-def test_a_visit_is_marked_with_three_times_and_the_words_to_say(clinic: Clinic) -> None:
+def test_three_new_times_are_suggested_with_the_words_to_say(clinic: Clinic) -> None:
     page, browser = helper(clinic), clinic.browser("receptionist")
     after = tap(browser, page, "/proposal")
     with clinic.house.reading() as session:
@@ -125,13 +125,13 @@ def test_a_visit_is_marked_with_three_times_and_the_words_to_say(clinic: Clinic)
     assert clinic.house.count(AuditEntry, AuditEntry.act.in_(["appointment.propose", "appointment.withdraw"])) == 2
 
 
-def test_a_marked_visit_is_moved_to_a_proposed_time(clinic: Clinic) -> None:
+def test_an_appointment_is_rescheduled_to_a_suggested_time(clinic: Clinic) -> None:
     page, browser = helper(clinic), clinic.browser("receptionist")
     tap(browser, page, "/proposal")
     assert "All affected appointments are done" in words(tap(browser, page, "/moves").find("main"))
 
 
-def test_a_mark_made_elsewhere_leads_to_the_visit(clinic: Clinic) -> None:
+def test_suggesting_times_from_the_appointments_page_returns_to_it(clinic: Clinic) -> None:
     path = f"/appointments/{clinic.ahead}"
     assert clinic.browser("doctor").post(f"{path}/proposal").location == path
     assert clinic.browser("other doctor").post(f"{path}/proposal").status_code == 404
@@ -170,7 +170,7 @@ def test_d1_new_times_are_mailed_once_however_often_they_are_proposed(mailing: M
     assert mailing.deliver() == []
 
 
-def test_d1_new_times_that_were_withdrawn_before_they_left_are_mailed_once(mailing: Mailing) -> None:
+def test_d1_new_times_withdrawn_before_they_were_sent_are_mailed_once(mailing: Mailing) -> None:
     page, browser = helper(mailing.clinic), mailing.clinic.browser("receptionist")
     tap(browser, page, "/proposal")
     after = words(tap(browser, page, "/proposal/removal"))
@@ -180,9 +180,7 @@ def test_d1_new_times_that_were_withdrawn_before_they_left_are_mailed_once(maili
 
 
 @pytest.mark.parametrize("act", ["/moves", "/cancellations"])
-def test_d1_who_is_moved_or_cancelled_gets_one_mail_and_not_the_proposal_that_still_waited(
-    mailing: Mailing, act: str
-) -> None:
+def test_d1_rescheduling_or_canceling_sends_one_mail_and_not_the_queued_suggestion(mailing: Mailing, act: str) -> None:
     page, browser = helper(mailing.clinic), mailing.clinic.browser("receptionist")
     tap(browser, page, "/proposal")
     tap(browser, page, act)
@@ -192,7 +190,7 @@ def test_d1_who_is_moved_or_cancelled_gets_one_mail_and_not_the_proposal_that_st
     assert mailing.deliver() == []
 
 
-def test_d1_time_off_itself_mails_nobody(mailing: Mailing) -> None:
+def test_d1_time_off_itself_sends_no_mail(mailing: Mailing) -> None:
     clinic = mailing.clinic
     form = {"doctor_id": doll(clinic), "first_day": "2026-06-15", "last_day": "2026-06-15"}
     browser = clinic.browser("receptionist")
@@ -231,7 +229,7 @@ def test_d18_a_patient_who_has_arrived_is_among_the_affected(clinic: Clinic) -> 
     assert "All affected appointments are done" in after
 
 
-def test_d18_who_arrived_is_told_so_when_the_desk_tries_to_move_or_ask_them(clinic: Clinic) -> None:
+def test_d18_rescheduling_or_asking_a_patient_who_has_arrived_is_refused(clinic: Clinic) -> None:
     arrive(clinic, clinic.later)
     page, browser = today_off(clinic), clinic.browser("receptionist")
     form = {"appointment_id": clinic.later, "doctor_id": doll(clinic), "starts_at": "2026-05-07T09:00"}
@@ -239,7 +237,7 @@ def test_d18_who_arrived_is_told_so_when_the_desk_tries_to_move_or_ask_them(clin
     assert browser.post(f"/appointments/{clinic.later}/proposal").status_code == 409
 
 
-def test_d18_a_proposal_of_somebody_who_came_all_the_same_is_still_open(clinic: Clinic) -> None:
+def test_d18_a_patient_who_arrives_despite_suggested_times_is_left_to_rebook(clinic: Clinic) -> None:
     page, browser = today_off(clinic, starts=DayTime.at(13), ends=DayTime.at(18)), clinic.browser("receptionist")
     tap(browser, page, "/proposal")
     assert "awaiting an answer" in words(parsed(browser.get("/time-off")))
@@ -247,7 +245,7 @@ def test_d18_a_proposal_of_somebody_who_came_all_the_same_is_still_open(clinic: 
     assert "1 of 1 left to rebook" in words(parsed(browser.get(page)).find("main"))
 
 
-def test_d18_the_time_of_a_visit_cancelled_for_the_absence_is_offered_to_nobody(clinic: Clinic) -> None:
+def test_d18_the_slot_of_an_appointment_canceled_for_time_off_is_offered_to_no_one(clinic: Clinic) -> None:
     waiting.entry(clinic.house, clinic.guest, days_ago=2)
     browser = clinic.browser("receptionist")
     browser.post(f"/appointments/{clinic.later}/cancellation")

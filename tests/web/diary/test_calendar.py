@@ -1,4 +1,4 @@
-"""The calendar: a day of all doctors, a doctor's week; gaps to book, appointments to open."""
+"""The calendar: a day of all doctors or a doctor's week, with links to book slots and open appointments."""
 
 import re
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def test_the_desk_sees_the_day_of_every_doctor(clinic: Clinic, visitor: str) -> 
 
 
 @pytest.mark.parametrize("query", ["", "?doctor_id=2", "?department=Ears", "?view=week&doctor_id=2"])
-def test_a_doctor_sees_their_own_whatever_they_ask_for(clinic: Clinic, query: str) -> None:
+def test_a_doctor_always_sees_only_their_own_days(clinic: Clinic, query: str) -> None:
     found = columns(clinic, "doctor", query)
     assert "Dr. Dora" not in found
     assert [one for column in found.values() for one in targets(column, "visit")] == [
@@ -79,7 +79,7 @@ def test_a_visit_says_its_time_patient_state_and_type(clinic: Clinic) -> None:
     assert "doctor-6" in one(column, ".cal-visit")["class"]
 
 
-def test_cancelled_visits_stand_below_and_their_time_is_free(clinic: Clinic) -> None:
+def test_canceled_appointments_are_listed_below_and_their_slots_are_free(clinic: Clinic) -> None:
     visit = clinic.house.visit(
         clinic.people["doctor"].doctor_id, clinic.otto, at("2026-05-07 07:00"), status="cancelled"
     )
@@ -112,7 +112,7 @@ def test_gaps_lead_to_booking_them(clinic: Clinic) -> None:
     assert one(parsed(page), "input[value='2026-05-07T07:15']").has_attr("checked")
 
 
-def test_what_is_past_taken_or_held_is_no_gap(clinic: Clinic) -> None:
+def test_past_taken_or_held_time_is_not_free(clinic: Clinic) -> None:
     doll = clinic.people["doctor"].doctor_id
     waiting.offer(clinic.house, clinic.waiting, doll, at("2026-05-06 09:00"))
     column = columns(clinic, "receptionist")["Dr. Doll"]
@@ -171,7 +171,7 @@ def test_steps_keep_the_view_and_the_choice(clinic: Clinic) -> None:
         "department=Teeth",
     ],
 )
-def test_what_is_none_is_no_page(clinic: Clinic, query: str) -> None:
+def test_invalid_parameters_are_not_found(clinic: Clinic, query: str) -> None:
     assert clinic.browser("receptionist").get(f"/calendar?{query}").status_code == 404
 
 
@@ -190,7 +190,7 @@ def test_a_clinic_without_hours_says_so(clinic: Clinic) -> None:
     assert "No hours and no appointments" in words(page.find("main"))
 
 
-def test_a_doctor_who_left_is_shown_when_asked_for(clinic: Clinic) -> None:
+def test_an_archived_doctor_is_shown_when_asked_for(clinic: Clinic) -> None:
     waiting.archive(clinic.house, 2)
     assert "Dr. Dora" not in columns(clinic, "receptionist")
     assert targets(columns(clinic, "receptionist", "?doctor_id=2")["Dr. Dora"], "visit")
@@ -222,13 +222,13 @@ def laid(*things: Thing) -> tuple[Grid, Sequence[Placed]]:
     return found, found.columns[0][1]
 
 
-def test_rows_begin_with_the_first_hour_in_which_anything_stands() -> None:
+def test_rows_begin_with_the_first_hour_that_contains_anything() -> None:
     found, placed = laid(thing("09:30", "09:45"), thing("08:15", "12:00", "open"))
     assert [hour for _classes, hour in found.hours] == ["08:00", "09:00", "10:00", "11:00"]
     assert [one.classes for one in placed] == ["cal-open from-4 for-45", "cal-visit from-19 for-3"]
 
 
-def test_rows_hold_a_time_that_is_not_of_five_minutes_and_one_that_passes_midnight() -> None:
+def test_rows_hold_times_off_the_five_minute_grid_and_across_midnight() -> None:
     _found, placed = laid(thing("22:07", "22:22"), thing("23:50", "00:20"))
     assert [one.classes for one in placed] == ["cal-visit from-2 for-4", "cal-visit from-23 for-2"]
 

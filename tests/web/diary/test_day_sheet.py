@@ -1,4 +1,4 @@
-"""The day on paper: a page for each doctor who works or has an appointment."""
+"""Day sheets: one printed page per doctor with hours or appointments."""
 
 from datetime import date
 
@@ -53,14 +53,14 @@ def test_a_sheet_says_what_is_needed_without_a_computer(clinic: Clinic) -> None:
     assert sheet.select("tbody tr:nth-of-type(2) td.sheet-notes:empty")
 
 
-def test_a_visit_that_is_over_says_how(clinic: Clinic) -> None:
+def test_a_past_appointment_shows_its_outcome(clinic: Clinic) -> None:
     clinic.house.visit(1, clinic.otto, at("2026-05-05 07:00"), status="no_show")
     assert "09:00–09:15 Otto Birke 030 7654321 No-show" in lines(
         sheets(clinic, query="?date=2026-05-05")["Dr. Doll · Eyes"]
     )
 
 
-def test_who_neither_works_nor_has_a_visit_gets_none(clinic: Clinic) -> None:
+def test_a_doctor_without_hours_or_appointments_gets_no_sheet(clinic: Clinic) -> None:
     with clinic.house.writing() as session:
         session.query(DoctorHours).delete()
     clinic.house.visit(2, clinic.otto, at("2026-05-07 07:00"))
@@ -76,7 +76,7 @@ def test_who_neither_works_nor_has_a_visit_gets_none(clinic: Clinic) -> None:
     "query",
     ["date=2026-02-30", "date=tomorrow", "date=1999-12-31", "date=2101-01-01", "doctor_id=x", "doctor_id=999999"],
 )
-def test_what_is_none_is_no_page(clinic: Clinic, query: str) -> None:
+def test_invalid_parameters_are_not_found(clinic: Clinic, query: str) -> None:
     assert clinic.browser("receptionist").get(f"/today/sheet?{query}").status_code == 404
 
 
@@ -92,7 +92,7 @@ def test_the_way_back_leads_to_the_same_day(clinic: Clinic) -> None:
     assert attribute(page, ".actions a", "href") == "/today?date=2026-05-07&doctor_id=2"
 
 
-def test_opening_the_sheets_is_on_record(clinic: Clinic) -> None:
+def test_opening_the_sheets_is_audited(clinic: Clinic) -> None:
     sheets(clinic, query="?date=2026-05-07")
     with clinic.house.reading() as session:
         entry = session.query(AuditEntry).where(AuditEntry.act == "day_sheet.view").one()

@@ -95,7 +95,7 @@ def test_bad_hours_are_refused_beside_the_field_and_kept(clinic: Clinic, field: 
     assert blocks(clinic) == []
 
 
-def test_the_last_day_cannot_lie_before_the_first(clinic: Clinic) -> None:
+def test_the_last_day_must_not_be_before_the_first(clinic: Clinic) -> None:
     answer = add(clinic, valid_from="2026-07-02", valid_until="2026-07-01")
     assert answer.status_code == 422
     assert parsed(answer).find(id="valid_until-error") is not None
@@ -110,7 +110,7 @@ def test_overlapping_hours_are_refused_and_none_of_the_days_is_added(clinic: Cli
     assert len(blocks(clinic)) == 3
 
 
-def test_a_block_is_removed_with_one_tap(clinic: Clinic) -> None:
+def test_a_block_is_removed_with_one_click(clinic: Clinic) -> None:
     add(clinic)
     browser = clinic.browser("receptionist")
     action = attribute(parsed(browser.get(page(clinic))), "form[action$='/removal']", "action")
@@ -184,7 +184,7 @@ def test_a_name_and_a_department_are_changed(clinic: Clinic) -> None:
     assert clinic.house.count(AuditEntry, AuditEntry.act == "doctor.change") == 1
 
 
-def test_a_stale_form_shows_both_and_saving_again_puts_mine_in_place(clinic: Clinic) -> None:
+def test_a_stale_form_shows_both_versions_and_saving_again_applies_mine(clinic: Clinic) -> None:
     browser = clinic.browser("receptionist")
     opened = version(browser.get(page(clinic)))
     browser.post(page(clinic), {"name": "Dr. Faster", "department": "Eyes", "version": opened})
@@ -207,7 +207,7 @@ def test_bad_names_are_refused_and_kept(clinic: Clinic, form: dict[str, str]) ->
     assert stored(clinic).version == 1
 
 
-def test_a_doctor_is_archived_only_once_nobody_is_booked(clinic: Clinic) -> None:
+def test_a_doctor_is_archived_only_without_booked_appointments(clinic: Clinic) -> None:
     browser = clinic.browser("receptionist")
     form = {"name": "Dr. Doll", "department": "Eyes", "version": "1", "archived": "y"}
     answer = browser.post(page(clinic), form)

@@ -1,4 +1,4 @@
-"""Hours to midnight and past it: added on pages, booked, and the same day on every page."""
+"""Hours that end at or after midnight: adding, booking, and showing them on every page."""
 
 import pytest
 from werkzeug.test import TestResponse

@@ -1,4 +1,4 @@
-"""A time offered from the waitlist, taken or left by the link in its message."""
+"""A slot offered from the waitlist, accepted or declined by the link in its message."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def test_the_message_names_the_time_and_until_when_it_is_held(clinic: Clinic, pa
     assert "/offer/" not in (row.body or "")
 
 
-def test_opening_shows_and_taking_books_once(clinic: Clinic, path: str) -> None:
+def test_opening_shows_the_slot_and_accepting_books_it_once(clinic: Clinic, path: str) -> None:
     browser = clinic.browser(NOBODY)
     for _turn in range(2):
         page = browser.get(path)
@@ -45,7 +45,7 @@ def test_opening_shows_and_taking_books_once(clinic: Clinic, path: str) -> None:
     assert mail.letter(clinic, "booking_confirmation").recipient == "patient@clinic.example"
 
 
-def test_leaving_it_frees_the_time_and_the_patient_waits_on(clinic: Clinic, path: str) -> None:
+def test_declining_frees_the_slot_and_keeps_the_patient_on_the_waitlist(clinic: Clinic, path: str) -> None:
     browser = clinic.browser(NOBODY)
     for _twice in range(2):
         assert browser.post(f"{path}/decline").status_code == 303
@@ -54,7 +54,7 @@ def test_leaving_it_frees_the_time_and_the_patient_waits_on(clinic: Clinic, path
     assert "This offer has ended" in words(parsed(browser.get(path)).find("main"))
 
 
-def test_after_the_hold_the_first_who_comes_has_it(clinic: Clinic, path: str) -> None:
+def test_after_the_hold_the_slot_goes_to_the_first_to_book(clinic: Clinic, path: str) -> None:
     clinic.clock.shift(minutes(21))
     doll = clinic.people["doctor"].doctor_id
     browser = clinic.browser(NOBODY)
@@ -91,6 +91,6 @@ def test_an_offer_that_is_over_is_not_sent(clinic: Clinic) -> None:
     assert reasons == ["cancelled", "too_late"]
 
 
-def test_a_link_to_an_offer_expires_when_its_time_has_come(clinic: Clinic, path: str) -> None:
+def test_an_offers_link_expires_when_its_slot_begins(clinic: Clinic, path: str) -> None:
     clinic.clock.move_to(at("2026-06-03 07:00"))
     assert clinic.browser(NOBODY).get(path).status_code == 410

@@ -1,4 +1,4 @@
-"""Time off, extra hours, and the page that helps with the affected appointments."""
+"""The page of time off and extra hours."""
 
 import pytest
 from werkzeug.test import TestResponse
@@ -83,14 +83,14 @@ def test_bad_input_is_refused_beside_the_field_and_kept(clinic: Clinic, field: s
         ({"first_day": "2026-05-01", "last_day": "2026-05-05"}, "last_day"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(clinic: Clinic, changed: dict[str, str], field: str) -> None:
+def test_contradictory_input_is_refused(clinic: Clinic, changed: dict[str, str], field: str) -> None:
     answer = block(clinic, **changed)
     assert answer.status_code == 422
     assert parsed(answer).find(id=f"{field}-error") is not None
     assert clinic.house.count(HoursException) == 1
 
 
-def test_doctors_block_their_own_time_and_nobody_elses(clinic: Clinic) -> None:
+def test_doctors_block_only_their_own_time(clinic: Clinic) -> None:
     assert block(clinic, "doctor").status_code == 303
     assert block(clinic, "other doctor").status_code == 403
     assert block(clinic, "doctor", doctor_id="all").status_code == 403
@@ -112,7 +112,7 @@ def test_a_doctor_sees_their_own_time_off_and_the_clinics(clinic: Clinic) -> Non
     assert parsed(theirs).select_one("form[action$='/removal']") is None
 
 
-def test_taking_it_back_lets_people_book_again(clinic: Clinic) -> None:
+def test_removing_time_off_lets_patients_book_again(clinic: Clinic) -> None:
     browser = clinic.browser("receptionist")
     assert browser.post(f"/time-off/{clinic.time_off}/removal").status_code == 303
     assert clinic.house.count(HoursException) == 0
@@ -126,7 +126,7 @@ def extra(clinic: Clinic, visitor: str = "receptionist", **changed: str) -> Test
     return clinic.browser(visitor).post("/extra-hours", {**form, "slot_minutes": "30", **changed})
 
 
-def test_extra_hours_stand_in_the_list_and_have_no_helper(clinic: Clinic) -> None:
+def test_extra_hours_are_listed_without_affected_appointments(clinic: Clinic) -> None:
     assert extra(clinic).status_code == 303
     browser = clinic.browser("doctor")
     main = words(parsed(browser.get("/time-off")).find("table"))

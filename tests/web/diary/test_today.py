@@ -1,4 +1,4 @@
-"""The day at the clinic: whose appointments stand on it, by doctor and by day."""
+"""The board of the day, by doctor and by day."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def paths(*ids: int) -> set[str]:
 
 
 @pytest.mark.parametrize("visitor", ["receptionist", "admin"])
-def test_the_desk_sees_everybody_of_today(clinic: Clinic, visitor: str) -> None:
+def test_the_desk_sees_everyone_booked_today(clinic: Clinic, visitor: str) -> None:
     assert visits(clinic, visitor) == paths(clinic.begun, clinic.later, clinic.other_visit)
 
 
@@ -66,7 +66,7 @@ def test_a_doctor_who_left_is_no_longer_offered_but_their_visits_stay(clinic: Cl
     assert visits(clinic, "receptionist") >= paths(clinic.other_visit)
 
 
-def test_a_day_is_the_clinics_day(clinic: Clinic) -> None:
+def test_a_day_is_in_the_clinics_time_zone(clinic: Clinic) -> None:
     doll = clinic.people["doctor"].doctor_id
     first = clinic.house.visit(doll, clinic.pia, at("2026-06-09 22:00"))  # midnight in Berlin
     last = clinic.house.visit(doll, clinic.pia, at("2026-06-10 21:45"))
@@ -75,7 +75,7 @@ def test_a_day_is_the_clinics_day(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("date", ["2026-02-30", "tomorrow", "", "2026-5", "1999-12-31", "2101-01-01", "20260506"])
-def test_a_day_that_is_none_is_no_page(clinic: Clinic, date: str) -> None:
+def test_an_invalid_day_is_not_found(clinic: Clinic, date: str) -> None:
     assert clinic.browser("receptionist").get(f"/today?date={date}").status_code == 404
 
 
@@ -94,7 +94,7 @@ def test_only_today_refreshes_itself(clinic: Clinic) -> None:
     assert "hx-trigger" not in browser.get("/today?date=2026-05-07").get_data(as_text=True)
 
 
-def test_visits_stand_under_their_state(clinic: Clinic) -> None:
+def test_appointments_are_listed_under_their_state(clinic: Clinic) -> None:
     house, doll = clinic.house, clinic.people["doctor"].doctor_id
     where = {"booked": [clinic.begun, clinic.later, clinic.other_visit]}
     for status, column in (
@@ -121,7 +121,7 @@ def test_only_the_visits_own_doctor_is_offered_to_record_it(clinic: Clinic) -> N
     assert f"/appointments/{clinic.later}/treatment" not in links(parsed(clinic.browser("doctor").get("/today")))
 
 
-def test_how_the_reminders_went_stands_on_the_day(mailing: Mailing) -> None:
+def test_the_day_shows_how_its_reminders_went(mailing: Mailing) -> None:
     clinic = mailing.clinic
     nobody = clinic.house.patient("No Address")
     clinic.house.visit(clinic.people["doctor"].doctor_id, nobody, at("2026-05-06 13:00"))
@@ -140,7 +140,7 @@ def test_the_next_visit_is_named(clinic: Clinic) -> None:
     assert "3 appointments" in words(page.find(id="lead"))
 
 
-def test_a_long_day_shows_the_next_booked_and_the_latest_settled_and_leads_to_all(
+def test_a_long_day_shows_the_next_booked_and_the_latest_completed_and_links_to_all(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(today, "NEXT", 2)

@@ -1,4 +1,4 @@
-"""The pages of the waitlist: who is put on it, whom a time suits, the call and its answer."""
+"""The pages of the waitlist: entries, whom a slot suits, and offers by phone."""
 
 from datetime import timedelta
 from typing import Any
@@ -35,7 +35,7 @@ def offered(clinic: Clinic, **fields: Any) -> TestResponse:
     return clinic.browser("receptionist").post(f"/waitlist/{clinic.waiting}/offers", form)
 
 
-def test_the_list_says_who_waits_since_when_and_for_what(clinic: Clinic) -> None:
+def test_the_waitlist_says_who_is_waiting_since_when_and_for_what(clinic: Clinic) -> None:
     kind = waiting.visit_type(clinic.house, "Glasses")
     lena = clinic.house.patient("Lena Vogt")
     waiting.entry(clinic.house, lena, days_ago=2, urgent=True, weekdays="02", part="morning", visit_type_id=kind)
@@ -58,7 +58,7 @@ def test_a_doctor_reads_the_list_and_changes_nothing(clinic: Clinic) -> None:
     assert not [link for link in links(page) if "waitlist" in link or "offers" in link]
 
 
-def test_nobody_waiting_is_said(clinic: Clinic) -> None:
+def test_an_empty_waitlist_says_so(clinic: Clinic) -> None:
     browser = clinic.browser("receptionist")
     with clinic.house.writing() as session:
         session.query(Offer).delete()
@@ -66,7 +66,7 @@ def test_nobody_waiting_is_said(clinic: Clinic) -> None:
     assert "The waitlist is empty" in words(parsed(browser.get("/waitlist")).find("main"))
 
 
-def test_somebody_is_found_and_put_on_the_list(clinic: Clinic) -> None:
+def test_a_patient_is_found_and_added_to_the_waitlist(clinic: Clinic) -> None:
     browser = clinic.browser("receptionist")
     (link,) = [link for link in links(parsed(browser.get("/waitlist/new?q=pia"))) if "patient_id" in link]
     page = parsed(browser.get(link))
@@ -90,7 +90,7 @@ def test_somebody_is_found_and_put_on_the_list(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("doctor", ["any", ""])
-def test_without_a_choice_any_doctor_day_and_time_suits(clinic: Clinic, doctor: str) -> None:
+def test_without_choices_any_doctor_day_and_time_fits(clinic: Clinic, doctor: str) -> None:
     assert put(clinic, doctor_id=doctor).status_code == 303
     entry = newest(clinic)
     assert (entry.doctor_id, entry.visit_type_id, entry.weekdays) == (None, None, "0123456")
@@ -116,7 +116,7 @@ def test_without_a_choice_any_doctor_day_and_time_suits(clinic: Clinic, doctor: 
         ({"visit_type_id": "999999"}, 404),
     ],
 )
-def test_what_cannot_be_waited_for_changes_nothing(clinic: Clinic, fields: dict[str, str], status: int) -> None:
+def test_an_invalid_entry_changes_nothing(clinic: Clinic, fields: dict[str, str], status: int) -> None:
     before = clinic.house.count(WaitlistEntry)
     assert put(clinic, **fields).status_code == status
     assert clinic.house.count(WaitlistEntry) == before
@@ -138,7 +138,7 @@ def test_an_entry_is_removed(clinic: Clinic) -> None:
     assert waiting.row(clinic.house, WaitlistEntry, clinic.waiting).closed_at is not None
 
 
-def test_a_time_shows_whom_it_suits_and_the_first_may_be_offered_it_with_one_click(clinic: Clinic) -> None:
+def test_a_slot_shows_whom_it_suits_and_is_offered_with_one_click(clinic: Clinic) -> None:
     lena = waiting.entry(clinic.house, clinic.house.patient("Lena Vogt"), urgent=True)
     waiting.entry(clinic.house, clinic.house.patient("Never on Monday"), weekdays="123456")
     browser = clinic.browser("receptionist")
@@ -151,7 +151,7 @@ def test_a_time_shows_whom_it_suits_and_the_first_may_be_offered_it_with_one_cli
 
 
 @pytest.mark.parametrize("visitor", ["doctor", "other doctor"])
-def test_a_doctor_sees_whom_a_time_suits_without_buttons(clinic: Clinic, visitor: str) -> None:
+def test_a_doctor_sees_whom_a_slot_suits_without_buttons(clinic: Clinic, visitor: str) -> None:
     page = parsed(clinic.browser(visitor).get(f"/waitlist/fits?doctor_id={doll(clinic)}&starts_at={FREE}"))
     assert not page.select("main form")
 
@@ -172,12 +172,12 @@ def test_a_doctor_sees_whom_a_time_suits_without_buttons(clinic: Clinic, visitor
         "doctor_id=1&starts_at=2027-03-28T02:30",
     ],
 )
-def test_a_time_that_is_none_is_no_page(clinic: Clinic, query: str) -> None:
+def test_an_invalid_slot_is_not_found(clinic: Clinic, query: str) -> None:
     assert clinic.browser("receptionist").get(f"/waitlist/fits?{query}").status_code == 404
 
 
 @pytest.mark.parametrize("starts_at", ["2026-06-02T09:00", "2026-05-06T09:00", "2026-06-01T23:00"])
-def test_a_time_that_is_not_free_suits_nobody(clinic: Clinic, starts_at: str) -> None:
+def test_a_slot_that_is_not_free_suits_no_one(clinic: Clinic, starts_at: str) -> None:
     path = f"/waitlist/fits?doctor_id={doll(clinic)}&starts_at={starts_at}"
     page = parsed(clinic.browser("receptionist").get(path))
     assert "This slot isn't free" in words(page.find("main"))
@@ -197,7 +197,7 @@ def test_an_offer_says_whom_to_call_what_to_say_and_until_when_it_stands(clinic:
     assert answer.location in links(list_page)
 
 
-def test_yes_books_the_visit(clinic: Clinic) -> None:
+def test_accepting_books_the_appointment(clinic: Clinic) -> None:
     path = offered(clinic).location
     answer = clinic.browser("receptionist").post(f"{path}/acceptance", follow_redirects=True)
     assert answer.request.path.startswith("/appointments/")
@@ -206,7 +206,7 @@ def test_yes_books_the_visit(clinic: Clinic) -> None:
     assert "Pia Ahorn" not in words(parsed(clinic.browser("receptionist").get("/waitlist")).find("main"))
 
 
-def test_no_gives_the_time_back(clinic: Clinic) -> None:
+def test_declining_releases_the_slot(clinic: Clinic) -> None:
     path = offered(clinic).location
     answer = clinic.browser("receptionist").post(f"{path}/decline", follow_redirects=True)
     assert "stays on the waitlist" in words(one(parsed(answer), "[role=status]"))
@@ -228,7 +228,7 @@ def test_no_gives_the_time_back(clinic: Clinic) -> None:
         ({"doctor_id": ""}, 404),
     ],
 )
-def test_a_time_that_cannot_be_offered_is_refused_in_a_sentence(
+def test_a_slot_that_cannot_be_offered_is_refused_with_a_reason(
     clinic: Clinic, fields: dict[str, str], status: int
 ) -> None:
     before = clinic.house.count(Offer)
@@ -238,7 +238,7 @@ def test_a_time_that_cannot_be_offered_is_refused_in_a_sentence(
     assert clinic.house.count(Offer) == before
 
 
-def test_a_time_that_was_taken_meanwhile_is_refused_with_the_page_kept(clinic: Clinic) -> None:
+def test_a_slot_that_was_just_taken_is_refused_on_the_same_page(clinic: Clinic) -> None:
     path = offered(clinic).location
     clinic.clock.shift(timedelta(minutes=21))
     clinic.house.visit(doll(clinic), clinic.otto, at("2026-06-01 07:00"))
