@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from service.config.settings import Clinic
 from service.language.formats import Formats, language_tag, text_direction
@@ -53,12 +54,18 @@ def install(jinja: Environment, clinic: Clinic) -> None:
         of_day=formats.time,
         one_line=one_line,
         percent=formats.percent,
-        phone=formats.phone,
+        ltr=left_to_right,
+        phone=lambda number: left_to_right(formats.phone(number)),
         to_the_second=formats.to_the_second,
         when=formats.when,
         year=formats.year,
     )
     jinja.globals.update(percent_sign=formats.percent_sign, language_tag=language_tag, text_direction=text_direction)
+
+
+def left_to_right(text: str) -> Markup:
+    """Return HTML that isolates a phone number, an address, or a code from text that runs from right to left."""
+    return Markup('<bdi dir="ltr">{}</bdi>').format(text)
 
 
 def one_line(text: str) -> str:

@@ -188,6 +188,12 @@ def test_a_zip_is_in_the_clinic_s_language_and_its_headers_stay(house: House, pa
     assert files["history.json"] == english["history.json"]
 
 
+def test_the_page_of_a_zip_runs_from_right_to_left_in_such_a_language(house: House, patient: int) -> None:
+    page = zipped(house, patient, house.settings.clinic.model_copy(update={"language": "ar_XB"}))["history.html"]
+    assert '<html lang="ar-XB" dir="rtl">' in page
+    assert faults(page, stands_alone=True) == []
+
+
 def test_e3_the_tables_of_visits_and_messages_are_guarded_as_well(house: House, patient: int) -> None:
     files = zipped(house, patient)
     for name, column in (("visits", "Reason"), ("messages", "Subject"), ("messages", "Text")):

@@ -183,6 +183,14 @@ def test_the_language_is_the_recipients_else_the_clinics(house: House, desk: Act
     assert '<html lang="de" dir="ltr">' in found.html
 
 
+def test_a_message_as_html_runs_from_right_to_left_in_such_a_language(
+    house: House, desk: Actor, doctor: Actor, lena: int
+) -> None:
+    book(house, desk, lena, doctor, at("2026-05-11 08:00"))
+    (found,) = due(house, Clinic(name="Praxis am Park", message_language="ar_XB"))
+    assert '<html lang="ar-XB" dir="rtl">' in found.html
+
+
 def test_a_cancellation_that_was_told_and_taken_back_is_told_again(
     house: House, desk: Actor, doctor: Actor, lena: int, clock: time_machine.Traveller
 ) -> None:

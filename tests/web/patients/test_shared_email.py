@@ -51,7 +51,7 @@ def test_h5_a_parent_changes_the_address_of_the_whole_family(clinic: Clinic) -> 
     assert addresses(clinic, clinic.pia, child) == [NEW, NEW]
     assert faults(page.get_data(as_text=True)) == []
     told = words(parsed(page).select(".note-good")[-1])
-    assert told == f"Messages about these patients now go to {NEW}: Kim Ahorn Pia Ahorn"
+    assert told == f"Messages about these patients now go to {NEW} : Kim Ahorn Pia Ahorn"
 
 
 def test_h5_a_record_without_a_tick_keeps_the_address(clinic: Clinic) -> None:
@@ -102,7 +102,7 @@ def test_h5_the_desk_is_asked_for_the_other_records_too(clinic: Clinic) -> None:
     assert addresses(clinic, clinic.pia, child, other) == [NEW, NEW, SHARED]
     page = browser.get(answer.location or "").get_data(as_text=True)
     assert faults(page) == []
-    assert f"Messages about these patients now go to {NEW}" in page
+    assert f'Messages about these patients now go to <bdi dir="ltr">{NEW}</bdi>' in page
 
 
 def test_h5_a_doctor_is_only_offered_records_they_see(clinic: Clinic) -> None:
