@@ -254,6 +254,13 @@ def test_an_upcoming_reminder_is_read_put_on_hold_and_released(clinic: Clinic, d
     assert "On hold" not in words(press(desk, "/messages/tomorrow", "Release Tom Morgen"))
 
 
+def test_a_name_with_an_apostrophe_is_escaped_once_on_its_buttons(clinic: Clinic, desk: Browser) -> None:
+    with clinic.house.writing() as session:
+        session.execute(update(Patient).where(Patient.name == "Tom Morgen").values(name="Tom O'Morgen"))
+    buttons = [words(button) for button in parsed(desk.get("/messages/tomorrow")).select("button")]
+    assert "Hold Tom O'Morgen" in buttons
+
+
 def test_a_message_is_edited_before_it_is_sent(clinic: Clinic, desk: Browser) -> None:
     path = f"/messages/tomorrow/{clinic.tomorrow}/daily_reminder"
     page = parsed(desk.get(path))
