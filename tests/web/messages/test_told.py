@@ -239,7 +239,7 @@ def test_d2_reminders_that_only_the_console_has_put_their_patients_on_the_call_l
     assert int(tally["Not sent: e-mail was off"]) >= 1
     assert "Pia Ahorn" in words(one(sheet, ".calls"))
     band = words(one(parsed(desk.get("/today")), "[aria-labelledby=reminders]"))
-    assert "0 told" in band
+    assert "0 sent" in band
     assert "Not sent: e-mail was off" in band
     admin = clinic.browser("admin")
     shown = parsed(admin.get("/dashboard"))
