@@ -7,6 +7,7 @@ translated are in English, and so is what only programs read.
 from contextlib import ExitStack
 
 from flask import Flask, Response, current_app, g, request
+from werkzeug import Response as BaseResponse
 
 from service.http import context
 from service.http.cookies import API, Cookies
@@ -71,10 +72,16 @@ def _area() -> str:
 def _remember(response: Response) -> Response:
     """Keep what a visitor chose, unless they are signed in: then it is the account that says it."""
     chosen = request.args.get("lang", "")
-    if chosen in catalogs.offered() and g.get("found") is None and not request.path.startswith(API):
-        name = _cookies().language_name()
-        response.set_cookie(name, chosen, max_age=KEPT, httponly=True, samesite="Lax", secure=request.is_secure)
+    if g.get("found") is None and not request.path.startswith(API):
+        remember(response, chosen)
     return response
+
+
+def remember(response: BaseResponse, language: str) -> None:
+    """Answer this browser in a language from now on, while no one is signed in."""
+    if language in catalogs.offered():
+        name = _cookies().language_name()
+        response.set_cookie(name, language, max_age=KEPT, httponly=True, samesite="Lax", secure=request.is_secure)
 
 
 def _cookies() -> Cookies:

@@ -135,12 +135,12 @@ def test_f29_while_the_server_is_away_a_page_says_unknown_and_a_reload_tells(des
     assert (answer.status, answer.location.startswith("/lost-answers/")) == (303, True)
     page = desk.client.get(answer.location)
     assert page.status == 503
-    assert "it may have been saved" in page.text
+    assert "may have been saved" in page.text
     assert "Reload this page" in page.text
     desk.line.is_open.set()
     page = desk.client.get(answer.location)
     assert page.status == 200
-    assert "It was saved" in page.text
+    assert "Your change was saved" in page.text
     assert desk.press(act).status == act.again
     assert desk.done(act) == 1
 
@@ -154,9 +154,9 @@ def test_f29_what_was_not_kept_is_said_and_can_be_sent_again(desk: Desk) -> None
     assert desk.done(act) == 0
     desk.line.cut(Cut.BEFORE, act.words, stays=True)
     unknown = desk.press(act)
-    assert "it may have been saved" in desk.client.get(unknown.location).text
+    assert "may have been saved" in desk.client.get(unknown.location).text
     desk.line.is_open.set()
-    assert "It was not saved" in desk.client.get(unknown.location).text
+    assert "Your change was not saved" in desk.client.get(unknown.location).text
     assert desk.press(act).status == 303
     assert desk.done(act) == 1
 

@@ -63,7 +63,9 @@ def test_all_pages_take_effect_together_and_the_service_begins_anew_by_itself(se
         "name": CLINIC["name"],
         "timezone": "Europe/Vienna",
         "country": "AT",
-        "message_language": "de",
+        "language": "de",
+        "clock": 24,
+        "first_weekday": "monday",
         "phone": "",
     }
     text = (tmp_path / "config.toml").read_text(encoding="utf-8")
@@ -85,7 +87,7 @@ def test_all_pages_take_effect_together_and_the_service_begins_anew_by_itself(se
 def test_no_turn_of_a_job_is_judged_in_a_zone_that_nobody_chose(service: Service, tmp_path: Path) -> None:
     assert rows(tmp_path, "SELECT count(*) FROM job_runs") == [(0,)]
     visitor = service.client()
-    assert visitor.post("/setup/clinic", {**CLINIC, "timezone": "America/Chicago"}).status == 303
+    assert visitor.post("/setup/clinic", {**CLINIC, "timezone": "America/Chicago", "language": "en"}).status == 303
     assert visitor.post("/setup", ADMIN).location == "/sign-in"
     admin = service.client(ADMIN["email"])
     slot = until(lambda: rows(tmp_path, "SELECT slot FROM job_runs WHERE job = 'send_daily_reminders'"))[0][0]
@@ -161,7 +163,7 @@ def test_settings_that_cannot_be_served_are_taken_back_and_it_serves_as_before(
         until(lambda: service.printed.count("Rounds is ready on") == 2)
         admin = service.client(ADMIN["email"])
         page = admin.get("/settings").text
-        assert "everything is as it was before" in page
+        assert "so it was undone" in page
         assert f"Port {port} on 127.0.0.1 cannot be used" in page
     assert (tmp_path / "config.toml").read_text(encoding="utf-8") == COMMENTED
 
@@ -186,7 +188,7 @@ def test_mail_is_tried_out_and_its_password_lies_beside_the_settings(tmp_path: P
         form |= {"username": "desk", "test_to": "ines@clinic.example"}
         wrong = visitor.post("/setup/mail", {**form, "password": "wrong", "act": "test"})
         assert wrong.status == 422
-        assert "The message did not leave" in wrong.text
+        assert "The test message couldn&#39;t be sent" in wrong.text
         unprotected = visitor.post("/setup/mail", {**form, "security": "starttls", "password": "x", "act": "test"})
         assert "Is security right?" in unprotected.text
         tried = visitor.post("/setup/mail", {**form, "password": "secret words", "act": "test"})
@@ -212,14 +214,14 @@ def test_the_admin_changes_settings_later_and_it_is_on_record(service: Service, 
     assert service.client().post("/setup", ADMIN).location == "/sign-in"
     admin = service.client(ADMIN["email"])
     assert "The clinic has no name yet." in admin.get("/dashboard").text
-    answer = admin.post("/settings/clinic", {**CLINIC, "name": "Practice at the Park"})
+    answer = admin.post("/settings/clinic", {**CLINIC, "name": "Practice at the Park", "language": "en"})
     assert (answer.status, answer.location) == (303, "/settings")
     page = admin.get("/settings").text  # the session goes on: nobody is signed out
     assert "Practice at the Park" in page
     assert "Rounds has restarted" in page
     assert "The clinic has no name yet." not in admin.get("/dashboard").text
     assert "changed settings of the clinic" in admin.get("/audit").text
-    assert admin.post("/settings/clinic", {**CLINIC, "name": "Practice at the Park"}).location == "/settings"
+    assert admin.post("/settings/clinic", {**CLINIC, "name": "Practice at the Park", "language": "en"}).location == "/settings"
     assert "Nothing to save" in admin.get("/settings").text
     assert service.printed.count("Rounds is ready on") == 2
 
@@ -264,7 +266,7 @@ def test_a_demo_clinic_is_wiped_after_a_backup_and_setup_comes_again(tmp_path: P
     assert run(tmp_path, "demo", *small).returncode == 0
     with serving(tmp_path) as service:
         admin = service.client("admin@demo.example")
-        assert "Wipe the demo clinic" in admin.get("/dashboard").text
+        assert "Delete the demo clinic" in admin.get("/dashboard").text
         assert admin.post("/system/demo").status == 422
         assert admin.post("/system/demo", {"sure": "y"}).status == 303
         assert admin.get("/").location == "/setup"
@@ -286,7 +288,7 @@ def test_what_was_entered_by_hand_keeps_a_demo_clinic(tmp_path: Path) -> None:
         assert admin.post("/patients/new", {"name": "Real Person", "confirm": "y"}).status == 303
         page = admin.get("/system/demo").text
         assert "made the record" in page
-        assert "cannot be wiped here" in page
+        assert "can&#39;t be deleted here" in page
         assert admin.post("/system/demo", {"sure": "y"}).status == 409
         assert not (tmp_path / "backups").exists()
         assert rows(tmp_path, "SELECT count(*) FROM patients") == [(4,)]

@@ -26,8 +26,9 @@ PROMISE = re.compile(
     r"keep what you typed"
     r"|(is|are) (told|notified)\b|can't be notified|scheduled jobs wait|gets an? \w+ by e-mail|every (night|day) at"
     r"|half a minute|within \d+|kept for|no one else can"
-    r"|history right away|the admin sees|works (once|for)|are kept, in|(is|are|were|'re|be) signed out"
+    r"|history right away|the admin sees|works (once|for)|(is|are|were|'re|be) signed out"
     r"|administrators and the patient can see|^signed out everywhere|sending is paused|administrators see"
+    r"|signs everyone out|patients get none|no messages are sent|Rounds keeps"
     r"|only (the doctor|for those|Rounds)|nothing is sent|(not|never) sent (twice|again)|won't resend|ever erased",
     re.IGNORECASE,
 )
@@ -44,12 +45,12 @@ SHOWN_BY = {
     "You're signed out everywhere but here": "test_s6_all_others_end_at_once",
     "You're signed out.": "test_signing_out_says_so_once",
     "Works once, until {{ at }}": "test_a11_the_slip_carries_a_link_that_works_once",
-    "Until it is set up, nobody": "test_d2_a_message_of_a_clinic_without_e_mail_is_nowhere_called_sent",
+    "Until you set it up, patients get none": "test_d2_a_message_of_a_clinic_without_e_mail_is_nowhere_called_sent",
     "so no one is notified by e-mail": "test_d2_a_message_of_a_clinic_without_e_mail_is_nowhere_called_sent",
-    "a year of visits. Nothing is sent to anybody": "test_while_the_demo_mark_stands_nothing_leaves_the_house",
-    "Everybody is signed out, and the first start": "test_a_demo_clinic_is_wiped_after_a_backup_and_setup_comes_again",
-    "months are kept, in": "test_o2_of_two_years_of_nights_seven_days_four_weeks_and_twelve_months_stay",
-    "One is made every day at {{ at }}": "test_when_backups_are_made_is_what_the_settings_say",
+    "a year of appointments. No messages are sent": "test_while_the_demo_mark_stands_nothing_leaves_the_house",
+    "signs everyone out. Setup starts again": "test_a_demo_clinic_is_wiped_after_a_backup_and_setup_comes_again",
+    "monthly ones for twelve months, in": "test_o2_of_two_years_of_nights_seven_days_four_weeks_and_twelve_months_stay",
+    "Rounds creates one every day at {{ at }}": "test_when_backups_are_made_is_what_the_settings_say",
     "The suggestion is not sent again while": "test_d1_new_times_are_mailed_once_however_often_they_are_proposed",
     "No one else can book it before then": "test_a_held_time_is_taken_for_everybody_else_until_it_expires",
     "Its link works only for those": "test_e4_a_link_needs_a_sign_in",
@@ -65,7 +66,7 @@ SHOWN_BY = {
     "own address can read the history right away": "test_h6_the_clinic_chooses_how_long_a_guardian_waits",
     "Nothing is ever erased by itself": "test_o9_records_whose_time_is_over_are_listed_and_nobody_is_erased_by_itself",
     "Only the doctor sees why patients came": "test_h10_the_admin_reads_figures_and_names_by_every_door",
-    "a file of its own that only Rounds reads": "test_mail_is_tried_out_and_its_password_lies_beside_the_settings",
+    "a separate file that only Rounds can read": "test_mail_is_tried_out_and_its_password_lies_beside_the_settings",
     "Anything due runs within 30 seconds": "test_what_is_due_is_looked_for_every_half_minute",
 }
 
@@ -116,8 +117,8 @@ def test_how_long_texts_are_kept_is_what_the_settings_say(
 @pytest.mark.parametrize(
     ("backup", "said"),
     [
-        ({"at": "12:30"}, "One is made every day at 12:30, or when you press Back up now."),
-        ({"folder": ""}, "None is made: set [backup] folder in config.toml."),
+        ({"at": "12:30"}, "Rounds creates one every day at 12:30, or when you select Back up now."),
+        ({"folder": ""}, "No backups are made. To turn them on, set [backup] folder in config.toml."),
     ],
 )
 def test_when_backups_are_made_is_what_the_settings_say(

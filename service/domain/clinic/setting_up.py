@@ -49,9 +49,9 @@ class FirstDoctor:
         if len(blocks) == 2:
             first, second = blocks
             if second.starts < first.ends:
-                raise Invalid(_("The second part begins before the first one ends."), "starts_2")
+                raise Invalid(_("The hours after the break start before the hours before it end."), "starts_2")
             if hours.overlap(first, second, clock.now().date()):
-                raise Invalid(_("The second part ends after the first one of the next day begins."), "ends_2")
+                raise Invalid(_("The hours after the break run into the next day's hours."), "ends_2")
 
     def week(self) -> list[WeekBlock]:
         """The same stretches on each of the weekdays."""
@@ -89,7 +89,7 @@ def begin(
             session, admin, NewUser(Role.DOCTOR, doctor.email, doctor.name, department=doctor.department), clinic
         )
     except Conflict:
-        words = _("The first doctor has this address already: each account needs one of its own.")
+        words = _("The first doctor already uses this address. Each account needs its own.")
         raise Invalid(words, "email") from None
     session.flush()
     doctor_id = session.execute(select(Doctor.id).where(Doctor.user_id == made.id)).scalar_one()
@@ -101,7 +101,7 @@ def begin(
 def note_settings(session: Session, actor: Actor, page: str, changes: audit.Changes) -> None:
     """Put changed settings on record: keys, before, after; a password only as changed. Raises Forbidden."""
     if actor.role != Role.ADMIN:
-        raise Forbidden(_("Only the admin changes settings."))
+        raise Forbidden(_("Only administrators can change settings."))
     if changes:
         audit.record(session, actor, "settings.change", subject=f"settings/{page}", changes=changes)
 

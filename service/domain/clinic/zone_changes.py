@@ -85,7 +85,7 @@ def left(session: Session, change: ZoneChange) -> Sequence[Appointment]:
 def fetch(session: Session, actor: Actor, change_id: int) -> ZoneChange:
     """A change, for the desk. Raises Forbidden, NotFound."""
     if actor.role not in (Role.ADMIN, Role.RECEPTIONIST):
-        raise Forbidden(_("Only the desk sees this."))
+        raise Forbidden(_("Only reception and administrators can see this."))
     change = session.get(ZoneChange, change_id)
     if change is None:
         raise NotFound

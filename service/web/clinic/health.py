@@ -34,7 +34,7 @@ def readyz() -> Response:
 def show_metrics() -> Response:
     """Figures in Prometheus's format; no name and no patient's number is among them."""
     if not _may_know_more():
-        raise Forbidden(_("Metrics are for this computer, or for a monitor with the token of ROUNDS_METRICS_TOKEN."))
+        raise Forbidden(_("Metrics are available on this computer, or with the token set in ROUNDS_METRICS_TOKEN."))
     return Response(metrics.text(), content_type=metrics.CONTENT_TYPE)
 
 

@@ -104,26 +104,31 @@ def _outcome(run: JobRun) -> str:
     if "total" in outcome:
         return _reminders_in_words(outcome["total"], outcome.get("stayed_here", 0))
     if "sheets" in outcome:
-        return ngettext("%(num)s sheet written", "%(num)s sheets written", outcome["sheets"]) % {
+        return ngettext("%(num)s day sheet written", "%(num)s day sheets written", outcome["sheets"]) % {
             "num": outcome["sheets"]
         }
     if "tested" in outcome:
         return last_backup.outcome_in_words(outcome, context.formats())
     if "made" in outcome:
-        made, already = outcome["made"], outcome["already"]
-        words = ngettext("%(num)s report made", "%(num)s reports made", made) % {"num": made}
-        return words + (_(", %(num)s were there") % {"num": already} if already else "")
+        return _reports_in_words(outcome["made"], outcome["already"])
     return ""
+
+
+def _reports_in_words(created: int, existing: int) -> str:
+    parts = [ngettext("%(num)s report created", "%(num)s reports created", created) % {"num": created}]
+    if existing:
+        parts.append(ngettext("%(num)s already existed", "%(num)s already existed", existing) % {"num": existing})
+    return " · ".join(parts)
 
 
 def _reminders_in_words(total: dict[str, Any], stayed_here: int) -> str:
     skipped = sum(total["skipped"].values())
     parts = [
         (total["sent"] - stayed_here, _("%(num)s sent")),
-        (stayed_here, _("%(num)s only written to the console")),
+        (stayed_here, _("written only to the console: %(num)s")),
         (total["failed"], _("%(num)s failed")),
-        (total["unknown"], _("%(num)s unsure")),
-        (total["queued"], _("%(num)s waiting")),
+        (total["unknown"], _("delivery unknown: %(num)s")),
+        (total["queued"], _("%(num)s queued")),
         (skipped, _("%(num)s skipped")),
     ]
-    return " · ".join(words % {"num": number} for number, words in parts if number) or _("nobody to remind")
+    return " · ".join(words % {"num": number} for number, words in parts if number) or _("no one to remind")

@@ -43,27 +43,27 @@ def _words(fate: Fate) -> tuple[str, str, str]:
     match fate:
         case Fate.KEPT:
             return (
-                _("It was saved"),
-                _("Your change was saved; only the answer got lost on the way."),
+                _("Your change was saved"),
+                _("Only the confirmation was lost."),
                 _("Don't send it again."),
             )
         case Fate.NOT_KEPT:
             return (
-                _("It was not saved"),
+                _("Your change was not saved"),
                 _("The connection to the database was lost before your change could be saved. Nothing was changed."),
                 _("Go back and send it again."),
             )
         case Fate.UNKNOWN:
             return (
-                _("Unknown: it may have been saved"),
+                _("Your change may have been saved"),
                 _("The connection to the database was lost just as your change was being saved."),
-                _("Don't send it again yet. Reload this page in a few seconds: it tells you whether it was saved."),
+                _("Don't send it again yet. Reload this page in a few seconds to see whether it was saved."),
             )
         case Fate.FORGOTTEN:
             return (
-                _("Unknown: it may have been saved"),
-                _("This was too long ago: the database no longer knows whether it was saved."),
-                _("Look for your change before you send it again."),
+                _("Your change may have been saved"),
+                _("This was too long ago. The database no longer knows whether it was saved."),
+                _("Check whether your change is there before you send it again."),
             )
         case _:
             assert_never(fate)

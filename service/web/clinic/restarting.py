@@ -63,8 +63,8 @@ def send_test(change: Change, password: str, to: str) -> tuple[bool, str]:
         checkup.send_test(channel, settings, recipient)
     except (DeliveryError, Unsure) as error:
         why = str(error).replace("[email] ", "")  # the section of the file; on the page they are fields
-        return False, _("The message did not leave: %(why)s") % {"why": why}
-    return True, _("The mail server has taken the message. Look into the mailbox of %(to)s.") % {"to": recipient}
+        return False, _("The test message couldn't be sent: %(why)s") % {"why": why}
+    return True, _("The mail server accepted the message. Check the inbox of %(to)s.") % {"to": recipient}
 
 
 def _name(host: str) -> str:

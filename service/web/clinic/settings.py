@@ -9,17 +9,17 @@ from service.config import keys
 from service.domain.clinic import setting_up, zone_changes
 from service.domain.foundation.errors import Invalid
 from service.http import context
-from service.language import catalogs
+from service.language import catalogs, countries
+from service.language.formats import WEEKDAYS
 from service.language.translation import gettext as _
 from service.web import notices
 from service.web.clinic import restarting
+from service.web.clinic.clinic_form import KEEP_INSTANT, ClinicForm
+from service.web.clinic.place_form import PlaceForm, chosen_so_far
+from service.web.clinic.settings_form import SettingsForm
 from service.web.clinic.settings_forms import (
     FORMS,
-    KEEP_INSTANT,
-    ClinicForm,
     ReachForm,
-    SettingsForm,
-    country_name,
     ways,
 )
 
@@ -31,11 +31,14 @@ OFF = {"email.enabled": False}
 def index() -> ResponseReturnValue:
     """What is set, and where it is changed."""
     wiring = context.wiring()
+    place = PlaceForm.present(wiring.settings)
     return render_template(
         "clinic/settings/index.html",
         settings=wiring.settings,
         languages=catalogs.names(),
-        country=country_name(wiring.settings.clinic.country),
+        country=countries.name(wiring.settings.clinic.country, context.formats().locale),
+        place=place,
+        first_weekday=context.formats().weekday(WEEKDAYS.index(place["first_weekday"])),
         reach=ways()[ReachForm.present(wiring.settings)["reach"]],
         fixed=sorted(wiring.settings.fixed),
         trouble=wiring.restart.trouble,
@@ -45,7 +48,7 @@ def index() -> ResponseReturnValue:
 @blueprint.get(f"/settings/<any({', '.join(FORMS)}):name>")
 def show(name: str) -> ResponseReturnValue:
     """One page of settings."""
-    return _page(name, FORMS[name].over(context.wiring().settings))
+    return _page(name, FORMS[name].over(context.wiring().settings, chosen_so_far()))
 
 
 @blueprint.post(f"/settings/<any({', '.join(FORMS)}):name>")
@@ -79,7 +82,7 @@ def save(name: str) -> ResponseReturnValue:
 def _page(name: str, form: SettingsForm, tried: tuple[bool, str] | None = None) -> str:
     if isinstance(form, ClinicForm):
         form.ahead = zone_changes.count_ahead(context.reading())
-    titles = {"clinic": _("The clinic"), "reach": _("Who reaches Rounds"), "mail": _("E-mail")}
+    titles = {"clinic": _("Your clinic"), "reach": _("Who can use Rounds"), "mail": _("E-mail")}
     return render_template(
         "clinic/settings/page.html",
         name=name,

@@ -1,21 +1,24 @@
 """The first start: its last page makes the admin and puts all answers in place. Or a demo clinic. Then it is gone."""
 
 import secrets
+from typing import Any
 
 import wtforms
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from service.demo import clinic as demo
 from service.domain.accounts import passwords
 from service.domain.accounts.users import NewUser
 from service.domain.clinic import setting_up
+from service.domain.foundation import installation
 from service.domain.foundation.actor import Role
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.http import context
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices
 from service.web.clinic import restarting, setup_drafts, wizard
+from service.web.clinic.place_form import PlaceForm, chosen_so_far
 from service.web.forms import Form, at_most, required
 
 blueprint = Blueprint("setup", __name__)
@@ -24,15 +27,14 @@ WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "harbor"
 
 
 class SetupForm(Form):
-    name = wtforms.StringField(_("Your name"), [required(), at_most(200)])
-    email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
-    password = wtforms.PasswordField(_("Password"), [required()])
-    setup_code = wtforms.StringField(_("Setup code"))
+    name = wtforms.StringField(_l("Your name"), [required(), at_most(200)])
+    email = wtforms.StringField(_l("E-mail"), [required(), at_most(254)])
+    password = wtforms.PasswordField(_l("Password"), [required()])
+    setup_code = wtforms.StringField(_l("Setup code"))
 
 
-class DemoForm(Form):
-    password = wtforms.StringField(_("Password of all demo accounts"), [required()])
-    setup_code = wtforms.StringField(_("Setup code"))
+class DemoForm(PlaceForm):
+    password = wtforms.StringField(_l("Password for all demo accounts"), [required()])
 
 
 @blueprint.route("/setup", methods=["GET", "POST"])
@@ -45,7 +47,7 @@ def setup() -> ResponseReturnValue:
             return _begin(form)
         except Invalid as error:
             form.refuse(error)
-    return _page(form, DemoForm(password=_suggestion())), 422 if request.method == "POST" else 200
+    return _page(form, _demo_form(chosen_so_far())), 422 if request.method == "POST" else 200
 
 
 def _begin(form: SetupForm) -> ResponseReturnValue:
@@ -74,22 +76,37 @@ def _begin(form: SetupForm) -> ResponseReturnValue:
 def fill_demo() -> ResponseReturnValue:
     """Fill the empty database with a made-up clinic."""
     setup_drafts.only_while_empty()
-    form = DemoForm(request.form)
+    form = _demo_form(request.form)
     if form.validate() and setup_drafts.knows_code(form):
         try:
-            _count_password()
-            hashed = passwords.chosen(form.password.data or "").hash
-            with context.transaction() as session:
-                zone = context.wiring().settings.clinic.zone
-                demo.fill(session, zone, demo.Size(), seed=1, password_hash=hashed)
-            context.wiring().database.analyse()
-            notices.say("demo_ready")
-            return redirect(url_for("sessions.sign_in"), 303)
+            return _fill(form)
         except Invalid as error:
             form.refuse(error)
         except Conflict:
             raise NotFound from None
     return _page(SetupForm(), form), 422
+
+
+def _fill(form: DemoForm) -> ResponseReturnValue:
+    """The demo clinic stands where the form says, from the next start on. Raises Invalid, Conflict."""
+    wiring = context.wiring()
+    change = restarting.prepared(form.answers(wiring.settings) if form.is_elsewhere(wiring.settings) else {})
+    _count_password()
+    hashed = passwords.chosen(form.password.data or "").hash
+    zone = change.settings.clinic.zone
+    with change.undone_on_failure(), context.transaction() as session:
+        demo.fill(session, zone, demo.Size(), seed=1, password_hash=hashed)
+        installation.note_zone(session, zone)
+        restarting.put_in_place(change)
+    wiring.database.analyse()
+    notices.say("demo_ready")
+    return restarting.lead_to(url_for("sessions.sign_in"), change)
+
+
+def _demo_form(typed: Any) -> DemoForm:
+    form = DemoForm.at_first_start(context.wiring().settings, typed)
+    form.password.data = form.password.data or (None if request.method == "POST" else _suggestion())
+    return form
 
 
 def _count_password() -> None:
@@ -105,7 +122,7 @@ def _page(form: SetupForm, demo_form: DemoForm) -> str:
         demo_form=demo_form,
         needs_code=setup_drafts.needs_code(),
         begun=bool(setup_drafts.mine().pages or setup_drafts.mine().knows_code),
-        **wizard.steps("account"),
+        **wizard.around("account"),
     )
 
 

@@ -95,7 +95,7 @@ def knows_code(form: Form) -> bool:
         with context.transaction() as session:
             if setting_up.is_code(session, typed, context.wiring().setup_code, context.address()):
                 return True
-    form.refuse(Invalid(_("The setup code is on the console that Rounds was started from."), "setup_code"))
+    form.refuse(Invalid(_("Enter the setup code. It is in the console where Rounds was started."), "setup_code"))
     return False
 
 

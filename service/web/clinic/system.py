@@ -16,6 +16,7 @@ from service.health import last_backup, readiness, system, unfinished
 from service.health.health import Check
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.database import DatabaseError
 from service.web import notices
 from service.web.forms import Form
@@ -27,7 +28,7 @@ blueprint = Blueprint("system", __name__)
 
 class WipeForm(Form):
     sure = wtforms.BooleanField(
-        _("Yes, wipe all made-up people, visits and accounts"), [InputRequired(_("Tick this first."))]
+        _l("Delete all made-up people, appointments, and accounts"), [InputRequired(_l("Select this to confirm."))]
     )
 
 
@@ -50,10 +51,10 @@ def show() -> ResponseReturnValue:
         unfinished=system.backup_under_way(context.reading()),
         folder=settings.backups,
         kinds={
-            "nightly": _("by night or by the button"),
-            "before-upgrade": _("before an upgrade"),
-            "before-restore": _("before a restore"),
-            "before-wipe": _("before the demo clinic was wiped"),
+            "nightly": _("Scheduled or manual"),
+            "before-upgrade": _("Before an upgrade"),
+            "before-restore": _("Before a restore"),
+            "before-wipe": _("Before the demo clinic was deleted"),
         },
     )
 
@@ -94,7 +95,7 @@ def wipe_demo() -> ResponseReturnValue:
     try:
         wipe.back_up(wiring.database, wiring.settings)
     except DatabaseError as error:
-        form.refuse(Invalid(_("It could not be backed up, so it stays: %(why)s") % {"why": error}))
+        form.refuse(Invalid(_("The backup failed, so nothing was deleted: %(why)s") % {"why": error}))
         return _demo_page(form), 422
     wiring.restart.ask(wipe_demo=True)
     notices.say_to_successor("demo_wiped")

@@ -11,18 +11,22 @@ from wtforms.validators import NumberRange, Optional
 from service.clock import DayTime
 from service.domain.clinic.setting_up import FirstDoctor
 from service.domain.foundation.errors import Invalid
-from service.http import context
+from service.http import context, languages
+from service.language import catalogs, countries
+from service.language.formats import Formats
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web.clinic import restarting, setup_drafts
-from service.web.clinic.settings_forms import FORMS, SettingsForm
+from service.web.clinic.clinic_form import ClinicForm
+from service.web.clinic.place_form import chosen_so_far
+from service.web.clinic.settings_form import SettingsForm
+from service.web.clinic.settings_forms import FORMS
 from service.web.clinic.setup_drafts import PAGES, Filled
-from service.web.diary import week
 from service.web.diary.day_fields import EndField, TimeField
 from service.web.forms import Form, at_most, required
 
 blueprint = Blueprint("wizard", __name__)
-USUAL_WEEK = {
-    "weekdays": [0, 1, 2, 3, 4],
+USUAL_HOURS = {
     "starts": DayTime.at(8),
     "ends": DayTime.at(12),
     "starts_2": DayTime.at(13),
@@ -34,22 +38,18 @@ NEVER_KEPT = ("csrf_token", "act", "setup_code", "password")
 
 class DoctorForm(Form):
     act = wtforms.StringField(default="save")
-    setup_code = wtforms.StringField(_("Setup code"))
-    name = wtforms.StringField(_("Name"), [required(), at_most(200)])
-    department = wtforms.StringField(_("Department"), [at_most(100)])
-    email = wtforms.StringField(_("E-mail"), [required(), at_most(254)])
-    weekdays = wtforms.SelectMultipleField(_("Days of the week"), coerce=int)
-    starts = TimeField(_("From"), [required()])
-    ends = EndField(_("To"), [required()], starts="starts")
-    starts_2 = TimeField(_("After a break"), [Optional()])
-    ends_2 = EndField(_("To"), [Optional()], starts="starts_2")
+    setup_code = wtforms.StringField(_l("Setup code"))
+    name = wtforms.StringField(_l("Name"), [required(), at_most(200)])
+    department = wtforms.StringField(_l("Department"), [at_most(100)])
+    email = wtforms.StringField(_l("E-mail"), [required(), at_most(254)])
+    weekdays = wtforms.SelectMultipleField(_l("Days of the week"), coerce=int)
+    starts = TimeField(_l("From"), [required()])
+    ends = EndField(_l("Until"), [required()], starts="starts")
+    starts_2 = TimeField(_l("After a break, from"), [Optional()])
+    ends_2 = EndField(_l("Until"), [Optional()], starts="starts_2")
     slot_minutes = wtforms.IntegerField(
-        _("Minutes for a visit"), [NumberRange(5, 240, message=_("A visit takes 5 to 240 minutes."))]
+        _l("Minutes per appointment"), [NumberRange(5, 240, message=_l("Enter 5 to 240 minutes."))]
     )
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.weekdays.choices = list(week.names().items())
 
     def doctor(self) -> FirstDoctor:
         """The doctor this form names. Raises Invalid."""
@@ -60,7 +60,7 @@ class DoctorForm(Form):
         if second[0] is not None and second[1] is not None:
             stretches.append((second[0], second[1]))
         elif second != (None, None):
-            raise Invalid(_("Write both times, or none."), "ends_2" if second[1] is None else "starts_2")
+            raise Invalid(_("Enter both times, or neither."), "ends_2" if second[1] is None else "starts_2")
         made = FirstDoctor(
             name=self.name.data or "",
             department=self.department.data or "",
@@ -78,7 +78,7 @@ def show(name: str) -> ResponseReturnValue:
     """One page, with what this browser answered on it before."""
     setup_drafts.only_while_empty()
     filled = setup_drafts.mine().pages.get(name)
-    return _page(name, _form(name, filled.typed if filled else None))
+    return _page(name, _form(name, chosen_so_far() or (filled.typed if filled else None)))
 
 
 @blueprint.post(f"/setup/<any({', '.join(PAGES)}):name>")
@@ -108,15 +108,35 @@ def save(name: str) -> ResponseReturnValue:
     if not filled.secret and name in draft.pages:
         filled.secret = draft.pages[name].secret
     draft.pages[name] = filled
-    return redirect(_next(name), 303)
+    answer = redirect(_next(name), 303)
+    languages.remember(answer, filled.answers.get("clinic.language", ""))
+    return answer
 
 
 def _form(name: str, typed: Any) -> Form:
+    settings = context.wiring().settings
     if name == "doctor":
-        return DoctorForm(typed, data=USUAL_WEEK)
-    form = FORMS[name].over(context.wiring().settings, typed)
+        return _doctor_form(typed)
+    if name == "clinic":
+        clinic_form = ClinicForm.at_first_start(settings, typed)
+        del clinic_form["message_language"]  # that of the pages, unless the settings say more later
+        return clinic_form
+    form = FORMS[name].over(settings, typed)
     if name == "mail" and setup_drafts.mine().password:
         form.has_password = True
+    return form
+
+
+def _doctor_form(typed: Any) -> DoctorForm:
+    """The form in the week of the country that was chosen."""
+    said = {key.removeprefix("clinic."): value for key, value in setup_drafts.mine().answers.items()}
+    clinic = context.wiring().settings.clinic
+    clinic = clinic.model_copy(update={key: said[key] for key in ("country", "first_weekday") if key in said})
+    form, formats = (
+        DoctorForm(typed, data=USUAL_HOURS | {"weekdays": countries.working_days(clinic.country)}),
+        Formats(clinic),
+    )
+    form.weekdays.choices = [(day, formats.weekday(day)) for day in formats.week]
     return form
 
 
@@ -146,12 +166,12 @@ def _page(name: str, form: Form, tried: tuple[bool, str] | None = None) -> str:
         needs_code=setup_drafts.needs_code(),
         settings=context.wiring().settings,
         back_url=url_for("wizard.show", name=PAGES[place - 1]) if place else url_for("setup.setup"),
-        **steps(name),
+        **around(name),
     )
 
 
-def steps(here: str) -> dict[str, Any]:
-    """What the stepper shows: the five pages, which one this is, and which were answered."""
+def around(here: str) -> dict[str, Any]:
+    """What stands above each of the five pages: the languages, and the steps with which were answered."""
     titles = {
         "clinic": _("Clinic"),
         "reach": _("Access"),
@@ -161,4 +181,5 @@ def steps(here: str) -> dict[str, Any]:
     }
     done = setup_drafts.mine().pages
     lines = [{"name": name, "title": title, "done": name in done} for name, title in titles.items()]
-    return {"steps": lines, "here": here, "number": list(titles).index(here) + 1}
+    spoken = {code: name for code, name in catalogs.names().items() if catalogs.is_translated(code, "clinic")}
+    return {"languages": spoken, "steps": lines, "here": here, "number": list(titles).index(here) + 1}

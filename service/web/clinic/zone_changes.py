@@ -27,7 +27,10 @@ def show(change_id: int) -> ResponseReturnValue:
         change=change,
         visits=visits(left, actor),
         promised={int(row_id): _promised(one) for row_id, one in change.problems.items()},
-        whys={Why.SKIPPED: _("Clocks skip this time now."), Why.OVERLAP: _("It would overlap another appointment.")},
+        whys={
+            Why.SKIPPED: _("The clocks now skip this time."),
+            Why.OVERLAP: _("It would overlap another appointment."),
+        },
         why={int(row_id): Why(one["why"]) for row_id, one in change.problems.items()},
     )
 

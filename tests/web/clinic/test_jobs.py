@@ -52,7 +52,7 @@ def test_run_now_reminds_today_and_says_how_it_went(clinic: Clinic) -> None:
     until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
     assert clinic.house.count(Message, REMINDER, Message.status == "sent") == 1
     line = words(row(browser, REMINDERS))
-    assert "1 only written to the console" in line
+    assert "written only to the console: 1" in line
     assert "2 skipped" in line
     assert clinic.house.count(AuditEntry, AuditEntry.act == "job.run") == 1
 
@@ -74,14 +74,14 @@ def test_run_now_makes_last_months_reports_for_whoever_has_none(clinic: Clinic) 
     browser = clinic.browser("admin")
     browser.post(f"/jobs/{REPORTS}/runs")
     until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
-    assert "1 report made, 1 were there" in words(row(browser, REPORTS))
+    assert "1 report created · 1 already existed" in words(row(browser, REPORTS))
 
 
 def test_run_now_writes_the_day_sheets(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
     browser.post(f"/jobs/{SHEETS}/runs")
     until(lambda: clinic.house.count(JobRun, JobRun.status == "done") == 1)
-    assert "2 sheets written" in words(row(browser, SHEETS))
+    assert "2 day sheets written" in words(row(browser, SHEETS))
     assert (clinic.house.settings.day_sheets / "2026-05-06.html").is_file()
 
 
@@ -112,9 +112,9 @@ OK, LATE, DOWN, NEVER = "pill-ok", "pill-late", "pill-down", "pill-never"
     [
         (None, DOWN, "the scheduler is not running"),
         ({"outcome": {"total": {"sent": 3, "failed": 1, "unknown": 2, "queued": 4, "skipped": {"no_address": 5}}}},
-         OK, "3 sent · 1 failed · 2 unsure · 4 waiting · 5 skipped"),
+         OK, "3 sent · 1 failed · delivery unknown: 2 · 4 queued · 5 skipped"),
         ({"outcome": {"total": {"sent": 0, "failed": 0, "unknown": 0, "queued": 0, "skipped": {}}}},
-         OK, "nobody to remind"),
+         OK, "no one to remind"),
         ({"trigger": "catchup"}, OK, "the computer was off"),
         ({"status": "running", "started_at": TODAY}, LATE, "not finished"),
         ({"status": "failed", "last_error": "OSError: full"}, DOWN, "failed: OSError: full"),
@@ -172,6 +172,6 @@ def test_a_run_by_hand_is_told_apart_from_the_schedules(clinic: Clinic) -> None:
     opened(clinic.house, REMINDERS)
     page = parsed(clinic.browser("admin").get("/jobs"))
     lines = [words(line) for line in page.select("section:last-of-type tbody tr")]
-    assert "by hand" in lines[0]
-    assert "on time" in lines[1]
+    assert "started manually" in lines[0]
+    assert "scheduled" in lines[1]
     assert all("2026-05-06" in line for line in lines)

@@ -43,7 +43,7 @@ def test_from_elsewhere_the_code_of_the_console_is_needed(house: House, address:
         for path, filled in (("/setup", form()), ("/setup/demo", {"password": PASSWORD})):
             answer = browser.post(path, {**filled, **code}, environ_base=there)
             assert answer.status_code == 422
-            assert "on the console" in answer.get_data(as_text=True)
+            assert "in the console" in answer.get_data(as_text=True)
     assert house.count(User) == 0
     right = {"setup_code": f" {house.wiring.setup_code} "}
     assert browser.post("/setup", {**form(), **right}, environ_base=there).status_code == 303

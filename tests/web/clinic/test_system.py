@@ -14,13 +14,13 @@ def test_the_page_says_versions_room_and_backups(clinic: Clinic) -> None:
     page = words(one(parsed(browser.get("/system")), "main"))
     on_sqlite = clinic.house.wiring.database.is_sqlite
     assert (f"SQLite {sqlite3.sqlite_version}" if on_sqlite else "PostgreSQL 1") in page
-    assert "No backup yet" in page
+    assert "No backups yet" in page
     clinic.house.execute(opened(clinic.house, "make_backup"))
     page = words(one(parsed(browser.get("/system")), "main"))
     (file,) = clinic.house.settings.backups.iterdir()
     assert file.name in page
     config = clinic.house.settings.base / "config.toml"
-    assert f'stop Rounds, then type python run.py restore FILE --config "{config}"' in page
+    assert f'stop Rounds, then run python run.py restore FILE --config "{config}"' in page
     assert f"OK Backup last Wed, 6 May, 10:00, {clinic.house.count(Appointment)} appointments" in page
 
 
@@ -34,18 +34,18 @@ def test_the_page_says_that_a_backup_is_under_way_and_looks_again(clinic: Clinic
     assert parsed(browser.get("/system")).select("meta[http-equiv=refresh]") == []
     run_id = opened(house, "make_backup")
     page = parsed(browser.get("/system"))
-    assert "A backup is being made" in words(one(page, ".note[role=status]"))
+    assert "A backup is being created" in words(one(page, ".note[role=status]"))
     assert one(page, "meta[http-equiv=refresh]")["content"] == "3"
     house.execute(run_id)
     page = parsed(browser.get("/system"))
     assert page.select("meta[http-equiv=refresh]") == []
-    assert "A backup is being made" not in words(one(page, "main"))
+    assert "A backup is being created" not in words(one(page, "main"))
 
 
 def test_a_missing_second_folder_is_a_warning(clinic: Clinic, make_house: Callable[..., House]) -> None:
     house = make_house(backup={"second_folder": "stick"})
     browser = house.browser(email("admin"))
-    assert "is missing" in words(one(parsed(browser.get("/system")), "[role=alert]"))
+    assert "can't be found" in words(one(parsed(browser.get("/system")), "[role=alert]"))
     house.execute(opened(house, "make_backup"))
     assert "Needs attention Backup last Wed, 6 May, 10:00" in words(one(parsed(browser.get("/system")), "main"))
     (house.settings.base / "stick").mkdir()

@@ -1,13 +1,20 @@
 """The pages of the first start and of settings: what is accepted, what is refused at its field, who may."""
 
+import re
 import socket
+import tomllib
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from bs4 import BeautifulSoup, Tag
+from sqlalchemy import select
 
-from service.storage.models import AuditEntry, Doctor, DoctorHours, User
+from service.demo import clinic as demo
+from service.storage.models import Appointment, AuditEntry, Doctor, DoctorHours, Installation, User
 from tests.house import PASSWORD, House
 from tests.web.reading import attribute, one, parsed, words
 
@@ -110,7 +117,7 @@ def test_a_port_that_another_program_has_is_refused(house: House) -> None:
         port = str(taken.getsockname()[1])
         answer = house.browser().post("/setup/reach", {**REACH, "port": port})
     assert answer.status_code == 422
-    assert f"Port {port} cannot be used" in words(parsed(answer).find(id="port-error"))
+    assert f"Port {port} can't be used" in words(parsed(answer).find(id="port-error"))
 
 
 def test_patients_at_home_need_tls_and_the_page_says_how(house: House) -> None:
@@ -139,7 +146,7 @@ def test_a_password_for_mail_is_kept_without_being_shown_and_may_stay_empty_then
     browser = house.browser()
     assert browser.post("/setup/mail", MAIL).status_code == 303
     page = browser.get("/setup/mail").get_data(as_text=True)
-    assert "One is kept already" in page
+    assert "A password is saved" in page
     assert 'value="words"' not in page
     assert browser.post("/setup/mail", {**MAIL, "password": "", "port": "588"}).status_code == 303
     assert browser.post("/setup", ADMIN).status_code == 303
@@ -150,7 +157,7 @@ def test_on_another_computer_the_code_opens_all_pages_once(house: House) -> None
     browser = house.browser()
     refused = browser.post("/setup/clinic", CLINIC, environ_base=AWAY)
     assert refused.status_code == 422
-    assert "on the console" in refused.get_data(as_text=True)
+    assert "in the console" in refused.get_data(as_text=True)
     assert browser.post("/setup/clinic", {"act": "skip"}, environ_base=AWAY).status_code == 422
     right = {**CLINIC, "setup_code": house.wiring.setup_code}
     assert browser.post("/setup/clinic", right, environ_base=AWAY).status_code == 303
@@ -166,7 +173,7 @@ def test_a9_what_a_proxy_passes_on_is_not_asked_at_this_computer(house: House, h
     for path, form in (("/setup", ADMIN), ("/setup/clinic", CLINIC), ("/setup/demo", {"password": PASSWORD})):
         answer = browser.post(path, form, headers={header: "203.0.113.9"})
         assert answer.status_code == 422
-        assert "on the console" in answer.get_data(as_text=True)
+        assert "in the console" in answer.get_data(as_text=True)
     assert house.count(User) == 0
     right = {**ADMIN, "setup_code": house.wiring.setup_code}
     assert browser.post("/setup", right, headers={header: "203.0.113.9"}).status_code == 303
@@ -186,11 +193,11 @@ def test_a6_the_code_is_not_found_by_guessing(house: House) -> None:
 
 def test_the_admin_and_the_first_doctor_have_addresses_of_their_own(house: House) -> None:
     browser = house.browser()
-    assert browser.post("/setup/clinic", CLINIC).status_code == 303
+    assert browser.post("/setup/clinic", {**CLINIC, "language": "en"}).status_code == 303
     assert browser.post("/setup/doctor", {**DOCTOR, "email": ADMIN["email"]}).status_code == 303
     answer = browser.post("/setup", ADMIN)
     assert answer.status_code == 422
-    assert "The first doctor has this address already" in words(parsed(answer).find(id="email-error"))
+    assert "The first doctor already uses this address" in words(parsed(answer).find(id="email-error"))
     assert [house.count(table) for table in (User, Doctor, DoctorHours, AuditEntry)] == [0, 0, 0, 0]
     assert not (house.settings.base / "config.toml").exists()
     assert not house.wiring.restart.is_asked
@@ -215,6 +222,139 @@ def test_pages_of_the_first_start_are_gone_afterwards(house: House) -> None:
     assert house.count(DoctorHours) == 4
     for page in GOOD:
         assert browser.get(f"/setup/{page}").status_code == browser.post(f"/setup/{page}").status_code == 404
+
+
+# Where the clinic is
+
+
+def filled_in(page: Tag, **changed: str) -> dict[str, Any]:
+    """The page's form as a browser sends it, with what someone changed in it."""
+    form = page if page.name == "form" else one(page, "form.panel")
+    found: dict[str, Any] = {each["name"]: each.get("value", "") for each in form.select("input[name]")}
+    for field in form.select("select[name]"):
+        chosen = field.select_one("option[selected]") or field.select_one("option")
+        assert chosen is not None
+        found[str(field["name"])] = chosen["value"]
+    return {**found, **({"act": "save"} if "act" in found else {}), **changed}
+
+
+def zones_of(page: BeautifulSoup) -> list[str]:
+    return [str(option["value"]) for option in page.select("#timezone optgroup:first-of-type option")]
+
+
+@pytest.mark.parametrize(
+    ("browser_says", "answers", "stored", "day", "moment"),
+    [
+        (
+            "en-US,en;q=0.8",
+            {"timezone": "America/Chicago"},
+            ("en", "US", "America/Chicago", 12, "sunday"),
+            "Sunday",
+            r"\b[A-Z][a-z]{2} \d{1,2}, (\d{4}, )?3:00\sAM",
+        ),
+        (
+            "de-AT,de;q=0.8",
+            {},
+            ("de", "AT", "Europe/Vienna", 24, "monday"),
+            "Montag",
+            r"\b\d{1,2}\. ?\S+\.?( \d{4})?,? 03:00",
+        ),
+        (
+            "en-US,en;q=0.8",
+            {"country": "AT"},
+            ("en", "AT", "Europe/Vienna", 24, "monday"),
+            "Monday",
+            r"\b\d{1,2} [A-Z][a-z]{2}( \d{4})?, 03:00",
+        ),
+        (
+            "de-AT,de;q=0.8",
+            {"country": "US", "timezone": "America/Chicago"},
+            ("de", "US", "America/Chicago", 12, "sunday"),
+            "Sonntag",
+            r"\b3:00\sAM",
+        ),
+    ],
+)
+def test_clock_week_and_dates_follow_the_country(
+    make_house: Callable[..., House],
+    tmp_path: Path,
+    browser_says: str,
+    answers: dict[str, str],
+    stored: tuple[Any, ...],
+    day: str,
+    moment: str,
+) -> None:
+    browser, says = make_house().browser(), {"headers": {"Accept-Language": browser_says}}
+    page = parsed(browser.get("/setup/clinic", **says))
+    assert page.html is not None
+    assert page.html["lang"] == stored[0]
+    assert [link["href"] for link in page.select(".setup-languages a")] == ["?lang=en", "?lang=de", "?lang=en_GB"]
+    fields = [each["name"] for each in page.select("form.panel [name]:not([type=hidden], [type=submit])")]
+    assert fields[:3] == ["language", "country", "timezone"]
+    assert browser.post("/setup/clinic", filled_in(page, name="Park", **answers), **says).status_code == 303
+    hours = parsed(browser.get("/setup/doctor", **says))
+    assert words(one(hours, "label[for^=weekday-]")) == day
+    assert browser.post("/setup", ADMIN, **says).status_code == 303
+    said = tomllib.loads((tmp_path / "config.toml").read_text(encoding="utf-8"))["clinic"]
+    assert tuple(said[key] for key in ("language", "country", "timezone", "clock", "first_weekday")) == stored
+    admin = make_house(clinic=said).browser(ADMIN["email"])
+    assert re.search(moment, words(parsed(admin.get("/jobs")).find("main")))
+    assert day in words(parsed(admin.get("/settings")).find("main"))
+
+
+def test_a_country_with_several_clocks_has_its_zone_chosen(house: House) -> None:
+    browser = house.browser()
+    page = parsed(browser.get("/setup/clinic"))
+    refused = browser.post("/setup/clinic", filled_in(page, name="Park", country="US"))
+    assert refused.status_code == 422
+    page = parsed(refused)
+    assert "Choose a time zone." in words(page.find(id="timezone-error"))
+    assert page.select_one("#timezone option[selected][value='']") is not None
+    assert "America/Chicago" in zones_of(page)
+    assert not [zone for zone in zones_of(page) if zone.startswith("Europe/")]
+    assert filled_in(page)["clock"] == "12"
+    chosen = filled_in(page, timezone="Europe/Berlin")  # someone may know better
+    assert browser.post("/setup/clinic", chosen).status_code == 303
+
+
+def test_the_page_shows_the_zones_and_the_time_of_the_country_that_is_chosen(house: House) -> None:
+    browser = house.browser()
+    answered = {
+        "language": "en",
+        "country": "JP",
+        "timezone": "Europe/Berlin",
+        "clock": "24",
+        "first_weekday": "monday",
+    }
+    page = parsed(browser.get("/setup/clinic", query_string={**answered, "listed_for": "DE"}))
+    assert zones_of(page) == ["Asia/Tokyo"]
+    form = filled_in(page)
+    assert (form["timezone"], form["first_weekday"], form["listed_for"]) == ("Asia/Tokyo", "sunday", "JP")
+    there = datetime.now(ZoneInfo("Asia/Tokyo"))
+    assert any(f"{at:%H:%M} at your clinic" in words(page) for at in (there, there - timedelta(minutes=1)))
+    assert "+81" in words(page)
+
+
+@pytest.mark.parametrize("country", ["", "XX", "Japan", "../../etc", "J" * 5000])
+def test_a_country_that_there_is_not_changes_nothing(house: House, country: str) -> None:
+    answer = house.browser().get("/setup/clinic", query_string={"country": country, "listed_for": country})
+    assert answer.status_code == 200
+
+
+def test_a_demo_clinic_stands_where_the_page_says(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = demo.Size(doctors=2, patients=5, appointments=200)
+    monkeypatch.setattr(demo, "Size", lambda: small)
+    browser = house.browser()
+    says = {"headers": {"Accept-Language": "en-GB"}}
+    form = one(parsed(browser.get("/setup", **says)), "form[action='/setup/demo']")
+    assert browser.post("/setup/demo", filled_in(form), **says).status_code == 303
+    said = tomllib.loads((tmp_path / "config.toml").read_text(encoding="utf-8"))["clinic"]
+    assert (said["language"], said["country"], said["timezone"]) == ("en_GB", "GB", "Europe/London")
+    with house.reading() as session:
+        assert session.scalars(select(Appointment.zone).distinct()).all() == ["Europe/London"]
+        assert session.get_one(Installation, 1).zone == "Europe/London"
 
 
 # The admin's pages
@@ -258,7 +398,7 @@ def test_the_password_that_is_kept_goes_to_no_other_server(
     asked = {**kept, "act": act, "test_to": "ines@clinic.example", "host": "smtp.elsewhere.example"}
     answer = admin.post("/settings/mail", asked)
     assert answer.status_code == 422
-    assert "needs its password" in words(parsed(answer).find(id="password-error"))
+    assert "Enter the password" in words(parsed(answer).find(id="password-error"))
     assert admin.post("/settings/mail", {**kept, "port": "588"}).status_code == 303
 
 
