@@ -221,7 +221,10 @@ def test_the_admin_changes_settings_later_and_it_is_on_record(service: Service, 
     assert "Rounds has restarted" in page
     assert "The clinic has no name yet." not in admin.get("/dashboard").text
     assert "changed settings of the clinic" in admin.get("/audit").text
-    assert admin.post("/settings/clinic", {**CLINIC, "name": "Practice at the Park", "language": "en"}).location == "/settings"
+    assert (
+        admin.post("/settings/clinic", {**CLINIC, "name": "Practice at the Park", "language": "en"}).location
+        == "/settings"
+    )
     assert "Nothing to save" in admin.get("/settings").text
     assert service.printed.count("Rounds is ready on") == 2
 
@@ -288,7 +291,7 @@ def test_what_was_entered_by_hand_keeps_a_demo_clinic(tmp_path: Path) -> None:
         assert admin.post("/patients/new", {"name": "Real Person", "confirm": "y"}).status == 303
         page = admin.get("/system/demo").text
         assert "made the record" in page
-        assert "can&#39;t be deleted here" in page
+        assert "can't be deleted here" in page
         assert admin.post("/system/demo", {"sure": "y"}).status == 409
         assert not (tmp_path / "backups").exists()
         assert rows(tmp_path, "SELECT count(*) FROM patients") == [(4,)]
