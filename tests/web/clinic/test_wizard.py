@@ -230,7 +230,7 @@ def test_pages_of_the_first_start_are_gone_afterwards(house: House) -> None:
 def filled_in(page: Tag, **changed: str) -> dict[str, Any]:
     """The page's form as a browser sends it, with what someone changed in it."""
     form = page if page.name == "form" else one(page, "form.panel")
-    found: dict[str, Any] = {each["name"]: each.get("value", "") for each in form.select("input[name]")}
+    found: dict[str, Any] = {str(each["name"]): each.get("value", "") for each in form.select("input[name]")}
     for field in form.select("select[name]"):
         chosen = field.select_one("option[selected]") or field.select_one("option")
         assert chosen is not None
