@@ -220,7 +220,7 @@ def test_the_admin_changes_settings_later_and_it_is_on_record(service: Service, 
     assert "Practice at the Park" in page
     assert "Rounds has restarted" in page
     assert "The clinic has no name yet." not in admin.get("/dashboard").text
-    assert "changed settings of the clinic" in admin.get("/audit").text
+    assert "Changed clinic settings" in admin.get("/audit").text
     assert (
         admin.post("/settings/clinic", {**CLINIC, "name": "Practice at the Park", "language": "en"}).location
         == "/settings"
@@ -290,7 +290,7 @@ def test_what_was_entered_by_hand_keeps_a_demo_clinic(tmp_path: Path) -> None:
         admin = service.client("admin@demo.example")
         assert admin.post("/patients/new", {"name": "Real Person", "confirm": "y"}).status == 303
         page = admin.get("/system/demo").text
-        assert "made the record" in page
+        assert "Created the record" in page
         assert "can't be deleted here" in page
         assert admin.post("/system/demo", {"sure": "y"}).status == 409
         assert not (tmp_path / "backups").exists()

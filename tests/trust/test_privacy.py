@@ -58,19 +58,19 @@ def refusal(clinic: Clinic) -> str:
 
 def test_o9_a_legal_hold_keeps_a_record(clinic: Clinic) -> None:
     clinic.clock.move_to(LATER)
-    assert "A legal hold stands" in refusal(clinic)
+    assert "There is a legal hold" in refusal(clinic)
     admin = clinic.house.browser(email("admin"))
     assert admin.post(f"/patients/{clinic.pia}/holds/{clinic.hold}/lifting").status_code == 303
     assert admin.post(f"/patients/{clinic.pia}/holds", {"reason": "Another claim"}).status_code == 303
     assert "Another claim" in admin.get(f"/patients/{clinic.pia}/erasure").get_data(as_text=True)
-    assert "A legal hold stands" in refusal(clinic)
+    assert "There is a legal hold" in refusal(clinic)
     assert clinic.house.count(Treatment, Treatment.id == clinic.treatment) == 1
 
 
 def test_o9_treatments_are_kept_as_long_as_the_law_asks(clinic: Clinic) -> None:
     free(clinic)
     clinic.clock.move_to(at("2036-04-14 08:00"))
-    assert "Treatments are kept until 2036-04-15" in refusal(clinic)
+    assert "Treatments must be kept until Tue, 15 Apr 2036" in refusal(clinic)
     clinic.clock.move_to(at("2036-04-15 08:00"))
     assert erase(clinic).status_code == 303
 
@@ -78,7 +78,7 @@ def test_o9_treatments_are_kept_as_long_as_the_law_asks(clinic: Clinic) -> None:
 def test_o9_visits_ahead_are_cancelled_first(clinic: Clinic, make_house: Callable[..., House]) -> None:
     with clinic.house.writing() as session:
         legal_holds.lift(session, clinic.people["admin"], clinic.pia, clinic.hold)
-        with pytest.raises(Conflict, match="Visits are booked ahead"):
+        with pytest.raises(Conflict, match="There are upcoming appointments"):
             erasure.erase(session, clinic.people["admin"], clinic.pia, years=0, zone=clinic.house.settings.clinic.zone)
 
 
@@ -274,10 +274,10 @@ def test_o10_a_correction_keeps_what_stood_there_before(clinic: Clinic) -> None:
     filled(clinic)
     page = words(one(parsed(clinic.browser("doctor").get(f"/patients/{clinic.pia}/changes")), "main"))
     for text in (
-        "diagnosis before: Hay fever after: Corrected fever",
-        "prescription before: Cetirizine 10 mg after: –",
-        "allergies before: – after: Allergic to penguins",
-        "phone before: +49301234567 after: +49305550199",
+        "Diagnosis Before: Hay fever After: Corrected fever",
+        "Prescription Before: Cetirizine 10 mg After: –",
+        "Allergies Before: – After: Allergic to penguins",
+        "Phone Before: +49301234567 After: +49305550199",
         "Rita Tresen",
     ):
         assert text in page

@@ -173,7 +173,7 @@ def test_h6_the_desk_cannot_hold_a_notice_back(clinic: Clinic) -> None:
     (notice,) = mail.rows(clinic, "guardian_linked")
     answer = clinic.browser("receptionist").post(f"/messages/{notice.id}/holding")
     assert answer.status_code == 409
-    assert "cannot be held back" in answer.get_data(as_text=True)
+    assert "can&#39;t be put on hold" in answer.get_data(as_text=True)
     assert mail.letter(clinic, "guardian_linked").recipient == OWN
 
 
@@ -184,7 +184,7 @@ def test_h6_taking_an_account_off_again_leaves_its_trace(clinic: Clinic) -> None
     assert clinic.browser("receptionist").post(removal).status_code == 303
     assert stranger.get(f"/treatments?patient_id={clinic.pia}").status_code == 404
     seen = looks(clinic)
-    for act in ("let an account act for the patient", "made an invite slip", "took the patient from an account"):
+    for act in ("Linked an account to the patient", "Printed an invite slip", "Unlinked an account from the patient"):
         assert f"Rita Tresen · Receptionist {act}" in seen
     link(clinic)  # a second time begins a second wait
     clinic.clock.shift(DAY - timedelta(minutes=1))
@@ -196,7 +196,7 @@ def test_h6_another_guardians_reading_of_a_visit_is_a_look(clinic: Clinic) -> No
     enter(clinic)
     clinic.clock.shift(DAY)
     assert "Hay fever" in signed_in(clinic).get(f"/appointments/{clinic.past}").get_data(as_text=True)
-    assert "Aunt May · Patient read a treatment" in looks(clinic)
+    assert "Aunt May · Patient Read a treatment" in looks(clinic)
 
 
 def test_h6_the_clinic_chooses_how_long_a_guardian_waits(clinic: Clinic, make_house: Callable[..., House]) -> None:
@@ -262,7 +262,7 @@ def test_h6_the_owner_hears_of_a_slip_for_their_own_account(clinic: Clinic) -> N
     number = unused_account(clinic)
     assert clinic.browser("receptionist").post(f"/users/{number}/invite").status_code == 200
     assert notices(clinic, "slip_printed") == ["unused@mail.example"]
-    assert "Whoever has the slip can choose the password" in mail.letter(clinic, "slip_printed").body
+    assert "Anyone with the slip can choose the password" in mail.letter(clinic, "slip_printed").body
 
 
 def test_h6_the_account_hears_of_a_slip_beside_each_record_it_sees(clinic: Clinic) -> None:
@@ -353,7 +353,7 @@ def test_h6_a_record_with_a_telephone_number_only_hears_by_sms(
     sms = {"enabled": True, "url": "https://sms.example/send", "body": '{"to": "{to}", "text": "{text}"}'}
     letter = mail.letter(clinic, "guardian_linked", make_house(sms=sms).settings)
     assert letter.recipient == "+49301234567"
-    assert "an account was added to your record" in letter.body
+    assert "An account was linked to your record" in letter.body
 
 
 def test_h6_without_any_address_the_desk_sees_that_nobody_was_told(clinic: Clinic) -> None:
@@ -369,9 +369,9 @@ def test_h6_the_admin_has_a_list_of_who_was_given_access(clinic: Clinic) -> None
     page = parsed(admin.get("/audit"))
     lines = [words(line) for line in page.select("section[aria-labelledby=grants] li")]
     assert [line.partition("Rita Tresen ")[2] for line in lines] == [
-        f"made an invite slip: {STRANGER} → Pia Ahorn",
-        f"let an account act for the patient: {STRANGER} → Pia Ahorn",
-        "let a doctor stand in for another: Dr. Doll",
+        f"· Printed an invite slip: {STRANGER} → Pia Ahorn",
+        f"· Linked an account to the patient: {STRANGER} → Pia Ahorn",
+        "· Added cover for a doctor: Dr. Doll",
     ]
     seen = attribute(page, "section[aria-labelledby=grants] form", "action")
     link(clinic, "second@mail.example")  # after the page was opened

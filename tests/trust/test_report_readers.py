@@ -67,7 +67,7 @@ def test_h10_each_reading_of_a_report_is_on_record_for_each_patient_it_lists(cli
     texts(clinic, who, clinic.report)
     name = clinic.people[who].name
     mine = [line for line in looks(clinic) if name in line and "report" in line]
-    assert [("downloaded a report" in line, "read a report" in line) for line in mine] == [
+    assert [("Downloaded a report" in line, "Read a report" in line) for line in mine] == [
         (False, True),  # the API
         (True, False),
         (False, True),
@@ -82,8 +82,8 @@ def test_h10_an_export_of_all_data_is_a_look_at_each_record(clinic: Clinic) -> N
     assert clinic.browser("admin").get(f"/clinic-exports/{clinic.clinic_export}/file", buffered=True).data
     clinic.browser("admin").get("/audit/file")
     new = [line for line in looks(clinic) if line not in before]
-    assert any("Ada Leitung" in line and "downloaded all data of the clinic" in line for line in new)
-    assert any("Ada Leitung" in line and "downloaded the audit" in line for line in new)
+    assert any("Ada Leitung" in line and "Downloaded all clinic data" in line for line in new)
+    assert any("Ada Leitung" in line and "Downloaded the audit log" in line for line in new)
 
 
 def test_h10_an_export_of_all_data_before_the_record_existed_is_no_look_at_it(clinic: Clinic) -> None:
@@ -91,7 +91,7 @@ def test_h10_an_export_of_all_data_before_the_record_existed_is_no_look_at_it(cl
     clinic.clock.shift(60)
     clinic.house.user("patient", "late@mail.example", "Lena Spät", birth_date=NOW.date())
     page = parsed(clinic.house.browser("late@mail.example").get("/who-looked"))
-    assert "all data" not in words(page)
+    assert "all clinic data" not in words(page)
 
 
 def test_h10_a_history_written_by_command_is_a_look_without_a_name(clinic: Clinic) -> None:
@@ -100,7 +100,7 @@ def test_h10_a_history_written_by_command_is_a_look_without_a_name(clinic: Clini
     wanted = ["--config", str(folder / "config.toml"), "--patient", str(clinic.pia)]
     answer = CliRunner().invoke(rounds, ["export", *wanted, "--output", str(folder / "history.csv")])
     assert answer.exit_code == 0, answer.output
-    assert any("Somebody at the clinic's computer wrote the history into a file" in line for line in looks(clinic))
+    assert any("Someone at the clinic's computer Exported the history to a file" in line for line in looks(clinic))
 
 
 def test_h10_the_day_on_paper_is_on_record_for_each_patient_on_it(clinic: Clinic) -> None:
@@ -108,4 +108,4 @@ def test_h10_the_day_on_paper_is_on_record_for_each_patient_on_it(clinic: Clinic
     clinic.browser("receptionist").get("/today/sheet")
     clinic.browser("other doctor").get("/today/sheet")  # their own, where Pia is not
     new = [line for line in looks(clinic) if line not in before]
-    assert ["Rita Tresen" in line and "opened the day on paper" in line for line in new] == [True]
+    assert ["Rita Tresen" in line and "Opened the printable day sheet" in line for line in new] == [True]

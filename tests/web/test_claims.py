@@ -29,7 +29,7 @@ PROMISE = re.compile(
     r"|history right away|the admin sees|works (once|for)|(is|are|were|'re|be) signed out"
     r"|administrators and the patient can see|^signed out everywhere|sending is paused|administrators see"
     r"|signs everyone out|patients get none|no messages are sent|Rounds keeps"
-    r"|only (the doctor|for those|Rounds)|nothing is sent|(not|never) sent (twice|again)|won't resend|ever erased",
+    r"|only (the doctor|for those|Rounds)|nothing is sent|(not|never) sent (twice|again)|won't resend|ever erase",
     re.IGNORECASE,
 )
 SHOWN_BY = {
@@ -64,7 +64,7 @@ SHOWN_BY = {
     "administrators see it in the audit log": "test_z5_the_admin_is_told_until_somebody_has_looked",
     "Administrators and the patient can see": "test_z5_the_emergency_door_opens_for_a_while_and_is_on_record",
     "own address can read the history right away": "test_h6_the_clinic_chooses_how_long_a_guardian_waits",
-    "Nothing is ever erased by itself": "test_o9_records_whose_time_is_over_are_listed_and_nobody_is_erased_by_itself",
+    "Rounds never erases": "test_o9_records_whose_time_is_over_are_listed_and_nobody_is_erased_by_itself",
     "Only the doctor sees why patients came": "test_h10_the_admin_reads_figures_and_names_by_every_door",
     "a separate file that only Rounds can read": "test_mail_is_tried_out_and_its_password_lies_beside_the_settings",
     "Anything due runs within 30 seconds": "test_what_is_due_is_looked_for_every_half_minute",

@@ -53,14 +53,17 @@ def verify(session: Session) -> Whole:
             raise Altered(_("Entry %(id)s: its details were altered.") % {"id": entry.id})
     for entry in emptied:
         if not erased & {entry.patient_id, entry.subject} - {None}:
-            raise Altered(_("Entry %(id)s: its details were emptied, but nobody was erased.") % {"id": entry.id})
+            raise Altered(_("Entry %(id)s: its details were emptied, but no one was erased.") % {"id": entry.id})
     head = session.scalar(select(AuditHead))
     if head is None:
-        raise Altered(_("The note where the audit ends was removed; its entries themselves fit."))
+        raise Altered(_("The record of where the audit log ends was removed. The entries themselves are intact."))
     if head.last_id != last:
-        raise Altered(_("Entry %(id)s is not the last: entry %(last)s was.") % {"id": last, "last": head.last_id})
+        raise Altered(
+            _("Entry %(id)s is the last one found, but entry %(last)s was written later. Entries are missing.")
+            % {"id": last, "last": head.last_id}
+        )
     if head.seal != seal:
-        raise Altered(_("Entry %(id)s ends another chain than the one that was written.") % {"id": last})
+        raise Altered(_("Entry %(id)s is the end of a different log than the one Rounds wrote.") % {"id": last})
     return Whole(count, last, seal, len(emptied))
 
 
@@ -79,5 +82,5 @@ def _walk(session: Session) -> Iterator[tuple[Row[Any], AuditDetail | None]]:
 
 
 def _altered(entry: Row[Any], last: int) -> str:
-    words = _("Entry %(id)s of %(at)s UTC was altered, or does not follow entry %(last)s any more.")
+    words = _("Entry %(id)s of %(at)s UTC was altered, or no longer follows entry %(last)s.")
     return words % {"id": entry.id, "at": f"{entry.at:%Y-%m-%d %H:%M}", "last": last}

@@ -80,7 +80,7 @@ def write_csv(session: Session, actor: Actor, wanted: Wanted, target: TextIO) ->
     query = _query(actor, wanted)
     entries = select(func.count()).select_from(query.with_only_columns(AuditEntry.id).order_by(None).subquery())
     if session.execute(entries).scalar_one() > MOST_IN_A_FILE:
-        raise Invalid(_("That is too much for one file: choose a shorter period."))
+        raise Invalid(_("That's too much for one file. Choose a shorter period."))
     target.write("\ufeff")
     writer = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(COLUMNS)

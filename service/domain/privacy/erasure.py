@@ -43,30 +43,36 @@ from service.storage.models import (
 from service.storage.search_keys import search_key
 
 MOST_DUE = 100
+ERASED_NAME = "Erased account"
+"""Stored, so always in English."""
 
 
 @dataclass(frozen=True)
 class Obstacles:
-    """Why a record cannot be erased now; nothing where it can."""
+    """Why a record can't be erased now; both empty where it can."""
 
     sentences: Sequence[str]
+    kept_until: date | None = None
+    """Through which day the law requires that its treatments are kept."""
+
+    def __bool__(self) -> bool:
+        return bool(self.sentences) or self.kept_until is not None
 
 
 def obstacles(session: Session, actor: Actor, patient_id: int, *, years: int, zone: ZoneInfo) -> Obstacles:
     """What stands against an erasure now. Raises NotFound, Forbidden."""
     found = []
     if legal_holds.standing(session, actor, patient_id):
-        found.append(_("A legal hold stands: lift it first."))
+        found.append(_("There is a legal hold. Lift it first."))
     if session.scalar(select(exists().where(Appointment.patient_id == patient_id, Appointment.is_expected()))):
-        found.append(_("Visits are booked ahead: cancel them first."))
+        found.append(_("There are upcoming appointments. Cancel them first."))
     until = kept_until(session, patient_id, years=years, zone=zone)
-    if until is not None and until > clock.today(zone):
-        found.append(_("Treatments are kept until %(day)s, as the law asks.") % {"day": until.isoformat()})
+    required = until if until is not None and until > clock.today(zone) else None
     theirs = or_(Export.patient_id == patient_id, Export.patient_id.is_(None))  # the whole clinic's has them too
     unfinished = theirs, Export.is_unfinished
     if session.scalar(select(Export.id).where(*unfinished).limit(1)):
-        found.append(_("An export is being made: try again in a minute."))
-    return Obstacles(found)
+        found.append(_("An export is being made. Try again in a minute."))
+    return Obstacles(found, required)
 
 
 def kept_until(session: Session, patient_id: int, *, years: int, zone: ZoneInfo) -> date | None:
@@ -101,15 +107,15 @@ def erase(session: Session, actor: Actor, patient_id: int, *, years: int, zone: 
     something stands against it.
     """
     if actor.role != Role.ADMIN:
-        raise Forbidden(_("Only the admin erases a record."))
+        raise Forbidden(_("Only an administrator can erase a record."))
     deliveries.wait_for_claims(session)
     locks.patients_of(session, patients.records_of(patient_id))
     patient = patient_records.to_change(session, actor, patient_id, erased=True)
     if patient.erased_at is not None:
         return
     against = obstacles(session, actor, patient_id, years=years, zone=zone)
-    if against.sentences:
-        raise Conflict(" ".join(against.sentences))
+    if against:
+        raise Conflict(" ".join(against.sentences) or _("The law requires that its treatments are kept longer."))
     person = _person(session, patient_id)
     _silence_others(session, person)
     patient_records.close_waiting(session, patient_id)
@@ -202,7 +208,7 @@ def _close_accounts(session: Session, person: Person) -> None:
         sessions.end_all(session, user.id)
         user_tokens.revoke(session, user.id)
         api_tokens.revoke_all(session, user.id)
-        user.name, user.email = _("Erased account"), f"erased-{user.id}@erased.invalid"
+        user.name, user.email = ERASED_NAME, f"erased-{user.id}@erased.invalid"
         user.password_hash, user.disabled_at = None, user.disabled_at or clock.now()
 
 

@@ -33,7 +33,7 @@ def put(session: Session, actor: Actor, patient_id: int, *, reason: str) -> Lega
     patient_records.to_change(session, actor, patient_id)
     why = texts.checked(reason, "reason", LONGEST_REASON)
     if not why:
-        raise Invalid(_("Please fill this in."), "reason")
+        raise Invalid(_("Enter something here."), "reason")
     hold = LegalHold(patient_id=patient_id, reason=why, created_by_id=actor.user_id, created_at=clock.now())
     session.add(hold)
     session.flush()
@@ -56,4 +56,4 @@ def lift(session: Session, actor: Actor, patient_id: int, hold_id: int) -> None:
 
 def _only_admin(actor: Actor) -> None:
     if actor.role != Role.ADMIN:
-        raise Forbidden(_("Only the admin decides about legal holds."))
+        raise Forbidden(_("Only an administrator can place or lift a legal hold."))

@@ -126,12 +126,12 @@ def _columns() -> list[dict[str, Any]]:
     """The heads of the table: each sorts by its column, the one in use the other way round."""
     asked = _asked()
     titles = {
-        "at": _("Time"),
-        "person": _("Person"),
+        "at": _("Date and time"),
+        "person": _("User"),
         "role": _("Role"),
-        "act": _("Did what"),
+        "act": _("Action"),
         "patient": _("Patient"),
-        "subject": _("Row"),
+        "subject": _("Object"),
         "address": _("From"),
     }
     columns = []
@@ -162,7 +162,7 @@ def _shown(row: Any) -> dict[str, Any]:
         "subject": row.subject,
         "subject_url": _page_of(row.subject),
         "address": row.address,
-        "changes": [{"field": name.replace("_", " "), "pair": pair} for name, pair in changes.items()],
+        "changes": [{"field": audit_words.field(name), "pair": pair} for name, pair in changes.items()],
     }
 
 

@@ -1,5 +1,6 @@
 """Erasing a patient, what stands against it, and the records whose time is over."""
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import wtforms
@@ -12,6 +13,7 @@ from service.domain.privacy import erasure, legal_holds
 from service.http import context
 from service.jobs.clean_up import clean_up_after_erasure
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices
 from service.web.forms import Form, at_most, required
 
@@ -19,11 +21,11 @@ blueprint = Blueprint("erasures", __name__)
 
 
 class EraseForm(Form):
-    sure = wtforms.BooleanField(_("I am sure: this cannot be taken back"), [required()])
+    sure = wtforms.BooleanField(_l("I'm sure. This can't be undone."), [required()])
 
 
 class HoldForm(Form):
-    reason = wtforms.StringField(_("Why it has to stay"), [required(), at_most(legal_holds.LONGEST_REASON)])
+    reason = wtforms.StringField(_l("Reason for the hold"), [required(), at_most(legal_holds.LONGEST_REASON)])
 
 
 @blueprint.get("/erasures")
@@ -91,9 +93,17 @@ def _page(patient_id: int, form: EraseForm, hold_form: HoldForm) -> str:
     return render_template(
         "privacy/erasures/show.html",
         patient=patients.fetch(session, actor, patient_id),
-        obstacles=erasure.obstacles(session, actor, patient_id, years=years, zone=zone).sentences,
+        obstacles=_sentences(erasure.obstacles(session, actor, patient_id, years=years, zone=zone)),
         holds=legal_holds.standing(session, actor, patient_id),
         pseudonym=patients.pseudonym(patient_id),
         form=form,
         hold_form=hold_form,
     )
+
+
+def _sentences(obstacles: erasure.Obstacles) -> Sequence[str]:
+    if obstacles.kept_until is None:
+        return obstacles.sentences
+    day = context.formats().long_date(obstacles.kept_until)
+    required = _("Treatments must be kept until %(day)s, as the law requires.") % {"day": day}
+    return [*obstacles.sentences, required]

@@ -35,7 +35,7 @@ def _shown(change: record_changes.Change) -> dict[str, Any]:
         "words": audit_words.act(change.act),
         "url": url_for("appointments.show", appointment_id=visit) if visit else None,
         "fields": [
-            {"name": name.replace("_", " "), "before": before, "after": after}
+            {"name": audit_words.field(name), "before": before, "after": after}
             for name, (before, after) in change.fields.items()
         ],
     }

@@ -380,7 +380,7 @@ def test_what_was_changed_is_on_record_without_the_password(admin: Any, house: H
     assert house.wiring.restart.is_asked
     assert house.count(AuditEntry, AuditEntry.act == "settings.change", AuditEntry.subject == "settings/mail") == 1
     page = admin.get("/audit").get_data(as_text=True)
-    assert "changed settings of the clinic" in page
+    assert "Changed clinic settings" in page
     assert "smtp.clinic.example" in page
     assert "words</" not in page
 
