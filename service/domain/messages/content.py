@@ -41,8 +41,13 @@ def _written(session: Session, message: Message, visits: Sequence[Appointment], 
         body=body,
         html=content_html.of(subject, body, links.values()) if mail else "",
         attachments=visit_calendar.entries(session, message, visits, settings) if mail else (),
-        unsubscribe_url=f"{links['contact_link']}/unsubscribe" if mail and "contact_link" in links else "",
+        unsubscribe_url=_unsubscribe(links["contact_link"]) if mail and "contact_link" in links else "",
     )
+
+
+def _unsubscribe(contact_link: str) -> str:
+    """The address for mail programs, which show nothing in any language."""
+    return f"{contact_link.partition('?')[0]}/unsubscribe"
 
 
 def preview(session: Session, message: Message, visits: Sequence[Appointment], settings: Settings) -> tuple[str, str]:
@@ -55,7 +60,8 @@ def preview(session: Session, message: Message, visits: Sequence[Appointment], s
 
 def _filled(message: Message, facts: Facts, links: Mapping[str, str]) -> tuple[str, str]:
     """Subject and body, from the rule's template."""
-    times = "\n".join(f"  {words}: {links['manage_link']}?time={value}" for words, value in facts.times)
+    link = links["manage_link"]
+    times = "\n".join(f"  {words}: {content_links.with_query(link, 'time', value)}" for words, value in facts.times)
     rule = message_rules.of(message.rule)
     template = rule.short_text if rule.is_for_patients and not channels.of(message.channel).is_mail else rule.name
     values = {**facts.values, **links, "times": times}

@@ -9,7 +9,7 @@ from service.language.rendering import plain_environment
 
 def of(subject: str, body: str, links: Iterable[str]) -> str:
     """The text as a page. Only the message's own links lead anywhere, whatever a name may look like."""
-    ours = re.compile("|".join(rf"{re.escape(link)}(?:\?time=[\dT:-]+)?" for link in links if link))
+    ours = re.compile("|".join(rf"{re.escape(link)}(?:[?&]time=[\dT:-]+)?" for link in links if link))
     paragraphs = [[_pieces(line, ours) for line in part.splitlines()] for part in body.strip().split("\n\n")]
     template = plain_environment().get_template("messages/html_part.html")
     return template.render(subject=subject, paragraphs=paragraphs, tag=language_tag(), direction=text_direction())

@@ -9,13 +9,17 @@ from service.config.settings import Clinic
 from service.domain.accounts import user_tokens
 from service.domain.messages import message_links
 from service.domain.outbox import message_rules, subjects
+from service.language import catalogs
 from service.storage.models import Appointment, LinkPurpose, Message, Offer
 
 NAMES = ("manage_link", "contact_link")
 
 
 def make(session: Session, message: Message, visits: Sequence[Appointment], clinic: Clinic) -> dict[str, str]:
-    """Where `{manage_link}` leads, and `{contact_link}`: which of those that one may do without a patient gets."""
+    """Where `{manage_link}` leads, and, for a message that a patient can turn off, `{contact_link}`.
+
+    They open in the language that the recipient chose, if any; otherwise their browser's or the clinic's applies.
+    """
     links = {"manage_link": f"{clinic.public_url}/{_path(session, message, visits)}"}
     if message.patient_id is not None and message_rules.of(message.rule).wanted:
         token = message_links.make(
@@ -26,7 +30,14 @@ def make(session: Session, message: Message, visits: Sequence[Appointment], clin
             expires_at=clock.now() + message_links.CONTACT_FOR,
         )
         links["contact_link"] = f"{clinic.public_url}/contact/{token}"
-    return links
+    if message.language not in catalogs.offered():
+        return links
+    return {name: with_query(link, "lang", message.language) for name, link in links.items()}
+
+
+def with_query(link: str, name: str, value: str) -> str:
+    """Return the link with one more value in its query."""
+    return f"{link}{'&' if '?' in link else '?'}{name}={value}"
 
 
 def _path(session: Session, message: Message, visits: Sequence[Appointment]) -> str:

@@ -84,7 +84,7 @@ def test_f18_a_clock_that_is_years_off_is_said_and_the_admin_may_confirm_it(clin
     status, text = asked(clinic.house)
     assert status == 503
     assert f"down: Clock: shows {'Fri, 5 May 2028' if years > 0 else 'Mon, 6 May 2024'}, 10:00" in text
-    assert "but Rounds last ran on Wed, 6 May 2026, 10:00" in text
+    assert "but Rounds ran last on Wed, 6 May 2026, 10:00" in text
     assert "late: Scheduler: waiting for the clock to be confirmed" in text
     desk, admin = clinic.house.browser(email("receptionist")), clinic.house.browser(email("admin"))
     assert "Tell an administrator" in words(one(parsed(desk.get("/messages")), "[role=alert]"))
