@@ -191,6 +191,21 @@ def test_a_message_as_html_runs_from_right_to_left_in_such_a_language(
     assert '<html lang="ar-XB" dir="rtl">' in found.html
 
 
+def test_links_open_in_the_language_that_the_recipient_chose_if_any(
+    house: House, desk: Actor, doctor: Actor, lena: int
+) -> None:
+    other = house.patient("Otto Birke", email="otto@mail.example", language="de")
+    gone = house.patient("Gina Rossi", email="gina@mail.example", language="xx")
+    for patient, hour in ((lena, "08"), (other, "09"), (gone, "10")):
+        book(house, desk, patient, doctor, at(f"2026-05-11 {hour}:00"))
+    queries = [set(re.findall(r"/(?:visit|contact)/[\w-]{43}(\S*)", one.body)) for one in due(house)]
+    assert queries == [{""}, {"?lang=de"}, {""}]
+    book(house, desk, other, doctor, at("2026-05-12 08:00"))
+    (found,) = due(house)
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/contact/[\w-]{43}/unsubscribe", found.unsubscribe_url)
+    assert len(re.findall(r'href="http://127\.0\.0\.1:8000/\w+/[\w-]{43}\?lang=de"', found.html)) == 2
+
+
 def test_a_cancellation_that_was_told_and_taken_back_is_told_again(
     house: House, desk: Actor, doctor: Actor, lena: int, clock: time_machine.Traveller
 ) -> None:
