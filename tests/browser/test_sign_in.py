@@ -55,7 +55,7 @@ def test_s3_a_board_left_alone_hides_what_is_private_and_goes_on_by_one_password
         page.clock.fast_forward(POLL)
     page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
     password.type(PASSWORD[5:])
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Unlock").click()
     page.locator("#board .visit-name").first.wait_for()
     assert page.locator("#unlock").count() == 0
 

@@ -186,7 +186,7 @@ def test_d1_rescheduling_or_canceling_sends_one_mail_and_not_the_queued_suggesti
     tap(browser, page, act)
     assert mailing.deliver() == ["patient@clinic.example"]
     (mail,) = mailing.server.mails
-    assert ("New time" if act == "/moves" else "Cancelled") in str(mail.parsed["Subject"])
+    assert ("New time" if act == "/moves" else "Canceled") in str(mail.parsed["Subject"])
     assert mailing.deliver() == []
 
 
