@@ -13,7 +13,7 @@ from service.api import entrance, guide
 from service.config.settings import ROOT
 from service.domain.foundation import installation
 from service.domain.outbox.channels import CHANNELS
-from service.http import access, assets, cache, context, dear_acts, headers, languages, metrics, regulars
+from service.http import access, assets, cache, context, costly_requests, headers, known_clients, languages, metrics
 from service.http import unsent_forms as unsent
 from service.http.collisions import Persistent
 from service.http.cookies import Cookies
@@ -74,9 +74,9 @@ def create_app(wiring: Wiring) -> Flask:
     notices.install(app)
     cache.install(app, chosen)
     unsent.install(app)
-    regulars.install(app)
+    known_clients.install(app)
     access.install(app, pages.ACCESS | api_access.OPEN, api_access.ACCESS)
-    dear_acts.install(app)
+    costly_requests.install(app)
     app.context_processor(_shared)
     return app
 

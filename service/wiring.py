@@ -14,7 +14,7 @@ from service.jobs.queue import JobQueue
 from service.language import catalogs, message_texts
 from service.notifications import channels
 from service.notifications.channels import Channels
-from service.process.regulars import Regulars
+from service.process.known_clients import KnownClients
 from service.process.restart import Restart
 from service.storage.database import Database, DatabaseError, check
 
@@ -36,7 +36,7 @@ class Wiring:
     """The token of a monitor on another computer. Empty: only this computer may read metrics."""
     restart: Restart = field(default_factory=Restart)
     """How pages ask the service to restart."""
-    regulars: Regulars = field(default_factory=Regulars)
+    known_clients: KnownClients = field(default_factory=KnownClients)
     """Signed-in browsers and staff addresses, which go first under load."""
     meter: Meter = field(default_factory=Meter)
     """What has been used of the budgets for expensive actions."""

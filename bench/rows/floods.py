@@ -16,7 +16,7 @@ from bench.service.visitor import COOKIE, Visitor
 from bench.table import Row, in_ms, ratio_of
 
 PATIENT = "patient1@demo.example"
-WHO = {"dear passwords": PATIENT, "dear searches": DESK, "free slots": PATIENT, "exports": PATIENT}
+WHO = {"costly passwords": PATIENT, "costly searches": DESK, "free slots": PATIENT, "exports": PATIENT}
 """The user who sends each flood; any other flood comes from a visitor who is not signed in."""
 ROUNDS = 3
 GOAL = 3.0
@@ -84,7 +84,7 @@ def _flood(service: Service, kind: str, visitor: Visitor) -> Iterator[Callable[[
 
     What it hands out tells afterwards what the flood brought, and in how many seconds.
     """
-    page = {"exports": "/exports/new", "dear passwords": "/account"}.get(kind, "/" if kind in WHO else "/sign-in")
+    page = {"exports": "/exports/new", "costly passwords": "/account"}.get(kind, "/" if kind in WHO else "/sign-in")
     token = visitor.form_token(page) if page != "/" else ""
     last = ""
     flooder = launched("-m", "bench.service.flooder", str(service.port), kind, f"{COOKIE}={visitor.token}", token)

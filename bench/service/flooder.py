@@ -98,8 +98,8 @@ KINDS: Mapping[str, tuple[int, Flood]] = {
     "unfinished bodies": (3, _connections(30, UNFINISHED, b"")),
     "large headers": (CROWD, _pieces(b"GET /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: " + b"a" * 200_000)),
     "sign-ins": (CROWD, _requests("POST", "/sign-in", email="ghost#@clinic.example", password="4" * 64)),
-    "dear passwords": (CROWD, _requests("POST", "/account/password", current_password="no", password="p4$$w0rd" * 8)),
-    "dear searches": (CROWD, _requests("GET", "/patients?q=an")),
+    "costly passwords": (CROWD, _requests("POST", "/account/password", current_password="no", password="p4$$w0rd" * 8)),
+    "costly searches": (CROWD, _requests("GET", "/patients?q=an")),
     "free slots": (CROWD, _requests("GET", "/appointments/new")),
     "exports": (CROWD, _requests("POST", "/exports", format="csv")),
 }

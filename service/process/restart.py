@@ -14,7 +14,7 @@ class Restart:
         self._asked = Event()
         self._lock = Lock()
         self._change: Change | None = None
-        self.let_nobody_in: Callable[[], None] = lambda: None
+        self.stop_accepting: Callable[[], None] = lambda: None
         """Returns when the server has stopped reading requests. New ones are answered after the restart."""
         self.wipes_demo = False
         """Whether to wipe the demo clinic before restarting."""
@@ -30,7 +30,7 @@ class Restart:
             self.wipes_demo = self.wipes_demo or wipe_demo
             self.trouble = ""
             self._asked.set()
-        self.let_nobody_in()
+        self.stop_accepting()
 
     def give_up(self, lost: DatabaseLost) -> None:
         """End the service after the current responses are sent, because its database is lost."""

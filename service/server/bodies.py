@@ -34,7 +34,7 @@ class Question:
         """Ask, and hand on the answer: as for a stranger where the application fails."""
         most = LARGEST_BODY
         try:
-            most = asking(self._environ, self._application)
+            most = ask(self._environ, self._application)
         except Exception:
             log.exception("a request cannot be looked at before it is read")
         self._answered(most)
@@ -43,7 +43,7 @@ class Question:
         """The service ends: nothing is answered."""
 
 
-def asking(environ: WSGIEnvironment, application: WSGIApplication) -> int:
+def ask(environ: WSGIEnvironment, application: WSGIApplication) -> int:
     """Ask an application, by whatever stands around it, how many bytes this request's body may have."""
     answers: list[int] = []
     for _nothing in application({**environ, QUESTION: answers, "wsgi.input": BytesIO()}, _no_response):
@@ -51,7 +51,7 @@ def asking(environ: WSGIEnvironment, application: WSGIApplication) -> int:
     return answers[0] if answers else LARGEST_BODY
 
 
-def answering(app: Flask) -> WSGIApplication:
+def wrap(app: Flask) -> WSGIApplication:
     """The application, which also answers that question."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

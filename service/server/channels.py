@@ -25,7 +25,7 @@ from service.server.incoming import (
     Pace,
     Request,
 )
-from service.server.places import Full
+from service.server.quotas import QuotaExceeded
 from service.server.refusals import Refusal
 from service.server.turns import Rank, Turn
 
@@ -60,7 +60,7 @@ class Channel(HTTPChannel):
         map: Any = None,
     ) -> None:
         self.peer = str(addr[0])
-        self.is_of_proxy = server.crowd.is_proxy(self.peer)
+        self.is_of_proxy = server.connections.is_proxy(self.peer)
         self.turn = Turn(Rank.REFUSED, "")
         self._idle_seconds = PROXY_IDLE_SECONDS if self.is_of_proxy else IDLE_SECONDS
         self._free_since = self._answered_at = monotonic()
@@ -143,7 +143,7 @@ class Channel(HTTPChannel):
         self._sent, self._pace = 0, Pace(*ANSWER_PACE)
         self._is_refused = self.requests[0].error is not None
         if isinstance(refusal := self.requests[0].error, Refusal):
-            self.server.crowd.tally.count(refusal)
+            self.server.connections.tally.count(refusal)
         super().service()
         self._has_answered = True
         self._free_since = self._answered_at = monotonic()
@@ -157,9 +157,9 @@ class Channel(HTTPChannel):
     def del_channel(self, map: Any = None) -> None:
         """The connection is closed: nothing of it stays."""
         super().del_channel(map)
-        self.server.crowd.places.leave(self)
+        self.server.connections.quotas.release(self)
         with suppress(ValueError):
-            self.server.crowd.leaving.remove(self)
+            self.server.connections.leaving.remove(self)
         if self.request is not None:
             self.request.close()
 
@@ -191,12 +191,12 @@ class Channel(HTTPChannel):
     def begin_turn(self) -> None:
         """The first of the requests that are here is about to wait for a thread."""
         request = self.requests[0]
-        if self.is_of_proxy and not request.error and not request.has_place:
+        if self.is_of_proxy and not request.error and not request.is_admitted:
             try:
-                self._place(request)
-            except Full as full:
-                request.refuse(self.server.crowd.refusal(full))
-        self.turn = self.server.crowd.turn(self.peer, request)
+                self._admit(request)
+            except QuotaExceeded as full:
+                request.refuse(self.server.connections.refusal(full))
+        self.turn = self.server.connections.turn(self.peer, request)
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with a refusal whatever has arrived so far of a request."""
@@ -239,15 +239,15 @@ class Channel(HTTPChannel):
 
     def _enter(self) -> None:
         """Take a place before anything is read, or be told that there is none."""
-        places = self.server.crowd.places
+        quotas = self.server.connections.quotas
         try:
             if self.is_of_proxy:
-                places.take_for_proxy(self)
+                quotas.admit_proxy(self)
             else:
-                places.take(self, self.peer)
-        except Full as full:
+                quotas.admit(self, self.peer)
+        except QuotaExceeded as full:
             self._leave()
-            self.refuse(self.server.crowd.refusal(full))
+            self.refuse(self.server.connections.refusal(full))
 
     def _end_waiting(self) -> None:
         """The place was given away: say so where half a request is here; a whole one still gets its answer."""
@@ -274,12 +274,12 @@ class Channel(HTTPChannel):
 
     def _leave(self) -> None:
         """Hold no place any more; of too many who are on their way out, the first one is cut off."""
-        crowd = self.server.crowd
-        crowd.places.leave(self)
-        if self not in crowd.leaving:
-            crowd.leaving.append(self)
-        if len(crowd.leaving) > MOST_LEAVING:
-            crowd.leaving[0].handle_close()
+        connections = self.server.connections
+        connections.quotas.release(self)
+        if self not in connections.leaving:
+            connections.leaving.append(self)
+        if len(connections.leaving) > MOST_LEAVING:
+            connections.leaving[0].handle_close()
 
     def _free_for_proxy(self) -> None:
         """Once an answer is out, this connection of the proxy counts for nobody until another request is read."""
@@ -289,8 +289,8 @@ class Channel(HTTPChannel):
             if is_under_way or is_leaving:
                 return
             try:
-                self.server.crowd.places.take_for_proxy(self)
-            except Full:
+                self.server.connections.quotas.admit_proxy(self)
+            except QuotaExceeded:
                 self.close_when_flushed = True
                 self.server.pull_trigger()
 
@@ -313,23 +313,23 @@ class Channel(HTTPChannel):
         request = self.request
         if self.is_of_proxy and request is not None and request.headers_finished and not self.requests:
             try:
-                if not request.has_place:
-                    self._place(request)
-            except Full as full:
-                self.refuse(self.server.crowd.refusal(full))
+                if not request.is_admitted:
+                    self._admit(request)
+            except QuotaExceeded as full:
+                self.refuse(self.server.connections.refusal(full))
                 return
         self._note_size()
         if request is not None and request.asks_for_more and not request.is_asked_for:
             request.is_asked_for = True
-            turn = self.server.crowd.turn(self.peer, request)
+            turn = self.server.connections.turn(self.peer, request)
             environ = WSGITask(self, cast(Any, request)).get_environment()
             answered = partial(self._may_bring, request)
             self.server.add_task(Question(turn, environ, self.server.application, answered))
 
-    def _place(self, request: Request) -> None:
-        """Count the connection for the client whose request the proxy brings. Raises Full."""
-        self.server.crowd.places.take(self, self.server.crowd.client(self.peer, request))
-        request.has_place = True
+    def _admit(self, request: Request) -> None:
+        """Count the connection for the client whose request the proxy brings. Raises QuotaExceeded."""
+        self.server.connections.quotas.admit(self, self.server.connections.client(self.peer, request))
+        request.is_admitted = True
         self._is_let_go = False  # what it lost meanwhile was the place of a connection without a request
 
     def _note_size(self) -> None:
@@ -337,10 +337,10 @@ class Channel(HTTPChannel):
             here = [*self.requests, *([self.request] if self.request is not None else [])]
             size = sum(request.size for request in here)
         try:
-            self.server.crowd.places.bring(self, size)
-        except Full as full:
+            self.server.connections.quotas.note_bytes(self, size)
+        except QuotaExceeded as full:
             if self.request is not None:
-                self.refuse(self.server.crowd.refusal(full))
+                self.refuse(self.server.connections.refusal(full))
 
     def _is_read(self, request: Request) -> None:
         """A request is whole, or refused: waitress does the same where it reads one to its end."""

@@ -52,7 +52,7 @@ class Request(HTTPRequestParser):
         self.asks_for_more = False
         """Whether that is not enough, and it is not known yet how many there may be."""
         self.is_asked_for = False
-        self.has_place = False
+        self.is_admitted = False
         """Whether the connection is counted for the client of this request, which a proxy brings."""
         self.expects_word = False
         """Whether the client waits to be told that it may send the body."""

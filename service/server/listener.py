@@ -10,7 +10,7 @@ import structlog
 from waitress.server import TcpWSGIServer
 
 from service.server.channels import Channel
-from service.server.crowd import Crowd
+from service.server.connections import Connections
 
 log = structlog.get_logger()
 ACCEPTED_AT_ONCE = 32
@@ -21,8 +21,8 @@ class Listener(TcpWSGIServer):
 
     channel_class = Channel
 
-    def __init__(self, *args: Any, crowd: Crowd, **more: Any) -> None:
-        self.crowd = crowd
+    def __init__(self, *args: Any, connections: Connections, **more: Any) -> None:
+        self.connections = connections
         self._looked_at = monotonic()
         super().__init__(*args, **more)
 
@@ -38,7 +38,7 @@ class Listener(TcpWSGIServer):
             self._looked_at = now
             for channel in self.channels:
                 _keep_time(channel, now)
-            self.crowd.tally.write(now)
+            self.connections.tally.write(now)
         return self.accepting
 
     def handle_accept(self) -> None:

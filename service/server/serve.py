@@ -26,11 +26,11 @@ from service.domain.foundation import installation
 from service.domain.foundation.errors import DomainError
 from service.jobs.tick import release_dead
 from service.process import streams
+from service.process.known_clients import LASTS
 from service.process.listening import Listening
-from service.process.regulars import LASTS
 from service.process.restart import Restart
 from service.process.single_instance import Claim
-from service.server import answering, doors
+from service.server import event_loop, http_server
 from service.storage import database
 from service.storage.database import DatabaseError
 from service.wiring import Wiring, connect
@@ -166,9 +166,9 @@ def _round(
         if key_is_lost:
             log.warning("secret.key was gone: a new one is made, authenticator apps have to be set up again")
         listening.open(settings.server.host, settings.server.port)
-        door = doors.opened(_at_port(wiring, listening.port), listening)
-        stopping.listeners = [*listening.sockets, *door.knocked_at]
-        restart.let_nobody_in = partial(answering.let_nobody_in, door)
+        server = http_server.create(_at_port(wiring, listening.port), listening)
+        stopping.listeners = [*listening.sockets, *server.listening_sockets]
+        restart.stop_accepting = partial(event_loop.stop_accepting, server)
         url = _address(settings.server.host, listening.port)
         is_first = _note_start(wiring, url)
         try:
@@ -178,14 +178,14 @@ def _round(
             if when_ready is not None:
                 when_ready(url)
             restart.done()
-            answering.answer(door, restart)
+            event_loop.run(server, restart)
             upcoming = anew() if restart.lost is None else settings
         except SystemExit:
             pass
         finally:
             stopping.is_awaited = True
-            answering.finish_downloads(door, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
-            door.close()
+            event_loop.finish_downloads(server, stopping.left() - EXPORTS_GET_SECONDS + DOWNLOADS_GET_SECONDS)
+            server.close()
             ended = wiring.queue.stop(stopping.left())
         if restart.lost is not None:
             raise salvage.salvaged(wiring.database, settings, restart.lost)
@@ -215,7 +215,7 @@ def _make_ready(wiring: Wiring) -> None:
 def _note_start(wiring: Wiring, url: str) -> bool:
     """Write down where this clinic is served, give back what a dead process held; whether nobody is a user yet."""
     with wiring.database.transaction() as session:
-        wiring.regulars.note_addresses(sessions.staff_addresses(session, timedelta(seconds=LASTS)))
+        wiring.known_clients.note_addresses(sessions.staff_addresses(session, timedelta(seconds=LASTS)))
         installation.note_served_at(session, url)
         is_first = users.none_exist(session)
     if wiring.database.is_sqlite:

@@ -39,9 +39,9 @@ def test_h19_only_who_may_import_may_send_a_file(house: House, role: str | None,
         browser = house.browser("someone@clinic.example")
         cookie = f"{browser.cookie_name}={browser.kept()[0]}"
     environ = EnvironBuilder(method="POST", path=path, headers=[("Cookie", cookie)]).get_environ()
-    assert bodies.asking(environ, bodies.answering(house.app)) == limit
+    assert bodies.ask(environ, bodies.wrap(house.app)) == limit
     signed_out = EnvironBuilder(method="POST", path=path).get_environ()
-    assert bodies.asking(signed_out, bodies.answering(house.app)) == LARGEST_BODY
+    assert bodies.ask(signed_out, bodies.wrap(house.app)) == LARGEST_BODY
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ import pytest
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
-from service.process.regulars import Regulars
+from service.process.known_clients import KnownClients
 from service.server import channels, incoming
 from service.server.bodies import LARGEST_UPLOAD, QUESTION
 from service.server.channels import Channel
-from service.server.crowd import Crowd
+from service.server.connections import Connections
 from service.server.incoming import FIRST_SECONDS, IDLE_SECONDS, PROXY_IDLE_SECONDS, STUCK_SECONDS, Request
 from service.server.listener import Listener
-from service.server.places import OF_KEPT_NETWORK, OF_ONE_NETWORK, Places
+from service.server.quotas import PER_NETWORK, PER_STAFF_NETWORK, Quotas
 from tests import patience
 
 PROXY = "127.0.0.1"
@@ -35,18 +35,18 @@ class Hall:
         self.sockets: dict[int, Any] = {}
         self.waiting: deque[Any] = deque()
         self._stack = stack
-        knocked_at = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=200)))
-        knocked_at.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        self.address = knocked_at.getsockname()
-        self.crowd = Crowd(Regulars(), proxy)
+        listening_sockets = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=200)))
+        listening_sockets.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.address = listening_sockets.getsockname()
+        self.connections = Connections(KnownClients(), proxy)
         self.listener = Listener(
             self._application,
             self.sockets,
-            _sock=knocked_at,
-            crowd=self.crowd,
+            _sock=listening_sockets,
+            connections=self.connections,
             dispatcher=self,
-            adj=Adjustments(max_request_body_size=LARGEST_UPLOAD, sockets=[knocked_at]),
-            sockinfo=(knocked_at.family, knocked_at.type, knocked_at.proto, self.address),
+            adj=Adjustments(max_request_body_size=LARGEST_UPLOAD, sockets=[listening_sockets]),
+            sockinfo=(listening_sockets.family, listening_sockets.type, listening_sockets.proto, self.address),
             bind_socket=False,
         )
         stack.callback(wasyncore.close_all, self.sockets, ignore_all=True)
@@ -147,7 +147,7 @@ def is_whole(received: bytes, length: int) -> bool:
 
 def test_h18_behind_the_proxy_an_answer_that_is_not_read_counts_for_its_client(behind_proxy: Hall) -> None:
     hall = behind_proxy
-    slow = [hall.comes() for _number in range(OF_ONE_NETWORK.connections)]
+    slow = [hall.comes() for _number in range(PER_NETWORK.connections)]
     hall.work()
     for one in slow:
         hall.asks(one, "/large", "203.0.113.5")
@@ -166,7 +166,7 @@ def test_h18_behind_the_proxy_an_answer_that_is_not_read_counts_for_its_client(b
 
 
 def test_h18_a_request_that_comes_as_its_place_is_given_away_is_answered_once_and_to_its_end(hall: Hall) -> None:
-    waiting = [hall.comes() for _number in range(OF_KEPT_NETWORK.connections)]
+    waiting = [hall.comes() for _number in range(PER_STAFF_NETWORK.connections)]
     hall.work()
     for one in waiting:
         hall.asks(one, "/")
@@ -189,7 +189,7 @@ def test_h18_a_request_that_comes_as_its_place_is_given_away_is_answered_once_an
 def test_h18_a_place_is_taken_from_an_answer_that_is_long_unread_when_nobody_else_can_go(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = [hall.comes() for _number in range(OF_KEPT_NETWORK.connections)]
+    slow = [hall.comes() for _number in range(PER_STAFF_NETWORK.connections)]
     hall.work()
     for one in slow:
         hall.asks(one, "/large")
@@ -228,7 +228,7 @@ def test_h18_a_newcomer_who_cannot_be_let_in_does_not_close_the_door(
         raise RuntimeError("no place can be looked up")
 
     with monkeypatch.context() as broken:
-        broken.setattr(Places, "take", fail)
+        broken.setattr(Quotas, "admit", fail)
         unlucky = hall.comes()
         assert hall.read(unlucky) == b""
         assert hall.of(unlucky) is None
@@ -293,12 +293,12 @@ def test_h18_a_connection_stays_open_between_requests_longer_than_a_proxy_keeps_
 
 
 def test_h20_all_addresses_of_one_household_wait_in_one_line() -> None:
-    crowd = Crowd(Regulars(), PROXY)
+    connections = Connections(KnownClients(), PROXY)
 
     def line(address: str) -> str:
         request = Request(Adjustments())
         request.received(f"GET / HTTP/1.1\r\nX-Forwarded-For: {address}\r\n\r\n".encode())
-        return crowd.turn(PROXY, request).key
+        return connections.turn(PROXY, request).key
 
     assert line("2001:db8:1:1::1") == line("2001:db8:1:1:ffff::2")
     assert line("2001:db8:1:1::1") != line("2001:db8:1:2::1")

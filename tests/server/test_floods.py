@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from service.server.places import ALL, OF_KEPT_NETWORK, OF_ONE_NETWORK, OF_STRANGERS
+from service.server.quotas import ALL, ALL_STRANGERS, PER_NETWORK, PER_STAFF_NETWORK
 from tests import patience
 from tests.faults.clinic import big_history
 from tests.house import House
@@ -165,7 +165,7 @@ def test_h18_slow_connections_from_one_address_keep_their_places_for_seconds_and
             until(lambda: sockets(service.process.pid) <= idle.sockets)
         answers = [answer(one) for one in slow]
     assert {status(one) for one in answers} <= {0, 408, 503}
-    assert sum(status(one) == 408 for one in answers) <= OF_KEPT_NETWORK.connections
+    assert sum(status(one) == 408 for one in answers) <= PER_STAFF_NETWORK.connections
     assert any(status(one) == 408 for one in answers)
     works(desk, service, idle)
     is_idle_again(service, idle)
@@ -231,7 +231,7 @@ def test_requests_that_do_not_wait_for_an_answer_hold_no_files_open(service: Ser
     assert found is not None
     one = f"GET {found[1]} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
     with ExitStack() as stack:
-        held = [knocking(service, stack, one * 100) for _number in range(OF_KEPT_NETWORK.connections)]
+        held = [knocking(service, stack, one * 100) for _number in range(PER_STAFF_NETWORK.connections)]
         until(lambda: all(select.select([one], [], [], 0)[0] for one in held))  # each has begun to be answered
         assert files(service.process.pid) - idle.files <= len(held)
         works(desk, service, idle)
@@ -295,7 +295,7 @@ def repeated(count: int, begin: "Client", path: str, fields: dict[str, str] | No
                 turn.result()
 
 
-def test_a_crowd_of_dear_requests_waits_its_turn_and_the_desk_goes_on(
+def test_a_crowd_of_costly_requests_waits_its_turn_and_the_desk_goes_on(
     service: Service, desk: Client, idle: Idle
 ) -> None:
     patient, other = service.client(PATIENT), service.client(OTHER_DESK)
@@ -335,14 +335,14 @@ def test_h18_behind_the_proxy_each_client_has_places_and_those_of_staff_are_kept
             said = FORM + f"X-Forwarded-For: {address}\r\nContent-Length: 10\r\n\r\na".encode()
             return knocking(service, stack, said)
 
-        for _number in range(OF_ONE_NETWORK.connections):
+        for _number in range(PER_NETWORK.connections):
             holding("203.0.113.7")
         until(lambda: passed_on(service, "203.0.113.7").get("/livez").status == 429)
         assert passed_on(service, "203.0.113.8").get("/livez").status == 200
         with closing(holding("203.0.113.7")) as refused:
             received = answer(refused)
         assert (status(received), are_plain([received])) == (429, True)
-        for number in range(OF_STRANGERS.connections):
+        for number in range(ALL_STRANGERS.connections):
             holding(f"192.0.2.{number}")
         until(lambda: passed_on(service, "203.0.113.8").get("/livez").status == 503)
         assert passed_on(service, "").get("/livez").status == 503

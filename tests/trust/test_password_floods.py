@@ -1,4 +1,4 @@
-"""Passwords that are dear to estimate hold no one up: counted first, cut, one at a time (H17)."""
+"""Passwords that are expensive to check hold no one up: counted first, cut, one at a time (H17)."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +22,8 @@ from tests.web.frozen_clinic import a_furnished_folder as a_furnished_folder
 from tests.web.frozen_clinic import a_moved_clock as a_moved_clock
 from tests.web.mail import letter, link
 
-DEAR = "4@8({[<3691!|70$5+%2" * 4
-DEAR = DEAR[:64]
+COSTLY = "4@8({[<3691!|70$5+%2" * 4
+COSTLY = COSTLY[:64]
 """Each sign stands for letters in so many ways that the estimator took seconds."""
 
 
@@ -55,14 +55,14 @@ def an_estimator(monkeypatch: pytest.MonkeyPatch) -> Estimator:
     return made
 
 
-def test_h17_sixteen_dear_passwords_of_one_account_hold_nobody_up(clinic: Clinic, estimator: Estimator) -> None:
+def test_h17_sixteen_costly_passwords_of_one_account_hold_nobody_up(clinic: Clinic, estimator: Estimator) -> None:
     first = clinic.browser("patient")
     cookie, token = first.kept()
 
     def change(_number: int) -> int:
         browser = clinic.browser("nobody")
         browser.resume(cookie, token)
-        form = {"current_password": PASSWORD, "password": DEAR}
+        form = {"current_password": PASSWORD, "password": COSTLY}
         return browser.post("/account/password", form).status_code
 
     with ThreadPoolExecutor(16) as pool:
@@ -95,7 +95,7 @@ def test_h17_somebody_else_is_refused_kindly_and_asked_to_send_it_again(clinic: 
 def a_full_line(estimator: Estimator) -> Iterator[None]:
     """As many passwords as may be estimated or wait for it."""
     with ThreadPoolExecutor(8) as pool:
-        begun = [pool.submit(error_of, DEAR) for _number in range(8)]
+        begun = [pool.submit(error_of, COSTLY) for _number in range(8)]
         try:
             until(lambda: sum(one.done() for one in begun) == 5)
             yield
@@ -144,7 +144,7 @@ def test_h17_who_chooses_a_password_has_a_budget_for_it(
 ) -> None:
     estimator.may_end.set()
     at = door(clinic)
-    statuses = [at.browser.post(at.path, {"password": DEAR, **at.more}).status_code for _try in range(13)]
+    statuses = [at.browser.post(at.path, {"password": COSTLY, **at.more}).status_code for _try in range(13)]
     assert statuses == [422] * (BUDGET.account or 0) + [429] * 3
     assert len(estimator.given) <= 2 * (BUDGET.account or 0)
 
@@ -155,7 +155,7 @@ def test_h17_a_stranger_has_one_too(
 ) -> None:
     estimator.may_end.set()
     browser = make_house(booking={"self_registration": True}).browser()
-    form = {"name": "Somebody New", "email": "new@clinic.example", "password": DEAR}
+    form = {"name": "Somebody New", "email": "new@clinic.example", "password": COSTLY}
     statuses = [browser.post(path, form).status_code for _try in range(most + 2)]
     assert statuses == [422] * most + [429] * 2
     assert len(estimator.given) <= 2 * most
@@ -165,6 +165,6 @@ def test_h17_a_wrong_current_password_is_told_before_the_new_one_is_estimated(
     clinic: Clinic, estimator: Estimator
 ) -> None:
     browser = clinic.browser("patient")
-    answer = browser.post("/account/password", {"current_password": "not this one", "password": DEAR})
+    answer = browser.post("/account/password", {"current_password": "not this one", "password": COSTLY})
     assert answer.status_code == 422
     assert estimator.given == []

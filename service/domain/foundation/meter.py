@@ -27,7 +27,7 @@ class _Used:
 
 
 class Meter:
-    """What has been used of the budgets of dear acts."""
+    """What has been used of the budgets of costly requests."""
 
     def __init__(self) -> None:
         self._lock = Lock()

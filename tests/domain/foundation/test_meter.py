@@ -1,4 +1,4 @@
-"""The meter of dear acts: what is used grows back, by account and network, whatever the clock does."""
+"""The meter of costly requests: what is used grows back, by account and network, whatever the clock does."""
 
 from datetime import timedelta
 

@@ -7,7 +7,7 @@ from flask import Flask, request
 from service.domain.foundation.throttle import Act
 from service.http import bearers, context
 
-DEAR: Mapping[str, Act] = {
+COSTLY: Mapping[str, Act] = {
     **dict.fromkeys(
         (
             "patients.index",
@@ -42,15 +42,15 @@ DEAR: Mapping[str, Act] = {
 
 def install(app: Flask) -> None:
     """Count each request for something dear; RuntimeError names an endpoint that does not exist."""
-    unknown = DEAR.keys() - {rule.endpoint for rule in app.url_map.iter_rules()}
+    unknown = COSTLY.keys() - {rule.endpoint for rule in app.url_map.iter_rules()}
     if unknown:
-        raise RuntimeError(f"dear acts: no route for {sorted(unknown)}")
+        raise RuntimeError(f"costly requests: no route for {sorted(unknown)}")
     app.before_request(_count)
 
 
 def _count() -> None:
     """Raise Throttled for anyone who has used their budget up; what strangers do in the same network is not theirs."""
-    act = DEAR.get(request.endpoint or "")
+    act = COSTLY.get(request.endpoint or "")
     if act is not None:
         caller = bearers.known()
         actor = caller.actor if caller else context.visitor()

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from service.domain.foundation.throttle import BUDGETS, Act, Budget
-from service.http.dear_acts import DEAR
+from service.http.costly_requests import COSTLY
 from tests.api.program import token_of
 from tests.house import PASSWORD, Browser, House
 from tests.trust.test_sieges import known_browser
@@ -44,7 +44,7 @@ ONE_OF_EACH = [
 
 
 @pytest.mark.parametrize(("act", "visitor", "method", "path"), ONE_OF_EACH)
-def test_h17_dear_acts_are_counted_by_account(
+def test_h17_costly_requests_are_counted_by_account(
     clinic: Clinic, shrink: Shrink, act: Act, visitor: str, method: str, path: str
 ) -> None:
     shrink(act, account=3)
@@ -68,7 +68,7 @@ def test_h17_dear_acts_are_counted_by_account(
 
 
 def test_every_kind_of_dear_act_is_in_the_table_of_routes() -> None:
-    assert set(DEAR.values()) == {act for act, *_rest in ONE_OF_EACH}
+    assert set(COSTLY.values()) == {act for act, *_rest in ONE_OF_EACH}
 
 
 TIMES = "/visit/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA/reschedule"

@@ -26,7 +26,7 @@ class Browser(NamedTuple):
     is_staff: bool
 
 
-class Regulars:
+class KnownClients:
     """Known clients, stored only in memory and as digests. Thread-safe."""
 
     def __init__(self) -> None:

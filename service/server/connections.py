@@ -7,21 +7,21 @@ from waitress.parser import HTTPRequestParser
 
 from service.domain.foundation import throttle
 from service.http import origins
+from service.process.known_clients import KnownClients
 from service.process.listening import is_loopback
-from service.process.regulars import Regulars
 from service.server import refusals
-from service.server.places import Full, Places
+from service.server.quotas import QuotaExceeded, Quotas
 from service.server.refusals import Refusal, Tally
 from service.server.turns import Rank, Turn
 
 
-class Crowd:
+class Connections:
     """All connections of all listeners: their places, and whose turn it is."""
 
-    def __init__(self, regulars: Regulars, trusted_proxy: str) -> None:
-        self._regulars = regulars
+    def __init__(self, known_clients: KnownClients, trusted_proxy: str) -> None:
+        self._known_clients = known_clients
         self._trusted_proxy = origins.bare_address(trusted_proxy)
-        self.places = Places(self._is_kept)
+        self.quotas = Quotas(self._is_reserved)
         self.tally = Tally()
         self.leaving: deque[Any] = deque()
         """Have their answer, and hold no place any more."""
@@ -41,15 +41,15 @@ class Crowd:
         """
         if request.error:
             return Turn(Rank.REFUSED, "")
-        browser = self._regulars.browser(request.headers.get("COOKIE", ""))
+        browser = self._known_clients.browser(request.headers.get("COOKIE", ""))
         if browser is not None:
             return Turn(Rank.STAFF if browser.is_staff else Rank.OTHERS, browser.key)
         client = self.client(peer, request)
         return Turn(Rank.OTHERS, next(iter(throttle.networks(client)), client) or f"request {id(request)}")
 
-    def refusal(self, full: Full) -> Refusal:
+    def refusal(self, full: QuotaExceeded) -> Refusal:
         """How somebody is refused for whom there is no room."""
         return refusals.too_many() if full.is_own else refusals.too_crowded()
 
-    def _is_kept(self, address: str) -> bool:
-        return is_loopback(address) or self._regulars.is_staffed(address)
+    def _is_reserved(self, address: str) -> bool:
+        return is_loopback(address) or self._known_clients.is_staffed(address)

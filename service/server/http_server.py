@@ -14,7 +14,7 @@ from service.app import create_app
 from service.process.listening import Listening
 from service.server import bodies
 from service.server.channels import Channel
-from service.server.crowd import Crowd
+from service.server.connections import Connections
 from service.server.listener import Listener
 from service.server.turns import Dispatcher
 from service.wiring import Wiring
@@ -25,7 +25,7 @@ IN_MEMORY = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Door:
+class HttpServer:
     """What people come in by."""
 
     sockets: dict[int, Any]
@@ -36,7 +36,7 @@ class Door:
     """Set once it is closed to newcomers."""
 
     @property
-    def knocked_at(self) -> list[socket]:
+    def listening_sockets(self) -> list[socket]:
         """The sockets of the listeners, which are copies of those that outlive this door."""
         return [one.socket for one in self.listeners if one.socket is not None]
 
@@ -59,7 +59,7 @@ class Door:
         wasyncore.close_all(self.sockets, ignore_all=True)
 
 
-def opened(wiring: Wiring, listening: Listening) -> Door:
+def create(wiring: Wiring, listening: Listening) -> HttpServer:
     """A server that answers with our pages as soon as its loop runs."""
     server = wiring.settings.server
     settings = Adjustments(
@@ -75,14 +75,14 @@ def opened(wiring: Wiring, listening: Listening) -> Door:
         **_proxy(server.trusted_proxy),
     )
     sockets: dict[int, Any] = {}
-    threads, crowd = Dispatcher(server.threads), Crowd(wiring.regulars, server.trusted_proxy)
-    application = bodies.answering(create_app(wiring))
+    threads, connections = Dispatcher(server.threads), Connections(wiring.known_clients, server.trusted_proxy)
+    application = bodies.wrap(create_app(wiring))
     listeners = [
         Listener(
             application,
             sockets,
             _sock=one,
-            crowd=crowd,
+            connections=connections,
             dispatcher=threads,
             adj=settings,
             sockinfo=(one.family, one.type, one.proto, one.getsockname()),
@@ -90,7 +90,7 @@ def opened(wiring: Wiring, listening: Listening) -> Door:
         )
         for one in settings.sockets
     ]
-    return Door(sockets, listeners, threads)
+    return HttpServer(sockets, listeners, threads)
 
 
 def _proxy(trusted: str) -> dict[str, Any]:

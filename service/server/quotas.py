@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from service.domain.foundation import throttle
 
 MIB = 1024 * 1024
-EVERYBODY, STRANGERS, PROXY = "everybody", "strangers", "proxy"
+EVERYONE, STRANGERS, PROXY = "everyone", "strangers", "proxy"
 SMALL = 64 * 1024
 """Bytes of a request that stay in memory and are not counted: the header and a form."""
 
@@ -23,13 +23,13 @@ class Budget(NamedTuple):
 
 ALL = Budget(300, 40 * MIB)
 """Windows waits for 512 sockets at most."""
-OF_STRANGERS = Budget(200, 20 * MIB)
+ALL_STRANGERS = Budget(200, 20 * MIB)
 """The rest is kept for this computer and for addresses where staff works."""
-OF_ONE_NETWORK = Budget(40, 5 * MIB)
+PER_NETWORK = Budget(40, 5 * MIB)
 """Of one IPv4 address or one /64 of IPv6; a /48 gets as many times that as of other budgets."""
-OF_KEPT_NETWORK = Budget(100, 40 * MIB)
+PER_STAFF_NETWORK = Budget(100, 40 * MIB)
 """The same for this computer and for an address where staff works: a whole clinic may stand behind one."""
-OF_PROXY = Budget(100, 0)
+IDLE_PROXY = Budget(100, 0)
 """Connections of the trusted proxy on which no request is under way: they count for nobody."""
 
 
@@ -52,16 +52,16 @@ class Holder(Protocol):
         """Have it closed soon: its place is another's already."""
 
 
-class Full(Exception):
+class QuotaExceeded(Exception):
     """There is no room, by the name of the budget that is used up."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.is_own = name not in (EVERYBODY, STRANGERS, PROXY)
+        self.is_own = name not in (EVERYONE, STRANGERS, PROXY)
         """Whether one network has too much, and not all together."""
 
 
-class Place(NamedTuple):
+class Admission(NamedTuple):
     """What a connection counts for."""
 
     budgets: Mapping[str, Budget]
@@ -69,82 +69,85 @@ class Place(NamedTuple):
     """Its own networks, each with how many times the budget of one it gets."""
 
 
-class Places:
+class Quotas:
     """The places of all listeners together; any thread may ask."""
 
-    def __init__(self, is_kept: Callable[[str], bool]) -> None:
-        """`is_kept` tells of an address whether places are kept for it."""
-        self._is_kept = is_kept
+    def __init__(self, is_reserved: Callable[[str], bool]) -> None:
+        """`is_reserved` tells of an address whether places are kept for it."""
+        self._is_reserved = is_reserved
         self._lock = Lock()
-        self._places: dict[Holder, Place] = {}
+        self._admissions: dict[Holder, Admission] = {}
         self._bodies: dict[Holder, int] = {}
         self._held: Counter[str] = Counter()
-        self._brought: Counter[str] = Counter()
+        self._body_bytes: Counter[str] = Counter()
 
-    def take(self, holder: Holder, address: str) -> None:
+    def admit(self, holder: Holder, address: str) -> None:
         """Give a connection a place for an address, instead of the one it had; another may lose its place to it.
 
-        Raises Full.
+        Raises QuotaExceeded.
         """
-        is_kept = self._is_kept(address)
-        one = OF_KEPT_NETWORK if is_kept else OF_ONE_NETWORK
+        is_reserved = self._is_reserved(address)
+        one = PER_STAFF_NETWORK if is_reserved else PER_NETWORK
         networks = throttle.networks(address)
         own = {name: Budget(one.connections * times, one.body_bytes * times) for name, times in networks.items()}
-        shared = {EVERYBODY: ALL} if is_kept else {STRANGERS: OF_STRANGERS, EVERYBODY: ALL}
-        self._take(holder, Place(own | shared, networks))
+        shared = {EVERYONE: ALL} if is_reserved else {STRANGERS: ALL_STRANGERS, EVERYONE: ALL}
+        self._admit(holder, Admission(own | shared, networks))
 
-    def take_for_proxy(self, holder: Holder) -> None:
+    def admit_proxy(self, holder: Holder) -> None:
         """The same for a connection of the trusted proxy that does not say yet whose request it brings."""
-        self._take(holder, Place({PROXY: OF_PROXY}, {}))
+        self._admit(holder, Admission({PROXY: IDLE_PROXY}, {}))
 
-    def leave(self, holder: Holder) -> None:
+    def release(self, holder: Holder) -> None:
         """A connection is closed, or about to be."""
         with self._lock:
             self._drop(holder)
 
-    def bring(self, holder: Holder, size: int) -> None:
+    def note_bytes(self, holder: Holder, size: int) -> None:
         """So many bytes of a connection's requests are here now. Raises Full when it grew beyond what may be."""
         with self._lock:
             size = size if size > SMALL else 0
             growth = size - self._bodies.get(holder, 0)
-            if not growth or holder not in self._places:
+            if not growth or holder not in self._admissions:
                 return
-            budgets = self._places[holder].budgets
+            budgets = self._admissions[holder].budgets
             self._bodies[holder] = size
             for name in budgets:
-                self._brought[name] += growth
+                self._body_bytes[name] += growth
             for name, budget in budgets.items():
-                if growth > 0 and self._brought[name] > budget.body_bytes:
-                    raise Full(name)
+                if growth > 0 and self._body_bytes[name] > budget.body_bytes:
+                    raise QuotaExceeded(name)
 
-    def _take(self, holder: Holder, place: Place) -> None:
+    def _admit(self, holder: Holder, admission: Admission) -> None:
         with self._lock:
             self._drop(holder)
-            for name, budget in place.budgets.items():
+            for name, budget in admission.budgets.items():
                 while self._held[name] >= budget.connections:
-                    goes = self._who_goes(name)
+                    goes = self._to_close(name)
                     self._drop(goes)
                     goes.let_go()
-            self._places[holder] = place
-            self._held.update(dict.fromkeys(place.budgets, 1))
+            self._admissions[holder] = admission
+            self._held.update(dict.fromkeys(admission.budgets, 1))
 
-    def _who_goes(self, name: str) -> Holder:
-        """Of those counted by a name: one of the network that holds most, as its patience says. Raises Full."""
-        counted = [one for one, place in self._places.items() if name in place.budgets]
+    def _to_close(self, name: str) -> Holder:
+        """Return the connection to close for a new one: the least patient of the network that holds most.
+
+        Raises QuotaExceeded.
+        """
+        counted = [one for one, admission in self._admissions.items() if name in admission.budgets]
         going = [one for one in counted if one.may_go] or [one for one in counted if one.is_stuck]
         if not going:
-            raise Full(name)
+            raise QuotaExceeded(name)
         return min(going, key=lambda one: (self._shares(one), *one.patience))
 
     def _shares(self, holder: Holder) -> list[float]:
         """What its networks hold, the largest share of a budget first, all negative."""
-        return sorted(-self._held[name] / times for name, times in self._places[holder].times.items())
+        return sorted(-self._held[name] / times for name, times in self._admissions[holder].times.items())
 
     def _drop(self, holder: Holder) -> None:
         size = self._bodies.pop(holder, 0)
-        place = self._places.pop(holder, None)
-        for name in place.budgets if place is not None else ():
+        admission = self._admissions.pop(holder, None)
+        for name in admission.budgets if admission is not None else ():
             self._held[name] -= 1
-            self._brought[name] -= size
+            self._body_bytes[name] -= size
             if not self._held[name]:
-                del self._held[name], self._brought[name]
+                del self._held[name], self._body_bytes[name]

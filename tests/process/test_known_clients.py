@@ -3,13 +3,13 @@
 import pytest
 
 from service.domain.foundation import tokens
-from service.process import regulars
-from service.process.regulars import MOST, Regulars
+from service.process import known_clients
+from service.process.known_clients import MOST, KnownClients
 from tests.house import House
 
 
 def test_a_browser_is_known_by_its_cookie_under_any_name_and_forgotten_when_it_signs_out() -> None:
-    known, token, other = Regulars(), tokens.new(), tokens.new()
+    known, token, other = KnownClients(), tokens.new(), tokens.new()
     known.note(token, "203.0.113.5", is_staff=False)
     found = known.browser(f"theme=dark; rounds-0123456789ab={token}; other={other}")
     assert found is not None
@@ -22,8 +22,8 @@ def test_a_browser_is_known_by_its_cookie_under_any_name_and_forgotten_when_it_s
 
 
 def test_an_address_is_staffs_for_a_quarter_of_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    known, token, now = Regulars(), tokens.new(), 1000.0
-    monkeypatch.setattr(regulars, "monotonic", lambda: now)
+    known, token, now = KnownClients(), tokens.new(), 1000.0
+    monkeypatch.setattr(known_clients, "monotonic", lambda: now)
     known.note(token, "2001:db8:1:1::5", is_staff=True)
     known.note(tokens.new(), "", is_staff=True)
     now += 14 * 60
@@ -37,7 +37,7 @@ def test_an_address_is_staffs_for_a_quarter_of_an_hour(monkeypatch: pytest.Monke
 
 
 def test_a_crowd_of_accounts_fills_no_memory() -> None:
-    known, first, last = Regulars(), tokens.new(), tokens.new()
+    known, first, last = KnownClients(), tokens.new(), tokens.new()
     known.note(first, "203.0.113.5", is_staff=False)
     for _number in range(MOST - 1):
         known.note(tokens.new(), "203.0.113.5", is_staff=False)
@@ -50,7 +50,7 @@ def test_a_crowd_of_accounts_fills_no_memory() -> None:
 def test_pages_tell_who_is_signed_in_and_who_is_not_any_more(house: House) -> None:
     house.user("receptionist", "desk@clinic.example")
     house.user("patient", "eve@clinic.example")
-    known = house.wiring.regulars
+    known = house.wiring.known_clients
     desk, eve, stranger = house.browser("desk@clinic.example"), house.browser("eve@clinic.example"), house.browser()
     eve.get("/appointments", environ_base={"REMOTE_ADDR": "203.0.113.5"})
     stranger.get("/sign-in", environ_base={"REMOTE_ADDR": "203.0.113.6"})

@@ -14,9 +14,9 @@ def _note(response: Response) -> Response:
     """Whoever is signed in is known by browser, staff by address too; whoever is not any more is forgotten."""
     if "found" not in g:
         return response
-    browser, held, regulars = context.browser(), g.found, context.wiring().regulars
+    browser, held, known_clients = context.browser(), g.found, context.wiring().known_clients
     if held is not None and not held.locked:
-        regulars.note(browser.token, held.actor.address or "", is_staff=held.actor.is_staff)
+        known_clients.note(browser.token, held.actor.address or "", is_staff=held.actor.is_staff)
     elif browser.known:
-        regulars.forget(browser.token)
+        known_clients.forget(browser.token)
     return response
