@@ -37,9 +37,7 @@ UNFINISHED = (
     "service/demo/",
     "service/domain/appointments/",
     "service/domain/foundation/throttle.py",
-    "service/http/",
     "service/language/",
-    "service/server/",
     "service/storage/migrations/",
     "tests/",
 )

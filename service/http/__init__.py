@@ -1,1 +1,1 @@
-"""What a request carries: access rules, context, cookies, tokens, headers, cache and metrics."""
+"""Request handling: access control, context, cookies, tokens, headers, cache, and metrics."""

@@ -1,4 +1,4 @@
-"""Who may enter which route, and with which token. Default deny: the app does not start while a route is missing."""
+"""Access control: which roles and tokens may open which route. The app doesn't start if a route has no entry."""
 
 from collections.abc import Mapping
 
@@ -21,12 +21,12 @@ DESK = frozenset({Role.ADMIN, Role.RECEPTIONIST})
 
 
 def only(*roles: Role) -> frozenset[Role]:
-    """Nobody but people of these roles."""
+    """Allow only people with these roles."""
     return frozenset(roles)
 
 
 WATCHED = frozenset({"today.board"})
-"""What goes on refreshing when its session is locked."""
+"""Pages that keep refreshing while their session is locked."""
 SETTING_UP = frozenset(
     {
         "second_factors.show",
@@ -36,17 +36,17 @@ SETTING_UP = frozenset(
         "sessions.sign_out",
     }
 )
-"""All that is open to somebody who still has to set up a second factor."""
+"""All pages that someone can open who still has to set up a second factor."""
 TOKEN_IN_ADDRESS = frozenset({"contact_links.unsubscribe"})
-"""Forms that mail programs send, which know no form token: a secret in the address stands in for it."""
+"""Forms that mail programs send. They have no form token, so a secret in the URL replaces it."""
 
 csrf = CSRFProtect()
 
 
 def install(app: Flask, pages: Mapping[str, frozenset[Role]], api: Mapping[str, tuple[frozenset[Role], Scope]]) -> None:
-    """Put the guard before every view; RuntimeError names routes that do not say who may enter.
+    """Check access before every view. Raises RuntimeError for routes without an entry, or entries without a route.
 
-    `pages`: endpoint -> roles that may enter. `api`: endpoint -> roles whose tokens may enter, and the scope they need.
+    `pages` maps endpoints to roles. `api` maps endpoints to roles and the scope that a token needs.
     """
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False)
     csrf.init_app(app)
@@ -68,7 +68,7 @@ def install(app: Flask, pages: Mapping[str, frozenset[Role]], api: Mapping[str, 
 
 
 def _guard_page(endpoint: str, roles: frozenset[Role]) -> ResponseReturnValue | None:
-    """Signed out -> sign in first; wrong role -> 403; a change without its form token -> 400."""
+    """Redirect signed-out visitors, answer 403 for a wrong role, and 400 for a change without a form token."""
     if roles:
         visitor = context.visitor()
         if visitor is None:
@@ -89,7 +89,7 @@ def _guard_page(endpoint: str, roles: frozenset[Role]) -> ResponseReturnValue | 
 
 
 def _guard_api(roles: frozenset[Role], scope: Scope) -> None:
-    """No token -> 401; a role or a scope that does not reach -> 403. No cookie counts, so no form token is needed."""
+    """Answer 401 without a token, 403 for a wrong role or scope. Cookies are ignored, so no form token is needed."""
     caller = bearers.identify()
     if caller.actor.role not in roles:
         raise Forbidden(_("This token's user isn't allowed to do this."))
@@ -98,7 +98,7 @@ def _guard_api(roles: frozenset[Role], scope: Scope) -> None:
 
 
 def _watches(roles: frozenset[Role]) -> bool:
-    """Whether this is a board on the wall that refreshes itself: it goes on, with less on it."""
+    """Return whether this is a wall display refreshing itself. It continues to, but shows less."""
     watcher = context.watcher()
     if watcher is None or _needs_second_factor():
         return False
@@ -106,9 +106,9 @@ def _watches(roles: frozenset[Role]) -> bool:
 
 
 def _to_sign_in() -> ResponseReturnValue:
-    """To the sign-in page; a form that was sent too late waits there for its user.
+    """Redirect to the sign-in page, and keep a form submitted after sign-out for its user.
 
-    Raises SignedOut for a form that cannot wait there: its session was ended by somebody, or it is too long.
+    Raises SignedOut if the form can't be kept: someone ended its session, or the form is too long.
     """
     if request.method == "POST" and None not in request.form and _has_token():
         typed = unsent_forms.typed()
@@ -118,7 +118,7 @@ def _to_sign_in() -> ResponseReturnValue:
 
 
 def _has_token() -> bool:
-    """Whether the form carries the token of this very browser's session."""
+    """Return whether the form has the token of this browser's session."""
     try:
         form_origin.check(context.browser(), context.wiring().settings.clinic.public_url)
         csrf.protect()
@@ -128,12 +128,12 @@ def _has_token() -> bool:
 
 
 def _needs_second_factor() -> bool:
-    """Whether the clinic wants a second factor that somebody who works here has not set up yet."""
+    """Return whether this is a staff member who still has to set up the second factor that the clinic requires."""
     held = context.here()
     required = context.wiring().settings.security.require_second_factor
     return required and held.actor.is_staff and not held.has_second_factor
 
 
 def _here() -> str:
-    """The page asked for, to come back to after signing in."""
+    """Return the requested page, to go back to after sign-in."""
     return request.full_path.rstrip("?") if request.method == "GET" else request.path

@@ -1,4 +1,4 @@
-"""Addresses of static files with their digest, and vendored icons as inline SVG."""
+"""URLs of static files with a digest, and vendored icons as inline SVG."""
 
 import hashlib
 import re
@@ -13,8 +13,8 @@ ICONS = STATIC / "vendor" / "bootstrap-icons-1.13.2"
 
 
 def static_url(path: str) -> str:
-    """The address of a file under static/, with its content's digest so that browsers may keep it for ever."""
-    return f"/static/{path}?v={_digest(path)}"  # url_for knows no way under a Host header that is no name
+    """Return the URL of a file under static/, with its content's digest, so that browsers can cache it forever."""
+    return f"/static/{path}?v={_digest(path)}"  # url_for fails if the Host header is no valid name
 
 
 @remember
@@ -24,6 +24,6 @@ def _digest(path: str) -> str:
 
 @remember
 def icon(name: str) -> Markup:
-    """A vendored icon as inline SVG, hidden from screen readers: words stand beside it."""
+    """Return a vendored icon as inline SVG, hidden from screen readers because it always has text beside it."""
     svg = (ICONS / f"{name}.svg").read_text(encoding="utf-8")
     return Markup(re.sub(r"<svg ", '<svg aria-hidden="true" focusable="false" ', svg, count=1))  # noqa: S704 our file

@@ -1,4 +1,4 @@
-"""Who calls the API: the token in the Authorization header, and the user it acts as. Cookies say nothing here."""
+"""API authentication: the bearer token of a request and the user it acts as. Cookies are ignored."""
 
 import re
 from typing import cast
@@ -16,30 +16,30 @@ _header = re.compile(r"bearer +(\S+)", re.IGNORECASE | re.ASCII).fullmatch
 
 
 class Unauthorized(DomainError):
-    """The request shows no token that opens anything."""
+    """The request has no valid token."""
 
 
 def actor() -> Actor:
-    """The user the calling program acts as."""
+    """Return the user that the calling app acts as."""
     return caller().actor
 
 
 def caller() -> Caller:
-    """Who calls a route that asks for a token."""
+    """Return the caller of a route that requires a token."""
     found = known()
-    assert found is not None, "access.py lets nobody else in"
+    assert found is not None, "access.py lets no one else in"
     return found
 
 
 def known() -> Caller | None:
-    """Who calls, once identify() knows."""
+    """Return the caller, or None before identify()."""
     return cast("Caller | None", g.get("caller"))
 
 
 def identify() -> Caller:
-    """Who shows the token of this request; its use is noted once a minute.
+    """Authenticate the request by its token, and note the token's use once per minute.
 
-    Raises Unauthorized, and Throttled for an address that shows many tokens which open nothing.
+    Raises Unauthorized, and Throttled for a network address that sends many invalid tokens.
     """
     shown = _header(request.headers.get("Authorization", ""))
     if shown is None:

@@ -1,8 +1,8 @@
-"""Answers that may be a little old: the figures of each role, kept five minutes by Flask-Caching.
+"""Cached statistics of each role, at most five minutes old, in Flask-Caching.
 
-Plain dicts under explicit keys, one for each role and doctor, asked for inside the permission check; many
-simultaneous misses compute once, with Redis also those of several processes.
-What a crowd asks at the same moment is kept for a second or two, always in this process.
+The cache holds plain dicts under explicit keys, one per role and doctor, and is only read inside the permission check.
+Simultaneous misses compute once (single-flight), with Redis even across processes. What many people request at the
+same moment is cached for two seconds, always in this process.
 """
 
 from collections.abc import Callable
@@ -30,14 +30,14 @@ _computing = Lock()
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Set the cache up as the settings say."""
+    """Set up the cache from the settings."""
     kind = SharedCache if settings.cache.type == "RedisCache" else OwnCache
     app.extensions["rounds figures"] = kind(app, settings.cache)
     _rush.init_app(app)
 
 
 def dashboard_stats(actor: Actor, *, refresh: bool = False) -> ClinicFigures:
-    """The clinic's figures for the admin, at most five minutes old; `refresh` counts them anew. Raises Forbidden."""
+    """Return the clinic's statistics for an administrator; `refresh` recomputes them. Raises Forbidden."""
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only administrators can see the clinic's statistics."))
     zone = context.wiring().settings.clinic.zone
@@ -45,7 +45,7 @@ def dashboard_stats(actor: Actor, *, refresh: bool = False) -> ClinicFigures:
 
 
 def doctor_stats(actor: Actor) -> DoctorFigures:
-    """What a doctor sees of their own visits, at most five minutes old. Raises Forbidden."""
+    """Return the statistics of a doctor's own appointments. Raises Forbidden."""
     zone, doctor_id = context.wiring().settings.clinic.zone, actor.doctor_id
     if actor.role != Role.DOCTOR or doctor_id is None:
         raise Forbidden(_("These statistics are for doctors and reception."))
@@ -54,7 +54,7 @@ def doctor_stats(actor: Actor) -> DoctorFigures:
 
 
 def desk_stats(actor: Actor) -> DeskFigures:
-    """What the desk sees of the day, at most five minutes old. Raises Forbidden."""
+    """Return reception's statistics of the day. Raises Forbidden."""
     if actor.role != Role.RECEPTIONIST:
         raise Forbidden(_("These statistics are for doctors and reception."))
     zone = context.wiring().settings.clinic.zone
@@ -66,7 +66,7 @@ def _kept(key: str, compute: Callable[[], Figures], *, refresh: bool = False) ->
     kept = None if refresh else cast(Figures | None, cache.get(key))
     if kept is None:
         with _computing, cache.one_at_a_time(key):
-            # Somebody else may have counted while we waited.
+            # Another request may have computed them while this one waited.
             kept = None if refresh else cast(Figures | None, cache.get(key))
             if kept is None:
                 kept = compute()
@@ -75,7 +75,7 @@ def _kept(key: str, compute: Callable[[], Figures], *, refresh: bool = False) ->
 
 
 def in_a_rush(key: str, compute: Callable[[], T]) -> T:
-    """What many ask within a moment, computed for the first of them; nothing of one person's may be in it."""
+    """Return what many people request at once, computed for the first of them. It must hold no personal data."""
     kept = _rush.get(key)
     if kept is None:
         kept = compute()

@@ -1,4 +1,4 @@
-"""What one request carries: its user, its reading session, its writing transaction."""
+"""The request context: the user, the reading session, and the writing transaction."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,87 +23,87 @@ from service.wiring import Wiring
 
 log = structlog.get_logger()
 BY_PROXIES = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP")
-"""Headers that a proxy adds to what it passes on."""
+"""Headers that a proxy adds to the requests it forwards."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def install(app: Flask, wiring: Wiring) -> None:
-    """Give the app its wiring, and close each request's reading session at its end."""
+    """Give the app its wiring, and close the reading session at the end of each request."""
     app.extensions["rounds"] = wiring
     app.teardown_request(end_reading)
 
 
 def wiring() -> Wiring:
-    """The parts this process is made of."""
+    """Return the parts of this process."""
     return cast(Wiring, current_app.extensions["rounds"])
 
 
 def formats() -> Formats:
-    """How the clinic's dates and numbers are written in the language of the moment."""
+    """Return the clinic's formats of dates and numbers in the current language."""
     return Formats(wiring().settings.clinic)
 
 
 def browser() -> BrowserSession:
-    """The visitor's cookie session."""
+    """Return the visitor's cookie session."""
     return cast(BrowserSession, flask_session._get_current_object())  # type: ignore[attr-defined]
 
 
 def address() -> str:
-    """The network address the request came from; empty where only the proxy knows, which then did not tell."""
+    """Return the client's network address, or an empty text if the trusted proxy didn't pass it on."""
     return origins.address(request, wiring().settings.server.trusted_proxy)
 
 
 def method() -> str:
-    """The request's method for logs and figures; `other` for one that somebody made up."""
+    """Return the request's method for logs and metrics, or `other` for an unknown one."""
     return request.method if request.method in METHODS else "other"
 
 
 def is_at_this_computer() -> bool:
-    """Whether the request was made at the computer that serves, and not at a proxy on it that nobody told us of."""
+    """Return whether the request was made on the server's own computer, and not through an unknown proxy on it."""
     return is_loopback(request.remote_addr) and not any(name in request.headers for name in BY_PROXIES)
 
 
 def actor() -> Actor:
-    """The signed-in user of a page that asks for one."""
+    """Return the signed-in user of a page that requires one."""
     found = visitor()
-    assert found is not None, "access.py lets nobody else in"
+    assert found is not None, "access.py lets no one else in"
     return found
 
 
 def visitor() -> Actor | None:
-    """The signed-in user, or None."""
+    """Return the signed-in user, or None."""
     held = found()
     return None if held is None or held.locked else held.actor
 
 
 def watcher() -> Actor | None:
-    """Who left a board on the wall: idle for too long, so that it only refreshes, with less on it. None otherwise."""
+    """Return the user of a wall display whose session is locked after idle time. None otherwise."""
     held = found()
     return held.actor if held is not None and held.locked else None
 
 
 def found() -> Found | None:
-    """The open session behind the browser's cookie, locked or not."""
+    """Return the open session of the browser's cookie, whether locked or not."""
     if "found" not in g:
         g.found = _find()
     return cast("Found | None", g.found)
 
 
 def is_found() -> bool:
-    """Whether this request has met a signed-in user so far; the database is not asked."""
+    """Return whether this request has found a signed-in user so far, without a database query."""
     held: Found | None = g.get("found")
     return held is not None and not held.locked
 
 
 def here() -> Found:
-    """The open session of a page that asks for one."""
+    """Return the open session of a page that requires one."""
     held = found()
-    assert held is not None, "access.py lets nobody else in"
+    assert held is not None, "access.py lets no one else in"
     return held
 
 
 def reading() -> Session:
-    """This request's reading session: one consistent state for the whole page."""
+    """Return this request's reading session: one consistent snapshot for the whole page."""
     if "reading" not in g:
         g.open = ExitStack()
         g.reading = g.open.enter_context(wiring().database.reading())
@@ -111,13 +111,13 @@ def reading() -> Session:
 
 
 def writing() -> Session:
-    """The writing session of the transaction around a view of the API."""
+    """Return the writing session of the transaction around an API view."""
     return cast(Session, g.writing)
 
 
 @contextmanager
 def transaction_around() -> Iterator[Session]:
-    """transaction() for a whole view, which finds its session in writing()."""
+    """Run a whole view in a transaction(); the view gets its session from writing()."""
     with transaction() as session:
         g.writing = session
         try:
@@ -128,9 +128,9 @@ def transaction_around() -> Iterator[Session]:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """A writing session that commits at the end of the block; the reading one ends before it.
+    """Open a writing session that commits at the end of the block. The reading session is closed first.
 
-    What it has posted is sent soon after the commit, not at the next tick; while a restart is on its way, after that.
+    Messages it queues are sent right after the commit rather than at the next tick, or after a pending restart.
     """
     with counting() as session:
         yield session
@@ -142,7 +142,7 @@ def transaction() -> Iterator[Session]:
 
 @contextmanager
 def counting() -> Iterator[Session]:
-    """A transaction that only counts an attempt. A request that is retried after it counts once more."""
+    """Open a transaction that only counts an attempt. A request that is retried later counts once more."""
     end_reading()
     with wiring().database.transaction() as session:
         yield session
@@ -150,7 +150,7 @@ def counting() -> Iterator[Session]:
 
 @contextmanager
 def transaction_if_possible(act: str) -> Iterator[Session]:
-    """A transaction whose failure is only logged, and soon: for notes that must not hold up the page they are about."""
+    """Open a transaction that fails fast and only logs it, for notes that must not delay their page."""
     end_reading()
     try:
         with wiring().database.transaction(wait=False) as session:
@@ -160,12 +160,12 @@ def transaction_if_possible(act: str) -> Iterator[Session]:
 
 
 def has_committed() -> bool:
-    """Whether this request has saved anything yet, so that it must not be retried."""
+    """Return whether this request has committed anything, so it must not be retried."""
     return "has_committed" in g
 
 
 def is_poll() -> bool:
-    """Whether a page asks by itself, without anybody's click."""
+    """Return whether a page sent this request by itself, without a click."""
     return request.method == "GET" and "HX-Request" in request.headers
 
 
@@ -181,7 +181,7 @@ def _find() -> Found | None:
 
 
 def end_reading(_error: BaseException | None = None) -> None:
-    """Close the request's reading session; the next one sees what was committed meanwhile."""
+    """Close the request's reading session. The next one sees what was committed in between."""
     g.pop("reading", None)
     opened = g.pop("open", None)
     if opened is not None:

@@ -1,8 +1,7 @@
-"""The cookie with a random token that names a sign-in session row, and that form tokens are derived from; and the one
-by which a browser is known that somebody has signed in with.
+"""Cookies: the session token, from which form tokens are derived, and the mark of a browser that was signed in before.
 
-Flask-WTF keeps its CSRF secret in `flask.session`; here that is computed from the cookie's token with our key,
-so nothing is stored for visitors, and signing in (a new token) makes a new secret.
+Flask-WTF keeps its CSRF secret in `flask.session`. Here, it's computed from the session token and our key: nothing is
+stored for visitors, and every sign-in, which makes a new token, changes the secret.
 """
 
 import hashlib
@@ -17,14 +16,14 @@ from service.domain.accounts import known_browsers
 from service.domain.foundation import tokens
 
 API = "/api/"
-"""Paths below belong to other programs: a cookie says nothing there, and none is set."""
+"""Paths below this one are for API clients: cookies are neither read nor set there."""
 MARK = 12
-"""So many digits of the clinic's id tell its cookies from another's."""
+"""How many digits of the clinic's id distinguish its cookies from another clinic's."""
 _token = re.compile(r"[A-Za-z0-9_-]{43}").fullmatch
 
 
 class BrowserSession(dict[str, Any], SessionMixin):
-    """What `flask.session` is: the token, and the CSRF secret derived from it."""
+    """The `flask.session`: the token, and the CSRF secret derived from it."""
 
     def __init__(self, token: str, key: bytes, *, known: bool, renamed: bool = False, known_by: str = "") -> None:
         super().__init__()
@@ -33,21 +32,21 @@ class BrowserSession(dict[str, Any], SessionMixin):
         self.known = known
         """Whether the browser sent this token itself."""
         self.renamed = renamed
-        """Whether it did so under the name that the cookies of all clinics had."""
+        """Whether it did so under the former name that all clinics shared."""
         self.used = False
         self.known_by = known_by
-        """What shows that somebody has signed in with this browser; empty where nobody has."""
+        """The token of a browser that was signed in before; empty for others."""
         self.is_remembered = False
-        """Whether it is to show something else from now on."""
+        """Whether that token has to be sent to the browser."""
         self._derive()
 
     def renew(self, token: str) -> None:
-        """Go on under a token that was just made; the browser gets it with this response."""
+        """Switch to a new session token, and send it with this response."""
         self.token, self.known, self.used = token, False, True
         self._derive()
 
     def remember(self, token: str) -> None:
-        """Be known by a token that was just made; nothing changes without one."""
+        """Mark the browser as known by a new token. An empty one changes nothing."""
         if token:
             self.known_by, self.is_remembered = token, True
 
@@ -60,14 +59,14 @@ class BrowserSession(dict[str, Any], SessionMixin):
 
     @property
     def reference(self) -> str:
-        """A name for this visitor that may stand on an error page and in the log."""
+        """Return a name for this visitor that is safe for error pages and logs."""
         return hashlib.sha256(self.token.encode()).hexdigest()[:10] if self.known else "visitor"
 
 
 class Cookies(SessionInterface):
-    """Reads and writes the cookie, under a name of this clinic's own.
+    """Reads and writes the cookies, under names of this clinic.
 
-    Browsers know hosts and no ports: two clinics on one computer would sign each other's users out.
+    Cookies ignore ports: with the same names, two clinics on one computer would sign each other's users out.
     """
 
     def __init__(self, key: bytes, clinic_id: str) -> None:
@@ -75,25 +74,25 @@ class Cookies(SessionInterface):
         self._mark = f"rounds-{clinic_id[:MARK]}"
 
     def name(self, request: Request) -> str:
-        """The cookie's name; under TLS one that browsers refuse from anywhere but this very host."""
+        """Return the name of the session cookie; under TLS, one that browsers accept only from this host."""
         return self._prefix(request) + self._mark
 
     def known_name(self, request: Request) -> str:
-        """The name of the cookie by which the browser is known."""
+        """Return the name of the cookie that marks a known browser."""
         return f"{self.name(request)}-known"
 
     def notice_name(self) -> str:
-        """The name of the cookie that carries a sentence over a redirect."""
+        """Return the name of the cookie that carries a notice across a redirect."""
         return f"{self._mark}-notice"
 
     def language_name(self) -> str:
-        """The name of the cookie that keeps the language a visitor chose."""
+        """Return the name of the cookie with the language a visitor chose."""
         return f"{self._mark}-language"
 
     def open_session(self, app: Flask, request: Request) -> BrowserSession:
-        """The visitor's session; a fresh token when there is no cookie of ours.
+        """Return the visitor's session, with a new token if there's no cookie of ours.
 
-        Whoever signed in while all clinics' cookies had one name goes on, under the new one.
+        A session under the name that all clinics once shared continues under the new name.
         """
         if request.path.startswith(API):
             return BrowserSession(tokens.new(), self._key, known=False)
@@ -108,7 +107,7 @@ class Cookies(SessionInterface):
         return BrowserSession(tokens.new(), self._key, known=False, known_by=known_by)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Send the cookie when the page has a form and the browser does not have the token yet."""
+        """Send the cookie if the page has a form and the browser doesn't have the token yet."""
         if request.path.startswith(API):
             return
         response.vary.add("Cookie")

@@ -1,4 +1,4 @@
-"""What costs the processor much is counted before it is done: by account, or by network where no one signed in."""
+"""Budgets for costly requests, counted before they run: per account, or per network for visitors."""
 
 from collections.abc import Mapping
 
@@ -37,11 +37,11 @@ COSTLY: Mapping[str, Act] = {
     **dict.fromkeys(("exports.create", "clinic_exports.create", "api.exports.create"), Act.EXPORT),
     **dict.fromkeys(("imports.upload", "imports.step"), Act.IMPORT),
 }
-"""Endpoint -> as what it is counted."""
+"""Endpoint -> the budget it counts against."""
 
 
 def install(app: Flask) -> None:
-    """Count each request for something dear; RuntimeError names an endpoint that does not exist."""
+    """Count each costly request. Raises RuntimeError for an endpoint that doesn't exist."""
     unknown = COSTLY.keys() - {rule.endpoint for rule in app.url_map.iter_rules()}
     if unknown:
         raise RuntimeError(f"costly requests: no route for {sorted(unknown)}")
@@ -49,7 +49,7 @@ def install(app: Flask) -> None:
 
 
 def _count() -> None:
-    """Raise Throttled for anyone who has used their budget up; what strangers do in the same network is not theirs."""
+    """Raise Throttled if the budget is used up. What visitors in the same network use doesn't count for accounts."""
     act = COSTLY.get(request.endpoint or "")
     if act is not None:
         caller = bearers.known()

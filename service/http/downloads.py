@@ -1,4 +1,4 @@
-"""Finished exports handed out as attachments, to a browser or to another program."""
+"""Downloads of finished exports, for browsers and API clients."""
 
 from flask import Response, request, send_file
 
@@ -11,7 +11,7 @@ from service.language.translation import gettext as _
 
 
 def send(actor: Actor, export_id: str) -> Response:
-    """The finished file as an attachment; what is handed out is put on record."""
+    """Return the finished file as an attachment, and record the download in the audit log."""
     wiring = context.wiring()
     export = exports.download(context.reading(), actor, export_id)
     made_on = (export.finished_at or export.created_at).astimezone(wiring.settings.clinic.zone).date()

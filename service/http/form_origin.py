@@ -1,6 +1,6 @@
-"""Whether a form was sent from one of our own pages; each reason why not has its own sentence.
+"""Check that a form was sent from one of our own pages, with a separate error for each reason.
 
-The form token itself is compared by Flask-WTF, once the form has passed here.
+Flask-WTF compares the form token afterwards.
 """
 
 from flask import request
@@ -12,11 +12,11 @@ from service.language.translation import gettext as _
 
 
 class NotOurForm(BadRequest):
-    """A form that did not come from one of our pages, or not whole."""
+    """The form didn't come from one of our pages, or is incomplete."""
 
 
 def check(browser: BrowserSession, public_url: str) -> None:
-    """Raise NotOurForm for a form from elsewhere (under TLS), without its token, or without our cookie."""
+    """Raise NotOurForm for a form from another site (under TLS), without its token, or without our cookie."""
     if request.is_secure:
         _check_page(public_url)
     if not request.form.get("csrf_token"):
@@ -30,7 +30,7 @@ def check(browser: BrowserSession, public_url: str) -> None:
 
 
 def _check_page(public_url: str) -> None:
-    """The browser names the page by Origin, or where that is missing or hidden, by Referer."""
+    """Check the page in the Origin header, or in Referer if Origin is missing or hidden."""
     page = request.headers.get("Origin", "null")
     if page == "null":
         page = request.headers.get("Referer", "")

@@ -1,4 +1,4 @@
-"""Headers of every answer: what a browser may load, keep and tell others; and one log line a request."""
+"""Security and cache headers of every response, and one log line per request."""
 
 import secrets
 from ipaddress import ip_address
@@ -24,13 +24,13 @@ POLICY = (
 
 
 class Misdirected(BadRequest):
-    """Asked for under a name that is not ours."""
+    """The request names a host that isn't ours."""
 
     description = _l("This service isn't known by that name. An administrator can set [clinic] public_url.")
 
 
 def install(app: Flask, wiring: Wiring) -> None:
-    """Name each request, and dress each answer."""
+    """Give each request an id, and each response its headers."""
     app.extensions["rounds log"] = LogBudget(wiring.meter)
     app.before_request(_begin)
     app.after_request(_dress)
@@ -55,7 +55,7 @@ def _end(_error: BaseException | None = None) -> None:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a Host header names this service. A bare address always does: nobody can point one at us by DNS."""
+    """Return whether a Host header names this service. IP addresses always do: DNS can't redirect one to us."""
     settings = context.wiring().settings
     if name in ("localhost", gethostname().lower(), settings.server.host.lower().removesuffix(".")):
         return True
@@ -86,7 +86,7 @@ def _dress(response: Response) -> Response:
 
 
 def _log(response: Response) -> None:
-    """One line per request: the route, never the address with its ids' texts or tokens."""
+    """Log one line per request, with the route instead of the URL, which may hold ids or tokens."""
     if request.endpoint == "static":
         return
     held, caller = g.get("found"), bearers.known()

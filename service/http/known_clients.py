@@ -1,4 +1,4 @@
-"""Tells the server's door who is signed in, so that a crowd does not keep them out."""
+"""Tells the server which browsers are signed in, so that they go first under load."""
 
 from flask import Flask, Response, g
 
@@ -6,12 +6,12 @@ from service.http import context
 
 
 def install(app: Flask) -> None:
-    """Look at each answer."""
+    """Note the client of each response."""
     app.after_request(_note)
 
 
 def _note(response: Response) -> Response:
-    """Whoever is signed in is known by browser, staff by address too; whoever is not any more is forgotten."""
+    """Remember the browser of a signed-in user, for staff also the address; forget it after sign-out."""
     if "found" not in g:
         return response
     browser, held, known_clients = context.browser(), g.found, context.wiring().known_clients

@@ -49,7 +49,7 @@ def _language() -> str:
 
 
 def _wanted() -> str:
-    """What somebody asked for, whether there is such a language or not."""
+    """Return the requested language, whether it exists or not."""
     clinic = context.wiring().settings.clinic.language
     held = None if request.blueprint in WITHOUT_SESSION else context.found()
     if held is not None:

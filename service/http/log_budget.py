@@ -1,4 +1,4 @@
-"""How much the requests of one network may write into the log: a flood must not fill the disk with lines about it."""
+"""Limit how much the requests of one network may log, so that a flood can't fill the disk with log lines."""
 
 import hashlib
 import secrets
@@ -18,7 +18,7 @@ from service.domain.foundation.throttle import BUDGETS, Act
 
 log = structlog.get_logger()
 MOST = 1000
-"""Networks whose lines are left out at the same time; then the one that began first has its closing line early."""
+"""How many networks can have lines left out at once. Beyond that, the oldest gets its summary line early."""
 
 
 @dataclass
@@ -28,18 +28,18 @@ class _LeftOut:
 
 
 class LogBudget:
-    """Counts the lines that are left out, and says so once for each network and minute."""
+    """Counts log lines that are left out, and logs one summary per network and minute."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter, self._lock, self._salt = meter, Lock(), secrets.token_bytes(16)
         self._left_out: OrderedDict[str, _LeftOut] = OrderedDict()
 
     def of(self, address: str) -> Callable[[int], bool]:
-        """What answers whether a line of so many characters may be written for a request from an address."""
+        """Return a function that says whether a line of so many characters may be logged for an address."""
         return partial(self._has_room, address)
 
     def close(self) -> None:
-        """Write the closing lines that are due."""
+        """Log the summaries that are due."""
         now, window = clock.now(), BUDGETS[Act.LOG].window
         while True:
             with self._lock:
@@ -57,6 +57,6 @@ class LogBudget:
         return False
 
     def _name(self, address: str) -> str:
-        """A name for a network that tells nobody its address, for as long as the process lives."""
+        """Return a pseudonym for a network that hides its address, stable for the life of the process."""
         network = next(iter(throttle.networks(address)), "")
         return hashlib.sha256(self._salt + network.encode()).hexdigest()[:10]

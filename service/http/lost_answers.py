@@ -1,6 +1,6 @@
-"""The address at which a browser learns what became of a change whose commit was not answered.
+"""The URL at which a browser finds out whether a change was saved when its commit was not confirmed.
 
-It holds the number of the transaction, signed, so that nobody can ask about all of them.
+It holds the signed id of the transaction, so that no one can query others.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ _named = re.compile(r"(\d{1,19})-([0-9a-f]{32})", re.ASCII).fullmatch
 
 
 def address(transaction: int) -> str:
-    """Where to look a transaction up."""
+    """Return the URL to look up a transaction."""
     return url_for("lost_answers.show", change=f"{transaction}-{_signature(transaction)}")
 
 
 def transaction_of(change: str) -> int | None:
-    """The transaction that an address names; None for an address that is not ours."""
+    """Return the transaction that a URL names; None if the signature is wrong."""
     found = _named(change)
     if found is None or not hmac.compare_digest(found[2], _signature(int(found[1]))):
         return None

@@ -1,4 +1,4 @@
-"""Figures in Prometheus's format: requests as they come, states of the work when a monitor asks."""
+"""Prometheus metrics: requests as they come, and the state of the clinic's work at each scrape."""
 
 from collections.abc import Iterator, Mapping
 from time import monotonic
@@ -19,17 +19,17 @@ __all__ = ["CONTENT_TYPE", "install", "text"]
 
 
 class Work(Collector):
-    """The states of the work, read from the database when a monitor asks."""
+    """The state of messages, exports, and jobs, read from the database at each scrape."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
 
     def describe(self) -> list[Metric]:
-        """Nothing beforehand: the database is only asked when a monitor does."""
+        """Describe nothing in advance, so that the database is only queried by a scrape."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """One family of figures after the other."""
+        """Yield one metric family after the other."""
         wiring, now = self._wiring, clock.now()
         with wiring.database.reading() as session:
             found = gauges.read(session)
@@ -52,7 +52,7 @@ class Work(Collector):
 
 
 def install(app: Flask, wiring: Wiring) -> None:
-    """Count requests by route, never by address: that holds ids."""
+    """Count requests by route rather than URL, which holds ids."""
     registry = CollectorRegistry()
     registry.register(Work(wiring))
     requests = Counter("rounds_http_requests", "Answers by route", ("route", "method", "status"), registry=registry)
@@ -74,7 +74,7 @@ def install(app: Flask, wiring: Wiring) -> None:
 
 
 def text() -> bytes:
-    """All figures as of now."""
+    """Return all metrics in text format."""
     return generate_latest(cast(CollectorRegistry, current_app.extensions["rounds metrics"]))
 
 

@@ -1,4 +1,4 @@
-"""Where a request comes from: the address behind a proxy, the name that was asked for, and the page a form stood on."""
+"""Where a request comes from: the client's address behind a proxy, the requested host name, and a form's origin."""
 
 import re
 from ipaddress import IPv6Address, ip_address
@@ -12,12 +12,12 @@ _with_port = re.compile(r"([^:]*):\d*").fullmatch
 
 
 def address(request: Request, trusted_proxy: str) -> str:
-    """The address of the client: that of the connection, or what a trusted proxy says last, empty when it says none."""
+    """Return the client's address: the connection's, or the last one that a trusted proxy forwards; empty if none."""
     return client(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""), trusted_proxy)
 
 
 def client(peer: str, forwarded_for: str, trusted_proxy: str) -> str:
-    """The same from the address of the connection and the proxy's header."""
+    """Return the same from the connection's address and the proxy's header."""
     proxy = bare_address(trusted_proxy)
     if not proxy or bare_address(peer) != proxy:
         return peer
@@ -26,9 +26,9 @@ def client(peer: str, forwarded_for: str, trusted_proxy: str) -> str:
 
 
 def bare_address(text: str) -> str:
-    """An address alone, without quotes, brackets, port and zone; empty for anything else.
+    """Return an IP address without quotes, brackets, port, and zone; empty if it isn't one.
 
-    IPv4 that came over IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+    An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) becomes the IPv4 address.
     """
     text = text.strip().strip('"').strip()
     found = _in_brackets(text) or _with_port(text)
@@ -41,7 +41,7 @@ def bare_address(text: str) -> str:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without port and without the dot at the end of a full name; empty for none."""
+    """Return the name in a Host header without port and trailing dot; empty for none."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -50,7 +50,7 @@ def host_name(host: str) -> str:
 
 
 def origin(url: str) -> tuple[str, str, int] | None:
-    """Scheme, name and port of a URL; None for what is none."""
+    """Return scheme, name, and port of a URL; None if it isn't an HTTP URL."""
     try:
         parts = urlsplit(url)
         port = parts.port or PORTS.get(parts.scheme, 0)

@@ -1,7 +1,7 @@
-"""Where the figures are kept: in this process, or in Redis for all processes of the clinic.
+"""The cache of statistics: in this process, or in Redis for all processes of the clinic.
 
-Redis gets JSON, never pickles: who may write there must not be able to run code here. While it is away every answer
-is computed, as if nothing had been kept.
+Redis gets JSON, never pickles: anyone who can write there must not be able to run code here. While Redis is down,
+everything is computed as if nothing were cached.
 """
 
 import json
@@ -18,35 +18,35 @@ from service.circuit_breaker import CircuitBreaker
 from service.config.settings import CacheSection
 
 PREFIX = f"rounds:{__version__}:"
-"""Another version may keep other figures."""
+"""Other versions may cache other statistics."""
 PATIENCE_SECONDS = 0.2
-"""For each answer of Redis; a page is never held up longer by one that is silent."""
+"""Timeout of each Redis call, and so the longest delay of a page by a Redis that doesn't respond."""
 COMPUTING_SECONDS, WAITING_SECONDS = 20.0, 5.0
-"""How long one process at most keeps the others from computing the same, and how long they wait for it."""
+"""How long the lock of a computing process lasts, and how long the others wait for it."""
 
 
 class OwnCache:
-    """Kept in this process."""
+    """A cache in this process."""
 
     def __init__(self, app: Flask, section: CacheSection) -> None:
         self._cache = _installed(app, section)
 
     def get(self, key: str) -> Mapping[str, Any] | None:
-        """What is kept under the key, or None."""
+        """Return the cached value, or None."""
         return cast(Mapping[str, Any] | None, self._cache.get(key))
 
     def set(self, key: str, value: Mapping[str, Any]) -> None:
-        """Keep it for as long as the settings say."""
+        """Cache a value for as long as the settings say."""
         self._cache.set(key, value)
 
     @contextmanager
     def one_at_a_time(self, _key: str) -> Iterator[None]:
-        """Nothing to do: no other process sees what is kept here."""
+        """Do nothing, because no other process shares this cache."""
         yield
 
 
 class SharedCache(OwnCache):
-    """Kept in Redis, seen by all processes."""
+    """A cache in Redis, shared by all processes."""
 
     def __init__(self, app: Flask, section: CacheSection) -> None:
         from redis import Redis
@@ -57,7 +57,7 @@ class SharedCache(OwnCache):
         options: dict[str, Any] = {
             "socket_timeout": PATIENCE_SECONDS,
             "socket_connect_timeout": PATIENCE_SECONDS,
-            "retry": Retry(NoBackoff(), 1, (ConnectionError,)),  # a connection that a restart has cut is made anew
+            "retry": Retry(NoBackoff(), 1, (ConnectionError,)),  # reconnect after a restart of Redis
         }
         self._cache = _installed(
             app, section, CACHE_REDIS_URL=section.redis_url, CACHE_OPTIONS=options, CACHE_SERIALIZER=_Json
@@ -66,16 +66,16 @@ class SharedCache(OwnCache):
         self._breaker = CircuitBreaker("the Redis of the cache", (RedisError,))
 
     def get(self, key: str) -> Mapping[str, Any] | None:
-        """What is kept under the key, or None; also None while Redis is away."""
+        """Return the cached value, or None; also None while Redis is down."""
         return self._breaker.ask(lambda: super(SharedCache, self).get(key))
 
     def set(self, key: str, value: Mapping[str, Any]) -> None:
-        """Keep it for all processes, unless Redis is away."""
+        """Cache a value for all processes, unless Redis is down."""
         self._breaker.ask(lambda: super(SharedCache, self).set(key, value))
 
     @contextmanager
     def one_at_a_time(self, key: str) -> Iterator[None]:
-        """Held by one process while it computes; the others wait a while, then look again or compute themselves."""
+        """Hold a lock while one process computes. Others wait a while, then look again or compute themselves."""
         from redis.exceptions import RedisError
 
         lock = self._redis.lock(f"{PREFIX}lock:{key}", timeout=COMPUTING_SECONDS, sleep=0.05)
@@ -89,7 +89,7 @@ class SharedCache(OwnCache):
 
 
 class _Json(JSONSerializer):
-    """JSON objects; what else may lie there is as good as nothing."""
+    """Reads JSON objects, and treats anything else as missing."""
 
     def loads(self, bvalue: str | bytes | bytearray | None, *_args: Any, **_kwargs: Any) -> Any:
         try:

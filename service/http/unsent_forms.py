@@ -1,4 +1,4 @@
-"""What a person typed into a form that was refused, or sent after the session had ended: shown again, and kept."""
+"""Forms that were refused or submitted after sign-out: what was typed is shown again and kept."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
@@ -16,33 +16,33 @@ from service.http import context
 
 Fields = Mapping[str, Sequence[str]]
 SECRETS = frozenset({"password", "current_password", "code", "setup_code"})
-"""Fields that are neither shown again nor kept: they go along empty."""
+"""Fields that are never shown again or kept; they are emptied."""
 UNSEEN = frozenset(
     {"act", "also", "any", "any_doctor", "asked", "back", "confirm", "kind", "next", "seen", "starts_at", "version"}
 )
-"""Fields that no person typed; so are those that end with `_id`."""
+"""Fields that no one types, as are those that end with `_id`."""
 LARGEST = 4 * 1024 * 1024
-"""Bytes of a form that was too large and still comes back to somebody who is signed in."""
+"""Bytes of an oversized form that is still returned to a signed-in user."""
 COOKIE = "rounds_unsent"
-"""Tells pages that something waits to be sent, which spares each of them a look into the database."""
+"""Cookie that tells pages of an unsent form, which saves each of them a query."""
 
 
 class SignedOut(Forbidden):
-    """The session is over and what was typed could not be kept: it only stands on the page that says so."""
+    """The session is over and what was typed couldn't be kept, so only the error page still shows it."""
 
 
 def install(app: Flask) -> None:
-    """Let a kept form go once it was sent again and answered, and tell the pages in between that it waits."""
+    """Delete a kept form once it was sent again, and tell the pages until then that there is one."""
     app.after_request(_let_go)
 
 
 def is_unseen(name: str) -> bool:
-    """Whether a field goes along without being shown."""
+    """Return whether a field is sent along without being shown."""
     return name in UNSEEN or name.endswith("_id")
 
 
 def typed() -> Fields:
-    """The fields of this request's form, its secrets emptied; nothing of another site's form."""
+    """Return the fields of this request's form with secrets emptied; none for another site's form."""
     if request.method != "POST" or request.headers.get("Origin", _own_origin()) != _own_origin():
         return {}
     fields = [(name, values) for name, values in _form().lists() if name not in (None, "csrf_token")]
@@ -50,12 +50,12 @@ def typed() -> Fields:
 
 
 def has_text(fields: Fields) -> bool:
-    """Whether there is anything a person would miss."""
+    """Return whether a person typed anything."""
     return any(value.strip() for name, values in fields.items() if not is_unseen(name) for value in values)
 
 
 def is_own() -> bool:
-    """Whether the form came from a page of ours: by its token, or by what the browser says where the token is old."""
+    """Return whether the form came from one of our pages: by its token, or by Origin if the token is old."""
     try:
         validate_csrf(_form().get("csrf_token"))
     except ValidationError:
@@ -64,9 +64,9 @@ def is_own() -> bool:
 
 
 def keep() -> int | None:
-    """Keep what was typed for whoever holds, or held, this browser's session; returns its number, None if it cannot be.
+    """Keep what was typed for the user of this browser's current or past session; return its id, or None if not kept.
 
-    The caller has made sure that the form is ours. Files are not kept.
+    The caller has checked that the form is ours. Files aren't kept.
     """
     fields, kept = typed(), None
     if not any(value for values in fields.values() for value in values):
@@ -79,18 +79,18 @@ def keep() -> int | None:
 
 
 def address() -> str:
-    """Where this request's form was sent, without the number of a kept one."""
+    """Return the URL this form was sent to, without the id of a kept form."""
     others = [(name, value) for name, value in request.args.items(multi=True) if name != "unsent"]
     return request.path + (f"?{urlencode(others)}" if others else "")
 
 
 def waits() -> bool:
-    """Whether something of this visitor's waits to be sent, as far as their browser knows."""
+    """Return whether the visitor has an unsent form, according to the browser's cookie."""
     return COOKIE in request.cookies and context.visitor() is not None
 
 
 def none_waits() -> None:
-    """Have the browser forget that something waits."""
+    """Delete the cookie that tells of an unsent form."""
     g.unsent = False
 
 

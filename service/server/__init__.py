@@ -1,1 +1,1 @@
-"""The `serve` command: start, restart and stop in order."""
+"""The `serve` command: an HTTP server that starts, restarts, and stops in order."""

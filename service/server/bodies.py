@@ -1,4 +1,4 @@
-"""How large a body may be: asked of the application once the header is here, before more than that is read."""
+"""Limits of request bodies: the application decides once the header is here, before the body is read."""
 
 from collections.abc import Callable, Iterable
 from io import BytesIO
@@ -15,14 +15,14 @@ from service.web.pages import ACCESS
 
 log = structlog.get_logger()
 LARGEST_UPLOAD = 16 * LARGEST_BODY
-"""More than any file may have: up to here our own page says that it is too much."""
+"""More than any file may have. Up to this size, our own page says that the file is too large."""
 UPLOADS = frozenset({"imports.upload"})
 QUESTION = "rounds.body_limit"
-"""In the environment of a request that only asks; a client's headers cannot set it."""
+"""Marks a WSGI environment that only asks for the limit. A client's headers can't set it."""
 
 
 class Question:
-    """Asks the application that, by a thread when it is its turn, because the database may be needed."""
+    """A task that asks the application for the limit. It runs in a worker thread because it may query the database."""
 
     def __init__(
         self, turn: Turn, environ: WSGIEnvironment, application: WSGIApplication, answered: Callable[[int], object]
@@ -31,7 +31,7 @@ class Question:
         self._environ, self._application, self._answered = environ, application, answered
 
     def service(self) -> None:
-        """Ask, and hand on the answer: as for a stranger where the application fails."""
+        """Ask for the limit and pass it on; if the application fails, the limit of a visitor."""
         most = LARGEST_BODY
         try:
             most = ask(self._environ, self._application)
@@ -40,11 +40,11 @@ class Question:
         self._answered(most)
 
     def cancel(self) -> None:
-        """The service ends: nothing is answered."""
+        """Do nothing, because the service is stopping."""
 
 
 def ask(environ: WSGIEnvironment, application: WSGIApplication) -> int:
-    """Ask an application, by whatever stands around it, how many bytes this request's body may have."""
+    """Ask a wrapped application how many bytes this request's body may have."""
     answers: list[int] = []
     for _nothing in application({**environ, QUESTION: answers, "wsgi.input": BytesIO()}, _no_response):
         pass
@@ -52,7 +52,7 @@ def ask(environ: WSGIEnvironment, application: WSGIApplication) -> int:
 
 
 def wrap(app: Flask) -> WSGIApplication:
-    """The application, which also answers that question."""
+    """Return the application with support for ask()."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         answers = environ.get(QUESTION)
@@ -66,7 +66,7 @@ def wrap(app: Flask) -> WSGIApplication:
 
 
 def _limit() -> int:
-    """In bytes: little for strangers, a long form for whoever is signed in, a file for those who may import one."""
+    """Return the limit in bytes: small for visitors, a long form for users, a file for users who can import."""
     visitor = context.visitor()
     if visitor is None:
         return LARGEST_BODY

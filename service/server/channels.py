@@ -1,6 +1,6 @@
-"""waitress's connections with limits of ours: who may have one, how long a request may take, how large it may be.
+"""Connections: waitress channels with quotas, timeouts, and body limits.
 
-Written for waitress 3.0.2, whose channel this adds to.
+Extends the channel of waitress 3.0.2.
 """
 
 import socket
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from service.server.listener import Listener
 
 LINGER_SECONDS = 2.0
-"""After a refusal, so that whoever is still sending sees it."""
+"""How long a connection stays open after a refusal, so that a client that is still sending sees it."""
 THROWN_AWAY = 256 * 1024
-"""Bytes of what comes then, in one go."""
+"""Bytes to discard per read during that time."""
 MOST_LEAVING = 64
 GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Channel(HTTPChannel):
-    """A connection."""
+    """One client connection."""
 
     parser_class = Request
     server: "Listener"
@@ -49,7 +49,7 @@ class Channel(HTTPChannel):
     request: Request | None
     requests_lock: Lock
     hears = True
-    """False while the service is about to begin anew: what is asked now is another's."""
+    """False while the service is about to restart: the next process answers new requests."""
 
     def __init__(
         self,
@@ -74,13 +74,13 @@ class Channel(HTTPChannel):
         super().__init__(server, sock, addr, adj, map=map)
         self._enter()
 
-    # What the loop asks for
+    # Called by the event loop
 
     def readable(self) -> bool:
-        """Whether anything may be read now."""
+        """Return whether to read now."""
         if self._is_let_go and self.is_stuck:
-            self.handle_close()  # there is no room to write, so handle_write() would not be called
-        if self.socket is None:  # closed within this turn of the loop: Windows cannot wait for it
+            self.handle_close()  # the socket isn't writable, so handle_write() won't be called
+        if self.socket is None:  # closed in this iteration of the loop; Windows can't select it
             return False
         if self._leaves_at is not None:
             return self.hears
@@ -89,11 +89,11 @@ class Channel(HTTPChannel):
         return not is_shut and super().readable()
 
     def writable(self) -> bool:
-        """Whether there is anything to write, or to close."""
+        """Return whether there is anything to write or close."""
         return self.socket is not None and (self._is_let_go or bool(super().writable()))
 
     def handle_read(self) -> None:
-        """Read what is there; after a refusal only to throw it away."""
+        """Read what is there; after a refusal, discard it."""
         if self._leaves_at is None:
             super().handle_read()
         else:
@@ -101,14 +101,14 @@ class Channel(HTTPChannel):
                 self.recv(THROWN_AWAY)
 
     def received(self, data: bytes) -> bool:
-        """Take in what was read."""
+        """Parse what was read."""
         taken_in = super().received(data)
         self._one_at_a_time()
         self._look_at_request()
         return taken_in
 
     def handle_write(self) -> None:
-        """Send what there is; after a refusal listen for a moment, or the client would never see it."""
+        """Send what there is. After a refusal, keep reading for a moment, or the client would never see it."""
         if self._is_let_go:
             self._is_let_go = False
             self._end_waiting()
@@ -120,7 +120,7 @@ class Channel(HTTPChannel):
                 self._free_for_proxy()
 
     def send_continue(self) -> None:
-        """Tell the client to send the body; the loop sends that, because a thread must not close the connection."""
+        """Queue `100 Continue`. The loop sends it, because a worker thread must not close the connection."""
         if self.request is None:
             return
         self.request.expect_continue = self.request.completed = False
@@ -132,14 +132,14 @@ class Channel(HTTPChannel):
                 self.sent_continue = True
 
     def send(self, data: bytes, do_close: bool = True) -> int:
-        """Send some of it; how many bytes went."""
+        """Send some data and return how many bytes were sent."""
         sent = super().send(data, do_close)
         self._sent += sent
         self._free_since = monotonic()
         return sent
 
     def service(self) -> None:
-        """Answer the next request, by a thread."""
+        """Answer the next request, in a worker thread."""
         self._sent, self._pace = 0, Pace(*ANSWER_PACE)
         self._is_refused = self.requests[0].error is not None
         if isinstance(refusal := self.requests[0].error, Refusal):
@@ -155,7 +155,7 @@ class Channel(HTTPChannel):
             self._free_for_proxy()
 
     def del_channel(self, map: Any = None) -> None:
-        """The connection is closed: nothing of it stays."""
+        """Release everything the closed connection held."""
         super().del_channel(map)
         self.server.connections.quotas.release(self)
         with suppress(ValueError):
@@ -163,33 +163,33 @@ class Channel(HTTPChannel):
         if self.request is not None:
             self.request.close()
 
-    # Places
+    # Quotas
 
     @property
     def may_go(self) -> bool:
-        """Whether it can be closed for the sake of another: no whole header has arrived."""
+        """Return whether it can be closed for another connection: no whole header has arrived."""
         unread = self.request is None or not self.request.headers_finished
         return unread and not self.requests and not self.total_outbufs_len
 
     @property
     def is_stuck(self) -> bool:
-        """Whether its answer has been ready for long, and the client still has not read all of it."""
+        """Return whether the client has long not read an answer that is ready."""
         is_all_that_is_here = self.request is None and not self.requests
         waits = is_all_that_is_here and bool(self.total_outbufs_len)
         return waits and monotonic() - self._answered_at > STUCK_SECONDS
 
     @property
     def patience(self) -> tuple[bool, bool, float]:
-        """Staff's last; before that those between two requests, then whoever has been free for longest."""
+        """Return the sort key for closing: staff last, idle connections first, then the longest idle one."""
         is_between = self.request is None and self._has_answered
         return self.turn.rank is Rank.STAFF, not is_between, self._free_since
 
     def let_go(self) -> None:
-        """Its place is another's: the loop closes it."""
+        """Have the loop close it, because another connection takes its place."""
         self._is_let_go = True
 
     def begin_turn(self) -> None:
-        """The first of the requests that are here is about to wait for a thread."""
+        """Choose the queue in which the next request waits for a thread."""
         request = self.requests[0]
         if self.is_of_proxy and not request.error and not request.is_admitted:
             try:
@@ -199,14 +199,14 @@ class Channel(HTTPChannel):
         self.turn = self.server.connections.turn(self.peer, request)
 
     def refuse(self, refusal: Refusal) -> None:
-        """Answer with a refusal whatever has arrived so far of a request."""
+        """Refuse the request that is arriving, whole or not."""
         with self.requests_lock:
             request = self.request or Request(self.adj)
             request.refuse(refusal)
             self._is_read(request)
 
     def _may_bring(self, request: Request, most: int) -> None:
-        """A thread has found out how large the body may be of a request that waits for that."""
+        """Set the body limit that a worker thread found for a waiting request."""
         with self.requests_lock:
             if request is self.request:
                 request.may_have(most)
@@ -216,10 +216,10 @@ class Channel(HTTPChannel):
                     self.send_continue()
         self.server.pull_trigger()
 
-    # Time
+    # Timeouts
 
     def keep_time(self, now: float) -> None:
-        """Close it, or refuse what is half here, when that takes too long."""
+        """Close the connection, or refuse a partial request, after a timeout."""
         request = self.request
         if self._leaves_at is not None:
             if now > self._leaves_at:
@@ -235,10 +235,10 @@ class Channel(HTTPChannel):
         elif now - self._free_since > (self._idle_seconds if self._has_answered else FIRST_SECONDS):
             self.handle_close()
 
-    # Coming and going
+    # Connecting and disconnecting
 
     def _enter(self) -> None:
-        """Take a place before anything is read, or be told that there is none."""
+        """Count the new connection before anything is read, or refuse it if a quota is used up."""
         quotas = self.server.connections.quotas
         try:
             if self.is_of_proxy:
@@ -250,10 +250,10 @@ class Channel(HTTPChannel):
             self.refuse(self.server.connections.refusal(full))
 
     def _end_waiting(self) -> None:
-        """The place was given away: say so where half a request is here; a whole one still gets its answer."""
+        """Close a connection that lost its place. A partial request is refused; a whole one still gets its answer."""
         with self.requests_lock:
             is_cut_off = not self.requests and (not self.total_outbufs_len or self.is_stuck)
-            if not is_cut_off:  # it came at the last moment
+            if not is_cut_off:  # it arrived at the last moment
                 self._is_last = True
                 self.close_when_flushed = self.close_when_flushed or not self.requests
         if not is_cut_off:
@@ -273,7 +273,7 @@ class Channel(HTTPChannel):
         self._leave()
 
     def _leave(self) -> None:
-        """Hold no place any more; of too many who are on their way out, the first one is cut off."""
+        """Stop counting the connection. If too many are closing, cut off the oldest one."""
         connections = self.server.connections
         connections.quotas.release(self)
         if self not in connections.leaving:
@@ -282,7 +282,7 @@ class Channel(HTTPChannel):
             connections.leaving[0].handle_close()
 
     def _free_for_proxy(self) -> None:
-        """Once an answer is out, this connection of the proxy counts for nobody until another request is read."""
+        """After an answer, count this proxy connection for no client until its next request."""
         with self.requests_lock:
             is_under_way = self.requests or self.request is not None or self.total_outbufs_len
             is_leaving = self._is_let_go or self._is_last or self.close_when_flushed or not self.connected
@@ -294,12 +294,13 @@ class Channel(HTTPChannel):
                 self.close_when_flushed = True
                 self.server.pull_trigger()
 
-    # What is here of a request
+    # Reading requests
 
     def _one_at_a_time(self) -> None:
-        """Forget requests that were sent before the answer to another: each could hold a file open until it is read.
+        """Drop pipelined requests, each of which could hold a file open until its turn.
 
-        The connection ends with that answer, so their sender knows to send them again. Browsers and proxies wait.
+        The connection closes after the current answer, so the client knows to resend them. Browsers and proxies don't
+        pipeline.
         """
         with self.requests_lock:
             if self.requests and (len(self.requests) > 1 or self.request is not None):
@@ -309,7 +310,7 @@ class Channel(HTTPChannel):
                 self.requests[1:], self.request, self._is_last = [], None, True
 
     def _look_at_request(self) -> None:
-        """Count what is here of the next request, for its client, and ask how much of it may come."""
+        """Count the next request for its client, and ask for its body limit if it needs one."""
         request = self.request
         if self.is_of_proxy and request is not None and request.headers_finished and not self.requests:
             try:
@@ -330,7 +331,7 @@ class Channel(HTTPChannel):
         """Count the connection for the client whose request the proxy brings. Raises QuotaExceeded."""
         self.server.connections.quotas.admit(self, self.server.connections.client(self.peer, request))
         request.is_admitted = True
-        self._is_let_go = False  # what it lost meanwhile was the place of a connection without a request
+        self._is_let_go = False  # what it lost was the place of an idle proxy connection
 
     def _note_size(self) -> None:
         with self.requests_lock:
@@ -343,7 +344,7 @@ class Channel(HTTPChannel):
                 self.refuse(self.server.connections.refusal(full))
 
     def _is_read(self, request: Request) -> None:
-        """A request is whole, or refused: waitress does the same where it reads one to its end."""
+        """Queue a request that is complete or refused, as waitress does after reading one."""
         self.sent_continue = False
         self.request = None
         self.requests.append(request)

@@ -1,4 +1,4 @@
-"""All who are connected: whose request it is, what place it has, and which line it waits in."""
+"""All connections: which client a request counts for, which quotas it uses, and which queue it waits in."""
 
 from collections import deque
 from typing import Any
@@ -16,7 +16,7 @@ from service.server.turns import Rank, Turn
 
 
 class Connections:
-    """All connections of all listeners: their places, and whose turn it is."""
+    """The connections of all listeners, with their quotas and queues."""
 
     def __init__(self, known_clients: KnownClients, trusted_proxy: str) -> None:
         self._known_clients = known_clients
@@ -24,20 +24,20 @@ class Connections:
         self.quotas = Quotas(self._is_reserved)
         self.tally = Tally()
         self.leaving: deque[Any] = deque()
-        """Have their answer, and hold no place any more."""
+        """Connections that are closing and no longer count."""
 
     def is_proxy(self, peer: str) -> bool:
-        """Whether a connection comes from the trusted proxy, so that each request on it has a client of its own."""
+        """Return whether a connection comes from the trusted proxy, where each request has its own client."""
         return bool(self._trusted_proxy) and origins.bare_address(peer) == self._trusted_proxy
 
     def client(self, peer: str, request: HTTPRequestParser) -> str:
-        """The address that a request counts for; empty for one that only the proxy knows."""
+        """Return the address that a request counts for; empty if the proxy didn't pass it on."""
         return origins.client(peer, request.headers.get("X_FORWARDED_FOR", ""), self._trusted_proxy)
 
     def turn(self, peer: str, request: HTTPRequestParser) -> Turn:
-        """The line that a request waits in: its browser's where that is signed in, else its client's network's.
+        """Return the queue a request waits in: that of its signed-in browser, or else of its client's network.
 
-        The requests of clients whom only the proxy knows have a line each.
+        Requests whose client the proxy didn't pass on get a queue each.
         """
         if request.error:
             return Turn(Rank.REFUSED, "")
@@ -48,7 +48,7 @@ class Connections:
         return Turn(Rank.OTHERS, next(iter(throttle.networks(client)), client) or f"request {id(request)}")
 
     def refusal(self, full: QuotaExceeded) -> Refusal:
-        """How somebody is refused for whom there is no room."""
+        """Return the refusal for a quota that is used up."""
         return refusals.too_many() if full.is_own else refusals.too_crowded()
 
     def _is_reserved(self, address: str) -> bool:

@@ -1,4 +1,4 @@
-"""The server of one round: listeners at sockets that outlive it, the threads that answer, the connections."""
+"""The HTTP server between two restarts: listeners on sockets that outlive it, worker threads, and connections."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,37 +21,37 @@ from service.wiring import Wiring
 
 LARGEST_HEADER = 32 * 1024
 IN_MEMORY = 64 * 1024
-"""Bytes of a body that are kept in memory; more than that lies in a temporary file."""
+"""Bytes of a body kept in memory; longer ones go to a temporary file."""
 
 
 @dataclass(frozen=True)
 class HttpServer:
-    """What people come in by."""
+    """The listeners, worker threads, and open connections."""
 
     sockets: dict[int, Any]
-    """All that the loop looks after, by file number."""
+    """Everything the event loop watches, by file descriptor."""
     listeners: Sequence[Listener]
     threads: Dispatcher
     closed: Event = field(default_factory=Event)
-    """Set once it is closed to newcomers."""
+    """Set once no connections are accepted."""
 
     @property
     def listening_sockets(self) -> list[socket]:
-        """The sockets of the listeners, which are copies of those that outlive this door."""
+        """The sockets of the listeners: copies of those that outlive this server."""
         return [one.socket for one in self.listeners if one.socket is not None]
 
     @property
     def channels(self) -> list[Channel]:
-        """The connections that are open."""
+        """The open connections."""
         return [one for one in self.sockets.values() if isinstance(one, Channel)]
 
     def forget_listeners(self) -> None:
-        """Take the listeners out of the loop."""
+        """Remove the listeners from the event loop."""
         for number in [number for number, one in self.sockets.items() if one in self.listeners]:
             del self.sockets[number]
 
     def close(self) -> None:
-        """Close everything, also what a signal has closed already."""
+        """Close everything, including what a signal has already closed."""
         self.forget_listeners()
         for one in self.listeners:
             with suppress(OSError):
@@ -60,7 +60,7 @@ class HttpServer:
 
 
 def create(wiring: Wiring, listening: Listening) -> HttpServer:
-    """A server that answers with our pages as soon as its loop runs."""
+    """Create a server for our pages. It serves once its event loop runs."""
     server = wiring.settings.server
     settings = Adjustments(
         sockets=listening.copies(),
@@ -71,7 +71,7 @@ def create(wiring: Wiring, listening: Listening) -> HttpServer:
         outbuf_overflow=4 * IN_MEMORY,
         asyncore_use_poll=True,
         ident=None,
-        clear_untrusted_proxy_headers=False,  # nobody believes them; that there are any tells of a proxy
+        clear_untrusted_proxy_headers=False,  # we don't trust them, but their presence reveals a proxy
         **_proxy(server.trusted_proxy),
     )
     sockets: dict[int, Any] = {}
@@ -94,7 +94,7 @@ def create(wiring: Wiring, listening: Listening) -> HttpServer:
 
 
 def _proxy(trusted: str) -> dict[str, Any]:
-    """What waitress believes of a trusted proxy; the client's address is read by http/origins.py."""
+    """Return which headers waitress trusts from the proxy. http/origins.py reads the client's address itself."""
     if not trusted:
         return {}
     return {

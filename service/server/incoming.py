@@ -1,4 +1,4 @@
-"""A request as it arrives: waitress's parser, with a limit for its body and with an eye on the time."""
+"""Incoming requests: waitress's parser with a body limit and timeouts."""
 
 from time import monotonic
 
@@ -11,27 +11,27 @@ from service.server import refusals
 from service.server.refusals import Refusal
 
 FIRST_SECONDS = 20.0
-"""For the first word on a new connection, and for the rest of a header."""
+"""Timeout of the first byte of a new connection, and of the rest of a header."""
 IDLE_SECONDS = 60.0
-"""Between two requests."""
+"""Timeout between two requests."""
 PROXY_IDLE_SECONDS = 150.0
-"""The same for the trusted proxy: longer than it keeps a connection itself, or it would ask on a closed one."""
+"""The same for the trusted proxy: longer than its own keep-alive, or it would send to a closed connection."""
 STUCK_SECONDS = 10.0
-"""For the client to read an answer, before its place may be given away because nobody else can go."""
+"""How long an unread answer holds its place before the connection can be closed for another one."""
 BODY_PACE = (20.0, 80 * 1024)
 ANSWER_PACE = (60.0, 60 * 1024)
-"""Within so many seconds at least so many bytes have to come, or to be read, or the connection ends."""
+"""Seconds and bytes: if fewer bytes are received or sent within them, the connection is closed."""
 
 
 class Pace:
-    """Whether bytes keep coming, looked at every so many seconds."""
+    """Checks every few seconds that enough bytes are transferred."""
 
     def __init__(self, seconds: float, least: int) -> None:
         self._seconds, self._least = seconds, least
         self._at, self._had = monotonic(), 0
 
     def is_too_slow(self, had: int, now: float) -> bool:
-        """Whether fewer than `least` bytes came since the last look, of which `had` have come in all."""
+        """Return whether fewer than `least` bytes were transferred since the last check; `had` is the total."""
         if now - self._at < self._seconds:
             return False
         too_slow = had - self._had < self._least
@@ -40,30 +40,30 @@ class Pace:
 
 
 class Request(HTTPRequestParser):
-    """A request as it arrives."""
+    """A request while it arrives."""
 
     def __init__(self, adj: Adjustments) -> None:
         super().__init__(adj)
         self.began = monotonic()
         self.pace = Pace(*BODY_PACE)
-        """Of the body; begins anew with it."""
+        """Of the body; restarts when the body starts."""
         self.most = LARGEST_BODY
-        """Bytes that the body may have."""
+        """The limit of the body, in bytes."""
         self.asks_for_more = False
-        """Whether that is not enough, and it is not known yet how many there may be."""
+        """Whether the body is larger than that, and its actual limit isn't known yet."""
         self.is_asked_for = False
         self.is_admitted = False
-        """Whether the connection is counted for the client of this request, which a proxy brings."""
+        """Whether the proxy connection already counts for the client of this request."""
         self.expects_word = False
-        """Whether the client waits to be told that it may send the body."""
+        """Whether the client waits for `100 Continue`."""
 
     @property
     def size(self) -> int:
-        """Bytes that are here."""
+        """Bytes received so far."""
         return self.header_bytes_received + self.body_bytes_received
 
     def received(self, data: bytes) -> int:
-        """Read on; how many bytes of `data` belonged to this request."""
+        """Parse data and return how many of its bytes belong to this request."""
         knew_header = self.headers_finished
         consumed = super().received(data)
         if self.headers_finished and not knew_header and not self.completed:
@@ -78,7 +78,7 @@ class Request(HTTPRequestParser):
         return len(data) if self.error else consumed
 
     def may_have(self, most: int) -> None:
-        """The body may have so many bytes."""
+        """Set the actual limit of the body, in bytes."""
         self.most, self.asks_for_more = most, False
         self.pace = Pace(*BODY_PACE)
         if self.content_length > most or self.body_bytes_received > most:
@@ -87,11 +87,11 @@ class Request(HTTPRequestParser):
             self.expect_continue = self.expects_word
 
     def refuse(self, refusal: Refusal) -> None:
-        """Answer with a refusal instead of reading on, also where the client waits to be told to go on."""
+        """Stop reading and answer with a refusal, also if the client waits for `100 Continue`."""
         self.error, self.completed, self.expect_continue, self.asks_for_more = refusal, True, False, False
 
     def is_overdue(self, now: float, begins_by: float) -> bool:
-        """Whether the rest should be here by now, on a connection where a request has to begin by `begins_by`."""
+        """Return whether the request timed out, on a connection where it had to start by `begins_by`."""
         if not self.headers_finished:
             return now - self.began > FIRST_SECONDS or now - begins_by > FIRST_SECONDS
         return not self.asks_for_more and self.pace.is_too_slow(self.body_bytes_received, now)

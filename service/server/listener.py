@@ -1,6 +1,6 @@
-"""The sockets that people knock at: everybody is let in, and who may stay is decided then.
+"""Listeners: they accept every connection, and quotas then decide which ones may stay.
 
-Written for waitress 3.0.2, whose server this adds to.
+Extends the server of waitress 3.0.2.
 """
 
 from time import monotonic
@@ -17,7 +17,7 @@ ACCEPTED_AT_ONCE = 32
 
 
 class Listener(TcpWSGIServer):
-    """A socket that people knock at."""
+    """One listening socket."""
 
     channel_class = Channel
 
@@ -28,11 +28,11 @@ class Listener(TcpWSGIServer):
 
     @property
     def channels(self) -> list[Channel]:
-        """Its connections."""
+        """The connections it accepted."""
         return list(cast(dict[int, Channel], self.active_channels).values())
 
     def readable(self) -> bool:
-        """Whether newcomers are let in: always, for who may stay is decided then. Looks at the time once a second."""
+        """Return whether to accept connections: always, quotas decide later. Checks timeouts once per second."""
         now = monotonic()
         if now - self._looked_at >= 1:
             self._looked_at = now
@@ -42,9 +42,9 @@ class Listener(TcpWSGIServer):
         return self.accepting
 
     def handle_accept(self) -> None:
-        """Let some in who wait; waitress takes one at a time, which a crowd outruns.
+        """Accept several waiting connections at once; waitress accepts one at a time, which is too slow under load.
 
-        Where that fails only the newcomer is sent away: waitress would close this socket, and let in nobody any more.
+        If that fails, only the new connection is closed. waitress would close this socket and accept no one any more.
         """
         for _turn in range(ACCEPTED_AT_ONCE):
             before = self.channels
@@ -60,14 +60,14 @@ class Listener(TcpWSGIServer):
                 return
 
     def add_task(self, task: Any) -> None:
-        """Have a thread answer a connection's next request, or do a question, when it is its turn."""
+        """Queue a connection's next request, or a question about a body limit, for a worker thread."""
         if isinstance(task, Channel):
             task.begin_turn()
         super().add_task(task)
 
 
 def _keep_time(channel: Channel, now: float) -> None:
-    """Close a connection that takes too long; one that fails here ends too, or the whole loop would."""
+    """Apply a connection's timeouts. If that fails, close it, or the whole loop would end."""
     try:
         channel.keep_time(now)
     except Exception:

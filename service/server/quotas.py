@@ -1,4 +1,4 @@
-"""Who may hold a connection: so many for each network, some kept free for this computer and for staff's addresses."""
+"""Quotas of connections and body bytes per network, with some reserved for this computer and for staff addresses."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -10,70 +10,70 @@ from service.domain.foundation import throttle
 MIB = 1024 * 1024
 EVERYONE, STRANGERS, PROXY = "everyone", "strangers", "proxy"
 SMALL = 64 * 1024
-"""Bytes of a request that stay in memory and are not counted: the header and a form."""
+"""Bytes of a request that stay in memory and don't count: the header and a form."""
 
 
 class Budget(NamedTuple):
-    """What may be held at a time."""
+    """What can be held at the same time."""
 
     connections: int
     body_bytes: int
-    """Of larger requests that are being received or answered: they lie in temporary files."""
+    """Of larger requests that are being received or answered, in temporary files."""
 
 
 ALL = Budget(300, 40 * MIB)
-"""Windows waits for 512 sockets at most."""
+"""Windows can select at most 512 sockets."""
 ALL_STRANGERS = Budget(200, 20 * MIB)
-"""The rest is kept for this computer and for addresses where staff works."""
+"""The rest is reserved for this computer and for addresses where staff is active."""
 PER_NETWORK = Budget(40, 5 * MIB)
-"""Of one IPv4 address or one /64 of IPv6; a /48 gets as many times that as of other budgets."""
+"""Per IPv4 address or IPv6 /64; a /48 gets a multiple, as with other budgets."""
 PER_STAFF_NETWORK = Budget(100, 40 * MIB)
-"""The same for this computer and for an address where staff works: a whole clinic may stand behind one."""
+"""The same for this computer and for a staff address: a whole clinic may share one."""
 IDLE_PROXY = Budget(100, 0)
-"""Connections of the trusted proxy on which no request is under way: they count for nobody."""
+"""Connections of the trusted proxy without a request: they count for no client."""
 
 
 class Holder(Protocol):
-    """A connection, as far as places are concerned."""
+    """A connection, as quotas see it."""
 
     @property
     def may_go(self) -> bool:
-        """Whether it can be closed for the sake of another: no whole request has arrived."""
+        """Whether it can be closed for another connection: no whole request has arrived."""
 
     @property
     def is_stuck(self) -> bool:
-        """Whether it can be closed for another when nobody may go: its answer has waited long to be read."""
+        """Whether it can be closed if none may go: its answer has long been unread."""
 
     @property
     def patience(self) -> tuple[bool, bool, float]:
-        """Smallest goes first: whether it is staff's, whether it is not between two requests, since when it waits."""
+        """The sort key; the smallest is closed first: is it staff's, is it busy, since when has it been idle."""
 
     def let_go(self) -> None:
-        """Have it closed soon: its place is another's already."""
+        """Have it closed soon: another connection has its place."""
 
 
 class QuotaExceeded(Exception):
-    """There is no room, by the name of the budget that is used up."""
+    """A budget is used up; the argument is its name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.is_own = name not in (EVERYONE, STRANGERS, PROXY)
-        """Whether one network has too much, and not all together."""
+        """Whether it's the budget of one network rather than of all together."""
 
 
 class Admission(NamedTuple):
-    """What a connection counts for."""
+    """The budgets a connection counts against."""
 
     budgets: Mapping[str, Budget]
     times: Mapping[str, int]
-    """Its own networks, each with how many times the budget of one it gets."""
+    """Its networks, each with its multiple of the budget."""
 
 
 class Quotas:
-    """The places of all listeners together; any thread may ask."""
+    """Counts the connections of all listeners. Thread-safe."""
 
     def __init__(self, is_reserved: Callable[[str], bool]) -> None:
-        """`is_reserved` tells of an address whether places are kept for it."""
+        """`is_reserved` tells whether an address gets reserved connections."""
         self._is_reserved = is_reserved
         self._lock = Lock()
         self._admissions: dict[Holder, Admission] = {}
@@ -82,7 +82,7 @@ class Quotas:
         self._body_bytes: Counter[str] = Counter()
 
     def admit(self, holder: Holder, address: str) -> None:
-        """Give a connection a place for an address, instead of the one it had; another may lose its place to it.
+        """Count a connection for an address, instead of what it counted for before. May close another connection.
 
         Raises QuotaExceeded.
         """
@@ -94,16 +94,16 @@ class Quotas:
         self._admit(holder, Admission(own | shared, networks))
 
     def admit_proxy(self, holder: Holder) -> None:
-        """The same for a connection of the trusted proxy that does not say yet whose request it brings."""
+        """Count a connection of the trusted proxy whose client isn't known yet."""
         self._admit(holder, Admission({PROXY: IDLE_PROXY}, {}))
 
     def release(self, holder: Holder) -> None:
-        """A connection is closed, or about to be."""
+        """Stop counting a connection that is closed or about to be."""
         with self._lock:
             self._drop(holder)
 
     def note_bytes(self, holder: Holder, size: int) -> None:
-        """So many bytes of a connection's requests are here now. Raises Full when it grew beyond what may be."""
+        """Note how many bytes of a connection's requests are here. Raises QuotaExceeded if they outgrow a budget."""
         with self._lock:
             size = size if size > SMALL else 0
             growth = size - self._bodies.get(holder, 0)
@@ -140,7 +140,7 @@ class Quotas:
         return min(going, key=lambda one: (self._shares(one), *one.patience))
 
     def _shares(self, holder: Holder) -> list[float]:
-        """What its networks hold, the largest share of a budget first, all negative."""
+        """Return the negative shares of its networks, the largest first."""
         return sorted(-self._held[name] / times for name, times in self._admissions[holder].times.items())
 
     def _drop(self, holder: Holder) -> None:

@@ -1,4 +1,4 @@
-"""Answers to what is not let in: a status, one plain sentence, and a log that says how many instead of each."""
+"""Refusals by the server itself: a status, one plain sentence, and a log line with counts instead of one for each."""
 
 from collections import Counter
 from threading import Lock
@@ -10,18 +10,18 @@ from waitress.utilities import Error
 
 log = structlog.get_logger()
 LOG_EVERY = 10.0
-"""Seconds between two lines, however many are refused."""
+"""Seconds between two log lines, however many requests are refused."""
 
 
 class Refusal(Error):
-    """An answer that waitress gives instead of ours."""
+    """An answer by the server instead of the application."""
 
     def __init__(self, code: int, reason: str, sentence: str, retry_after: int = 0) -> None:
         super().__init__(sentence)
         self.code, self.reason, self.retry_after = code, reason, retry_after
 
     def to_response(self, _ident: str | None = None) -> Any:
-        """Status line, headers and body in bytes, as waitress asks for them."""
+        """Return the status, headers, and body for waitress."""
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]
         if self.retry_after:
             headers.append(("Retry-After", str(self.retry_after)))
@@ -29,29 +29,29 @@ class Refusal(Error):
 
 
 def too_slow() -> Refusal:
-    """For a request that did not arrive in time."""
+    """Return the refusal of a request that didn't arrive in time."""
     return Refusal(408, "Request Timeout", "Your request took too long to arrive: send it again.")
 
 
 def too_large() -> Refusal:
-    """For a body beyond what its sender may send."""
+    """Return the refusal of a body that is larger than its sender may send."""
     return Refusal(413, "Content Too Large", "This is more than you may send here: a file to import needs a sign-in.")
 
 
 def too_many() -> Refusal:
-    """For a network that holds all the places it may have."""
+    """Return the refusal for a network whose quota is used up."""
     return Refusal(
         429, "Too Many Requests", "Your network has too many requests under way: wait a moment, then try again.", 5
     )
 
 
 def too_crowded() -> Refusal:
-    """For anybody while the places of all are taken."""
+    """Return the refusal for anyone while the quota of all is used up."""
     return Refusal(503, "Service Unavailable", "Rounds is very busy: wait a moment, then try again.", 10)
 
 
 class Tally:
-    """Counts refusals, and writes what has come together."""
+    """Counts refusals and logs the totals."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -59,12 +59,12 @@ class Tally:
         self._written_at = monotonic() - LOG_EVERY
 
     def count(self, refusal: Refusal) -> None:
-        """One more."""
+        """Count a refusal."""
         with self._lock:
             self._counts[refusal.code] += 1
 
     def write(self, now: float) -> None:
-        """One line with the count of each status, if there is any and the last line is long enough ago."""
+        """Log one line with the count of each status, if there is any and the last line is old enough."""
         with self._lock:
             if not self._counts or now - self._written_at < LOG_EVERY:
                 return

@@ -1,4 +1,4 @@
-"""`serve`: one process with waitress in the main thread, the scheduler and the pools beside it."""
+"""Run the service: waitress in the main thread, beside the scheduler and the thread pools."""
 
 import gc
 import os
@@ -38,25 +38,26 @@ from service.wiring import Wiring, connect
 log = structlog.get_logger()
 DOWNLOADS_GET_SECONDS = 6.0
 EXPORTS_GET_SECONDS = 8.0
-"""From the signal on; waitress has used up to five of them for requests under way."""
+"""Counted from the signal; waitress uses up to five of them for open requests."""
 TRIES = 30
-"""How often a service that was running tries to begin anew, a second apart, when the database is held or full."""
+"""How often a running service tries to restart, once per second, while the database is locked or full."""
 
 
 class Stopping:
-    """When the signal came, so that everything after it shares one deadline."""
+    """When the stop signal came, so that everything after it shares one deadline."""
 
     at: float | None = None
     is_awaited = False
-    """Whether the signal is looked at later: while a restart gives things back it must not be cut short."""
+    """Whether the signal is handled later, because a restart must not be interrupted while it releases resources."""
 
     def __init__(self) -> None:
         self.listeners: list[socket] = []
-        """Closed with the signal, so that a new request is refused at once instead of waiting in vain."""
+        """Closed at the signal, so that new requests are refused right away instead of waiting."""
 
     def install(self) -> None:
-        """SIGTERM and Ctrl-C leave waitress's loop, which then lets running requests finish; so do their kin:
-        Ctrl-Break on Windows, and a terminal that is closed unless `nohup` says not to mind.
+        """Stop on SIGTERM and Ctrl-C, on Ctrl-Break on Windows, and when the terminal closes, unless under `nohup`.
+
+        waitress's loop then ends and lets running requests finish.
         """
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
@@ -66,7 +67,7 @@ class Stopping:
                 signal.signal(number, self._stop)
 
     def left(self) -> float:
-        """Seconds until exports are cut off."""
+        """Return how many seconds exports still get."""
         return EXPORTS_GET_SECONDS - (monotonic() - self.at) if self.at is not None else EXPORTS_GET_SECONDS
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
@@ -84,9 +85,9 @@ def serve(
     port: int | None = None,
     when_ready: Callable[[str], object] | None = None,
 ) -> bool:
-    """Run until told to stop, in as many rounds as pages ask for; False when a thread would not end in time.
+    """Serve until stopped, with restarts in between; return False if a thread didn't end in time.
 
-    `host` and `port` win over the settings; `when_ready` is handed the address, once.
+    `host` and `port` win over the settings. `when_ready` is called once with the URL.
     Raises SettingsError, DatabaseError, AlreadyRunning, and DatabaseLost when the database went away meanwhile.
     """
     stopping, restart, listening, claim = Stopping(), Restart(), Listening(), Claim()
@@ -94,17 +95,17 @@ def serve(
     all_ended, failures = True, 0
     try:
         while stopping.at is None:
-            anew = partial(_anew, settings, listening, restart, host, port)
+            reload = partial(_reloaded, settings, listening, restart, host, port)
             try:
                 fixed = _with_fixed(settings, host, port)
-                ended, settings = _round(fixed, listening, claim, stopping, restart, anew, when_ready)
+                ended, settings = _round(fixed, listening, claim, stopping, restart, reload, when_ready)
             except (SettingsError, DatabaseError, DBAPIError, OSError) as error:
                 if isinstance(error, SettingsError) and restart.take_back(str(error)):
                     log.warning("the new settings cannot be served: the former ones are back", why=str(error))
                     settings = again(settings)
                 elif (
                     restart.is_asked and restart.lost is None and failures < TRIES
-                ):  # it was running: what is in the way may pass
+                ):  # it was running before, so the problem may pass
                     log.warning("cannot begin anew yet", why=type(error).__name__)
                     failures += 1
                     sleep(1)
@@ -120,15 +121,17 @@ def serve(
 
 
 def _with_fixed(settings: Settings, host: str | None, port: int | None) -> Settings:
-    """The settings with what the command line says instead."""
+    """Return the settings with the overrides of the command line."""
     said = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     server = settings.server.model_copy(update=said)
     fixed = settings.fixed | {f"server.{key}" for key in said}
     return settings.model_copy(update={"server": server, "fixed": fixed})
 
 
-def _anew(settings: Settings, listening: Listening, restart: Restart, host: str | None, port: int | None) -> Settings:
-    """The settings as they stand by now, listened at already; the present ones when those cannot be."""
+def _reloaded(
+    settings: Settings, listening: Listening, restart: Restart, host: str | None, port: int | None
+) -> Settings:
+    """Reload the settings and listen on their port; return the current settings if that fails."""
     try:
         upcoming = again(settings)
         server = _with_fixed(upcoming, host, port).server
@@ -147,12 +150,12 @@ def _round(
     claim: Claim,
     stopping: Stopping,
     restart: Restart,
-    anew: Callable[[], Settings],
+    reload: Callable[[], Settings],
     when_ready: Callable[[str], object] | None,
 ) -> tuple[bool, Settings]:
-    """Serve until a signal comes or a page asks for a restart.
+    """Serve until a signal or a restart.
 
-    Returns whether every thread ended in time, and the settings to go on with: what `anew` answers.
+    Returns whether every thread ended in time, and the settings to continue with, from `reload`.
     """
     upcoming = settings
     stopping.is_awaited = False
@@ -173,13 +176,13 @@ def _round(
         is_first = _note_start(wiring, url)
         try:
             wiring.queue.start()
-            gc.freeze()  # what is loaded by now stays: collecting it again and again would stall pages
+            gc.freeze()  # modules stay loaded; scanning them in every collection would slow pages down
             _announce(wiring, url, is_first)
             if when_ready is not None:
                 when_ready(url)
             restart.done()
             event_loop.run(server, restart)
-            upcoming = anew() if restart.lost is None else settings
+            upcoming = reload() if restart.lost is None else settings
         except SystemExit:
             pass
         finally:
@@ -195,12 +198,12 @@ def _round(
 
 
 def _make_ready(wiring: Wiring) -> None:
-    """Bring database and folders to where the service can begin. Raises DatabaseError."""
+    """Prepare the database and folders. Raises DatabaseError."""
     upgrading.migrate(wiring.database, wiring.settings)
     missing_database.note(wiring.database, wiring.settings)
     try:
         database.require_structure(wiring.database)
-    except DatabaseError as error:  # a clinic that works without a trigger is better than one that stands still
+    except DatabaseError as error:  # better to run without a trigger than not at all
         log.error("the database is not whole", why=str(error))
     with wiring.database.transaction() as session:
         zone_changes.complete(session, wiring.settings.clinic.zone)
@@ -213,7 +216,7 @@ def _make_ready(wiring: Wiring) -> None:
 
 
 def _note_start(wiring: Wiring, url: str) -> bool:
-    """Write down where this clinic is served, give back what a dead process held; whether nobody is a user yet."""
+    """Record the URL and release what a dead process held; return whether no user exists yet."""
     with wiring.database.transaction() as session:
         wiring.known_clients.note_addresses(sessions.staff_addresses(session, timedelta(seconds=LASTS)))
         installation.note_served_at(session, url)
@@ -224,7 +227,7 @@ def _note_start(wiring: Wiring, url: str) -> bool:
 
 
 def _announce(wiring: Wiring, url: str, is_first: bool) -> None:
-    """Say on the console where it answers; whoever waits for the last line gets it at once."""
+    """Print the URL on the console, flushed for scripts that wait for the last line."""
     if is_first:
         streams.say(f"No user exists yet: open {url}/setup (setup code from another computer: {wiring.setup_code})")
     streams.say(f"Everything is kept in {wiring.settings.base}")
@@ -232,14 +235,14 @@ def _announce(wiring: Wiring, url: str, is_first: bool) -> None:
 
 
 def _at_port(wiring: Wiring, port: int) -> Wiring:
-    """For the pages: with the port that was found where the settings leave it open."""
+    """Return the wiring with the actual port, for settings that leave it open."""
     settings = wiring.settings
     server = settings.server.model_copy(update={"port": port})
     return replace(wiring, settings=settings.model_copy(update={"server": server}))
 
 
 def _wipe_demo(wiring: Wiring, restart: Restart) -> None:
-    """Empty a demo clinic that nobody has entered anything into: nothing else runs at this moment."""
+    """Wipe an unused demo clinic, while nothing else runs."""
     try:
         wipe.wipe(wiring.database, wiring.settings)
     except (DatabaseError, DomainError, OSError) as error:
@@ -248,7 +251,7 @@ def _wipe_demo(wiring: Wiring, restart: Restart) -> None:
 
 
 def _check_exports(settings: Settings) -> None:
-    """Raises SettingsError, with nothing made, when the exports' folder cannot be made or written."""
+    """Raise SettingsError if the exports folder can't be created or written. Creates nothing."""
     folder = settings.histories
     while not folder.exists():
         folder = folder.parent

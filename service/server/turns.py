@@ -1,4 +1,4 @@
-"""Whose request gets the next thread: staff first, then each network and each signed-in browser in turn."""
+"""Fair scheduling of requests: staff first, then each network and each signed-in browser in turn."""
 
 from collections import Counter, OrderedDict, deque
 from enum import IntEnum
@@ -9,61 +9,61 @@ from typing import Any, NamedTuple, Protocol, cast
 from waitress.task import ThreadedTaskDispatcher
 
 STAFF_WORKS_SECONDS = 0.5
-"""How long after a request of the staff's the others still get fewer threads: the next one is often on its way."""
+"""How long after a staff request the others still get fewer threads, because the next one often follows soon."""
 
 
 class Rank(IntEnum):
-    """The order of those who wait."""
+    """The priority of a request."""
 
     REFUSED = 0
-    """A refusal, which takes no time."""
+    """A refusal, which takes no time to send."""
     STAFF = 1
     OTHERS = 2
 
 
 class Turn(NamedTuple):
-    """A line that somebody waits in; each line moves on by one in its turn."""
+    """The queue a request waits in; the queues of one rank advance in turn."""
 
     rank: Rank
     key: str
 
 
 class Waiting(Protocol):
-    """What waits for a thread."""
+    """A task that waits for a thread."""
 
     turn: Turn
 
     def service(self) -> None:
-        """Do it."""
+        """Run the task."""
 
     def cancel(self) -> None:
-        """Do not."""
+        """Cancel the task."""
 
 
 class _Served:
-    """What has a thread, until it gives it back."""
+    """A task that has a thread, until it ends."""
 
     def __init__(self, waiting: Waiting, turn: Turn, turns: "Turns") -> None:
         self._waiting, self._turn, self._turns = waiting, turn, turns
 
     def service(self) -> None:
-        """Do it."""
+        """Run the task."""
         try:
             self._waiting.service()
         finally:
             self._turns.ended(self._turn)
 
     def cancel(self) -> None:
-        """Do not."""
+        """Cancel the task."""
         self._waiting.cancel()
 
 
 class Turns:
-    """Stands for the deque that waitress's threads take their work from; all but ended() runs under their lock.
+    """Replaces the deque from which waitress's threads take tasks. All methods but ended() run under waitress's lock.
 
-    Half of the threads are only for staff, and no line has more than a quarter of them at a time, so that one browser
-    that asks for much does not hold up the others. While the staff works, all others get half of that: threads that
-    have one share the processor, and each makes the page of a receptionist slower.
+    Half of the threads are reserved for staff, and no queue gets more than a quarter of them, so that one busy browser
+    doesn't delay the others. While staff is active, all others get half of that, because busy threads share the
+    processor and slow down the pages of reception.
     """
 
     def __init__(self, threads: int, lock: Lock) -> None:
@@ -77,28 +77,28 @@ class Turns:
         return sum(map(len, self._lines.values()))
 
     def __bool__(self) -> bool:
-        """Whether somebody may have a thread now."""
+        """Return whether any task can run now."""
         return self._next() is not None
 
     def append(self, waiting: Waiting) -> None:
-        """Put it at the end of its line."""
+        """Add a task to the end of its queue."""
         self._lines.setdefault(waiting.turn, deque()).append(waiting)
 
     def popleft(self) -> _Served:
-        """What is next. Raises IndexError."""
+        """Return the next task. Raises IndexError."""
         turn = self._next()
         if turn is None:
             raise IndexError
         line = self._lines.pop(turn)
         waiting = line.popleft()
         if line:
-            self._lines[turn] = line  # behind the other lines
+            self._lines[turn] = line  # behind the other queues
         self._running[turn] += 1
         self._note(turn)
         return _Served(waiting, turn, self)
 
     def ended(self, turn: Turn) -> None:
-        """A thread is free again."""
+        """Note that a thread is free again."""
         with self._lock:
             self._running[turn] -= 1
             if not self._running[turn]:
@@ -116,7 +116,7 @@ class Turns:
         return min(may, key=lambda turn: turn.rank) if may else None
 
     def _may(self, turn: Turn, others: int, share: int) -> bool:
-        """Whether a line may have one more thread; others have one part of `share` of what they may have at most."""
+        """Return whether a queue can get another thread. `share` divides what others can have."""
         match turn.rank:
             case Rank.REFUSED:
                 return True
@@ -129,7 +129,7 @@ class Turns:
 
 
 class Dispatcher(ThreadedTaskDispatcher):
-    """waitress's threads, with turns instead of one queue."""
+    """waitress's threads with fair scheduling instead of one queue."""
 
     def __init__(self, threads: int) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class Dispatcher(ThreadedTaskDispatcher):
         self.set_thread_count(threads)
 
     def add_task(self, task: Any) -> None:
-        """Have a thread do what is Waiting; unlike waitress, without a line in the log each time that it has to."""
+        """Queue a task. Unlike waitress, log nothing when it has to wait."""
         with self.lock:
             self._turns.append(task)
             self.queue_cv.notify()
