@@ -87,7 +87,7 @@ def test_h17_somebody_else_is_refused_kindly_and_asked_to_send_it_again(clinic: 
         form = {"current_password": PASSWORD, "password": "slow boats drift home"}
         answer = browser.post("/account/password", form)
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
-        assert "Send yours again in a few seconds" in answer.get_data(as_text=True)
+        assert "Try again in a few seconds" in answer.get_data(as_text=True)
     assert browser.post("/account/password", form).status_code == 422, "it was estimated this time"
 
 
