@@ -1,8 +1,19 @@
-"""Compose an e-mail: one recipient, text and HTML, attachments, and no header injection."""
+"""Compose an e-mail: one recipient, text and HTML, attachments, and no header injection.
+
+Subject and sender are encoded by `email.header`. The way Python's newer classes fold a header changes spaces between
+encoded words, and makes words of more than the 75 characters that RFC 2047 allows.
+"""
 
 import re
 from email.errors import MessageError
-from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
+from email.header import Header
+from email.headerregistry import (
+    Address,
+    HeaderRegistry,
+    UniqueSingleAddressHeader,
+    UniqueUnstructuredHeader,
+    UnstructuredHeader,
+)
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
@@ -10,6 +21,11 @@ from email.utils import format_datetime, parseaddr
 from service import clock
 from service.mail_addresses import ascii_domain
 from service.notifications.message import DeliveryError, OutgoingMessage
+
+LONGEST_PLAIN_NAME = 40
+"""A longer name is encoded, so that it can be folded."""
+LONGEST_WORD = 74
+"""Of an encoded word; `email.header` makes them one longer than it's told."""
 
 
 class _Whole(UnstructuredHeader):
@@ -21,8 +37,38 @@ class _Whole(UnstructuredHeader):
         return f"{self.name}: {self}{policy.linesep}"
 
 
+class _Subject(UniqueUnstructuredHeader):
+    """A subject that every mail program shows as it was written."""
+
+    name: str
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        return f"{self.name}: {_encoded(str(self), self.name, policy)}{policy.linesep}"
+
+
+class _Sender(UniqueSingleAddressHeader):
+    """A sender whose name every mail program shows as it was written."""
+
+    name: str
+    address: Address
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        shown = self.address.display_name
+        if shown.isascii() and len(shown) <= LONGEST_PLAIN_NAME:
+            return f"{self.name}: {self}{policy.linesep}"
+        name = _encoded(shown, self.name, policy, always=True)
+        return f"{self.name}: {name}{policy.linesep} <{self.address.addr_spec}>{policy.linesep}"
+
+
+def _encoded(text: str, name: str, policy: EmailPolicy, *, always: bool = False) -> str:
+    charset = "us-ascii" if text.isascii() and not always else "utf-8"
+    return Header(text, charset, maxlinelen=LONGEST_WORD, header_name=name).encode(linesep=policy.linesep)
+
+
 def _headers() -> HeaderRegistry:
     registry = HeaderRegistry()
+    registry.map_to_type("subject", _Subject)  # type: ignore[arg-type]
+    registry.map_to_type("from", _Sender)  # type: ignore[arg-type]
     registry.map_to_type("list-unsubscribe", _Whole)  # type: ignore[arg-type]
     return registry
 
