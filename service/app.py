@@ -18,7 +18,7 @@ from service.http import unsent_forms as unsent
 from service.http.collisions import Persistent
 from service.http.cookies import Cookies
 from service.language import rendering
-from service.web import navigation, notices, pages
+from service.web import date_fields, navigation, notices, pages
 from service.wiring import Wiring
 
 LARGEST_BODY = 1024 * 1024
@@ -64,6 +64,7 @@ def create_app(wiring: Wiring) -> Flask:
     with wiring.database.reading() as session:
         app.session_interface = Cookies(wiring.secret_key, installation.clinic_id(session))
     rendering.install(app.jinja_env, chosen.clinic)
+    date_fields.install(app)
     for blueprint in (*pages.BLUEPRINTS, entrance.blueprint, guide.blueprint):
         app.register_blueprint(blueprint)
     context.install(app, wiring)

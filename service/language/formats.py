@@ -6,14 +6,16 @@ from datetime import date, datetime, time
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time, get_day_names
+from babel.core import get_global
+from babel.dates import format_date, format_time, get_day_names, get_month_names
 from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 
 from service import clock
 from service.clock import MINUTES_OF_A_DAY, DayTime
 from service.config.settings import Clinic
-from service.language import translation
+from service.language import translation, typed_dates
+from service.language.typed_dates import Order, Unreadable
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 """The names used in settings."""
@@ -54,18 +56,34 @@ class Formats:
         if isinstance(of_day, DayTime):
             text = self.time(time(*divmod(of_day.minutes % MINUTES_OF_A_DAY, 60)))
             return _MIDNIGHT.sub("24", text) if of_day.minutes == MINUTES_OF_A_DAY else text
-        return _time(of_day.replace(second=0, microsecond=0, tzinfo=None), "short", self.locale, self._hours)
+        return _time(of_day.replace(second=0, microsecond=0, tzinfo=None), "short", self.locale, self._clock)
 
     def hour(self, of_day: int) -> str:
         """Format an hour for the heading of a narrow column: `10 AM` or `10`."""
-        skeletons = self.locale.datetime_skeletons
-        twelve = self._hours == 12 or (not self._hours and "h" in self.locale.time_formats["short"].pattern)
-        return format_time(time(of_day), str(skeletons["h"].pattern), locale=self.locale) if twelve else str(of_day)
+        if not self.counts_to_twelve:
+            return str(of_day)
+        return format_time(time(of_day), str(self.locale.datetime_skeletons["h"].pattern), locale=self.locale)
+
+    @property
+    def counts_to_twelve(self) -> bool:
+        """Return whether hours are shown with AM and PM."""
+        return self._hours == 12 if self._hours else typed_dates.is_twelve_hours(self._home)
+
+    @property
+    def _home(self) -> Locale:
+        """The locale that decides clock and date order: the country's main one, where CLDR has no English for it."""
+        locale = self.locale
+        return home_of(self._country) or locale if locale.language == "en" and _is_of_nowhere(locale) else locale
+
+    @property
+    def _clock(self) -> int:
+        """12 or 24 where the locale alone doesn't decide it, otherwise 0."""
+        return self._hours or (0 if self._home == self.locale else 12 if self.counts_to_twelve else 24)
 
     def to_the_second(self, at: datetime) -> str:
         """Format an instant with seconds: `Mon, Nov 23, 10:30:05 AM`."""
         local = at.astimezone(self._zone).time()
-        time = _time(local.replace(microsecond=0, tzinfo=None), "medium", self.locale, self._hours)
+        time = _time(local.replace(microsecond=0, tzinfo=None), "medium", self.locale, self._clock)
         return self._joined(self.local_day(at), time)
 
     def local_day(self, at: datetime) -> str:
@@ -111,16 +129,52 @@ class Formats:
         return str(names[number])
 
     @property
+    def months(self) -> Sequence[str]:
+        """Return the names of the months, January first."""
+        names = get_month_names("wide", context="stand-alone", locale=self.locale)
+        return [str(names[number]) for number in range(1, 13)]
+
+    @property
     def week(self) -> Sequence[int]:
         """Return the days of the week in local order; 0 is Monday."""
-        first = WEEKDAYS.index(self._first_weekday) if self._first_weekday else self.locale.first_week_day
+        where = (home_of(self._country) or self.locale) if _is_of_nowhere(self.locale) else self.locale
+        first = WEEKDAYS.index(self._first_weekday) if self._first_weekday else where.first_week_day
         return [(first + number) % 7 for number in range(7)]
 
     @property
-    def day_first(self) -> bool:
-        """Return whether 03/04/1985 means April 3 here."""
-        pattern = self.locale.date_formats["short"].pattern
-        return bool(pattern.index("d") < pattern.index("M"))
+    def order(self) -> Order:
+        """Return which part of a typed date comes first: 03/04/1985 is March 4 in the US and April 3 in Britain."""
+        return typed_dates.order_of(self._home)
+
+    @property
+    def typed_pattern(self) -> str:
+        """Return the CLDR pattern of a typed date: `M/d/y`."""
+        return typed_dates.pattern_of(self._home)
+
+    def typed_date(self, on: date) -> str:
+        """Format a date for a date field: `11/23/2026`."""
+        return format_date(on, self.typed_pattern, locale=self._home)
+
+    def typed_time(self, of_day: DayTime) -> str:
+        """Format a time for a time field, using only characters that a keyboard has: `2:30 PM`."""
+        text = typed_dates.plain(self.time(of_day))
+        try:
+            self.read_time(text)
+        except Unreadable:
+            return of_day.shown
+        return text
+
+    def read_date(self, text: str, first: date, last: date) -> date:
+        """Read a date that was typed in the local order or as ISO.
+
+        A two-digit year means the one between `first` and `last`. Raises Unreadable.
+        """
+        return typed_dates.read_date(text, self.order, first, last)
+
+    def read_time(self, text: str) -> DayTime:
+        """Read a time of day that was typed with AM or PM, or in 24 hours. Raises Unreadable."""
+        hour, minute = typed_dates.read_time(text, self.locale, twelve_hours=self.counts_to_twelve)
+        return DayTime.at(hour, minute)
 
     def year(self, on: date) -> str:
         """Format a year: `2026`."""
@@ -177,12 +231,31 @@ def locale_of(language: str, country: str, preferred: str = "") -> Locale:
     """
     spoken = language.partition("_")[0]
     chosen = preferred if preferred.partition("_")[0] == language else language
-    for code in (chosen if "_" in chosen else "", f"{spoken}_{country}", spoken, f"en_{country}"):
+    elsewhere = ("en_001",) if spoken == "en" and country else ()
+    for code in (chosen if "_" in chosen else "", f"{spoken}_{country}", *elsewhere, spoken, f"en_{country}"):
         try:
             return Locale.parse(code)
         except (UnknownLocaleError, ValueError):
             continue
     return Locale("en")
+
+
+@lru_cache(maxsize=64)
+def home_of(country: str) -> Locale | None:
+    """Return the locale of a country's main language, or None if CLDR doesn't know it."""
+    likely = get_global("likely_subtags").get(f"und_{country}", f"en_Latn_{country}")
+    language, _sep, rest = likely.partition("_")
+    for code in (likely, f"{language}_{rest.rpartition('_')[2]}"):
+        try:
+            return Locale.parse(code)
+        except (UnknownLocaleError, ValueError):
+            continue
+    return None
+
+
+def _is_of_nowhere(locale: Locale) -> bool:
+    """Return whether a locale names a language without a country."""
+    return locale.territory in (None, "001")
 
 
 @lru_cache(maxsize=4096)

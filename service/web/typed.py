@@ -1,6 +1,5 @@
 """What was typed into a form, as fields that can be sent once more: with the labels and choices of the form it was."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from wtforms.widgets import HiddenInput
 
 from service.http import context
 from service.http.unsent_forms import SECRETS, Fields, is_unseen
+from service.web.date_fields import DayField
 from service.web.forms import ROOM, Form, most_of
 
 LINE = 60
@@ -69,10 +69,10 @@ class TypedField:
         """Whether several may be chosen."""
         return isinstance(self.control, wtforms.SelectMultipleField)
 
-    @staticmethod
-    def is_day(value: str) -> bool:
-        """Whether a value is chosen from a calendar."""
-        return re.fullmatch(r"\d{4}-\d\d-\d\d", value) is not None
+    @property
+    def is_day(self) -> bool:
+        """Whether it is a date, which may be chosen from a calendar."""
+        return isinstance(self.control, DayField)
 
     @staticmethod
     def is_long(value: str) -> bool:

@@ -30,9 +30,9 @@ def book_oneself(scene: Scene) -> Go:
 
 
 def book_a_series(scene: Scene) -> Go:
-    zone, rules, wish = scene.house.settings.clinic.zone, scene.house.settings.booking, scene.wish()
+    clinic, rules, wish = scene.house.settings.clinic, scene.house.settings.booking, scene.wish()
     series_of_two = SeriesRequest(wish, 2, 7)
-    return lambda session: series.book(session, scene.clinic.desk, series_of_two, rules, zone)
+    return lambda session: series.book(session, scene.clinic.desk, series_of_two, rules, clinic)
 
 
 def walk_in(scene: Scene) -> Go:

@@ -12,6 +12,7 @@ from service.clock import DayTime
 from service.config.settings import Clinic
 from service.language.formats import Formats, locale_of
 from service.language.translation import speaking
+from service.language.typed_dates import Order
 
 AT = datetime(2027, 3, 4, 16, 5, 9, tzinfo=UTC)
 PLACES = [
@@ -44,7 +45,7 @@ def test_formats_are_those_of_cldr(language: str, country: str, zone: str, code:
     assert shown.long_when(AT).endswith(clock)
     assert shown.number(1234567.25, 1) == format_decimal(1234567.2, locale=locale)
     assert shown.percent(12) == format_percent(0.12, locale=locale)
-    assert shown.week[0] == locale.first_week_day
+    assert shown.week[0] == (locale if locale.territory else Locale("en", country)).first_week_day
     assert shown.weekday(6) == get_day_names("wide", "stand-alone", locale)[6]
 
 
@@ -71,8 +72,8 @@ def test_the_midnight_that_ends_a_day() -> None:
 
 
 def test_the_day_comes_first_where_it_is_written_first() -> None:
-    order = {country: formats("en", country).day_first for country in ("US", "GB", "DE", "AT")}
-    assert order == {"US": False, "GB": True, "DE": True, "AT": True}
+    order = {country: formats("en", country).order for country in ("US", "GB", "DE", "AT")}
+    assert order == {"US": Order.MONTH, "GB": Order.DAY, "DE": Order.DAY, "AT": Order.DAY}
 
 
 def test_a_number_of_the_clinics_country_is_written_without_its_code() -> None:

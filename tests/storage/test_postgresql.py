@@ -8,6 +8,7 @@ from sqlalchemy import make_url, text
 from service.domain.foundation.actor import Actor
 from service.domain.patients import patient_search
 from service.health import checkup
+from service.language.typed_dates import Order
 from service.storage.database import Database
 from service.storage.models import Patient
 from service.storage.postgresql import NAME_INDEX, has_name_index
@@ -45,7 +46,7 @@ def _drop_index(house: House) -> None:
 
 def names(house: House, desk: Actor, typed: str) -> list[str]:
     with house.reading() as session:
-        return [patient.name for patient in patient_search.search(session, desk, typed).patients]
+        return [patient.name for patient in patient_search.search(session, desk, typed, Order.DAY).patients]
 
 
 def test_any_part_of_a_name_is_found_by_an_index_whatever_its_accents(
@@ -84,7 +85,9 @@ def test_without_the_right_to_make_it_names_are_found_all_the_same(
     assert poor.index_names() is False
     with poor.reading() as session:
         assert not has_name_index(session.connection())
-        assert [found.name for found in patient_search.search(session, desk, "muller").patients] == ["Łukasz Müller"]
+        assert [found.name for found in patient_search.search(session, desk, "muller", Order.DAY).patients] == [
+            "Łukasz Müller"
+        ]
     poor.close()
     with house.writing() as session:
         session.execute(text("DROP OWNED BY poor"))

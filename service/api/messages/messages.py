@@ -16,7 +16,14 @@ blueprint = Blueprint("messages", __name__, url_prefix="/messages")
 def index(query: MessageQuery) -> Answer:
     """List messages, newest first."""
     before = cursors.id_of(query.after)
-    page = message_log.page(context.reading(), bearers.actor(), state=query.state, text=query.q.strip(), before=before)
+    page = message_log.page(
+        context.reading(),
+        bearers.actor(),
+        state=query.state,
+        text=query.q.strip(),
+        order=context.formats().order,
+        before=before,
+    )
     items = [Message.model_validate(entry.message) for entry in page.entries]
     return Answer(Messages(items=items, next=cursors.of(page.older)))
 

@@ -22,7 +22,9 @@ def index(query: PatientQuery) -> Answer:
     """Find patients the user can see, 25 at a time. A patient's user gets the patients they are a guardian of."""
     actor, session = bearers.actor(), context.reading()
     if query.q:
-        found = patient_search.search(session, actor, query.q, after=cursors.id_of(query.after))
+        found = patient_search.search(
+            session, actor, query.q, context.formats().order, after=cursors.id_of(query.after)
+        )
     elif actor.role == Role.PATIENT:
         found = Found(patients.in_care_of(session, actor), None)
     else:

@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from service.config.settings import Booking
+from service.config.settings import Booking, Clinic
 from service.domain.appointments import booking, free_times
 from service.domain.appointments.admission import Taken
 from service.domain.appointments.requests import SeriesRequest
 from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Forbidden, Invalid
 from service.domain.outbox import announcements
+from service.language.formats import Formats
 from service.language.translation import gettext as _
 from service.storage.models import Appointment
 
@@ -20,7 +21,7 @@ MOST = 20
 LONGEST_STEP = 28
 
 
-def book(session: Session, actor: Actor, request: SeriesRequest, rules: Booking, zone: ZoneInfo) -> list[Appointment]:
+def book(session: Session, actor: Actor, request: SeriesRequest, rules: Booking, clinic: Clinic) -> list[Appointment]:
     """Book all visits of a series; the first decides the doctor.
 
     Raises what booking.book() raises; Invalid and Taken name the day that does not fit, and then none is booked.
@@ -29,16 +30,16 @@ def book(session: Session, actor: Actor, request: SeriesRequest, rules: Booking,
         raise Forbidden(_("Please call the clinic to book a series."))
     if not (1 <= request.count <= MOST and 1 <= request.every_days <= LONGEST_STEP):
         raise Invalid(_("A series has up to 20 visits, at most 28 days apart."), "count")
-    visits: list[Appointment] = []
+    zone, visits = clinic.zone, list[Appointment]()
     wanted = request.first
     for turn in range(request.count):
         at = _same_time(request.first.starts_at, turn * request.every_days, zone)
         try:
             visit, _is_new = booking.make(session, actor, replace(wanted, starts_at=at), rules, zone)
         except Taken as error:
-            raise Taken(_on_day(error, at, zone)) from None
+            raise Taken(_on_day(error, at, clinic)) from None
         except Invalid as error:
-            raise Invalid(_on_day(error, at, zone), error.field) from None
+            raise Invalid(_on_day(error, at, clinic), error.field) from None
         visits.append(visit)
         wanted = replace(wanted, doctor_id=visit.doctor_id)
     if request.count > 1:
@@ -56,6 +57,6 @@ def _same_time(starts_at: datetime, days: int, zone: ZoneInfo) -> datetime:
     return at
 
 
-def _on_day(error: Exception, at: datetime, zone: ZoneInfo) -> str:
-    words = {"day": f"{at.astimezone(zone):%Y-%m-%d}", "why": str(error)}
+def _on_day(error: Exception, at: datetime, clinic: Clinic) -> str:
+    words = {"day": Formats(clinic).local_day(at), "why": str(error)}
     return _("On %(day)s: %(why)s None of the series is booked.") % words

@@ -18,6 +18,7 @@ from service.domain.imports import import_columns, import_values
 from service.domain.imports.import_columns import ImportKind
 from service.domain.imports.import_tables import Table
 from service.domain.patients.details import PatientDetails
+from service.language.formats import Formats
 from service.language.translation import gettext as _
 
 T = TypeVar("T")
@@ -74,8 +75,13 @@ class Way:
     kind: ImportKind
     columns: Mapping[str, int]
     day_first: bool | None
-    """Which comes first in a date such as 03/04/1985; None: the file tells, or no one can."""
+    """Which comes first in a date such as 03/04/1985; None: as the file tells, or as usual where the clinic is."""
     clinic: Clinic
+
+    @property
+    def formats(self) -> Formats:
+        """How the clinic writes dates and times."""
+        return Formats(self.clinic)
 
 
 @dataclass(frozen=True)
@@ -86,18 +92,20 @@ class Reading:
     problems: Sequence[Problem]
     has_either: bool
     """Whether there are dates such as 03/04/1985."""
+    day_first: bool | None
+    """Which comes first in them, as they were read; None: no one can tell."""
     zone: ZoneInfo
     """The wall clock that times in the file are read by."""
 
 
 def read(table: Table, way: Way) -> Reading:
     """Every line of the table. Problems never stop it: all of them are found at once."""
-    has_either, guess = import_values.which_first(_dates(table, way))
+    has_either, guess = import_values.which_first(_dates(table, way), way.formats.order.day_first)
     if way.day_first is None:
         way = replace(way, day_first=guess)
     problems = [Problem(1, label, sentence) for label, sentence in import_columns.missing(way.kind, way.columns)]
     if problems:
-        return Reading([], problems, has_either, way.clinic.zone)
+        return Reading([], problems, has_either, way.day_first, way.clinic.zone)
     if has_either and way.day_first is None:
         problems.append(
             Problem(1, _("Dates"), _("Dates such as 03/04/1985 can be read in two ways. Choose one above."))
@@ -111,7 +119,7 @@ def read(table: Table, way: Way) -> Reading:
         problems += line.problems
         if row is not None and not line.problems and not line.is_undecided:
             rows.append(row)
-    return Reading(rows, problems, has_either, way.clinic.zone)
+    return Reading(rows, problems, has_either, way.day_first, way.clinic.zone)
 
 
 def _dates(table: Table, way: Way) -> Iterator[str]:
@@ -172,7 +180,8 @@ class Line:
         if self.way.day_first is None and import_values.is_either(text):
             self.is_undecided = True
             return None
-        return self.checked(name, partial(import_values.read_date, day_first=self.way.day_first is True), text)
+        read = partial(import_values.read_date, day_first=self.way.day_first is True, formats=self.way.formats)
+        return self.checked(name, read, text)
 
     def birth_date(self) -> date | None:
         """A birth date; None as well where there is none."""
@@ -209,7 +218,8 @@ def _starts_at(line: Line) -> datetime | None:
     day_text, time_text = import_values.split_moment(line.text("date"))
     day = line.day("date", day_text)
     time_column = "time" if "time" in line.way.columns else "date"
-    at = line.checked(time_column, import_values.read_time, line.text("time") or time_text)
+    read_time = partial(import_values.read_time, formats=line.way.formats)
+    at = line.checked(time_column, read_time, line.text("time") or time_text)
     if day is None or at is None:
         return None
     starts_at = free_times.local_instant(day, at, line.way.clinic.zone)

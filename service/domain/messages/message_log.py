@@ -17,6 +17,7 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import NotFound
 from service.domain.outbox import message_rules, outbox
 from service.domain.patients import patient_search
+from service.language.typed_dates import Order
 from service.mail_addresses import address_key
 from service.storage.models import (
     Appointment,
@@ -90,9 +91,10 @@ def page(
     state: Listed | None = None,
     rule: str = "",
     text: str = "",
+    order: Order,
     before: int | None = None,
 ) -> Page:
-    """Messages in a state, of a rule, to people or an address that fit a text.
+    """Messages in a state, of a rule, to people or an address that fit a text, whose dates are in an order.
 
     Raises NotFound for those who do not work at the desk.
     """
@@ -106,7 +108,7 @@ def page(
     if rule:
         query = query.where(Message.rule == rule)
     if text:
-        query = query.where(_of(text))
+        query = query.where(_of(text, order))
     if before is not None:
         query = query.where(Message.id < before)
     entries = [Entry(*row) for row in session.execute(query)]
@@ -250,12 +252,12 @@ def _holds() -> ColumnElement[bool]:
     return exists().where(about, stands)
 
 
-def _of(text: str) -> ColumnElement[bool]:
+def _of(text: str, order: Order) -> ColumnElement[bool]:
     """Messages to an address, or to people found as patients are found."""
     typed = text.strip()
     if "@" in typed:
         return Message.recipient.in_(_spellings(typed)) if typed.isprintable() else false()
-    people = select(Patient.id).where(*patient_search.parse(typed).conditions()).limit(MOST_PEOPLE)
+    people = select(Patient.id).where(*patient_search.parse(typed, order).conditions()).limit(MOST_PEOPLE)
     return Message.patient_id.in_(people)
 
 

@@ -1,12 +1,9 @@
 """Find patients by name, birth date, or phone; list the newest ones, and find likely duplicates."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from itertools import product
 
 from sqlalchemy import ColumnElement, false, or_, select, tuple_
 from sqlalchemy.orm import Session
@@ -16,6 +13,8 @@ from service.domain.foundation import paging
 from service.domain.foundation.actor import Actor, Role
 from service.domain.patients import patients
 from service.domain.patients.details import PatientDetails
+from service.language import typed_dates
+from service.language.typed_dates import Order
 from service.mail_addresses import address_key, as_folded_before
 from service.storage.models import AddressForm, Appointment, Patient
 from service.storage.search_keys import search_key
@@ -27,7 +26,6 @@ MOST_WORDS = 8
 FEWEST_DIGITS = 3
 """Fewer digits aren't treated as part of a phone number."""
 
-_DATE = re.compile(r"\b(?:(\d{4})-(\d{1,2})-(\d{1,2})|(\d{1,2})\s*([./-])\s*(\d{1,2})\s*\5\s*(\d{4}|\d{2}))\b")
 _PHONE = re.compile(r"\+?[\d\s()/.-]+")
 
 
@@ -58,41 +56,26 @@ class SearchTerms:
         return found or [false()]
 
 
-def parse(text: str) -> SearchTerms:
-    """Parse a search: `vogt`, `Vogt 4.5.1985` (day first), `5/4/1985` (either order), `1985-05-04`, `0170 555`."""
-    typed = "".join(str(unicodedata.decimal(letter, letter)) for letter in text[:LONGEST])
-    written = _DATE.search(typed)
-    rest = (typed[: written.start()] + " " + typed[written.end() :] if written else typed).strip()
+def parse(text: str, order: Order) -> SearchTerms:
+    """Parse a search: `vogt`, `Vogt 4.5.1985` (a date in the reader's order), `1985-05-04`, `0170 555`.
+
+    A two-digit year matches every year that ends with these digits.
+    """
+    born, rest = typed_dates.find_dates(typed_dates.plain(text[:LONGEST]), order)
     digits = re.sub(r"\D", "", rest.replace("(0)", ""))
     if rest and _PHONE.fullmatch(rest) and len(digits) >= FEWEST_DIGITS:
         # Stored numbers start with the country code, so they don't contain the zeros before it or before the area code.
-        return SearchTerms(digits=digits.lstrip("0") or digits, born=_possible_dates(written))
-    return SearchTerms(words=search_key(rest).split()[:MOST_WORDS], born=_possible_dates(written))
+        return SearchTerms(digits=digits.lstrip("0") or digits, born=born)
+    return SearchTerms(words=search_key(rest).split()[:MOST_WORDS], born=born)
 
 
-def _possible_dates(written: re.Match[str] | None) -> list[date] | None:
-    """Return the dates that a typed date can mean: several for a two-digit year or slashes, none for June 31."""
-    if written is None:
-        return None
-    if written[1]:
-        years, orders = [int(written[1])], [(int(written[2]), int(written[3]))]
-    else:
-        first, second, year = int(written[4]), int(written[6]), int(written[7])
-        years = [year] if len(written[7]) == 4 else [1900 + year, 2000 + year]
-        orders = [(second, first), (first, second)] if written[5] == "/" else [(second, first)]
-    dates = []
-    for year, (month, day) in product(years, orders):
-        with suppress(ValueError):
-            dates.append(date(year, month, day))
-    return dates
-
-
-def search(session: Session, actor: Actor, text: str, *, after: int | None = None) -> Found:
+def search(session: Session, actor: Actor, text: str, order: Order, *, after: int | None = None) -> Found:
     """Return the actor's patients that match a text, archived ones too: 25 at a time, starting after the id `after`.
 
+    `order` is the order of day, month, and year in which dates are typed.
     They are sorted by name if the text contains one, using its index. Raises NotFound for an unknown `after`.
     """
-    sought = parse(text)
+    sought = parse(text, order)
     key = (Patient.folded_name, Patient.id) if sought.words else (Patient.id,)
     query = select(Patient).where(Patient.merged_into_id.is_(None), *sought.conditions(), patients.visible(actor))
     if after is not None:

@@ -17,6 +17,7 @@ from service.domain.foundation.errors import Invalid, NotFound
 from service.domain.foundation.paging import cut, page_key, read_key
 from service.domain.patients import patient_search, patients
 from service.language.translation import gettext as _
+from service.language.typed_dates import Order
 from service.storage.models import AuditDetail, AuditEntry, Patient, User
 
 PAGE = 100
@@ -61,6 +62,8 @@ class Wanted:
 
     since: datetime
     until: datetime
+    date_order: Order
+    """Of a birth date in `patient`."""
     person: str = ""
     """Part of a name or an e-mail address, or the number of an account."""
     patient: str = ""
@@ -153,7 +156,7 @@ def _query(actor: Actor, wanted: Wanted) -> Select[*tuple[Any, ...]]:
     if wanted.person:
         query = query.where(AuditEntry.user_id.in_(_people(wanted.person)))
     if wanted.patient:
-        query = query.where(AuditEntry.patient_id.in_(_patients(wanted.patient)))
+        query = query.where(AuditEntry.patient_id.in_(_patients(wanted.patient, wanted.date_order)))
     key = SORTS[wanted.sort]
     order = (key, AuditEntry.id) if wanted.sort != "at" else (AuditEntry.at, AuditEntry.id)
     return query.order_by(*(part.desc() if wanted.descending else part.asc() for part in order))
@@ -166,11 +169,11 @@ def _people(text: str) -> Select[int]:
     return select(User.id).where(or_(User.name.icontains(text, autoescape=True), addresses.holding(text)))
 
 
-def _patients(text: str) -> Select[int]:
+def _patients(text: str, order: Order) -> Select[int]:
     number = _number(text)
     if number is not None:
         return patients.records_of(number)
-    return select(Patient.id).where(*patient_search.parse(text).conditions())
+    return select(Patient.id).where(*patient_search.parse(text, order).conditions())
 
 
 def _number(text: str) -> int | None:

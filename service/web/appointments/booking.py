@@ -100,7 +100,7 @@ def _book(actor: Actor, choice: Choice, form: BookingForm) -> int:
         if form.count.data not in (None, 1):
             wish = SeriesRequest(wanted, form.count.data or 0, form.every_days.data or 0)
             with context.transaction() as session:
-                return series.book(session, actor, wish, rules, zone)[0].id
+                return series.book(session, actor, wish, rules, context.wiring().settings.clinic)[0].id
     booking.look(context.reading(), wanted)
     with context.transaction() as session:
         return booking.book(session, actor, wanted, rules, zone).id
@@ -167,7 +167,11 @@ def _day_of(form: Form) -> date | None:
 
 def _page(choice: Choice, form: Form, day: date | None) -> str:
     actor, session, query = context.actor(), context.reading(), request.args.get("q", "")
-    found = patient_search.search(session, actor, query).patients if query and actor.role != Role.PATIENT else []
+    found = (
+        patient_search.search(session, actor, query, context.formats().order).patients
+        if query and actor.role != Role.PATIENT
+        else []
+    )
     return render_template(
         "appointments/booking/new.html",
         choice=choice,

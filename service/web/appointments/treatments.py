@@ -19,6 +19,7 @@ from service.language.translation import gettext as _
 from service.storage.models import Patient, Treatment
 from service.web import notices
 from service.web.appointments.visits import visit
+from service.web.date_fields import DayField
 from service.web.forms import Form, at_most
 
 blueprint = Blueprint("treatments", __name__)
@@ -31,7 +32,7 @@ class TreatmentForm(Form):
     treatment = wtforms.TextAreaField(_("Treatment"), [at_most(treatments.LONGEST_TEXT)])
     prescription = wtforms.TextAreaField(_("Prescription"), [at_most(treatments.LONGEST_TEXT)])
     notes = wtforms.TextAreaField(_("Notes"), [at_most(treatments.LONGEST_TEXT)])
-    next_visit = wtforms.DateField(_("Next visit"), [Optional()])
+    next_visit = DayField(_("Next visit"), [Optional()])
     version = wtforms.IntegerField(validators=[Optional()], widget=wtforms.widgets.HiddenInput())
 
 

@@ -22,7 +22,7 @@ from service.web.clinic.place_form import chosen_so_far
 from service.web.clinic.settings_form import SettingsForm
 from service.web.clinic.settings_forms import FORMS
 from service.web.clinic.setup_drafts import PAGES, Filled
-from service.web.diary.day_fields import EndField, TimeField
+from service.web.date_fields import EndField, TimeField
 from service.web.forms import Form, at_most, required
 
 blueprint = Blueprint("wizard", __name__)

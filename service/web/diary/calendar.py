@@ -17,8 +17,9 @@ from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import AppointmentStatus, Doctor
 from service.web.appointments.visits import COLOURS
+from service.web.date_fields import asked_day
 from service.web.diary.calendar_grid import Column, Kind, Thing, grid
-from service.web.local_times import asked_day, row_id_of
+from service.web.local_times import row_id_of
 
 blueprint = Blueprint("calendar", __name__)
 MOST_DOCTORS = 20
@@ -59,13 +60,15 @@ class View:
 def show() -> ResponseReturnValue:
     """Show a day (`?date=`) of a department or one doctor, or with `view=week` a doctor's week."""
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
-    view = _asked(actor)
+    asked = asked_day("date")
+    view = _asked(actor, asked.day)
     days = calendar.days(session, view.days[0], view.days[-1], zone, [doctor.id for doctor in view.doctors])
     cancelled = [one for day in days for one in day.visits if one.status == AppointmentStatus.CANCELLED]
     everybody = [] if actor.role == Role.DOCTOR else calendar.doctors(session, actor)
-    return render_template(
+    page = render_template(
         "diary/calendar.html",
         view=view,
+        asked_day=asked,
         grid=grid(_columns(view, days, may_offer=actor.role != Role.DOCTOR), context.formats()),
         total=sum(visit.status != AppointmentStatus.CANCELLED for day in days for visit in day.visits),
         cancelled=[(one, _url(one)) for one in sorted(cancelled, key=lambda one: one.starts_at)],
@@ -73,16 +76,16 @@ def show() -> ResponseReturnValue:
         departments=sorted({doctor.department for doctor in everybody if doctor.department}),
         today=clock.today(zone),
     )
+    return page, 422 if asked.error else 200
 
 
-def _asked(actor: Actor) -> View:
-    """Parse the URL. Raises NotFound for a day, view, doctor, or department that does not exist."""
-    session, today = context.reading(), clock.today(context.wiring().settings.clinic.zone)
+def _asked(actor: Actor, day: date) -> View:
+    """Parse the rest of the URL. Raises NotFound for a view, doctor, or department that does not exist."""
+    session = context.reading()
     kind, asked = request.args.get("view") or "day", request.args.get("doctor_id", "")
     doctor_id, department = row_id_of(asked), request.args.get("department", "")
     if kind not in ("day", "week") or (asked and doctor_id is None):
         raise NotFound
-    day = asked_day(request.args.get("date"), None) or today
     found = calendar.doctors(session, actor, doctor_id=doctor_id, department=department)
     if not found and department:
         raise NotFound

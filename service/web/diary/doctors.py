@@ -22,8 +22,8 @@ from service.language.translation import lazy_gettext as _l
 from service.storage.models import Cover, Doctor
 from service.web import notices
 from service.web.appointments.visits import COLOURS, visits
+from service.web.date_fields import DayField, EndField, TimeField
 from service.web.diary import week
-from service.web.diary.day_fields import DayField, EndField, TimeField
 from service.web.forms import Form, at_most, required
 
 blueprint = Blueprint("doctors", __name__)

@@ -17,7 +17,7 @@ from service.http import context
 from service.language.translation import lazy_gettext as _l
 from service.storage.models import ExceptionKind, HoursException
 from service.web import notices
-from service.web.diary.day_fields import DayField, EndField, TimeField
+from service.web.date_fields import DayField, EndField, TimeField
 from service.web.forms import Form, at_most, required
 from service.web.local_times import valid_row_id
 

@@ -133,7 +133,7 @@ def _form_page(form: WaitlistForm) -> str:
         form=form,
         patient=patients.fetch(session, actor, row_id_of(asked) or 0) if asked else None,
         query=query,
-        found=patient_search.search(session, actor, query).patients if query else [],
+        found=patient_search.search(session, actor, query, context.formats().order).patients if query else [],
     )
 
 

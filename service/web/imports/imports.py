@@ -143,11 +143,21 @@ def _page(found: Upload, table: Table, form: Form, reading: Reading | None = Non
         form=form,
         line_count=len(table.lines),
         headings=_headings(table),
-        orders={"": _("Decide from the file"), "day": _("Day first: April 3"), "month": _("Month first: March 4")}
-        if reading.has_either
-        else {},
+        orders=_orders(reading) if reading.has_either else {},
         preview=imports.look(context.reading(), found, reading),
     )
+
+
+def _orders(reading: Reading) -> dict[str, str]:
+    """The choices for dates such as 03/04/1985, in the country's own way where the file doesn't tell."""
+    match reading.day_first:
+        case True:
+            decided = _("Automatic (day first)")
+        case False:
+            decided = _("Automatic (month first)")
+        case None:
+            decided = _("Decide from the file")
+    return {"": decided, "day": _("Day first: April 3"), "month": _("Month first: March 4")}
 
 
 def _read(found: Upload, table: Table) -> Reading:

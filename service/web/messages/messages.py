@@ -69,7 +69,9 @@ def index() -> ResponseReturnValue:
     before = request.args.get("before")
     listed = Listed(state) if state else None
     oldest = valid_row_id(before) if before else None
-    page = message_log.page(session, actor, state=listed, rule=rule, text=text, before=oldest)
+    page = message_log.page(
+        session, actor, state=listed, rule=rule, text=text, order=context.formats().order, before=oldest
+    )
     asked: dict[str, Any] = {"state": state or None, "rule": rule or None, "q": text or None}
     return render_template(
         "messages/list.html",

@@ -10,15 +10,15 @@ from service.http import context
 from service.language.translation import gettext as _
 from service.language.translation import lazy_gettext as _l
 from service.web import notices
+from service.web.date_fields import BirthDateField
 from service.web.forms import Form, at_most, required
-from service.web.patients.patient_forms import BIRTH_DATES
 
 blueprint = Blueprint("emergency_access", __name__)
 
 
 class EmergencyForm(Form):
     name = wtforms.StringField(_l("Full name"), [required(), at_most(200)])
-    birth_date = wtforms.DateField(_l("Birth date"), [required()], format=BIRTH_DATES)
+    birth_date = BirthDateField(_l("Birth date"), [required()])
     reason = wtforms.TextAreaField(_l("Reason for access"), [required(), at_most(emergency_access.LONGEST_REASON)])
 
 

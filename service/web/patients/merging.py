@@ -50,7 +50,7 @@ def _page(patient_id: int, other_id: int | None, refusal: str | None) -> str:
     kept = merging.side(session, actor, patient_id)
     other = merging.side(session, actor, other_id) if other_id is not None and other_id != patient_id else None
     if text:
-        found = patient_search.search(session, actor, text).patients
+        found = patient_search.search(session, actor, text, context.formats().order).patients
     else:
         found = patient_search.likely_duplicates(session, actor, PatientDetails.of(kept.patient), except_id=patient_id)
     return render_template(

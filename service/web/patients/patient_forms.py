@@ -18,19 +18,17 @@ from service.language.translation import gettext as _
 from service.language.translation import lazy_gettext as _l
 from service.storage.models import Patient
 from service.web import notices
+from service.web.date_fields import BirthDateField
 from service.web.forms import Form, at_most, required
 from service.web.patients.shared_email import SharedEmailForm
 
 blueprint = Blueprint("patient_forms", __name__)
 
-BIRTH_DATES = ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y"]
-"""Browsers send the first one. People type the others in browsers without a date field."""
-
 
 class PatientForm(Form):
     name = wtforms.StringField(_l("Name"), [required(), at_most(200)])
     given_name = wtforms.StringField(_l("Given name"), [at_most(200)])
-    birth_date = wtforms.DateField(_l("Birth date"), [Optional()], format=BIRTH_DATES)
+    birth_date = BirthDateField(_l("Birth date"), [Optional()])
     phone = wtforms.StringField(_l("Phone"), [at_most(50)])
     email = wtforms.StringField(_l("E-mail"), [at_most(254)])
 

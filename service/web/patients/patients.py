@@ -39,7 +39,7 @@ def index() -> ResponseReturnValue:
     """Show the patients that match `?q=`; without it, unconfirmed and recent ones."""
     actor, session, text = context.actor(), context.reading(), request.args.get("q", "").strip()
     if text:
-        found = patient_search.search(session, actor, text, after=asked_id("after"))
+        found = patient_search.search(session, actor, text, context.formats().order, after=asked_id("after"))
         more = url_for("patients.index", q=text, after=found.after) if found.after else None
         return render_template(
             "patients/list.html", q=text, patients=found.patients, more_url=more, waiting=[], opened=[], doubtful=0

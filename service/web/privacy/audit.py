@@ -1,7 +1,7 @@
 """The audit as the admin reads it: by period, person and patient, in any order, and as a file."""
 
 import io
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, send_file, url_for
@@ -9,12 +9,13 @@ from flask.typing import ResponseReturnValue
 
 from service import clock
 from service.domain.foundation import audit
-from service.domain.foundation.errors import NotFound
+from service.domain.foundation.errors import Invalid, NotFound
 from service.domain.patients import emergency_access
 from service.domain.privacy import access_grants, audit_log
 from service.http import context
 from service.language.translation import gettext as _
-from service.web.local_times import asked_day, row_id_of
+from service.web.date_fields import AskedDay, asked_day
+from service.web.local_times import row_id_of
 from service.web.privacy import audit_words
 
 blueprint = Blueprint("audit", __name__)
@@ -35,10 +36,13 @@ def index() -> ResponseReturnValue:
     """The entries of a period (`?from=&until=`, the last week without), of a person, about a patient, sorted."""
     actor, session = context.actor(), context.reading()
     number = _page_number()
+    since, until = _days()
     rows, more = audit_log.page(session, actor, _wanted(), number)
-    return render_template(
+    page = render_template(
         "privacy/audit/list.html",
         asked=_asked(),
+        since=since,
+        until=until,
         columns=_columns(),
         entries=[_shown(row) for row in rows],
         number=number,
@@ -49,12 +53,16 @@ def index() -> ResponseReturnValue:
         grants=[(grant, audit_words.act(grant.act)) for grant in access_grants.unseen(session, actor)],
         now=clock.now().astimezone(context.wiring().settings.clinic.zone),
     )
+    return page, 422 if since.error or until.error else 200
 
 
 @blueprint.get("/audit/file")
 def file() -> ResponseReturnValue:
     """The same entries, all of them, as a CSV file; that someone took it is on record."""
     actor = context.actor()
+    for asked in _days():
+        if asked.error:
+            raise Invalid(asked.error)
     text = io.StringIO(newline="")
     audit_log.write_csv(context.reading(), actor, _wanted(), text)
     with context.transaction() as session:
@@ -72,11 +80,9 @@ def mark_grants_seen(entry_id: int) -> ResponseReturnValue:
     return redirect(url_for("audit.index"), 303)
 
 
-def _days() -> tuple[date, date]:
-    today = clock.today(context.wiring().settings.clinic.zone)
-    until = asked_day(request.args.get("until") or None, today) or today
-    since = asked_day(request.args.get("from") or None, None) or until - timedelta(days=USUAL_DAYS - 1)
-    return since, until
+def _days() -> tuple[AskedDay, AskedDay]:
+    until = asked_day("until")
+    return asked_day("from", until.day - timedelta(days=USUAL_DAYS - 1)), until
 
 
 def _text(name: str) -> str:
@@ -90,8 +96,8 @@ def _asked() -> dict[str, str]:
     if sort not in audit_log.SORTS or order not in ("", "asc", "desc"):
         raise NotFound
     return {
-        "from": since.isoformat(),
-        "until": until.isoformat(),
+        "from": since.day.isoformat(),
+        "until": until.day.isoformat(),
         "person": _text("person"),
         "patient": _text("patient"),
         "sort": sort,
@@ -102,8 +108,9 @@ def _asked() -> dict[str, str]:
 def _wanted() -> audit_log.Wanted:
     asked, zone, (since, until) = _asked(), context.wiring().settings.clinic.zone, _days()
     return audit_log.Wanted(
-        since=clock.day_bounds(since, zone)[0],
-        until=clock.day_bounds(until, zone)[1],
+        since=clock.day_bounds(since.day, zone)[0],
+        until=clock.day_bounds(until.day, zone)[1],
+        date_order=context.formats().order,
         person=asked["person"],
         patient=asked["patient"],
         sort=asked["sort"],

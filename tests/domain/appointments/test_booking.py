@@ -436,7 +436,8 @@ def hold(week: Week, patient: int) -> None:
 def book_series(week: Week, starts_at: str, *, count: int, every_days: int = 7) -> list[Appointment]:
     with week.house.writing() as session:
         first = BookingRequest(min(week.otto.patient_ids), at(starts_at), week.ahrens.doctor_id)
-        return series.book(session, week.desk, SeriesRequest(first, count, every_days), Booking(), week.zone)
+        wish, clinic = SeriesRequest(first, count, every_days), week.house.settings.clinic
+        return series.book(session, week.desk, wish, Booking(), clinic)
 
 
 def walk_in(week: Week, patient: int) -> Appointment:

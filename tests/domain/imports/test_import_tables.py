@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.config.settings import Clinic
 from service.domain.foundation.errors import Invalid
 from service.domain.imports import import_columns, import_tables, import_values
 from service.domain.imports.import_columns import ImportKind
+from service.language.formats import Formats
+
+FORMATS = Formats(Clinic(country="GB"), "en")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
@@ -103,28 +107,30 @@ def test_usual_headings_are_known(kind: str, header: str, found: str) -> None:
         ("02/07/1985", False, date(1985, 2, 7)),
         ("2-7-1985", True, date(1985, 7, 2)),
         ("29.02.2024", True, date(2024, 2, 29)),
+        ("٠٢.٠٧.١٩٨٥", True, date(1985, 7, 2)),
+        ("۱۹۸۵/۷/۲", False, date(1985, 7, 2)),
     ],
 )
 def test_dates_as_programs_write_them(cell: str, day_first: bool, wanted: date) -> None:
-    assert import_values.read_date(cell, day_first) == wanted
+    assert import_values.read_date(cell, day_first, FORMATS) == wanted
 
 
 @pytest.mark.parametrize(
     "cell",
     ["", "31.06.1985", "1985-02-29", "02.07.85", "7/2/85", "1985", "soon", "0001-01-01", "9999-12-31", "13/13/1985",
-     "٠٢.٠٧.١٩٨٥", "1985-07-02 10:30", "02.07.1985x", "=DATE(1985,7,2)", "20000-01-01"],
+     "1985-07-02 10:30", "02.07.1985x", "=DATE(1985,7,2)", "20000-01-01"],
 )  # fmt: skip
 def test_what_is_no_date_is_refused(cell: str) -> None:
     for day_first in (True, False):
         with pytest.raises(Invalid):
-            import_values.read_date(cell, day_first)
+            import_values.read_date(cell, day_first, FORMATS)
 
 
 @given(st.text(max_size=20) | st.from_regex(r"[0-9]{1,4}[-./ ][0-9]{1,2}[-./ ][0-9]{1,4}", fullmatch=True))
 def test_any_cell_is_a_date_and_a_time_or_refused(cell: str) -> None:
     for convert in (partial(import_values.read_date, day_first=True), import_values.read_time):
         with suppress(Invalid):
-            convert(cell)
+            convert(cell, formats=FORMATS)
     assert import_values.split_moment(cell)[0] or not cell
 
 
@@ -134,7 +140,7 @@ def test_any_cell_is_a_date_and_a_time_or_refused(cell: str) -> None:
      ("12:00 AM", "00:00"), ("12:30 p.m.", "12:30"), ("00:00", "00:00"), ("23:59", "23:59")],
 )  # fmt: skip
 def test_times_as_programs_write_them(cell: str, wanted: str) -> None:
-    assert f"{import_values.read_time(cell):%H:%M}" == wanted
+    assert f"{import_values.read_time(cell, FORMATS):%H:%M}" == wanted
 
 
 @pytest.mark.parametrize(
@@ -142,7 +148,7 @@ def test_times_as_programs_write_them(cell: str, wanted: str) -> None:
 )
 def test_what_is_no_time_of_day_is_refused(cell: str) -> None:
     with pytest.raises(Invalid):
-        import_values.read_time(cell)
+        import_values.read_time(cell, FORMATS)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +164,13 @@ def test_what_is_no_time_of_day_is_refused(cell: str) -> None:
 def test_dates_tell_whether_the_day_comes_first_unless_they_cannot(
     cells: list[str], wanted: tuple[bool, bool | None]
 ) -> None:
-    assert import_values.which_first(cells) == wanted
+    assert import_values.which_first(cells, None) == wanted
+
+
+@pytest.mark.parametrize("usual", [True, False])
+def test_dates_that_do_not_tell_are_read_as_usual_where_the_clinic_is(usual: bool) -> None:
+    assert import_values.which_first(["03/04/1985", "12/12/1985 00:00"], usual) == (True, usual)
+    assert import_values.which_first(["31/04/1985", "04/31/1985"], usual) == (True, None)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_a_series_is_told_in_one_message_that_lists_its_dates(
 ) -> None:
     first = BookingRequest(lena, at("2026-05-11 08:00"), doctor.doctor_id)
     with house.writing() as session:
-        series.book(session, desk, SeriesRequest(first, count=3, every_days=7), RULES, ZONE)
+        series.book(session, desk, SeriesRequest(first, count=3, every_days=7), RULES, hand.CLINIC)
     (found,) = due(house)
     assert [line.strip() for line in found.body.splitlines() if line.startswith("  ")] == [
         f"Mon, {day}, 10:00, Dr. Ada Berg" for day in ("11 May", "18 May", "25 May")

@@ -98,7 +98,7 @@ def test_each_appointment_of_a_series_is_updated(house: House, people: tuple[Act
     lena = house.patient("Lena Vogt", email="lena@mail.example")
     weekly = SeriesRequest(BookingRequest(lena, at("2026-05-11 08:00"), people[1]), count=3, every_days=7)
     with house.writing() as session:
-        series.book(session, people[0], weekly, Booking(), hand.CLINIC.zone)
+        series.book(session, people[0], weekly, Booking(), hand.CLINIC)
     (confirmed,) = sent(house)
     assert len(confirmed.attachments) == 3
     assert law_changed(house) == 3

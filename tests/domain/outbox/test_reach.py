@@ -13,6 +13,7 @@ from service.domain.messages.message_log import Listed
 from service.domain.outbox import channels, outbox, reach, reminders
 from service.domain.outbox.channels import CHANNELS, WAYS
 from service.domain.outbox.reach import Reached
+from service.language.typed_dates import Order
 from service.storage.models import Appointment, Channel, Message, Patient, SkipReason
 from tests.domain.outbox.planning import CLINIC, claim
 from tests.house import House, at, day
@@ -145,7 +146,7 @@ def test_those_to_call_are_those_without_an_address_in_sheet_list_and_count(
     to_call = {visit for visit, way in expected.items() if way.why_not == SkipReason.NO_ADDRESS}
     with house.reading() as session:
         sheet = call_lists.of_day(session, TODAY, settings)
-        listed = message_log.page(session, desk, state=Listed.TO_DO).entries
+        listed = message_log.page(session, desk, state=Listed.TO_DO, order=Order.DAY).entries
         counted = message_log.counts(session, desk)[Listed.TO_DO]
     assert {entry.message.appointment_id for entry in sheet.to_call} == to_call
     assert {entry.message.appointment_id for entry in listed} == to_call

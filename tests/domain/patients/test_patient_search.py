@@ -8,6 +8,7 @@ from service.domain.foundation.actor import Actor
 from service.domain.foundation.errors import NotFound
 from service.domain.patients import patient_records, patient_search
 from service.domain.patients.details import PatientDetails
+from service.language.typed_dates import Order
 from tests.house import House, at
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -24,9 +25,9 @@ def doctor(house: House) -> Actor:
     return house.user("doctor", "doctor@clinic.example", "Dr. Ada Berg")
 
 
-def found(house: House, actor: Actor, text: str) -> list[str]:
+def found(house: House, actor: Actor, text: str, order: Order = Order.DAY) -> list[str]:
     with house.reading() as session:
-        return [patient.name for patient in patient_search.search(session, actor, text).patients]
+        return [patient.name for patient in patient_search.search(session, actor, text, order).patients]
 
 
 @pytest.mark.parametrize(
@@ -90,15 +91,22 @@ def test_a_birth_date_is_read_as_people_write_it_the_day_first(house: House, des
     assert found(house, desk, typed) == ["Lena Vogt"]
 
 
-@pytest.mark.parametrize("typed", ["04/05/1985", "5/4/1985", "5/4/85"])
-def test_a_birth_date_with_slashes_is_read_in_either_order(house: House, desk: Actor, typed: str) -> None:
+@pytest.mark.parametrize("typed", ["04/05/1985", "4/5/85", "٤/٥/١٩٨٥", "४-५-१९८५", "Vogt 4.5.1985"])
+def test_a_birth_date_is_read_in_the_readers_order(house: House, desk: Actor, typed: str) -> None:
     house.patient("Lena Vogt", birth_date=date(1985, 5, 4))
     house.patient("Lars Vogt", birth_date=date(1985, 4, 5))
-    house.patient("Lutz Vogt", birth_date=date(1985, 5, 5))
-    assert found(house, desk, typed) == ["Lena Vogt", "Lars Vogt"]
+    assert found(house, desk, typed, Order.DAY) == ["Lena Vogt"]
+    assert found(house, desk, typed, Order.MONTH) == ["Lars Vogt"]
 
 
-def test_a_birth_date_with_slashes_that_can_only_be_one_day_finds_that_day(house: House, desk: Actor) -> None:
+def test_where_the_year_comes_first_a_date_that_ends_with_it_finds_both_days(house: House, desk: Actor) -> None:
+    house.patient("Lena Vogt", birth_date=date(1985, 5, 4))
+    house.patient("Lars Vogt", birth_date=date(1985, 4, 5))
+    assert found(house, desk, "1985/5/4", Order.YEAR) == found(house, desk, "85/5/4", Order.YEAR) == ["Lena Vogt"]
+    assert sorted(found(house, desk, "4/5/1985", Order.YEAR)) == ["Lars Vogt", "Lena Vogt"]
+
+
+def test_a_birth_date_that_can_only_be_one_day_finds_that_day(house: House, desk: Actor) -> None:
     house.patient("Lena Vogt", birth_date=date(1985, 5, 31))
     assert found(house, desk, "31/5/1985") == found(house, desk, "5/31/1985") == ["Lena Vogt"]
     assert found(house, desk, "31/6/1985") == []
@@ -136,7 +144,7 @@ def test_pages_of_a_search_have_no_gap_and_no_repetition(house: House, desk: Act
     after = None
     with house.reading() as session:
         while True:
-            page = patient_search.search(session, desk, typed, after=after)
+            page = patient_search.search(session, desk, typed, Order.DAY, after=after)
             assert len(page.patients) <= 25
             seen += [one.id for one in page.patients]
             if (after := page.after) is None:
@@ -148,7 +156,7 @@ def test_z2_a_page_behind_somebody_elses_patient_is_not_found(house: House, doct
     with house.reading() as session:
         for after in (house.patient("Lena Vogt"), 4711, 2**62):
             with pytest.raises(NotFound):
-                patient_search.search(session, doctor, "vogt", after=after)
+                patient_search.search(session, doctor, "vogt", Order.DAY, after=after)
 
 
 def test_archived_people_are_found_and_merged_ones_are_not(house: House, desk: Actor) -> None:

@@ -10,6 +10,7 @@ from service.domain.foundation.errors import Conflict, Forbidden, Invalid, NotFo
 from service.domain.patients import patient_records, patient_search
 from service.domain.patients.details import PatientDetails
 from service.domain.patients.patient_records import PossibleDuplicate, Stale
+from service.language.typed_dates import Order
 from service.storage.models import Appointment, AuditEntry, Offer, Patient, WaitlistEntry
 from tests import waiting
 from tests.crowd import together
@@ -36,7 +37,7 @@ def row(house: House, patient_id: int) -> Patient:
 
 def found(house: House, actor: Actor, text: str) -> list[str]:
     with house.reading() as session:
-        return [patient.name for patient in patient_search.search(session, actor, text).patients]
+        return [patient.name for patient in patient_search.search(session, actor, text, Order.DAY).patients]
 
 
 def details(name: str = "Lena Vogt", **more: Any) -> PatientDetails:

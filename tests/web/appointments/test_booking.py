@@ -235,7 +235,7 @@ def test_a_series_that_does_not_fit_names_the_day_and_books_nothing(clinic: Clin
     before = clinic.house.count(Appointment)
     answer = book(clinic, "receptionist", patient_id=clinic.pia, count="4", every_days="7")
     assert answer.status_code == 409
-    assert "2026-05-25" in words(parsed(answer))
+    assert "Mon, 25 May" in words(parsed(answer))
     assert clinic.house.count(Appointment) == before
 
 

@@ -50,7 +50,7 @@ def test_the_same_form_twice_blocks_once(clinic: Clinic) -> None:
     [
         ("doctor_id", ""),
         ("first_day", "2026-06-31"),
-        ("first_day", "15.06.2026"),
+        ("first_day", "15.13.2026"),
         ("first_day", ""),
         ("first_day", "0001-01-01"),
         ("last_day", "2026-06-14"),
@@ -58,7 +58,7 @@ def test_the_same_form_twice_blocks_once(clinic: Clinic) -> None:
         ("last_day", "2026-02-30"),
         ("starts", "25:00"),
         ("starts", "12:60"),
-        ("ends", "12:00:00"),
+        ("ends", "12:00:30"),
         ("note", "x" * 201),
     ],
 )

@@ -120,12 +120,21 @@ def test_a_column_can_be_left_out(clinic: Clinic) -> None:
     assert clinic.house.count(Patient, Patient.name == "Lena Vogt", Patient.email.is_(None)) == 1
 
 
-def test_dates_that_can_be_read_in_two_ways_ask_which_comes_first(clinic: Clinic) -> None:
+def test_dates_that_contradict_each_other_are_read_in_no_way(clinic: Clinic) -> None:
+    browser = clinic.browser("admin")
+    page = parsed(browser.get(send(browser, "Name,DOB\nLena Vogt,31/01/1985\nLars Vogt,01/31/1985\n").location))
+    assert [(line, column) for line, column, _sentence in errors(page)] == [("1", "Dates")]
+    assert page.select("tbody th") == []
+
+
+def test_dates_that_can_be_read_in_two_ways_are_read_as_usual_here_unless_one_says_which_comes_first(
+    clinic: Clinic,
+) -> None:
     browser = clinic.browser("admin")
     path = send(browser, "Name,DOB\nLena Vogt,07/02/1985\n").location
     page = parsed(browser.get(path))
-    assert [(line, column) for line, column, _sentence in errors(page)] == [("1", "Dates")]
-    assert page.select("tbody th") == []
+    assert "7 February 1985" in words(one(page, "tbody"))
+    assert "day first" in words(one(page, "#day_first option[selected]"))
     for order, shown in (("day", "7 February 1985"), ("month", "2 July 1985")):
         step(browser, path, "map", day_first=order)
         page = parsed(browser.get(path))
