@@ -8,10 +8,11 @@ from typing import Literal
 from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 
 from service import clock
-from service.language.formats import WEEKDAYS
+from service.language.formats import WEEKDAYS, home_of
+from service.language.typed_dates import is_twelve_hours
 
 
 @cache
@@ -46,7 +47,7 @@ def usual_zone(code: str) -> str:
 
 def usual_clock(code: str) -> Literal[12, 24]:
     """Whether clocks in a country count to 12 or to 24."""
-    return 12 if "h" in _home(code).time_formats["short"].pattern else 24
+    return 12 if is_twelve_hours(_home(code)) else 24
 
 
 def first_weekday(code: str) -> str:
@@ -74,13 +75,9 @@ def of_browser(tags: Iterable[str]) -> str:
     return next((region for region in regions if region in known()), "")
 
 
-@lru_cache(maxsize=512)
 def _home(code: str) -> Locale:
     """The locale of the language that most people of a country speak; American English where CLDR knows none."""
-    try:
-        return Locale.parse(f"und_{code}")
-    except (UnknownLocaleError, ValueError):
-        return Locale("en", "US")
+    return home_of(code) or Locale("en", "US")
 
 
 @cache

@@ -6,7 +6,6 @@ from datetime import date, datetime, time
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
-from babel.core import get_global
 from babel.dates import format_date, format_time, get_day_names, get_month_names
 from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
@@ -240,17 +239,13 @@ def locale_of(language: str, country: str, preferred: str = "") -> Locale:
     return Locale("en")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def home_of(country: str) -> Locale | None:
     """Return the locale of a country's main language, or None if CLDR doesn't know it."""
-    likely = get_global("likely_subtags").get(f"und_{country}", f"en_Latn_{country}")
-    language, _sep, rest = likely.partition("_")
-    for code in (likely, f"{language}_{rest.rpartition('_')[2]}"):
-        try:
-            return Locale.parse(code)
-        except (UnknownLocaleError, ValueError):
-            continue
-    return None
+    try:
+        return Locale.parse(f"und_{country}")
+    except (UnknownLocaleError, ValueError):
+        return None
 
 
 def _is_of_nowhere(locale: Locale) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 import wtforms
 from flask import Flask, g, request
@@ -16,6 +16,7 @@ from service import clock
 from service.clock import DayTime
 from service.domain.foundation.contact_details import OLDEST
 from service.http import context
+from service.language.formats import Formats
 from service.language.translation import gettext as _
 from service.language.typed_dates import AmbiguousHour, AmbiguousYear, Unreadable
 
@@ -35,12 +36,21 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(date_input=date_input, date_picker=date_picker)
 
 
+def write_as(formats: Formats) -> None:
+    """Let the fields of this page be written as somewhere else: where the clinic will be."""
+    g.formats_of_fields = formats
+
+
+def _formats() -> Formats:
+    return cast(Formats, g.get("formats_of_fields") or context.formats())
+
+
 def typed_day(text: str) -> date:
     """A day of the calendar as someone typed it. Raises ValueError with a sentence for people."""
     year = _this_year()
     day = _read(text, date(year - NEAR, 1, 1), date(year + NEAR, 12, 31), _example(year))
     if not FIRST <= day <= LAST:
-        places = {"first": context.formats().typed_date(FIRST), "last": context.formats().typed_date(LAST)}
+        places = {"first": _formats().typed_date(FIRST), "last": _formats().typed_date(LAST)}
         raise ValueError(_("Enter a date from %(first)s to %(last)s.") % places)
     return day
 
@@ -64,13 +74,13 @@ def _this_year() -> int:
 
 
 def _example(year: int) -> str:
-    return context.formats().typed_date(date(year, 5, 31))
+    return _formats().typed_date(date(year, 5, 31))
 
 
 def _read(text: str, first: date, last: date, example: str) -> date:
     shown = {"typed": text.strip()[:LONGEST], "example": example}
     try:
-        return context.formats().read_date(text, first, last)
+        return _formats().read_date(text, first, last)
     except AmbiguousYear:
         raise ValueError(_("Write the year of “%(typed)s” with four digits, like %(example)s.") % shown) from None
     except Unreadable:
@@ -97,7 +107,7 @@ def asked_day(name: str, usual: date | None = None) -> AskedDay:
         day = typed_day(text) if text else usual
     except ValueError as error:
         return AskedDay(name, usual, text[:LONGEST], str(error))
-    return AskedDay(name, day, context.formats().typed_date(day))
+    return AskedDay(name, day, _formats().typed_date(day))
 
 
 def date_input(name: str, value: str, *, first: date = FIRST, last: date = LAST, **attributes: Any) -> Markup:
@@ -138,7 +148,7 @@ def date_picker() -> DatePicker | None:
     """The calendar for the fields of this page; None where it has none."""
     if "has_date_input" not in g:
         return None
-    formats = context.formats()
+    formats = _formats()
     return DatePicker(
         order=formats.order,
         pattern=_PARTS.sub(lambda part: part[1] or f"{{{part[0]}}}", formats.typed_pattern),
@@ -173,7 +183,7 @@ class DayField(wtforms.Field):
         """What was typed, or the day to begin with."""
         if self.raw_data:
             return str(self.raw_data[0])
-        return context.formats().typed_date(self.data) if self.data else ""
+        return _formats().typed_date(self.data) if self.data else ""
 
 
 class BirthDateField(DayField):
@@ -202,7 +212,7 @@ class TimeField(wtforms.Field):
         text = valuelist[0].strip() if valuelist else ""
         if not text:
             return
-        formats = context.formats()
+        formats = _formats()
         shown = {"typed": text[:LONGEST], "example": formats.typed_time(DayTime.at(14, 30))}
         try:
             found = formats.read_time(text)
@@ -216,7 +226,7 @@ class TimeField(wtforms.Field):
 
     def __call__(self, **attributes: Any) -> Markup:
         """The text field."""
-        example = context.formats().typed_time(DayTime.at(8, 30))
+        example = _formats().typed_time(DayTime.at(8, 30))
         hint = _("like %(example)s") % {"example": example}
         usual = {"placeholder": hint, "autocomplete": "off"}
         return super().__call__(**{**usual, **attributes})
@@ -225,7 +235,7 @@ class TimeField(wtforms.Field):
         """What was typed, or the time to begin with."""
         if self.raw_data:
             return str(self.raw_data[0])
-        return "" if self.data is None else context.formats().typed_time(self.data)
+        return "" if self.data is None else _formats().typed_time(self.data)
 
 
 class EndField(TimeField):

@@ -16,6 +16,7 @@ from service.language import catalogs, countries
 from service.language.formats import Formats
 from service.language.translation import gettext as _
 from service.language.translation import lazy_gettext as _l
+from service.web import date_fields
 from service.web.clinic import restarting, setup_drafts
 from service.web.clinic.clinic_form import ClinicForm
 from service.web.clinic.place_form import chosen_so_far
@@ -128,14 +129,15 @@ def _form(name: str, typed: Any) -> Form:
 
 
 def _doctor_form(typed: Any) -> DoctorForm:
-    """The form in the week of the country that was chosen."""
+    """The form in the week and with the clock of the country that was chosen."""
     said = {key.removeprefix("clinic."): value for key, value in setup_drafts.mine().answers.items()}
     clinic = context.wiring().settings.clinic
-    clinic = clinic.model_copy(update={key: said[key] for key in ("country", "first_weekday") if key in said})
-    form, formats = (
-        DoctorForm(typed, data=USUAL_HOURS | {"weekdays": countries.working_days(clinic.country)}),
-        Formats(clinic),
+    clinic = clinic.model_copy(
+        update={key: said[key] for key in ("country", "first_weekday", "clock", "locale") if key in said}
     )
+    formats = Formats(clinic)
+    date_fields.write_as(formats)
+    form = DoctorForm(typed, data=USUAL_HOURS | {"weekdays": countries.working_days(clinic.country)})
     form.weekdays.choices = [(day, formats.weekday(day)) for day in formats.week]
     return form
 

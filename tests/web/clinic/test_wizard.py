@@ -294,6 +294,7 @@ def test_clock_week_and_dates_follow_the_country(
     assert browser.post("/setup/clinic", filled_in(page, name="Park", **answers), **says).status_code == 303
     hours = parsed(browser.get("/setup/doctor", **says))
     assert words(one(hours, "label[for^=weekday-]")) == day
+    assert attribute(hours, "#starts", "value") == ("8:00 AM" if stored[3] == 12 else "08:00")
     assert browser.post("/setup", ADMIN, **says).status_code == 303
     said = tomllib.loads((tmp_path / "config.toml").read_text(encoding="utf-8"))["clinic"]
     assert tuple(said[key] for key in ("language", "country", "timezone", "clock", "first_weekday")) == stored
