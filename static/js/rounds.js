@@ -58,6 +58,18 @@
     addEventListener("pageshow", () => { delete form.dataset.sent; });
   }
 
+  // Where a country has several time zones, the one of this computer is proposed.
+  const propose = () => {
+    const zone = document.querySelector("#place select[name=timezone]");
+    const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const own = [...(zone?.querySelector("optgroup")?.children ?? [])].some((option) => option.value === here);
+    if (!zone || zone.value || !own) return;
+    zone.value = here;
+    zone.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  addEventListener("load", propose);
+  addEventListener("htmx:afterSettle", propose);
+
   addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, textarea, select, [contenteditable]")) return;

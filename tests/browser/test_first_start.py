@@ -51,7 +51,7 @@ def test_five_pages_make_a_clinic(
     page.get_by_role("link", name="Start setup").click()
     page.get_by_label("Clinic name").fill("Practice at the Park")
     page.get_by_label("Country").select_option("AT")
-    page.wait_for_selector("#timezone option[value='Europe/Vienna'][selected]")
+    page.wait_for_selector("#timezone option[value='Europe/Vienna'][selected]", state="attached")
     page.get_by_label("Phone").fill("01 90 18 20")
     looked_at(window, f"setup-clinic-{name}")
     page.get_by_role("button", name="Save and continue").click()

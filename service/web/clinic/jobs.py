@@ -1,7 +1,7 @@
 """The jobs page: what runs when, how the last runs ended, and a button for each."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -27,7 +27,7 @@ class Run:
     """A run of the ledger in words."""
 
     job_title: str
-    slot: str
+    period: str
     trigger: RunTrigger
     status: RunStatus
     started_at: datetime | None
@@ -86,13 +86,23 @@ def in_words(run: JobRun) -> Run:
     slot, _sep, by_hand = run.slot.partition(job_runs.BY_HAND)
     return Run(
         job_title=titles.get(run.job, run.job),
-        slot=slot,
+        period=_period(slot),
         trigger=RunTrigger.MANUAL if by_hand else run.trigger,
         status=run.status,
         started_at=run.started_at,
         finished_at=run.finished_at,
         words=_outcome(run),
     )
+
+
+def _period(slot: str) -> str:
+    """What a run was for: a day or a month as people write it."""
+    formats, is_month = context.formats(), slot.count("-") == 1
+    try:
+        first = date.fromisoformat(f"{slot}-01" if is_month else slot)
+    except ValueError:
+        return slot
+    return formats.month(first) if is_month else formats.long_date(first)
 
 
 def _outcome(run: JobRun) -> str:

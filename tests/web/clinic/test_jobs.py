@@ -174,4 +174,4 @@ def test_a_run_by_hand_is_told_apart_from_the_schedules(clinic: Clinic) -> None:
     lines = [words(line) for line in page.select("section:last-of-type tbody tr")]
     assert "started manually" in lines[0]
     assert "scheduled" in lines[1]
-    assert all("2026-05-06" in line for line in lines)
+    assert all("Wed, 6 May 2026" in line for line in lines)
