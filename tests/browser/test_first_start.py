@@ -100,6 +100,7 @@ def test_the_page_leads_to_another_port_by_itself_and_a_demo_clinic_is_wiped(
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     window.open("/setup")
+    page.get_by_label("Time zone").select_option("America/Chicago")
     page.get_by_label("Password for all demo accounts").fill(PASSWORD)
     page.get_by_role("button", name="Create demo clinic").click()
     window.sign_in("admin")
