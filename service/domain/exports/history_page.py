@@ -18,9 +18,14 @@ STYLE = ROOT / "static" / "css" / "history.css"
 
 def write(session: Session, history: History, target: TextIO, progress: Progress = lambda rows: None) -> int:
     """Write the page to `target`, and return the number of rows. `progress` is called every thousand rows."""
-    chosen = history_tables.patient(session, history.patient_id)["language"]
-    with speaking(catalogs.spoken(chosen or history.clinic.language, "exports")):
+    with speaking(language_of(session, history)):
         return _written(session, history, target, progress)
+
+
+def language_of(session: Session, history: History) -> str:
+    """Return the language of what people read in an export: the patient's, else the clinic's."""
+    chosen = history_tables.patient(session, history.patient_id)["language"]
+    return catalogs.spoken(chosen or history.clinic.language, "exports")
 
 
 def _written(session: Session, history: History, target: TextIO, progress: Progress) -> int:

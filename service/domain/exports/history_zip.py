@@ -24,7 +24,8 @@ def write(session: Session, history: History, target: BinaryIO, progress: Progre
     def step(rows: int) -> None:
         progress((before + rows) // FILES_OF_A_ROW)
 
-    with speaking(clinic.language), zip_files.written(target, f"history-{now.date()}", now) as file:
+    language = history_page.language_of(session, history)
+    with speaking(language), zip_files.written(target, f"history-{now.date()}", now) as file:
         with file("README.txt") as text:
             text.write(readme(history.tables, clinic))
         with file("history.html") as text:

@@ -139,7 +139,7 @@ def _columns() -> list[dict[str, Any]]:
         "act": _("Action"),
         "patient": _("Patient"),
         "subject": _("Object"),
-        "address": _("From"),
+        "address": _("IP address"),
     }
     columns = []
     for name, title in titles.items():

@@ -188,6 +188,14 @@ def test_a_zip_is_in_the_clinic_s_language_and_its_headers_stay(house: House, pa
     assert files["history.json"] == english["history.json"]
 
 
+def test_a_zip_is_in_the_language_on_the_record_if_there_is_one(house: House, patient: int) -> None:
+    with house.writing() as session:
+        session.get_one(Patient, patient).language = "de"
+    files = zipped(house, patient)
+    assert "- Patient Name: Name der Patientin/des Patienten" in files["README.txt"]
+    assert '<html lang="de" dir="ltr">' in files["history.html"]
+
+
 def test_the_page_of_a_zip_runs_from_right_to_left_in_such_a_language(house: House, patient: int) -> None:
     page = zipped(house, patient, house.settings.clinic.model_copy(update={"language": "ar_XB"}))["history.html"]
     assert '<html lang="ar-XB" dir="rtl">' in page
