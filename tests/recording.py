@@ -35,5 +35,5 @@ class Recording:
 
     @property
     def recipients(self) -> list[str]:
-        """Who got something, in order of time."""
+        """The recipients, in order of time."""
         return [letter.recipient for letter in self.messages]

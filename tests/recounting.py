@@ -66,7 +66,7 @@ class Recount:
         }
 
     def patients(self, *statuses: str) -> dict[str, int]:
-        """Who came for the first time, and who had been here before."""
+        """New and returning patients."""
         among = ", ".join(f"'{status}'" for status in statuses)
         new, everybody = (self._rows(query.replace("STATUSES", among))[0][0] for query in (FIRST_TIME, EVERYBODY))
         return {"new": new, "returning": everybody - new}

@@ -1,1 +1,1 @@
-"""The demo clinic: made-up people, and a plan of more than a year of appointments."""
+"""The demo clinic: made-up people, and more than a year of appointments."""

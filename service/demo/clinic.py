@@ -1,4 +1,4 @@
-"""The demo clinic: an empty database becomes one with made-up people and more than a year of visits."""
+"""Fill an empty database with made-up people and more than a year of appointments."""
 
 import json
 from collections.abc import Callable
@@ -39,9 +39,9 @@ __all__ = ["Size", "fill"]
 
 BATCH = 10_000
 RECORDS_BEGIN, RECORDS_END = 700, 70
-"""Days before the first visit between which all people were taken up; nobody books earlier than that."""
+"""How many days before the first appointment the first and the last record were created."""
 TO_COMPLETE_DAYS = 14
-"""Visits up to so many days ago may still wait for somebody to say how they ended."""
+"""Appointments up to this many days ago may still need an outcome."""
 
 
 def fill(
@@ -52,10 +52,10 @@ def fill(
     password_hash: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[str]:
-    """Fill an empty database with a demo clinic and return the accounts' addresses; the caller commits.
+    """Fill an empty database with a demo clinic, and return the accounts' addresses. The caller commits.
 
-    The same seed on the same day gives the same clinic; only how far today has come follows the clock.
-    `progress` is told the appointments written so far and their total. Raises Conflict when there are users already.
+    The same seed on the same day gives the same clinic, except for what has happened so far today. `progress` is
+    called with the number of appointments written and their total. Raises Conflict if there are users already.
     """
     _refuse_filled(session)
     now, is_sqlite = clock.now(), session.get_bind().dialect.name == "sqlite"
@@ -73,13 +73,13 @@ def fill(
     rows.finish()
     promises.fill_in(session, zone, Appointment.local_start.is_(None))
     installation = session.get_one(Installation, 1)
-    # A demo clinic begins now: nothing that was due before, such as this morning's reminders, is made up for.
+    # A demo clinic starts now: nothing that was due earlier, such as this morning's reminders, is caught up.
     installation.demo_at = installation.created_at = installation.zone_chosen_at = now
     return [*staff[:3], patients[0], *staff[3:], *patients[1:]]
 
 
 def _stream(seed: int, ordinal: int) -> Random:
-    """The random numbers of one day, whatever the time; days 0 and 1 are the people's and the plan's."""
+    """Return the random numbers of a day, independent of the time. Days 0 and 1 are for the people and the plan."""
     return Random(f"{seed}/{ordinal}")  # noqa: S311 - made-up people, nothing secret
 
 
@@ -91,9 +91,9 @@ def _refuse_filled(session: Session) -> None:
 
 
 class _Calendar:
-    """The quarters of an hour of each day, days counted from today, written as the database keeps instants.
+    """The quarter hours of each day, counted from today, in the form in which the database stores instants.
 
-    As text: a million visits have several million instants, but each is one of the few of its day.
+    They are shared: a million appointments have several million instants, but each day has only a few.
     """
 
     def __init__(self, zone: ZoneInfo, now: datetime, suffix: str) -> None:
@@ -105,11 +105,11 @@ class _Calendar:
         self.half_an_hour_ago = self._text(now - timedelta(minutes=30))
 
     def date(self, offset: int) -> date:
-        """The day that lies so many days from today."""
+        """Return the date that many days from today."""
         return self.today + timedelta(days=offset)
 
     def quarters(self, offset: int) -> list[str]:
-        """A day's instants from 06:45 to 22:00: slot n begins at index n + 1 and ends at n + 2."""
+        """Return a day's instants from 06:45 to 22:00. Slot n starts at index n + 1 and ends at n + 2."""
         if offset not in self._known:
             if len(self._known) >= 200:
                 self._known.clear()
@@ -123,7 +123,7 @@ class _Calendar:
 
 
 class _Rows:
-    """Rows that wait to be inserted many at a time: ids from 1, values written as the database keeps them."""
+    """Inserts rows in batches: ids start at 1, and values have the form in which the database stores them."""
 
     _ORDER: tuple[type[Base], ...] = (
         User,
@@ -144,23 +144,23 @@ class _Rows:
         self._written = dict.fromkeys(self._ORDER, 0)
         self._sqlite = session.connection() if session.get_bind().dialect.name == "sqlite" else None
         if self._sqlite:
-            # With the usual 2 MiB the pages of the patients' index would go out to the disk over and over.
+            # With the default of 2 MiB, the pages of the patients' index would be written over and over.
             self._usual_cache = self._sqlite.exec_driver_sql("PRAGMA cache_size").scalar_one()
             self._sqlite.exec_driver_sql("PRAGMA cache_size = -65536")
 
     def next_id(self, model: type[Base]) -> int:
-        """The id for the row that is added next."""
+        """Return the id of the row that is added next."""
         return self._written[model] + len(self._waiting[model]) + 1
 
     def add(self, model: type[Base], row: dict[str, Any]) -> None:
-        """Let a row wait; a full batch is written at once, with all that it may refer to."""
+        """Add a row. A full batch is written at once, with everything it may refer to."""
         waiting = self._waiting[model]
         waiting.append(row)
         if len(waiting) >= BATCH:
             self.write()
 
     def write(self) -> None:
-        """Insert what waits, in an order in which rows only refer to earlier ones."""
+        """Insert waiting rows, ordered so that rows refer only to earlier ones."""
         for model, rows in self._waiting.items():
             if rows:
                 self._insert(model.__tablename__, rows)
@@ -169,7 +169,7 @@ class _Rows:
         self._on_written()
 
     def finish(self) -> None:
-        """Write what still waits, and let the database go on as usual, with ids behind those given here."""
+        """Insert the remaining rows, and reset the database's settings and ids."""
         self.write()
         if self._sqlite:
             self._sqlite.exec_driver_sql(f"PRAGMA cache_size = {self._usual_cache}")
@@ -183,7 +183,7 @@ class _Rows:
                 self._session.execute(select(func.setval(sequence, newest)))
 
     def _insert(self, name: str, rows: list[dict[str, Any]]) -> None:
-        """The quickest way each database has: half of the time a million visits take goes by in here."""
+        """Insert in the fastest way each database has. Half of the time for a million appointments is spent here."""
         columns = ", ".join(rows[0])
         if self._sqlite:
             values = ", ".join(f":{key}" for key in rows[0])
@@ -195,7 +195,7 @@ class _Rows:
 
 
 def _add_staff(rows: _Rows, size: Size, began: str, password_hash: str, rng: Random) -> list[str]:
-    """Add the admin, the desk and the doctors; returns the addresses of their accounts."""
+    """Add the administrator, the receptionist, and the doctors, and return the addresses of their accounts."""
     emails = [
         _add_user(rows, "admin", "Ines Albrecht", Role.ADMIN, began, password_hash),
         _add_user(rows, "reception", "Jonas Weber", Role.RECEPTIONIST, began, password_hash),
@@ -217,7 +217,7 @@ def _add_staff(rows: _Rows, size: Size, began: str, password_hash: str, rng: Ran
 def _add_patients(
     rows: _Rows, size: Size, calendar: _Calendar, began: int, password_hash: str, rng: Random
 ) -> list[str]:
-    """Add the patients and the accounts of the first ones; returns the addresses of the accounts."""
+    """Add the patients and accounts for the first ones, and return the addresses of the accounts."""
     emails = []
     born_before = calendar.date(began)
     for index, person in enumerate(people.everyone(size.patients, size.doctors, rng)):
@@ -231,7 +231,7 @@ def _add_patients(
         rows.add(Patient, {**patient, "birth_date": birth_date.isoformat(), "created_at": since})
         if index < people.ACCOUNTS:
             guardian = {"user_id": rows.next_id(User), "patient_id": index + 1, "created_at": since}
-            # A record that was taken over may have a line break in its name; an account never has.
+            # An imported record may have a line break in its name; an account never has.
             name = " ".join(person.name.split())
             emails.append(_add_user(rows, f"patient{index + 1}", name, Role.PATIENT, since, password_hash))
             rows.add(Guardian, guardian)
@@ -249,7 +249,7 @@ def _add_user(rows: _Rows, who: str, name: str, role: Role, since: str, password
 
 
 def _user_of(doctor: int) -> int:
-    """The id of a doctor's account: they come right after the admin and the desk."""
+    """Return the id of a doctor's account: they follow the administrator and the receptionist."""
     return doctor + 3
 
 
@@ -257,7 +257,7 @@ def _user_of(doctor: int) -> int:
 
 
 def _add_visit(rows: _Rows, calendar: _Calendar, offset: int, visit: Visit, rng: Random) -> None:
-    """Add a visit and its treatment, if it has one; three random numbers decide it all, whatever the time."""
+    """Add an appointment and its treatment, if any. Three random numbers decide everything, whatever the time."""
     luck, number, words = rng.random(), rng.getrandbits(64), rng.getrandbits(64)
     row = _appointment(calendar, offset, visit, luck, number)
     row["id"] = rows.next_id(Appointment)
@@ -278,7 +278,7 @@ def _add_visit(rows: _Rows, calendar: _Calendar, offset: int, visit: Visit, rng:
 
 
 def _appointment(calendar: _Calendar, offset: int, visit: Visit, luck: float, number: int) -> dict[str, Any]:
-    """The row of a visit but for its id: booked in the first part of a day, cancelled or confirmed later."""
+    """Return the row of an appointment without its id: booked early in a day, canceled or confirmed later."""
     before, start, end = calendar.quarters(offset)[visit.slot : visit.slot + 3]
     status = _status(calendar, offset, visit, start, luck)
     is_off = status == AppointmentStatus.CANCELLED
@@ -307,13 +307,13 @@ def _appointment(calendar: _Calendar, offset: int, visit: Visit, luck: float, nu
 
 
 def _day_booked(offset: int, number: int) -> int:
-    """The day a visit was booked: up to 60 days before it, and always before today."""
+    """Return the day an appointment was booked: up to 60 days before it, and always before today."""
     day = offset - 1 - number % 60
     return day if day < 0 else -1 - number % 20
 
 
 def _status(calendar: _Calendar, offset: int, visit: Visit, start: str, luck: float) -> AppointmentStatus:
-    """How a visit stands by now; the one of the first doctor and the first patient today stays booked."""
+    """Return the current status. Today's appointment of the first doctor and the first patient stays booked."""
     if visit.turn is not None:
         luck = 0.0
     if luck >= (0.91 if offset < 0 else 0.95):

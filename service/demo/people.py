@@ -1,15 +1,15 @@
-"""The made-up people of the demo clinic, and what is written about their visits."""
+"""The made-up people of the demo clinic, and texts about their appointments."""
 
 from collections.abc import Iterator
 from random import Random
 from typing import NamedTuple
 
 ACCOUNTS = 100
-"""So many patients can sign in; the others only have records."""
+"""How many patients can sign in. The others only have records."""
 FAMILY = 10
-"""From so many patients on, some are each other's relatives, and one has no address."""
+"""With this many patients, some are related, and one has no address."""
 PARENT, CHILD = 8, 9
-"""The last digit of the index of a parent, and of the child who comes right after."""
+"""The last digits of the index of a parent and of the child right after."""
 DOMAIN = "demo.example"
 
 DEPARTMENTS = (
@@ -33,8 +33,8 @@ FIRST_DOCTORS = (
     "Dr. 陈丽华",
     "Dr. Åsa Lindström",
 )
-# Names, and the given ones where somebody has said them.
-# In an order of their own: the ninth and the tenth are parent and child, the eighth may lack an address.
+# Names, with given names where they were entered.
+# Keep the order: the ninth and the tenth are parent and child, and the eighth may have no address.
 FIRST_PATIENTS: tuple[tuple[str, str | None], ...] = (
     ("Lena Öztürk", "Lena"),
     ("=Ada Formula", None),
@@ -54,7 +54,7 @@ FIRST_PATIENTS: tuple[tuple[str, str | None], ...] = (
 
 
 class VisitType(NamedTuple):
-    """A kind of visit the demo clinic books."""
+    """An appointment type of the demo clinic."""
 
     name: str
     minutes: int
@@ -63,7 +63,7 @@ class VisitType(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """Somebody on the demo clinic's waiting list."""
+    """An entry on the demo clinic's waitlist."""
 
     patient_id: int
     part: str
@@ -80,7 +80,7 @@ KINDS = (
     VisitType("Minor surgery", 60, 2, False),
 )
 USUAL_TYPES = (None, None, None, 1, 2, 5)
-"""The types by number that fit into a quarter of an hour; half of the visits have none."""
+"""The numbers of types that fit into a quarter of an hour. Half of the appointments have none."""
 ALLERGIES = ("", "", "", "", "Penicillin", "", "", "", "", "Latex", "", "", "", "", "", "Bee venom", "")
 WAITING = (
     Wish(2, "any", True, "Pain since Monday"),
@@ -111,7 +111,7 @@ OTHER_SCRIPTS = (
     (_words("अमित सुनीता राहुल अंजलि विकास मीरा"), _words("वर्मा गुप्ता सिंह पटेल जोशी"), " "),
     (_words("伟 芳 秀英 敏 静 建国"), _words("李 张 刘 杨 赵"), ""),
 )
-# Ranges that the Bundesnetzagentur keeps free for films and books: nobody can be called there.
+# Ranges that the Bundesnetzagentur reserves for films and books: these numbers reach nobody.
 PHONES = (
     ("+493023125", 3),
     ("+496990009", 3),
@@ -197,48 +197,48 @@ NOTES = (
 
 
 class Person(NamedTuple):
-    """A patient's record before it has an id."""
+    """A patient record without an id."""
 
     name: str
     given_name: str | None
     email: str | None
     phone: str | None
     days_old: int
-    """Their age when the clinic took up its records."""
+    """Their age in days when the clinic created its records."""
 
 
 def doctor_name(index: int, rng: Random) -> str:
-    """The name of the doctor at an index."""
+    """Return the name of the doctor at an index."""
     made_up = f"Dr. {rng.choice(LATIN[0])} {rng.choice(LATIN[1])}"
     return FIRST_DOCTORS[index] if index < len(FIRST_DOCTORS) else made_up
 
 
 def department(doctor: int) -> int:
-    """The index of a doctor's department."""
+    """Return the index of a doctor's department."""
     return doctor % len(DEPARTMENTS)
 
 
 def is_for_children(doctor: int) -> bool:
-    """Whether the doctor's own patients are children."""
+    """Return whether a doctor's patients are children."""
     return DEPARTMENTS[department(doctor)] == "Paediatrics"
 
 
 def account(index: int) -> str:
-    """The address a patient signs in with."""
+    """Return the address with which a patient signs in."""
     return f"patient{index + 1}@{DOMAIN}"
 
 
 def family(patients: int) -> tuple[int, int, int]:
-    """A parent, their child with the same address, and somebody without an address, in a clinic of FAMILY or more.
+    """Return a parent, a child with the same address, and a patient without one, if there are FAMILY or more.
 
-    Where everybody has an account the last two still sign in with their own address; only their records differ.
+    If everyone has an account, the last two still sign in with their own address; only their records differ.
     """
     first = ACCOUNTS if patients >= ACCOUNTS + FAMILY else 0
     return first + PARENT, first + CHILD, first + PARENT - 1
 
 
 def everyone(patients: int, doctors: int, rng: Random) -> Iterator[Person]:
-    """All patients, in the order of their ids."""
+    """Yield all patients in the order of their ids."""
     parent = Person("", None, None, None, 0)
     for index in range(patients):
         person = _person(index, patients, doctors, rng, parent)
@@ -247,7 +247,7 @@ def everyone(patients: int, doctors: int, rng: Random) -> Iterator[Person]:
 
 
 def findings(number: int, of_department: int, note: int | None) -> dict[str, str]:
-    """The texts of a treatment that belong to a big random number; `note` asks for a certain one of the notes."""
+    """Return the texts of a treatment for a large random number. `note` selects a particular note."""
     cases = CASES[of_department]
     symptoms, diagnosis, treatment, prescription = cases[number % len(cases)]
     chosen = (number >> 32) % (3 * len(NOTES)) if note is None else note % len(NOTES)
@@ -270,7 +270,7 @@ def _person(index: int, patients: int, doctors: int, rng: Random, before: Person
     name, given_name = FIRST_PATIENTS[index] if index < len(FIRST_PATIENTS) else made_up
     prefix, digits = rng.choice(PHONES)
     phone = f"{prefix}{rng.randrange(10**digits):0{digits}}"
-    # Those whom the children's doctor looks after are children, but not where they are somebody's parent.
+    # Patients of the pediatrician are children, except for parents.
     young = is_child or (index % 10 != PARENT and is_for_children(index % doctors))
     return Person(
         name=name,
@@ -282,7 +282,7 @@ def _person(index: int, patients: int, doctors: int, rng: Random, before: Person
 
 
 def _name_parts(rng: Random) -> tuple[str, str, str]:
-    """A given name, a family name, and what stands between them."""
+    """Return a given name, a last name, and what is between them."""
     given, surname, space = (*LATIN, " ") if rng.random() < 0.75 else rng.choice(OTHER_SCRIPTS)
     return rng.choice(given), rng.choice(surname), space
 

@@ -1,4 +1,4 @@
-"""The plan of the demo clinic: how many visits each day has, and who sees whom when. No rows, no clock."""
+"""The plan of the demo clinic: how many appointments each day has, and who sees whom when."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,19 +12,19 @@ from service.domain.foundation.errors import Invalid
 from service.language.translation import gettext as _
 
 SLOTS = 60
-"""Quarters of an hour from 07:00 to 22:00."""
+"""Quarter hours from 07:00 to 22:00."""
 FULL = 45
-"""The visits a doctor has on the busiest of days."""
+"""A doctor's appointments on the busiest day."""
 USUAL = 8
-"""The visits a doctor has today, if there are enough."""
+"""A doctor's appointments today, if there are enough."""
 YEAR, AHEAD = 365, 91
 TURNS = 20
-"""The visits of the first patient in the past year, each with a treatment."""
+"""The first patient's appointments in the past year, each with a treatment."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many of each the demo clinic has; making one raises Invalid for what cannot be."""
+    """The size of the demo clinic. Raises Invalid for impossible numbers."""
 
     doctors: int = 4
     patients: int = 300
@@ -40,21 +40,21 @@ class Size:
 
     @property
     def rooms(self) -> int:
-        """How many doctors can see somebody at the same time."""
+        """Return how many doctors can see patients at the same time."""
         return min(self.doctors, self.patients)
 
 
 class Visit(NamedTuple):
-    """Who sees whom in which slot of a day; doctors and patients count from 0."""
+    """A doctor, a patient, and a slot of a day, all counted from 0."""
 
     slot: int
     doctor: int
     patient: int
     turn: int | None = None
-    """A number for visits that are not left to chance: they take place, and it picks the note."""
+    """A number for appointments that aren't random: they take place, and it selects the note."""
 
 
-# The plan: how many visits on which day
+# The plan: how many appointments on which day
 
 
 def _visits_today(size: Size) -> int:
@@ -66,7 +66,7 @@ def _visits_today(size: Size) -> int:
 
 
 def arranged(size: Size) -> dict[int, list[Visit]]:
-    """The visits that every demo clinic has, by day: the first patient's, and today those of a family."""
+    """Return the appointments that every demo clinic has, by day: the first patient's, and today a family's."""
     today = [Visit(SLOTS - 1, 0, 0, 0)]
     if size.patients >= people.FAMILY:
         slots = (44, 45, 48)
@@ -81,7 +81,7 @@ def arranged(size: Size) -> dict[int, list[Visit]]:
 
 
 def counts(size: Size, fixed: Mapping[int, Sequence[Visit]], today: date, rng: Random) -> dict[int, int]:
-    """How many visits beside the arranged ones each day has; what does not fit makes the past longer."""
+    """Return how many other appointments each day has. If they don't fit, the past gets longer."""
     today_count = _visits_today(size) - len(fixed[0])
     rest = size.appointments - sum(map(len, fixed.values())) - today_count
     most = FULL * size.rooms
@@ -93,7 +93,7 @@ def counts(size: Size, fixed: Mapping[int, Sequence[Visit]], today: date, rng: R
 
 
 def _weight(offset: int, today: date, rng: Random) -> float:
-    """How busy a day is: near days more than far ones, weekends less, and some by chance."""
+    """Return how busy a day is: near days more than far ones, weekends less, and some at random."""
     nearness = 1 + 4 * math.exp(-abs(offset) / 7)
     fading = 1 - 0.7 * offset / AHEAD if offset > 0 else 1.0
     weekend = (1.0, 1.0, 1.0, 1.0, 0.9, 0.7, 0.5)[(today + timedelta(days=offset)).weekday()]
@@ -101,7 +101,7 @@ def _weight(offset: int, today: date, rng: Random) -> float:
 
 
 def _spread(total: int, weights: Mapping[int, float], limits: Mapping[int, int]) -> dict[int, int]:
-    """Exactly `total` over the days by weight; a full day leaves its share to the others."""
+    """Distribute exactly `total` over the days by weight. What doesn't fit on a full day goes to the others."""
     left, mass = total, sum(weights.values())
     counts = {}
     for day in sorted(weights, key=lambda day: limits[day] / weights[day]):
@@ -119,7 +119,7 @@ def _spread(total: int, weights: Mapping[int, float], limits: Mapping[int, int])
 
 
 def day(size: Size, rng: Random, offset: int, count: int, fixed: Sequence[Visit]) -> list[Visit]:
-    """The visits of a day in order: the arranged ones and `count` more."""
+    """Return the appointments of a day in order: the arranged ones and `count` more."""
     visits = list(fixed)
     seen, taken = {visit.patient for visit in fixed}, {(visit.slot, visit.patient) for visit in fixed}
     lead, barred = fixed[0].doctor if fixed else offset % size.doctors, _barred(offset)
@@ -136,14 +136,14 @@ def day(size: Size, rng: Random, offset: int, count: int, fixed: Sequence[Visit]
 
 
 def _slots(rng: Random, free: Sequence[int], count: int) -> Iterator[int]:
-    """So many of the free slots, all over the day: one from each of as many stretches."""
+    """Yield `count` of the free slots, spread over the day."""
     for stretch in range(count):
         start, end = stretch * len(free) // count, (stretch + 1) * len(free) // count
         yield free[start + int(rng.random() * (end - start))]
 
 
 def _barred(offset: int) -> frozenset[int]:
-    """Patients with an account have at most one of the days ahead, so that they may book more themselves."""
+    """Return patients with an account who get no more upcoming appointments, so that they can book some themselves."""
     return frozenset(who for who in range(people.ACCOUNTS) if offset > 0 and who % AHEAD != offset - 1)
 
 
@@ -156,7 +156,7 @@ def _patient(
     taken: set[tuple[int, int]],
     barred: frozenset[int],
 ) -> int:
-    """Mostly one of the doctor's own patients (every so-many-th is), not twice a day, never twice at a time."""
+    """Return a patient: mostly one of the doctor's own, not twice a day, and never twice at the same time."""
     own = -(-(size.patients - doctor) // size.doctors)
     loyalty = 1.0 if people.is_for_children(doctor) else 0.8
     for _attempt in range(8):

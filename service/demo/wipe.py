@@ -1,4 +1,4 @@
-"""Wipes a demo clinic: a proven backup first, then one transaction leaves an empty database, as new."""
+"""Wipe a demo clinic: make a verified backup, then empty the database in one transaction."""
 
 import structlog
 
@@ -12,15 +12,15 @@ log = structlog.get_logger()
 
 
 def back_up(db: Database, settings: Settings) -> str:
-    """Back the demo clinic up and try the backup out; returns the file's name. Raises BackupError."""
+    """Back up the demo clinic, verify the backup, and return the file's name. Raises BackupError."""
     return making.make(db, settings, kind=rotation.BEFORE_WIPE).file.name
 
 
 def wipe(db: Database, settings: Settings) -> None:
-    """Empty the database, and remove files that were made of it. Nothing else may use it meanwhile.
+    """Empty the database, and remove files made from it. Nothing else may use it meanwhile.
 
-    A kill at any point leaves the demo clinic or the empty database. Raises Conflict when something was entered by
-    hand, and DatabaseError.
+    If the process is killed, either the demo clinic or the empty database is left. Raises Conflict if someone has
+    entered data, and DatabaseError.
     """
     database.recreate(db, demo_mark.check_untouched)
     db.forget()

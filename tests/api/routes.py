@@ -28,9 +28,9 @@ class Expected:
     status: int = 200
     body: Mapping[str, Any] | None = None
     sees: frozenset[str] = frozenset()
-    """Who sees the row of Pia and Dr Doll; empty when the route shows no particular row."""
+    """The users who see the row of Pia and Dr Doll; empty if the route shows no particular row."""
     otherwise: Mapping[str, int] = field(default_factory=dict)
-    """Who -> status, for those who are answered in another way."""
+    """User -> status, for users who get another response."""
 
     def at(self, ids: Mapping[str, object]) -> str:
         """The path with ids filled in."""

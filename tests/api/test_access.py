@@ -90,7 +90,7 @@ def test_z1_a_token_opens_no_page(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("endpoint", sorted(name for name, one in API.items() if one.sees and one.sees != one.enter))
-def test_z2_somebody_elses_row_answers_byte_for_byte_like_a_missing_one(
+def test_z2_someone_elses_row_gets_the_same_bytes_as_a_missing_one(
     clinic: Clinic, program: Programs, endpoint: str
 ) -> None:
     expected = API[endpoint]

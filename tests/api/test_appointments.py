@@ -168,7 +168,7 @@ def test_a_list_is_asked_by_period_doctor_and_status(clinic: Clinic, program: Pr
         assert {one["id"] for one in caller.get(f"/appointments?{query}").get_json()["items"]} == wanted
 
 
-def test_somebody_who_may_be_here_already_is_not_made_twice(clinic: Clinic, program: Programs) -> None:
+def test_a_patient_who_may_already_exist_is_not_created_twice(clinic: Clinic, program: Programs) -> None:
     caller = program("receptionist")
     assert caller.post("/patients", {"name": "pia ahorn"}).status_code == 409
     made = caller.post("/patients", {"name": "pia ahorn", "confirm": True})

@@ -155,7 +155,7 @@ def test_its_last_use_is_noted_once_a_minute(clinic: Clinic, program: Programs) 
     assert used() == clock.now()
 
 
-def test_l1_making_and_revoking_is_on_record(clinic: Clinic, program: Programs) -> None:
+def test_l1_creating_and_revoking_a_token_is_audited(clinic: Clinic, program: Programs) -> None:
     program("receptionist")
     with clinic.house.writing() as session:
         token_id = session.scalars(select(ApiToken.id).where(ApiToken.label == "Web site")).one()

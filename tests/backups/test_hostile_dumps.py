@@ -1,4 +1,4 @@
-"""Backups of PostgreSQL that somebody spoilt, exchanged or wrote to do harm: of a dump only rows are ever taken."""
+"""PostgreSQL backups that are damaged, swapped, or malicious: only rows are ever restored from a dump."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ def database_kind() -> str:
 
 @dataclass
 class Attacker:
-    """Somebody with a copy of a clinic's database of their own, who makes backups of it."""
+    """An attacker with their own copy of a clinic's database, who makes backups of it."""
 
     folder: Path
     url: str
@@ -97,7 +97,7 @@ def clinic(house: House, tmp_path: Path) -> House:
 
 @pytest.fixture
 def attacker(clinic: House, postgres: Postgres, tmp_path: Path) -> Iterator[Attacker]:
-    """Somebody whose copy has names that look like commands."""
+    """An attacker whose copy has names that look like commands."""
     url = postgres.empty()
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     held = make_url(clinic.settings.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
@@ -135,7 +135,7 @@ def assert_refused(clinic: House, file: Path, words: str) -> None:
     assert not list((folder / "shelf").rglob(".rounds-work-*"))
 
 
-def test_a_spoilt_exchanged_or_foreign_dump_is_refused_in_a_sentence(clinic: House, attacker: Attacker) -> None:
+def test_a_damaged_swapped_or_foreign_dump_is_refused_with_one_sentence(clinic: House, attacker: Attacker) -> None:
     spoilt: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
         ("cannot be read back", lambda dump: dump[: len(dump) // 2]),
         ("cannot be read back", lambda dump: dump[:200]),

@@ -1,4 +1,4 @@
-"""`make guides`: the pictures of the guides in docs/guides/, made anew from a demo clinic on a Monday morning."""
+"""`make guides`: update the pictures in docs/guides/ from a demo clinic on a Monday morning."""
 
 import shutil
 from pathlib import Path

@@ -26,7 +26,7 @@ def test_a_visit_is_booked_by_keyboard_alone(visit: Callable[..., Visitor]) -> N
     page.get_by_text("Keyboard only").wait_for()
 
 
-def test_booking_moving_and_cancelling_work_with_scripts_blocked_on_a_phone(visit: Callable[..., Visitor]) -> None:
+def test_booking_rescheduling_and_canceling_work_without_scripts_on_a_phone(visit: Callable[..., Visitor]) -> None:
     window = visit(java_script_enabled=False, **PHONE)
     window.sign_in("patient22")
     page = window.page

@@ -1,4 +1,4 @@
-"""The first start as a person sees it: five pages on a telephone and on a desktop, with nothing but clicks."""
+"""The first start as a person sees it: five pages on a phone and on a desktop, with nothing but clicks."""
 
 import socket
 from collections.abc import Iterator

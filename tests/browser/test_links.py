@@ -49,7 +49,7 @@ def book(window: Visitor, day: str, slot: int) -> None:
     window.page.wait_for_url(re.compile(r"/appointments/\d+$"))
 
 
-def test_a_visit_is_confirmed_moved_cancelled_and_taken_back_by_link_with_scripts_blocked(
+def test_a_link_confirms_reschedules_cancels_and_undoes_without_scripts(
     small: Service, visit: Callable[..., Visitor]
 ) -> None:
     account = visit(url=small.url, java_script_enabled=False)
@@ -91,7 +91,7 @@ def test_the_pages_of_links_are_well_made(
     assert look_at_all(visit(url=small.url), "link", [path]) == {}
 
 
-def test_the_page_of_a_cancelled_visit_is_well_made(
+def test_the_page_of_a_canceled_appointment_is_well_formed(
     small: Service, letter: tuple[str, str], visit: Callable[..., Visitor]
 ) -> None:
     window = visit(url=small.url, **PHONE)

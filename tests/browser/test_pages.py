@@ -36,7 +36,7 @@ HOMES = {
     ),
     "patient1": ("/appointments", {"/appointments", "/treatments", "/appointments/N"}),
 }
-"""Who -> where they begin, and kinds of pages that must be among those they reach."""
+"""User -> the first page, and kinds of pages that must be reachable from it."""
 LOOKS = ("desk", "phone", "paper")
 """In light, in dark, and printed."""
 
@@ -150,7 +150,7 @@ def wrongs(visitor: Visitor, name: str, looks: tuple[str, ...] = LOOKS) -> list[
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_begins_in_the_colours_the_system_asks_for(visit: Callable[..., Visitor], scheme: str) -> None:
+def test_a_page_starts_in_the_theme_of_the_system(visit: Callable[..., Visitor], scheme: str) -> None:
     visitor = visit(color_scheme=scheme)
     visitor.sign_in("reception")
     assert visitor.page.locator("html").get_attribute("data-bs-theme") == scheme
@@ -166,7 +166,7 @@ def test_a_page_is_dark_by_the_system_without_scripts(visit: Callable[..., Visit
     assert colour != "rgb(255, 255, 255)"
 
 
-def test_the_colours_a_person_chose_are_kept_on_the_next_page(visit: Callable[..., Visitor]) -> None:
+def test_the_chosen_theme_is_kept_on_the_next_page(visit: Callable[..., Visitor]) -> None:
     visitor = visit(color_scheme="light")
     visitor.sign_in("doctor1")
     visitor.page.get_by_role("button", name="Switch between light and dark").click()

@@ -18,7 +18,7 @@ POLL = "01:01"
 
 
 def leave_alone(clinic: Service, who: str) -> None:
-    """Let the idle time of somebody's sessions pass."""
+    """Let the idle time of a user's sessions pass."""
     minutes = Security().idle_minutes + 1
     mine = f"user_id = (SELECT id FROM users WHERE email = '{who}@demo.example')"
     change(

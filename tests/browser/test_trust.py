@@ -12,7 +12,7 @@ from tests.process.launching import Service, rows
 pytestmark = pytest.mark.browser
 
 
-def test_l1_printing_a_record_is_on_record(visit: Callable[..., Visitor], clinic: Service) -> None:
+def test_l1_printing_a_record_is_audited(visit: Callable[..., Visitor], clinic: Service) -> None:
     folder: Path = clinic.out.parent
     visitor = visit()
     visitor.sign_in("doctor1")

@@ -102,7 +102,7 @@ class Visitor:
         return bool(self.page.evaluate("() => document.scrollingElement.scrollWidth > innerWidth"))
 
     def picture(self, name: str) -> None:
-        """Keep a picture of the whole page, where somebody wants to look at them (ROUNDS_TEST_PICTURES)."""
+        """Save a picture of the whole page if ROUNDS_TEST_PICTURES is set."""
         if PICTURES_WANTED:
             PICTURES.mkdir(exist_ok=True)
             self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)

@@ -221,7 +221,7 @@ def test_p4_json_stands_alone_on_standard_output(clinic: Path, words: tuple[str,
     assert done.stdout.count("\n") == 1
 
 
-def test_run_job_reminders_says_in_words_what_it_did(clinic: Path) -> None:
+def test_run_job_reminders_says_what_it_did(clinic: Path) -> None:
     done = run(clinic, "run-job", "reminders", "--date", "2026-05-04", at=wall("2026-05-03 18:00"))
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "Reminders of 2026-05-04: 9 sent, 0 failed, 1 skipped."

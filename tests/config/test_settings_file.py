@@ -120,7 +120,7 @@ def test_a_failure_takes_everything_back(file: Path, monkeypatch: pytest.MonkeyP
     assert [one.name for one in file.parent.iterdir()] == ["config.toml"]
 
 
-def test_what_somebody_wrote_meanwhile_is_not_overwritten(file: Path) -> None:
+def test_a_concurrent_edit_is_not_overwritten(file: Path) -> None:
     change = prepare(settings(file), {"clinic.name": "Park"})
     file.write_text("[clinic]\nname = 'River'\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="changed meanwhile"):

@@ -62,7 +62,7 @@ def test_children_may_have_a_parents_address() -> None:
 
 
 @pytest.mark.parametrize("patients", [10, 40, 100, 109, 110, 111, 300])
-def test_a_family_shares_an_address_and_somebody_has_none(patients: int) -> None:
+def test_a_family_shares_an_address_and_one_patient_has_none(patients: int) -> None:
     everyone = people(patients)
     parent, child, nowhere = (everyone[index] for index in demo_people.family(patients))
     assert parent.email == child.email is not None
@@ -71,7 +71,7 @@ def test_a_family_shares_an_address_and_somebody_has_none(patients: int) -> None
     assert everyone[0].email == "patient1@demo.example"
 
 
-def test_telephone_numbers_can_be_dialled_and_some_have_none() -> None:
+def test_phone_numbers_can_be_dialed_and_some_patients_have_none() -> None:
     numbers = [person.phone for person in people()]
     assert 10 < numbers.count(None) < 80
     assert numbers[0] is not None

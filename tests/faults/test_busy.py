@@ -163,7 +163,7 @@ def test_f25_a_signal_under_load_ends_it_and_loses_nothing(house: House, tmp_pat
 @pytest.mark.foreign
 @pytest.mark.sqlite("a disk of the service's own; PostgreSQL's is the server's")
 @pytest.mark.parametrize("call", ["fsync,fdatasync", "pwrite64"])
-def test_f8_a_disk_that_reports_errors_refuses_in_words_and_loses_nothing(
+def test_f8_a_disk_that_reports_errors_refuses_with_an_explanation_and_loses_nothing(
     house: House, tmp_path: Path, call: str
 ) -> None:
     """From the outside, by strace: the disk of the running service is broken for a while."""

@@ -1,4 +1,4 @@
-"""The computer was off, asleep or at the wrong time when a job was due: it is made up for, once (R3, F18)."""
+"""The computer was off, asleep, or had the wrong time when a job was due: it's caught up once (R3, F18)."""
 
 from collections import Counter
 from collections.abc import Iterator

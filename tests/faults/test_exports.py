@@ -44,9 +44,7 @@ def test_f7_a_large_export_does_not_begin_on_a_disk_without_room_for_it(house: H
             assert eve.get(f"{exported(eve)}/file").body.count(b"\r\n") == 3_001
 
 
-def test_f7_the_folder_is_made_anew_when_somebody_removes_it_while_the_service_runs(
-    house: House, tmp_path: Path
-) -> None:
+def test_f7_the_folder_is_created_again_if_it_is_removed_while_the_service_runs(house: House, tmp_path: Path) -> None:
     big_history(house, EVE, 60_000)
     configure(tmp_path)
     with serving(tmp_path) as service:

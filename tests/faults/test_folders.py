@@ -1,4 +1,4 @@
-"""Folders and the key file are changed under the service: it works on, or says in words what it cannot do."""
+"""Folders and the key file change while the service is running: it keeps working, or says what it can't do."""
 
 import re
 import shutil
@@ -48,7 +48,7 @@ def test_h12_exports_folder_that_is_removed_is_made_again_and_closed_to_others(
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["to a folder", "to nowhere"])
-def test_h12_exports_folder_that_becomes_a_link_is_followed_or_the_export_fails_in_words(
+def test_h12_an_exports_folder_that_becomes_a_link_is_followed_or_the_export_says_why_not(
     service: Service, tmp_path: Path, there: bool
 ) -> None:
     eve = service.client("eve@clinic.example")
@@ -66,7 +66,7 @@ def test_h12_exports_folder_that_becomes_a_link_is_followed_or_the_export_fails_
 
 
 @pytest.mark.sqlite("a disk of the file's own")
-def test_h12_a_folder_that_becomes_read_only_goes_on_under_the_service_and_refuses_the_next_start_in_words(
+def test_h12_a_folder_that_becomes_read_only_keeps_working_until_the_next_start_says_why_not(
     house: House, tmp_path: Path
 ) -> None:
     house.user("doctor", "ada@clinic.example", "Dr Ada")

@@ -53,7 +53,7 @@ def test_f6_a_full_disk_refuses_writing_for_the_time_being_and_reading_goes_on(h
 
 
 @pytest.mark.parametrize("treatments", [3_000])
-def test_f7_an_export_to_a_full_disk_fails_in_words_and_a_new_one_works_with_room(
+def test_f7_an_export_to_a_full_disk_says_why_it_failed_and_works_with_space(
     house: House, tmp_path: Path, treatments: int
 ) -> None:
     big_history(house, "eve@clinic.example", treatments)

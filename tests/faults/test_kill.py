@@ -1,4 +1,4 @@
-"""kill -9 at any moment: what was acknowledged is there, nothing is doubled or half done, a restart mends the rest."""
+"""kill -9 at any moment: nothing acknowledged is lost, nothing is done twice or by half, and a restart continues."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -152,7 +152,7 @@ def test_f29_a_service_that_starts_while_the_server_is_away_says_so_in_a_line(
     assert "does not answer" in done.stderr
 
 
-def test_f29_connections_that_the_server_cuts_are_made_anew_and_nobody_notices(
+def test_f29_connections_cut_by_the_server_are_replaced_unnoticed(
     house: House, service: Service, database_url: str, tmp_path: Path
 ) -> None:
     ada = service.client("ada@clinic.example")

@@ -1,4 +1,4 @@
-"""What the service prints cannot be written or read: it starts, works and ends as ever (H22)."""
+"""The service's output can't be written or read: it starts, works, and stops as usual (H22)."""
 
 import signal
 import socket

@@ -157,7 +157,7 @@ def test_z1_signed_out_changes_nothing_even_without_a_form_token(clinic: Clinic)
 
 
 @pytest.mark.parametrize("endpoint", sorted(name for name, route in ROUTES.items() if route.sees))
-def test_z2_somebody_elses_row_answers_byte_for_byte_like_a_missing_one(clinic: Clinic, endpoint: str) -> None:
+def test_z2_someone_elses_row_gets_the_same_bytes_as_a_missing_one(clinic: Clinic, endpoint: str) -> None:
     expected, tried = ROUTES[endpoint], 0
     for visitor in VISITORS:
         if visitor not in expected.enter:

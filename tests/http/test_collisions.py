@@ -43,7 +43,7 @@ def a_doctor(house: House, desk: Browser) -> int:
 
 
 def refusing(monkeypatch: pytest.MonkeyPatch, error: type[Exception], times: int) -> list[int]:
-    """Let the database end so many transactions after they have put somebody on the list; each is noted."""
+    """Let the database cancel that many transactions after they have added someone to the list, and count them."""
     add, tries = waitlist.add, []
 
     def add_and_collide(session: Session, *more: Any) -> WaitlistEntry:

@@ -18,14 +18,14 @@ HTTPS = "https://rounds.clinic.example"
 
 @pytest.fixture
 def house(make_house: Callable[..., House]) -> House:
-    """A clinic behind a proxy, with somebody at the desk."""
+    """A clinic behind a proxy, with a receptionist signed in."""
     made = make_house(clinic={"public_url": HTTPS}, server={"trusted_proxy": "127.0.0.1"})
     made.user("receptionist", "rita@clinic.example", "Rita Tresen")
     return made
 
 
 def seen_address(house: House, passed_on: str, peer: str = "127.0.0.1") -> str | None:
-    """The address that the audit has of somebody who fails to sign in."""
+    """Return the address in the audit log of a failed sign-in."""
     wrong = {"email": f"{len(passed_on)}@clinic.example", "password": "wrong"}
     house.browser().post("/sign-in", wrong, headers={"X-Forwarded-For": passed_on}, environ_base={"REMOTE_ADDR": peer})
     with house.reading() as session:
@@ -150,7 +150,7 @@ def test_p3_a_browser_that_takes_no_cookies_is_told_so(house: House) -> None:
     assert (answer.status_code, "Allow cookies" in answer.get_data(as_text=True)) == (400, True)
 
 
-def test_p3_a_form_from_before_somebody_signed_in_in_another_tab_was_open_for_too_long(house: House) -> None:
+def test_p3_a_form_from_before_signing_in_in_another_tab_was_open_for_too_long(house: House) -> None:
     browser = house.browser()
     stale = browser.token()
     browser.sign_in("rita@clinic.example")

@@ -76,7 +76,7 @@ def uids(calendars: list[Any]) -> list[str]:
     return [str(calendar.walk("VEVENT")[0]["uid"]) for calendar in calendars]
 
 
-def test_t4_an_entry_is_moved_and_cancelled_under_its_uid_after_the_address_changed(
+def test_t4_an_entry_is_rescheduled_and_canceled_by_its_uid_after_the_address_changed(
     make_house: Opened, server: MailServer, clock: time_machine.Traveller
 ) -> None:
     house = make_house(clinic=BEFORE, email=server.settings())

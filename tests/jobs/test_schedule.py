@@ -278,7 +278,7 @@ BRANCHES: dict[str, Callable[[Row], object]] = {
 
 
 @pytest.mark.parametrize("branch", BRANCHES.values(), ids=BRANCHES)
-def test_a_kind_that_nobody_has_thought_of_is_taken_for_no_other(branch: Callable[[Row], object]) -> None:
+def test_an_unknown_kind_of_job_is_an_error(branch: Callable[[Row], object]) -> None:
     hourly = replace(DAILY, kind=cast("Kind", "hourly"))
     with pytest.raises(AssertionError, match="hourly"):
         branch(hourly)

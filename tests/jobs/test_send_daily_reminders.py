@@ -257,7 +257,7 @@ def test_a_stop_puts_the_run_back_and_the_next_start_ends_it(house: House, docto
     "change",
     [{"status": "cancelled"}, {"starts_at": at("2026-05-05 12:00"), "ends_at": at("2026-05-05 12:15")}],
 )
-def test_r2_a_visit_called_off_or_moved_while_others_are_sent_is_left_out(
+def test_r2_an_appointment_canceled_or_rescheduled_during_sending_is_skipped(
     house: House, doctor: int, channel: Recording, change: dict[str, Any]
 ) -> None:
     everybody = visits(house, doctor, 2)

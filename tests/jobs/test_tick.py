@@ -159,7 +159,7 @@ def test_r3_some_days_switched_off_are_visible_and_today_is_caught_up(house: Hou
     assert len(desk.runs) == 7, "the four of 4 May, and today's three"
 
 
-def test_what_was_due_before_the_clinic_began_is_not_made_up_for(house: House, tick: Tick) -> None:
+def test_jobs_due_before_the_clinic_started_are_not_caught_up(house: House, tick: Tick) -> None:
     with house.writing() as session:
         session.execute(update(Installation).values(zone_chosen_at=at("2026-05-04 09:00")))
     with time_machine.travel(at("2026-05-04 10:00"), tick=False):
@@ -250,7 +250,7 @@ def test_messages_left_waiting_are_queued_unless_on_hold(house: House, make_hous
         (600, "skipped", ("late", "skipped because the day was over")),
     ],
 )
-def test_o4_the_state_of_a_job_is_said_in_words(
+def test_o4_the_state_of_a_job_is_explained(
     house: House, minutes: int, status: str | None, words: tuple[str, str]
 ) -> None:
     with time_machine.travel(at("2026-05-04 06:00"), tick=False) as clock:

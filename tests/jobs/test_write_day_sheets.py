@@ -119,7 +119,7 @@ def test_the_setting_says_when(make_house: Callable[..., House]) -> None:
     assert runs(early)[-1][0] == "2026-05-04"
 
 
-def test_again_it_is_written_anew(house: House, folder: Path) -> None:
+def test_running_it_again_rewrites_the_file(house: House, folder: Path) -> None:
     with time_machine.travel(SEVEN, tick=False) as clock:
         run(house)
         house.visit(1, house.patient("Late Booker"), at("2026-05-04 12:00"))
@@ -173,7 +173,7 @@ def test_a_kill_before_the_file_has_its_name_leaves_the_old_one_whole_and_the_ne
     assert stat.S_IMODE((folder / FILE).stat().st_mode) == 0o600
 
 
-def test_a_disk_that_refuses_is_on_record_and_tried_again(
+def test_a_disk_error_is_recorded_and_retried(
     house: House, folder: Path, monkeypatch: pytest.MonkeyPatch, tick: Callable[[], Desk]
 ) -> None:
     def full(_descriptor: int) -> None:

@@ -321,7 +321,7 @@ def test_many_letters_take_one_connection(server: MailServer, channel: Email) ->
     assert (server.connections, len(server.mails)) == (1, 50)
 
 
-def test_a_line_that_was_dropped_meanwhile_is_made_anew(server: MailServer, channel: Email) -> None:
+def test_a_dropped_connection_is_replaced(server: MailServer, channel: Email) -> None:
     channel.send(LETTER, silent)
     (kept,) = channel._kept
     assert kept.sock is not None

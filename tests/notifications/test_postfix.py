@@ -20,7 +20,7 @@ ADDRESSES = {
     "Groß@example.com": "Groß@example.com",
     "νίκος@νίκος.gr": "νίκος@xn--kxawhkp.gr",
 }
-"""As typed, and as Postfix shall deliver to it."""
+"""An address as typed, and as Postfix should receive it."""
 
 
 @pytest.fixture(autouse=True)

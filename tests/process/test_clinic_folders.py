@@ -208,7 +208,7 @@ def test_p2_a_folder_may_still_begin_with_a_tilde(tmp_path: Path) -> None:
 
 
 @pytest.mark.tour
-def test_p2_options_with_a_tilde_mean_the_home_of_whoever_types_them(
+def test_p2_a_tilde_in_options_means_the_home_of_the_current_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"

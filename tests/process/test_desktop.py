@@ -32,7 +32,7 @@ def test_a_command_or_a_computer_without_a_desktop_is_none(arguments: list[str],
     assert not desktop.double_clicked(arguments, environ)
 
 
-def test_whoever_types_it_reads_the_address_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_started_from_a_terminal_it_prints_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     master, terminal = os.openpty()
     with os.fdopen(master, "wb"), os.fdopen(terminal, "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)

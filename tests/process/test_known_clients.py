@@ -1,4 +1,4 @@
-"""Who is known at the door: signed-in browsers, staff's addresses, for a quarter of an hour."""
+"""Clients that go first: signed-in browsers and staff addresses, for 15 minutes."""
 
 import pytest
 

@@ -107,7 +107,7 @@ def test_h19_a_stranger_who_waits_for_a_word_is_refused_without_sending_anything
 
 
 @pytest.mark.flood
-def test_h19_after_a_refusal_nothing_of_the_body_is_taken_for_a_request(service: Service) -> None:
+def test_h19_after_a_refusal_no_part_of_the_body_is_read_as_a_request(service: Service) -> None:
     smuggled = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     begin = head(Client(service.url), f"Content-Length: {2 * MIB}")
     answer = sent(service, begin, smuggled * (2 * MIB // len(smuggled)))

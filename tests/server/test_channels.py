@@ -25,7 +25,7 @@ from tests import patience
 
 PROXY = "127.0.0.1"
 LARGE = 512 * 1024
-"""Bytes of an answer that no socket here takes in before somebody reads."""
+"""More bytes than a socket buffers before the other side reads."""
 
 
 class Hall:

@@ -1,4 +1,4 @@
-"""The first start over real sockets: answers, the file they are written to, and the service that begins anew."""
+"""The first start over real sockets: the pages, the settings file, and the restart."""
 
 import os
 import re
@@ -45,7 +45,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def test_all_pages_take_effect_together_and_the_service_begins_anew_by_itself(service: Service, tmp_path: Path) -> None:
+def test_all_pages_take_effect_together_and_the_service_restarts_by_itself(service: Service, tmp_path: Path) -> None:
     visitor = service.client()
     for page, form, leads_to in (
         ("clinic", CLINIC, "/setup/reach"),
@@ -58,7 +58,9 @@ def test_all_pages_take_effect_together_and_the_service_begins_anew_by_itself(se
         assert (tmp_path / "config.toml").read_text(encoding="utf-8") == COMMENTED
         assert rows(tmp_path, "SELECT count(*) FROM users") == [(0,)]
     assert visitor.post("/setup", ADMIN).location == "/sign-in"
-    assert "Söhne" in visitor.get("/sign-in").text  # asked at once: whoever comes meanwhile waits instead of failing
+    assert (
+        "Söhne" in visitor.get("/sign-in").text
+    )  # requested at once: connections during the restart wait instead of failing
     assert said(tmp_path)["clinic"] == {
         "name": CLINIC["name"],
         "timezone": "Europe/Vienna",
@@ -210,7 +212,7 @@ def test_mail_is_tried_out_and_its_password_lies_beside_the_settings(tmp_path: P
     assert "secret words" not in re.sub(r"\s+", " ", service.err.read_text(encoding="utf-8"))
 
 
-def test_the_admin_changes_settings_later_and_it_is_on_record(service: Service, tmp_path: Path) -> None:
+def test_an_administrator_changes_settings_later_and_it_is_audited(service: Service, tmp_path: Path) -> None:
     assert service.client().post("/setup", ADMIN).location == "/sign-in"
     admin = service.client(ADMIN["email"])
     assert "The clinic has no name yet." in admin.get("/dashboard").text
@@ -229,7 +231,7 @@ def test_the_admin_changes_settings_later_and_it_is_on_record(service: Service, 
     assert service.printed.count("Rounds is ready on") == 2
 
 
-def test_nobody_who_comes_while_it_begins_anew_is_cut_off(service: Service) -> None:
+def test_no_connection_is_dropped_during_a_restart(service: Service) -> None:
     assert service.client().post("/setup", ADMIN).location == "/sign-in"
     admin, enough = service.client(ADMIN["email"]), Event()
 
@@ -254,7 +256,7 @@ def test_nobody_who_comes_while_it_begins_anew_is_cut_off(service: Service) -> N
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.15, 0.4])
-def test_o5_a_signal_while_it_begins_anew_ends_it(service: Service, wait: float) -> None:
+def test_o5_a_signal_during_a_restart_stops_it(service: Service, wait: float) -> None:
     visitor = service.client()
     assert visitor.post("/setup/clinic", CLINIC).status == 303
     assert visitor.post("/setup", ADMIN).status == 303

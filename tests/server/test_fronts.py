@@ -111,7 +111,7 @@ def uploads(front: Front, folder: Path) -> None:
 
 
 def guesses_are_counted_where_they_come_from(front: Front) -> None:
-    """Whoever guesses is kept out, others are not; no header of theirs helps."""
+    """A client that guesses is refused, others aren't, and forged headers don't help."""
     guesser = front.visitor("127.0.0.5")
     answers = [guesser.get(f"/visit/{turn:043}", *FORGED).status for turn in range(LINKS + 1)]
     assert answers == [404] * LINKS + [429]

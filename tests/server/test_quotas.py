@@ -93,7 +93,7 @@ def test_h18_a_newcomer_takes_the_place_of_a_connection_that_waits_between_two_r
     assert [one for one in held if one.is_gone] == [held[0], held[3]]
 
 
-def test_h18_when_all_places_are_taken_whoever_holds_most_gives_one_up(places: Quotas) -> None:
+def test_h18_when_all_places_are_taken_the_network_with_most_gives_one_up(places: Quotas) -> None:
     greedy = fill(places, ["203.0.113.5"] * PER_NETWORK.connections, busy=False)
     others = [f"192.0.{number // 250}.{number % 250}" for number in range(ALL_STRANGERS.connections - len(greedy))]
     modest = fill(places, others, busy=False)
@@ -102,7 +102,7 @@ def test_h18_when_all_places_are_taken_whoever_holds_most_gives_one_up(places: Q
     assert not any(one.is_gone for one in modest)
 
 
-def test_h18_whoever_spreads_over_the_networks_of_a_48_gives_one_up_before_others_do(places: Quotas) -> None:
+def test_h18_a_client_spread_over_the_networks_of_a_48_gives_one_up_first(places: Quotas) -> None:
     spread = [f"2001:db8:1:{number:x}::1" for number in range(WIDER * PER_NETWORK.connections)]
     greedy = fill(places, spread, busy=False)
     others = [f"192.0.2.{number // 2}" for number in range(ALL_STRANGERS.connections - len(greedy))]

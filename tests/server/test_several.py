@@ -1,4 +1,4 @@
-"""Several web processes on one PostgreSQL: whoever answers, it is one service, and each job is done once (F11)."""
+"""Several web processes on one PostgreSQL act as one service, and each job is done once (F11)."""
 
 import re
 import shutil

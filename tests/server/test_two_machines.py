@@ -153,7 +153,7 @@ def test_a_day_on_two_web_machines_and_a_worker(site: Site) -> None:
 
 
 def a_morning(site: Site) -> None:
-    """Beat begins while somebody runs the reminders by hand: nobody is told anything twice."""
+    """Beat starts while someone runs the reminders by hand: nobody gets a message twice."""
     with ThreadPoolExecutor(1) as pool:
         by_hand = pool.submit(site.by_hand, "run-job reminders --json")
         site.start(BEAT, "worker1")
@@ -238,7 +238,7 @@ def exports_whatever_dies(site: Site, worker: Process) -> Process:
 
 
 def one_web_stops(site: Site, web: Process) -> None:
-    """Whoever comes through the front notices nothing."""
+    """Clients of the front notice nothing."""
     desk = signed_in(site, "front", DESK)
     assert web.stop() == 0
     assert {desk.get("/today").status for _look in range(12)} == {200}

@@ -41,7 +41,7 @@ class MailServer:
 
     mails: list[Mail] = field(default_factory=list)
     senders: list[str] = field(default_factory=list)
-    """Who was named as the sender, of each mail."""
+    """The sender of each e-mail."""
     connections: int = 0
     on_sender: Callable[[str], str] = yes
     on_recipient: Callable[[str], str] = yes

@@ -23,7 +23,7 @@ from service.storage.models import Base
 from tests import patience
 
 SERVICE_USER = "postgres"
-"""Who runs the server when the tests run as root, which PostgreSQL refuses to be."""
+"""The user that runs the server if the tests run as root, which PostgreSQL refuses."""
 
 BEGUN = "UPDATE installation SET created_at = '2020-01-01 00:00:00+00', zone_chosen_at = '2020-01-01 00:00:00+00'"
 ALONE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -277,7 +277,7 @@ def _programs() -> Path:
 
 
 def _account(folder: Path) -> dict[str, Any]:
-    """Who the server runs as; the folder becomes theirs."""
+    """Return the user that runs the server, and make them the folder's owner."""
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
         return {}
     try:

@@ -127,7 +127,7 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     assert described(database.engine) == before
 
 
-def test_what_is_done_with_a_migration_is_on_record_with_it_or_not_at_all(database: Database) -> None:
+def test_changes_made_with_a_migration_are_audited_with_it_or_not_at_all(database: Database) -> None:
     def settle(session: Session) -> None:
         audit.record(session, SYSTEM, "zone.change")
 

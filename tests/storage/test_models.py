@@ -45,7 +45,7 @@ def test_a_user_has_every_role_but_that_of_the_system() -> None:
     assert words_of(Base.metadata.tables["users"].columns["role"]) == set(Role) - {Role.SYSTEM}
 
 
-def test_whatever_lets_somebody_in_is_marked_as_secret() -> None:
+def test_everything_usable_for_signing_in_is_marked_as_secret() -> None:
     unmarked = {
         str(column)
         for column in columns()

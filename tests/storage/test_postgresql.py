@@ -1,4 +1,4 @@
-"""What PostgreSQL is told: time-outs, an index of parts of names where it may, and streams that end."""
+"""PostgreSQL's timeouts, the index for parts of names, and streams that end."""
 
 from collections.abc import Iterator
 

@@ -153,7 +153,7 @@ def test_a_trigger_that_does_nothing_is_missed(database: Database) -> None:
         ),
     ],
 )
-def test_a_table_that_sqlite_made_anew_without_all_that_was_there_is_refused(
+def test_a_table_that_sqlite_recreated_incompletely_is_refused(
     database: Database, doctor: Callable[[str], None], body: str, lacks: str
 ) -> None:
     migrate(database)

@@ -58,7 +58,7 @@ ACTS = {
 }
 """Acts that keep what stood in a field before."""
 GUARDIANS: Mapping[str, timedelta | None] = {"new guardian": timedelta(hours=24), "guardian": None}
-"""Who else looks after Pia, and how long they still wait."""
+"""Pia's other guardians, and how long they still have to wait."""
 
 
 def prepare(clinic: Clinic) -> Clinic:

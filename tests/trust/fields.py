@@ -50,7 +50,7 @@ Readers = Mapping[Surface, frozenset[str]]
 ADMIN = frozenset({"admin"})
 DESK = ADMIN | {"receptionist"}
 DOCTOR = frozenset({"doctor"})
-"""Who treats the patient; another doctor reads nothing."""
+"""The doctor who treats the patient; another doctor can read nothing."""
 STAFF = DESK | DOCTOR
 READ_ONLY = frozenset({"doctor, read only"})
 """A doctor's program without the scope `clinical`."""

@@ -151,7 +151,7 @@ def test_h9_nothing_is_booked_before_the_address_is_proven(open_house: House) ->
     assert [one.recipient for one in letters_of(open_house)] == [LENA["email"]]
 
 
-def test_h9_the_owner_of_a_mailbox_does_not_open_an_account_with_somebody_elses_password(open_house: House) -> None:
+def test_h9_the_owner_of_a_mailbox_does_not_get_an_account_with_someone_elses_password(open_house: House) -> None:
     open_house.browser().post("/register", LENA)  # not the owner
     path = link(letters_of(open_house)[-1], "register")
     owner = open_house.browser()
@@ -179,7 +179,7 @@ def test_h9_registering_again_mails_another_link_and_the_first_one_dies(open_hou
     assert open_house.count(User, User.email == LENA["email"]) == 1
 
 
-def test_h9_whoever_has_an_account_is_told_that_somebody_registered_with_their_address(open_house: House) -> None:
+def test_h9_users_are_told_that_someone_registered_with_their_address(open_house: House) -> None:
     open_house.browser().post("/register", {**LENA, "email": email("patient")})
     (only,) = letters_of(open_house)
     assert (only.recipient, LENA["name"] in only.body) == (email("patient"), False)

@@ -67,7 +67,7 @@ def test_h17_costly_requests_are_counted_by_account(
         assert ask(browser) != 429
 
 
-def test_every_kind_of_dear_act_is_in_the_table_of_routes() -> None:
+def test_every_kind_of_expensive_action_is_in_the_table_of_routes() -> None:
     assert set(COSTLY.values()) == {act for act, *_rest in ONE_OF_EACH}
 
 

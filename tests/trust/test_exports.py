@@ -78,7 +78,7 @@ def test_e1_a_zip_holds_as_much_as_the_database(clinic: Clinic) -> None:
     assert all("Tinnitus" not in text for text in files.values())
 
 
-def test_e4_a_link_of_somebody_else_answers_like_a_missing_one(clinic: Clinic) -> None:
+def test_e4_someone_elses_link_looks_like_a_missing_one(clinic: Clinic) -> None:
     for visitor in ("other patient", "other doctor"):
         browser = clinic.browser(visitor)
         for tail in ("", "/file"):
@@ -218,7 +218,7 @@ def test_e8_fifty_clicks_make_one_file(clinic: Clinic) -> None:
     assert len(list(clinic.house.settings.histories.glob("*.csv"))) == 3
 
 
-def test_e8_while_one_is_unfinished_no_second_begins_whoever_asks(clinic: Clinic) -> None:
+def test_e8_no_second_export_starts_while_one_is_unfinished(clinic: Clinic) -> None:
     clinic.clock.shift(60)
     clinic.house.wiring.queue.stop(patience.SECONDS)  # no one works at it
     patient, doctor = clinic.browser("patient"), clinic.browser("doctor")

@@ -1,4 +1,4 @@
-"""Who reads which field where: the table in fields.py against all that comes back, as everyone (Z1, Z5, Z6)."""
+"""Compare the table in fields.py with everything that comes back, as every user (Z1, Z5, Z6)."""
 
 from collections import defaultdict
 

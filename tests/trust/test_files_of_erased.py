@@ -80,7 +80,7 @@ def a_kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
-def test_o9_no_file_names_whoever_was_erased(
+def test_o9_no_file_names_an_erased_person(
     clinic: Clinic, upload: str, kill: Callable[[], None], is_killed: bool
 ) -> None:
     if is_killed:

@@ -81,7 +81,7 @@ def test_h17_sixteen_costly_passwords_of_one_account_hold_nobody_up(clinic: Clin
     assert all(len(part) <= passwords.ESTIMATED for part in estimator.given)
 
 
-def test_h17_somebody_else_is_refused_kindly_and_asked_to_send_it_again(clinic: Clinic, estimator: Estimator) -> None:
+def test_h17_other_users_are_asked_to_send_it_again(clinic: Clinic, estimator: Estimator) -> None:
     with a_full_line(estimator):
         browser = clinic.browser("doctor")
         form = {"current_password": PASSWORD, "password": "slow boats drift home"}

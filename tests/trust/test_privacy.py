@@ -75,7 +75,7 @@ def test_o9_treatments_are_kept_as_long_as_the_law_asks(clinic: Clinic) -> None:
     assert erase(clinic).status_code == 303
 
 
-def test_o9_visits_ahead_are_cancelled_first(clinic: Clinic, make_house: Callable[..., House]) -> None:
+def test_o9_upcoming_appointments_must_be_canceled_first(clinic: Clinic, make_house: Callable[..., House]) -> None:
     with clinic.house.writing() as session:
         legal_holds.lift(session, clinic.people["admin"], clinic.pia, clinic.hold)
         with pytest.raises(Conflict, match="There are upcoming appointments"):

@@ -27,7 +27,7 @@ NEW = "slow boats drift home"
 
 
 def notices(clinic: Clinic, rule: str) -> list[str | None]:
-    """Who is to get a notice."""
+    """The people who should get a notice."""
     return [row.recipient for row in mail.rows(clinic, rule)]
 
 
@@ -271,7 +271,7 @@ def test_h6_the_account_hears_of_a_slip_beside_each_record_it_sees(clinic: Clini
     assert sorted(filter(None, notices(clinic, "slip_printed"))) == [STRANGER, OWN]
 
 
-def test_h6_somebody_who_works_here_hears_of_a_slip_too(clinic: Clinic) -> None:
+def test_h6_staff_are_told_about_a_slip_too(clinic: Clinic) -> None:
     number = unused_account(clinic, Role.DOCTOR, "new.doctor@mail.example")
     assert clinic.browser("admin").post(f"/users/{number}/invite").status_code == 200
     assert notices(clinic, "slip_printed") == ["new.doctor@mail.example"]
@@ -343,7 +343,7 @@ def test_h6_the_owner_hears_of_an_emergency_door(clinic: Clinic) -> None:
     assert len(mail.rows(clinic, "emergency_access")) == 1
 
 
-def test_h6_a_record_with_a_telephone_number_only_hears_by_sms(
+def test_h6_a_record_with_only_a_phone_number_is_notified_by_sms(
     clinic: Clinic, make_house: Callable[..., House]
 ) -> None:
     with clinic.house.writing() as session:

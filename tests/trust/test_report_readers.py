@@ -1,4 +1,4 @@
-"""What is read of a report and by whom: the admin reads figures and names, and each reading is on record (H10)."""
+"""Who can read what in a report: administrators read figures and names, and each access is audited (H10)."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ def test_h10_an_earlier_version_and_a_refused_form_show_the_admin_no_more(clinic
 
 
 @pytest.mark.parametrize("who", ["doctor", "admin"])
-def test_h10_each_reading_of_a_report_is_on_record_for_each_patient_it_lists(clinic: Clinic, who: str) -> None:
+def test_h10_reading_a_report_is_audited_for_each_patient_it_lists(clinic: Clinic, who: str) -> None:
     texts(clinic, who, clinic.report)
     name = clinic.people[who].name
     mine = [line for line in looks(clinic) if name in line and "report" in line]
@@ -103,7 +103,7 @@ def test_h10_a_history_written_by_command_is_a_look_without_a_name(clinic: Clini
     assert any("Someone at the clinic's computer Exported the history to a file" in line for line in looks(clinic))
 
 
-def test_h10_the_day_on_paper_is_on_record_for_each_patient_on_it(clinic: Clinic) -> None:
+def test_h10_printing_a_day_sheet_is_audited_for_each_patient_on_it(clinic: Clinic) -> None:
     before = looks(clinic)
     clinic.browser("receptionist").get("/today/sheet")
     clinic.browser("other doctor").get("/today/sheet")  # their own, where Pia is not

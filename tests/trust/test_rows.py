@@ -16,7 +16,7 @@ SECRETS = ("Pia", "Ahorn", "+4930", "Hay fever", "Itching", "Cetirizine", "Contr
 
 
 @pytest.mark.parametrize("visitor", ["other patient", "other doctor"])
-def test_z2_somebody_elses_rows_are_missing_on_every_page(clinic: Clinic, visitor: str) -> None:
+def test_z2_someone_elses_rows_look_missing_on_every_page(clinic: Clinic, visitor: str) -> None:
     browser = clinic.browser(visitor)
     for path in (
         f"/appointments/{clinic.begun}",
@@ -153,7 +153,7 @@ def test_z8_a_refusal_is_not_remembered_for_the_admin(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("visitor", PEOPLE)
-def test_z8_no_cache_keeps_a_page_of_somebody_signed_in(clinic: Clinic, visitor: str) -> None:
+def test_z8_no_cache_stores_the_page_of_a_signed_in_user(clinic: Clinic, visitor: str) -> None:
     browser = clinic.browser(visitor)
     for path in pages_of(clinic, visitor):
         answer = browser.get(path, buffered=True)

@@ -305,7 +305,7 @@ def test_s6_all_others_end_at_once(clinic: Clinic) -> None:
     assert [one.get("/today").status_code for one in others] == [303] * 3
 
 
-def test_s6_nobody_ends_somebody_elses_but_the_admin(clinic: Clinic) -> None:
+def test_s6_only_administrators_end_other_users_sessions(clinic: Clinic) -> None:
     victim, number = clinic.browser("doctor"), clinic.session("doctor")
     assert clinic.browser("other doctor").post(f"/account/sessions/{number}/removal").status_code == 404
     assert clinic.browser("admin").post(f"/account/sessions/{number}/removal").status_code == 404
@@ -357,7 +357,7 @@ def test_s7_the_old_address_is_told_of_the_new_one(clinic: Clinic) -> None:
     assert clinic.house.browser().sign_in("pia.new@mail.example").status_code == 303
 
 
-def test_s7_a_new_telephone_number_is_told_by_mail(clinic: Clinic) -> None:
+def test_s7_a_new_phone_number_is_reported_by_mail(clinic: Clinic) -> None:
     browser = clinic.browser("patient")
     assert browser.post("/account/phone", {"phone": "12"}).status_code == 422
     assert browser.post("/account/phone", {"phone": "030 7654321"}).location == "/account"
@@ -439,7 +439,7 @@ def test_p5_two_clinics_on_one_computer_keep_both_sessions(clinic: Clinic, other
     assert jar.get("/dashboard").status_code == 200
 
 
-def test_p5_whoever_signed_in_under_the_name_before_goes_on_under_the_clinic_s(clinic: Clinic) -> None:
+def test_p5_sessions_with_the_old_cookie_name_continue_with_the_new_one(clinic: Clinic) -> None:
     token = cookie(clinic.browser("doctor"))
     client = clinic.house.app.test_client()
     client.set_cookie("rounds", token)
@@ -488,7 +488,7 @@ def test_s7_links_in_the_old_mailbox_die_with_the_old_address(clinic: Clinic) ->
     assert clinic.browser("nobody").get(f"/password-reset/{token}").status_code == 410
 
 
-def test_a10_a_board_watches_nothing_for_somebody_who_still_owes_a_second_factor(
+def test_a10_a_live_page_does_not_refresh_while_the_second_factor_is_missing(
     make_house: Callable[..., House], clinic: Clinic
 ) -> None:
     strict = make_house(security={"require_second_factor": True})

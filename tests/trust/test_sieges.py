@@ -73,7 +73,7 @@ def showing(house: House, cookie: str) -> Browser:
 
 
 def told(house: House) -> list[str]:
-    """Who heard that their account is being guessed."""
+    """The users who were told that someone is guessing their password."""
     with house.reading() as session:
         found = session.query(Message).filter(Message.rule == "account_guessed").order_by(Message.id)
         return [str(message.recipient) for message in found]

@@ -219,7 +219,7 @@ def test_h23_the_proxys_own_address_is_nobodys(make_house: Callable[..., House],
 
 
 @pytest.mark.parametrize("path", ["/password-reset", "/visit/" + "A" * 43])
-def test_h23_what_is_not_signing_in_is_counted_by_64_too(known: House, path: str) -> None:
+def test_h23_other_forms_than_signing_in_are_counted_by_64_too(known: House, path: str) -> None:
     browser = known.browser()
     token, statuses = browser.token(), []
     for number in range(31):

@@ -55,7 +55,7 @@ VISITORS = (NOBODY, *PEOPLE)
 
 @dataclass(frozen=True)
 class Clinic:
-    """Who works and is treated here, and the rows that are Pia's with Dr Doll, or Otto's with Dr Dora."""
+    """The staff and patients, and the rows of Pia with Dr Doll, or Otto with Dr Dora."""
 
     house: House
     clock: time_machine.Traveller

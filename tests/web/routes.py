@@ -23,10 +23,10 @@ class Expected:
     """Method -> status for those who may see the row."""
     form: Mapping[str, str] = field(default_factory=dict)
     sees: frozenset[str] = frozenset()
-    """Who sees the row of Pia and Dr Doll; empty when the route shows no particular row."""
+    """The users who see the row of Pia and Dr Doll; empty if the route shows no particular row."""
     missing: int = 404
     refused: frozenset[str] = frozenset()
-    """Who sees the row and still may not do this: 403."""
+    """The users who see the row but may not do this: 403."""
     once: bool = False
     """Whether it works once, so that only the admin tries it."""
     otherwise: Mapping[str, int] = field(default_factory=dict)
@@ -532,4 +532,4 @@ REDIRECTED = {
     **{("appointments.index", visitor): 303 for visitor in SIGNED_IN - PATIENTS},
     **{("sessions.sign_in", visitor): 303 for visitor in SIGNED_IN},
 }
-"""Who is sent on by a GET that answers others with a page: staff to the day, the signed-in to their home."""
+"""Users whom a GET redirects although others get a page: staff to Today, signed-in users to their home page."""

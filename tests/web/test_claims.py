@@ -61,8 +61,8 @@ SHOWN_BY = {
     "can't be notified: no": "test_who_cannot_or_does_not_want_to_be_told_is_named_with_the_number_to_call",
     "gets an invitation by e-mail right away": "test_an_invitation_that_leaves_is_said_with_its_address",
     "Rounds won't resend it by itself": "test_f2_a_crash_during_the_hand_over_is_unknown_and_never_sent_again",
-    "administrators see it in the audit log": "test_z5_the_admin_is_told_until_somebody_has_looked",
-    "Administrators and the patient can see": "test_z5_the_emergency_door_opens_for_a_while_and_is_on_record",
+    "administrators see it in the audit log": "test_z5_administrators_see_it_until_it_is_reviewed",
+    "Administrators and the patient can see": "test_z5_emergency_access_is_temporary_and_audited",
     "own address can read the history right away": "test_h6_the_clinic_chooses_how_long_a_guardian_waits",
     "Rounds never erases": "test_o9_records_whose_time_is_over_are_listed_and_nobody_is_erased_by_itself",
     "Only the doctor sees why patients came": "test_h10_the_admin_reads_figures_and_names_by_every_door",
@@ -189,7 +189,7 @@ def test_while_e_mail_is_off_no_page_about_accounts_and_access_promises_a_mail(c
         ("doctor", True, "This record was erased, so it can't have new appointments."),
     ],
 )
-def test_d27_whoever_books_for_an_archived_record_is_told_what_they_can_do(
+def test_d27_booking_for_an_archived_record_says_what_to_do(
     clinic: Clinic, visitor: str, erased: bool, said: str
 ) -> None:
     with clinic.house.writing() as session:

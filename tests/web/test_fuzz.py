@@ -68,7 +68,7 @@ def quoted(value: bytes) -> bytes:
 
 
 def known_fields(expected: Expected, ids: dict[str, object]) -> st.SearchStrategy[list[tuple[bytes, bytes]]]:
-    """A good form with some of its fields spoilt, missing or doubled."""
+    """A valid form with some of its fields damaged, missing, or repeated."""
     good = [(name.encode(), value.encode()) for name, value in expected.filled(ids).items()]
     extra = st.lists(st.tuples(st.sampled_from(FIELDS).map(str.encode), raw), max_size=4)
     return st.tuples(st.permutations(good), extra, st.booleans()).map(

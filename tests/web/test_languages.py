@@ -105,7 +105,7 @@ def test_a_visitor_chooses_and_the_choice_is_kept(clinic: Clinic, spoken: None) 
     assert house.browser().get("/sign-in?lang=fr").headers.getlist("Set-Cookie")[0].split("; ")[1:] != []
 
 
-def test_the_choice_of_a_visitor_does_not_count_for_somebody_signed_in(clinic: Clinic, spoken: None) -> None:
+def test_a_visitors_choice_of_language_does_not_apply_to_signed_in_users(clinic: Clinic, spoken: None) -> None:
     doctor = clinic.browser("doctor")
     answer = doctor.get("/account?lang=fr")
     assert spoken_on(answer) == ("en", "en")

@@ -132,7 +132,7 @@ def refusing(error: Exception) -> Iterator[None]:
 
 
 def lost(answer_page: str, form: Filled, *, copied: bool) -> set[tuple[str, str]]:
-    """What was typed and is not there again; where it is only to be copied, what is not to be read."""
+    """Return what was typed and isn't shown again or, where it can only be copied, isn't readable."""
     page = parsed(answer_page)
     if copied:
         read = {one.get_text().removeprefix("\r").removeprefix("\n") for one in page.select("textarea[readonly]")}

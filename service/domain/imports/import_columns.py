@@ -1,4 +1,4 @@
-"""Which column of a file is which of ours: known by its name in English or German, or chosen by a person."""
+"""Match the columns of a file with ours, by their English or German headings or a user's choice."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from service.storage.search_keys import search_key
 
 
 class ImportKind(StrEnum):
-    """What the lines of a file are."""
+    """The kind of data in a file."""
 
     PATIENTS = "patients"
     DOCTORS = "doctors"
@@ -18,17 +18,17 @@ class ImportKind(StrEnum):
 
 
 Chosen = Mapping[str, int]
-"""Our column -> the number of the file's column, counted from 0."""
+"""Our column -> the number of the file's column, starting at 0."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """Something we can take from a file."""
+    """A column we can import."""
 
     name: str
     label: str
     known_as: str
-    """The headings that other programs give it, the preferred ones first."""
+    """Headings used by other programs, the preferred ones first."""
 
 
 NAME = "name, full name, display name, vollständiger name"
@@ -85,7 +85,7 @@ COLUMNS: dict[ImportKind, tuple[Column, ...]] = {
 
 
 def guessed(kind: ImportKind, header: Sequence[str]) -> dict[str, int]:
-    """The columns that tell by their heading what they are; a heading that stands twice counts once."""
+    """Return the columns recognized by their headings. A repeated heading counts once."""
     folded = [search_key(heading) for heading in header]
     found = {}
     for column in COLUMNS[kind]:
@@ -95,12 +95,12 @@ def guessed(kind: ImportKind, header: Sequence[str]) -> dict[str, int]:
                 break
     is_bare = "name" in found and folded[found["name"]] == "name"
     if is_bare and "first_name" in found and "last_name" not in found:
-        found["last_name"] = found.pop("name")  # beside a first name, "Name" is the family's, "Full name" is not
+        found["last_name"] = found.pop("name")  # next to a first name, "Name" is the last name, but "Full name" isn't
     return found
 
 
 def missing(kind: ImportKind, chosen: Chosen) -> list[tuple[str, str]]:
-    """What has to be chosen before anything can be taken over: our column's label and a sentence."""
+    """Return what has to be chosen before importing: our column's label and a sentence."""
     has_name = bool(chosen.keys() & {"name", "first_name", "last_name"})
     lacks = []
     if not has_name:
@@ -115,5 +115,5 @@ def missing(kind: ImportKind, chosen: Chosen) -> list[tuple[str, str]]:
 
 
 def label(kind: ImportKind, name: str) -> str:
-    """What people call one of our columns."""
+    """Return the label of one of our columns."""
     return next(column.label for column in COLUMNS[kind] if column.name == name)

@@ -1,4 +1,4 @@
-"""Where an uploaded file rests between the steps of an import: beside it, whose it is and what was chosen so far."""
+"""Store uploaded files between the steps of an import, with their owner and the choices so far."""
 
 import json
 import re
@@ -17,29 +17,29 @@ KEPT = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Upload:
-    """One import on its way."""
+    """An import in progress."""
 
     id: str
     """128 random bits, in hexadecimal."""
     user_id: int | None
-    """The only one who may go on with it."""
+    """The only user who can continue it."""
     kind: ImportKind
     file_name: str
     created_at: datetime
     columns: dict[str, int] = field(default_factory=dict)
     day_first: bool | None = None
     added: int | None = None
-    """How many rows it brought, once it is done."""
+    """How many rows it added, once it's done."""
     present: int | None = None
 
     @property
     def is_done(self) -> bool:
-        """Whether it was imported, so that its file is gone."""
+        """Return whether it was imported, so that its file is gone."""
         return self.added is not None
 
 
 def keep(folder: Path, upload: Upload, data: bytes) -> None:
-    """Put a new upload into the folder, closed to other users of the computer; whole or not at all."""
+    """Store a new upload completely or not at all, with no access for other users of the computer."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         note(folder, upload)
@@ -51,14 +51,14 @@ def keep(folder: Path, upload: Upload, data: bytes) -> None:
 
 
 def note(folder: Path, upload: Upload) -> None:
-    """Write down what is known of an upload."""
+    """Store the details of an upload."""
     facts = {**asdict(upload), "created_at": upload.created_at.isoformat()}
     with disk.replacing(_facts(folder, upload.id)) as target:
         target.write(json.dumps(facts).encode())
 
 
 def load(folder: Path, upload_id: str) -> Upload | None:
-    """The upload of an id; None when there is none, or its file is gone before it was imported."""
+    """Return an upload by its id; None if it doesn't exist, or its file was removed before being imported."""
     if not _id(upload_id):
         return None
     try:
@@ -71,21 +71,21 @@ def load(folder: Path, upload_id: str) -> Upload | None:
 
 
 def content(folder: Path, upload: Upload) -> bytes | None:
-    """What was uploaded; None when it was imported or removed meanwhile."""
+    """Return the uploaded data; None if it was imported or removed meanwhile."""
     with suppress(FileNotFoundError):
         return _file(folder, upload.id).read_bytes()
     return None
 
 
 def of_user(folder: Path, user_id: int | None) -> list[Upload]:
-    """A user's uploads of the last day, newest first."""
+    """Return a user's uploads of the last day, newest first."""
     found = [load(folder, file.stem) for file in folder.glob("*.json")]
     mine = [upload for upload in found if upload is not None and upload.user_id == user_id]
     return sorted(mine, key=lambda upload: upload.created_at, reverse=True)
 
 
 def settle(folder: Path, upload: Upload, added: int, present: int) -> None:
-    """Remember what an import brought, unless a second press is behind the first one, and remove its file."""
+    """Store the result of an import, unless a repeated click has already been handled, and remove its file."""
     known = load(folder, upload.id)
     if known is None or not known.is_done:
         note(folder, replace(upload, added=added, present=present))
@@ -93,19 +93,19 @@ def settle(folder: Path, upload: Upload, added: int, present: int) -> None:
 
 
 def remove(folder: Path, upload: Upload) -> None:
-    """Remove an upload and all that is known of it."""
+    """Remove an upload and its details."""
     _file(folder, upload.id).unlink(missing_ok=True)
     _facts(folder, upload.id).unlink(missing_ok=True)
 
 
 def old(folder: Path) -> list[Path]:
-    """The files that have rested for a day: no one goes on with them."""
+    """Return files that are older than a day, and can't be continued."""
     oldest = (clock.now() - KEPT).timestamp()
     return [file for file in folder.glob("*") if file.is_file() and file.stat().st_mtime < oldest]
 
 
 def waiting_since_before(folder: Path, at: datetime) -> list[Path]:
-    """The files that were uploaded before an instant and not imported, with what is known of them."""
+    """Return files that were uploaded before an instant and not imported, with their details."""
     uploaded = [file for file in folder.glob("*.csv") if disk.may_be_from_before(file, at, clock.now())]
     return [*uploaded, *(_facts(folder, file.stem) for file in uploaded)]
 

@@ -1,4 +1,4 @@
-"""What of a file is here already, what is new, and what does not go with what is here: by kind."""
+"""Compare a file with existing data: what already exists, what is new, and what conflicts."""
 
 from bisect import bisect_left, insort
 from collections import defaultdict
@@ -23,7 +23,7 @@ from service.storage.search_keys import normalized_name, search_key
 
 @dataclass(frozen=True)
 class Plan:
-    """What an import would do."""
+    """What an import will do."""
 
     new: list[Row] = field(default_factory=list)
     present: list[Row] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Plan:
 
 
 def of_patients(session: Session, rows: Sequence[PatientRow]) -> Plan:
-    """A patient is here already when that is sure; a line that could be someone's is a problem, never a guess."""
+    """Compare patients. Only certain matches count as existing; possible ones are problems."""
     here, above, plan = Here(session, {row.details.name for row in rows}), Above(), Plan()
     for row in rows:
         doubts, known, is_repeated = [], None, False
@@ -50,7 +50,9 @@ def of_patients(session: Session, rows: Sequence[PatientRow]) -> Plan:
 
 
 def of_doctors(session: Session, rows: Iterable[DoctorRow]) -> Plan:
-    """A doctor is here already when one has exactly the name and no other department; a like name is a problem."""
+    """Compare doctors. A doctor exists if the name is the same and the department doesn't differ; a similar name is a
+    problem.
+    """
     known = defaultdict[str, list[tuple[str, str, int]]](list)
     for name, department in session.execute(select(Doctor.name, Doctor.department)):
         known[search_key(name)].append((spelled(name), department, 0))
@@ -74,19 +76,19 @@ def of_doctors(session: Session, rows: Iterable[DoctorRow]) -> Plan:
 
 
 def spelled(doctor: str) -> str:
-    """A doctor's name as it is compared: Dr. and Dr are the same title."""
+    """Return a doctor's name for comparison: Dr. and Dr are the same title."""
     return normalized_name(doctor.replace(".", " "))
 
 
 def fits(one: str, other: str) -> bool:
-    """Whether two departments can be the same doctor's: neither is said to be another."""
+    """Return whether two departments can be the same doctor's: they're equal, or one is empty."""
     return not one or not other or search_key(one) == search_key(other)
 
 
 def of_visits(session: Session, rows: Sequence[VisitRow]) -> Plan:
-    """An appointment is here already, whatever became of it, when doctor, patient and time are the same.
+    """Compare appointments. One exists, whatever its status, if doctor, patient, and time are the same.
 
-    A new one must not overlap with another of its doctor or its patient, here or in the file.
+    A new one must not overlap another one of its doctor or patient, in the database or in the file.
     """
     plan = Plan()
     if not rows:
@@ -122,7 +124,7 @@ class _Doctors:
             self._ids[spelled(name)].append(row_id)
 
     def find(self, row: VisitRow) -> int:
-        """The id of an appointment's doctor. Raises Invalid for none, or several of the name."""
+        """Return the id of an appointment's doctor. Raises Invalid if there is none, or several with the name."""
         found = self._ids.get(spelled(row.doctor), [])
         if not found:
             raise Invalid(
@@ -134,19 +136,19 @@ class _Doctors:
 
 
 class _Diary:
-    """When doctors and patients are taken, and by which line of the file (0: by an appointment that is here)."""
+    """When doctors and patients are booked, and by which line of the file (0: by an existing appointment)."""
 
     def __init__(self, holds: Sequence[Hold]) -> None:
         self._holds = holds
         self._spans = defaultdict[tuple[str, int], list[tuple[datetime, datetime, int]]](list)
 
     def note(self, doctor_id: int, patient_id: int, starts_at: datetime, ends_at: datetime, line: int = 0) -> None:
-        """Add an appointment that overlaps with none."""
+        """Add an appointment that doesn't overlap any other."""
         insort(self._spans["doctor", doctor_id], (starts_at, ends_at, line))
         insort(self._spans["patient", patient_id], (starts_at, ends_at, line))
 
     def enter(self, row: VisitRow) -> None:
-        """Add an appointment of the file. Raises Invalid when it overlaps, or its time is held for someone else."""
+        """Add an appointment of the file. Raises Invalid if it overlaps, or its slot is held for someone else."""
         for hold in self._holds:
             theirs = hold.doctor_id == row.doctor_id and hold.patient_id != row.patient_id
             if theirs and hold.starts_at < row.ends_at and hold.ends_at > row.starts_at:
@@ -161,7 +163,7 @@ class _Diary:
 
     @staticmethod
     def _clash(spans: list[tuple[datetime, datetime, int]], starts_at: datetime, ends_at: datetime) -> int | None:
-        """The line of an appointment that overlaps; as no two that are in here do, only the neighbours can."""
+        """Return the line of an overlapping appointment. Only neighbors can overlap, because the others don't."""
         after = bisect_left(spans, (starts_at,))
         if after < len(spans) and spans[after][0] < ends_at:
             return spans[after][2]
@@ -169,7 +171,7 @@ class _Diary:
 
 
 def _booked(session: Session, first: datetime, last: datetime) -> tuple[set[tuple[int, int, datetime]], _Diary]:
-    """The appointments that are here between two instants, and when people are taken by them."""
+    """Return the existing appointments between two instants, and when people are booked."""
     known, diary = set(), _Diary(holds.held(session, None, first, last))
     query = select(
         Appointment.doctor_id,

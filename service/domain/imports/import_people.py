@@ -1,4 +1,4 @@
-"""Which patients of a file are here for sure, and which lines only a person can decide about: no one is guessed."""
+"""Find which patients of a file certainly exist, and which lines only a person can decide. Nothing is guessed."""
 
 import hashlib
 import json
@@ -19,19 +19,19 @@ from service.storage.models import Patient
 from service.storage.search_keys import normalized_name, search_key
 
 NAMED, LOOKED_AT = 3, 10
-"""How many records a sentence names, and out of how many."""
+"""How many records a sentence names, and how many are checked."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What one row of the patients says; `id` is the record that counts, where the row was merged into another."""
+    """The details of a patient's row. `id` is the record it was merged into, if any."""
 
     id: int
     details: PatientDetails
 
 
 class Here:
-    """The patients of the clinic by the names that a search takes for the same."""
+    """The clinic's patients by search key."""
 
     def __init__(self, session: Session, names: Iterable[str]) -> None:
         wanted = {_alike(name) for name in names}
@@ -59,18 +59,18 @@ class Here:
                 self._lines[row.imported_line].add(known.id)
 
     def named(self, name: str) -> list[Known]:
-        """Everyone whose name is alike."""
+        """Return everyone with a similar name."""
         return self._alike.get(_alike(name), [])
 
     def find(self, details: PatientDetails) -> int | None:
-        """The record a line is about for sure; None when no one can be. Raises Invalid where someone could be."""
+        """Return the record a line is certainly about; None if there is none. Raises Invalid if it's uncertain."""
         alike, born = _alike(details.name), details.birth_date
         same_day = self._born.get((alike, born), [])
         certain = {one.id for one in same_day if is_surely(one.details, details)}
         certain |= self._lines.get(line_digest(details), set())
         if len(certain) == 1:
             return certain.pop()
-        # Birth dates that differ tell two people apart; one that is missing tells nothing.
+        # Different birth dates mean different people; a missing one means nothing.
         perhaps = self._alike.get(alike, []) if born is None else same_day + self._born.get((alike, None), [])
         if not perhaps:
             return None
@@ -79,16 +79,16 @@ class Here:
 
 
 class Above:
-    """The lines of the file so far, by name and birth date."""
+    """The earlier lines of the file, by name and birth date."""
 
     def __init__(self) -> None:
         self._dated: dict[tuple[str, date | None], tuple[PatientRow, int | None]] = {}
         self._first: dict[str, tuple[PatientRow, int | None]] = {}
 
     def is_repeated(self, row: PatientRow, known: int | None) -> bool:
-        """Whether an earlier line says all that this one says, about the same person for sure; else it is noted.
+        """Return whether an earlier line certainly says the same about the same person. If not, remember this line.
 
-        `known` is the record that the line is about. Raises Invalid where an earlier line could be the same person.
+        `known` is the record the line is about. Raises Invalid if an earlier line may be the same person.
         """
         alike, born = _alike(row.details.name), row.details.birth_date
         others = [self._dated.get((alike, born)), self._dated.get((alike, None)) if born else self._first.get(alike)]
@@ -104,7 +104,7 @@ class Above:
 
 
 class Named:
-    """The patients whom a file of appointments names, archived ones left out."""
+    """The patients named in a file of appointments, without archived ones."""
 
     def __init__(self, session: Session, rows: Iterable[VisitRow]) -> None:
         self._here = Here(session, {row.patient for row in rows})
@@ -112,7 +112,7 @@ class Named:
         self._archived = set(session.scalars(away))
 
     def find(self, row: VisitRow) -> int:
-        """The id of an appointment's patient: the one person of exactly this name and birth date. Raises Invalid."""
+        """Return the id of the only patient with exactly this name and birth date. Raises Invalid."""
         alike = [one for one in self._here.named(row.patient) if one.id not in self._archived]
         if row.birth_date is not None:
             alike = [one for one in alike if one.details.birth_date in (row.birth_date, None)]
@@ -134,7 +134,7 @@ class Named:
 
 
 def is_surely(known: PatientDetails, line: PatientDetails) -> bool:
-    """Whether name, birth date and a way to reach them are the same, and the line says nothing that is not known."""
+    """Return whether name, birth date, and a contact detail are the same, and the line has nothing new."""
     if line.birth_date is None or not (line.phone or line.email):
         return False
     is_same = normalized_name(known.name) == normalized_name(line.name) and known.birth_date == line.birth_date
@@ -142,7 +142,7 @@ def is_surely(known: PatientDetails, line: PatientDetails) -> bool:
 
 
 def line_digest(details: PatientDetails) -> str:
-    """What a record keeps of the line it was imported from, so that the same line is known again."""
+    """Return a digest of an imported line, so that the same line is recognized."""
     born = details.birth_date.isoformat() if details.birth_date else None
     said = [normalized_name(details.name), born, details.phone, _compared(details.email)]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
@@ -169,7 +169,7 @@ def _numbers(ids: set[int]) -> str:
 
 
 def _merged(session: Session) -> dict[int, int]:
-    """The records that went into others, and into which."""
+    """Return merged records, and the records they were merged into."""
     rows = session.execute(select(Patient.id, Patient.merged_into_id).where(Patient.merged_into_id.is_not(None)))
     return {row.id: row.merged_into_id for row in rows if row.merged_into_id is not None}
 

@@ -1,6 +1,4 @@
-"""The lines of a file become patients, doctors or appointments, or say what is wrong with them; nothing is looked up
-yet.
-"""
+"""Turn the lines of a file into patients, doctors, or appointments, or problems, without looking anything up."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,13 +26,13 @@ FURTHEST = timedelta(days=5 * 366)
 
 @dataclass(frozen=True)
 class Problem:
-    """What keeps a line from being taken over."""
+    """Why a line can't be imported."""
 
     line: int
     column: str
     sentence: str
     is_doubt: bool = False
-    """Whether it could be someone else's line or record, which only a person can say."""
+    """Whether it may be about another line's person or an existing record, which only a person can decide."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class DoctorRow:
 
 @dataclass(frozen=True)
 class VisitRow:
-    """An appointment, times in UTC. Its people have ids once they have been looked up."""
+    """An appointment, with times in UTC. Its doctor and patient get ids when they're looked up."""
 
     line: int
     starts_at: datetime
@@ -70,7 +68,7 @@ Row = PatientRow | DoctorRow | VisitRow
 
 @dataclass(frozen=True)
 class Way:
-    """How a file is to be read: its kind, which column is which, and where the clinic is."""
+    """How to read a file: its kind, its columns, and the clinic's settings."""
 
     kind: ImportKind
     columns: Mapping[str, int]
@@ -86,7 +84,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the lines of a file say, and all that is wrong with them."""
+    """The rows of a file, and all problems."""
 
     rows: Sequence[Row]
     problems: Sequence[Problem]
@@ -95,7 +93,7 @@ class Reading:
     day_first: bool | None
     """Which comes first in them, as they were read; None: no one can tell."""
     zone: ZoneInfo
-    """The wall clock that times in the file are read by."""
+    """The time zone of times in the file."""
 
 
 def read(table: Table, way: Way) -> Reading:
@@ -123,7 +121,7 @@ def read(table: Table, way: Way) -> Reading:
 
 
 def _dates(table: Table, way: Way) -> Iterator[str]:
-    """All cells that hold dates."""
+    """Yield all cells with dates."""
     for index in (way.columns[name] for name in ("birth_date", "date") if name in way.columns):
         for _number, cells in table.lines:
             if index < len(cells):
@@ -131,24 +129,24 @@ def _dates(table: Table, way: Way) -> Iterator[str]:
 
 
 class Line:
-    """One line: its values by our columns, and the problems they make."""
+    """A line: its values by our columns, and their problems."""
 
     def __init__(self, number: int, cells: Sequence[str], way: Way) -> None:
         self.number = number
         self.way = way
         self.problems: list[Problem] = []
         self.is_undecided = False
-        """Whether it has a date that can be read in two ways, which is said once for all lines."""
+        """Whether it has an ambiguous date, which is reported once for all lines."""
         self._values = {
             name: import_values.plain(cells[index]) for name, index in way.columns.items() if index < len(cells)
         }
 
     def text(self, *names: str) -> str:
-        """The first value that is not empty."""
+        """Return the first value that isn't empty."""
         return next((self._values[name] for name in names if self._values.get(name)), "")
 
     def checked(self, name: str, check: Callable[[str], T], text: str | None = None) -> T | None:
-        """A value (that of the column, unless given) after its check; None and a problem when it is refused."""
+        """Check and return a value (by default the column's). If it's refused, add a problem and return None."""
         try:
             return check(self.text(name) if text is None else text)
         except Invalid as error:
@@ -156,11 +154,11 @@ class Line:
         return None
 
     def refuse(self, column: str, sentence: str) -> None:
-        """Put a problem on the list."""
+        """Add a problem."""
         self.problems.append(Problem(self.number, column, sentence))
 
     def name(self) -> str:
-        """A person's name, from one column or put together from several."""
+        """Return a person's name, from one column or several."""
         whole = self.text("name") or " ".join(filter(None, (self.text("first_name"), self.text("last_name"))))
         column = next(name for name in ("name", "last_name", "first_name") if name in self.way.columns)
         if not whole:
@@ -169,14 +167,14 @@ class Line:
         return self.checked(column, contact_details.checked_name, f"{self.text('title')} {whole}") or ""
 
     def given_name(self) -> str | None:
-        """What the first name's column says, unless that is a title; a full name is never taken apart."""
+        """Return the first name's column, unless it's a title. A full name is never split."""
         try:
             return contact_details.checked_given_name(self.text("first_name"))
         except Invalid:
-            return None  # name() has refused what cannot be kept
+            return None  # name() has refused it already
 
     def day(self, name: str, text: str) -> date | None:
-        """A date, or None when there is none, it is refused, or no one can tell how to read it."""
+        """Return a date; None if it's empty, refused, or ambiguous."""
         if self.way.day_first is None and import_values.is_either(text):
             self.is_undecided = True
             return None
@@ -184,7 +182,7 @@ class Line:
         return self.checked(name, read, text)
 
     def birth_date(self) -> date | None:
-        """A birth date; None as well where there is none."""
+        """Return a birth date; None if there is none."""
         text = self.text("birth_date")
         born = self.day("birth_date", text) if text else None
         return self.checked("birth_date", lambda _text: contact_details.checked_birth_date(born, self.way.clinic.zone))
@@ -214,7 +212,7 @@ def _visit(line: Line) -> VisitRow | None:
 
 
 def _starts_at(line: Line) -> datetime | None:
-    """The instant at which an appointment begins, from a date and a time on the clinic's wall clock."""
+    """Return the start of an appointment, from a date and a time in the clinic's zone."""
     day_text, time_text = import_values.split_moment(line.text("date"))
     day = line.day("date", day_text)
     time_column = "time" if "time" in line.way.columns else "date"
@@ -233,7 +231,7 @@ def _starts_at(line: Line) -> datetime | None:
 
 
 def _minutes(text: str) -> int:
-    """How long an appointment takes; as usual where nothing is said."""
+    """Return the length of an appointment; the default if it's empty."""
     if not text:
         return USUAL_MINUTES
     if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST_MINUTES):

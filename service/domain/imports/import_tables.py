@@ -1,4 +1,4 @@
-"""A table in a file from another program, whatever its encoding and delimiter: a header and numbered lines."""
+"""Read a table from a file, whatever its encoding and delimiter: a header and numbered lines."""
 
 import codecs
 import csv
@@ -16,7 +16,7 @@ MOST_COLUMNS = 100
 LONGEST_HEADING = 200
 DELIMITERS = ";,\t"
 LOOKED_AT = 64 * 1024
-"""How much of a file tells its delimiter."""
+"""How much of a file to examine for the delimiter."""
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _said = re.compile(r"sep=([;,\t])\r?\n").match
 _looks_like_data = re.compile(r"@|^\W*[0-9][0-9 ./()+-]{4,}$").search
@@ -24,14 +24,14 @@ _looks_like_data = re.compile(r"@|^\W*[0-9][0-9 ./()+-]{4,}$").search
 
 @dataclass(frozen=True)
 class Table:
-    """What stands in a file: the names of the columns, and lines that each know where they begin."""
+    """The contents of a file: column names, and lines with their line numbers."""
 
     header: list[str]
     lines: list[tuple[int, list[str]]]
 
 
 def read(data: bytes) -> Table:
-    """The table in a file. Raises Invalid when there is none: empty, no text, no header, too large, an open quote."""
+    """Read the table in a file. Raises Invalid if it's empty, not text, without a header, too large, or unquoted."""
     if len(data) > MOST_BYTES:
         raise _refused(_("The file is larger than 10 MB. Split it into several files."))
     text = _text(data)
@@ -50,13 +50,13 @@ def read(data: bytes) -> Table:
 
 
 def _text(data: bytes) -> str:
-    """The file as text: UTF-8, UTF-16 where a mark says so, else what Windows calls ANSI."""
+    """Decode a file: UTF-8, UTF-16 with a byte order mark, or else what Windows calls ANSI."""
     if data.startswith(b"PK\x03\x04"):
         raise _refused(_("This is a spreadsheet. Open it, save the table as CSV, and choose the CSV file here."))
     marked = [encoding for mark, encoding in MARKS if data.startswith(mark)]
     for encoding in marked or ("utf-8", "cp1252"):
         try:
-            text = data.decode(encoding).rstrip("\x1a")  # how old programs end a file
+            text = data.decode(encoding).rstrip("\x1a")  # the end-of-file mark of old programs
         except UnicodeDecodeError:
             continue
         if "\0" in text:
@@ -68,9 +68,9 @@ def _text(data: bytes) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """The delimiter that cuts the header into columns which most of the first lines have too.
+    """Return the delimiter that splits the header and most of the first lines into the same number of columns.
 
-    csv.Sniffer guesses from letters as well, and is wrong where a column has commas in its values.
+    csv.Sniffer also considers letters, and is wrong if values contain commas.
     """
     said = _said(text)
     if said:
@@ -85,7 +85,7 @@ def _delimiter(text: str) -> str:
                 if len(widths) > 50:
                     break
         except csv.Error:
-            pass  # the lines before it tell enough
+            pass  # the lines before it are enough
         if not widths or widths[0] == 1:
             return 0, 0
         return widths.count(widths[0]) / len(widths), widths[0]
@@ -94,7 +94,7 @@ def _delimiter(text: str) -> str:
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The lines that are not empty, each with the number of the line in the file where it begins."""
+    """Yield the lines that aren't empty, with the number of the line in the file where each starts."""
     said = _said(text)
     above = begins = 2 if said else 1
     source = io.StringIO(text[said.end() if said else 0 :], newline="")

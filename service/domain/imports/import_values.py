@@ -1,4 +1,4 @@
-"""One cell of a file becomes a date or a time of day, in the ways that clinics' programs write them."""
+"""Parse dates and times of day in the formats of other programs."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ EXAMPLE = date(1985, 5, 31)
 LONGEST = 40
 """Characters of a cell that a refusal repeats."""
 MIDNIGHT = r"(?:[T ]00:00(?::00(?:\.0+)?)?)?"
-"""Databases write a date as the beginning of its day."""
+"""Some databases write a date as the start of its day."""
 
 _midnight = re.compile(rf"{MIDNIGHT}$")
 _dotted = re.compile(r"[0-9]{1,2}\. ?[0-9]{1,2}\. ?[0-9]{4}").fullmatch
@@ -28,7 +28,7 @@ _wrapped = re.compile(r'="(.*)"', re.S).fullmatch
 
 
 def plain(cell: str) -> str:
-    """The value itself, without the signs by which programs keep a spreadsheet from changing it."""
+    """Return the value without the characters that keep a spreadsheet from changing it."""
     found = _wrapped(cell)
     if found:
         return found[1].strip()

@@ -1,4 +1,4 @@
-"""Imports: what a clinic brings from the program it leaves. Upload, map the columns, look, then all or nothing."""
+"""Import data from another program: upload, match columns, preview, then import all or nothing."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -34,20 +34,20 @@ BATCH = 5_000
 
 @dataclass(frozen=True)
 class Preview:
-    """What an import would bring, or what keeps it from doing so."""
+    """What an import would add, or why it can't."""
 
     rows: Sequence[tuple[Row, bool]]
-    """The first ones in the order of the file, and whether each is new."""
+    """The first rows of the file, and whether each is new."""
     new: int
     present: int
     problems: Sequence[Problem]
-    """By line: of the doubts all, so that someone can go through them, of the errors the first ones."""
+    """By line: all uncertain ones, so that someone can go through them, and the first errors."""
     problem_count: int
     doubt_count: int
 
 
 def upload(actor: Actor, folder: Path, *, kind: str, file_name: str, data: bytes) -> Upload:
-    """Keep a file for the steps to come, with the columns it names itself. Raises Forbidden, Invalid."""
+    """Store a file with the columns recognized in it. Raises Forbidden, Invalid."""
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only an administrator can import data."))
     if kind not in set(ImportKind):
@@ -67,7 +67,7 @@ def upload(actor: Actor, folder: Path, *, kind: str, file_name: str, data: bytes
 
 
 def fetch(actor: Actor, folder: Path, upload_id: str) -> Upload:
-    """The upload, for the one who made it. Raises NotFound for anyone else, and when there is none."""
+    """Return an upload for the user who made it. Raises NotFound for others, and if it doesn't exist."""
     found = import_files.load(folder, upload_id)
     if found is None or actor.role != Role.ADMIN or found.user_id != actor.user_id:
         raise NotFound
@@ -75,12 +75,12 @@ def fetch(actor: Actor, folder: Path, upload_id: str) -> Upload:
 
 
 def of_actor(actor: Actor, folder: Path) -> Sequence[Upload]:
-    """The actor's own imports of the last day, newest first."""
+    """Return the actor's own imports of the last day, newest first."""
     return import_files.of_user(folder, actor.user_id)
 
 
 def table_of(folder: Path, upload: Upload) -> Table:
-    """What stands in the file. Raises NotFound when it is gone."""
+    """Read the file. Raises NotFound if it's gone."""
     data = import_files.content(folder, upload)
     if data is None:
         raise NotFound
@@ -88,7 +88,7 @@ def table_of(folder: Path, upload: Upload) -> Table:
 
 
 def choose(folder: Path, upload: Upload, columns: Mapping[str, int], day_first: bool | None) -> Upload:
-    """Remember which column is which, and what comes first in a date such as 03/04/1985."""
+    """Store the choice of columns, and whether the day comes first in a date such as 03/04/1985."""
     chosen = replace(upload, columns=dict(columns), day_first=day_first)
     if chosen != upload:
         import_files.note(folder, chosen)
@@ -96,12 +96,12 @@ def choose(folder: Path, upload: Upload, columns: Mapping[str, int], day_first: 
 
 
 def read(upload: Upload, table: Table, clinic: Clinic) -> Reading:
-    """The lines of the file as rows, and what is wrong with them by themselves."""
+    """Read the lines of the file as rows, with problems that don't depend on the database."""
     return import_rows.read(table, Way(upload.kind, upload.columns, upload.day_first, clinic))
 
 
 def look(session: Session, upload: Upload, reading: Reading) -> Preview:
-    """What importing would do now. Changes nothing."""
+    """Return what importing would do now, without changing anything."""
     plan = MATCHES[upload.kind](session, reading.rows)
     problems = [*reading.problems, *plan.problems]
     doubts = [one for one in problems if one.is_doubt]
@@ -113,9 +113,9 @@ def look(session: Session, upload: Upload, reading: Reading) -> Preview:
 
 
 def run(session: Session, actor: Actor, upload: Upload, reading: Reading) -> tuple[int, int]:
-    """Add what is new, all or nothing; returns how many rows are new and how many were here already.
+    """Add new rows, all or nothing, and return how many are new and how many already existed.
 
-    Raises Forbidden, Invalid when anything is wrong with any line, and Conflict when someone was faster.
+    Raises Forbidden, Invalid if there is any problem, and Conflict if someone was faster.
     """
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only an administrator can import data."))
@@ -133,17 +133,17 @@ def run(session: Session, actor: Actor, upload: Upload, reading: Reading) -> tup
 
 
 def settle(folder: Path, upload: Upload, added: int, present: int) -> None:
-    """After the commit: remember what the import brought, and remove its file."""
+    """Store the result, and remove the file. Call it after the commit."""
     import_files.settle(folder, upload, added, present)
 
 
 def cancel(folder: Path, upload: Upload) -> None:
-    """Remove the file: nothing of it is kept."""
+    """Remove the file without importing it."""
     import_files.remove(folder, upload)
 
 
 def _compared(session: Session, kind: ImportKind, rows: Sequence[Row]) -> Plan:
-    """Compare the rows again once the people of the new appointments are locked: some may have changed since."""
+    """Compare the rows again after locking the people of new appointments, because they may have changed."""
     held: set[VisitRow] = set()
     while True:
         plan = MATCHES[kind](session, rows)
@@ -164,7 +164,7 @@ def _insert(session: Session, rows: Sequence[Row]) -> None:
 
 
 def _table(row: Row) -> type[Patient | Doctor | Appointment]:
-    """The table that a row goes into."""
+    """Return the table of a row."""
     match row:
         case PatientRow():
             return Patient
@@ -177,7 +177,7 @@ def _table(row: Row) -> type[Patient | Doctor | Appointment]:
 
 
 def _columns(row: Row) -> dict[str, Any]:
-    """What a row fills of its table."""
+    """Return the column values of a row."""
     match row:
         case PatientRow():
             return {**row.details.columns(), "imported_line": line_digest(row.details)}

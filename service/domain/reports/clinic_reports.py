@@ -1,4 +1,4 @@
-"""The clinic's monthly report: the same figures for the whole clinic, by doctor and by department, for the admin."""
+"""The clinic's monthly report for administrators: the same figures, in total, by doctor, and by department."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,13 +19,13 @@ from service.storage.models import Appointment, AppointmentStatus, ClinicReport,
 
 
 def is_missing(session: Session, month: str, zone: ZoneInfo) -> bool:
-    """Whether the clinic's report of the month is still to be made; a clinic where no one worked has none."""
+    """Return whether the clinic's report of a month is missing. There is none if nobody worked in that month."""
     made = session.scalar(select(ClinicReport.id).where(ClinicReport.month == month))
     return made is None and bool(reports.doctors_of(session, month, zone))
 
 
 def produce(session: Session, month: str, zone: ZoneInfo) -> ClinicContent:
-    """The content of the clinic's report. Patients and their reasons are only in the doctors' own reports."""
+    """Return the content of the clinic's report. Patients and reasons are only in the doctors' own reports."""
     doctors = reports.doctors_of(session, month, zone)
     visits = _visits(session, month, zone)
     by_doctor: dict[int, list[Visit]] = defaultdict(list)
@@ -46,7 +46,7 @@ def produce(session: Session, month: str, zone: ZoneInfo) -> ClinicContent:
 
 
 class Visit(NamedTuple):
-    """An appointment of the month, in the order of the columns of _visits()."""
+    """An appointment of the month, with the columns of _visits()."""
 
     doctor_id: int
     patient_id: int
@@ -59,7 +59,7 @@ class Visit(NamedTuple):
 
 
 def _visits(session: Session, month: str, zone: ZoneInfo) -> list[Visit]:
-    """All appointments of the month, without those that were moved, each with its treatment's id or None."""
+    """Return all appointments of the month except rescheduled ones, with the treatment's id or None."""
     start, end = clock.month_bounds(month, zone)
     rows = session.execute(
         select(
@@ -113,14 +113,14 @@ def _by_department(
 
 
 def store(session: Session, month: str, content: ClinicContent) -> bool:
-    """Keep the clinic's report; False when another run was faster, whose report stays."""
+    """Store the clinic's report. Returns False if another run was faster; its report stays."""
     visits = content["figures"]["visits"]
     kept = report_versions.store(session, Kind.CLINIC, month=month, visits=visits, content=content)
     return kept is not None
 
 
 def fetch(session: Session, actor: Actor, report_id: int) -> ClinicReport:
-    """The clinic's report of a month, for the admin. Raises NotFound."""
+    """Return a report, for administrators. Raises NotFound."""
     query = select(ClinicReport).options(undefer(ClinicReport.content)).where(ClinicReport.id == report_id)
     report = session.scalar(query) if actor.role == Role.ADMIN else None
     if report is None:
@@ -129,7 +129,7 @@ def fetch(session: Session, actor: Actor, report_id: int) -> ClinicReport:
 
 
 def of_months(session: Session, actor: Actor, months: Iterable[str]) -> dict[str, ClinicReport]:
-    """The clinic's reports of some months, for the admin's archive; none for others."""
+    """Return the reports of some months, for administrators; none for others."""
     if actor.role != Role.ADMIN:
         return {}
     rows = session.scalars(select(ClinicReport).where(ClinicReport.month.in_(set(months))))
@@ -137,5 +137,5 @@ def of_months(session: Session, actor: Actor, months: Iterable[str]) -> dict[str
 
 
 def doctors_reports(session: Session, month: str) -> dict[int, int]:
-    """The doctors' reports of a month: doctor's id -> report's id."""
+    """Return the doctors' reports of a month: doctor's id -> report's id."""
     return dict(session.execute(select(Report.doctor_id, Report.id).where(Report.month == month)).all())

@@ -1,7 +1,7 @@
-"""What reports hold, as it is stored: a doctor's month, and the clinic's.
+"""The contents of reports, as stored.
 
-Reports stay as they were made, so what earlier versions did not write yet may be missing from a doctor's. Times are
-ISO texts in UTC, days ISO texts; rates are of a hundred.
+Reports stay as they were made, so fields that earlier versions didn't have may be missing from a doctor's. Times are
+ISO texts in UTC, dates are ISO texts, and rates are percentages.
 """
 
 from enum import StrEnum
@@ -13,45 +13,45 @@ Row = Report | ClinicReport | ReportVersion
 
 
 class Outcomes(TypedDict):
-    """How appointments ended, and their rates; None without any to take them of."""
+    """Outcomes of appointments, and their rates; None if there are none to compute them from."""
 
     visits: int
     completed: int
     no_show: int
     cancelled: int
     late: int
-    """Those of the canceled that were canceled after the cut-off."""
+    """Canceled after the cutoff."""
     to_complete: int
     no_show_rate: float | None
     late_rate: float | None
 
 
 class MonthBeside(Outcomes):
-    """Another month to compare with."""
+    """Another month, for comparison."""
 
     month: str
 
 
 class InShort(Outcomes):
-    """What fits into a line of a table."""
+    """The figures in a row of a table."""
 
     patients_seen: int
     booked_minutes: int
     lead_days: float | None
-    """The median of days between booking and appointment."""
+    """The median number of days between booking and appointment."""
 
 
 class OfVisits(InShort):
-    """All that is counted from the appointments alone."""
+    """Everything that is counted from appointments."""
 
     weekdays: list[int]
-    """From Monday on."""
+    """Starting with Monday."""
     hours: list[int]
-    """By hour of the clinic's wall clock."""
+    """By hour in the clinic's time zone."""
 
 
 class Patients(TypedDict):
-    """Those who came for the first time, and those who had been here before."""
+    """New and returning patients."""
 
     new: int
     returning: int
@@ -64,7 +64,7 @@ class Figures(OfVisits, Patients):
 
 
 class FourOutcomes(TypedDict):
-    """The outcomes as they were told before there were figures."""
+    """The outcomes as stored before there were figures."""
 
     completed: int
     no_show: int
@@ -73,7 +73,7 @@ class FourOutcomes(TypedDict):
 
 
 class About(TypedDict):
-    """Which appointment a line is about."""
+    """The appointment of a line."""
 
     appointment_id: int
     starts_at: str
@@ -82,11 +82,11 @@ class About(TypedDict):
 
 
 class Lacking(StrEnum):
-    """What an appointment of a month that is over still waits for."""
+    """What is missing from an appointment of a past month."""
 
     OUTCOME = "outcome"
     NOTE = "note"
-    """Of what was done."""
+    """The treatment."""
 
 
 class UnfinishedLine(About):
@@ -98,7 +98,7 @@ class VisitLine(About):
     status: AppointmentStatus
     late: NotRequired[bool]
     reason: NotRequired[str]
-    """Kept from anyone who may not read clinical texts, as are `visit_type` and the treatments; see readers.py."""
+    """Hidden from readers without access to clinical texts, like `visit_type` and the treatments; see readers.py."""
 
 
 class TreatmentLine(About):
@@ -108,12 +108,12 @@ class TreatmentLine(About):
 
 
 class DoctorContent(TypedDict):
-    """A doctor's month."""
+    """A doctor's report."""
 
     doctor_name: str
     department: str
     here_from: NotRequired[str | None]
-    """The day they joined, where that was within the month; `here_until` the day they left."""
+    """The day they joined, if it was in that month; `here_until` is the day they left."""
     here_until: NotRequired[str | None]
     outcomes: FourOutcomes
     patients_seen: int
@@ -125,7 +125,7 @@ class DoctorContent(TypedDict):
 
 
 class DoctorLine(InShort):
-    """A doctor in the clinic's report."""
+    """A doctor's row in the clinic's report."""
 
     doctor_id: int
     name: str
@@ -142,7 +142,7 @@ class DepartmentLine(InShort):
 
 
 class ClinicContent(TypedDict):
-    """The clinic's month."""
+    """The clinic's report."""
 
     figures: Figures
     compared: list[MonthBeside]
@@ -154,10 +154,10 @@ Content = DoctorContent | ClinicContent
 
 
 def of_doctor(row: Row) -> DoctorContent:
-    """What the row of a doctor's report holds, or of what it was before."""
+    """Return the content of a doctor's report or of an earlier version."""
     return cast(DoctorContent, row.content)
 
 
 def of_clinic(row: Row) -> ClinicContent:
-    """The same of the clinic's."""
+    """Return the content of a clinic's report or of an earlier version."""
     return cast(ClinicContent, row.content)

@@ -1,4 +1,4 @@
-"""Names of erased patients in reports: taken out of kept ones, and kept out of those that are being stored."""
+"""Remove the names of erased patients from stored reports, and keep them out of new ones."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -12,13 +12,13 @@ from service.storage.models import Patient
 CLINICAL_KEYS = frozenset(
     {"reason", "visit_type", "symptoms", "diagnosis", "treatment", "prescription", "notes", "cancellation_reason"}
 )
-"""Texts that a report may hold about a patient."""
+"""Texts about a patient that a report may contain."""
 
 
 def hide(part: Any, name: str, ids: Collection[int]) -> bool:
-    """Put `name` into whatever is about these patients in a piece of JSON, without texts; whether there was any."""
+    """Replace names with `name` and remove texts in JSON about these patients, and return whether there were any."""
     if isinstance(part, list):
-        return sum(hide(one, name, ids) for one in part) > 0  # every one, not only until the first
+        return sum(hide(one, name, ids) for one in part) > 0  # all of them, not only until the first
     if not isinstance(part, dict):
         return False
     if part.get("patient_id") not in ids:
@@ -32,9 +32,9 @@ def hide(part: Any, name: str, ids: Collection[int]) -> bool:
 
 
 def settle(session: Session, content: Any, *, also: Any = None) -> None:
-    """Hide in `content` who was erased since it was counted; no one on it, or in `also`, is erased until the commit.
+    """Hide patients in `content` who were erased since, and lock the others (and those in `also`) until the commit.
 
-    For the transaction that stores it, before that locks anything else.
+    Call it in the transaction that stores the content, before other locks.
     """
     ids = {*_named(content), *_named(also)}
     rows = select(Patient.id, Patient.merged_into_id, Patient.erased_at).where(Patient.id.in_(ids)).order_by(Patient.id)
@@ -44,7 +44,7 @@ def settle(session: Session, content: Any, *, also: Any = None) -> None:
 
 
 def _named(part: Any) -> Iterator[int]:
-    """The patients that a piece of JSON is about."""
+    """Yield the ids of the patients that a piece of JSON is about."""
     if isinstance(part, dict):
         if "patient_id" in part:
             yield part["patient_id"]

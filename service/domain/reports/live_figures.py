@@ -1,17 +1,17 @@
-"""The live figures as they are counted and kept for a while: plain values, times and days as ISO texts."""
+"""The live figures as computed and cached: plain values, with times and dates as ISO texts."""
 
 from typing import TypedDict
 
 
 class Stamp(TypedDict):
-    """As of when, in UTC, and which day that is at the clinic."""
+    """When they were computed, in UTC, and the clinic's date then."""
 
     as_of: str
     day: str
 
 
 class Today(TypedDict):
-    """The appointments of the day."""
+    """Today's appointments."""
 
     appointments_today: int
     booked_today: int
@@ -23,7 +23,7 @@ class Today(TypedDict):
 
 
 class ThirtyDays(TypedDict):
-    """The last 30 days beside the 30 before; rates of a hundred, None without any appointment to take them of."""
+    """The last 30 days and the 30 before. Rates are percentages; None if there are no appointments."""
 
     visits_30_days: int
     visits_30_before: int
@@ -36,17 +36,17 @@ class ThirtyDays(TypedDict):
 
 
 class Reminders(TypedDict):
-    """How this morning's went; None while there are none."""
+    """The results of today's reminders; None if there are none yet."""
 
     reminders_sent: int | None
     reminders_failed: int | None
     reminders_skipped: int | None
     reminders_stayed_here: int | None
-    """Only written to the console: e-mail was off, or the clinic is a demo."""
+    """Only printed to the console, because e-mail was off or the clinic is a demo."""
 
 
 class Load(TypedDict):
-    """How full a day or a doctor is."""
+    """The utilization of a day or a doctor."""
 
     booked: int
     booked_minutes: int
@@ -63,22 +63,22 @@ class DoctorLoad(Load):
 
 
 class DeskFigures(Stamp, Today, Reminders):
-    """Those of the day."""
+    """The front desk's figures."""
 
     to_complete: int
     today_by_doctor: list[DoctorLoad]
 
 
 class DoctorFigures(Stamp, Today, ThirtyDays):
-    """A doctor's own."""
+    """A doctor's own figures."""
 
     to_complete: int
     next_days: list[DayLoad]
     busy_hours: list[list[int]]
-    """Appointments of the last 30 days by weekday and hour."""
+    """Appointments in the last 30 days by weekday and hour."""
 
 
 class ClinicFigures(DoctorFigures, Reminders):
-    """The clinic's."""
+    """The clinic's figures."""
 
     next_by_doctor: list[DoctorLoad]

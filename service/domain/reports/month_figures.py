@@ -1,4 +1,4 @@
-"""What a month comes to, counted from its appointments: the part that a doctor's report and the clinic's share."""
+"""Compute the figures of a month that doctors' reports and the clinic's report share."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from service.storage.models import AppointmentStatus
 
 
 class Visit(Protocol):
-    """What of an appointment the figures are counted from; a plain tuple with names, for a clinic has many of them."""
+    """The fields of an appointment that figures are computed from."""
 
     @property
     def patient_id(self) -> int: ...
@@ -34,10 +34,9 @@ class Visit(Protocol):
 
 
 def of(visits: Sequence[Visit], zone: ZoneInfo) -> OfVisits:
-    """All figures of some appointments of a month as plain values, with their weekdays and hours on the clinic's wall
-    clock.
+    """Return all figures of a month's appointments, with weekdays and hours in the clinic's time zone.
 
-    Hours and times of day count all but the canceled appointments, for a missed one took its time too.
+    Hours count all appointments except canceled ones, because a missed one took its time, too.
     """
     local = [visit.starts_at.astimezone(zone) for visit in visits if visit.status != AppointmentStatus.CANCELLED]
     weekdays, hours = Counter(at.weekday() for at in local), Counter(at.hour for at in local)
@@ -49,10 +48,9 @@ def of(visits: Sequence[Visit], zone: ZoneInfo) -> OfVisits:
 
 
 def in_short(visits: Sequence[Visit]) -> InShort:
-    """The figures that fit into a line of a table: outcomes, patients, minutes booked, lead time.
+    """Return the figures for a row of a table: outcomes, patients, booked minutes, and lead time.
 
-    The lead time is the median of days between booking and appointment; one that was written down after it had begun
-    has none.
+    The lead time is the median number of days between booking and appointment, without those entered after the start.
     """
     kept = [visit for visit in visits if visit.status != AppointmentStatus.CANCELLED]
     counts = Counter((visit.status, bool(visit.cancelled_late)) for visit in visits)
@@ -68,7 +66,7 @@ def in_short(visits: Sequence[Visit]) -> InShort:
 
 
 def as_content(counts: visit_counts.Outcomes) -> Outcomes:
-    """The outcomes of some appointments with their rates."""
+    """Return outcomes with their rates."""
     return {
         "visits": counts.total,
         "completed": counts.completed,
@@ -82,7 +80,7 @@ def as_content(counts: visit_counts.Outcomes) -> Outcomes:
 
 
 def compared(session: Session, month: str, zone: ZoneInfo, doctor_id: int | None = None) -> list[MonthBeside]:
-    """The outcomes of the month before and of the same month last year, each with its `month`."""
+    """Return the outcomes of the previous month and of the same month last year, each with its `month`."""
     first = clock.first_of_month(month)
     others = (clock.previous_month(first), first.replace(year=first.year - 1))
     return [
@@ -92,7 +90,7 @@ def compared(session: Session, month: str, zone: ZoneInfo, doctor_id: int | None
 
 
 def patients(session: Session, month: str, zone: ZoneInfo, doctor_id: int | None = None) -> Patients:
-    """The patients who came in a month: for the first time, and those who had been here before."""
+    """Return the numbers of new and returning patients of a month."""
     bounds = clock.month_bounds(month, zone)
     new, returning = visit_counts.new_and_returning(session, *bounds, (AppointmentStatus.COMPLETED,), doctor_id)
     return {"new": new, "returning": returning}

@@ -1,4 +1,4 @@
-"""What each role may read in a doctor's report: the doctor all of it, the administrator figures and names."""
+"""What each role can read in a doctor's report: doctors everything, administrators figures and names."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -15,9 +15,9 @@ from service.storage.models import ClinicReport, Report
 
 
 def doctor_content(actor: Actor, said: Row) -> DoctorContent:
-    """What a reader gets of a doctor's report, or of what it said before.
+    """Return what the actor can read of a doctor's report or an earlier version.
 
-    The doctor gets all of it; the admin gets neither treatments nor why patients came. Raises NotFound for others.
+    Doctors get everything. Administrators get neither treatments nor reasons. Raises NotFound for others.
     """
     content = contents.of_doctor(said)
     match actor.role:
@@ -32,9 +32,9 @@ def doctor_content(actor: Actor, said: Row) -> DoctorContent:
 
 
 def note_opened(session: Session, actor: Actor, report: AnyReport, said: Row, act: str) -> None:
-    """Put on record that someone read (`view`) or took away (`download`) a report, once for each patient it lists.
+    """Audit that someone opened (`view`) or downloaded (`download`) a report, once for each patient in it.
 
-    `said` is the report itself, or the earlier version that was read.
+    `said` is the report itself, or the earlier version that was opened.
     """
     kind = report_kinds.of(report)
     nobody: list[int | None] = [None]
@@ -43,7 +43,7 @@ def note_opened(session: Session, actor: Actor, report: AnyReport, said: Row, ac
 
 
 def _listed(report: AnyReport, said: Row) -> Sequence[int]:
-    """The ids of the patients in it; the clinic's report names none."""
+    """Return the ids of the patients in it. The clinic's report has none."""
     match report:
         case Report():
             return sorted({line["patient_id"] for line in contents.of_doctor(said)["visits"]})
@@ -54,7 +54,7 @@ def _listed(report: AnyReport, said: Row) -> Sequence[int]:
 
 
 def _without_clinical_texts(content: DoctorContent) -> DoctorContent:
-    """When each patient came, and how it ended. An appointment's type is left out: it may be a clinical finding."""
+    """Keep names, times, and outcomes. The appointment type is left out, because it may be a clinical finding."""
     shown = content.copy()
     shown.pop("treatments", None)
     shown["visits"] = [line.copy() for line in content["visits"]]

@@ -1,4 +1,4 @@
-"""The two kinds of report: a doctor's, and the clinic's."""
+"""The two kinds of reports: a doctor's and the clinic's."""
 
 from enum import StrEnum
 from typing import assert_never
@@ -9,14 +9,14 @@ AnyReport = Report | ClinicReport
 
 
 class Kind(StrEnum):
-    """Each under its name in the audit."""
+    """The kinds, with their names in the audit log."""
 
     DOCTOR = "report"
     CLINIC = "clinic-report"
 
 
 def of(report: AnyReport) -> Kind:
-    """Which kind a report is of."""
+    """Return the kind of a report."""
     match report:
         case Report():
             return Kind.DOCTOR

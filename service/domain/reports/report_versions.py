@@ -1,4 +1,4 @@
-"""How reports are kept: made once by the job, made again only on purpose, and then the earlier version stays."""
+"""Store reports: made once by the job, and recomputed only on request, keeping the earlier version."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
@@ -23,7 +23,7 @@ TABLES: Mapping[Kind, type[AnyReport]] = {Kind.DOCTOR: Report, Kind.CLINIC: Clin
 
 
 def store(session: Session, kind: Kind, **values: Any) -> int | None:
-    """Keep a report that has just been made and return its id; None when another run was faster, whose report stays."""
+    """Store a new report, and return its id; None if another run was faster, whose report stays."""
     table = TABLES[kind]
     erased_names.settle(session, values["content"])
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
@@ -44,10 +44,10 @@ def replace(
     reason: str,
     seen: str,
 ) -> None:
-    """Put newly counted content in the place of a report's; what it said before is kept with the reason.
+    """Replace a report's content, and keep the earlier version with the reason.
 
-    `seen` is when the report was made that the admin had open (ISO). The same press twice is once.
-    Raises Forbidden, Invalid, and Conflict when someone else made it again meanwhile.
+    `seen` is when the report that the administrator had open was made (ISO). Repeating the request does nothing.
+    Raises Forbidden, Invalid, and Conflict if someone else has recomputed it meanwhile.
     """
     if actor.role != Role.ADMIN:
         raise Forbidden(_("Only an administrator can have a report made again."))
@@ -77,7 +77,7 @@ def replace(
 
 
 def _locked(session: Session, report: AnyReport) -> AnyReport:
-    """The row as it is now, which no one else changes until this transaction ends."""
+    """Return the current row, locked until this transaction ends."""
     match report:
         case Report():
             return session.get_one(Report, report.id, with_for_update=True, populate_existing=True)
@@ -88,7 +88,7 @@ def _locked(session: Session, report: AnyReport) -> AnyReport:
 
 
 def of(session: Session, report: AnyReport) -> Sequence[ReportVersion]:
-    """What the report was before it was made again, newest first, with who replaced it; at most 20."""
+    """Return at most 20 earlier versions, newest first, with the users who replaced them."""
     query = (
         select(ReportVersion)
         .outerjoin(ReportVersion.replaced_by)
@@ -99,7 +99,7 @@ def of(session: Session, report: AnyReport) -> Sequence[ReportVersion]:
 
 
 def fetch(session: Session, report: AnyReport, version_id: int) -> ReportVersion:
-    """One of them with its content. Raises NotFound, also for another report's."""
+    """Return an earlier version with its content. Raises NotFound, also for another report's."""
     query = select(ReportVersion).filter_by(**_whose(report)).options(undefer(ReportVersion.content))
     version = session.scalar(query.where(ReportVersion.id == version_id))
     if version is None:

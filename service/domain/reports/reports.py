@@ -1,4 +1,4 @@
-"""The monthly report: for each doctor, the calendar month that ended, kept with the figures as of the run."""
+"""Monthly reports of doctors, stored with the figures at the time they were made."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -34,7 +34,7 @@ PAGE = 36
 
 
 def check_month(month: str, zone: ZoneInfo) -> str:
-    """The month if it has ended in the clinic's zone; Invalid otherwise."""
+    """Return the month if it has ended in the clinic's zone. Raises Invalid otherwise."""
     try:
         _start, end = clock.month_bounds(month, zone)
     except (ValueError, OverflowError):
@@ -45,21 +45,21 @@ def check_month(month: str, zone: ZoneInfo) -> str:
 
 
 def last_month(zone: ZoneInfo) -> str:
-    """The calendar month that ended last in the clinic's zone."""
+    """Return the last month that has ended in the clinic's zone."""
     return f"{clock.previous_month(clock.today(zone).replace(day=1)):%Y-%m}"
 
 
 def missing(session: Session, month: str, zone: ZoneInfo) -> tuple[list[int], int]:
-    """Ids of doctors whose report of the month is still to be made, and how many are made."""
+    """Return the ids of doctors whose report of a month is missing, and how many exist."""
     made = set(session.scalars(select(Report.doctor_id).where(Report.month == month)))
     due = [doctor.id for doctor in doctors_of(session, month, zone)]
     return [doctor_id for doctor_id in due if doctor_id not in made], len(made)
 
 
 def doctors_of(session: Session, month: str, zone: ZoneInfo) -> Sequence[Doctor]:
-    """The doctors who have a report of a month.
+    """Return the doctors who get a report for a month.
 
-    That is who had an appointment in it, or was here before it ended and had not left before it began.
+    These are doctors with an appointment in it, or who joined before its end and hadn't left before its start.
     """
     start, end = clock.month_bounds(month, zone)
     visited = exists().where(
@@ -74,7 +74,7 @@ def doctors_of(session: Session, month: str, zone: ZoneInfo) -> Sequence[Doctor]
 
 
 def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> DoctorContent:
-    """The content of a doctor's report, counted from the appointments and treatments of the month."""
+    """Return the content of a doctor's report, from the month's appointments and treatments."""
     doctor = session.get_one(Doctor, doctor_id)
     visits = _visits(session, doctor_id, month, zone)
     figures = month_figures.of(visits, zone)
@@ -122,7 +122,7 @@ def produce(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> Doc
 
 
 class Visit(NamedTuple):
-    """An appointment of the month, in the order of the columns of _visits()."""
+    """An appointment of the month, with the columns of _visits()."""
 
     id: int
     starts_at: datetime
@@ -141,7 +141,7 @@ class Visit(NamedTuple):
 
 
 def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> list[Visit]:
-    """The doctor's appointments of a month with what was found and done, in order; without those that were moved."""
+    """Return a doctor's appointments of a month with treatments, in order, without rescheduled ones."""
     start, end = clock.month_bounds(month, zone)
     rows = session.execute(
         select(
@@ -171,7 +171,7 @@ def _visits(session: Session, doctor_id: int, month: str, zone: ZoneInfo) -> lis
 
 
 def _about(visit: Visit) -> About:
-    """Which appointment it is."""
+    """Return which appointment it is."""
     return {
         "appointment_id": visit.id,
         "starts_at": visit.starts_at.isoformat(),
@@ -188,14 +188,14 @@ def _unfinished(visits: Iterable[Visit]) -> Iterator[UnfinishedLine]:
 
 
 def lacks(status: AppointmentStatus, treatment_id: int | None) -> Lacking | None:
-    """What an appointment of a month that is over still waits for, or None."""
+    """Return what is missing from an appointment of a past month, or None."""
     if status in OPEN:
         return Lacking.OUTCOME
     return Lacking.NOTE if status == AppointmentStatus.COMPLETED and treatment_id is None else None
 
 
 class Stay(NamedTuple):
-    """Which days of a month a doctor was here; `joined` and `left` only where that was within it."""
+    """The days of a month on which a doctor was here. `joined` and `left` are set only if they were in it."""
 
     first: date
     last: date
@@ -204,9 +204,9 @@ class Stay(NamedTuple):
 
 
 def stay_of(doctor: Doctor, month: str, zone: ZoneInfo, first_visit: datetime | None) -> Stay:
-    """The days of a month on which a doctor worked here.
+    """Return the days of a month on which a doctor was here.
 
-    Anyone who had appointments before their row was made was here before: the row came with another program's data.
+    A doctor with appointments before their row was created was here earlier: the row was imported.
     """
     first = clock.first_of_month(month)
     last = clock.next_month(first) - timedelta(days=1)
@@ -218,14 +218,14 @@ def stay_of(doctor: Doctor, month: str, zone: ZoneInfo, first_visit: datetime | 
 
 
 def open_minutes(session: Session, doctor_id: int, stay: Stay, zone: ZoneInfo) -> int:
-    """How long a doctor saw people on the days of their stay."""
+    """Return the minutes of a doctor's hours on those days."""
     if stay.last < stay.first:
         return 0
     return sum(capacity.open_minutes(session, stay.first, stay.last, zone, [doctor_id]).values())
 
 
 def store(session: Session, doctor_id: int, month: str, content: DoctorContent) -> bool:
-    """Keep a report; False when another run was faster, whose report stays."""
+    """Store a report. Returns False if another run was faster; its report stays."""
     values = {"doctor_id": doctor_id, "visits": len(content["visits"])}
     report_id = report_versions.store(session, report_kinds.Kind.DOCTOR, month=month, content=content, **values)
     if report_id is not None:
@@ -234,7 +234,7 @@ def store(session: Session, doctor_id: int, month: str, content: DoctorContent) 
 
 
 def _tell(session: Session, doctor_id: int, report_id: int) -> None:
-    """Write to the doctor that the report is there, which is all that the message says."""
+    """Notify the doctor that the report is ready. The message says nothing else."""
     active = Doctor.id == doctor_id, User.disabled_at.is_(None)
     user = session.scalar(select(User).join(Doctor, Doctor.user_id == User.id).where(*active))
     if user is not None:
@@ -242,7 +242,7 @@ def _tell(session: Session, doctor_id: int, report_id: int) -> None:
 
 
 def fetch(session: Session, actor: Actor, report_id: int) -> Report:
-    """The report with its doctor. Raises NotFound when missing or another doctor's; the admin sees all."""
+    """Return a report with its doctor. Raises NotFound if it's missing or another doctor's. Administrators see all."""
     query = (
         select(Report)
         .join(Report.doctor)
@@ -256,7 +256,7 @@ def fetch(session: Session, actor: Actor, report_id: int) -> Report:
 
 
 def archive(session: Session, actor: Actor, before: str | None = None) -> tuple[Sequence[Report], str | None]:
-    """Reports, newest month first: a doctor's own, or all for the admin; and the key of the next page."""
+    """Return reports, newest month first, and the key of the next page: a doctor's own, or all for administrators."""
     if actor.role not in (Role.ADMIN, Role.DOCTOR):
         raise NotFound
     query = select(Report).join(Report.doctor).options(contains_eager(Report.doctor))
@@ -274,5 +274,5 @@ def _may_see(actor: Actor, doctor_id: int) -> bool:
 
 
 def instant(stored: str) -> datetime:
-    """A time of a report's content as an aware datetime."""
+    """Parse a time from a report's content as an aware datetime."""
     return datetime.fromisoformat(stored)

@@ -1,4 +1,4 @@
-"""The figures of the clinic, of a doctor, of the desk: a few indexed queries, none looks back more than 90 days."""
+"""Live figures of the clinic, a doctor, and the front desk: a few indexed queries over at most 90 days."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -30,7 +30,7 @@ AHEAD = 7
 
 
 def dashboard_stats(session: Session, zone: ZoneInfo) -> ClinicFigures:
-    """The clinic's figures as plain values, with `as_of` (ISO, UTC): what the five-minute cache keeps."""
+    """Return the clinic's figures as plain values with `as_of` (ISO, UTC), for the five-minute cache."""
     today = clock.today(zone)
     loads = _loads(session, today, AHEAD, zone)
     return {
@@ -46,7 +46,7 @@ def dashboard_stats(session: Session, zone: ZoneInfo) -> ClinicFigures:
 
 
 def doctor_stats(session: Session, doctor_id: int, zone: ZoneInfo) -> DoctorFigures:
-    """A doctor's own figures, no one else's appointments among them."""
+    """Return a doctor's own figures."""
     today = clock.today(zone)
     return {
         **_stamp(today),
@@ -59,7 +59,7 @@ def doctor_stats(session: Session, doctor_id: int, zone: ZoneInfo) -> DoctorFigu
 
 
 def desk_stats(session: Session, zone: ZoneInfo) -> DeskFigures:
-    """The figures of the day, for the person who sits at the desk."""
+    """Return today's figures for the front desk."""
     today = clock.today(zone)
     return {
         **_stamp(today),
@@ -88,7 +88,7 @@ def _today(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None 
 
 
 def _thirty_days(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> ThirtyDays:
-    """The last 30 days (today not counted) beside the 30 before."""
+    """Return the last 30 days (without today) and the 30 before."""
     start, middle, end = (_midnight(today, -days, zone) for days in (60, 30, 0))
     recent = visit_counts.outcomes(session, middle, end, doctor_id)
     before = visit_counts.outcomes(session, start, middle, doctor_id)
@@ -106,7 +106,7 @@ def _thirty_days(session: Session, today: date, zone: ZoneInfo, doctor_id: int |
 
 
 def _reminders(session: Session, today: date, zone: ZoneInfo) -> Reminders:
-    """How this morning's reminders went; None while there are none."""
+    """Return the results of today's reminders; None if there are none yet."""
     tally = reminders.total(session, reminders.of_day(today, zone))
     nothing = not (tally.sent or tally.failed or tally.unknown or tally.skipped.total())
     return {
@@ -118,7 +118,7 @@ def _reminders(session: Session, today: date, zone: ZoneInfo) -> Reminders:
 
 
 def _to_complete(session: Session, zone: ZoneInfo, doctor_id: int | None = None) -> int:
-    """The appointments that need an outcome: as many as the page that says so lists."""
+    """Return how many appointments need an outcome: as many as the page lists."""
     query = select(func.count()).select_from(Appointment).where(outcomes.needs_outcome(zone))
     if doctor_id is not None:
         query = query.where(Appointment.doctor_id == doctor_id)
@@ -126,7 +126,7 @@ def _to_complete(session: Session, zone: ZoneInfo, doctor_id: int | None = None)
 
 
 def _busy_hours(session: Session, today: date, zone: ZoneInfo, doctor_id: int | None = None) -> list[list[int]]:
-    """Appointments of the last 30 days by weekday and hour."""
+    """Return the appointments of the last 30 days by weekday and hour."""
     start, end = _midnight(today, -30, zone), _midnight(today, 0, zone)
     return visit_counts.by_hour(session, start, end, zone, doctor_id)
 
@@ -134,7 +134,7 @@ def _busy_hours(session: Session, today: date, zone: ZoneInfo, doctor_id: int | 
 def _loads(
     session: Session, today: date, days: int, zone: ZoneInfo, doctor_id: int | None = None
 ) -> dict[tuple[int, date], Load]:
-    """What stands in the book of each doctor from today on; those who have left are not open any more."""
+    """Return each doctor's booked and open minutes by day, starting today. Doctors who have left have no open ones."""
     query = select(Doctor.id, Doctor.archived_at)
     if doctor_id is not None:
         query = query.where(Doctor.id == doctor_id)
@@ -146,7 +146,7 @@ def _loads(
 
 
 def _by_day(loads: Mapping[tuple[int, date], Load], today: date) -> list[DayLoad]:
-    """Each of the next seven days, today first."""
+    """Return the next seven days, starting today."""
     days = [today + timedelta(days=ahead) for ahead in range(AHEAD)]
     return [
         {"date": day.isoformat(), **_as_dict(sum((load for (_who, on), load in loads.items() if on == day), Load()))}
@@ -155,7 +155,7 @@ def _by_day(loads: Mapping[tuple[int, date], Load], today: date) -> list[DayLoad
 
 
 def _by_doctor(session: Session, loads: Mapping[tuple[int, date], Load]) -> list[DoctorLoad]:
-    """Each doctor who works here or has appointments, by name."""
+    """Return each doctor who works here or has appointments, by name."""
     rows = session.execute(select(Doctor.id, Doctor.name, Doctor.archived_at).order_by(Doctor.name, Doctor.id))
     found: list[DoctorLoad] = []
     for doctor_id, name, archived_at in rows:
@@ -170,5 +170,5 @@ def _as_dict(load: Load) -> live_figures.Load:
 
 
 def _midnight(today: date, days: int, zone: ZoneInfo) -> datetime:
-    """When a day so many days from today begins."""
+    """Return the start of the day that many days from today."""
     return clock.day_bounds(today + timedelta(days=days), zone)[0]

@@ -1,7 +1,6 @@
-"""Counts of appointments between two instants, for the whole clinic or one doctor: what reports and figures are made
-of.
+"""Count appointments between two instants, for the clinic or a doctor. Reports and figures are built from this.
 
-An appointment that was moved is no cancellation: another row stands in its place, and only that one is counted.
+A rescheduled appointment isn't a cancellation: another row replaces it, and only that one is counted.
 """
 
 from collections import Counter
@@ -20,7 +19,7 @@ STANDS = Appointment.rescheduled_at.is_(None)
 
 @dataclass(frozen=True)
 class Outcomes:
-    """How many appointments ended how; `late` are those of the canceled that were canceled after the cut-off."""
+    """Counts of appointments by outcome. `late` are those canceled after the cutoff."""
 
     booked: int = 0
     arrived: int = 0
@@ -31,27 +30,27 @@ class Outcomes:
 
     @property
     def total(self) -> int:
-        """All appointments, the canceled ones too."""
+        """Return the number of all appointments, including canceled ones."""
         return self.due + self.cancelled
 
     @property
     def due(self) -> int:
-        """Those that were not canceled."""
+        """Return the number of appointments that weren't canceled."""
         return self.completed + self.no_show + self.to_complete
 
     @property
     def to_complete(self) -> int:
-        """Those no one has said the outcome of."""
+        """Return the number of appointments without an outcome."""
         return self.booked + self.arrived
 
     @property
     def no_show_rate(self) -> float | None:
-        """In how many of 100 appointments of a known outcome no one came; None without any."""
+        """Return the percentage of no-shows among appointments with an outcome; None if there are none."""
         return _rate(self.no_show, self.completed + self.no_show)
 
     @property
     def late_rate(self) -> float | None:
-        """How many of 100 times kept for someone were canceled too late to give away; None without any."""
+        """Return the percentage of reserved slots that were canceled too late to offer again; None without any."""
         return _rate(self.late, self.completed + self.no_show + self.late)
 
 
@@ -60,7 +59,7 @@ def _rate(part: int, whole: int) -> float | None:
 
 
 def tally(visits: Iterable[tuple[AppointmentStatus, bool, int]]) -> Outcomes:
-    """Outcomes of appointments given as status, whether canceled late, and how many."""
+    """Add up appointments given as status, whether canceled late, and count."""
     counts: Counter[str] = Counter()
     for status, late, number in visits:
         counts[status] += number
@@ -69,7 +68,7 @@ def tally(visits: Iterable[tuple[AppointmentStatus, bool, int]]) -> Outcomes:
 
 
 def outcomes(session: Session, start: datetime, end: datetime, doctor_id: int | None = None) -> Outcomes:
-    """How the appointments of a span ended: counted from the index, of the canceled alone the rows are looked up."""
+    """Return the outcomes of a period. They're counted from the index; only canceled ones need their rows."""
     within = _within(start, end, doctor_id)
     counts = select(Appointment.status, func.count()).where(within).group_by(Appointment.status)
     stand = dict(session.execute(counts).all())
@@ -105,7 +104,7 @@ def new_and_returning(
             _within(start, end, doctor_id),
             _status_of(Appointment).in_(list(statuses)),
         )
-        .order_by(Appointment.patient_id)  # then what is looked up below lies side by side in the index
+        .order_by(Appointment.patient_id)  # so that the lookups below are next to each other in the index
         .subquery()
     )
     earlier = aliased(Appointment)
@@ -122,7 +121,7 @@ def new_and_returning(
 
 
 def new_by_doctor(session: Session, start: datetime, end: datetime) -> dict[int, int]:
-    """How many patients came to each doctor for the first time in a span; doctors without any are left out."""
+    """Return each doctor's number of new patients in a period. Doctors without any are left out."""
     came = (
         select(Appointment.patient_id, Appointment.doctor_id)
         .distinct()
@@ -147,7 +146,7 @@ def new_by_doctor(session: Session, start: datetime, end: datetime) -> dict[int,
 def by_hour(
     session: Session, start: datetime, end: datetime, zone: ZoneInfo, doctor_id: int | None = None
 ) -> list[list[int]]:
-    """Appointments that were not canceled, by weekday (0 is Monday) and hour of the clinic's wall clock."""
+    """Return appointments that weren't canceled, by weekday (0 is Monday) and hour in the clinic's time zone."""
     hours = [[0] * 24 for _weekday in range(7)]
     rows = session.execute(
         select(Appointment.starts_at, func.count())
@@ -161,10 +160,10 @@ def by_hour(
 
 
 def _status_of(table: type[Appointment]) -> ColumnElement[AppointmentStatus]:
-    """The status, but by no index.
+    """Return the status, without using its index.
 
-    The few rows of a patient, or of a doctor's month, are looked at one by one: coalesce() keeps SQLite from going
-    through the much longer index of all that was ever completed, which it prefers.
+    A patient or a doctor's month has few rows, which are checked one by one. Without coalesce(), SQLite would use the
+    much longer index of all completed appointments.
     """
     return func.coalesce(table.status, AppointmentStatus.BOOKED)
 

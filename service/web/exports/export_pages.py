@@ -25,7 +25,7 @@ class Shown:
     visits: bool
     messages: bool
     what: str
-    """What the file is, in words."""
+    """Describe the file."""
     rows_done: int
     rows_total: int
     percent: int
@@ -85,7 +85,7 @@ def _what(export: Export) -> Iterator[str]:
 
 
 def _left(seconds: int) -> str:
-    """A guess, in words that do not pretend to more."""
+    """Describe an estimate without false precision."""
     if seconds < 10:
         return _("a few seconds left")
     if seconds < 60:

@@ -54,7 +54,7 @@ PLACES: Mapping[Kind, Place] = {
 
 
 def page(report: AnyReport, form: RemakeForm | None = None) -> str:
-    """The page of a report, or with `?version=` of what it said before it was made again; that is on record.
+    """Show a report or, with `?version=`, an earlier version, and audit it.
 
     Raises NotFound.
     """
@@ -83,7 +83,7 @@ def page(report: AnyReport, form: RemakeForm | None = None) -> str:
 
 
 def attachment(report: AnyReport) -> Response:
-    """The report as one HTML file that stands alone: the style inside, no link, always an attachment; on record."""
+    """Send the report as one self-contained HTML file, always as an attachment, and audit it."""
     clinic, kind = context.wiring().settings.clinic, report_kinds.of(report)
     with speaking(clinic.language):
         text = standing_alone(kind, _view(report, report), clinic, made_at=report.created_at)

@@ -112,7 +112,7 @@ def test_e5_expired_files_and_strays_are_removed_and_the_others_stay(
     assert sorted(file.name for file in folder.iterdir()) == sorted(keep)
 
 
-def test_f3_the_part_of_a_dead_worker_is_removed_by_whoever_writes_next(
+def test_f3_the_partial_file_of_a_killed_worker_is_removed_by_the_next_writer(
     house: House, patient: Actor, clock: time_machine.Traveller
 ) -> None:
     export_id = request(house, patient)
@@ -125,7 +125,7 @@ def test_f3_the_part_of_a_dead_worker_is_removed_by_whoever_writes_next(
     assert list(house.settings.histories.iterdir()) == [house.settings.histories / f"{export_id}.csv"]
 
 
-def test_e5_a_folder_that_somebody_opened_to_others_is_closed_again(house: House) -> None:
+def test_e5_a_folder_that_was_opened_to_other_users_is_made_private_again(house: House) -> None:
     folder = export_files.folder_of(house.settings)
     folder.chmod(0o755)
     export_files.close_folder(house.settings)
@@ -171,7 +171,7 @@ def test_an_export_that_was_stopped_at_its_last_row_leaves_no_file(
     assert list(house.settings.histories.iterdir()) == []
 
 
-def test_a_history_written_elsewhere_is_put_on_record(house: House, patient: Actor) -> None:
+def test_a_history_written_to_another_folder_is_audited(house: House, patient: Actor) -> None:
     with house.writing() as session:
         export_files.note_written(session, SYSTEM, only(patient))
         export_files.note_written(session, SYSTEM, None)

@@ -123,7 +123,7 @@ def test_f3_an_export_whose_worker_dies_starts_again_once(
     assert (row(house, export_id).status, row(house, export_id).last_error) == ("failed", "interrupted twice")
 
 
-def test_whoever_lost_an_export_cannot_settle_fail_or_return_it(
+def test_a_worker_that_lost_an_export_cannot_finish_fail_or_put_it_back(
     house: House, patient: Actor, clock: time_machine.Traveller
 ) -> None:
     export_id = request(house, patient)
@@ -194,7 +194,7 @@ def test_e4_nobody_else_finds_it_even_with_the_id(house: House, patient: Actor) 
             download(house, patient, missing)
 
 
-def test_a_download_is_counted_once_and_each_part_is_on_record(
+def test_a_download_is_counted_once_and_each_part_is_audited(
     house: House, patient: Actor, clock: time_machine.Traveller
 ) -> None:
     export_id = finished(house, patient)
@@ -252,7 +252,7 @@ def test_e8_what_changed_within_the_ten_seconds_is_in_the_next_file(house: House
     assert second != first
 
 
-def test_e8_the_queue_is_bounded_and_whoever_waits_already_is_not_refused(house: House, patient: Actor) -> None:
+def test_e8_the_queue_is_limited_and_waiting_exports_are_not_refused(house: House, patient: Actor) -> None:
     waiting = request(house, patient)
     other = house.user("patient", "other@mail.example")
     with house.writing() as session:
@@ -324,7 +324,7 @@ def test_a_stopped_export_is_written_by_nobody_and_can_be_asked_for_again(house:
     assert request(house, patient) != export_id
 
 
-def test_whoever_writes_a_stopped_export_learns_it_and_cannot_finish_it(house: House, patient: Actor) -> None:
+def test_the_writer_of_a_canceled_export_notices_and_cannot_finish_it(house: House, patient: Actor) -> None:
     export_id = request(house, patient)
     claim(house, export_id)
     cancel(house, patient, export_id)

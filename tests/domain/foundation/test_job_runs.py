@@ -91,7 +91,7 @@ def test_a_run_under_way_belongs_to_its_owner_until_the_lease_ends(
     assert row(house, run).owner == "two"
 
 
-def test_whoever_lost_a_run_cannot_renew_finish_or_return_it(
+def test_a_process_that_lost_a_run_cannot_renew_finish_or_put_it_back(
     house: House, run: int, clock: time_machine.Traveller
 ) -> None:
     claimed(house, run)

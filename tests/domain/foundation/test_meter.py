@@ -73,7 +73,7 @@ def test_at_the_same_moment_are_not_more() -> None:
     assert together(16, lambda _number: spends(used)).count(True) == 6
 
 
-def test_whoever_was_here_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_least_recently_seen_client_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meter, "MOST", 10)
     used = Meter()
     assert all(spends(used, account, None) for account in range(100) for _turn in range(6))

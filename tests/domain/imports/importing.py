@@ -19,7 +19,7 @@ VISITS = "Date,Time,Minutes,Doctor,Patient,Birth date,Reason\n"
 
 @pytest.fixture(name="admin")
 def the_admin(house: House) -> Actor:
-    """Who imports."""
+    """The administrator who imports."""
     return house.user("admin", "admin@clinic.example", "Ada Leitung")
 
 

@@ -80,7 +80,7 @@ def test_i2_twins_namesakes_and_names_with_other_letters_are_two_people(desk: De
         "Thomas Müller,,0170 5550132,",
     ],
 )
-def test_i2_a_line_that_could_be_somebody_who_is_here_is_refused_with_their_record(desk: Desk, line: str) -> None:
+def test_i2_a_line_that_could_be_an_existing_patient_is_refused_and_names_the_record(desk: Desk, line: str) -> None:
     here = desk.house.patient("Thomas Müller", birth_date=BORN, phone="+491705550132")
     ((number, sentence),) = doubts(desk, f"{HEAD}{line}\n")
     assert (number, f"record {here}." in sentence) == (2, True)

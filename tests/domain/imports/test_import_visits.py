@@ -162,7 +162,7 @@ def test_visits_that_overlap_are_errors_and_those_that_touch_are_not(desk: Desk,
     assert desk.run("visits", VISITS + rows[0] + rows[2] + rows[6]) == (3, 0)
 
 
-def test_a_visit_that_was_cancelled_since_does_not_come_back(desk: Desk, doll: int, pia: int) -> None:
+def test_an_appointment_that_was_canceled_since_is_not_imported_again(desk: Desk, doll: int, pia: int) -> None:
     content = VISITS + line("2026-05-05", "10:00") + line("2026-05-05", "11:00")
     desk.run("visits", content)
     with desk.house.writing() as session:
@@ -179,7 +179,7 @@ def test_beside_an_overbooked_visit_there_is_room(desk: Desk, doll: int, pia: in
     assert pia in {visit.patient_id for visit in desk.visits()}
 
 
-def test_h14_a_time_that_is_held_for_somebody_else_is_not_imported(desk: Desk, doll: int, pia: int) -> None:
+def test_h14_a_slot_held_for_someone_else_is_not_imported(desk: Desk, doll: int, pia: int) -> None:
     other = desk.house.patient("Otto Birke")
     hold = waiting.offer(desk.house, waiting.entry(desk.house, other), doll, at("2026-05-05 08:00"))
     rows = line("2026-05-05", "10:10"), line("2026-05-05", "10:15"), line("2026-05-05", "10:00", patient="Otto Birke")

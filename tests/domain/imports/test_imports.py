@@ -41,7 +41,7 @@ def test_patients_are_stored_as_they_are_shown(desk: Desk) -> None:
             assert (patient.created_at, patient.version, patient.archived_at) == (at("2026-05-04 06:00"), 1, None)
 
 
-def test_an_import_is_on_record_with_its_count(desk: Desk) -> None:
+def test_an_import_is_audited_with_its_count(desk: Desk) -> None:
     desk.run("patients", "Name\nLena Vogt\nOtto Birke\n")
     desk.run("doctors", "Name\nDr. Berg\n")
     with desk.house.reading() as session:

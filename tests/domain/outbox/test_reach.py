@@ -24,7 +24,7 @@ WITH_SMS = Settings(clinic=CLINIC, sms=Sms(enabled=True))
 
 
 class Wish(NamedTuple):
-    """Who they are, and what they agreed to."""
+    """The patients, and what they agreed to."""
 
     has_email: bool
     has_phone: bool

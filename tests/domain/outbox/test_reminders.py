@@ -224,7 +224,7 @@ def test_a_day_beyond_the_calendar_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("clock")
-def test_an_address_that_appears_does_not_remind_of_a_visit_called_off_meanwhile(house: House, doctor: int) -> None:
+def test_adding_an_address_does_not_remind_of_a_canceled_appointment(house: House, doctor: int) -> None:
     patient = house.patient()
     visit = house.visit(doctor, patient, at("2026-05-04 12:00"))
     plan(house)
@@ -281,7 +281,7 @@ def test_r4_who_wants_no_messages_gets_none_until_they_want_them_again(house: Ho
 
 
 @pytest.mark.usefixtures("clock")
-def test_a_reminder_that_was_given_by_telephone_is_not_opened_again(house: House, doctor: int) -> None:
+def test_a_reminder_given_by_phone_is_not_queued_again(house: House, doctor: int) -> None:
     patient = house.patient()
     house.visit(doctor, patient, at("2026-05-04 12:00"))
     plan(house)

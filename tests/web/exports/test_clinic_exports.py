@@ -1,4 +1,4 @@
-"""The whole clinic's data for the admin: asked for, followed, downloaded, taken away, on record."""
+"""Exports of the whole clinic for administrators: requested, followed, downloaded, removed, and audited."""
 
 import io
 import json

@@ -104,7 +104,7 @@ def test_the_page_says_expired_before_the_clean_up_has_passed(clinic: Clinic) ->
     assert browser.get(f"/exports/{clinic.export}/file").status_code == 410
 
 
-def test_a_file_that_somebody_removed_is_gone_not_an_error(clinic: Clinic) -> None:
+def test_a_file_that_was_removed_is_gone_not_an_error(clinic: Clinic) -> None:
     (clinic.house.settings.histories / f"{clinic.export}.csv").unlink()
     assert clinic.browser("patient").get(f"/exports/{clinic.export}/file").status_code == 410
 
@@ -267,7 +267,7 @@ def test_time_left_and_percent_are_shown_while_it_runs(clinic: Clinic) -> None:
     assert "250 of 1.000 rows · 25 % · about 2 minutes left" in words(parsed(clinic.browser("patient").get(path)))
 
 
-def test_whoever_waits_sees_how_many_are_ahead(clinic: Clinic) -> None:
+def test_a_waiting_export_shows_how_many_are_ahead(clinic: Clinic) -> None:
     path = put(clinic, ExportStatus.PENDING, created_at=NOW + timedelta(seconds=1))
     with clinic.house.writing() as session:
         session.get_one(Export, clinic.other_export).status = ExportStatus.PENDING

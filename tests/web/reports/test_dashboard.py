@@ -114,7 +114,7 @@ def test_each_doctors_week_is_a_line_of_a_table(clinic: Clinic) -> None:
     }
 
 
-def test_the_busiest_hours_are_a_table_in_words_and_shades(clinic: Clinic) -> None:
+def test_the_busiest_hours_are_a_table_of_numbers_and_shades(clinic: Clinic) -> None:
     furnish(clinic)
     page = parsed(clinic.browser("admin").get("/dashboard"))
     heat = one(page, ".heat")

@@ -251,7 +251,7 @@ def test_without_a_reason_the_page_comes_again_with_a_word_beside_the_field(clin
     assert clinic.house.count(ReportVersion) == 0
 
 
-def test_b7_a_report_that_somebody_else_made_again_meanwhile_is_a_conflict(clinic: Clinic) -> None:
+def test_b7_a_report_that_someone_else_has_recomputed_is_a_conflict(clinic: Clinic) -> None:
     path = f"/reports/{clinic.report}"
     clinic.clock.shift(60)
     remake(clinic, path)

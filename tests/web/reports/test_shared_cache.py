@@ -86,7 +86,7 @@ def test_z8_each_role_and_doctor_has_a_key_of_its_own_that_ends_after_five_minut
         assert isinstance(json.loads(server.get(key)), dict)  # plain JSON: nothing that runs when it is read
 
 
-def test_what_somebody_has_left_in_redis_never_runs_and_breaks_no_page(
+def test_foreign_data_in_redis_never_runs_and_breaks_no_page(
     clinic: Clinic, process: Callable[[], House], shared: dict[str, Any]
 ) -> None:
     browser, server = process().browser(email("admin")), connect(shared["redis_url"])

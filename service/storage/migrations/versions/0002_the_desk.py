@@ -1,4 +1,4 @@
-"""The desk: hours, visit types, time off, the waiting list; visits that never overlap; patients that are found."""
+"""The front desk: hours, appointment types, time off, the waitlist, no overlapping appointments, patient search."""
 
 import sqlalchemy as sa
 from alembic import op

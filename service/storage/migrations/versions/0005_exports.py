@@ -1,4 +1,4 @@
-"""Exports: formats, choices, cancelling, revoking, downloads counted, and the whole clinic."""
+"""Exports: formats, choices, canceling, removing, download counts, and the whole clinic."""
 
 import sqlalchemy as sa
 from alembic import op

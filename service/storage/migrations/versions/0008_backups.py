@@ -1,4 +1,4 @@
-"""When the scheduler ticked last, and when somebody last asked whether the service is ready."""
+"""When the scheduler last ticked, and when readiness was last checked."""
 
 import sqlalchemy as sa
 from alembic import op

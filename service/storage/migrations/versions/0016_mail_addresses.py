@@ -1,7 +1,7 @@
 """E-mail addresses are compared by a key beside them, and those that earlier releases wrote otherwise are marked.
 
 Until now addresses were stored with their letters folded: `max@straße.de` as `max@strasse.de`. What was typed can't be
-restored. So what holds `ss`, or `σ` at the end of a word, is marked as doubtful, for somebody to confirm or correct.
+restored. So what holds `ss`, or `σ` at the end of a word, is marked as doubtful, for someone to confirm or correct.
 """
 
 import re

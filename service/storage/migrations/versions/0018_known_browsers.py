@@ -1,4 +1,4 @@
-"""Browsers that somebody signed in with, where guesses from elsewhere do not count."""
+"""Browsers that a user has signed in with, where guesses from elsewhere don't count."""
 
 import sqlalchemy as sa
 from alembic import op
