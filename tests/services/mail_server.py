@@ -111,7 +111,7 @@ class MailServer:
 
 
 def _drop(server: SMTP) -> None:
-    """Hang up without a word."""
+    """Disconnect silently."""
     assert isinstance(server.transport, asyncio.Transport)
     server.transport.abort()
 

@@ -1,20 +1,25 @@
-"""The prose checker finds awkward English in docs, docstrings, comments, and test names, and only there."""
+"""The prose checker finds awkward English in docs, docstrings, comments, test names, and texts, and only there."""
 
 from pathlib import Path
 
 import pytest
 
 from texts import prose
+from texts.extraction import areas
 
 
-def test_no_finished_file_has_a_phrase_of_the_list() -> None:
+def test_no_finished_place_has_a_phrase_of_the_list() -> None:
     assert len(list(prose.finished())) > 30
     assert prose.problems() == []
 
 
-@pytest.mark.parametrize("place", [*prose.UNFINISHED, *prose.FINISHED_AFTER_ALL])
-def test_every_place_on_the_lists_exists(place: str) -> None:
+@pytest.mark.parametrize("place", prose.UNFINISHED)
+def test_every_unfinished_place_exists(place: str) -> None:
     assert (prose.ROOT / place).exists()
+
+
+def test_every_unfinished_area_of_texts_exists() -> None:
+    assert set(prose.UNFINISHED_TEXTS) <= set(areas())
 
 
 @pytest.mark.parametrize(
@@ -25,6 +30,8 @@ def test_every_place_on_the_lists_exists(place: str) -> None:
         ("It keeps one line a request.", "one line a request"),
         ("It is done. Who comes second waits.", ". Who comes second waits."),
         ("Whoever asks is told.", "Whoever"),
+        ("The run is caught up, should it fail.", ", should it"),
+        ("All but for the last one.", "but for"),
     ],
 )
 def test_a_phrase_is_found_in_docs_docstrings_and_comments(tmp_path: Path, line: str, found: str) -> None:
@@ -64,3 +71,16 @@ def test_code_names_of_buttons_and_questions_are_left_alone(tmp_path: Path, text
     file = tmp_path / "page.md"
     file.write_text(text, encoding="utf-8")
     assert list(prose.find(file)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Your visit is confirmed.", ["visit"]),
+        ("%(visits)s appointments, {visits}", []),
+        ("Ask <em>somebody</em> at the front desk.", ["somebody"]),
+        ("Your appointment is confirmed.", []),
+    ],
+)
+def test_a_phrase_is_found_in_a_text_but_not_in_its_placeholders(text: str, found: list[str]) -> None:
+    assert [words for words, _instead in prose.find_in_text(text)] == found

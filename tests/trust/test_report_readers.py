@@ -1,4 +1,4 @@
-"""Who can read what in a report: administrators read figures and names, and each access is audited (H10)."""
+"""What each role can read in a report: administrators see figures and names, and each access is audited (H10)."""
 
 from typing import Any
 

@@ -39,7 +39,7 @@ SHOWN_BY = {
     "a link is on its way. It works for 15 minutes": "test_a11_a_sign_in_link_works_for_a_quarter_of_an_hour",
     "a link is on its way. It works for one hour": "test_a11_the_link_works_for_an_hour",
     "keep what you typed for an hour": "test_it_is_gone_after_an_hour",
-    "turn it off here. They will be signed out": "test_a10_the_admin_takes_it_off_a_lost_telephone",
+    "turn it off here. They will be signed out": "test_a10_the_admin_takes_it_off_a_lost_phone",
     "signed out right away, and their invite links stop": "test_s4_closing_an_account_ends_its_sessions_and_links",
     "Signed out everywhere.": "test_s4_what_the_admin_does_holds_at_the_next_click",
     "You're signed out everywhere but here": "test_s6_all_others_end_at_once",

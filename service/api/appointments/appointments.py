@@ -84,7 +84,7 @@ def show(appointment_id: int) -> Answer:
 @blueprint.post("/<row_id:appointment_id>/cancellation")
 @contract.changes(Appointment, body=Cancellation)
 def cancel(appointment_id: int, body: Cancellation) -> Answer:
-    """Call an appointment off, by its patient until the cut-off or by the clinic."""
+    """Call an appointment off, by its patient until the cutoff or by the clinic."""
     rules = context.wiring().settings.booking
     act = partial(outcomes.cancel, reason=body.reason, rules=rules, by=body.by, version=body.version)
     return _done(act, appointment_id)

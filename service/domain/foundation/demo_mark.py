@@ -55,7 +55,7 @@ def check_untouched(session: Session) -> None:
     if not installation.is_demo(session):
         raise Conflict(_("This isn't a demo clinic, so it can't be wiped."))
     if entered_by_hand(session):
-        raise Conflict(_("Somebody has entered data into the demo clinic, so it can't be wiped."))
+        raise Conflict(_("Someone has entered data into the demo clinic, so it can't be wiped."))
 
 
 def check_may_wipe(session: Session, actor: Actor) -> None:

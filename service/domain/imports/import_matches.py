@@ -152,7 +152,7 @@ class _Diary:
         for hold in self._holds:
             theirs = hold.doctor_id == row.doctor_id and hold.patient_id != row.patient_id
             if theirs and hold.starts_at < row.ends_at and hold.ends_at > row.starts_at:
-                raise Invalid(_("This slot is on hold for somebody on the waitlist. Try again later."), _("Doctor"))
+                raise Invalid(_("This slot is on hold for someone on the waitlist. Try again later."), _("Doctor"))
         for whose, person, label in (("doctor", row.doctor_id, _("Doctor")), ("patient", row.patient_id, _("Patient"))):
             line = self._clash(self._spans[whose, person], row.starts_at, row.ends_at)
             if line == 0:

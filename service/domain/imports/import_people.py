@@ -74,7 +74,7 @@ class Here:
         perhaps = self._alike.get(alike, []) if born is None else same_day + self._born.get((alike, None), [])
         if not perhaps:
             return None
-        sentence = _("This may be somebody already in Rounds: record %(numbers)s. Compare them before you import.")
+        sentence = _("This may be someone already in Rounds: record %(numbers)s. Compare them before you import.")
         raise Invalid(sentence % {"numbers": _numbers({one.id for one in perhaps[:LOOKED_AT]})}, _("Full name"))
 
 

@@ -160,7 +160,7 @@ def _insert(session: Session, rows: Sequence[Row]) -> None:
     try:
         session.execute(insert(_table(rows[0])), [{"created_at": now, **_columns(row)} for row in rows])
     except IntegrityError:
-        raise Conflict(_("Somebody just booked one of these slots. Preview the file again.")) from None
+        raise Conflict(_("Someone just booked one of these slots. Preview the file again.")) from None
 
 
 def _table(row: Row) -> type[Patient | Doctor | Appointment]:

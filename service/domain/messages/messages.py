@@ -191,7 +191,7 @@ def _waiting(session: Session, actor: Actor, message_id: int) -> Message:
 
 
 def _address_now(session: Session, message: Message) -> str | None:
-    """Where a message goes by now: an address may have been mended since. A notice about access stays where it was."""
+    """Return the current address, which may have been corrected since, except for notices about access."""
     if message.patient_id is not None and not message_rules.of(message.rule).is_notice:
         return channels.of(message.channel).address_of(session.get_one(Patient, message.patient_id))
     if message.user_id is not None:

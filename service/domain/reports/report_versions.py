@@ -60,7 +60,7 @@ def replace(
         last = next(iter(of(session, report)), None)
         if last and (last.created_at.isoformat(), last.replaced_by_id, last.reason) == (seen, actor.user_id, why):
             return
-        raise Conflict(_("Somebody else made this report again in the meantime. Look at it first."))
+        raise Conflict(_("Someone else made this report again in the meantime. Look at it first."))
     session.add(
         ReportVersion(
             **_whose(report),

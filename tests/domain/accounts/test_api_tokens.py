@@ -55,7 +55,7 @@ def test_what_is_no_token_is_not_made(house: House, ada: Actor, wish: dict[str, 
             api_tokens.make(session, ada, user, **{"label": "x", "scopes": ["read"], "days": 1, **wish})
 
 
-def test_nobody_makes_or_revokes_one_for_somebody_else(house: House, ada: Actor) -> None:
+def test_nobody_makes_or_revokes_one_for_someone_else(house: House, ada: Actor) -> None:
     rita = house.user("receptionist", "rita@clinic.example", "Rita")
     made(house, ada)
     with house.writing() as session:

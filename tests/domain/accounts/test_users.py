@@ -92,7 +92,7 @@ def test_a_name_may_be_of_any_script(typed: str) -> None:
     ("typed", "kept"),
     [("", None), ("  ", None), ("030 1234567", "+49301234567"), ("+1 212 555 2368", "+12125552368")],
 )
-def test_r9_a_telephone_number_is_kept_with_its_country(typed: str, kept: str | None) -> None:
+def test_r9_a_phone_number_is_kept_with_its_country(typed: str, kept: str | None) -> None:
     assert contact_details.checked_phone(typed, "DE") == kept
 
 
@@ -122,7 +122,7 @@ def test_a_doctors_user_has_a_doctor(house: House) -> None:
         assert session.query(Patient).count() == 0
 
 
-def test_l1_adding_somebody_is_put_on_record(house: House) -> None:
+def test_l1_adding_someone_is_put_on_record(house: House) -> None:
     admin = house.user("admin", "admin@clinic.example")
     user = add(house, "receptionist", actor=admin)
     with house.reading() as session:

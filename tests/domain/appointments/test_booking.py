@@ -140,7 +140,7 @@ def test_b5_a_long_reason_and_one_that_cannot_be_stored_are_refused(week: Week) 
     assert week.book(week.pia, NINE, reason="x" * 200)
 
 
-def test_z3_somebody_elses_patient_and_missing_doctors_and_types_are_not_found(week: Week) -> None:
+def test_z3_someone_elses_patient_and_missing_doctors_and_types_are_not_found(week: Week) -> None:
     for more in (
         {"patient_id": min(week.otto.patient_ids)},
         {"patient_id": 999_999},
@@ -305,7 +305,7 @@ def test_a_move_keeps_the_length_and_may_go_to_another_doctor(week: Week) -> Non
     assert (new.doctor_id, new.ends_at - new.starts_at) == (week.beyer.doctor_id, timedelta(minutes=30))
 
 
-def test_nobody_moves_what_is_over_or_somebody_elses(week: Week) -> None:
+def test_nobody_moves_what_is_over_or_someone_elses(week: Week) -> None:
     old = week.book(week.pia, NINE)
     with pytest.raises(NotFound):
         week.move(week.otto, old, f"{MONDAY} 08:00")
@@ -362,7 +362,7 @@ def test_a_walk_in_after_the_last_free_time_is_overbooked(week: Week, clock: tim
     assert (visit.status, visit.starts_at, visit.overbooked) == ("arrived", at(f"{MONDAY} 09:50"), True)
 
 
-def test_somebody_who_has_a_visit_today_is_no_walk_in(week: Week, clock: time_machine.Traveller) -> None:
+def test_someone_who_has_a_visit_today_is_no_walk_in(week: Week, clock: time_machine.Traveller) -> None:
     week.book(week.pia, f"{MONDAY} 08:00")
     clock.move_to(at(NINE))
     with pytest.raises(Conflict, match="has a visit today"):

@@ -103,14 +103,14 @@ def test_nothing_happens_days_before(week: Week, visit: int, verb: str) -> None:
     assert week.row(visit).status == "booked"
 
 
-def test_somebody_may_arrive_early_on_the_day(week: Week, visit: int, clock: time_machine.Traveller) -> None:
+def test_someone_may_arrive_early_on_the_day(week: Week, visit: int, clock: time_machine.Traveller) -> None:
     clock.move_to(NINE - timedelta(hours=8))
     act(week, "arrive", visit)
     act(week, "complete", visit)
     assert week.row(visit).status == "completed"
 
 
-def test_somebody_may_arrive_around_midnight_on_another_date(week: Week, clock: time_machine.Traveller) -> None:
+def test_someone_may_arrive_around_midnight_on_another_date(week: Week, clock: time_machine.Traveller) -> None:
     def arrives(starts_at: str, now: str) -> str:
         visit = week.house.visit(week.ahrens.doctor_id, min(week.pia.patient_ids), at(starts_at))
         clock.move_to(at(now))
@@ -196,7 +196,7 @@ def test_i7_no_patient_cancels_for_the_clinic(week: Week, visit: int) -> None:
     assert week.row(visit).status == "booked"
 
 
-def test_a_cancelled_visit_frees_its_time_and_stays_in_the_history(week: Week, visit: int) -> None:
+def test_a_canceled_visit_frees_its_time_and_stays_in_the_history(week: Week, visit: int) -> None:
     act(week, "cancel", visit)
     assert week.book(week.otto, NINE) != visit
     assert week.row(visit).status == "cancelled"
@@ -230,7 +230,7 @@ def test_a_patient_takes_their_cancellation_back_within_ten_minutes(
         act(week, "undo", visit, week.pia)
 
 
-def test_a_patient_does_not_take_back_what_the_clinic_cancelled(week: Week, visit: int) -> None:
+def test_a_patient_does_not_take_back_what_the_clinic_canceled(week: Week, visit: int) -> None:
     with week.house.writing() as session:
         outcomes.cancel(session, week.desk, visit, reason="", rules=RULES, by=CancelledBy.CLINIC)
     with pytest.raises(Conflict):

@@ -105,7 +105,7 @@ def test_saving_without_a_change_is_no_version(house: House, doctor: Actor, visi
     assert len(acts(house)) == 1
 
 
-def test_b7_a_form_that_was_opened_before_somebody_elses_change_is_refused(
+def test_b7_a_form_that_was_opened_before_someone_elses_change_is_refused(
     house: House, doctor: Actor, visit: int
 ) -> None:
     record(house, doctor, visit, {"diagnosis": "cold"}, version=0)
@@ -156,7 +156,7 @@ def test_b7_first_forms_saved_at_once_for_a_visit_of_any_state(
 
 
 @pytest.mark.parametrize("status", ["cancelled", "no_show"])
-def test_a_visit_that_was_called_off_has_no_treatment(house: House, doctor: Actor, visit: int, status: str) -> None:
+def test_a_visit_that_was_canceled_has_no_treatment(house: House, doctor: Actor, visit: int, status: str) -> None:
     with house.writing() as session:
         session.execute(update(Appointment).where(Appointment.id == visit).values(status=status))
     with pytest.raises(Conflict, match="did not take place"):

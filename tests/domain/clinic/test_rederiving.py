@@ -72,7 +72,7 @@ def test_nobody_overlaps_on_the_way_or_at_the_end(appointments: list[Ahead]) -> 
 
 
 @given(packed())
-def test_whoever_keeps_their_instant_has_a_reason(appointments: list[Ahead]) -> None:
+def test_appointments_that_keep_their_instant_have_a_reason(appointments: list[Ahead]) -> None:
     result = plan(appointments)
     for one in appointments:
         why = result.kept.get(one.id)

@@ -134,7 +134,7 @@ def test_two_that_would_overlap_keep_their_instants_and_are_listed(house: House)
     assert instant(house, second) == at("2026-10-25 01:30")
 
 
-def test_messages_and_covers_move_along_so_that_nobody_is_reminded_twice(house: House) -> None:
+def test_messages_and_covers_move_along_so_that_no_one_is_reminded_twice(house: House) -> None:
     row = visit(house, SUMMER)
     stands_in = house.user("doctor", "two@clinic.example").doctor_id
     with house.writing() as session:

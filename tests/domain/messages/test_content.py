@@ -40,11 +40,11 @@ def test_a_reminder_says_where_when_and_with_whom(house: House, visit: int) -> N
     assert kept.count("[link]") == 2
 
 
-def test_a_reminder_of_a_clinic_without_a_telephone_leaves_it_out(house: House, visit: int) -> None:
+def test_a_reminder_of_a_clinic_without_a_phone_leaves_it_out(house: House, visit: int) -> None:
     assert "please call us so that" in letter(house, Clinic(name="Practice")).body
 
 
-def test_r5_a_reminder_says_nothing_of_why_somebody_comes(house: House, doctor: int) -> None:
+def test_r5_a_reminder_says_nothing_of_why_someone_comes(house: House, doctor: int) -> None:
     patient = house.patient("Lena Vogt", email="lena@mail.example")
     house.treated(doctor, patient, at("2026-04-04 12:00"), diagnosis="melanoma", prescription="interferon", notes="sad")
     house.visit(doctor, patient, at("2026-05-04 12:00"), reason="second chemotherapy")
@@ -81,7 +81,7 @@ def test_r7_a_name_arrives_literally(house: House, doctor: int, name: str) -> No
         ("Zoë\nBcc: x@mail.example", "Zoë\u2028Bcc", "Zoë Bcc"),
     ],
 )
-def test_i8_a_greeting_has_the_given_name_somebody_said_or_the_full_name(
+def test_i8_a_greeting_has_the_given_name_someone_said_or_the_full_name(
     house: House, doctor: int, name: str, given_name: str | None, greeting: str
 ) -> None:
     patient = house.patient(name, given_name=given_name, email="a@mail.example")

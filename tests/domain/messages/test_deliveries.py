@@ -161,7 +161,7 @@ def test_time_off_of_a_colleague_or_at_another_hour_holds_nothing_back(house: Ho
     assert taken(house).outgoing is not None
 
 
-def test_a_relatives_visit_that_was_called_off_is_not_listed(house: House, doctor: int) -> None:
+def test_a_relatives_visit_that_was_canceled_is_not_listed(house: House, doctor: int) -> None:
     patients = [house.patient(name, email="vogt@mail.example") for name in ("Lena Vogt", "Mia Vogt")]
     house.visit(doctor, patients[0], at("2026-05-04 12:00"))
     off = house.visit(doctor, patients[1], at("2026-05-04 13:00"))

@@ -171,7 +171,7 @@ def test_the_text_is_kept_without_its_links(house: House, visit: int) -> None:
 
 
 @pytest.mark.usefixtures("plain_letters")
-def test_a_text_that_somebody_wrote_keeps_its_empty_link_until_it_is_sent(house: House, visit: int) -> None:
+def test_a_text_that_someone_wrote_keeps_its_empty_link_until_it_is_sent(house: House, visit: int) -> None:
     with house.writing() as session:
         session.execute(update(Message).values(edited_at=now(), subject="Mine", body="Come: {manage_link}\n"))
     found = taken(house)

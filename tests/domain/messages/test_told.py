@@ -94,7 +94,7 @@ def test_a_booking_is_confirmed_once_with_a_link_and_a_calendar_entry(
     assert due(house) == []
 
 
-def test_r5_no_message_says_why_somebody_comes(house: House, desk: Actor, doctor: Actor, lena: int) -> None:
+def test_r5_no_message_says_why_someone_comes(house: House, desk: Actor, doctor: Actor, lena: int) -> None:
     house.treated(doctor.doctor_id, lena, at("2026-04-04 12:00"), diagnosis="melanoma", notes="sad")
     visit = book(house, desk, lena, doctor, at("2026-05-11 08:00"), reason="second chemotherapy")
     told = due(house)

@@ -107,7 +107,7 @@ def test_who_cannot_be_reached_stands_apart_and_may_be_called_already(
     assert house.count(Message) == house.count(Message, Message.phoned_at.is_not(None)) == 1
 
 
-def test_a_call_to_somebody_whom_a_message_reaches_is_refused(house: House, doctor: int, desk: Actor) -> None:
+def test_a_call_to_someone_whom_a_message_reaches_is_refused(house: House, doctor: int, desk: Actor) -> None:
     with pytest.raises(Conflict):
         do(house, upcoming_reminders.mark_phoned, desk, visit(house, doctor, "Lena"))
 

@@ -1,4 +1,4 @@
-"""Who a patient is and how to reach them: each detail is kept, changed and put on record, none is forgotten."""
+"""Patient details: each one is stored, changed, and audited."""
 
 from dataclasses import fields, replace
 from datetime import date

@@ -37,7 +37,7 @@ def row(house: House, patient_id: int) -> Patient:
 
 
 def furnished(house: House, patient: int, doctor: Actor) -> None:
-    """A visit with a message, a finished export and a place on the waiting list."""
+    """An appointment with a message, a finished export, and an entry on the waitlist."""
     visit = house.visit(doctor.doctor_id, patient, NOW + timedelta(days=1))
     waiting.entry(house, patient)
     with house.writing() as session:

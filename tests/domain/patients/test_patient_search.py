@@ -152,7 +152,7 @@ def test_pages_of_a_search_have_no_gap_and_no_repetition(house: House, desk: Act
     assert len(set(seen)) == len(seen) == 60
 
 
-def test_z2_a_page_behind_somebody_elses_patient_is_not_found(house: House, doctor: Actor) -> None:
+def test_z2_a_page_behind_someone_elses_patient_is_not_found(house: House, doctor: Actor) -> None:
     with house.reading() as session:
         for after in (house.patient("Lena Vogt"), 4711, 2**62):
             with pytest.raises(NotFound):

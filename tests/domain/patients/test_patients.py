@@ -72,7 +72,7 @@ def test_a_new_record_is_put_on_record_and_found(house: House, desk: Actor) -> N
         details("Somebody", email="lena@mail.example"),
     ],
 )
-def test_somebody_who_may_be_here_already_is_made_only_after_a_second_look(
+def test_someone_who_may_be_here_already_is_made_only_after_a_second_look(
     house: House, desk: Actor, who: PatientDetails
 ) -> None:
     here = house.patient("Lena Vogt", birth_date=date(1985, 5, 4), phone="+49301234567", email="lena@mail.example")
@@ -115,7 +115,7 @@ def test_saving_without_a_change_is_no_version(house: House, desk: Actor) -> Non
     assert house.count(AuditEntry, AuditEntry.act == "patient.change") == 0
 
 
-def test_b7_a_form_that_was_opened_before_somebody_elses_change_is_refused(house: House, desk: Actor) -> None:
+def test_b7_a_form_that_was_opened_before_someone_elses_change_is_refused(house: House, desk: Actor) -> None:
     patient_id = house.patient("Lena Vogt")
     change(house, desk, patient_id, details("Lena Weber"))
     with pytest.raises(Stale):

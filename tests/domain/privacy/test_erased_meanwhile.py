@@ -124,7 +124,7 @@ def test_h15_an_export_that_was_begun_before_an_erasure_is_written_again(
     assert house.count(Export, Export.id == export_id, Export.status == "pending") == 1
 
 
-def test_h15_a_file_that_was_finished_while_somebody_in_it_was_erased_expires(
+def test_h15_a_file_that_was_finished_while_someone_in_it_was_erased_expires(
     house: House, admin: Actor, doctor: int
 ) -> None:
     patient = treated(house, doctor)

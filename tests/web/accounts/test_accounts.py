@@ -204,7 +204,7 @@ def prove_registration(house: House) -> Browser:
     return browser
 
 
-def test_somebody_registers_signs_in_and_is_seen_by_the_desk(open_house: House) -> None:
+def test_someone_registers_signs_in_and_is_seen_by_the_desk(open_house: House) -> None:
     browser = open_house.browser()
     assert "/register" in links(parsed(browser.get("/sign-in")))
     assert faults(browser.get("/register").get_data(as_text=True)) == []

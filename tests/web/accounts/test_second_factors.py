@@ -81,7 +81,7 @@ def test_a10_guessing_codes_is_throttled_on_its_own(clinic: Clinic) -> None:
     assert give(with_password(clinic), telephone.code()) == 303
 
 
-def test_a10_a_recovery_code_opens_once_in_the_place_of_the_telephone(clinic: Clinic) -> None:
+def test_a10_a_recovery_code_opens_once_in_the_place_of_the_phone(clinic: Clinic) -> None:
     telephone = away(clinic)
     assert len(set(telephone.recovery_codes)) == 10
     first, second = telephone.recovery_codes[:2]
@@ -168,7 +168,7 @@ def test_a10_it_may_be_turned_off_and_the_person_is_told_each_time(clinic: Clini
     assert acts == ["second_factor.on", "second_factor.off"]
 
 
-def test_a10_the_admin_takes_it_off_a_lost_telephone(clinic: Clinic) -> None:
+def test_a10_the_admin_takes_it_off_a_lost_phone(clinic: Clinic) -> None:
     browser, number = clinic.browser("doctor"), clinic.people["doctor"].user_id
     set_up(browser)
     admin = clinic.browser("admin")

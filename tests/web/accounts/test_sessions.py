@@ -73,7 +73,7 @@ def test_the_page_asked_for_survives_a_wrong_password(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("visitor", PEOPLE)
-def test_somebody_signed_in_is_led_on(clinic: Clinic, visitor: str) -> None:
+def test_someone_signed_in_is_led_on(clinic: Clinic, visitor: str) -> None:
     browser = clinic.browser(visitor)
     assert browser.get("/sign-in").location == "/"
     assert browser.get("/sign-in?next=/appointments").location == "/appointments"

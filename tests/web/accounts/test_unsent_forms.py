@@ -186,7 +186,7 @@ def test_a_stranger_keeps_nothing(clinic: Clinic) -> None:
     assert clinic.house.count(UnsentForm) == 0
 
 
-def test_s2_a_session_that_somebody_ended_leaves_nothing_for_its_user(clinic: Clinic) -> None:
+def test_s2_a_session_that_someone_ended_leaves_nothing_for_its_user(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
     cookie = browser.client.get_cookie(browser.cookie_name)
     assert cookie is not None

@@ -63,7 +63,7 @@ def test_a11_the_token_is_nowhere_in_the_database(clinic: Clinic) -> None:
             assert clinic.invite not in repr(rows), table
 
 
-def test_the_link_works_while_somebody_else_is_signed_in(clinic: Clinic) -> None:
+def test_the_link_works_while_someone_else_is_signed_in(clinic: Clinic) -> None:
     browser = clinic.browser("admin")
     assert browser.post(f"/invite/{clinic.invite}", {"password": PASSWORD}).status_code == 303
     assert clinic.browser(NOBODY).sign_in(NINA, PASSWORD).status_code == 303

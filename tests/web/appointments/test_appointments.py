@@ -39,7 +39,7 @@ def test_a_visit_moves_to_the_past_when_it_is_over(clinic: Clinic) -> None:
     assert after == [f"/appointments/{visit}" for visit in (clinic.later, clinic.ahead, now, clinic.begun, clinic.past)]
 
 
-def test_somebody_without_visits_is_told_how_to_get_one(clinic: Clinic) -> None:
+def test_someone_without_visits_is_told_how_to_get_one(clinic: Clinic) -> None:
     clinic.house.user("patient", "new@clinic.example", "New Comer")
     page = parsed(clinic.house.browser("new@clinic.example").get("/appointments"))
     assert "No visit is booked" in words(page.find("main"))

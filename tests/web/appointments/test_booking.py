@@ -292,7 +292,7 @@ def test_a_move_to_a_time_that_cannot_be_is_refused(clinic: Clinic, starts_at: s
     assert move(clinic, "patient", starts_at=starts_at).status_code == 422
 
 
-def test_b7_a_visit_that_somebody_cancelled_meanwhile_is_not_moved(clinic: Clinic) -> None:
+def test_b7_a_visit_that_someone_canceled_meanwhile_is_not_moved(clinic: Clinic) -> None:
     assert clinic.browser("receptionist").post(f"/appointments/{clinic.ahead}/cancellation").status_code == 303
     answer = move(clinic, "patient", starts_at=FREE)
     assert answer.status_code == 409
@@ -316,7 +316,7 @@ def test_after_the_cut_off_a_patient_is_told_to_call(clinic: Clinic) -> None:
     assert browser.post(f"/appointments/{clinic.later}/cancellation").status_code == 409
 
 
-def test_somebody_at_the_desk_without_a_visit_is_taken_in(clinic: Clinic) -> None:
+def test_someone_at_the_desk_without_a_visit_is_taken_in(clinic: Clinic) -> None:
     walker, desk = clinic.house.patient("Willi Walker"), clinic.browser("receptionist")
     answer = desk.post("/walk-ins", {"patient_id": walker, "doctor_id": doll(clinic), "reason": "Pain"})
     assert (answer.status_code, answer.location) == (303, "/today")

@@ -23,7 +23,7 @@ def said(clinic: Clinic, visit: int) -> tuple[str, bool]:
         return str(row.cancelled_by), row.cancelled_late
 
 
-def test_i7_the_desk_is_asked_and_a_telephone_call_is_the_patients_own_cancellation(clinic: Clinic) -> None:
+def test_i7_the_desk_is_asked_and_a_phone_call_is_the_patients_own_cancellation(clinic: Clinic) -> None:
     desk = clinic.browser("receptionist")
     page = parsed(desk.get(f"/appointments/{clinic.ahead}"))
     assert [one.get("value") for one in page.select("input[name=by][checked]")] == ["patient"]
@@ -46,7 +46,7 @@ def test_i7_what_the_clinic_cancels_is_told_so(clinic: Clinic) -> None:
         assert "Canceled by the clinic" in words(parsed(clinic.browser(visitor).get(f"/appointments/{clinic.ahead}")))
 
 
-def test_i7_the_history_keeps_who_cancelled_before_it_was_undone(clinic: Clinic) -> None:
+def test_i7_the_history_keeps_who_canceled_before_it_was_undone(clinic: Clinic) -> None:
     desk = clinic.browser("receptionist")
     for by in ("clinic", "patient"):
         desk.post(f"/appointments/{clinic.ahead}/cancellation", {"by": by})

@@ -82,7 +82,7 @@ def test_a_patient_cancels_by_link_and_takes_it_back_within_ten_minutes(clinic: 
     assert [row.skip_reason for row in mail.rows(clinic, "visit_cancelled")] == ["cancelled"]
 
 
-def test_after_ten_minutes_it_stays_cancelled_and_is_told(clinic: Clinic, booked: int, path: str) -> None:
+def test_after_ten_minutes_it_stays_canceled_and_is_told(clinic: Clinic, booked: int, path: str) -> None:
     browser = clinic.browser(NOBODY)
     browser.post(f"{path}/cancellation", {"appointment_id": booked})
     clinic.clock.shift(minutes(10))

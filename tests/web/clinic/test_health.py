@@ -207,7 +207,7 @@ def test_o4_three_days_without_a_backup_are_not_ready(clinic: Clinic) -> None:
 
 
 @pytest.mark.sqlite("a lock of the file; of PostgreSQL's locks is tests/faults/test_postgresql.py")
-def test_f9_a_database_somebody_holds_is_not_ready_and_says_so(clinic: Clinic) -> None:
+def test_f9_a_database_someone_holds_is_not_ready_and_says_so(clinic: Clinic) -> None:
     with closing(sqlite3.connect(clinic.house.settings.base / "rounds.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         status, text = asked(clinic.house)

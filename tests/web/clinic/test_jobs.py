@@ -67,7 +67,7 @@ def test_run_now_twice_reminds_nobody_twice(clinic: Clinic) -> None:
     assert clinic.house.count(Message, REMINDER, Message.status == "sent") == 1
 
 
-def test_run_now_makes_last_months_reports_for_whoever_has_none(clinic: Clinic) -> None:
+def test_run_now_makes_missing_reports_of_last_month(clinic: Clinic) -> None:
     with clinic.house.writing() as session:
         session.query(Report).where(Report.id == clinic.report).delete()
         session.query(Doctor).update({"created_at": at("2026-03-01 08:00")})

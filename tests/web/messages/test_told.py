@@ -57,7 +57,7 @@ def row(clinic: Clinic, rule: str) -> Message:
         return session.query(Message).where(Message.rule == rule).order_by(Message.id.desc()).limit(1).one()
 
 
-def test_d1_booking_moving_cancelling_and_undoing_say_whom_they_tell_and_a_mail_leaves_for_each(
+def test_d1_booking_moving_canceling_and_undoing_say_whom_they_tell_and_a_mail_leaves_for_each(
     mailing: Mailing,
 ) -> None:
     clinic = mailing.clinic
@@ -130,7 +130,7 @@ def test_while_all_messages_are_paused_nobody_is_said_to_be_told(mailing: Mailin
     assert mailing.deliver() == []
 
 
-def test_the_numbers_in_the_cookie_show_nobody_what_is_not_theirs(mailing: Mailing) -> None:
+def test_the_ids_in_the_cookie_show_nobody_other_peoples_messages(mailing: Mailing) -> None:
     clinic = mailing.clinic
     desk = clinic.browser("receptionist")
     booked(clinic, desk, clinic.otto)

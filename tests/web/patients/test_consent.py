@@ -56,7 +56,7 @@ def test_the_link_shows_by_get_and_changes_by_post(clinic: Clinic, path: str) ->
     assert (patient(clinic).email_allowed, patient(clinic).sms_allowed, patient(clinic).language) == (False, True, "de")
 
 
-def test_what_is_not_wanted_is_not_sent(clinic: Clinic, path: str) -> None:
+def test_unwanted_messages_are_not_sent(clinic: Clinic, path: str) -> None:
     clinic.browser(NOBODY).post(path, NOTHING)
     booked(clinic, "10:00")
     assert mail.letters(clinic) == []
@@ -118,7 +118,7 @@ def test_patients_set_it_in_their_account_and_the_desk_sees_who_and_when(clinic:
     assert "SMS: not wanted Wed, 6 May, 10:00 · by Pia Ahorn , in their account" in shown
 
 
-def test_z3_nobody_sets_it_for_somebody_elses_patient(clinic: Clinic) -> None:
+def test_z3_nobody_sets_it_for_someone_elses_patient(clinic: Clinic) -> None:
     path = f"/patients/{clinic.pia}/consent"
     for visitor, status in (("other patient", 404), ("doctor", 403)):
         assert clinic.browser(visitor).post(path, NOTHING).status_code == status

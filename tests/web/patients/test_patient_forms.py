@@ -44,7 +44,7 @@ def test_i8_a_given_name_is_written_beside_the_name_shown_and_changed(
     assert row(clinic, int(record.rpartition("/")[2])).given_name == "Änne"
 
 
-def test_somebody_like_one_who_is_here_needs_a_second_step(clinic: Clinic) -> None:
+def test_someone_like_one_who_is_here_needs_a_second_step(clinic: Clinic) -> None:
     browser, form = clinic.browser("receptionist"), {"name": "GUS GAST", "birth_date": "02.01.1970"}
     before = clinic.house.count(Patient)
     answer = browser.post("/patients/new", dict(form))

@@ -1,4 +1,4 @@
-"""Who belongs together: records that are merged, accounts that look after patients."""
+"""Merged records, and accounts that look after patients."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_a_merged_record_leads_to_the_kept_one(clinic: Clinic) -> None:
         assert browser.post(f"/patients/{clinic.guest}/{path}").status_code == 409, path
 
 
-def test_somebody_who_registered_twice_goes_into_the_older_record(clinic: Clinic) -> None:
+def test_someone_who_registered_twice_goes_into_the_older_record(clinic: Clinic) -> None:
     newcomer = clinic.house.patient("GUS GAST", registered_at=NOW)
     browser = clinic.browser("receptionist")
     page = parsed(browser.get(f"/patients/{newcomer}"))

@@ -70,7 +70,7 @@ def test_h5_the_choice_survives_a_refusal(clinic: Clinic) -> None:
     assert boxes == {str(child): False, str(clinic.pia): True}
 
 
-def test_h5_records_that_somebody_else_looks_after_are_neither_named_nor_changed(clinic: Clinic) -> None:
+def test_h5_records_that_someone_else_looks_after_are_neither_named_nor_changed(clinic: Clinic) -> None:
     strange = clinic.house.patient("Zora Fremd", email=SHARED)
     archived = child_of_pia(clinic, "Alt Ahorn", archived_at=NOW)
     browser = clinic.browser("patient")
