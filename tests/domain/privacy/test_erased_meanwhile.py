@@ -1,4 +1,4 @@
-"""Who is erased while something about them is made is not in it (H15): reports, exports, sheets."""
+"""Someone erased while a report, export, or sheet is being made isn't in it (H15)."""
 
 from collections.abc import Callable
 from typing import Any

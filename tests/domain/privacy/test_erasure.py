@@ -38,7 +38,7 @@ def test_o9_records_that_were_merged_into_it_go_too(house: House) -> None:
     assert all(row.erased_at for row in rows)
 
 
-def test_o9_files_of_the_whole_clinic_go_with_whoever_is_erased(house: House) -> None:
+def test_o9_exports_of_the_whole_clinic_are_removed_with_an_erased_person(house: House) -> None:
     admin = house.user("admin", "ada@clinic.example")
     pia = house.patient("Pia Ahorn")
     export_id = clinic_exported(house, admin)

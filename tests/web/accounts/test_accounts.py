@@ -218,9 +218,7 @@ def test_someone_registers_signs_in_and_is_seen_by_the_desk(open_house: House) -
     assert "Lena Vogt" in waiting
 
 
-def test_whoever_registers_is_told_of_the_link_where_mail_leaves(
-    clinic: Clinic, make_house: Callable[..., House]
-) -> None:
+def test_registering_says_whether_a_link_is_mailed(clinic: Clinic, make_house: Callable[..., House]) -> None:
     mail = {"enabled": True, "host": "127.0.0.1", "sender": "desk@clinic.example"}
     answer = (
         make_house(booking={"self_registration": True}, email=mail)

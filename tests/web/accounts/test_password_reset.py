@@ -16,7 +16,7 @@ QUARTER = timedelta(minutes=15)
 
 
 def told(house: House, rule: str) -> list[str | None]:
-    """Who is to get a message of a rule."""
+    """The recipients of a rule's messages."""
     with house.reading() as session:
         return [row.recipient for row in session.query(Message).filter(Message.rule == rule).order_by(Message.id)]
 

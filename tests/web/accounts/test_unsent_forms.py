@@ -72,7 +72,7 @@ def test_a_patients_booking_survives_too(clinic: Clinic) -> None:
     assert location.startswith("/appointments/")
 
 
-def test_what_the_form_refuses_is_shown_as_ever_and_still_filled_in(clinic: Clinic) -> None:
+def test_what_the_form_refuses_is_shown_as_usual_and_still_filled_in(clinic: Clinic) -> None:
     browser = sent_too_late(clinic, form={**TREATMENT, "next_visit": "someday"})
     browser.sign_in(email("doctor"))
     form = one(parsed(browser.get("/unsent-forms")), "form.panel")
