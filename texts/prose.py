@@ -53,8 +53,6 @@ TEXT_PHRASES: Mapping[str, str] = {
 """The same for texts of pages and messages. In the API and in code, these words are names of fields and tables."""
 UNFINISHED = (
     "service/domain/appointments/",
-    "service/http/",
-    "service/server/",
     "tests/domain/appointments/",
     "tests/web/appointments/",
 )
