@@ -73,7 +73,7 @@ class Way:
     kind: ImportKind
     columns: Mapping[str, int]
     day_first: bool | None
-    """Which comes first in a date such as 03/04/1985; None: as the file tells, or as usual where the clinic is."""
+    """Whether the day comes first in a date such as 03/04/1985; None: decided by the file or the clinic's country."""
     clinic: Clinic
 
     @property
@@ -89,7 +89,7 @@ class Reading:
     rows: Sequence[Row]
     problems: Sequence[Problem]
     has_either: bool
-    """Whether there are dates such as 03/04/1985."""
+    """Whether there are ambiguous dates such as 03/04/1985."""
     day_first: bool | None
     """Which comes first in them, as they were read; None: no one can tell."""
     zone: ZoneInfo
@@ -97,7 +97,7 @@ class Reading:
 
 
 def read(table: Table, way: Way) -> Reading:
-    """Every line of the table. Problems never stop it: all of them are found at once."""
+    """Read every line of the table. Problems don't stop it, so that all of them are found."""
     has_either, guess = import_values.which_first(_dates(table, way), way.formats.order.day_first)
     if way.day_first is None:
         way = replace(way, day_first=guess)
