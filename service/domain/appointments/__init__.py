@@ -1,6 +1,6 @@
-"""Booking, rescheduling, outcomes and treatments.
+"""Booking, rescheduling, outcomes, and treatments.
 
-Doors: `booking`, `series` and `walk_ins` create appointments, `outcomes` and `treatments` complete them,
-`appointments`, `appointment_search` and `timeline` read them, `open_hours` says when doctors see people,
-`free_times` computes slots, `holds` reserves one, `visit_types` are the kinds that can be booked.
+`booking`, `series`, and `walk_ins` create appointments; `outcomes` and `treatments` complete them; `appointments`,
+`appointment_search`, and `timeline` read them. `open_hours` computes when doctors see patients, `free_times` the free
+slots; `holds` reserves slots, and `visit_types` are the appointment types.
 """

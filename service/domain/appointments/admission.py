@@ -1,7 +1,7 @@
-"""What every way to an appointment passes: its people are still here, its time is free, its patient has few enough.
+"""Checks that every new appointment passes: active doctor and patient, a free slot, the limit per patient.
 
-Booking, a series, rescheduling, taking a cancellation back, offering a slot and accepting it all come through here,
-so that none of them lets in what another one refuses.
+Booking, series, rescheduling, undoing a cancellation, and offering or accepting a slot all use them, so the same
+rules apply everywhere.
 """
 
 from collections.abc import Collection, Sequence
@@ -24,18 +24,18 @@ from service.language.translation import gettext as _
 from service.storage.models import Appointment, AppointmentStatus
 
 USUAL_MINUTES = 15
-"""How long an appointment outside a doctor's hours takes when its type does not say."""
+"""Length of an appointment outside a doctor's hours that has no appointment type."""
 LATE_ENTRY = timedelta(hours=1)
-"""Staff may still enter, on top of others, what began so short a time ago."""
+"""How long after its start staff can still enter an overbooked appointment."""
 
 
 class Taken(Conflict):
-    """The slot is not free (any more): free_times.nearest() knows those that are."""
+    """The slot is not free, or no longer free; free_times.nearest() returns alternatives."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is looked for: an instant for a patient, with one of these doctors, so long (None: as their hours say)."""
+    """A requested slot; `starts_at` is in UTC, and without `minutes` the doctor's hours decide the length."""
 
     patient_id: int
     starts_at: datetime
@@ -43,17 +43,17 @@ class Wish:
     minutes: int | None
     zone: ZoneInfo
     overbooking_reason: str = ""
-    """Why staff want it whatever else is there."""
+    """Why staff overbook the slot; empty for an ordinary booking."""
     was_theirs: bool = False
-    """Whether the patient had this very time before: then it need not be one of those that are offered."""
+    """Whether the patient had this slot before; then it does not have to be one that is offered."""
 
 
 def people(
     session: Session, actor: Actor, patient_id: int, doctor_ids: Collection[int] | None, department: str = ""
 ) -> Sequence[int]:
-    """Lock the patient, then the doctors who are meant (None: any); returns the ids of the doctors.
+    """Lock the patient, then the requested doctors (None: any), and return the ids of the doctors.
 
-    Raises NotFound for people who do not exist or are none of the actor's business, Invalid for those who are archived.
+    Raises NotFound for people who do not exist or whom the actor may not see, Invalid for archived ones.
     """
     locks.patients(session, patient_id)
     patients.to_book(session, actor, patient_id)
@@ -61,10 +61,11 @@ def people(
 
 
 def admit(session: Session, actor: Actor, wish: Wish, *, most_open: int | None = None) -> FreeTime:
-    """The slot that a wish gets, once people() has locked those it is about.
+    """Return the slot to book for a wish, after people() has locked the patient and the doctors.
 
-    `most_open` is how many appointments patients may have ahead, None where this one takes another's place.
-    Raises Invalid for the past, outside the hours and one appointment too many, Taken for a slot that is not free.
+    `most_open` limits a patient's upcoming appointments; None when this one replaces another.
+    Raises Invalid for a past time, a time outside the hours, and too many appointments; Taken if the slot is
+    not free.
     """
     found = on_top(session, wish) if wish.overbooking_reason else _free(session, actor, wish)
     if actor.role == Role.PATIENT and most_open is not None:
@@ -73,7 +74,7 @@ def admit(session: Session, actor: Actor, wish: Wish, *, most_open: int | None =
 
 
 def on_top(session: Session, wish: Wish) -> FreeTime:
-    """The wished time whatever else is there: staff said so on purpose."""
+    """Return the requested time without checking for overlaps, because staff chose to overbook."""
     if len(wish.doctor_ids) != 1:
         raise Invalid(_("Choose a doctor to book on top of another visit."), "doctor_id")
     if wish.starts_at <= clock.now() - LATE_ENTRY:
@@ -86,7 +87,7 @@ def on_top(session: Session, wish: Wish) -> FreeTime:
 
 
 def write(session: Session) -> None:
-    """Send what was admitted to the database, which refuses an overlap by itself. Raises Taken."""
+    """Flush the session. Raises Taken when the database constraint finds an overlap."""
     try:
         session.flush()
     except IntegrityError:
@@ -94,7 +95,7 @@ def write(session: Session) -> None:
 
 
 def is_about_time(error: Invalid) -> bool:
-    """Whether an appointment was refused for its time, which staff may overrule, and not for its people."""
+    """Return whether the time was refused, which staff may override, and not the patient or doctor."""
     return error.field == "starts_at"
 
 
@@ -109,10 +110,10 @@ def past() -> str:
 
 
 def _free(session: Session, actor: Actor, wish: Wish) -> FreeTime:
-    """The free slot that fits a wish, at the doctor with the fewest visits that day.
+    """Return the free slot that fits a wish, with the doctor who has the fewest appointments that day.
 
-    Patients take the slots that are offered; the desk may begin at any minute of the open hours, and whoever had the
-    time before has it again. Raises Invalid for the past and outside the hours, Taken otherwise.
+    Patients can only book slots that are offered, unless the slot was theirs before. Staff can start at any minute of
+    the open hours. Raises Invalid for a past time or one outside the hours, Taken otherwise.
     """
     if wish.starts_at <= clock.now():
         raise Invalid(past(), "starts_at")
@@ -131,7 +132,7 @@ def _free(session: Session, actor: Actor, wish: Wish) -> FreeTime:
 
 
 def _between_slots(session: Session, wish: Wish) -> list[FreeTime]:
-    """The wished minute itself where a doctor is open and free then. Raises Invalid (nobody is open) and Taken."""
+    """Return the requested minute for each doctor who is open and free. Raises Invalid (no one is open), Taken."""
     day = wish.starts_at.astimezone(wish.zone).date()
     spans = []
     for (doctor_id, _day), blocks in open_hours.open_blocks(session, day, day, wish.zone, wish.doctor_ids).items():

@@ -1,4 +1,4 @@
-"""Visits by period, doctor, patient and status, in the order of their times; a page at a time."""
+"""Search appointments by period, doctor, patient, and status, in order of time, one page at a time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,20 +15,20 @@ from service.storage.models import Appointment, Patient
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for; None: whichever."""
+    """The search filters; None matches everything. Times are in UTC."""
 
     begins: datetime | None = None
     ends: datetime | None = None
-    """Visits that begin before this."""
+    """Exclusive: appointments start before this."""
     doctor_id: int | None = None
     patient_id: int | None = None
     status: str | None = None
 
 
 def search(session: Session, actor: Actor, wanted: Wanted, *, after: str | None, limit: int) -> Page:
-    """The visits of people the actor may see, soonest first; `older` of the page is where the next begins.
+    """Return appointments of patients the actor may see, earliest first; `older` of the page is the key of the next.
 
-    Raises NotFound for an `after` that no page has given.
+    Raises NotFound for an `after` that did not come from a page.
     """
     query = select(Appointment).join(Patient, Patient.id == Appointment.patient_id).where(patients.visible(actor))
     if wanted.begins is not None:

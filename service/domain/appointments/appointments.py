@@ -1,4 +1,4 @@
-"""Appointments: lists of visits and the day at the clinic."""
+"""Appointments: fetching and locking one, the lists of upcoming and past ones, and a clinic day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ DAY_LIMIT = 2000
 
 @dataclass(frozen=True)
 class Page:
-    """Some visits, newest first, and where the next page starts."""
+    """One page of appointments, and the key of the next page (None: there is none)."""
 
     visits: Sequence[Appointment]
     older: str | None
 
 
 def with_people() -> Select[Appointment]:
-    """Visits with their doctor, patient and type, in one query."""
+    """Select appointments with their doctor, patient, and appointment type in one query."""
     return (
         select(Appointment)
         .join(Appointment.doctor)
@@ -46,7 +46,7 @@ def with_people() -> Select[Appointment]:
 
 
 def fetch(session: Session, actor: Actor, appointment_id: int) -> Appointment:
-    """The visit with its doctor and patient. Raises NotFound when missing or none of the actor's business."""
+    """Return an appointment with its doctor and patient. Raises NotFound if missing or not visible to the actor."""
     return _found(session, actor, appointment_id)
 
 
@@ -59,14 +59,14 @@ def _found(session: Session, actor: Actor, appointment_id: int, *, read_again: b
 
 
 def lock(session: Session, appointment_id: int) -> None:
-    """Let whoever else changes a visit, or writes about its patient, wait for this transaction."""
+    """Lock the patient of an appointment; concurrent changes to either wait for this transaction."""
     locks.with_patient(session, select(Appointment.patient_id).where(Appointment.id == appointment_id))
 
 
 def to_change(session: Session, actor: Actor, appointment_id: int, version: int | None = None) -> Appointment:
-    """The visit, locked, for somebody who may change its course: its patient, its doctor, the desk.
+    """Lock and return an appointment for its patient, its doctor, a receptionist, or an administrator to change.
 
-    Raises NotFound, Forbidden for another doctor's visit, and Conflict when it is not at the `version` that was seen.
+    Raises NotFound, Forbidden for another doctor's appointment, and Conflict if its version is not `version`.
     """
     lock(session, appointment_id)
     visit = _found(session, actor, appointment_id, read_again=True)
@@ -78,7 +78,7 @@ def to_change(session: Session, actor: Actor, appointment_id: int, version: int 
 
 
 def upcoming(session: Session, actor: Actor, patient_id: int | None = None) -> Sequence[Appointment]:
-    """Visits still ahead, soonest first: of one patient, or of all the actor looks after; at most a page."""
+    """Return the first page of upcoming appointments, earliest first, of one patient or all the actor may see."""
     return session.scalars(
         with_people()
         .where(_of(actor, patient_id), Appointment.is_expected())
@@ -88,9 +88,9 @@ def upcoming(session: Session, actor: Actor, patient_id: int | None = None) -> S
 
 
 def past(session: Session, actor: Actor, *, patient_id: int | None = None, before: str | None = None) -> Page:
-    """Visits that are over or called off, newest first, paged by key (`before` comes from Page.older).
+    """Return past and canceled appointments, newest first, paged by key (`before` comes from Page.older).
 
-    Of one patient whom the actor may see, or of all the actor looks after.
+    They are those of one patient or of all patients the actor may see.
     """
     query = with_people().where(_of(actor, patient_id), ~Appointment.is_expected())
     query = query.order_by(Appointment.starts_at.desc(), Appointment.id.desc())
@@ -103,7 +103,7 @@ def past(session: Session, actor: Actor, *, patient_id: int | None = None, befor
 def day(
     session: Session, actor: Actor, on: date, zone: ZoneInfo, doctor_id: int | None = None
 ) -> Sequence[Appointment]:
-    """All visits of a clinic day in order of time; a doctor gets only their own."""
+    """Return all appointments of a clinic day in order of time; doctors get only their own."""
     start, end = clock.day_bounds(on, zone)
     conditions = [Appointment.starts_at >= start, Appointment.starts_at < end]
     chosen = actor.doctor_id if actor.role == Role.DOCTOR else doctor_id
@@ -114,7 +114,7 @@ def day(
 
 
 def doctors(session: Session) -> Sequence[Doctor]:
-    """The clinic's doctors, in the order they joined."""
+    """Return the clinic's active doctors, in the order they were added."""
     return session.scalars(select(Doctor).where(candidates.any_of()).order_by(Doctor.id).limit(500)).all()
 
 

@@ -1,4 +1,4 @@
-"""Booking: a visit is made or moved in one transaction in which nobody else can take its time."""
+"""Book and reschedule appointments, each in one transaction that keeps others from taking the slot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ LONGEST_REASON = 200
 
 @dataclass(frozen=True)
 class Details:
-    """What a visit carries besides its people and its time."""
+    """What an appointment has besides its patient, doctor, and time."""
 
     reason: str
     visit_type_id: int | None
@@ -41,10 +41,10 @@ class Details:
 
 
 def book(session: Session, actor: Actor, request: BookingRequest, rules: Booking, zone: ZoneInfo) -> Appointment:
-    """Book a visit and confirm it to the patient.
+    """Book an appointment and send the patient a confirmation.
 
-    The same account, patient, doctor and time again while it is booked is the same booking. Raises NotFound,
-    Invalid, Taken.
+    Repeating a request by the same user for the same patient, doctor, and time returns the first appointment while
+    it is booked. Raises NotFound, Invalid, Taken.
     """
     visit, is_new = make(session, actor, request, rules, zone)
     if is_new:
@@ -55,7 +55,7 @@ def book(session: Session, actor: Actor, request: BookingRequest, rules: Booking
 def make(
     session: Session, actor: Actor, request: BookingRequest, rules: Booking, zone: ZoneInfo
 ) -> tuple[Appointment, bool]:
-    """Book a visit of which the patient is told elsewhere, and whether it is new. Raises what book() raises."""
+    """Book without sending a message; return the appointment and whether it is new. Raises what book() raises."""
     named = None if request.doctor_id is None else [request.doctor_id]
     doctor_ids = admission.people(session, actor, request.patient_id, named, request.department)
     minutes = visit_types.minutes(session, actor, request.visit_type_id)
@@ -69,9 +69,9 @@ def make(
 
 
 def look(session: Session, request: BookingRequest) -> None:
-    """Refuse at a glance what somebody else has already: who comes second then waits for no writer, nor delays one.
+    """Refuse a slot that is visibly taken, before waiting for the write lock.
 
-    It only saves time, book() decides. Raises Taken.
+    This only saves time; book() makes the decision. Raises Taken.
     """
     if request.doctor_id is None or request.overbooking_reason or request.starts_at <= clock.now():
         return
@@ -91,10 +91,10 @@ def look(session: Session, request: BookingRequest) -> None:
 def reschedule(
     session: Session, actor: Actor, appointment_id: int, request: MoveRequest, rules: Booking, zone: ZoneInfo
 ) -> Appointment:
-    """Move a booked visit: a new one takes its place and points to it, the old one stays in the history.
+    """Reschedule a booked appointment: a new one replaces it and points to it, and the old one stays in the history.
 
-    The same move again is the same move. Raises NotFound, Forbidden, Invalid, Taken, and Conflict for a visit that
-    cannot be moved any more.
+    Repeating the same request returns the same new appointment. Raises NotFound, Forbidden, Invalid, Taken, and
+    Conflict for an appointment that can no longer be rescheduled.
     """
     visit = appointments.to_change(session, actor, appointment_id, request.version)
     doctor_ids = admission.people(session, actor, visit.patient_id, request.doctor_ids or [visit.doctor_id])
@@ -109,7 +109,7 @@ def reschedule(
     visit.status, visit.rescheduled_at, visit.cancelled_at = AppointmentStatus.CANCELLED, now, now
     visit.cancelled_by = CancelledBy.PATIENT if actor.role == Role.PATIENT else CancelledBy.CLINIC
     visit.cancelled_late = possible.is_late(visit, rules)
-    session.flush()  # its own time is free for the new one
+    session.flush()  # frees its slot for the new appointment
     over = _overbooking_reason(actor, request.overbooking_reason)
     wish = Wish(visit.patient_id, request.starts_at, doctor_ids, minutes_of(visit), zone, over)
     found = admission.admit(session, actor, wish)
@@ -125,9 +125,9 @@ def reschedule(
 def admit_again(
     session: Session, actor: Actor, visit: Appointment, overbooking_reason: str, rules: Booking, zone: ZoneInfo
 ) -> None:
-    """Let an appointment that was cancelled have its own time again, by the rules of a new booking.
+    """Check that a canceled appointment can have its slot again, by the rules of a new booking.
 
-    What staff put on top of others, then or now, is on top; patients only have their time back where it is free.
+    Staff can overbook it, now or as they did at first; patients get the slot back only if it is free.
     Raises NotFound, Invalid, Taken.
     """
     doctor_ids = admission.people(session, actor, visit.patient_id, [visit.doctor_id])
@@ -142,12 +142,12 @@ def admit_again(
 
 
 def _overbooking_reason(actor: Actor, text: str) -> str:
-    """Why on top of another visit; patients have no reason."""
+    """Return the reason for overbooking, or an empty string for patients, who cannot overbook."""
     return text.strip() if actor.role != Role.PATIENT else ""
 
 
 def add(session: Session, actor: Actor, wish: Wish, found: FreeTime, details: Details) -> Appointment:
-    """Insert the visit and put it on record. Raises Taken when the database itself refuses an overlap."""
+    """Insert the appointment and add it to the audit log. Raises Taken when the database finds an overlap."""
     over = wish.overbooking_reason
     visit = Appointment(
         **Promise.of(found.starts_at, wish.zone).columns(),
@@ -172,19 +172,19 @@ def add(session: Session, actor: Actor, wish: Wish, found: FreeTime, details: De
 
 
 def minutes_of(visit: Appointment) -> int:
-    """How long a visit takes."""
+    """Return the length of an appointment in minutes."""
     return int((visit.ends_at - visit.starts_at).total_seconds() // 60)
 
 
 def checked_reason(text: str) -> str:
-    """A reason in at most 200 characters, line breaks made LF; Invalid otherwise."""
+    """Return the reason with LF line breaks. Raises Invalid if it is longer than 200 characters."""
     return texts.checked(text, "reason", LONGEST_REASON)
 
 
 def _made_before(
     session: Session, actor: Actor, request: BookingRequest, doctor_ids: Sequence[int]
 ) -> Appointment | None:
-    """The booking that a double click, the back button or a second tab repeats."""
+    """Return the earlier booking that a double click, the back button, or a second tab repeats."""
     return session.scalars(
         select(Appointment).where(
             Appointment.patient_id == request.patient_id,

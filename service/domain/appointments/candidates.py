@@ -1,4 +1,4 @@
-"""Which doctors a booking means: the one who is named, or any of a department; only those who work here."""
+"""The doctors a booking may go to: named ones, or any of a department; never archived ones."""
 
 from collections.abc import Collection, Sequence
 
@@ -12,21 +12,21 @@ from service.storage.models import Doctor
 
 
 def any_of(department: str = "") -> ColumnElement[bool]:
-    """The condition on doctors that "any" means: all who work here, or those of a department that is named."""
+    """Return the condition for "any doctor": all active ones, or those of a department."""
     works_here = Doctor.archived_at.is_(None)
     return works_here & (Doctor.department == department) if department else works_here
 
 
 def ids(session: Session, doctor_id: int | None, department: str = "") -> Sequence[int]:
-    """The doctors that are meant, in the order they joined; None: any. Empty where there is none."""
+    """Return the ids of the matching doctors (None: any), in the order they were added; empty if there are none."""
     meant = _meant(None if doctor_id is None else [doctor_id], department)
     return session.scalars(select(Doctor.id).where(meant).order_by(Doctor.id)).all()
 
 
 def locked(session: Session, doctor_ids: Collection[int] | None, department: str = "") -> Sequence[int]:
-    """The same, of several too, locked against other bookings.
+    """Return the ids of the matching doctors, locked against other bookings.
 
-    Raises NotFound where there is none, Invalid where those who are named do not see patients here any more.
+    Raises NotFound if there are none, Invalid if the requested ones are archived.
     """
     found = locks.doctors(session, _meant(doctor_ids, department))
     if not found and doctor_ids and session.scalar(select(Doctor.id).where(Doctor.id.in_(doctor_ids)).limit(1)):

@@ -1,4 +1,4 @@
-"""Free times: computed from a doctor's hours, what is booked and what is held; never stored."""
+"""Free slots: computed from doctors' hours, appointments, and holds; never stored."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,12 +17,12 @@ from service.storage.models import TAKES_PLACE, Appointment
 
 LONGEST = holds.LONGEST
 NEAREST_DAYS = 28
-"""How far around a wanted time the nearest free ones are looked for."""
+"""How many days before and after a requested time nearest() searches."""
 
 
 @dataclass(frozen=True, order=True)
 class FreeTime:
-    """A visit that could be booked; times in UTC."""
+    """A free slot with a doctor; times in UTC."""
 
     starts_at: datetime
     ends_at: datetime
@@ -30,21 +30,21 @@ class FreeTime:
 
 
 def local_instant(day: date, at: time, zone: ZoneInfo) -> datetime | None:
-    """The UTC instant of a wall-clock time; None for one that the spring change skips.
+    """Return the UTC instant of a wall-clock time, or None if clocks skip it in spring.
 
-    Of a time that the autumn change brings twice this is the first.
+    A time that occurs twice in fall gives the first instant.
     """
     return of_wall(datetime.combine(day, at), zone)
 
 
 def of_wall(wall: datetime, zone: ZoneInfo) -> datetime | None:
-    """The same of a date and time in one (without a zone)."""
+    """Return the UTC instant of a naive wall-clock datetime, as local_instant() does."""
     instant = wall.replace(tzinfo=zone).astimezone(UTC)
     return instant if instant.astimezone(zone).replace(tzinfo=None) == wall else None
 
 
 def busy(session: Session, first: datetime, last: datetime, doctor_ids: Sequence[int]) -> dict[int, list[Span]]:
-    """The visits that take place between two instants, by doctor; an overbooked one takes its time like any other."""
+    """Return the times of appointments between two instants, by doctor, including overbooked ones."""
     rows = session.execute(
         select(Appointment.doctor_id, Appointment.starts_at, Appointment.ends_at)
         .where(Appointment.doctor_id.in_(doctor_ids), Appointment.status.in_(TAKES_PLACE))
@@ -59,7 +59,7 @@ def busy(session: Session, first: datetime, last: datetime, doctor_ids: Sequence
 def taken(
     session: Session, first: datetime, last: datetime, doctor_ids: Sequence[int], for_patient: int | None
 ) -> dict[int, list[Span]]:
-    """What cannot be booked for a patient between two instants, by doctor: visits, what is held, their own visits."""
+    """Return the times a patient cannot book, by doctor: appointments, holds, and the patient's appointments."""
     spans = busy(session, first, last, doctor_ids)
     for hold in holds.held(session, doctor_ids, first, last):
         if hold.patient_id != for_patient:
@@ -69,7 +69,7 @@ def taken(
 
 
 def of_patient(session: Session, patient_id: int, first: datetime, last: datetime) -> list[Span]:
-    """The patient's own visits between two instants, at whichever doctor's."""
+    """Return the times of the patient's appointments between two instants, with any doctor."""
     rows = session.execute(
         select(Appointment.starts_at, Appointment.ends_at)
         .where(Appointment.patient_id == patient_id, Appointment.status.in_(TAKES_PLACE))
@@ -88,11 +88,11 @@ def of_days(
     minutes: int | None = None,
     for_patient: int | None = None,
 ) -> list[FreeTime]:
-    """What can be booked on the clinic days from `first` to `last`, in order of time; nothing that has begun.
+    """Return the free slots of the clinic days from `first` to `last` that have not started, in order of time.
 
-    A visit is on the day on which it begins, even if the doctor's hours began the evening before. It takes
-    `minutes`, or as long as the doctor's slots; what is held for `for_patient` counts as free, their own other
-    visits do not.
+    A slot belongs to the day it starts on, even if the doctor's hours began the evening before. It takes `minutes`,
+    or the default length of the doctor's hours. Slots held for `for_patient` count as free; times of their other
+    appointments do not.
     """
     blocks = open_blocks(session, first, last, zone, doctor_ids)
     begin, end = max(clock.day_bounds(first, zone)[0], clock.now()), clock.day_bounds(last, zone)[1]
@@ -101,15 +101,15 @@ def of_days(
     found = []
     for doctor_id, keys in groupby(blocks, key=lambda key: key[0]):
         spans = sorted(unfree[doctor_id])
-        for block in dict.fromkeys(block for key in keys for block in blocks[key]):  # one over midnight stands twice
+        for block in dict.fromkeys(block for key in keys for block in blocks[key]):  # one over midnight is listed twice
             found += [FreeTime(*span, doctor_id) for span in slots(block, spans, (begin, end), minutes, zone)]
     return sorted(found)
 
 
 def slots(block: Block, taken: Sequence[Span], window: Span, minutes: int | None, zone: ZoneInfo) -> Iterator[Span]:
-    """The free visits of a block that begin in a window; one may begin every slot, counted from the block's start.
+    """Yield the free slots of a block that start within a window.
 
-    Slots are counted on the wall clock.
+    Starts are counted from the start of the block, on the wall clock.
     """
     step, length = timedelta(minutes=block.slot_minutes), timedelta(minutes=minutes or block.slot_minutes)
     around = [span for span in taken if span[1] > block.starts_at and span[0] < block.ends_at]
@@ -118,7 +118,7 @@ def slots(block: Block, taken: Sequence[Span], window: Span, minutes: int | None
     elapsed = block.starts_at - step
     while wall < last:
         elapsed += step
-        # As long as the clocks do not change within a block, counting on from its start is right, and quicker.
+        # Adding to the start of the block is faster, and correct unless the clocks change within it.
         is_right = elapsed.astimezone(zone).replace(tzinfo=None) == wall
         starts_at = elapsed if is_right else of_wall(wall, zone)
         wall += step
@@ -142,7 +142,7 @@ def nearest(
     count: int = 3,
     for_patient: int | None = None,
 ) -> list[FreeTime]:
-    """The free times closest to a wanted instant, in order of time; one of each instant."""
+    """Return the free slots closest to a requested instant, in order of time, one per instant."""
     wanted = at.astimezone(zone).date()
     found: dict[datetime, FreeTime] = {}
     for before, after in ((1, 1), (7, 7), (NEAREST_DAYS, NEAREST_DAYS)):

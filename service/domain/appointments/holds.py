@@ -1,4 +1,4 @@
-"""Times that are held for somebody on the waiting list: as good as taken for everybody else."""
+"""Holds: slots reserved for a patient on the waitlist, which no one else can book."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,11 +12,11 @@ from service.storage.models import Offer, WaitlistEntry
 
 HELD_FOR = timedelta(minutes=20)
 LONGEST = timedelta(hours=12)
-"""No visit is longer, so that only offers near a time are looked at."""
+"""The longest appointment; it limits how far around a time queries look."""
 
 
 class Hold(NamedTuple):
-    """A time that is held with a doctor for a patient."""
+    """A slot with a doctor, reserved for a patient; times in UTC."""
 
     doctor_id: int
     starts_at: datetime
@@ -25,7 +25,7 @@ class Hold(NamedTuple):
 
 
 def held(session: Session, doctor_ids: Sequence[int] | None, first: datetime, last: datetime) -> list[Hold]:
-    """What is held between two instants (UTC) with some doctors, None: with any."""
+    """Return the holds between two instants (UTC) with the given doctors, or with any (None)."""
     query = (
         select(Offer.doctor_id, Offer.starts_at, Offer.ends_at, WaitlistEntry.patient_id)
         .join(Offer.entry)

@@ -1,4 +1,4 @@
-"""When doctors see people: their week with its exceptions, as instants; computed, never stored."""
+"""When doctors see patients: weekly hours with schedule exceptions, computed as instants, never stored."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ Span = tuple[datetime, datetime]
 
 
 class Block(NamedTuple):
-    """A stretch in which a doctor sees people, as instants, and how long one visit takes by default."""
+    """A period in which a doctor sees patients (UTC), and the default length of an appointment."""
 
     starts_at: datetime
     ends_at: datetime
@@ -26,7 +26,7 @@ class Block(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """What begins on a doctor's day before anything is taken from it: hours of the week, extra ones, time off."""
+    """What starts on a doctor's day before time off is subtracted: weekly hours, extra hours, time off."""
 
     weekly: list[Block]
     extra: list[Block]
@@ -35,7 +35,7 @@ class _Plan(NamedTuple):
 
 @dataclass(frozen=True)
 class _Rules:
-    """A doctor's week by weekday, and the exceptions that count for them."""
+    """A doctor's weekly hours by weekday, and the schedule exceptions that apply."""
 
     weekly: Mapping[int, Sequence[DoctorHours]]
     special: Sequence[HoursException]
@@ -56,11 +56,11 @@ class _Rules:
 
     def _blocks(self, day: date, rows: Iterable[DoctorHours | HoursException]) -> list[Block]:
         found = ((self._span(day, row), row.slot_minutes) for row in rows)
-        # Where clocks skip the start, the end may come before it.
+        # If clocks skip the start, the end may come before it.
         return sorted(Block(*span, minutes or 15) for span, minutes in found if span and span[0] < span[1])
 
     def _span(self, day: date, row: DoctorHours | HoursException) -> Span | None:
-        """The instants of the hours of a day; None without hours."""
+        """Return the start and end of a day's hours in UTC, or None for a whole day."""
         if row.starts is None or row.ends is None:
             return None
         return row.starts.instant(day, self.zone), row.ends.instant(day, self.zone)
@@ -69,9 +69,9 @@ class _Rules:
 def open_blocks(
     session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids: Sequence[int]
 ) -> dict[tuple[int, date], list[Block]]:
-    """When each doctor sees people on each day from `first` to `last`: the week, with extra hours, without time off.
+    """Return when each doctor sees patients on each day from `first` to `last`: with extra hours, without time off.
 
-    A block that crosses midnight stands under both of its dates, each time the whole of it: `between` cuts it.
+    A block that crosses midnight is listed in full under both dates; `between` clips it.
     """
     days = _days(first, last, zone)
     blocks = {}
@@ -86,7 +86,7 @@ def open_blocks(
 
 
 def between(blocks: Iterable[Block], starts_at: datetime, ends_at: datetime) -> list[Block]:
-    """What lies between two instants of some blocks."""
+    """Clip blocks to the period between two instants."""
     return [
         Block(max(block.starts_at, starts_at), min(block.ends_at, ends_at), block.slot_minutes)
         for block in blocks
@@ -95,7 +95,7 @@ def between(blocks: Iterable[Block], starts_at: datetime, ends_at: datetime) -> 
 
 
 def without(starts_at: datetime, ends_at: datetime, taken: Sequence[Span]) -> Iterator[Span]:
-    """What is left of a stretch when others are cut out of it."""
+    """Yield the rest of a period after other periods are removed from it."""
     for start, end in sorted(taken):
         if end <= starts_at or start >= ends_at:
             continue
@@ -107,10 +107,10 @@ def without(starts_at: datetime, ends_at: datetime, taken: Sequence[Span]) -> It
 
 
 def _days(first: date, last: date, zone: ZoneInfo) -> list[tuple[date, Span]]:
-    """The days from `first` to `last` with their instants, two more before them and one more after.
+    """Return the days from `first` to `last` with their instants, plus two days before and one after.
 
-    What begins the day before may cross midnight, and its neighbors decide what is left of it. A date that clocks
-    skip, as when a country changes sides of the date line, is no day.
+    Hours that start the day before may cross midnight, and the days around it decide how much of them remains. A
+    date that clocks skip, as when a country crosses the date line, is left out.
     """
     count = (last - first).days + 7
     dates = [first + timedelta(days=number - 3) for number in range(count)]
@@ -145,7 +145,7 @@ def _rules(session: Session, first: date, last: date, zone: ZoneInfo, doctor_ids
 
 
 def _begun(before: _Plan, today: _Plan, after: _Plan) -> Iterator[Block]:
-    """The blocks that begin on a day, without time off; what meets an open block brings only what that lacks."""
+    """Yield the blocks that start on a day, without time off and without overlaps."""
     closed = [*before.off, *today.off, *after.off, *(block[:2] for block in before.weekly)]
     for block in today.weekly:
         yield from _cut(block, closed)
@@ -156,7 +156,7 @@ def _begun(before: _Plan, today: _Plan, after: _Plan) -> Iterator[Block]:
 
 
 def _cut(block: Block, closed: list[Span]) -> Iterator[Block]:
-    """What is left of a block, which from then on is closed to others."""
+    """Yield the parts of a block outside closed periods, then close the block to later ones."""
     for start, end in without(block.starts_at, block.ends_at, closed):
         yield Block(start, end, block.slot_minutes)
     closed.append((block.starts_at, block.ends_at))

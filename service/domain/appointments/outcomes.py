@@ -1,4 +1,4 @@
-"""A visit's life after booking: arrived, completed, not come, cancelled; only forward, and undone only on record."""
+"""What happens to a booked appointment: confirm, check in, complete, no-show, cancel, and undo."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,7 +24,7 @@ TO_COMPLETE_LIMIT = 100
 
 
 def confirm(session: Session, actor: Actor, appointment_id: int) -> None:
-    """The patient says that they come. Raises Conflict unless the visit is booked and ahead."""
+    """Record that the patient will come. Raises Conflict unless the appointment is booked and upcoming."""
     visit = appointments.to_change(session, actor, appointment_id)
     _check(possible.why_not_confirmed(visit))
     if visit.confirmed_at is None:
@@ -33,7 +33,7 @@ def confirm(session: Session, actor: Actor, appointment_id: int) -> None:
 
 
 def arrive(session: Session, actor: Actor, appointment_id: int, zone: ZoneInfo, *, version: int | None = None) -> None:
-    """The patient is here; twice is once. Raises Conflict on another day than the visit's, or when it is over."""
+    """Check the patient in; idempotent. Raises Conflict on a different day, or if the appointment is over."""
     visit = _of_staff(session, actor, appointment_id, version)
     if visit.status == AppointmentStatus.ARRIVED:
         return
@@ -43,7 +43,7 @@ def arrive(session: Session, actor: Actor, appointment_id: int, zone: ZoneInfo, 
 
 
 def complete(session: Session, actor: Actor, appointment_id: int, *, version: int | None = None) -> None:
-    """The visit took place; twice is once. Raises Conflict before it began, or when it was cancelled or missed."""
+    """Mark as completed; idempotent. Raises Conflict before the start, or if it was canceled or a no-show."""
     visit = _of_staff(session, actor, appointment_id, version)
     if visit.status == AppointmentStatus.COMPLETED:
         return
@@ -53,7 +53,7 @@ def complete(session: Session, actor: Actor, appointment_id: int, *, version: in
 
 
 def no_show(session: Session, actor: Actor, appointment_id: int, *, version: int | None = None) -> None:
-    """The patient did not come; twice is once. Raises Conflict before the visit began, or when it is over."""
+    """Mark as no-show; idempotent. Raises Conflict before the start, or if the appointment is over."""
     visit = _of_staff(session, actor, appointment_id, version)
     if visit.status == AppointmentStatus.NO_SHOW:
         return
@@ -72,11 +72,11 @@ def cancel(
     by: CancelledBy = CancelledBy.PATIENT,
     version: int | None = None,
 ) -> None:
-    """Call a visit off, by its patient until the cut-off or by the clinic; the row stays and frees its time.
+    """Cancel an appointment and free its slot; idempotent. The row stays in the history.
 
-    `by`: whose wish it was; only staff cancel for the clinic. What the clinic cancels is never late. Twice is once.
-    Raises Conflict for a visit that is over and for a patient after the cut-off, Forbidden for a patient who cancels
-    for the clinic.
+    `by` is who asked for it; only staff can cancel for the clinic, and that is never late.
+    Raises Conflict for an appointment that is over and for a patient after the cutoff, Forbidden for a patient who
+    cancels for the clinic.
     """
     visit = appointments.to_change(session, actor, appointment_id, version)
     if visit.status == AppointmentStatus.CANCELLED and visit.rescheduled_at is None:
@@ -93,12 +93,12 @@ def cancel(
 
 
 def undo(session: Session, actor: Actor, appointment_id: int, settings: Settings, overbooking_reason: str = "") -> None:
-    """Take back what was last said about a visit: on record, by the desk or the visit's doctor.
+    """Undo the last change of status, and add that to the audit log.
 
-    Patients take back their own cancellation, within ten minutes. Taking a cancellation back is a booking: it passes
-    what bookings pass, and with an `overbooking_reason` staff have the time whatever else is there. A visit that takes
-    place after all is reminded of, should the run of its day be over. Raises Conflict when there is nothing to undo, a
-    treatment is recorded or somebody is archived, Taken when the time is not to be had any more.
+    Patients can undo only their own cancellation, within ten minutes. Undoing a cancellation follows the rules of a
+    new booking; with an `overbooking_reason` staff can overbook the slot. If the day's reminders have already gone
+    out, the patient gets one now. Raises Conflict if there is nothing to undo, a treatment is recorded, or the
+    patient or doctor is archived; Taken if the slot is no longer free.
     """
     visit = appointments.to_change(session, actor, appointment_id)
     _check(possible.why_not_undone(actor, visit))
@@ -123,9 +123,9 @@ def undo(session: Session, actor: Actor, appointment_id: int, settings: Settings
 def _check_opens_again(
     session: Session, actor: Actor, visit: Appointment, settings: Settings, overbooking_reason: str
 ) -> None:
-    """Raises Conflict or Taken where a new appointment would be refused, since nothing typed here could be corrected.
+    """Apply the rules of a new booking. Raises Conflict or Taken, not Invalid: there is no form to correct.
 
-    What was said once its time had come is only set right, for a patient who still comes here.
+    A status that was set after the start is only corrected, as long as the patient is not archived.
     """
     rules, zone = settings.booking, settings.clinic.zone
     try:
@@ -138,26 +138,26 @@ def _check_opens_again(
 
 
 def to_complete(session: Session, actor: Actor, zone: ZoneInfo) -> Sequence[Appointment]:
-    """The visits that need an outcome, oldest first; a doctor's own. At most 100."""
+    """Return at most 100 appointments that need an outcome, oldest first; doctors get only their own."""
     query = appointments.with_people().where(needs_outcome(zone), _own(actor))
     return session.scalars(query.order_by(Appointment.starts_at, Appointment.id).limit(TO_COMPLETE_LIMIT)).all()
 
 
 def count_to_complete(session: Session, actor: Actor, zone: ZoneInfo) -> int:
-    """How many visits to_complete() would list without its limit."""
+    """Return how many appointments to_complete() would list without its limit."""
     return session.scalar(select(func.count()).select_from(Appointment).where(needs_outcome(zone), _own(actor))) or 0
 
 
 def needs_outcome(zone: ZoneInfo) -> ColumnElement[bool]:
-    """The condition on visits that are past and of which nobody has said how they ended.
+    """Return the condition for past appointments that have no outcome yet.
 
-    Whole clinic days, 90 before today: none falls out of the list in the middle of a day.
+    It covers the 90 clinic days before today, whole days, so that none leaves the list in the middle of a day.
     """
     now, first = clock.now(), clock.today(zone) - timedelta(days=TO_COMPLETE_DAYS)
     return (
         Appointment.status.in_(OPEN)
         & (Appointment.starts_at >= clock.day_bounds(first, zone)[0])
-        & (Appointment.starts_at < now)  # what the index needs
+        & (Appointment.starts_at < now)  # lets the database use the index
         & (Appointment.ends_at <= now)
     )
 
@@ -167,7 +167,7 @@ def _own(actor: Actor) -> ColumnElement[bool]:
 
 
 def _of_staff(session: Session, actor: Actor, appointment_id: int, version: int | None) -> Appointment:
-    """The visit, for those who may say how it went. Raises NotFound, Forbidden."""
+    """Return the appointment for staff to change. Raises NotFound, Forbidden, Conflict."""
     visit = appointments.to_change(session, actor, appointment_id, version)
     if actor.role == Role.PATIENT:
         raise Forbidden(_("Only the clinic says how a visit went."))

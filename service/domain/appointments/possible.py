@@ -1,6 +1,6 @@
-"""What may be done with a visit now: pages, links, the API and the acts themselves all ask here.
+"""Which actions an appointment allows now; pages, links, the API, and the actions themselves use the same rules.
 
-Each `why_not_…` is None where the act is possible, else the sentence that says why it is not.
+Each `why_not_…` returns None if the action is possible, else a sentence that explains why not.
 """
 
 from datetime import timedelta
@@ -17,9 +17,9 @@ from service.language.translation import gettext as _
 from service.storage.models import NOT_COMING, OPEN, Appointment, AppointmentStatus, CancelledBy, MoveProposal
 
 UNDO_FOR = timedelta(minutes=10)
-"""So long patients may take their cancellation back; it is told them when that is over."""
+"""How long patients can undo their cancellation; its message is sent after that."""
 AROUND_MIDNIGHT = timedelta(hours=2)
-"""So long before or after their visit patients may arrive on another date than the visit's."""
+"""How long before or after the start patients can check in on a different date."""
 
 
 class Act(StrEnum):
@@ -33,14 +33,14 @@ class Act(StrEnum):
 
 
 def acts(session: Session, actor: Actor, visit: Appointment, rules: Booking, zone: ZoneInfo) -> frozenset[Act]:
-    """What the actor may do with a visit now: the buttons a page shows. The acts themselves check again."""
+    """Return the actions a page offers the actor as buttons. The actions themselves check again."""
     if actor.role == Role.DOCTOR and visit.doctor_id != actor.doctor_id:
         return frozenset()
     refusals = {
         Act.MOVE: why_not_moved(session, actor, visit, rules),
         Act.CANCEL: why_not_cancelled(session, actor, visit, rules),
     }
-    if actor.role != Role.PATIENT:  # patients confirm and undo by the links of their messages
+    if actor.role != Role.PATIENT:  # patients confirm and undo with the links in their messages
         refusals |= {
             Act.ARRIVE: why_not_arrived(visit, zone),
             Act.COMPLETE: why_not_completed(visit),
@@ -53,14 +53,14 @@ def acts(session: Session, actor: Actor, visit: Appointment, rules: Booking, zon
 
 
 def why_not_moved(session: Session, actor: Actor, visit: Appointment, rules: Booking) -> str | None:
-    """Booked visits are moved; by patients until the cut-off."""
+    """Only booked appointments can be rescheduled, by patients until the cutoff."""
     if visit.status != AppointmentStatus.BOOKED:
         return _("This visit is not booked any more, so it cannot be moved.")
     return _why_too_late(session, actor, visit, rules)
 
 
 def why_not_cancelled(session: Session, actor: Actor, visit: Appointment, rules: Booking) -> str | None:
-    """Open visits are called off; by patients until the cut-off, and not once they are here."""
+    """Only open appointments can be canceled, by patients until the cutoff and before they check in."""
     if visit.status not in OPEN:
         return _("This visit is over or was moved, so it cannot be cancelled.")
     if actor.role == Role.PATIENT and visit.status == AppointmentStatus.ARRIVED:
@@ -69,14 +69,14 @@ def why_not_cancelled(session: Session, actor: Actor, visit: Appointment, rules:
 
 
 def why_not_confirmed(visit: Appointment) -> str | None:
-    """Only what is booked and ahead."""
+    """Only booked, upcoming appointments can be confirmed."""
     if not is_ahead(visit):
         return _("Only a booked visit that is still ahead can be confirmed.")
     return None
 
 
 def why_not_arrived(visit: Appointment, zone: ZoneInfo) -> str | None:
-    """Patients arrive on the day of their visit; around midnight also shortly before or after that day."""
+    """Patients check in on the day of the appointment; around midnight also shortly before or after it."""
     if visit.status != AppointmentStatus.BOOKED:
         return _("This visit is over or was cancelled: undo that first.")
     is_today = visit.starts_at.astimezone(zone).date() == clock.today(zone)
@@ -86,7 +86,7 @@ def why_not_arrived(visit: Appointment, zone: ZoneInfo) -> str | None:
 
 
 def why_not_completed(visit: Appointment) -> str | None:
-    """A visit is completed once it has begun, or its patient is here."""
+    """An appointment can be completed once it has started or its patient has checked in."""
     if visit.status not in OPEN:
         return _("This visit is over or was cancelled: undo that first.")
     if visit.status == AppointmentStatus.BOOKED and not has_begun(visit):
@@ -95,16 +95,16 @@ def why_not_completed(visit: Appointment) -> str | None:
 
 
 def why_not_missed(visit: Appointment) -> str | None:
-    """Nobody who is here has missed their visit."""
+    """A patient who has checked in cannot be a no-show."""
     if visit.status == AppointmentStatus.ARRIVED:
         return _("The patient has arrived: undo that first.")
     return why_not_completed(visit)
 
 
 def why_not_undone(actor: Actor, visit: Appointment) -> str | None:
-    """Something was said about the visit; patients take back their own cancellation only.
+    """There must be a status to undo; patients can undo only their own cancellation.
 
-    Whether its time is still to be had is for booking.admit_again() to say.
+    booking.admit_again() checks whether the slot is still free.
     """
     if actor.role == Role.PATIENT and not may_take_back(visit):
         return _("This cannot be taken back here any more: please call the clinic.")
@@ -116,7 +116,7 @@ def why_not_undone(actor: Actor, visit: Appointment) -> str | None:
 
 
 def why_not_recorded(visit: Appointment) -> str | None:
-    """Treatments are written of visits that take place, once they have begun."""
+    """Treatments are recorded for appointments that take place, once they have started."""
     if visit.status in NOT_COMING:
         return _("This visit did not take place, so there is no treatment to record.")
     if not has_begun(visit):
@@ -125,12 +125,12 @@ def why_not_recorded(visit: Appointment) -> str | None:
 
 
 def may_record(actor: Actor, visit: Appointment) -> bool:
-    """Whether the actor may write this visit's treatment: only its doctor does."""
+    """Return whether the actor may record the treatment; only the doctor of the appointment may."""
     return actor.role == Role.DOCTOR and actor.doctor_id == visit.doctor_id and why_not_recorded(visit) is None
 
 
 def may_take_back(visit: Appointment) -> bool:
-    """Whether the patient's own cancellation is so fresh that they may still take it back."""
+    """Return whether the patient canceled so recently that they can still undo it."""
     return (
         visit.status == AppointmentStatus.CANCELLED
         and visit.rescheduled_at is None
@@ -142,28 +142,28 @@ def may_take_back(visit: Appointment) -> bool:
 
 
 def was_called_off_ahead(visit: Appointment) -> bool:
-    """Whether it was cancelled before its time came: taking that back is a booking, later it is a correction."""
+    """Return whether it was canceled before its start: undoing that is a booking, undoing a later one a correction."""
     at = visit.cancelled_at if visit.status == AppointmentStatus.CANCELLED else None
     return at is not None and at < visit.starts_at
 
 
 def has_begun(visit: Appointment) -> bool:
-    """Whether the time of the visit has come, whoever is here."""
+    """Return whether the start of the appointment has passed."""
     return visit.starts_at <= clock.now()
 
 
 def is_ahead(visit: Appointment) -> bool:
-    """Whether the visit is booked and has not begun."""
+    """Return whether the appointment is booked and has not started."""
     return visit.status == AppointmentStatus.BOOKED and not has_begun(visit)
 
 
 def is_late(visit: Appointment, rules: Booking) -> bool:
-    """Whether the clinic's cut-off before the visit has passed."""
+    """Return whether the clinic's cutoff before the appointment has passed."""
     return clock.now() > visit.starts_at - timedelta(hours=rules.cancel_cutoff_hours)
 
 
 def _why_too_late(session: Session, actor: Actor, visit: Appointment, rules: Booking) -> str | None:
-    """Patients change their visits until the cut-off, or until they begin where the clinic itself asked them to."""
+    """Patients can change appointments until the cutoff, or until the start if the clinic proposed new times."""
     if actor.role != Role.PATIENT:
         return None
     if has_begun(visit) or (is_late(visit, rules) and session.get(MoveProposal, visit.id) is None):

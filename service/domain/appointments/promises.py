@@ -1,7 +1,7 @@
-"""What a patient was promised is a time on the clinic's wall clock; the instant in UTC is derived from it.
+"""The local time of an appointment, as the patient was told; its UTC instant is derived from it.
 
-The rules of a time zone change by law, and a clinic may correct its zone: then the promise stands and the instant
-is derived again (domain/clinic/zone_changes.py).
+When time zone rules change by law, or a clinic corrects its zone, the local time stays and the instant is derived
+again (domain/clinic/zone_changes.py).
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ FORMAT = "%Y-%m-%dT%H:%M"
 
 
 class Columns(TypedDict):
-    """The columns of an appointment that hold its promise."""
+    """The columns of an appointment that hold its local time."""
 
     local_start: str
     local_fold: int
@@ -33,33 +33,33 @@ class Promise:
     local_start: str
     """`YYYY-MM-DDTHH:MM`."""
     local_fold: int
-    """1 for the second of two equal times, when clocks are set back; else 0."""
+    """1 for the second occurrence of a time that clocks repeat, else 0."""
     zone: str
 
     @classmethod
     def of(cls, instant: datetime, zone: ZoneInfo) -> Self:
-        """What the wall clock of `zone` shows at an instant."""
+        """Return the local time in `zone` at an instant."""
         wall = instant.astimezone(zone)
         return cls(f"{wall:{FORMAT}}", wall.fold, zone.key)
 
     def instant(self, zone: ZoneInfo) -> datetime | None:
-        """The UTC instant of this time on the wall clock of `zone`; None where clocks skip it.
+        """Return the UTC instant of this local time in `zone`, or None if clocks skip it.
 
-        Where only one of two equal times is left, it is that one.
+        If the time no longer occurs twice, `local_fold` has no effect.
         """
         wall = datetime.fromisoformat(self.local_start).replace(tzinfo=zone, fold=self.local_fold)
         found = wall.astimezone(UTC)
         return found if found.astimezone(zone).replace(tzinfo=None) == wall.replace(tzinfo=None) else None
 
     def columns(self) -> Columns:
-        """As it is stored."""
+        """Return the values to store."""
         return {"local_start": self.local_start, "local_fold": self.local_fold, "zone": self.zone}
 
 
 def fill_in(session: Session, zone: ZoneInfo, scope: ColumnElement[bool]) -> None:
-    """Write the promise of all appointments in `scope` anew, from their instants and the wall clock of `zone`.
+    """Set the local time of all appointments in `scope` from their instants and the rules of `zone`.
 
-    The database only adds what this program has found out about the zone, so that a million rows take seconds.
+    Python finds the UTC offsets and the database adds them, so a million rows take seconds.
     """
     first, last = session.execute(
         select(func.min(Appointment.starts_at), func.max(Appointment.starts_at)).where(scope)
@@ -70,7 +70,7 @@ def fill_in(session: Session, zone: ZoneInfo, scope: ColumnElement[bool]) -> Non
 
 
 def read_by(session: Session, rules: ZoneRules, scope: ColumnElement[bool]) -> None:
-    """The same by the rules that a zone had, as far as they reach."""
+    """Set the local times by the given rules of a zone, for the period they cover."""
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     for start, end, ahead, fold in rules.stretches():
         local = _local_text(is_sqlite, ahead)

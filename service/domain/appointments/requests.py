@@ -1,4 +1,4 @@
-"""What is asked for when visits are booked or moved: the same for pages, links, the API and the desk."""
+"""Requests to book or reschedule, shared by pages, links, and the API."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class BookingRequest:
-    """A visit for a patient at an instant, with a doctor or (None) any of the department who is free then."""
+    """An appointment for a patient at an instant (UTC), with one doctor or (None) any free one of the department."""
 
     patient_id: int
     starts_at: datetime
@@ -16,12 +16,12 @@ class BookingRequest:
     visit_type_id: int | None = None
     reason: str = ""
     overbooking_reason: str = ""
-    """With it staff book whatever else is there."""
+    """If set, staff book even if the slot is taken."""
 
 
 @dataclass(frozen=True)
 class SeriesRequest:
-    """So many visits like the first, each some days after the one before at the same time of the clinic's day."""
+    """Repeats of the first appointment, `every_days` days apart at the same local time; `count` includes the first."""
 
     first: BookingRequest
     count: int
@@ -30,10 +30,10 @@ class SeriesRequest:
 
 @dataclass(frozen=True)
 class MoveRequest:
-    """Another instant for a visit, with one of these doctors, or (none named) with its own."""
+    """A new instant (UTC) for an appointment, with one of these doctors, or its current one if empty."""
 
     starts_at: datetime
     doctor_ids: Sequence[int] = ()
     overbooking_reason: str = ""
     version: int | None = None
-    """The version of the visit that was seen, where that is known."""
+    """The version of the appointment the user saw, if known."""

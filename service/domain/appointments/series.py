@@ -1,4 +1,4 @@
-"""A series: the same visit every so many days, booked in one go or not at all."""
+"""A series: the same appointment repeated every few days, booked all or none."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ LONGEST_STEP = 28
 
 
 def book(session: Session, actor: Actor, request: SeriesRequest, rules: Booking, clinic: Clinic) -> list[Appointment]:
-    """Book all visits of a series; the first decides the doctor.
+    """Book all appointments of a series, all with the doctor of the first.
 
     Raises what booking.book() raises; Invalid and Taken name the day that does not fit, and then none is booked.
     """

@@ -1,4 +1,4 @@
-"""What happened to a visit, in order: booked, moved, told, arrived, how it ended, and who said so."""
+"""The history of an appointment: each change with its user, and each message."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from service.storage.models import (
 
 
 class What(StrEnum):
-    """What may happen to a visit."""
+    """The kinds of events."""
 
     BOOK = "book"
     OVERBOOK = "overbook"
@@ -36,9 +36,9 @@ class What(StrEnum):
     MOVE = "move"
     PROPOSE = "propose"
     RECORD = "record"
-    """Of its treatment."""
+    """Of the treatment."""
     CORRECT = "correct"
-    """Of its treatment."""
+    """Of the treatment."""
     MESSAGE = "message"
 
 
@@ -48,33 +48,33 @@ AUDITED: Mapping[str, What] = {
     for what in What
     if what is not What.MESSAGE
 }
-"""The audit's word for each that stands there."""
+"""The audit act of each event that is in the audit log."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened; `who` and `role` are empty where nobody is known."""
+    """One event; `who` and `role` are empty if unknown. `at` is in UTC."""
 
     at: datetime
     act: What
     who: str = ""
     role: str = ""
     title: str = ""
-    """Of a message: what kind it is."""
+    """Of a message: its kind."""
     message_status: MessageStatus | None = None
     skip_reason: SkipReason | None = None
     stayed_here: bool = False
-    """Of a message: whether only the console has it."""
+    """Of a message: whether it was only printed to the console."""
     moved_to: int | None = None
     cancelled_by: CancelledBy | None = None
-    """Of a cancellation: whose wish it was, which need not be who noted it."""
+    """Of a cancellation: who asked for it, who may not be the user who entered it."""
 
 
 def of_visit(session: Session, visit: Appointment) -> list[Event]:
-    """The events of a visit the actor has fetched already, oldest first; from the record and the outbox."""
+    """Return the events of an appointment, oldest first, from the audit log and the outbox; checks no permissions."""
     events = [*_recorded(session, visit), *_told(session, visit)]
     known = {event.act for event in events}
-    # A visit that was taken over from elsewhere has no record of its own: its row says when.
+    # An imported appointment has no audit entries; its own columns say when things happened.
     for act, at in (
         (What.BOOK, visit.created_at),
         (What.CONFIRM, visit.confirmed_at),
@@ -105,7 +105,7 @@ def _recorded(session: Session, visit: Appointment) -> Iterator[Event]:
 
 
 def _said(changes: Mapping[str, Any] | None, visit: Appointment) -> CancelledBy | None:
-    """Whose wish a cancellation was: as it was put on record then, for it may have been undone and made again."""
+    """Return who asked for a cancellation, from its audit entry: it may have been undone and repeated since."""
     _before, by = (changes or {}).get("cancelled_by", (None, visit.cancelled_by))
     return CancelledBy(by) if by else None
 

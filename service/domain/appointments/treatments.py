@@ -1,4 +1,4 @@
-"""Treatments: what was found and done at a visit, and a patient's history of them."""
+"""Treatments: the doctor's record of an appointment, and a patient's history of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -25,7 +25,7 @@ LONGEST_TEXT = 20_000
 
 @dataclass(frozen=True)
 class Findings:
-    """What a doctor writes about a visit."""
+    """What a doctor records about an appointment."""
 
     visit_type: str = ""
     symptoms: str = ""
@@ -41,21 +41,21 @@ TEXTS = tuple(field.name for field in fields(Findings) if field.name != "next_vi
 
 @dataclass(frozen=True)
 class Page:
-    """Some treatments, newest first, and where the next page starts."""
+    """One page of treatments, newest first, and the key of the next page (None: there is none)."""
 
     treatments: Sequence[Treatment]
     older: str | None
 
 
 def of_visit(session: Session, actor: Actor, visit: Appointment) -> Treatment | None:
-    """The visit's treatment if there is one; None as well for those who may not read clinical texts, or not yet."""
+    """Return the treatment of an appointment, or None if there is none or the actor may not read it (yet)."""
     if actor.role not in (Role.DOCTOR, Role.PATIENT) or patients.clinical_from(session, actor, visit.patient_id):
         return None
     return session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id))
 
 
 def to_record(session: Session, actor: Actor, appointment_id: int) -> Appointment:
-    """The visit if its treatment may be written now. Raises NotFound, Forbidden, Conflict."""
+    """Return the appointment if its treatment can be recorded now. Raises NotFound, Forbidden, Conflict."""
     visit = appointments.fetch(session, actor, appointment_id)
     if actor.role != Role.DOCTOR:
         raise NotFound
@@ -68,7 +68,7 @@ def to_record(session: Session, actor: Actor, appointment_id: int) -> Appointmen
 
 
 def note_opened(session: Session, actor: Actor, visit: Appointment, *, with_treatment: bool = True) -> None:
-    """Put on record that somebody at the clinic opened a visit, or that somebody read its treatment."""
+    """Add to the audit log that the actor opened an appointment or read its treatment."""
     act = "treatment.view" if with_treatment else "appointment.view"
     audit.record(session, actor, act, patient_id=visit.patient_id, subject=f"appointment/{visit.id}")
 
@@ -82,10 +82,10 @@ def record(
     *,
     version: int | None = None,
 ) -> Treatment:
-    """Write or replace the visit's one treatment and complete the visit.
+    """Record or correct the treatment of an appointment, and mark the appointment completed.
 
-    `version` is the one the form was opened with, if it says. Raises NotFound, Forbidden, Invalid, and Conflict
-    when the visit has not begun, was called off, or somebody else changed the treatment meanwhile.
+    `version` is the one the form was opened with, if known. Raises NotFound, Forbidden, Invalid, and Conflict if the
+    appointment has not started, was canceled, or someone else changed the treatment meanwhile.
     """
     appointments.lock(session, appointment_id)
     visit = to_record(session, actor, appointment_id)
@@ -115,7 +115,7 @@ def record(
 
 
 def history(session: Session, actor: Actor, patient_id: int, *, before: str | None = None) -> Page:
-    """A patient's treatments, newest first, paged by key. Raises NotFound for a patient who is not the actor's."""
+    """Return a patient's treatments, newest first, paged by key. Raises NotFound if the actor may not see them."""
     patients.fetch_clinical(session, actor, patient_id)
     query = (
         select(Treatment)
@@ -145,12 +145,12 @@ def _checked(typed: Findings, visit_day: date) -> Findings:
 
 
 def _of(treatment: Treatment) -> Findings:
-    """What a treatment says now."""
+    """Return the current content of a treatment."""
     return Findings(**{field.name: getattr(treatment, field.name) for field in fields(Findings)})
 
 
 def _replace(session: Session, actor: Actor, treatment: Treatment, written: Findings) -> None:
-    """Keep the present version beside the treatment and write the new one."""
+    """Save the current version of the treatment, then write the new one."""
     before = {**vars(_of(treatment)), "next_visit": treatment.next_visit and treatment.next_visit.isoformat()}
     now = clock.now()
     session.add(

@@ -1,4 +1,4 @@
-"""Visit types: the kinds of visit the clinic books, with their length and colour."""
+"""Appointment types: the kinds of appointments the clinic books, with their length and color."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +16,13 @@ from service.storage.models import VisitType
 
 LONGEST_NAME = 60
 SHORTEST, LONGEST = 5, 720
-"""The minutes a visit may take."""
+"""The limits of an appointment's length in minutes."""
 COLOURS = 8
 
 
 @dataclass(frozen=True)
 class TypeDetails:
-    """What a type is called, how long its visits take, its colour, and whether patients book it themselves."""
+    """The name and color of a type, the length of its appointments, and whether patients can book it online."""
 
     name: str
     minutes: int
@@ -31,7 +31,7 @@ class TypeDetails:
 
 
 def offered(session: Session, actor: Actor) -> Sequence[VisitType]:
-    """The types the actor may book now, by name: patients see those for online booking only."""
+    """Return the types the actor can book now, by name; patients get only those for online booking."""
     query = select(VisitType).where(VisitType.archived_at.is_(None)).order_by(VisitType.name, VisitType.id)
     if not actor.is_staff:
         query = query.where(VisitType.online)
@@ -39,7 +39,7 @@ def offered(session: Session, actor: Actor) -> Sequence[VisitType]:
 
 
 def archived(session: Session, actor: Actor) -> Sequence[VisitType]:
-    """The types that are not booked any more, by name. Raises Forbidden for those who do not keep the list."""
+    """Return the archived types, by name. Raises Forbidden unless the actor may edit types."""
     _check_may_edit(actor)
     return session.scalars(
         select(VisitType).where(VisitType.archived_at.is_not(None)).order_by(VisitType.name, VisitType.id)
@@ -47,7 +47,7 @@ def archived(session: Session, actor: Actor) -> Sequence[VisitType]:
 
 
 def fetch(session: Session, actor: Actor, visit_type_id: int) -> VisitType:
-    """One type; staff see archived ones too. Raises NotFound, also for a type the actor may not book."""
+    """Return a type; staff get archived ones too. Raises NotFound, also for a type the actor may not book."""
     found = session.get(VisitType, visit_type_id)
     for_all = found is not None and found.online and found.archived_at is None
     if found is None or not (for_all or actor.is_staff or actor.role == Role.SYSTEM):
@@ -56,12 +56,12 @@ def fetch(session: Session, actor: Actor, visit_type_id: int) -> VisitType:
 
 
 def minutes(session: Session, actor: Actor, visit_type_id: int | None) -> int | None:
-    """How long a visit of a type takes; None without one: as the doctor's hours say. Raises NotFound."""
+    """Return the minutes of a type, or None without one (the doctor's hours decide). Raises NotFound."""
     return None if visit_type_id is None else fetch(session, actor, visit_type_id).minutes
 
 
 def add(session: Session, actor: Actor, details: TypeDetails) -> VisitType:
-    """Make a type; the very same again is the same one. Raises Forbidden, Invalid."""
+    """Add a type; adding an identical one again returns the first. Raises Forbidden, Invalid."""
     _check_may_edit(actor)
     details = _checked(details)
     for known in session.scalars(select(VisitType).where(VisitType.name == details.name)):
@@ -78,10 +78,10 @@ def add(session: Session, actor: Actor, details: TypeDetails) -> VisitType:
 def change(
     session: Session, actor: Actor, visit_type_id: int, details: TypeDetails, *, archived: bool, version: int
 ) -> VisitType:
-    """Change a type, archive it or take it back; visits that are booked keep their length.
+    """Change, archive, or restore a type; booked appointments keep their length.
 
-    `version` is the one the form was opened with. Raises NotFound, Forbidden, Invalid, and Conflict when somebody
-    else changed it meanwhile.
+    `version` is the one the form was opened with. Raises NotFound, Forbidden, Invalid, and Conflict if someone else
+    changed it meanwhile.
     """
     _check_may_edit(actor)
     row = session.scalar(select(VisitType).where(VisitType.id == visit_type_id).with_for_update())
@@ -123,12 +123,12 @@ def _checked(typed: TypeDetails) -> TypeDetails:
 
 
 def _of(row: VisitType) -> TypeDetails:
-    """What a type is now."""
+    """Return the current details of a type."""
     return TypeDetails(row.name, row.minutes, row.colour, row.online)
 
 
 def _check_free(session: Session, name: str, own_id: int | None) -> None:
-    """Two types whose names differ only in case could not be told apart."""
+    """Raise Invalid if another type has the same name, ignoring case."""
     for row_id, other in session.execute(select(VisitType.id, VisitType.name)):
         if row_id != own_id and other.casefold() == name.casefold():
             raise Invalid(_("There is a visit type of this name already; look among the archived ones too."), "name")

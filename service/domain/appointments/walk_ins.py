@@ -1,4 +1,4 @@
-"""Walk-ins: somebody who stands at the desk without a visit gets the next time there is."""
+"""Walk-ins: a patient who comes without an appointment gets the next free slot."""
 
 from zoneinfo import ZoneInfo
 
@@ -18,10 +18,10 @@ from service.storage.models import OPEN, Appointment, AppointmentStatus
 
 
 def take_in(session: Session, actor: Actor, request: BookingRequest, zone: ZoneInfo) -> Appointment:
-    """Give a patient who is here the next free time of today, and note the arrival.
+    """Book today's next free slot for a walk-in and check the patient in.
 
-    With a doctor who has none left the visit begins at once, on top of what is booked. Raises NotFound, Invalid, and
-    Conflict when the patient has a visit today that still waits.
+    If no slot is left, the doctor is overbooked now. Raises NotFound, Invalid (no slot left with several doctors),
+    and Conflict if the patient already has an open appointment today.
     """
     named = None if request.doctor_id is None else [request.doctor_id]
     doctor_ids = admission.people(session, actor, request.patient_id, named, request.department)
