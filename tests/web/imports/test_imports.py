@@ -196,7 +196,7 @@ def test_i2_all_doubtful_lines_are_on_the_page_with_what_to_do(clinic: Clinic) -
     shown = errors(page)
     assert [row[0] for row in shown] == [str(line) for line in range(302, 602)]
     assert shown[7][2] == "Line 9 may be the same person. The file doesn't say for certain."
-    assert "300 lines could be somebody who is already in the file or in Rounds" in words(page.find("main"))
+    assert "300 lines could be someone who is already in the file or in Rounds" in words(page.find("main"))
     assert "remove the line" in words(page.find("main"))
     assert "import" not in buttons(page)
 
