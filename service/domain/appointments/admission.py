@@ -76,7 +76,7 @@ def admit(session: Session, actor: Actor, wish: Wish, *, most_open: int | None =
 def on_top(session: Session, wish: Wish) -> FreeTime:
     """Return the requested time without checking for overlaps, because staff chose to overbook."""
     if len(wish.doctor_ids) != 1:
-        raise Invalid(_("Choose a doctor to book on top of another visit."), "doctor_id")
+        raise Invalid(_("Choose a doctor before you overbook."), "doctor_id")
     if wish.starts_at <= clock.now() - LATE_ENTRY:
         raise Invalid(past(), "starts_at")
     day = wish.starts_at.astimezone(wish.zone).date()
@@ -101,12 +101,12 @@ def is_about_time(error: Invalid) -> bool:
 
 def just_taken() -> str:
     """What somebody reads who comes second."""
-    return _("This time has just been taken, or is not free.")
+    return _("That slot was just taken or isn't free.")
 
 
 def past() -> str:
     """What somebody reads who comes after the time itself."""
-    return _("This time is past: choose a later one.")
+    return _("That time has passed. Choose a later one.")
 
 
 def _free(session: Session, actor: Actor, wish: Wish) -> FreeTime:
@@ -125,7 +125,7 @@ def _free(session: Session, actor: Actor, wish: Wish) -> FreeTime:
     if not fits:
         fits = _between_slots(session, wish)
         if actor.role == Role.PATIENT and not wish.was_theirs:
-            raise Invalid(_("This is not one of the free times: choose one of those below."), "starts_at")
+            raise Invalid(_("That isn't one of the free slots. Choose one from the list."), "starts_at")
     start, end = clock.day_bounds(day, wish.zone)
     load = free_times.busy(session, start, end, wish.doctor_ids)
     return min(fits, key=lambda time: (len(load[time.doctor_id]), time.doctor_id))
@@ -141,7 +141,7 @@ def _between_slots(session: Session, wish: Wish) -> list[FreeTime]:
             if block.starts_at <= wish.starts_at and ends_at <= block.ends_at:
                 spans.append(FreeTime(wish.starts_at, ends_at, doctor_id))
     if not spans:
-        raise Invalid(_("Nobody works at that time: choose one of the free times."), "starts_at")
+        raise Invalid(_("The doctor doesn't work at that time. Choose a free slot."), "starts_at")
     taken = free_times.taken(
         session, wish.starts_at, max(span.ends_at for span in spans), wish.doctor_ids, wish.patient_id
     )
@@ -158,7 +158,7 @@ def _between_slots(session: Session, wish: Wish) -> list[FreeTime]:
 def _why_taken(session: Session, wish: Wish) -> str:
     end = wish.starts_at + timedelta(minutes=wish.minutes or 1)
     if free_times.of_patient(session, wish.patient_id, wish.starts_at, end):
-        return _("The patient already has a visit at that time.")
+        return _("The patient already has an appointment at that time.")
     return just_taken()
 
 
@@ -171,6 +171,8 @@ def _check_open(session: Session, patient_id: int, most: int) -> None:
     )
     if (count or 0) >= most:
         raise Invalid(
-            _("You have %(count)s visits booked, which is as many as can be booked here: please call the clinic.")
+            _(
+                "You have %(count)s appointments booked, the most you can book online. To book another one, please call the clinic."
+            )
             % {"count": count}
         )

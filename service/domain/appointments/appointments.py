@@ -71,9 +71,9 @@ def to_change(session: Session, actor: Actor, appointment_id: int, version: int 
     lock(session, appointment_id)
     visit = _found(session, actor, appointment_id, read_again=True)
     if actor.role == Role.DOCTOR and visit.doctor_id != actor.doctor_id:
-        raise Forbidden(_("Only the doctor of this visit, or the desk, changes it."))
+        raise Forbidden(_("Only this appointment's doctor, receptionists, and administrators can change it."))
     if version is not None and visit.version != version:
-        raise Conflict(_("Somebody else changed this visit meanwhile: look at it again."))
+        raise Conflict(_("Someone else just changed this appointment. Check it and try again."))
     return visit
 
 

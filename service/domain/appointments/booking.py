@@ -104,7 +104,7 @@ def reschedule(
     if refusal is not None:
         raise Conflict(refusal)
     if visit.starts_at == request.starts_at and visit.doctor_id in doctor_ids:
-        raise Invalid(_("The visit is at that time already: choose another one."), "starts_at")
+        raise Invalid(_("The appointment is already at that time. Choose a different one."), "starts_at")
     now = clock.now()
     visit.status, visit.rescheduled_at, visit.cancelled_at = AppointmentStatus.CANCELLED, now, now
     visit.cancelled_by = CancelledBy.PATIENT if actor.role == Role.PATIENT else CancelledBy.CLINIC
@@ -200,4 +200,4 @@ def _moved_before(session: Session, visit: Appointment, doctor_ids: Sequence[int
     successor = session.scalars(select(Appointment).where(Appointment.rescheduled_from_id == visit.id)).first()
     if successor is not None and successor.starts_at == starts_at and successor.doctor_id in doctor_ids:
         return successor
-    raise Conflict(_("This visit was moved already: look at the new one."))
+    raise Conflict(_("This appointment was already rescheduled. Open the new one."))

@@ -30,7 +30,7 @@ def locked(session: Session, doctor_ids: Collection[int] | None, department: str
     """
     found = locks.doctors(session, _meant(doctor_ids, department))
     if not found and doctor_ids and session.scalar(select(Doctor.id).where(Doctor.id.in_(doctor_ids)).limit(1)):
-        raise Invalid(_("This doctor does not see patients here any more: choose another one."), "doctor_id")
+        raise Invalid(_("This doctor no longer sees patients here. Choose another doctor."), "doctor_id")
     if not found:
         raise NotFound
     return found

@@ -82,7 +82,7 @@ def cancel(
     if visit.status == AppointmentStatus.CANCELLED and visit.rescheduled_at is None:
         return
     if by == CancelledBy.CLINIC and not actor.is_staff:
-        raise Forbidden(_("Only the clinic's staff cancel for the clinic."))
+        raise Forbidden(_("Only staff can cancel on behalf of the clinic."))
     _check(possible.why_not_cancelled(session, actor, visit, rules))
     visit.cancellation_reason = booking.checked_reason(reason) or None
     visit.status, visit.cancelled_at = AppointmentStatus.CANCELLED, clock.now()
@@ -105,7 +105,7 @@ def undo(session: Session, actor: Actor, appointment_id: int, settings: Settings
     _check_opens_again(session, actor, visit, settings, overbooking_reason)
     recorded = select(Treatment.id).where(Treatment.appointment_id == visit.id)
     if visit.status == AppointmentStatus.COMPLETED and session.scalar(recorded):
-        raise Conflict(_("Its treatment is recorded, so this visit was completed."))
+        raise Conflict(_("A treatment is recorded, so this appointment was completed."))
     was_cancelled = visit.status == AppointmentStatus.CANCELLED
     if visit.status == AppointmentStatus.ARRIVED:
         visit.status, visit.arrived_at = AppointmentStatus.BOOKED, None
@@ -170,7 +170,7 @@ def _of_staff(session: Session, actor: Actor, appointment_id: int, version: int 
     """Return the appointment for staff to change. Raises NotFound, Forbidden, Conflict."""
     visit = appointments.to_change(session, actor, appointment_id, version)
     if actor.role == Role.PATIENT:
-        raise Forbidden(_("Only the clinic says how a visit went."))
+        raise Forbidden(_("Only staff can record the outcome of an appointment."))
     return visit
 
 

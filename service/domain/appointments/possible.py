@@ -55,49 +55,49 @@ def acts(session: Session, actor: Actor, visit: Appointment, rules: Booking, zon
 def why_not_moved(session: Session, actor: Actor, visit: Appointment, rules: Booking) -> str | None:
     """Only booked appointments can be rescheduled, by patients until the cutoff."""
     if visit.status != AppointmentStatus.BOOKED:
-        return _("This visit is not booked any more, so it cannot be moved.")
+        return _("This appointment is no longer booked, so it can't be rescheduled.")
     return _why_too_late(session, actor, visit, rules)
 
 
 def why_not_cancelled(session: Session, actor: Actor, visit: Appointment, rules: Booking) -> str | None:
     """Only open appointments can be canceled, by patients until the cutoff and before they check in."""
     if visit.status not in OPEN:
-        return _("This visit is over or was moved, so it cannot be cancelled.")
+        return _("This appointment is over or was rescheduled, so it can't be canceled.")
     if actor.role == Role.PATIENT and visit.status == AppointmentStatus.ARRIVED:
-        return _("You have arrived for this visit: please tell the desk.")
+        return _("You're already checked in for this appointment. Please talk to reception.")
     return _why_too_late(session, actor, visit, rules)
 
 
 def why_not_confirmed(visit: Appointment) -> str | None:
     """Only booked, upcoming appointments can be confirmed."""
     if not is_ahead(visit):
-        return _("Only a booked visit that is still ahead can be confirmed.")
+        return _("Only upcoming appointments can be confirmed.")
     return None
 
 
 def why_not_arrived(visit: Appointment, zone: ZoneInfo) -> str | None:
     """Patients check in on the day of the appointment; around midnight also shortly before or after it."""
     if visit.status != AppointmentStatus.BOOKED:
-        return _("This visit is over or was cancelled: undo that first.")
+        return _("This appointment is over or was canceled. Undo that first.")
     is_today = visit.starts_at.astimezone(zone).date() == clock.today(zone)
     if not is_today and abs(visit.starts_at - clock.now()) > AROUND_MIDNIGHT:
-        return _("This visit is not today.")
+        return _("This appointment isn't today.")
     return None
 
 
 def why_not_completed(visit: Appointment) -> str | None:
     """An appointment can be completed once it has started or its patient has checked in."""
     if visit.status not in OPEN:
-        return _("This visit is over or was cancelled: undo that first.")
+        return _("This appointment is over or was canceled. Undo that first.")
     if visit.status == AppointmentStatus.BOOKED and not has_begun(visit):
-        return _("This visit has not begun yet.")
+        return _("This appointment hasn't started yet.")
     return None
 
 
 def why_not_missed(visit: Appointment) -> str | None:
     """A patient who has checked in cannot be a no-show."""
     if visit.status == AppointmentStatus.ARRIVED:
-        return _("The patient has arrived: undo that first.")
+        return _("The patient is checked in. Undo that first.")
     return why_not_completed(visit)
 
 
@@ -107,9 +107,9 @@ def why_not_undone(actor: Actor, visit: Appointment) -> str | None:
     booking.admit_again() checks whether the slot is still free.
     """
     if actor.role == Role.PATIENT and not may_take_back(visit):
-        return _("This cannot be taken back here any more: please call the clinic.")
+        return _("You can no longer undo this online. Please call the clinic.")
     if visit.status == AppointmentStatus.BOOKED or visit.rescheduled_at is not None:
-        return _("There is nothing to undo.")
+        return _("There's nothing to undo.")
     if was_called_off_ahead(visit) and has_begun(visit):
         return admission.past()
     return None
@@ -118,9 +118,9 @@ def why_not_undone(actor: Actor, visit: Appointment) -> str | None:
 def why_not_recorded(visit: Appointment) -> str | None:
     """Treatments are recorded for appointments that take place, once they have started."""
     if visit.status in NOT_COMING:
-        return _("This visit did not take place, so there is no treatment to record.")
+        return _("This appointment didn't take place, so there's no treatment to record.")
     if not has_begun(visit):
-        return _("This visit has not begun yet: record the treatment once it has.")
+        return _("This appointment hasn't started yet. Record the treatment once it has.")
     return None
 
 
@@ -167,7 +167,7 @@ def _why_too_late(session: Session, actor: Actor, visit: Appointment, rules: Boo
     if actor.role != Role.PATIENT:
         return None
     if has_begun(visit) or (is_late(visit, rules) and session.get(MoveProposal, visit.id) is None):
-        return _("It is too late to change this visit here (%(hours)s hours before): please call the clinic.") % {
-            "hours": rules.cancel_cutoff_hours
-        }
+        return _(
+            "Online changes are possible until %(hours)s hours before the appointment. Please call the clinic."
+        ) % {"hours": rules.cancel_cutoff_hours}
     return None

@@ -27,9 +27,9 @@ def book(session: Session, actor: Actor, request: SeriesRequest, rules: Booking,
     Raises what booking.book() raises; Invalid and Taken name the day that does not fit, and then none is booked.
     """
     if actor.role == Role.PATIENT:
-        raise Forbidden(_("Please call the clinic to book a series."))
+        raise Forbidden(_("To book several appointments at once, please call the clinic."))
     if not (1 <= request.count <= MOST and 1 <= request.every_days <= LONGEST_STEP):
-        raise Invalid(_("A series has up to 20 visits, at most 28 days apart."), "count")
+        raise Invalid(_("A series can have up to 20 appointments, at most 28 days apart."), "count")
     zone, visits = clinic.zone, list[Appointment]()
     wanted = request.first
     for turn in range(request.count):
@@ -53,10 +53,10 @@ def _same_time(starts_at: datetime, days: int, zone: ZoneInfo) -> datetime:
     local = starts_at.astimezone(zone) + timedelta(days=days)
     at = free_times.local_instant(local.date(), local.time(), zone)
     if at is None:
-        raise Invalid(_("The clocks change on one of these days: choose another time."), "starts_at")
+        raise Invalid(_("The clocks change on one of these days. Choose another time."), "starts_at")
     return at
 
 
 def _on_day(error: Exception, at: datetime, clinic: Clinic) -> str:
     words = {"day": Formats(clinic).local_day(at), "why": str(error)}
-    return _("On %(day)s: %(why)s None of the series is booked.") % words
+    return _("The series wasn't booked. Problem on %(day)s: %(why)s") % words

@@ -60,7 +60,7 @@ def to_record(session: Session, actor: Actor, appointment_id: int) -> Appointmen
     if actor.role != Role.DOCTOR:
         raise NotFound
     if visit.doctor_id != actor.doctor_id:
-        raise Forbidden(_("Only the doctor of this visit records its treatment."))
+        raise Forbidden(_("Only this appointment's doctor can record the treatment."))
     refusal = possible.why_not_recorded(visit)
     if refusal is not None:
         raise Conflict(refusal)
@@ -93,7 +93,7 @@ def record(
     now = clock.now()
     treatment = session.scalar(select(Treatment).where(Treatment.appointment_id == visit.id))
     if version is not None and version != (treatment.version if treatment else 0):
-        raise Conflict(_("Somebody else changed this treatment while you were writing."))
+        raise Conflict(_("Someone else changed this treatment while you were editing it."))
     if treatment is None:
         treatment = Treatment(
             appointment_id=visit.id, recorded_by_id=actor.user_id, created_at=now, updated_at=now, **vars(written)
@@ -138,9 +138,9 @@ def _checked(typed: Findings, visit_day: date) -> Findings:
         for name in TEXTS
     }
     if not any(texts.values()):
-        raise Invalid(_("Write at least one of the fields."), "treatment")
+        raise Invalid(_("Fill in at least one field."), "treatment")
     if typed.next_visit is not None and typed.next_visit < visit_day:
-        raise Invalid(_("The next visit cannot lie before this one."), "next_visit")
+        raise Invalid(_("The next appointment can't be before this one."), "next_visit")
     return Findings(**texts, next_visit=typed.next_visit)
 
 

@@ -91,7 +91,7 @@ def change(
     if _of(row) == details and archived == (row.archived_at is not None):
         return row
     if version != row.version:
-        raise Conflict(_("Somebody else changed this visit type while you were writing."))
+        raise Conflict(_("Someone else changed this appointment type while you were editing it."))
     _check_free(session, details.name, row.id)
     for key, value in vars(details).items():
         setattr(row, key, value)
@@ -105,20 +105,20 @@ def change(
 
 def _check_may_edit(actor: Actor) -> None:
     if actor.role not in (Role.ADMIN, Role.RECEPTIONIST):
-        raise Forbidden(_("Only the admin and the reception keep the visit types."))
+        raise Forbidden(_("Only receptionists and administrators can change appointment types."))
 
 
 def _checked(typed: TypeDetails) -> TypeDetails:
     name = " ".join(typed.name.split())
     if not 1 <= len(name) <= LONGEST_NAME:
-        raise Invalid(_("Write a name of at most %(count)s characters.") % {"count": LONGEST_NAME}, "name")
+        raise Invalid(_("Enter a name of at most %(count)s characters.") % {"count": LONGEST_NAME}, "name")
     if not name.isprintable():
-        raise Invalid(_("This text has a character that cannot be stored."), "name")
+        raise Invalid(_("This text contains a character that can't be saved."), "name")
     if not SHORTEST <= typed.minutes <= LONGEST:
         words = {"least": SHORTEST, "most": LONGEST}
-        raise Invalid(_("A visit takes %(least)s to %(most)s minutes.") % words, "minutes")
+        raise Invalid(_("Enter a length of %(least)s to %(most)s minutes.") % words, "minutes")
     if not 0 <= typed.colour < COLOURS:
-        raise Invalid(_("Choose one of the colours."), "colour")
+        raise Invalid(_("Choose one of the colors."), "colour")
     return replace(typed, name=name)
 
 
@@ -131,11 +131,11 @@ def _check_free(session: Session, name: str, own_id: int | None) -> None:
     """Raise Invalid if another type has the same name, ignoring case."""
     for row_id, other in session.execute(select(VisitType.id, VisitType.name)):
         if row_id != own_id and other.casefold() == name.casefold():
-            raise Invalid(_("There is a visit type of this name already; look among the archived ones too."), "name")
+            raise Invalid(_("There's already an appointment type with this name. Check the archived ones too."), "name")
 
 
 def _flush(session: Session) -> None:
     try:
         session.flush()
     except IntegrityError:
-        raise Invalid(_("There is a visit type of this name already."), "name") from None
+        raise Invalid(_("There's already an appointment type with this name."), "name") from None

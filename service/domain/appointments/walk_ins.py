@@ -48,4 +48,4 @@ def _check_none_waits(session: Session, patient_id: int, zone: ZoneInfo) -> None
         .where(Appointment.starts_at >= start, Appointment.starts_at < end)
     )
     if waiting is not None:
-        raise Conflict(_("This patient has a visit today already: note the arrival on it."))
+        raise Conflict(_("This patient already has an appointment today. Check the patient in there."))

@@ -16,7 +16,7 @@ from service.domain.foundation.actor import Actor, Role
 from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.patients import patient_search
 from service.http import context
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.web import notices, tellings
 from service.web.appointments.booking_choice import Choice, chosen, nearest, offers, to_move
 from service.web.appointments.visits import visit
@@ -32,37 +32,37 @@ class BookingForm(Form):
     """What a patient sends."""
 
     chosen_before = STEPS
-    patient_id = wtforms.StringField(_("Patient"))
-    doctor_id = wtforms.StringField(_("Doctor"))
-    department = wtforms.StringField(_("Department"), [at_most(100)])
-    visit_type_id = wtforms.StringField(_("Visit type"))
-    starts_at = wtforms.StringField(_("Time"))
-    reason = wtforms.StringField(_("Reason"), [at_most(booking.LONGEST_REASON)])
+    patient_id = wtforms.StringField(_l("Patient"))
+    doctor_id = wtforms.StringField(_l("Doctor"))
+    department = wtforms.StringField(_l("Department"), [at_most(100)])
+    visit_type_id = wtforms.StringField(_l("Appointment type"))
+    starts_at = wtforms.StringField(_l("Date and time"))
+    reason = wtforms.StringField(_l("Reason"), [at_most(booking.LONGEST_REASON)])
 
 
 class DeskBookingForm(BookingForm):
     """What staff may add."""
 
-    overbooking_reason = wtforms.StringField(_("Why on top of it"), [at_most(booking.LONGEST_REASON)])
-    count = wtforms.IntegerField(_("How many visits"), default=1)
-    every_days = wtforms.IntegerField(_("Days apart"), default=7)
+    overbooking_reason = wtforms.StringField(_l("Reason for overbooking"), [at_most(booking.LONGEST_REASON)])
+    count = wtforms.IntegerField(_l("Number of appointments"), default=1)
+    every_days = wtforms.IntegerField(_l("Days between appointments"), default=7)
 
 
 class WalkInForm(Form):
     chosen_before = STEPS
-    patient_id = wtforms.StringField(_("Patient"))
-    doctor_id = wtforms.StringField(_("Doctor"))
-    visit_type_id = wtforms.StringField(_("Visit type"))
-    reason = wtforms.StringField(_("Reason"), [at_most(booking.LONGEST_REASON)])
+    patient_id = wtforms.StringField(_l("Patient"))
+    doctor_id = wtforms.StringField(_l("Doctor"))
+    visit_type_id = wtforms.StringField(_l("Appointment type"))
+    reason = wtforms.StringField(_l("Reason"), [at_most(booking.LONGEST_REASON)])
 
 
 class MoveForm(Form):
     """Another time for a booked appointment; staff may name another doctor."""
 
     chosen_before = STEPS
-    starts_at = wtforms.StringField(_("Time"))
-    doctor_id = wtforms.StringField(_("Doctor"))
-    overbooking_reason = wtforms.StringField(_("Why on top of it"), [at_most(booking.LONGEST_REASON)])
+    starts_at = wtforms.StringField(_l("Date and time"))
+    doctor_id = wtforms.StringField(_l("Doctor"))
+    overbooking_reason = wtforms.StringField(_l("Reason for overbooking"), [at_most(booking.LONGEST_REASON)])
 
 
 @blueprint.get("/appointments/new")

@@ -86,9 +86,9 @@ class Choice:
     def request(self, starts_at: datetime, reason: str) -> BookingRequest:
         """What the domain needs to book at an instant. Raises Invalid where a step is missing."""
         if self.patient is None:
-            raise Invalid(_("Choose the patient first."), "patient_id")
+            raise Invalid(_("Choose a patient first."), "patient_id")
         if not self.doctor_id:
-            raise Invalid(_("Choose a doctor, or any doctor."), "doctor_id")
+            raise Invalid(_("Choose a doctor or “Any doctor”."), "doctor_id")
         return BookingRequest(
             patient_id=self.patient.id,
             starts_at=starts_at,

@@ -13,6 +13,7 @@ from service.domain.appointments.admission import Taken
 from service.domain.foundation.errors import Invalid
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import CancelledBy
 from service.web import notices
 from service.web.appointments import appointments
@@ -32,19 +33,19 @@ class TapForm(Form):
 
 
 class UndoForm(TapForm):
-    overbooking_reason = wtforms.StringField(_("Why on top of it"), [at_most(booking.LONGEST_REASON)])
+    overbooking_reason = wtforms.StringField(_l("Reason for overbooking"), [at_most(booking.LONGEST_REASON)])
 
 
 class CancellationForm(TapForm):
-    reason = wtforms.StringField(_("Reason"), [at_most(booking.LONGEST_REASON)])
+    reason = wtforms.StringField(_l("Reason"), [at_most(booking.LONGEST_REASON)])
 
 
 class DeskCancellationForm(CancellationForm):
     """Staff also say whose wish it was."""
 
     by = wtforms.StringField(
-        _("Who cancels?"),
-        [AnyOf(list(CancelledBy), message=_("Choose who cancels: the patient or the clinic."))],
+        _l("Who is canceling?"),
+        [AnyOf(list(CancelledBy), message=_l("Choose who is canceling: the patient or the clinic."))],
         default=CancelledBy.PATIENT,
     )
 
@@ -90,7 +91,7 @@ def undo(appointment_id: int) -> ResponseReturnValue:
     """What was last said about the appointment is taken back; where its time is gone, staff may overbook it."""
     form = UndoForm(request.form)
     if not form.validate():
-        raise Invalid(_("Write the reason in at most 200 characters."))
+        raise Invalid(_("Enter a reason of at most 200 characters."))
     act = partial(
         outcomes.undo, settings=context.wiring().settings, overbooking_reason=form.overbooking_reason.data or ""
     )
@@ -113,7 +114,7 @@ def to_complete() -> ResponseReturnValue:
 def _tap(appointment_id: int, act: Callable[..., None], notice: str) -> ResponseReturnValue:
     form = TapForm(request.form)
     if not form.validate():
-        raise Invalid(_("This form was sent with a field it does not have."))
+        raise Invalid(_("This form was sent with a field it doesn't have."))
     return _act(form, appointment_id, act, notice)
 
 

@@ -15,7 +15,7 @@ from service.domain.exports import exports
 from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.patients import patients
 from service.http import context
-from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import Patient, Treatment
 from service.web import notices
 from service.web.appointments.visits import visit
@@ -26,13 +26,13 @@ blueprint = Blueprint("treatments", __name__)
 
 
 class TreatmentForm(Form):
-    visit_type = wtforms.StringField(_("Visit type"), [at_most(treatments.LONGEST_TYPE)])
-    symptoms = wtforms.TextAreaField(_("Symptoms"), [at_most(treatments.LONGEST_TEXT)])
-    diagnosis = wtforms.TextAreaField(_("Diagnosis"), [at_most(treatments.LONGEST_TEXT)])
-    treatment = wtforms.TextAreaField(_("Treatment"), [at_most(treatments.LONGEST_TEXT)])
-    prescription = wtforms.TextAreaField(_("Prescription"), [at_most(treatments.LONGEST_TEXT)])
-    notes = wtforms.TextAreaField(_("Notes"), [at_most(treatments.LONGEST_TEXT)])
-    next_visit = DayField(_("Next visit"), [Optional()])
+    visit_type = wtforms.StringField(_l("Appointment type"), [at_most(treatments.LONGEST_TYPE)])
+    symptoms = wtforms.TextAreaField(_l("Symptoms"), [at_most(treatments.LONGEST_TEXT)])
+    diagnosis = wtforms.TextAreaField(_l("Diagnosis"), [at_most(treatments.LONGEST_TEXT)])
+    treatment = wtforms.TextAreaField(_l("Treatment"), [at_most(treatments.LONGEST_TEXT)])
+    prescription = wtforms.TextAreaField(_l("Prescription"), [at_most(treatments.LONGEST_TEXT)])
+    notes = wtforms.TextAreaField(_l("Notes"), [at_most(treatments.LONGEST_TEXT)])
+    next_visit = DayField(_l("Next appointment"), [Optional()])
     version = wtforms.IntegerField(validators=[Optional()], widget=wtforms.widgets.HiddenInput())
 
 

@@ -21,6 +21,7 @@ from service.domain.foundation.errors import Conflict, Invalid, NotFound
 from service.domain.messages import message_links
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import Appointment, AppointmentStatus, LinkPurpose
 from service.web.appointments.booking_choice import Offered, nearest, offers, to_move
 from service.web.appointments.visits import Visit, visit
@@ -38,7 +39,7 @@ class ActForm(Form):
 
 
 class MoveForm(ActForm):
-    starts_at = wtforms.StringField(_("Time"))
+    starts_at = wtforms.StringField(_l("Date and time"))
 
 
 @blueprint.get("/visit/<token:token>")
@@ -109,7 +110,7 @@ def _act(token: str, act: Callable[..., None]) -> ResponseReturnValue:
     form = ActForm(request.form)
     row = _chosen(token, form)
     if not form.validate():
-        raise Invalid(_("This form was sent with a field it does not have."))
+        raise Invalid(_("This form was sent with a field it doesn't have."))
     with context.counting() as session:
         message_links.attempt(session, token)
     try:
@@ -179,7 +180,7 @@ def _times_page(token: str, form: MoveForm, day: date | None = None, *, taken: s
     row = _chosen(token, form)
     shown: Visit = visit(row, _actor(row))
     if Act.MOVE not in shown.may:
-        raise Conflict(_("This visit cannot be moved here any more: please call the clinic."))
+        raise Conflict(_("This appointment can no longer be rescheduled online. Please call the clinic."))
     choice = to_move(row, "")
     return render_template(
         "appointments/visit_links/times.html",

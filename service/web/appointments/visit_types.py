@@ -11,6 +11,7 @@ from service.domain.appointments.visit_types import TypeDetails
 from service.domain.foundation.errors import Conflict, Invalid
 from service.http import context
 from service.language.translation import gettext as _
+from service.language.translation import lazy_gettext as _l
 from service.storage.models import VisitType
 from service.web import notices
 from service.web.forms import Form, at_most, required
@@ -20,10 +21,10 @@ USUAL_MINUTES = 15
 
 
 class VisitTypeForm(Form):
-    name = wtforms.StringField(_("Name"), [required(), at_most(visit_types.LONGEST_NAME)])
-    minutes = wtforms.IntegerField(_("Minutes"), [required()])
-    colour = wtforms.RadioField(_("Colour"), coerce=int)
-    online = wtforms.BooleanField(_("Patients may book it online"))
+    name = wtforms.StringField(_l("Name"), [required(), at_most(visit_types.LONGEST_NAME)])
+    minutes = wtforms.IntegerField(_l("Minutes"), [required()])
+    colour = wtforms.RadioField(_l("Color"), coerce=int)
+    online = wtforms.BooleanField(_l("Patients can book it online"))
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -35,13 +36,13 @@ class VisitTypeForm(Form):
 
 
 class ChangeForm(VisitTypeForm):
-    archived = wtforms.BooleanField(_("Archived: not booked any more"))
+    archived = wtforms.BooleanField(_l("Archived (can no longer be booked)"))
     version = wtforms.IntegerField(validators=[required()], widget=wtforms.widgets.HiddenInput())
 
 
 def colours() -> list[str]:
     """The names of the colors 0 to 7."""
-    return [_("Violet"), _("Teal"), _("Orange"), _("Blue"), _("Pink"), _("Green"), _("Ochre"), _("Grey")]
+    return [_("Violet"), _("Teal"), _("Orange"), _("Blue"), _("Pink"), _("Green"), _("Ocher"), _("Gray")]
 
 
 @blueprint.get("/visit-types")
