@@ -34,16 +34,16 @@ def test_booking_rescheduling_and_canceling_work_without_scripts_on_a_phone(visi
     page.get_by_role("link", name="Any doctor").click()
     page.locator("nav.week a.week-day").nth(2).click()
     page.locator("label.slot").nth(2).click()
-    page.get_by_role("button", name="Book this visit").click()
+    page.get_by_role("button", name="Book this appointment").click()
     page.get_by_text("Appointment booked.").wait_for()
-    page.get_by_role("link", name="Another time").click()
+    page.get_by_role("link", name="Reschedule").click()
     page.locator("nav.week a.week-day").nth(4).click()
     page.locator("label.slot").nth(5).click()
-    page.get_by_role("button", name="Move the visit").click()
+    page.get_by_role("button", name="Reschedule appointment").click()
     page.get_by_text("Appointment rescheduled.").wait_for()
-    page.get_by_text("Cancel this visit").click()
+    page.get_by_text("Cancel this appointment").click()
     page.get_by_label("Reason").fill("Better again")
-    page.get_by_role("button", name="Cancel the visit").click()
+    page.get_by_role("button", name="Cancel appointment").click()
     page.get_by_text("Appointment canceled.").wait_for()
 
 
@@ -52,9 +52,9 @@ def test_a_treatment_is_recorded_with_scripts_blocked(visit: Callable[..., Visit
     window.sign_in("doctor2")
     page = window.page
     page.goto(f"{window.url}/to-complete")
-    page.get_by_role("link", name="Record").first.click()
+    page.get_by_role("link", name="Record treatment").first.click()
     page.get_by_label("Diagnosis").fill("Hay fever")
-    page.get_by_role("button", name="Save the treatment").click()
+    page.get_by_role("button", name="Save treatment").click()
     page.get_by_text("Treatment saved. The appointment is completed.").wait_for()
 
 
@@ -65,16 +65,16 @@ def test_of_two_browsers_one_gets_the_time_and_the_other_sees_what_is_near(visit
         window.open("/appointments/new?doctor_id=3&date=2026-06-24")
         window.page.locator("label.slot").nth(9).click()
         window.page.get_by_label("Reason").fill(f"I am {who}")
-    first.page.get_by_role("button", name="Book this visit").click()
+    first.page.get_by_role("button", name="Book this appointment").click()
     first.page.get_by_text("Appointment booked.").wait_for()
-    second.page.get_by_role("button", name="Book this visit").click()
+    second.page.get_by_role("button", name="Book this appointment").click()
     second.page.get_by_text("This time has just been taken").wait_for()
     assert second.page.locator("label.slot").count() == 3
     assert second.page.get_by_label("Reason").input_value() == "I am patient24"
     assert [trouble[:3] for trouble in second.trouble] == ["409", "con"]
     second.trouble.clear()
     second.page.locator("label.slot").first.click()
-    second.page.get_by_role("button", name="Book this visit").click()
+    second.page.get_by_role("button", name="Book this appointment").click()
     second.page.get_by_text("Appointment booked.").wait_for()
 
 
@@ -94,16 +94,16 @@ def test_a_treatments_text_outlives_a_session_that_ended(visit: Callable[..., Vi
     window.sign_in("doctor3")
     page = window.page
     page.goto(f"{window.url}/to-complete")
-    page.get_by_role("link", name="Record").first.click()
+    page.get_by_role("link", name="Record treatment").first.click()
     page.get_by_label("Symptoms").fill("Typed before the session ended")
     page.context.clear_cookies()
-    page.get_by_role("button", name="Save the treatment").click()
+    page.get_by_role("button", name="Save treatment").click()
     page.get_by_label("E-mail").fill("doctor3@demo.example")
     page.get_by_label("Password").fill("quiet rivers run deep")
     page.get_by_role("button", name="Sign in").click()
     page.get_by_text("What you had typed before is back in the form.").wait_for()
     assert page.get_by_label("Symptoms").input_value() == "Typed before the session ended"
-    page.get_by_role("button", name="Save the treatment").click()
+    page.get_by_role("button", name="Save treatment").click()
     page.get_by_text("Treatment saved. The appointment is completed.").wait_for()
     page.wait_for_load_state()
     kept = page.evaluate("() => Object.keys(sessionStorage)")

@@ -45,7 +45,7 @@ def next_link(small: Service, page: str, seen: int) -> str:
 def book(window: Visitor, day: str, slot: int) -> None:
     window.open(f"/appointments/new?doctor_id=1&date={day}")
     window.page.locator("label.slot").nth(slot).click()
-    window.page.get_by_role("button", name="Book this visit").click()
+    window.page.get_by_role("button", name="Book this appointment").click()
     window.page.wait_for_url(re.compile(r"/appointments/\d+$"))
 
 
@@ -60,17 +60,17 @@ def test_a_link_confirms_reschedules_cancels_and_undoes_without_scripts(
     window = visit(url=small.url, java_script_enabled=False, **PHONE)
     page = window.page
     window.open(path)
-    page.get_by_role("button", name="I am coming").click()
-    assert page.get_by_text("Thank you: we expect you.").is_visible()
-    page.get_by_role("link", name="Another time").click()
+    page.get_by_role("button", name="I'll be there").click()
+    assert page.get_by_text("Thank you. We look forward to seeing you.").is_visible()
+    page.get_by_role("link", name="Reschedule").click()
     page.locator("nav.week a.week-day").nth(1).click()
     page.locator("label.slot").nth(2).click()
-    page.get_by_role("button", name="Take this time").click()
+    page.get_by_role("button", name="Choose this time").click()
     assert page.get_by_role("heading", level=1).text_content() != "Wed, 24 Jun, 10:00"
-    page.get_by_role("button", name="Cancel the visit").click()
+    page.get_by_role("button", name="Cancel appointment").click()
     assert page.get_by_text("If that was a mistake").is_visible()
-    page.get_by_role("button", name="Take it back").click()
-    assert page.get_by_role("button", name="Cancel the visit").is_visible()
+    page.get_by_role("button", name="Undo cancellation").click()
+    assert page.get_by_role("button", name="Cancel appointment").is_visible()
 
 
 @pytest.fixture(name="letter", scope="module")
@@ -96,12 +96,12 @@ def test_the_page_of_a_canceled_appointment_is_well_formed(
 ) -> None:
     window = visit(url=small.url, **PHONE)
     window.open(letter[0])
-    window.page.get_by_role("button", name="Cancel the visit").click()
-    window.page.get_by_role("button", name="Take it back").wait_for()
+    window.page.get_by_role("button", name="Cancel appointment").click()
+    window.page.get_by_role("button", name="Undo cancellation").wait_for()
     assert window.violations() == []
     window.picture("link-cancelled")
-    window.page.get_by_role("button", name="Take it back").click()
-    window.page.get_by_role("button", name="Cancel the visit").wait_for()
+    window.page.get_by_role("button", name="Undo cancellation").click()
+    window.page.get_by_role("button", name="Cancel appointment").wait_for()
 
 
 def test_what_patients_want_to_be_told_is_set_on_a_well_made_page(

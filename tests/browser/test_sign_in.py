@@ -65,10 +65,10 @@ def test_a_form_sent_too_late_comes_back_with_scripts_blocked(visit: Callable[..
     window.sign_in("doctor2")
     page = window.page
     page.goto(f"{window.url}/to-complete")
-    page.get_by_role("link", name="Record").first.click()
+    page.get_by_role("link", name="Record treatment").first.click()
     page.get_by_label("Symptoms").fill("Itching since Monday.\n\nWorse at night.")
     leave_alone(clinic, "doctor2")
-    page.get_by_role("button", name="Save the treatment").click()
+    page.get_by_role("button", name="Save treatment").click()
     page.get_by_label("E-mail").fill("doctor2@demo.example")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()

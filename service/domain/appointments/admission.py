@@ -172,7 +172,8 @@ def _check_open(session: Session, patient_id: int, most: int) -> None:
     if (count or 0) >= most:
         raise Invalid(
             _(
-                "You have %(count)s appointments booked, the most you can book online. To book another one, please call the clinic."
+                "You have %(count)s appointments booked, the most you can book online. "
+                "To book another one, please call the clinic."
             )
             % {"count": count}
         )

@@ -109,7 +109,7 @@ def test_b7_a_form_that_was_opened_before_someone_elses_change_is_refused(
     house: House, doctor: Actor, visit: int
 ) -> None:
     record(house, doctor, visit, {"diagnosis": "cold"}, version=0)
-    with pytest.raises(Conflict, match="Somebody else changed this"):
+    with pytest.raises(Conflict, match="Someone else changed this"):
         record(house, doctor, visit, {"diagnosis": "first form"}, version=0)
     record(house, doctor, visit, {"diagnosis": "flu"}, version=1)
     with pytest.raises(Conflict):

@@ -42,7 +42,7 @@ def test_a_visit_moves_to_the_past_when_it_is_over(clinic: Clinic) -> None:
 def test_someone_without_visits_is_told_how_to_get_one(clinic: Clinic) -> None:
     clinic.house.user("patient", "new@clinic.example", "New Comer")
     page = parsed(clinic.house.browser("new@clinic.example").get("/appointments"))
-    assert "No visit is booked" in words(page.find("main"))
+    assert "No appointments booked" in words(page.find("main"))
 
 
 def test_past_visits_are_paged_by_key_without_gap_or_repetition(clinic: Clinic) -> None:

@@ -125,8 +125,8 @@ def test_the_desk_overbooks_in_a_second_step_with_a_reason(clinic: Clinic) -> No
     again = book(clinic, desk, patient_id=clinic.pia, overbooking_reason="Pain")
     assert again.status_code == 303
     page = words(parsed(desk.get(again.location)))
-    assert "Overbooked because Pain" in page
-    assert "Booked on top of another visit" in page
+    assert "Reason for overbooking Pain" in page
+    assert "Overbooked on top of another appointment" in page
     assert booked(clinic) == 2
 
 
@@ -214,7 +214,7 @@ def test_z3_another_ones_patient_is_not_found(clinic: Clinic) -> None:
 def test_the_desk_says_for_whom(clinic: Clinic) -> None:
     answer = book(clinic, "receptionist")
     assert answer.status_code == 422
-    assert "Choose the patient first." in words(parsed(answer))
+    assert "Choose a patient first." in words(parsed(answer))
 
 
 def test_the_desk_finds_the_patient_on_the_booking_page(clinic: Clinic) -> None:
@@ -275,7 +275,7 @@ def test_a_patient_moves_a_visit(clinic: Clinic) -> None:
     assert answer.status_code == 303
     assert "Appointment rescheduled." in words(parsed(browser.get(answer.location)))
     old = words(parsed(browser.get(f"/appointments/{clinic.ahead}")))
-    assert "Moved" in old
+    assert "Rescheduled" in old
 
 
 def test_a_move_to_a_taken_time_shows_the_nearest_and_changes_nothing(clinic: Clinic) -> None:
@@ -304,7 +304,7 @@ def test_a_patient_cancels_and_the_desk_reads_why(clinic: Clinic) -> None:
     assert answer.status_code == 303
     page = words(parsed(clinic.browser("receptionist").get(f"/appointments/{clinic.ahead}")))
     assert "Canceled by the patient" in page
-    assert "Cancelled because Ill" in page
+    assert "Cancellation reason Ill" in page
 
 
 def test_after_the_cut_off_a_patient_is_told_to_call(clinic: Clinic) -> None:
@@ -346,7 +346,7 @@ def test_w5_the_way_back_is_one_of_ours(clinic: Clinic, back: str) -> None:
 def test_close_the_day_lists_and_settles_with_one_tap(clinic: Clinic) -> None:
     doctor = clinic.browser("doctor")
     page = parsed(doctor.get("/to-complete"))
-    assert words(page.find("h1")) == "Close the day"
+    assert words(page.find("h1")) == "Finish the day"
     assert f"/appointments/{clinic.begun}" in links(page)
     assert f"/appointments/{clinic.other_visit}" not in links(page)
     answer = doctor.post(f"/appointments/{clinic.begun}/no-show", {"back": "to-complete"})

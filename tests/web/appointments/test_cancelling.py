@@ -30,11 +30,11 @@ def test_i7_the_desk_is_asked_and_a_phone_call_is_the_patients_own_cancellation(
     assert desk.post(f"/appointments/{clinic.ahead}/cancellation", {"reason": "Telephoned"}).status_code == 303
     shown = words(parsed(desk.get(f"/appointments/{clinic.ahead}")))
     assert "Canceled by the patient" in shown
-    assert "Cancelled by the patient" in shown
+    assert "Canceled by the patient" in shown
     assert "ed by the clinic" not in shown
     assert "This appointment was canceled as you asked:" in letter(clinic, "visit_cancelled").body
     own = words(parsed(clinic.browser("patient").get(f"/appointments/{clinic.ahead}")))
-    assert "Cancelled by you" in own
+    assert "Canceled by you" in own
 
 
 def test_i7_what_the_clinic_cancels_is_told_so(clinic: Clinic) -> None:
@@ -53,9 +53,9 @@ def test_i7_the_history_keeps_who_canceled_before_it_was_undone(clinic: Clinic) 
         if by == "clinic":
             desk.post(f"/appointments/{clinic.ahead}/undo")
     history = [words(line) for line in parsed(desk.get(f"/appointments/{clinic.ahead}")).select(".timeline li strong")]
-    assert [line for line in history if line.startswith("Cancelled")] == [
-        "Cancelled by the clinic",
-        "Cancelled by the patient",
+    assert [line for line in history if line.startswith("Canceled")] == [
+        "Canceled by the clinic",
+        "Canceled by the patient",
     ]
 
 

@@ -278,7 +278,7 @@ def elsewhere_then(one: Try) -> None:
     one.house.visit(one.other_doctor, one.patient, NINE, overbooked=False)
 
 
-TAKEN = "This time has just been taken, or is not free."
+TAKEN = "That slot was just taken or isn't free."
 GONE = "This record is archived"
 MERGED = "This record was merged into another one. Open that one."
 ERASED = "This record was erased, so it can't have new appointments."
@@ -292,7 +292,7 @@ REFUSALS: dict[str, tuple[Callable[[Try], None], str]] = {
     "erased patient": (erased, ERASED),
     "max_open": (three_are_open, "You have 3 visits booked"),
     "overlap of the doctor": (taken, TAKEN),
-    "overlap of the patient": (elsewhere_then, "The patient already has a visit at that time."),
+    "overlap of the patient": (elsewhere_then, "The patient already has an appointment at that time."),
 }
 NO_SUCH_DOCTOR = {"a patient's page", "the desk's page", "a series"}
 """Where a doctor is chosen from a list, one who is not on it is no page."""

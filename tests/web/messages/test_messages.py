@@ -280,7 +280,7 @@ def test_a_message_is_edited_before_it_is_sent(clinic: Clinic, desk: Browser) ->
 def test_a_visit_says_beforehand_how_its_patient_will_be_told(mailing: Mailing) -> None:
     clinic, desk = mailing.clinic, mailing.clinic.browser("receptionist")
     page = words(parsed(desk.get(f"/appointments/{clinic.tomorrow}")))
-    assert "Will be told Thu, 7 May, 08:00 by e-mail: tom@mail.example" in page
+    assert "Will be sent Thu, 7 May, 08:00 by e-mail: tom@mail.example" in page
     clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.guest, at("2026-05-08 13:00"))
     with clinic.house.reading() as session:
         last = session.query(Appointment.id).order_by(Appointment.id.desc()).limit(1).scalar()
@@ -291,8 +291,8 @@ def test_a_visit_says_beforehand_how_its_patient_will_be_told(mailing: Mailing) 
     ("values", "is_away", "visit_says", "list_says"),
     [
         ({"email": None}, False, "Cannot be reached: there is no address we could write to.", "No e-mail on file"),
-        ({"email_allowed": False}, False, "Will not be told: the patient wants no messages.", "Wants no messages"),
-        ({}, True, "Will not be told: Doctor away.", "Doctor away"),
+        ({"email_allowed": False}, False, "Won't be notified: the patient doesn't want messages.", "Wants no messages"),
+        ({}, True, "Won't be notified: Doctor away.", "Doctor away"),
     ],
 )
 def test_d28_a_visit_and_the_next_run_give_one_reason_and_the_run_then_gives_it_too(

@@ -251,7 +251,7 @@ def test_d2_reminders_that_only_the_console_has_put_their_patients_on_the_call_l
 def test_d2_what_is_expected_says_so_too(clinic: Clinic) -> None:
     page = words(one(parsed(clinic.browser("receptionist").get(f"/appointments/{clinic.tomorrow}")), "#why ~ ul"))
     assert "Not sent: e-mail is off" in page
-    assert "Will be told" not in page
+    assert "Will be sent" not in page
 
 
 def test_d2_in_a_demo_clinic_its_mail_stays_here_and_nobody_has_to_be_called(clinic: Clinic) -> None:
