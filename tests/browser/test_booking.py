@@ -68,7 +68,7 @@ def test_of_two_browsers_one_gets_the_time_and_the_other_sees_what_is_near(visit
     first.page.get_by_role("button", name="Book this appointment").click()
     first.page.get_by_text("Appointment booked.").wait_for()
     second.page.get_by_role("button", name="Book this appointment").click()
-    second.page.get_by_text("This time has just been taken").wait_for()
+    second.page.get_by_text("That slot was just taken").wait_for()
     assert second.page.locator("label.slot").count() == 3
     assert second.page.get_by_label("Reason").input_value() == "I am patient24"
     assert [trouble[:3] for trouble in second.trouble] == ["409", "con"]

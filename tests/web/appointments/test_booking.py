@@ -296,7 +296,7 @@ def test_b7_a_visit_that_someone_canceled_meanwhile_is_not_moved(clinic: Clinic)
     assert clinic.browser("receptionist").post(f"/appointments/{clinic.ahead}/cancellation").status_code == 303
     answer = move(clinic, "patient", starts_at=FREE)
     assert answer.status_code == 409
-    assert "not booked any more" in words(parsed(answer))
+    assert "no longer booked" in words(parsed(answer))
 
 
 def test_a_patient_cancels_and_the_desk_reads_why(clinic: Clinic) -> None:
@@ -359,7 +359,7 @@ def test_b7_an_act_that_does_not_fit_any_more_is_a_conflict_page(clinic: Clinic)
     desk.post(f"/appointments/{clinic.begun}/cancellation")
     answer = desk.post(f"/appointments/{clinic.begun}/arrival")
     assert answer.status_code == 409
-    assert "undo that first" in words(parsed(answer))
+    assert "Undo that first" in words(parsed(answer))
 
 
 def test_a_doctors_alert_stands_on_today_for_doctors_only(clinic: Clinic) -> None:

@@ -106,7 +106,7 @@ def test_a_visit_that_has_not_begun_cannot_be_recorded_yet(clinic: Clinic) -> No
     assert browser.get(form(clinic, clinic.later)).status_code == 409
     answer = browser.post(form(clinic, clinic.later), FULL)
     assert answer.status_code == 409
-    assert "has not begun" in answer.get_data(as_text=True)
+    assert "started yet" in answer.get_data(as_text=True)
     clinic.clock.move_to(at("2026-05-06 08:14"))
     browser.get("/today")
     ends_at = at("2026-05-06 08:20")

@@ -285,12 +285,12 @@ ERASED = "This record was erased, so it can't have new appointments."
 PAST = "This time is past"
 REFUSALS: dict[str, tuple[Callable[[Try], None], str]] = {
     "held": (held_for_somebody_else, TAKEN),
-    "time off": (time_off, "Nobody works at that time"),
+    "time off": (time_off, "The doctor doesn't work at that time"),
     "archived doctor": (archived_doctor, "does not see patients here any more"),
     "archived patient": (archived, GONE),
     "merged patient": (merged, MERGED),
     "erased patient": (erased, ERASED),
-    "max_open": (three_are_open, "You have 3 visits booked"),
+    "max_open": (three_are_open, "You have 3 appointments booked"),
     "overlap of the doctor": (taken, TAKEN),
     "overlap of the patient": (elsewhere_then, "The patient already has an appointment at that time."),
 }
@@ -417,7 +417,7 @@ def test_h16_cancel_three_book_three_and_undo_leaves_three(door: Door) -> None:
         assert one.door.pia.post("/appointments", booking_form(one, starts_at=typed)).status_code == 303
     for path, form in cancelled:
         refused = one.door.nobody.post(f"{path}/undo", form)
-        assert (refused.status_code, "You have 3 visits booked" in said(refused)) == (409, True)
+        assert (refused.status_code, "You have 3 appointments booked" in said(refused)) == (409, True)
     open_now = Appointment.patient_id == one.patient, Appointment.status.in_(TAKES_PLACE)
     assert one.house.count(Appointment, *open_now) == 3
 

@@ -258,7 +258,7 @@ def test_a_name_with_an_apostrophe_is_escaped_once_on_its_buttons(clinic: Clinic
     with clinic.house.writing() as session:
         session.execute(update(Patient).where(Patient.name == "Tom Morgen").values(name="Tom O'Morgen"))
     buttons = [words(button) for button in parsed(desk.get("/messages/tomorrow")).select("button")]
-    assert "Hold Tom O'Morgen" in buttons
+    assert "Put on hold Tom O'Morgen" in buttons
 
 
 def test_a_message_is_edited_before_it_is_sent(clinic: Clinic, desk: Browser) -> None:
@@ -284,13 +284,13 @@ def test_a_visit_says_beforehand_how_its_patient_will_be_told(mailing: Mailing) 
     clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.guest, at("2026-05-08 13:00"))
     with clinic.house.reading() as session:
         last = session.query(Appointment.id).order_by(Appointment.id.desc()).limit(1).scalar()
-    assert "Cannot be reached: there is no address" in words(parsed(desk.get(f"/appointments/{last}")))
+    assert "No e-mail or phone number for messages on file" in words(parsed(desk.get(f"/appointments/{last}")))
 
 
 @pytest.mark.parametrize(
     ("values", "is_away", "visit_says", "list_says"),
     [
-        ({"email": None}, False, "Cannot be reached: there is no address we could write to.", "No e-mail on file"),
+        ({"email": None}, False, "No e-mail or phone number for messages on file.", "No e-mail on file"),
         ({"email_allowed": False}, False, "Won't be notified: the patient doesn't want messages.", "Wants no messages"),
         ({}, True, "Won't be notified: Doctor away.", "Doctor away"),
     ],
@@ -322,7 +322,7 @@ def test_a_visit_says_afterwards_what_came_of_it_and_the_answer(clinic: Clinic, 
     with clinic.house.writing() as session:
         session.execute(update(Message).where(Message.id == clinic.message).values(last_error=REFUSED))
     page = parsed(desk.get(f"/appointments/{clinic.ahead}"))
-    assert "Booking confirmation Failed Could not be sent" in words(page)
+    assert "Booking confirmation Failed Couldn't be sent" in words(page)
     assert REFUSED in words(page)
     assert f"/messages/{clinic.message}" in links(page)
 
