@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from texts import prose
-from texts.extraction import areas
 
 
 def test_no_finished_place_has_a_phrase_of_the_list() -> None:
@@ -16,10 +15,6 @@ def test_no_finished_place_has_a_phrase_of_the_list() -> None:
 @pytest.mark.parametrize("place", prose.UNFINISHED)
 def test_every_unfinished_place_exists(place: str) -> None:
     assert (prose.ROOT / place).exists()
-
-
-def test_every_unfinished_area_of_texts_exists() -> None:
-    assert set(prose.UNFINISHED_TEXTS) <= set(areas())
 
 
 @pytest.mark.parametrize(

@@ -100,12 +100,12 @@ def is_about_time(error: Invalid) -> bool:
 
 
 def just_taken() -> str:
-    """What somebody reads who comes second."""
+    """Return the message for a slot that someone else took first."""
     return _("That slot was just taken or isn't free.")
 
 
 def past() -> str:
-    """What somebody reads who comes after the time itself."""
+    """Return the message for a time in the past."""
     return _("That time has passed. Choose a later one.")
 
 
