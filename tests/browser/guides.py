@@ -1,4 +1,4 @@
-"""`make guides`: update the pictures in docs/guides/ from a demo clinic on a Monday morning."""
+"""`make guides`: write the guides in docs/guides/, with screenshots of a demo clinic on a Monday morning."""
 
 import shutil
 from pathlib import Path
@@ -6,12 +6,13 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, FloatRect, sync_playwright
 
+from tests.browser import guide_texts
+from tests.browser.guide_texts import GUIDES
 from tests.browser.visitor import visitor_in
 from tests.faults.clinic import wall
 from tests.house import PASSWORD
-from tests.process.launching import ROOT, change, configure, run, serving
+from tests.process.launching import change, configure, run, serving
 
-GUIDES = ROOT / "docs" / "guides"
 NOW, NIGHT, EIGHT = (wall(f"2026-05-04 {at}") for at in ("11:10", "03:00", "08:00"))
 DESK, TELEPHONE = {"width": 1000, "height": 900}, {"width": 390, "height": 700}
 NARROW = {"width": 560, "height": 900}
@@ -80,4 +81,5 @@ def _take(chromium: Browser, url: str, picture: str, file: Path) -> None:
 
 
 if __name__ == "__main__":
+    guide_texts.write()
     make(GUIDES)

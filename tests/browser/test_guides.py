@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.guides import GUIDES, PICTURES
+from tests.browser.guide_texts import GUIDES
+from tests.browser.guides import PICTURES
 from tests.browser.visitor import AXE
 
 pytestmark = [pytest.mark.browser, pytest.mark.tour]

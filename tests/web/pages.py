@@ -9,6 +9,7 @@ ACCOUNT = [
     "/account/proof",
     "/account/second-factor",
     "/account/tokens",
+    "/help",
 ]
 PAPER = ["/calendar", "/calendar?view=week", "/calendar?date=2030-01-01", "/today/sheet", "/waitlist"]
 
@@ -57,6 +58,7 @@ def pages_of(clinic: Clinic, visitor: str) -> list[str]:
             "/users",
             "/users?of=patients&q=pia",
             "/account",
+            "/help",
             "/users?q=zzz",
             "/users/new",
             f"/users/{clinic.people['patient'].user_id}",
@@ -141,6 +143,7 @@ def _doctor(patient: int, visits: list[int], export: str, report: int) -> list[s
         "/doctors/2",
         "/time-off",
         "/waitlist/fits?doctor_id=1&starts_at=2026-06-01T09:00",
+        "/help",
     ]
 
 

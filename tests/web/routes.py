@@ -102,6 +102,7 @@ ROUTES: dict[str, Expected] = {
     "own_account.end_other_sessions": Expected("/account/sessions/removal", SIGNED_IN, {"POST": 303}),
     "guide.document": Expected("/api/openapi.json", ANYONE, GET),
     "guide.page": Expected("/api/docs", ANYONE, GET),
+    "help.show": Expected("/help", SIGNED_IN, GET),
     "api_tokens.show": Expected("/account/tokens", SIGNED_IN, GET),
     "api_tokens.make": Expected("/account/tokens", SIGNED_IN, {"POST": 200}, {"label": "Web site", "scopes": "read"}),
     "api_tokens.revoke": Expected(

@@ -58,6 +58,9 @@ SHOWN_BY = {
     "Rounds last ran on {{ last }}": "test_f18_a_clock_that_is_two_years_off_is_warned_of_and_tells_nobody",
     "since {{ at }}. No one is notified until you resume": "test_while_all_are_paused_only_what_is_let_go_leaves",
     "Sending is paused. Messages are queued": "test_while_all_are_paused_only_what_is_let_go_leaves",
+    "It shows how the patient is notified": (
+        "test_d1_booking_moving_canceling_and_undoing_say_whom_they_tell_and_a_mail_leaves_for_each"
+    ),
     "can't be notified: no": "test_who_cannot_or_does_not_want_to_be_told_is_named_with_the_number_to_call",
     "gets an invitation by e-mail right away": "test_an_invitation_that_leaves_is_said_with_its_address",
     "Rounds won't resend it by itself": "test_f2_a_crash_during_the_hand_over_is_unknown_and_never_sent_again",

@@ -1,0 +1,1 @@
+"""The guides people read in the app."""
