@@ -52,7 +52,7 @@ SHOWN_BY = {
     "monthly ones for twelve months, in": "test_o2_of_two_years_of_nights_seven_days_four_weeks_and_twelve_months_stay",
     "Rounds creates one every day at {{ at }}": "test_when_backups_are_made_is_what_the_settings_say",
     "The suggestion is not sent again while": "test_d1_new_times_are_mailed_once_however_often_they_are_proposed",
-    "No one else can book it before then": "test_a_held_time_is_taken_for_everybody_else_until_it_expires",
+    "No one else can book it before then": "test_a_held_slot_is_unavailable_to_others_until_the_hold_expires",
     "Its link works only for those": "test_e4_a_link_needs_a_sign_in",
     "Files are kept for a short time": "test_e5_expired_files_and_strays_are_removed_and_the_others_stay",
     "Rounds last ran on {{ last }}": "test_f18_a_clock_that_is_two_years_off_is_warned_of_and_tells_nobody",

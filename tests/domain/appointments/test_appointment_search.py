@@ -1,4 +1,4 @@
-"""Visits and free times as another program asks for them, on both databases."""
+"""Searching appointments and free slots, as the API does, on both databases."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -37,12 +37,12 @@ def test_pages_join_without_a_gap_even_within_one_moment(house: House, ada: Acto
 
 
 @pytest.mark.parametrize("after", ["", "x", "20260101T000000000000-0", "99999999T000000000000-1", "3"])
-def test_what_no_page_has_given_is_not_there(house: House, ada: Actor, after: str) -> None:
+def test_a_key_that_no_page_returned_is_not_found(house: House, ada: Actor, after: str) -> None:
     with house.reading() as session, pytest.raises(NotFound):
         appointment_search.search(session, ada, Wanted(), after=after, limit=2)
 
 
-def test_of_several_doctors_each_time_is_offered_once(house: House, ada: Actor) -> None:
+def test_free_times_of_several_doctors_are_offered_once_each(house: House, ada: Actor) -> None:
     zone = house.settings.clinic.zone
     for number in range(2):
         house.hours(house.user("doctor", f"d{number}@clinic.example", f"Dr. {number}", department="Eyes").doctor_id)

@@ -1,4 +1,4 @@
-"""Booking and moving: what is allowed, what is one booking, and that no two visits overlap."""
+"""Booking and rescheduling: what is allowed, what counts as one booking, and that no appointments overlap."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ def week(house: House, clock: time_machine.Traveller) -> Week:
     return open_week(house)
 
 
-def test_a_patient_books_a_free_time_and_it_is_on_record(week: Week) -> None:
+def test_a_patient_books_a_slot_and_the_audit_log_has_it(week: Week) -> None:
     visit = week.row(week.book(week.pia, NINE, reason=" red eye\r\nsince Friday "))
     assert (visit.status, visit.starts_at, visit.ends_at) == ("booked", at(NINE), at(NINE) + timedelta(minutes=15))
     assert (visit.reason, visit.booked_by_id, visit.overbooked) == ("red eye\nsince Friday", week.pia.user_id, False)
@@ -48,14 +48,14 @@ def test_a_patient_books_a_free_time_and_it_is_on_record(week: Week) -> None:
     assert week.house.count(AuditEntry, *record) == 1
 
 
-def test_b3_the_same_booking_again_is_the_same_visit(week: Week) -> None:
+def test_b3_repeating_a_booking_returns_the_same_appointment(week: Week) -> None:
     first = week.book(week.pia, NINE)
     assert week.book(week.pia, NINE) == first
     assert week.book(week.pia, NINE, doctor_id=None) == first
     assert week.house.count(Appointment) == 1
 
 
-def test_b1_a_taken_time_is_refused(week: Week) -> None:
+def test_b1_a_taken_slot_is_refused(week: Week) -> None:
     week.book(week.pia, NINE)
     with pytest.raises(Taken):
         week.book(week.otto, NINE)
@@ -69,7 +69,7 @@ def test_b1_a_shifted_time_is_refused(week: Week, minutes: int) -> None:
         week.book(week.desk, at(NINE) + timedelta(minutes=minutes), patient_id=min(week.otto.patient_ids))
 
 
-def test_b1_a_longer_visit_that_reaches_into_another_is_refused(week: Week) -> None:
+def test_b1_a_long_appointment_that_overlaps_the_next_is_refused(week: Week) -> None:
     week.book(week.pia, f"{MONDAY} 07:15")
     long = visit_type(week, minutes=30)
     with pytest.raises(Taken):
@@ -78,14 +78,14 @@ def test_b1_a_longer_visit_that_reaches_into_another_is_refused(week: Week) -> N
     assert visit.ends_at - visit.starts_at == timedelta(minutes=30)
 
 
-def test_b1_the_desk_may_begin_between_the_slots_where_it_is_free(week: Week) -> None:
+def test_b1_staff_can_book_between_slots_if_the_doctor_is_free(week: Week) -> None:
     visit = week.book(week.desk, f"{MONDAY} 07:05", patient_id=min(week.otto.patient_ids))
     assert week.row(visit).starts_at == at(f"{MONDAY} 07:05")
     with pytest.raises(Invalid, match="one of the free slots"):
         week.book(week.pia, f"{MONDAY} 08:05")
 
 
-def test_b2_any_doctor_is_one_who_is_free_and_has_the_fewest_visits(week: Week) -> None:
+def test_b2_any_doctor_picks_a_free_one_with_the_fewest_appointments(week: Week) -> None:
     week.book(week.pia, f"{MONDAY} 06:00")
     visit = week.row(week.book(week.otto, NINE, doctor_id=None))
     assert visit.doctor_id == week.beyer.doctor_id
@@ -101,7 +101,7 @@ def test_b2_any_doctor_of_a_department_stays_in_it(week: Week) -> None:
         week.book(week.otto, NINE, doctor_id=None, department="Ears")
 
 
-def test_a_patient_is_not_at_two_doctors_at_once(week: Week) -> None:
+def test_a_patient_cannot_book_two_doctors_at_once(week: Week) -> None:
     week.book(week.pia, NINE)
     with pytest.raises(Taken, match="already has an appointment"):
         week.book(week.pia, NINE, doctor_id=week.beyer.doctor_id)
@@ -119,12 +119,12 @@ def test_a_patient_is_not_at_two_doctors_at_once(week: Week) -> None:
         (f"{MONDAY} 09:50", "doesn't work at that time"),
     ],
 )
-def test_b5_the_past_and_other_hours_are_refused(week: Week, starts_at: str, sentence: str) -> None:
+def test_b5_times_in_the_past_or_outside_the_hours_are_refused(week: Week, starts_at: str, sentence: str) -> None:
     with pytest.raises(Invalid, match=sentence):
         week.book(week.pia, starts_at)
 
 
-def test_b5_a_patient_has_at_most_so_many_open_bookings(week: Week) -> None:
+def test_b5_a_patient_cannot_exceed_the_limit_of_open_appointments(week: Week) -> None:
     for hour in (6, 7, 8):
         week.book(week.pia, f"{MONDAY} {hour:02}:00")
     with pytest.raises(Invalid, match="3 appointments booked"):
@@ -132,7 +132,7 @@ def test_b5_a_patient_has_at_most_so_many_open_bookings(week: Week) -> None:
     assert week.book(week.desk, f"{MONDAY} 09:00", patient_id=min(week.pia.patient_ids))
 
 
-def test_b5_a_long_reason_and_one_that_cannot_be_stored_are_refused(week: Week) -> None:
+def test_b5_reasons_that_are_too_long_or_cannot_be_stored_are_refused(week: Week) -> None:
     for reason in ("x" * 201, "a\0b", "\ud800"):
         with pytest.raises(Invalid) as refused:
             week.book(week.pia, NINE, reason=reason)
@@ -176,7 +176,7 @@ def test_time_off_and_holidays_are_not_bookable(week: Week) -> None:
         week.book(week.pia, "2026-05-12 07:00", doctor_id=None)
 
 
-def test_a_held_time_is_taken_for_everybody_else_until_it_expires(week: Week, clock: time_machine.Traveller) -> None:
+def test_a_held_slot_is_unavailable_to_others_until_the_hold_expires(week: Week, clock: time_machine.Traveller) -> None:
     hold(week, min(week.otto.patient_ids))
     with pytest.raises(Taken):
         week.book(week.pia, NINE)
@@ -184,12 +184,12 @@ def test_a_held_time_is_taken_for_everybody_else_until_it_expires(week: Week, cl
     assert week.book(week.pia, NINE)
 
 
-def test_a_held_time_is_free_for_whom_it_is_held(week: Week) -> None:
+def test_a_held_slot_is_free_for_its_patient(week: Week) -> None:
     hold(week, min(week.otto.patient_ids))
     assert week.book(week.otto, NINE)
 
 
-def test_staff_overbook_on_purpose_with_a_reason_on_record(week: Week) -> None:
+def test_staff_can_overbook_with_a_reason_in_the_audit_log(week: Week) -> None:
     week.book(week.pia, NINE)
     third = week.house.patient("Third")
     visit = week.row(week.book(week.desk, NINE, patient_id=third, overbooking_reason="Pain"))
@@ -203,7 +203,7 @@ def test_a_patient_cannot_overbook(week: Week) -> None:
         week.book(week.otto, NINE, overbooking_reason="Please")
 
 
-def test_an_overbooked_visit_still_takes_its_time(week: Week) -> None:
+def test_an_overbooked_appointment_still_occupies_its_time(week: Week) -> None:
     first = week.book(week.pia, NINE)
     week.book(week.desk, NINE, patient_id=week.house.patient("Third"), overbooking_reason="Pain")
     with week.house.writing() as session:
@@ -232,14 +232,14 @@ def test_the_database_itself_refuses_a_change_that_overlaps(week: Week) -> None:
     assert week.row(other).status == "cancelled"
 
 
-def test_a_visit_of_more_than_twelve_hours_cannot_be_stored(week: Week) -> None:
+def test_an_appointment_longer_than_twelve_hours_cannot_be_stored(week: Week) -> None:
     start, pia = at(NINE), min(week.pia.patient_ids)
     with pytest.raises(IntegrityError):
         plain_visit(week, week.ahrens.doctor_id, pia, start, ends_at=start + timedelta(hours=12, minutes=1))
     plain_visit(week, week.ahrens.doctor_id, pia, start, ends_at=start + timedelta(hours=12))
 
 
-def test_f20_of_many_at_once_exactly_one_gets_the_time(week: Week) -> None:
+def test_f20_of_many_simultaneous_bookings_exactly_one_gets_the_slot(week: Week) -> None:
     people = [week.house.user("patient", f"p{number}@clinic.example", f"P {number}") for number in range(8)]
     together = Barrier(len(people))
 
@@ -257,7 +257,7 @@ def test_f20_of_many_at_once_exactly_one_gets_the_time(week: Week) -> None:
     assert week.house.count(Appointment) == 1
 
 
-def test_f30_a_double_click_is_one_booking_also_at_the_same_instant(week: Week) -> None:
+def test_f30_simultaneous_double_clicks_make_one_booking(week: Week) -> None:
     together = Barrier(4)
 
     def press(_click: int) -> int:
@@ -269,16 +269,16 @@ def test_f30_a_double_click_is_one_booking_also_at_the_same_instant(week: Week) 
     assert week.house.count(Appointment) == 1
 
 
-def test_moving_makes_a_new_visit_that_points_to_the_old_one(week: Week) -> None:
+def test_rescheduling_makes_a_new_appointment_that_points_to_the_old_one(week: Week) -> None:
     old = week.book(week.pia, NINE, reason="Eyes")
     new = week.row(week.move(week.pia, old, f"{MONDAY} 08:00"))
     before = week.row(old)
     assert (new.rescheduled_from_id, new.status, new.reason) == (old, "booked", "Eyes")
     assert (before.status, before.cancelled_by, before.rescheduled_at is not None) == ("cancelled", "patient", True)
-    assert week.book(week.otto, NINE) != old  # its time is free again
+    assert week.book(week.otto, NINE) != old  # its slot is free again
 
 
-def test_moving_twice_to_the_same_time_is_one_move(week: Week) -> None:
+def test_rescheduling_twice_to_the_same_time_reschedules_once(week: Week) -> None:
     old = week.book(week.pia, NINE)
     new = week.move(week.pia, old, f"{MONDAY} 08:00")
     assert week.move(week.pia, old, f"{MONDAY} 08:00") == new
@@ -286,12 +286,12 @@ def test_moving_twice_to_the_same_time_is_one_move(week: Week) -> None:
         week.move(week.pia, old, f"{MONDAY} 08:30")
 
 
-def test_a_visit_may_move_by_less_than_its_own_length(week: Week) -> None:
+def test_an_appointment_can_be_rescheduled_by_less_than_its_length(week: Week) -> None:
     old = week.book(week.pia, NINE)
     assert week.row(week.move(week.desk, old, f"{MONDAY} 07:10")).starts_at == at(f"{MONDAY} 07:10")
 
 
-def test_b1_a_move_onto_a_taken_time_leaves_everything_as_it_was(week: Week) -> None:
+def test_b1_rescheduling_to_a_taken_slot_changes_nothing(week: Week) -> None:
     old, other = week.book(week.pia, NINE), week.book(week.otto, f"{MONDAY} 08:00")
     with pytest.raises(Taken):
         week.move(week.pia, old, f"{MONDAY} 08:00")
@@ -299,13 +299,13 @@ def test_b1_a_move_onto_a_taken_time_leaves_everything_as_it_was(week: Week) -> 
     assert week.row(other).status == "booked"
 
 
-def test_a_move_keeps_the_length_and_may_go_to_another_doctor(week: Week) -> None:
+def test_rescheduling_keeps_the_length_and_can_change_the_doctor(week: Week) -> None:
     old = week.book(week.pia, NINE, visit_type_id=visit_type(week, minutes=30))
     new = week.row(week.move(week.desk, old, NINE, doctor_ids=[week.beyer.doctor_id]))
     assert (new.doctor_id, new.ends_at - new.starts_at) == (week.beyer.doctor_id, timedelta(minutes=30))
 
 
-def test_nobody_moves_what_is_over_or_someone_elses(week: Week) -> None:
+def test_past_appointments_and_those_of_others_cannot_be_rescheduled(week: Week) -> None:
     old = week.book(week.pia, NINE)
     with pytest.raises(NotFound):
         week.move(week.otto, old, f"{MONDAY} 08:00")
@@ -318,7 +318,7 @@ def test_nobody_moves_what_is_over_or_someone_elses(week: Week) -> None:
         week.move(week.desk, old, f"{MONDAY} 08:00")
 
 
-def test_a_patient_moves_until_the_cut_off_and_the_desk_after_it(week: Week, clock: time_machine.Traveller) -> None:
+def test_patients_can_reschedule_until_the_cutoff_and_staff_after_it(week: Week, clock: time_machine.Traveller) -> None:
     old = week.book(week.pia, NINE)
     clock.move_to(at(NINE) - timedelta(hours=RULES.cancel_cutoff_hours) + timedelta(seconds=1))
     with pytest.raises(Conflict, match="call the clinic"):
@@ -327,7 +327,7 @@ def test_a_patient_moves_until_the_cut_off_and_the_desk_after_it(week: Week, clo
     assert week.row(old).cancelled_late
 
 
-def test_b6_a_series_keeps_the_wall_clock_over_the_change_of_clocks(week: Week) -> None:
+def test_b6_a_series_keeps_its_local_time_when_the_clocks_change(week: Week) -> None:
     visits = book_series(week, "2026-10-19 07:00", count=3)
     assert [visit.starts_at for visit in visits] == [
         at("2026-10-19 07:00"),
@@ -337,7 +337,7 @@ def test_b6_a_series_keeps_the_wall_clock_over_the_change_of_clocks(week: Week) 
     assert {visit.series_id for visit in visits} == {visits[0].id}
 
 
-def test_a_series_is_booked_wholly_or_not_at_all(week: Week) -> None:
+def test_a_series_is_booked_all_or_none(week: Week) -> None:
     week.book(week.pia, "2026-05-25 07:00")
     with pytest.raises(Taken, match="25 May"):
         book_series(week, NINE, count=4)
@@ -345,38 +345,38 @@ def test_a_series_is_booked_wholly_or_not_at_all(week: Week) -> None:
 
 
 @pytest.mark.parametrize(("count", "every_days"), [(0, 7), (21, 7), (2, 0), (2, 29)])
-def test_a_series_has_bounds(week: Week, count: int, every_days: int) -> None:
+def test_the_length_of_a_series_is_limited(week: Week, count: int, every_days: int) -> None:
     with pytest.raises(Invalid):
         book_series(week, NINE, count=count, every_days=every_days)
 
 
-def test_a_walk_in_gets_the_next_free_time_and_has_arrived(week: Week, clock: time_machine.Traveller) -> None:
+def test_a_walk_in_gets_the_next_slot_and_is_checked_in(week: Week, clock: time_machine.Traveller) -> None:
     clock.move_to(at(NINE) + timedelta(minutes=3))
     visit = walk_in(week, week.house.patient("Walker"))
     assert (visit.status, visit.starts_at, visit.overbooked) == ("arrived", at(f"{MONDAY} 07:15"), False)
 
 
-def test_a_walk_in_after_the_last_free_time_is_overbooked(week: Week, clock: time_machine.Traveller) -> None:
+def test_a_walk_in_after_the_last_slot_is_overbooked(week: Week, clock: time_machine.Traveller) -> None:
     clock.move_to(at(f"{MONDAY} 09:50"))
     visit = walk_in(week, week.house.patient("Walker"))
     assert (visit.status, visit.starts_at, visit.overbooked) == ("arrived", at(f"{MONDAY} 09:50"), True)
 
 
-def test_someone_who_has_a_visit_today_is_no_walk_in(week: Week, clock: time_machine.Traveller) -> None:
+def test_a_patient_with_an_appointment_today_cannot_be_a_walk_in(week: Week, clock: time_machine.Traveller) -> None:
     week.book(week.pia, f"{MONDAY} 08:00")
     clock.move_to(at(NINE))
     with pytest.raises(Conflict, match="already has an appointment today"):
         walk_in(week, min(week.pia.patient_ids))
 
 
-def test_the_nearest_free_times_lie_around_the_one_that_is_taken(week: Week) -> None:
+def test_the_nearest_free_slots_surround_the_taken_one(week: Week) -> None:
     week.book(week.pia, NINE)
     with week.house.reading() as session:
         found = free_times.nearest(session, at(NINE), week.zone, doctor_ids=[week.ahrens.doctor_id or 0])
     assert [f"{time.starts_at:%H:%M}" for time in found] == ["06:30", "06:45", "07:15"]
 
 
-def test_archived_people_are_not_booked(week: Week) -> None:
+def test_archived_patients_and_doctors_cannot_be_booked(week: Week) -> None:
     for change in (archive_patient, archive_doctor):
         undo = change(week)
         with pytest.raises(DomainError):
@@ -415,7 +415,7 @@ def visit_type(week: Week, *, minutes: int = 15, online: bool = True) -> int:
 
 
 def hold(week: Week, patient: int) -> None:
-    """Hold nine o'clock for a patient, from now for twenty minutes."""
+    """Hold nine o'clock for a patient for twenty minutes from now."""
     now = at("2026-05-04 06:00")
     with week.house.writing() as session:
         entry = WaitlistEntry(patient_id=patient, created_at=now)
@@ -447,5 +447,5 @@ def walk_in(week: Week, patient: int) -> Appointment:
         )
 
 
-def test_the_reason_is_one_rule_for_all(week: Week) -> None:
+def test_one_rule_limits_the_reason_everywhere(week: Week) -> None:
     assert booking.checked_reason(" a\rb ") == "a\nb"

@@ -1,4 +1,4 @@
-"""Free times against a slow and simple count of five-minute cells: over midnight, and when the clocks change."""
+"""Free slots compared with a slow, simple count of five-minute cells, across midnight and clock changes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,26 +39,26 @@ DAYS = [
     ("Pacific/Apia", date(2012, 4, 1)),
     ("Europe/Berlin", date(2026, 7, 7)),
 ]
-"""All but the last change their clocks: by an hour, on Lord Howe by half of one; Apia had no 30 December that year."""
+"""All except the last change their clocks: by an hour, or half an hour on Lord Howe. Apia skipped December 30."""
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 Cells = set[datetime]
 
 
 @dataclass(frozen=True)
 class Case:
-    """A clinic of two doctors and two patients around a day, and what is asked for."""
+    """A clinic with two doctors and two patients around a day, and the question it is asked."""
 
     zone: ZoneInfo
     day: date
     now: datetime
     weekly: list[tuple[int, int, int, int, int]]
-    """Doctor, day counted from the first of three, begin and end in cells of its wall clock, slot minutes."""
+    """Doctor, day (0 to 2), start and end in cells of its wall clock, slot minutes."""
     special: list[tuple[int | None, bool, int, int, int, int]]
-    """Doctor or all, whether extra, first and last day, begin and end; a time off of no length is the whole day."""
+    """Doctor or all, whether extra, first and last day, start and end; time off of zero length is the whole day."""
     visits: list[tuple[int, int, int, int, str, bool]]
-    """Doctor, patient, begin and length in cells from the first day's start, status, overbooked."""
+    """Doctor, patient, start in cells from the start of the first day, length in cells, status, overbooked."""
     holds: list[tuple[int, int, int, int, bool]]
-    """Doctor, patient, begin and length in cells, whether it still stands."""
+    """Doctor, patient, start and length in cells, whether it is still valid."""
     minutes: int | None
     patient: int | None
 
@@ -66,14 +66,14 @@ class Case:
 STATUSES = ["booked", "arrived", "completed", "cancelled", "no_show"]
 two = st.integers(0, 1)
 day = st.integers(-1, 2)
-"""What begins on the evening before the first day may reach into it."""
+"""Hours that start on the evening before the first day may reach into it."""
 around = st.integers(-2, 3)
 slot = st.sampled_from([5, 10, 15, 20, 30, 45, 60])
 evening = st.integers(200, 287)
 hours = st.tuples(st.integers(0, 40) | st.integers(0, 240) | evening, st.integers(1, 200) | st.integers(1, 288)).map(
     lambda drawn: (drawn[0], sum(drawn))
 )
-"""Begin and end, often around the hours at which the clocks change, and often past midnight."""
+"""Start and end, often around the hours when clocks change, and often past midnight."""
 
 
 @st.composite
@@ -107,7 +107,7 @@ def _meet(one: tuple[int, int, int, int, int], other: tuple[int, int, int, int, 
 def _apart(
     special: list[tuple[int | None, bool, int, int, int, int]],
 ) -> list[tuple[int | None, bool, int, int, int, int]]:
-    """Days in order, and at most one row of extra hours, which have a doctor and a length."""
+    """Put the days in order and keep at most one row of extra hours, which needs a doctor and a length."""
     rows, extra = [], False
     for doctor, is_extra, first, last, begin, end in special:
         if is_extra and (extra or doctor is None or begin >= end):
@@ -118,12 +118,12 @@ def _apart(
 
 
 def wall(cell: int) -> DayTime:
-    """A time of day, counted in cells."""
+    """Return a time of day from its number of cells."""
     return DayTime(cell * 5)
 
 
 def fill(session: Session, case: Case) -> tuple[list[int], list[int]]:
-    """Store the case; returns the ids of doctors and patients. Visits that may not be there are left out."""
+    """Store the case without impossible appointments; return the ids of doctors and patients."""
     doctors = [Doctor(name=f"Dr. {number}", created_at=BEGAN) for number in range(2)]
     patients = [Patient(name=f"Person {number}", created_at=BEGAN) for number in range(2)]
     session.add_all([*doctors, *patients])
@@ -171,12 +171,12 @@ def fill(session: Session, case: Case) -> tuple[list[int], list[int]]:
 
 
 def instant(case: Case, cells: int) -> datetime:
-    """So many cells after the first day's start."""
+    """Return the instant that many cells after the start of the first day."""
     return datetime.combine(case.day - timedelta(days=1), time(), case.zone).astimezone(UTC) + cells * CELL
 
 
 def possible(case: Case) -> list[tuple[int, int, datetime, datetime, str, bool]]:
-    """The visits that the database takes, as instants."""
+    """Return the appointments that the database accepts, as instants."""
     rows: list[tuple[int, int, datetime, datetime, str, bool]] = []
     for doctor, patient, begin, length, status, overbooked in case.visits:
         row = (doctor, patient, instant(case, begin), instant(case, begin + length), status, overbooked)
@@ -193,25 +193,25 @@ def _clash(
 
 
 def cells(starts_at: datetime, ends_at: datetime) -> Cells:
-    """The cells of a stretch, by the instants they begin at."""
+    """Return the cells of a period, by their starting instants."""
     return {starts_at + number * CELL for number in range((ends_at - starts_at) // CELL)}
 
 
 def stretch(case: Case, day: date, begin: int, end: int) -> Cells:
-    """The cells of a day between two times on its wall clock; of the whole day when they are the same."""
+    """Return the cells of a day between two wall-clock times, or of the whole day if they are equal."""
     midnight = datetime.combine(day, time())
     ends = [midnight + number * CELL for number in ((begin, end) if begin < end else (0, 288))]
     return cells(*(one.replace(tzinfo=case.zone).astimezone(UTC) for one in ends))
 
 
 def exists(case: Case, day: date) -> bool:
-    """Whether the clocks do not skip the whole of it."""
+    """Return whether the day exists, and clocks don't skip all of it."""
     noon = datetime.combine(day, time(12), case.zone)
     return noon.astimezone(UTC).astimezone(case.zone).date() == day
 
 
 def runs(open_cells: Cells) -> Iterator[Cells]:
-    """The cells that hang together."""
+    """Yield the runs of adjacent cells."""
     run: Cells = set()
     for cell in sorted(open_cells):
         if run and cell - CELL not in run:
@@ -223,7 +223,7 @@ def runs(open_cells: Cells) -> Iterator[Cells]:
 
 
 def opened(case: Case, doctor: int) -> Iterator[tuple[Cells, int]]:
-    """The stretches in which a doctor sees people, and the length of their slots."""
+    """Yield the periods in which a doctor sees patients, with the length of their slots."""
     dates = {offset: case.day + timedelta(days=offset - 1) for offset in range(-4, 6)}
     days = {offset: day for offset, day in dates.items() if exists(case, day)}
     special = [row for row in case.special if row[0] in (None, doctor)]
@@ -249,7 +249,7 @@ def in_order(stretches: list[tuple[Cells, int]]) -> list[tuple[Cells, int]]:
 
 
 def taken(case: Case, doctor: int) -> Cells:
-    """The cells in which a visit with this doctor is out of the question."""
+    """Return the cells in which an appointment with this doctor is impossible."""
     found: Cells = set()
     for at, patient, starts_at, ends_at, status, _overbooked in possible(case):
         if status in TAKES_PLACE and (at == doctor or patient == case.patient):
@@ -261,13 +261,13 @@ def taken(case: Case, doctor: int) -> Cells:
 
 
 def expected(case: Case, doctor: int) -> set[tuple[datetime, datetime]]:
-    """Every grid time of every stretch whose cells are all open and free, and that is still ahead."""
+    """Return every future slot of every period whose cells are all open and free."""
     found, unfree = set(), taken(case, doctor)
     days = {case.day + timedelta(days=offset) for offset in (-1, 0, 1)}
     for run, slot in opened(case, doctor):
         length = timedelta(minutes=case.minutes or slot)
         at = min(run).astimezone(case.zone).replace(tzinfo=None)
-        for step in range(50 * 60 // slot):  # a day may be skipped between its evening and its morning
+        for step in range(50 * 60 // slot):  # clocks may skip a day within a period
             starts_at = (at + timedelta(minutes=step * slot)).replace(tzinfo=case.zone).astimezone(UTC)
             shown = starts_at.astimezone(case.zone).replace(tzinfo=None)
             is_skipped = shown != at + timedelta(minutes=step * slot)
@@ -279,7 +279,7 @@ def expected(case: Case, doctor: int) -> set[tuple[datetime, datetime]]:
     return found
 
 
-def test_free_times_are_all_that_is_open_ahead_and_not_taken_and_nothing_else(house: House, database_kind: str) -> None:
+def test_free_times_are_exactly_the_open_future_times_that_are_not_taken(house: House, database_kind: str) -> None:
     @settings(
         max_examples=200 if database_kind == "sqlite" else 20,
         suppress_health_check=[HealthCheck.too_slow],

@@ -1,4 +1,4 @@
-"""A visit's life: forward only, twice is once, undone on record; what waits for a word on how it went."""
+"""Outcomes: states only move forward, actions are idempotent, undo is logged, and missing outcomes are listed."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -26,7 +26,7 @@ def week(house: House, clock: time_machine.Traveller) -> Week:
 
 @pytest.fixture
 def visit(week: Week) -> int:
-    """A visit of Pia's with Dr Ahrens at nine."""
+    """Pia's appointment with Dr Ahrens at nine."""
     return week.book(week.pia, NINE)
 
 
@@ -52,7 +52,7 @@ def act(week: Week, verb: str, visit: int, actor: Actor | None = None) -> None:
         (["arrive", "cancel"], "cancelled"),
     ],
 )
-def test_a_visit_goes_forward(
+def test_an_appointment_moves_forward_through_its_states(
     week: Week, visit: int, clock: time_machine.Traveller, verbs: list[str], status: str
 ) -> None:
     clock.move_to(NINE - timedelta(minutes=1) if verbs == ["confirm"] else NINE)
@@ -77,7 +77,7 @@ def test_a_visit_goes_forward(
         ("arrive", "confirm"),
     ],
 )
-def test_never_backward_or_sideways(
+def test_an_appointment_never_moves_backward_or_sideways(
     week: Week, visit: int, clock: time_machine.Traveller, before: str, verb: str
 ) -> None:
     clock.move_to(NINE)
@@ -89,7 +89,9 @@ def test_never_backward_or_sideways(
 
 
 @pytest.mark.parametrize("verb", ["arrive", "complete", "no_show", "cancel"])
-def test_twice_is_once_and_on_record_once(week: Week, visit: int, clock: time_machine.Traveller, verb: str) -> None:
+def test_repeating_an_action_does_nothing_and_is_logged_once(
+    week: Week, visit: int, clock: time_machine.Traveller, verb: str
+) -> None:
     clock.move_to(NINE)
     act(week, verb, visit)
     act(week, verb, visit)
@@ -97,20 +99,20 @@ def test_twice_is_once_and_on_record_once(week: Week, visit: int, clock: time_ma
 
 
 @pytest.mark.parametrize("verb", ["arrive", "complete", "no_show"])
-def test_nothing_happens_days_before(week: Week, visit: int, verb: str) -> None:
+def test_no_outcome_can_be_recorded_days_before(week: Week, visit: int, verb: str) -> None:
     with pytest.raises(Conflict):
         act(week, verb, visit)
     assert week.row(visit).status == "booked"
 
 
-def test_someone_may_arrive_early_on_the_day(week: Week, visit: int, clock: time_machine.Traveller) -> None:
+def test_a_patient_can_check_in_early_on_the_day(week: Week, visit: int, clock: time_machine.Traveller) -> None:
     clock.move_to(NINE - timedelta(hours=8))
     act(week, "arrive", visit)
     act(week, "complete", visit)
     assert week.row(visit).status == "completed"
 
 
-def test_someone_may_arrive_around_midnight_on_another_date(week: Week, clock: time_machine.Traveller) -> None:
+def test_a_patient_can_check_in_on_another_date_around_midnight(week: Week, clock: time_machine.Traveller) -> None:
     def arrives(starts_at: str, now: str) -> str:
         visit = week.house.visit(week.ahrens.doctor_id, min(week.pia.patient_ids), at(starts_at))
         clock.move_to(at(now))
@@ -118,7 +120,7 @@ def test_someone_may_arrive_around_midnight_on_another_date(week: Week, clock: t
             act(week, "arrive", visit)
         return week.row(visit).status
 
-    # Berlin is two hours ahead: a quarter past midnight on 12 and a quarter to it on 13 May.
+    # Berlin is two hours ahead of UTC: 12:15 a.m. on May 12, and 11:45 p.m. on May 13.
     assert arrives("2026-05-11 22:15", "2026-05-11 20:14") == "booked"
     assert arrives("2026-05-11 22:15", "2026-05-11 21:50") == "arrived"
     assert arrives("2026-05-13 21:45", "2026-05-13 22:05") == "arrived"
@@ -126,7 +128,9 @@ def test_someone_may_arrive_around_midnight_on_another_date(week: Week, clock: t
 
 
 @pytest.mark.parametrize("verb", ["arrive", "complete", "no_show", "cancel"])
-def test_undo_leads_back_and_is_on_record(week: Week, visit: int, clock: time_machine.Traveller, verb: str) -> None:
+def test_undo_restores_the_state_before_and_is_logged(
+    week: Week, visit: int, clock: time_machine.Traveller, verb: str
+) -> None:
     clock.move_to(NINE)
     act(week, verb, visit)
     act(week, "undo", visit)
@@ -135,7 +139,7 @@ def test_undo_leads_back_and_is_on_record(week: Week, visit: int, clock: time_ma
     assert week.house.count(AuditEntry, AuditEntry.act == "appointment.undo") == 1
 
 
-def test_undo_of_a_completed_visit_leads_back_to_the_waiting_room(
+def test_undoing_a_completion_returns_the_patient_to_the_waiting_room(
     week: Week, visit: int, clock: time_machine.Traveller
 ) -> None:
     clock.move_to(NINE)
@@ -144,7 +148,7 @@ def test_undo_of_a_completed_visit_leads_back_to_the_waiting_room(
     assert week.row(visit).status == "arrived"
 
 
-def test_a_cancellation_is_not_undone_when_its_time_is_taken(week: Week, visit: int) -> None:
+def test_a_cancellation_cannot_be_undone_if_its_slot_is_taken(week: Week, visit: int) -> None:
     act(week, "cancel", visit)
     week.book(week.otto, NINE)
     with pytest.raises(Conflict, match="was just taken"):
@@ -152,7 +156,7 @@ def test_a_cancellation_is_not_undone_when_its_time_is_taken(week: Week, visit: 
     assert week.row(visit).status == "cancelled"
 
 
-def test_there_is_nothing_to_undo_on_a_booked_moved_or_recorded_visit(
+def test_booked_rescheduled_and_recorded_appointments_have_nothing_to_undo(
     week: Week, visit: int, clock: time_machine.Traveller
 ) -> None:
     with pytest.raises(Conflict, match="nothing to undo"):
@@ -169,7 +173,7 @@ def test_there_is_nothing_to_undo_on_a_booked_moved_or_recorded_visit(
         act(week, "undo", visit)
 
 
-def test_a_patient_cancels_until_the_cut_off(week: Week, visit: int, clock: time_machine.Traveller) -> None:
+def test_patients_can_cancel_until_the_cutoff(week: Week, visit: int, clock: time_machine.Traveller) -> None:
     clock.move_to(NINE - timedelta(hours=RULES.cancel_cutoff_hours) + timedelta(seconds=1))
     with pytest.raises(Conflict, match="call the clinic"):
         act(week, "cancel", visit, week.pia)
@@ -180,7 +184,7 @@ def test_a_patient_cancels_until_the_cut_off(week: Week, visit: int, clock: time
 
 
 @pytest.mark.parametrize(("by", "late"), [(CancelledBy.PATIENT, True), (CancelledBy.CLINIC, False)])
-def test_i7_after_the_cut_off_only_what_a_patient_cancels_is_late(
+def test_i7_after_the_cutoff_only_cancellations_by_patients_are_late(
     week: Week, visit: int, clock: time_machine.Traveller, by: CancelledBy, late: bool
 ) -> None:
     clock.move_to(NINE - timedelta(minutes=5))
@@ -190,34 +194,34 @@ def test_i7_after_the_cut_off_only_what_a_patient_cancels_is_late(
     assert (row.cancelled_by, row.cancelled_late) == (by, late)
 
 
-def test_i7_no_patient_cancels_for_the_clinic(week: Week, visit: int) -> None:
+def test_i7_patients_cannot_cancel_for_the_clinic(week: Week, visit: int) -> None:
     with pytest.raises(Forbidden, match="on behalf of the clinic"), week.house.writing() as session:
         outcomes.cancel(session, week.pia, visit, reason="", rules=RULES, by=CancelledBy.CLINIC)
     assert week.row(visit).status == "booked"
 
 
-def test_a_canceled_visit_frees_its_time_and_stays_in_the_history(week: Week, visit: int) -> None:
+def test_a_canceled_appointment_frees_its_slot_and_stays_in_the_history(week: Week, visit: int) -> None:
     act(week, "cancel", visit)
     assert week.book(week.otto, NINE) != visit
     assert week.row(visit).status == "cancelled"
 
 
 @pytest.mark.parametrize("verb", ["arrive", "complete", "no_show"])
-def test_a_patient_never_says_how_a_visit_went(week: Week, visit: int, verb: str) -> None:
+def test_patients_cannot_record_outcomes(week: Week, visit: int, verb: str) -> None:
     with pytest.raises(Forbidden):
         act(week, verb, visit, week.pia)
     with pytest.raises(NotFound):
         act(week, verb, visit, week.otto)
 
 
-def test_a_patient_confirms_their_own_visit_only(week: Week, visit: int) -> None:
+def test_patients_can_confirm_only_their_own_appointments(week: Week, visit: int) -> None:
     with pytest.raises(NotFound):
         act(week, "confirm", visit, week.otto)
     act(week, "confirm", visit, week.pia)
     assert week.row(visit).confirmed_at is not None
 
 
-def test_a_patient_takes_their_cancellation_back_within_ten_minutes(
+def test_patients_can_undo_their_cancellation_within_ten_minutes(
     week: Week, visit: int, clock: time_machine.Traveller
 ) -> None:
     act(week, "cancel", visit, week.pia)
@@ -230,7 +234,7 @@ def test_a_patient_takes_their_cancellation_back_within_ten_minutes(
         act(week, "undo", visit, week.pia)
 
 
-def test_a_patient_does_not_take_back_what_the_clinic_canceled(week: Week, visit: int) -> None:
+def test_patients_cannot_undo_a_cancellation_by_the_clinic(week: Week, visit: int) -> None:
     with week.house.writing() as session:
         outcomes.cancel(session, week.desk, visit, reason="", rules=RULES, by=CancelledBy.CLINIC)
     with pytest.raises(Conflict):
@@ -238,15 +242,17 @@ def test_a_patient_does_not_take_back_what_the_clinic_canceled(week: Week, visit
 
 
 @pytest.mark.parametrize("verb", ["confirm", "arrive", "complete", "no_show", "cancel", "undo"])
-def test_a_doctor_acts_on_their_own_visits_only(week: Week, visit: int, verb: str) -> None:
+def test_doctors_can_change_only_their_own_appointments(week: Week, visit: int, verb: str) -> None:
     with pytest.raises(NotFound):
         act(week, verb, visit, week.beyer)
     week.book(week.pia, NINE + timedelta(hours=1), doctor_id=week.beyer.doctor_id)
-    with pytest.raises(Forbidden):  # the patient is theirs now as well, this visit is not
+    with pytest.raises(Forbidden):  # now their patient, too, but not their appointment
         act(week, verb, visit, week.beyer)
 
 
-def test_to_complete_lists_what_is_over_and_open_oldest_first(week: Week, clock: time_machine.Traveller) -> None:
+def test_to_complete_lists_past_appointments_without_an_outcome_oldest_first(
+    week: Week, clock: time_machine.Traveller
+) -> None:
     first, second = week.book(week.pia, NINE), week.book(week.otto, NINE, doctor_id=week.beyer.doctor_id)
     third = week.book(week.otto, NINE + timedelta(minutes=15))
     clock.move_to(NINE + timedelta(minutes=15))
@@ -277,7 +283,7 @@ def waiting(week: Week, actor: Actor) -> list[int]:
         ("beyer", 5, set()),
     ],
 )
-def test_what_is_offered_is_what_works(
+def test_offered_actions_are_the_ones_that_work(
     week: Week, visit: int, clock: time_machine.Traveller, who: str, minutes: int, expected: set[str]
 ) -> None:
     clock.move_to(NINE + timedelta(minutes=minutes))
@@ -286,7 +292,7 @@ def test_what_is_offered_is_what_works(
         assert possible.acts(session, actor, week.row(visit), RULES, week.zone) == expected
 
 
-def test_the_timeline_tells_what_happened_in_order(week: Week, visit: int, clock: time_machine.Traveller) -> None:
+def test_the_timeline_lists_events_in_order(week: Week, visit: int, clock: time_machine.Traveller) -> None:
     clock.shift(timedelta(hours=1))
     with week.house.writing() as session:
         session.add(
@@ -316,14 +322,14 @@ def test_the_timeline_tells_what_happened_in_order(week: Week, visit: int, clock
     ]
 
 
-def test_the_timeline_of_a_moved_visit_leads_to_the_new_one(week: Week, visit: int) -> None:
+def test_the_timeline_of_a_rescheduled_appointment_links_to_the_new_one(week: Week, visit: int) -> None:
     new = week.move(week.desk, visit, "2026-05-11 08:00")
     with week.house.reading() as session:
         (moved,) = [event for event in timeline.of_visit(session, week.row(visit)) if event.act == "move"]
     assert (moved.moved_to, moved.who) == (new, "Rita Tresen")
 
 
-def test_a_visit_without_a_record_of_its_own_tells_what_its_row_knows(week: Week) -> None:
+def test_the_timeline_without_audit_entries_is_read_from_the_row(week: Week) -> None:
     more = {"status": "cancelled", "cancelled_at": NINE - timedelta(days=1), "cancelled_by": "patient"}
     visit = week.house.visit(week.ahrens.doctor_id, min(week.pia.patient_ids), NINE, **more)
     assert told(week, visit) == [("book", ""), ("cancel", "")]

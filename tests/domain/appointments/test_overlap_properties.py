@@ -1,4 +1,4 @@
-"""No two visits at once: whatever is booked, moved, cancelled and undone, and whatever is written past the rules."""
+"""Appointments never overlap, whatever is booked, rescheduled, canceled, undone, or written with plain SQL."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,7 +34,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Row:
-    """A visit: doctor and patient as 0 or 1, minutes from OPENS."""
+    """An appointment: doctor and patient as 0 or 1, and minutes from OPENS."""
 
     doctor: int
     patient: int
@@ -44,7 +44,7 @@ class Row:
     overbooked: bool = False
 
     def meets(self, other: "Row") -> bool:
-        """Whether the two may not both be there."""
+        """Return whether the database must refuse to store both."""
         if not all(row.status in TAKES_PLACE and not row.overbooked for row in (self, other)):
             return False
         if self.doctor != other.doctor and self.patient != other.patient:
@@ -60,7 +60,7 @@ rows = st.builds(
 
 
 def people(session: Session) -> tuple[list[int], list[int]]:
-    """Two doctors who work all day, and two patients; their ids."""
+    """Add two doctors who work all day, and two patients; return their ids."""
     created_at = at("2026-01-01 08:00")
     doctors = [Doctor(name=f"Dr. {number}", created_at=created_at) for number in range(2)]
     patients = [Patient(name=f"Person {number}", created_at=created_at) for number in range(2)]
@@ -74,7 +74,7 @@ def people(session: Session) -> tuple[list[int], list[int]]:
 
 
 def values(row: Row, doctors: list[int], patients: list[int]) -> dict[str, object]:
-    """A row as the table has it."""
+    """Return the values of a row."""
     starts_at = OPENS + row.begin * MINUTE
     return {
         "doctor_id": doctors[row.doctor],
@@ -88,7 +88,7 @@ def values(row: Row, doctors: list[int], patients: list[int]) -> dict[str, objec
 
 
 def taken(session: Session, statement: object) -> bool:
-    """Whether the database takes a statement; if not, nothing of it stays."""
+    """Return whether the database accepts a statement; if not, it is rolled back."""
     try:
         with session.begin_nested():
             session.execute(statement)  # type: ignore[call-overload]
@@ -97,7 +97,7 @@ def taken(session: Session, statement: object) -> bool:
     return True
 
 
-def test_the_database_refuses_an_overlapping_row_by_itself_and_no_other(house: House, database_kind: str) -> None:
+def test_the_database_refuses_exactly_the_rows_that_overlap(house: House, database_kind: str) -> None:
     @settings(max_examples=150 if database_kind == "sqlite" else 40, suppress_health_check=[HealthCheck.too_slow])
     @given(wanted=st.lists(rows, min_size=2, max_size=5))
     def check(wanted: list[Row]) -> None:
@@ -112,7 +112,7 @@ def test_the_database_refuses_an_overlapping_row_by_itself_and_no_other(house: H
     check()
 
 
-def test_the_database_refuses_a_change_that_makes_rows_overlap_and_no_other(house: House, database_kind: str) -> None:
+def test_the_database_refuses_exactly_the_changes_that_make_rows_overlap(house: House, database_kind: str) -> None:
     @settings(max_examples=150 if database_kind == "sqlite" else 40, suppress_health_check=[HealthCheck.too_slow])
     @given(first=rows, before=rows, after=rows)
     def check(first: Row, before: Row, after: Row) -> None:
@@ -146,10 +146,10 @@ def test_the_database_refuses_a_change_that_makes_rows_overlap_and_no_other(hous
         (timedelta(0), timedelta(minutes=-15), False),
     ],
 )
-def test_ends_may_touch_and_nothing_is_longer_than_twelve_hours(
+def test_appointments_can_touch_and_none_is_longer_than_twelve_hours(
     house: House, gap: timedelta, length: timedelta, fits: bool
 ) -> None:
-    """The second visit begins `gap` after the end of one of a quarter of an hour."""
+    """The second appointment starts `gap` after the end of a first one of 15 minutes."""
     with scratch(house) as session:
         ids = people(session)
         session.execute(insert(Appointment).values(values(Row(0, 0, 0, 15), *ids)))
@@ -160,7 +160,7 @@ def test_ends_may_touch_and_nothing_is_longer_than_twelve_hours(
 
 @dataclass(frozen=True)
 class Act:
-    """Something done at the desk; `which` is one of the visits so far."""
+    """An action by staff; `which` is one of the appointments so far."""
 
     verb: str
     which: int
@@ -182,7 +182,7 @@ acts = st.builds(
 
 
 def do(session: Session, actor: Actor, act: Act, house: House, ids: tuple[list[int], list[int], list[int]]) -> None:
-    """One act through the rules. Raises DomainError when they refuse it."""
+    """Do one action by the rules. Raises DomainError if they refuse it."""
     doctors, patients, kinds = ids
     rules, zone = house.settings.booking, house.settings.clinic.zone
     starts_at = OPENS + act.begin * MINUTE
@@ -210,7 +210,7 @@ def do(session: Session, actor: Actor, act: Act, house: House, ids: tuple[list[i
 
 
 def overlaps(session: Session) -> list[tuple[int, int]]:
-    """Every two visits that take place at once for a doctor or a patient, one by one."""
+    """Yield each pair of appointments that overlap for a doctor or a patient."""
     found = session.execute(
         select(
             Appointment.id, Appointment.doctor_id, Appointment.patient_id, Appointment.starts_at, Appointment.ends_at
@@ -225,7 +225,7 @@ def overlaps(session: Session) -> list[tuple[int, int]]:
     ]
 
 
-def test_whatever_the_desk_does_nobody_is_in_two_places_at_once(house: House, database_kind: str) -> None:
+def test_no_sequence_of_staff_actions_makes_appointments_overlap(house: House, database_kind: str) -> None:
     actor = house.user("receptionist", "desk@clinic.example", "Rita Tresen")
 
     @settings(max_examples=40 if database_kind == "sqlite" else 10, suppress_health_check=[HealthCheck.too_slow])

@@ -1,4 +1,4 @@
-"""What a page offers and what works are the same, in every state of a visit and for whoever looks at it."""
+"""Pages offer exactly the actions that work, in every state of an appointment and for every role."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -31,13 +31,11 @@ def week(house: House, clock: time_machine.Traveller) -> Week:
 
 
 class Undone(Exception):
-    """Takes back what was tried."""
+    """Rolls back an action after it was tried."""
 
 
 @pytest.mark.parametrize(("who", "proposed"), [("desk", False), ("ahrens", False), ("pia", False), ("pia", True)])
-def test_what_is_offered_works_and_nothing_else_does(
-    week: Week, clock: time_machine.Traveller, who: str, proposed: bool
-) -> None:
+def test_exactly_the_offered_actions_work(week: Week, clock: time_machine.Traveller, who: str, proposed: bool) -> None:
     actor: Actor = getattr(week, who)
     acts = [act for act in Act if actor.is_staff or act in (Act.MOVE, Act.CANCEL)]
     for status, minutes in product(AppointmentStatus, MINUTES):
@@ -51,7 +49,7 @@ def test_what_is_offered_works_and_nothing_else_does(
 
 
 def made(week: Week, status: AppointmentStatus, *, proposed: bool) -> int:
-    """A visit of Pia's at nine, of which all that its state says is on its row."""
+    """Add Pia's appointment at nine, with every column that its state sets."""
     visit = week.house.visit(
         week.ahrens.doctor_id,
         min(week.pia.patient_ids),
@@ -69,7 +67,7 @@ def made(week: Week, status: AppointmentStatus, *, proposed: bool) -> int:
 
 
 def changes(week: Week, actor: Actor, visit: int, act: Act) -> bool:
-    """Whether the act does something to the visit; it is taken back again."""
+    """Return whether the action changes the appointment; it is rolled back."""
     try:
         with week.house.writing() as session:
             acted(week, session, actor, visit)[act]()

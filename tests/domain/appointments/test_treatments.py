@@ -1,4 +1,4 @@
-"""Treatments: written by the visit's doctor once it has begun, corrected with the earlier version kept."""
+"""Treatments: recorded by the doctor once the appointment has started, and corrected without losing a version."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -26,19 +26,19 @@ BEGUN = at("2026-05-04 05:45")
 
 @pytest.fixture
 def doctor(house: House) -> Actor:
-    """The doctor of the visit."""
+    """The doctor of the appointment."""
     return house.user("doctor", "doctor@clinic.example", "Dr. Ada Berg")
 
 
 @pytest.fixture
 def patient(house: House) -> Actor:
-    """The patient of the visit, who has an account."""
+    """The patient of the appointment, who is a user."""
     return house.user("patient", "lena@mail.example", "Lena Vogt")
 
 
 @pytest.fixture
 def visit(house: House, doctor: Actor, patient: Actor) -> int:
-    """A visit that began a quarter of an hour ago."""
+    """An appointment that started 15 minutes ago."""
     return house.visit(doctor.doctor_id, min(patient.patient_ids), BEGUN)
 
 
@@ -55,7 +55,7 @@ def acts(house: House) -> list[tuple[str, int | None, str | None]]:
         return [(row.act, row.patient_id, row.subject) for row in rows]
 
 
-def test_a_doctor_records_what_was_found_and_the_visit_is_completed(
+def test_recording_a_treatment_completes_the_appointment(
     house: House, doctor: Actor, patient: Actor, visit: int
 ) -> None:
     texts = {"visit_type": " Check-up ", "symptoms": "cough\r\nfever\rchills", "diagnosis": "cold", "notes": "🙂"}
@@ -70,7 +70,7 @@ def test_a_doctor_records_what_was_found_and_the_visit_is_completed(
     assert acts(house) == [("treatment.record", min(patient.patient_ids), f"appointment/{visit}")]
 
 
-def test_o10_a_correction_keeps_the_version_before(
+def test_o10_a_correction_keeps_the_previous_version(
     house: House, doctor: Actor, visit: int, clock: time_machine.Traveller
 ) -> None:
     record(house, doctor, visit, {"diagnosis": "cold", "notes": "rest"}, next_visit=date(2026, 6, 1))
@@ -98,7 +98,7 @@ def test_o10_a_correction_keeps_the_version_before(
     assert [act for act, _patient, _subject in acts(house)] == ["treatment.record", *["treatment.correct"] * 2]
 
 
-def test_saving_without_a_change_is_no_version(house: House, doctor: Actor, visit: int) -> None:
+def test_saving_without_a_change_makes_no_version(house: House, doctor: Actor, visit: int) -> None:
     for _again in range(2):
         record(house, doctor, visit, {"diagnosis": "cold\r\n"})
     assert house.count(TreatmentVersion) == 0
@@ -119,7 +119,7 @@ def test_b7_a_form_that_was_opened_before_someone_elses_change_is_refused(
 
 
 @pytest.mark.parametrize("begun", [True, False], ids=["corrections", "first ones"])
-def test_b7_of_many_that_save_the_same_form_at_once_one_is_kept(
+def test_b7_of_many_simultaneous_saves_of_one_form_one_is_kept(
     house: House, doctor: Actor, visit: int, begun: bool
 ) -> None:
     if begun:
@@ -138,7 +138,7 @@ def test_b7_of_many_that_save_the_same_form_at_once_one_is_kept(
 
 
 @pytest.mark.parametrize("status", ["completed", "booked", "arrived"])
-def test_b7_first_forms_saved_at_once_for_a_visit_of_any_state(
+def test_b7_simultaneous_first_saves_in_every_state_of_an_appointment(
     house: House, doctor: Actor, visit: int, status: str
 ) -> None:
     with house.writing() as session:
@@ -156,7 +156,9 @@ def test_b7_first_forms_saved_at_once_for_a_visit_of_any_state(
 
 
 @pytest.mark.parametrize("status", ["cancelled", "no_show"])
-def test_a_visit_that_was_canceled_has_no_treatment(house: House, doctor: Actor, visit: int, status: str) -> None:
+def test_no_treatment_can_be_recorded_for_an_appointment_that_did_not_take_place(
+    house: House, doctor: Actor, visit: int, status: str
+) -> None:
     with house.writing() as session:
         session.execute(update(Appointment).where(Appointment.id == visit).values(status=status))
     with pytest.raises(Conflict, match="didn't take place"):
@@ -164,7 +166,7 @@ def test_a_visit_that_was_canceled_has_no_treatment(house: House, doctor: Actor,
     assert house.count(Treatment) == 0
 
 
-def test_a_visit_that_has_not_begun_has_no_treatment(
+def test_no_treatment_can_be_recorded_before_the_appointment_starts(
     house: House, doctor: Actor, patient: Actor, clock: time_machine.Traveller
 ) -> None:
     visit = house.visit(doctor.doctor_id, min(patient.patient_ids), at("2026-05-04 06:01"))
@@ -175,7 +177,7 @@ def test_a_visit_that_has_not_begun_has_no_treatment(
     assert house.count(Treatment) == 1
 
 
-def test_z5_another_doctor_of_the_patient_reads_but_does_not_write(house: House, patient: Actor, visit: int) -> None:
+def test_z5_another_doctor_of_the_patient_can_read_but_not_write(house: House, patient: Actor, visit: int) -> None:
     other = house.user("doctor", "other@clinic.example")
     with pytest.raises(NotFound):
         record(house, other, visit)
@@ -186,14 +188,14 @@ def test_z5_another_doctor_of_the_patient_reads_but_does_not_write(house: House,
 
 
 @pytest.mark.parametrize("role", ["receptionist", "admin", "patient"])
-def test_z5_nobody_but_a_doctor_finds_the_form(house: House, patient: Actor, visit: int, role: str) -> None:
+def test_z5_only_doctors_can_open_the_form(house: House, patient: Actor, visit: int, role: str) -> None:
     for actor in (house.user(role, "somebody@clinic.example"), patient):
         with pytest.raises(NotFound):
             record(house, actor, visit)
     assert house.count(Treatment) == 0
 
 
-def test_a_visit_that_does_not_exist_is_not_found(house: House, doctor: Actor) -> None:
+def test_a_missing_appointment_is_not_found(house: House, doctor: Actor) -> None:
     for missing in (0, -1, 4711, 2**62):
         with pytest.raises(NotFound):
             record(house, doctor, missing)
@@ -211,7 +213,7 @@ MISTAKES: list[tuple[dict[str, str], date | None, str]] = [
 
 
 @pytest.mark.parametrize(("texts", "next_visit", "field"), MISTAKES)
-def test_w8_what_cannot_be_kept_is_refused_with_its_field(
+def test_w8_invalid_texts_are_refused_with_their_field(
     house: House, doctor: Actor, visit: int, texts: dict[str, str], next_visit: date | None, field: str
 ) -> None:
     with pytest.raises(Invalid) as refused, house.writing() as session:
@@ -221,7 +223,7 @@ def test_w8_what_cannot_be_kept_is_refused_with_its_field(
         assert session.get_one(Appointment, visit).status == "booked"
 
 
-def test_the_longest_texts_are_kept_whole(house: House, doctor: Actor, visit: int) -> None:
+def test_the_longest_texts_are_stored_in_full(house: House, doctor: Actor, visit: int) -> None:
     record(house, doctor, visit, {"visit_type": "ä" * 60, "notes": "🙂" * 20_000}, next_visit=date(2026, 5, 4))
     with house.reading() as session:
         found = session.query(Treatment).one()
@@ -231,7 +233,7 @@ def test_the_longest_texts_are_kept_whole(house: House, doctor: Actor, visit: in
 # Reading
 
 
-def test_z2_a_history_is_read_by_the_patient_and_their_doctors_only(
+def test_z2_only_the_patient_and_their_doctors_can_read_a_history(
     house: House, doctor: Actor, patient: Actor, visit: int
 ) -> None:
     record(house, doctor, visit)
@@ -248,7 +250,9 @@ def test_z2_a_history_is_read_by_the_patient_and_their_doctors_only(
                     treatments.history(session, somebody, missing)
 
 
-def test_z5_the_desk_does_not_read_a_visits_treatment(house: House, doctor: Actor, patient: Actor, visit: int) -> None:
+def test_z5_receptionists_and_administrators_cannot_read_treatments(
+    house: House, doctor: Actor, patient: Actor, visit: int
+) -> None:
     record(house, doctor, visit)
     desk, admin = house.user("receptionist", "desk@clinic.example"), house.user("admin", "admin@clinic.example")
     with house.reading() as session:
@@ -261,9 +265,7 @@ def test_z5_the_desk_does_not_read_a_visits_treatment(house: House, doctor: Acto
         ]
 
 
-def test_the_history_has_pages_newest_first_without_gap_or_repetition(
-    house: House, doctor: Actor, patient: Actor
-) -> None:
+def test_the_history_is_paged_newest_first_without_gaps_or_repeats(house: House, doctor: Actor, patient: Actor) -> None:
     patient_id = min(patient.patient_ids)
     long_history(house, doctor.doctor_id, patient_id, 2 * treatments.PAGE)
     for _same_time in range(3):
@@ -283,7 +285,7 @@ def test_the_history_has_pages_newest_first_without_gap_or_repetition(
 @pytest.mark.parametrize(
     "key", ["x", "20260504T060000000000", "20260504T060000000000-", "20260504T060000000000-1 or 1=1"]
 )
-def test_w2_a_key_that_is_none_is_not_found(house: House, patient: Actor, key: str) -> None:
+def test_w2_an_invalid_page_key_is_not_found(house: House, patient: Actor, key: str) -> None:
     with house.reading() as session, pytest.raises(DomainError):
         treatments.history(session, patient, min(patient.patient_ids), before=key)
     assert house.count(Patient) == 1

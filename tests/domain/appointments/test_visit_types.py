@@ -1,4 +1,4 @@
-"""Visit types: who may book which, and who keeps the list."""
+"""Appointment types: who can book which, and who can edit them."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("clock")
 
 @pytest.fixture
 def desk(house: House) -> Actor:
-    """Who keeps the list."""
+    """A receptionist, who can edit types."""
     return house.user("receptionist", "desk@clinic.example", "Rita")
 
 
@@ -38,7 +38,7 @@ def offered(house: House, actor: Actor) -> list[str]:
         return [row.name for row in visit_types.offered(session, actor)]
 
 
-def test_patients_are_offered_what_is_online_and_staff_what_is_not_archived(house: House, desk: Actor) -> None:
+def test_patients_get_the_online_types_and_staff_all_active_ones(house: House, desk: Actor) -> None:
     patient = house.user("patient", "lena@mail.example", "Lena Vogt")
     doctor = house.user("doctor", "doctor@clinic.example", "Dr. Ada Berg")
     talk, check = add(house, desk, "Talk", online=False), add(house, desk, "Check-up")
@@ -68,7 +68,7 @@ def test_patients_are_offered_what_is_online_and_staff_what_is_not_archived(hous
         ({"colour": -1}, "colour"),
     ],
 )
-def test_what_cannot_be_is_refused(house: House, desk: Actor, changed: dict[str, Any], field: str) -> None:
+def test_invalid_details_are_refused(house: House, desk: Actor, changed: dict[str, Any], field: str) -> None:
     add(house, desk, "Talk")
     row = add(house, desk, "Check-up")
     with pytest.raises(Invalid) as refusal:
@@ -80,7 +80,7 @@ def test_what_cannot_be_is_refused(house: House, desk: Actor, changed: dict[str,
     assert house.count(VisitType) == 2
 
 
-def test_a_stale_version_changes_nothing_and_the_same_values_again_are_fine(house: House, desk: Actor) -> None:
+def test_a_stale_version_is_refused_but_repeated_values_are_accepted(house: House, desk: Actor) -> None:
     row = add(house, desk, "Check-up")
     change(house, desk, row, minutes=45)
     change(house, desk, row, minutes=45)  # a double click
@@ -91,7 +91,7 @@ def test_a_stale_version_changes_nothing_and_the_same_values_again_are_fine(hous
     assert house.count(AuditEntry, AuditEntry.act == "visit_type.change") == 1
 
 
-def test_only_the_desk_keeps_the_list(house: House, desk: Actor) -> None:
+def test_only_receptionists_and_administrators_can_edit_types(house: House, desk: Actor) -> None:
     row = add(house, desk, "Check-up")
     for role in ("doctor", "patient"):
         actor = house.user(role, f"{role}@clinic.example")

@@ -10,7 +10,7 @@ from tests.web.frozen_clinic import NOW, Clinic
 from tests.web.reading import links, one, parsed, visit_links, words
 
 
-def test_my_visits_show_the_next_one_first_then_the_past(clinic: Clinic) -> None:
+def test_my_appointments_shows_the_next_one_first_then_past_ones(clinic: Clinic) -> None:
     page = parsed(clinic.browser("patient").get("/appointments"))
     assert words(page.find("h1")) == "Hello Pia Ahorn"
     upcoming = f"/appointments/{clinic.later}"
@@ -21,13 +21,13 @@ def test_my_visits_show_the_next_one_first_then_the_past(clinic: Clinic) -> None
     assert "Dr. Doll" in panel
 
 
-def test_i8_my_page_greets_me_by_the_given_name_of_my_own_record(clinic: Clinic) -> None:
+def test_i8_my_page_greets_me_by_the_given_name_in_my_own_record(clinic: Clinic) -> None:
     with clinic.house.writing() as session:
         session.get_one(Patient, clinic.pia).given_name = "Pia Maria"
     assert words(parsed(clinic.browser("patient").get("/appointments")).find("h1")) == "Hello Pia Maria"
 
 
-def test_a_visit_moves_to_the_past_when_it_is_over(clinic: Clinic) -> None:
+def test_an_appointment_is_listed_as_past_once_it_is_over(clinic: Clinic) -> None:
     now = clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.pia, NOW - timedelta(minutes=14))
     browser = clinic.browser("patient")
     before = visit_links(parsed(browser.get("/appointments")))
@@ -39,13 +39,13 @@ def test_a_visit_moves_to_the_past_when_it_is_over(clinic: Clinic) -> None:
     assert after == [f"/appointments/{visit}" for visit in (clinic.later, clinic.ahead, now, clinic.begun, clinic.past)]
 
 
-def test_someone_without_visits_is_told_how_to_get_one(clinic: Clinic) -> None:
+def test_a_patient_without_appointments_is_told_how_to_get_one(clinic: Clinic) -> None:
     clinic.house.user("patient", "new@clinic.example", "New Comer")
     page = parsed(clinic.house.browser("new@clinic.example").get("/appointments"))
     assert "No appointments booked" in words(page.find("main"))
 
 
-def test_past_visits_are_paged_by_key_without_gap_or_repetition(clinic: Clinic) -> None:
+def test_past_appointments_are_paged_by_key_without_gaps_or_repeats(clinic: Clinic) -> None:
     doll = clinic.people["doctor"].doctor_id
     made = [clinic.house.visit(doll, clinic.otto, at("2026-03-01 08:00"), status="no_show") for _twin in range(3)]
     for day in range(1, 29):
@@ -67,7 +67,7 @@ def test_past_visits_are_paged_by_key_without_gap_or_repetition(clinic: Clinic) 
     assert pages == 3
 
 
-def test_a_family_sees_whose_visit_each_is(clinic: Clinic) -> None:
+def test_a_family_sees_whose_appointment_each_is(clinic: Clinic) -> None:
     child = clinic.house.patient("Kim Ahorn")
     with clinic.house.writing() as session:
         session.add(Guardian(user_id=clinic.people["patient"].user_id, patient_id=child, created_at=NOW))
@@ -89,7 +89,7 @@ def test_a_family_sees_whose_visit_each_is(clinic: Clinic) -> None:
         ("admin", False, False, False),
     ],
 )
-def test_a_visit_shows_each_role_what_it_may_see_and_do(
+def test_an_appointment_shows_each_role_what_it_can_see_and_do(
     clinic: Clinic, visitor: str, clinical: bool, record: bool, may_write: bool
 ) -> None:
     page = parsed(clinic.browser(visitor).get(f"/appointments/{clinic.past}"))
@@ -111,7 +111,7 @@ def test_a_visit_shows_each_role_what_it_may_see_and_do(
         ({"status": "cancelled", "cancelled_by": "patient"}, "Canceled", "Canceled by the patient"),
     ],
 )
-def test_the_state_of_a_visit_is_a_word(
+def test_the_status_of_an_appointment_is_shown_in_words(
     clinic: Clinic, more: dict[str, object], patient_reads: str, desk_reads: str
 ) -> None:
     visit = clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.pia, NOW + timedelta(minutes=30), **more)
@@ -120,11 +120,11 @@ def test_the_state_of_a_visit_is_a_word(
         assert words(page.select_one(".pill")) == word
 
 
-def test_staff_are_led_from_my_visits_to_the_day(clinic: Clinic) -> None:
+def test_my_appointments_redirects_staff_to_the_day(clinic: Clinic) -> None:
     assert clinic.browser("receptionist").get("/appointments").location == "/today"
 
 
 @pytest.mark.parametrize("visitor", ["doctor", "receptionist", "admin"])
-def test_a_page_that_notes_who_looked_gives_its_connections_back(clinic: Clinic, visitor: str) -> None:
+def test_a_page_that_logs_its_reader_returns_its_connections(clinic: Clinic, visitor: str) -> None:
     assert clinic.browser(visitor).get(f"/appointments/{clinic.begun}").status_code == 200
     assert "Current Checked out connections: 0" in clinic.house.wiring.database.engine.pool.status()

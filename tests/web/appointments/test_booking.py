@@ -1,4 +1,4 @@
-"""Booking and moving through the pages: what is offered, one booking per press, who comes second, bad input."""
+"""Booking and rescheduling on pages: offered slots, double clicks, races for a slot, and invalid input."""
 
 from datetime import timedelta
 from typing import Any
@@ -37,7 +37,7 @@ def new_page(clinic: Clinic, visitor: str, query: str) -> TestResponse:
     return clinic.browser(visitor).get(f"/appointments/new?{query}")
 
 
-def test_the_page_lists_the_days_free_times(clinic: Clinic) -> None:
+def test_the_page_lists_the_free_slots_of_the_day(clinic: Clinic) -> None:
     clinic.house.visit(doll(clinic), clinic.otto, at("2026-05-11 07:15"), ends_at=at("2026-05-11 07:45"))
     found = values(new_page(clinic, "patient", f"doctor_id={doll(clinic)}&date=2026-05-11"))
     assert found[0] == "2026-05-11T07:00"
@@ -47,23 +47,23 @@ def test_the_page_lists_the_days_free_times(clinic: Clinic) -> None:
     assert "2026-05-11T09:45" in found
 
 
-def test_without_a_day_the_first_one_with_free_times_is_shown(clinic: Clinic) -> None:
+def test_without_a_day_the_first_one_with_free_slots_is_shown(clinic: Clinic) -> None:
     found = values(new_page(clinic, "patient", f"doctor_id={doll(clinic)}"))
     assert found[0] == "2026-05-06T10:00"
 
 
-def test_what_is_past_is_never_offered(clinic: Clinic) -> None:
+def test_past_times_are_never_offered(clinic: Clinic) -> None:
     clinic.clock.shift(60)
     assert values(new_page(clinic, "patient", f"doctor_id={doll(clinic)}&date=2026-05-06"))[0] == "2026-05-06T10:15"
     assert values(new_page(clinic, "patient", f"doctor_id={doll(clinic)}&date=2026-05-05")) == []
 
 
-def test_times_of_any_doctor_stand_there_once(clinic: Clinic) -> None:
+def test_times_of_any_doctor_are_listed_once(clinic: Clinic) -> None:
     found = values(new_page(clinic, "patient", "doctor_id=any&date=2026-05-11"))
     assert len(found) == len(set(found)) == 44
 
 
-def test_three_taps_book_a_visit(clinic: Clinic) -> None:
+def test_three_taps_book_an_appointment(clinic: Clinic) -> None:
     browser = clinic.browser("patient")
     first = parsed(browser.get("/appointments/new"))
     chosen = next(link for link in links(first) if f"doctor_id={doll(clinic)}" in link)
@@ -77,7 +77,7 @@ def test_three_taps_book_a_visit(clinic: Clinic) -> None:
     assert "Appointment booked." in words(parsed(page))
 
 
-def test_a_booking_leads_to_the_visit(clinic: Clinic) -> None:
+def test_booking_redirects_to_the_appointment(clinic: Clinic) -> None:
     answer = book(clinic, "patient")
     assert answer.status_code == 303
     visit = int(answer.location.rsplit("/", 1)[1])
@@ -87,7 +87,7 @@ def test_a_booking_leads_to_the_visit(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("doctor", ["same", "any"])
-def test_f30_the_same_form_again_leads_to_the_same_visit(clinic: Clinic, doctor: str) -> None:
+def test_f30_sending_the_form_again_leads_to_the_same_appointment(clinic: Clinic, doctor: str) -> None:
     browser = clinic.browser("patient")
     fields = {"doctor_id": "any"} if doctor == "any" else {}
     first, second = book(clinic, browser, **fields), book(clinic, browser, **fields)
@@ -96,7 +96,7 @@ def test_f30_the_same_form_again_leads_to_the_same_visit(clinic: Clinic, doctor:
     assert booked(clinic) == 1
 
 
-def test_who_comes_second_keeps_the_form_and_sees_the_three_nearest_times(clinic: Clinic) -> None:
+def test_the_loser_of_a_race_keeps_the_form_and_sees_the_three_nearest_slots(clinic: Clinic) -> None:
     assert book(clinic, "other patient").status_code == 303
     answer = book(clinic, "patient", reason="Itching & burning")
     assert answer.status_code == 409
@@ -108,7 +108,7 @@ def test_who_comes_second_keeps_the_form_and_sees_the_three_nearest_times(clinic
     assert booked(clinic) == 1
 
 
-def test_a_patient_is_never_offered_to_overbook(clinic: Clinic) -> None:
+def test_patients_are_never_offered_overbooking(clinic: Clinic) -> None:
     book(clinic, "other patient")
     answer = book(clinic, "patient")
     assert parsed(answer).select_one("[name=overbooking_reason]") is None
@@ -116,7 +116,7 @@ def test_a_patient_is_never_offered_to_overbook(clinic: Clinic) -> None:
     assert booked(clinic) == 1
 
 
-def test_the_desk_overbooks_in_a_second_step_with_a_reason(clinic: Clinic) -> None:
+def test_staff_overbook_in_a_second_step_with_a_reason(clinic: Clinic) -> None:
     book(clinic, "other patient")
     desk = clinic.browser("receptionist")
     answer = book(clinic, desk, patient_id=clinic.pia)
@@ -155,7 +155,7 @@ def test_the_desk_overbooks_in_a_second_step_with_a_reason(clinic: Clinic) -> No
         "2026-05-11T09:05",
     ],
 )
-def test_b5_a_time_that_cannot_be_is_refused_and_the_form_is_kept(clinic: Clinic, starts_at: str) -> None:
+def test_b5_an_invalid_time_is_refused_and_the_form_is_kept(clinic: Clinic, starts_at: str) -> None:
     before = clinic.house.count(Appointment)
     answer = book(clinic, "patient", starts_at=starts_at, reason="Still here")
     assert answer.status_code == 422
@@ -164,7 +164,7 @@ def test_b5_a_time_that_cannot_be_is_refused_and_the_form_is_kept(clinic: Clinic
     assert clinic.house.count(Appointment) == before
 
 
-def test_b6_a_time_that_the_spring_change_skips_does_not_exist(clinic: Clinic) -> None:
+def test_b6_a_time_that_clocks_skip_in_spring_is_refused(clinic: Clinic) -> None:
     clinic.house.hours(doll(clinic), "00:00", "06:00", days="6", slot=15)
     found = values(new_page(clinic, "patient", f"doctor_id={doll(clinic)}&date=2027-03-28"))
     assert [value[11:] for value in found if "01:30" < value[11:] < "03:30"] == ["01:45", "03:00", "03:15"]
@@ -173,7 +173,7 @@ def test_b6_a_time_that_the_spring_change_skips_does_not_exist(clinic: Clinic) -
     assert "doesn't exist" in words(parsed(answer))
 
 
-def test_b6_of_a_time_that_comes_twice_the_first_is_booked(clinic: Clinic) -> None:
+def test_b6_the_first_of_a_repeated_time_is_booked(clinic: Clinic) -> None:
     clinic.house.hours(doll(clinic), "00:00", "06:00", days="6", slot=15)
     assert book(clinic, "patient", starts_at="2026-10-25T02:30").status_code == 303
     assert clinic.house.count(Appointment, Appointment.starts_at == at("2026-10-25 00:30")) == 1
@@ -198,33 +198,33 @@ def test_b6_of_a_time_that_comes_twice_the_first_is_booked(clinic: Clinic) -> No
         ({"overbooked": "true"}, 422),
     ],
 )
-def test_z4_what_a_form_may_not_say_is_refused(clinic: Clinic, fields: dict[str, str], status: int) -> None:
+def test_z4_fields_that_a_form_must_not_send_are_refused(clinic: Clinic, fields: dict[str, str], status: int) -> None:
     before = clinic.house.count(Appointment)
     assert book(clinic, "patient", **fields).status_code == status
     assert clinic.house.count(Appointment) == before
 
 
-def test_z3_another_ones_patient_is_not_found(clinic: Clinic) -> None:
+def test_z3_a_patient_of_someone_else_is_not_found(clinic: Clinic) -> None:
     before = clinic.house.count(Appointment)
     assert book(clinic, "patient", patient_id=clinic.otto).status_code == 404
     assert book(clinic, "other doctor", patient_id=clinic.pia).status_code == 404
     assert clinic.house.count(Appointment) == before
 
 
-def test_the_desk_says_for_whom(clinic: Clinic) -> None:
+def test_staff_choose_the_patient(clinic: Clinic) -> None:
     answer = book(clinic, "receptionist")
     assert answer.status_code == 422
     assert "Choose a patient first." in words(parsed(answer))
 
 
-def test_the_desk_finds_the_patient_on_the_booking_page(clinic: Clinic) -> None:
+def test_staff_find_the_patient_on_the_booking_page(clinic: Clinic) -> None:
     page = parsed(new_page(clinic, "receptionist", f"doctor_id={doll(clinic)}&q=AHORN"))
     found = [link for link in links(page) if f"patient_id={clinic.pia}" in link]
     assert found
     assert "Pia Ahorn" in words(page)
 
 
-def test_the_desk_books_a_series_in_one_go(clinic: Clinic) -> None:
+def test_staff_book_a_series_at_once(clinic: Clinic) -> None:
     answer = book(clinic, "receptionist", patient_id=clinic.pia, count="4", every_days="7")
     assert answer.status_code == 303
     assert clinic.house.count(Appointment, Appointment.series_id.is_not(None)) == 4
@@ -250,11 +250,11 @@ def test_patients_see_only_the_types_they_may_book(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("query", ["date=2026-06-31", "date=tomorrow", "doctor_id=999", "doctor_id=x", "patient_id=0"])
-def test_a_page_of_what_does_not_exist_is_no_page(clinic: Clinic, query: str) -> None:
+def test_unknown_ids_in_the_url_are_not_found(clinic: Clinic, query: str) -> None:
     assert new_page(clinic, "patient", query).status_code == 404
 
 
-def test_a_family_chooses_for_whom(clinic: Clinic) -> None:
+def test_a_family_chooses_the_patient(clinic: Clinic) -> None:
     child = clinic.house.patient("Kim Ahorn")
     with clinic.house.writing() as session:
         session.add(Guardian(user_id=clinic.people["patient"].user_id, patient_id=child, created_at=NOW))
@@ -268,7 +268,7 @@ def move(clinic: Clinic, visitor: str, **fields: Any) -> TestResponse:
     return clinic.browser(visitor).post(f"/appointments/{clinic.ahead}/reschedule", fields)
 
 
-def test_a_patient_moves_a_visit(clinic: Clinic) -> None:
+def test_a_patient_reschedules_an_appointment(clinic: Clinic) -> None:
     browser = clinic.browser("patient")
     assert FREE in values(browser.get(f"/appointments/{clinic.ahead}/reschedule?date=2026-05-11"))
     answer = browser.post(f"/appointments/{clinic.ahead}/reschedule", {"starts_at": FREE})
@@ -278,7 +278,7 @@ def test_a_patient_moves_a_visit(clinic: Clinic) -> None:
     assert "Rescheduled" in old
 
 
-def test_a_move_to_a_taken_time_shows_the_nearest_and_changes_nothing(clinic: Clinic) -> None:
+def test_rescheduling_to_a_taken_slot_shows_the_nearest_and_changes_nothing(clinic: Clinic) -> None:
     book(clinic, "other patient")
     answer = move(clinic, "patient", starts_at=FREE)
     assert answer.status_code == 409
@@ -288,18 +288,18 @@ def test_a_move_to_a_taken_time_shows_the_nearest_and_changes_nothing(clinic: Cl
 
 
 @pytest.mark.parametrize("starts_at", ["", "2026-05-11T25:00", "2026-05-11T06:00", "2026-06-15T09:00"])
-def test_a_move_to_a_time_that_cannot_be_is_refused(clinic: Clinic, starts_at: str) -> None:
+def test_rescheduling_to_an_invalid_time_is_refused(clinic: Clinic, starts_at: str) -> None:
     assert move(clinic, "patient", starts_at=starts_at).status_code == 422
 
 
-def test_b7_a_visit_that_someone_canceled_meanwhile_is_not_moved(clinic: Clinic) -> None:
+def test_b7_an_appointment_canceled_meanwhile_cannot_be_rescheduled(clinic: Clinic) -> None:
     assert clinic.browser("receptionist").post(f"/appointments/{clinic.ahead}/cancellation").status_code == 303
     answer = move(clinic, "patient", starts_at=FREE)
     assert answer.status_code == 409
     assert "no longer booked" in words(parsed(answer))
 
 
-def test_a_patient_cancels_and_the_desk_reads_why(clinic: Clinic) -> None:
+def test_a_patient_cancels_and_staff_see_the_reason(clinic: Clinic) -> None:
     answer = clinic.browser("patient").post(f"/appointments/{clinic.ahead}/cancellation", {"reason": "Ill"})
     assert answer.status_code == 303
     page = words(parsed(clinic.browser("receptionist").get(f"/appointments/{clinic.ahead}")))
@@ -307,7 +307,7 @@ def test_a_patient_cancels_and_the_desk_reads_why(clinic: Clinic) -> None:
     assert "Cancellation reason Ill" in page
 
 
-def test_after_the_cut_off_a_patient_is_told_to_call(clinic: Clinic) -> None:
+def test_after_the_cutoff_a_patient_is_told_to_call(clinic: Clinic) -> None:
     clinic.clock.shift(60)
     browser = clinic.browser("patient")
     page = parsed(browser.get(f"/appointments/{clinic.later}"))
@@ -316,7 +316,7 @@ def test_after_the_cut_off_a_patient_is_told_to_call(clinic: Clinic) -> None:
     assert browser.post(f"/appointments/{clinic.later}/cancellation").status_code == 409
 
 
-def test_someone_at_the_desk_without_a_visit_is_taken_in(clinic: Clinic) -> None:
+def test_a_patient_without_an_appointment_is_booked_as_a_walk_in(clinic: Clinic) -> None:
     walker, desk = clinic.house.patient("Willi Walker"), clinic.browser("receptionist")
     answer = desk.post("/walk-ins", {"patient_id": walker, "doctor_id": doll(clinic), "reason": "Pain"})
     assert (answer.status_code, answer.location) == (303, "/today")
@@ -324,7 +324,7 @@ def test_someone_at_the_desk_without_a_visit_is_taken_in(clinic: Clinic) -> None
     assert "Willi Walker" in words(page)
 
 
-def test_one_tap_on_today_notes_an_arrival_and_leads_back(clinic: Clinic) -> None:
+def test_one_tap_on_today_checks_in_and_returns_to_today(clinic: Clinic) -> None:
     desk = clinic.browser("receptionist")
     page = parsed(desk.get(f"/today?doctor_id={doll(clinic)}"))
     form = page.select_one(f"form[action='/appointments/{clinic.later}/arrival']")
@@ -338,12 +338,12 @@ def test_one_tap_on_today_notes_an_arrival_and_leads_back(clinic: Clinic) -> Non
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "nowhere"])
-def test_w5_the_way_back_is_one_of_ours(clinic: Clinic, back: str) -> None:
+def test_w5_the_return_address_must_be_our_own(clinic: Clinic, back: str) -> None:
     answer = clinic.browser("receptionist").post(f"/appointments/{clinic.later}/arrival", {"back": back})
     assert answer.location == f"/appointments/{clinic.later}"
 
 
-def test_close_the_day_lists_and_settles_with_one_tap(clinic: Clinic) -> None:
+def test_each_appointment_that_needs_an_outcome_gets_it_with_one_tap(clinic: Clinic) -> None:
     doctor = clinic.browser("doctor")
     page = parsed(doctor.get("/to-complete"))
     assert words(page.find("h1")) == "Finish the day"
@@ -354,7 +354,7 @@ def test_close_the_day_lists_and_settles_with_one_tap(clinic: Clinic) -> None:
     assert "Everything is completed" in words(parsed(doctor.get("/to-complete")))
 
 
-def test_b7_an_act_that_does_not_fit_any_more_is_a_conflict_page(clinic: Clinic) -> None:
+def test_b7_an_outdated_action_gets_a_conflict_page(clinic: Clinic) -> None:
     desk = clinic.browser("receptionist")
     desk.post(f"/appointments/{clinic.begun}/cancellation")
     answer = desk.post(f"/appointments/{clinic.begun}/arrival")
@@ -362,7 +362,7 @@ def test_b7_an_act_that_does_not_fit_any_more_is_a_conflict_page(clinic: Clinic)
     assert "Undo that first" in words(parsed(answer))
 
 
-def test_a_doctors_alert_stands_on_today_for_doctors_only(clinic: Clinic) -> None:
+def test_today_shows_chart_alerts_to_doctors_only(clinic: Clinic) -> None:
     with clinic.house.writing() as session:
         session.get_one(Patient, clinic.pia).allergies = "Penicillin"
     assert "Alert" in words(parsed(clinic.browser("doctor").get("/today")).find("main"))
@@ -379,7 +379,7 @@ def test_the_waiting_room_counts_minutes(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize(("busy", "free"), [(0, True), (1, True), (2, False)])
-def test_any_doctor_is_the_same_at_every_door(clinic: Clinic, busy: int, free: bool) -> None:
+def test_any_doctor_means_the_same_on_pages_and_in_the_api(clinic: Clinic, busy: int, free: bool) -> None:
     mine, gone = (
         clinic.house.user("doctor", f"{name}@clinic.example", department="Eyes").doctor_id for name in ("mine", "gone")
     )

@@ -1,4 +1,4 @@
-"""Who canceled: the desk says it, and the message, the history, the figures and the exports follow."""
+"""Staff record who canceled, and the message, the history, the reports, and the exports show it."""
 
 import csv
 import io
@@ -17,13 +17,13 @@ from tests.web.reports.test_reports import tiles
 
 
 def said(clinic: Clinic, visit: int) -> tuple[str, bool]:
-    """By whom an appointment was canceled, and whether late."""
+    """Return who canceled an appointment, and whether late."""
     with clinic.house.reading() as session:
         row = session.get_one(Appointment, visit)
         return str(row.cancelled_by), row.cancelled_late
 
 
-def test_i7_the_desk_is_asked_and_a_phone_call_is_the_patients_own_cancellation(clinic: Clinic) -> None:
+def test_i7_staff_choose_who_canceled_and_a_phone_call_counts_as_the_patients(clinic: Clinic) -> None:
     desk = clinic.browser("receptionist")
     page = parsed(desk.get(f"/appointments/{clinic.ahead}"))
     assert [one.get("value") for one in page.select("input[name=by][checked]")] == ["patient"]
@@ -37,7 +37,7 @@ def test_i7_the_desk_is_asked_and_a_phone_call_is_the_patients_own_cancellation(
     assert "Canceled by you" in own
 
 
-def test_i7_what_the_clinic_cancels_is_told_so(clinic: Clinic) -> None:
+def test_i7_the_message_says_that_the_clinic_canceled(clinic: Clinic) -> None:
     desk = clinic.browser("receptionist")
     assert desk.post(f"/appointments/{clinic.ahead}/cancellation", {"by": "clinic"}).status_code == 303
     assert said(clinic, clinic.ahead) == ("clinic", False)
@@ -46,7 +46,7 @@ def test_i7_what_the_clinic_cancels_is_told_so(clinic: Clinic) -> None:
         assert "Canceled by the clinic" in words(parsed(clinic.browser(visitor).get(f"/appointments/{clinic.ahead}")))
 
 
-def test_i7_the_history_keeps_who_canceled_before_it_was_undone(clinic: Clinic) -> None:
+def test_i7_the_history_keeps_who_canceled_after_an_undo(clinic: Clinic) -> None:
     desk = clinic.browser("receptionist")
     for by in ("clinic", "patient"):
         desk.post(f"/appointments/{clinic.ahead}/cancellation", {"by": by})
@@ -63,12 +63,12 @@ def test_i7_the_history_keeps_who_canceled_before_it_was_undone(clinic: Clinic) 
     ("visitor", "fields"),
     [("receptionist", {"by": "nobody"}), ("doctor", {"by": ""}), ("patient", {"by": "clinic"})],
 )
-def test_i7_nobody_else_cancels(clinic: Clinic, visitor: str, fields: dict[str, str]) -> None:
+def test_i7_no_one_else_can_cancel(clinic: Clinic, visitor: str, fields: dict[str, str]) -> None:
     assert clinic.browser(visitor).post(f"/appointments/{clinic.ahead}/cancellation", fields).status_code == 422
     assert said(clinic, clinic.ahead) == ("None", False)
 
 
-def test_i7_another_program_says_it_too(clinic: Clinic) -> None:
+def test_i7_the_api_records_who_canceled(clinic: Clinic) -> None:
     desk, pia = (Program(clinic.house.app, token_of(clinic.house, who)) for who in ("receptionist", "patient"))
     refused = pia.post(f"/appointments/{clinic.ahead}/cancellation", {"by": "clinic"})
     assert refused.status_code == 403
@@ -78,7 +78,7 @@ def test_i7_another_program_says_it_too(clinic: Clinic) -> None:
     assert (by_clinic["cancelled_by"], by_patient["cancelled_by"]) == ("clinic", "patient")
 
 
-def test_i7_only_what_patients_cancel_late_counts_in_report_figures_and_export(clinic: Clinic) -> None:
+def test_i7_only_late_cancellations_by_patients_count_in_reports_and_exports(clinic: Clinic) -> None:
     house, doll = clinic.house, clinic.people["doctor"].doctor_id
     second = house.visit(doll, clinic.guest, at("2026-05-06 13:00"))
     clinic.clock.shift(60)

@@ -1,4 +1,4 @@
-"""Appointments that need an outcome: the figure, the number in the navigation and the list say the same."""
+"""Appointments that need an outcome: the report, the number in the navigation, and the list agree."""
 
 from datetime import timedelta
 
@@ -9,11 +9,11 @@ from tests.web.frozen_clinic import Clinic
 from tests.web.reading import one, parsed, words
 
 OLDEST = at("2026-02-05 00:00") - timedelta(hours=1)
-"""Midnight in Berlin, 90 days before: the first appointment that still counts; it is ten o'clock now."""
+"""Midnight in Berlin, 90 days before: the first appointment that still counts. It is now ten o'clock."""
 
 
 @pytest.mark.parametrize("minutes", [-15, 0, 300, 599, 600, 615])
-def test_the_figure_leads_to_a_list_of_as_many(clinic: Clinic, minutes: int) -> None:
+def test_the_figure_links_to_a_list_of_that_length(clinic: Clinic, minutes: int) -> None:
     desk, doctor = clinic.browser("receptionist"), clinic.browser("doctor")
     before = len(parsed(desk.get("/to-complete")).select("main ul.rows > li"))
     clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.guest, OLDEST + timedelta(minutes=minutes))

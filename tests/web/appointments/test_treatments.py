@@ -1,4 +1,4 @@
-"""A patient's history, and the form a doctor records a treatment with."""
+"""A patient's history, and the form in which a doctor records a treatment."""
 
 from datetime import date, timedelta
 
@@ -31,14 +31,14 @@ def stored(clinic: Clinic, visit: int) -> Treatment:
 
 
 def field(answer: TestResponse, name: str) -> str:
-    """What stands in a field of a form."""
+    """Return the content of a form field."""
     found = one(parsed(answer), f"main [name={name}]")
     if found.name == "input":
         return str(found.get("value", ""))
     return found.get_text().removeprefix("\r\n")  # the first line break of a text area is not part of it
 
 
-def test_saving_completes_the_visit_and_says_so(clinic: Clinic) -> None:
+def test_saving_completes_the_appointment_and_says_so(clinic: Clinic) -> None:
     browser = clinic.browser("doctor")
     answer = browser.post(form(clinic), FULL, follow_redirects=True)
     assert answer.request.path == f"/appointments/{clinic.begun}"
@@ -49,7 +49,7 @@ def test_saving_completes_the_visit_and_says_so(clinic: Clinic) -> None:
     assert clinic.house.count(AuditEntry, AuditEntry.act == "treatment.record") == 1
 
 
-def test_the_form_opens_with_what_is_recorded(clinic: Clinic) -> None:
+def test_the_form_opens_with_the_recorded_treatment(clinic: Clinic) -> None:
     page = clinic.browser("doctor").get(form(clinic, clinic.past))
     assert field(page, "diagnosis") == "Hay fever"
     assert field(page, "next_visit") == "06/05/2026"
@@ -69,7 +69,7 @@ def test_a_correction_keeps_the_earlier_version(clinic: Clinic) -> None:
     assert clinic.house.count(AuditEntry, AuditEntry.act == "treatment.correct") == 1
 
 
-def test_saving_the_same_again_makes_no_version(clinic: Clinic) -> None:
+def test_saving_again_without_changes_makes_no_version(clinic: Clinic) -> None:
     browser = clinic.browser("doctor")
     for _press in range(2):
         assert browser.post(form(clinic), FULL).status_code == 303
@@ -77,7 +77,7 @@ def test_saving_the_same_again_makes_no_version(clinic: Clinic) -> None:
     assert stored(clinic, clinic.begun).version == 1
 
 
-def test_a_stale_form_shows_both_texts_and_saving_again_puts_mine_in_place(clinic: Clinic) -> None:
+def test_a_stale_form_shows_both_texts_and_saving_again_applies_mine(clinic: Clinic) -> None:
     browser = clinic.browser("doctor")
     opened = field(browser.get(form(clinic, clinic.past)), "version")
     browser.post(form(clinic, clinic.past), {"diagnosis": "Somebody was faster", "version": opened})
@@ -101,7 +101,7 @@ def test_two_first_recordings_do_not_overwrite_each_other(clinic: Clinic) -> Non
     assert stored(clinic, clinic.begun).notes == "First"
 
 
-def test_a_visit_that_has_not_begun_cannot_be_recorded_yet(clinic: Clinic) -> None:
+def test_a_treatment_cannot_be_recorded_before_the_start(clinic: Clinic) -> None:
     browser = clinic.browser("doctor")
     assert browser.get(form(clinic, clinic.later)).status_code == 409
     answer = browser.post(form(clinic, clinic.later), FULL)
@@ -118,7 +118,7 @@ def test_a_visit_that_has_not_begun_cannot_be_recorded_yet(clinic: Clinic) -> No
 
 
 @pytest.mark.parametrize("status", ["cancelled", "no_show"])
-def test_a_visit_that_did_not_take_place_has_no_treatment(clinic: Clinic, status: str) -> None:
+def test_appointments_that_did_not_take_place_have_no_treatment(clinic: Clinic, status: str) -> None:
     visit = clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.pia, NOW - timedelta(hours=3), status=status)
     browser = clinic.browser("doctor")
     assert browser.get(form(clinic, visit)).status_code == 409
@@ -137,7 +137,7 @@ def test_a_visit_that_did_not_take_place_has_no_treatment(clinic: Clinic, status
         ("notes", "x" * 20_001),
     ],
 )
-def test_what_was_typed_is_still_there_after_a_refusal(clinic: Clinic, name: str, value: str) -> None:
+def test_a_refused_form_keeps_what_was_typed(clinic: Clinic, name: str, value: str) -> None:
     answer = clinic.browser("doctor").post(form(clinic), {**FULL, name: value})
     assert answer.status_code == 422
     assert parsed(answer).find(id=f"{name}-error") is not None
@@ -151,7 +151,7 @@ def test_an_empty_form_is_refused(clinic: Clinic) -> None:
     assert clinic.house.count(Appointment, Appointment.id == clinic.begun, Appointment.status == "booked") == 1
 
 
-def test_line_breaks_of_browsers_are_stored_as_one_character(clinic: Clinic) -> None:
+def test_browser_line_breaks_are_stored_as_one_character(clinic: Clinic) -> None:
     clinic.browser("doctor").post(form(clinic), {"notes": "  one\r\ntwo\rthree\n\r\nfour \r\n"})
     assert stored(clinic, clinic.begun).notes == "one\ntwo\nthree\n\nfour"
 
@@ -163,7 +163,7 @@ def test_any_script_is_kept_as_typed(clinic: Clinic, text: str) -> None:
     assert text in clinic.browser("patient").get("/treatments").get_data(as_text=True)
 
 
-def test_texts_of_the_greatest_length_are_kept_whole(clinic: Clinic) -> None:
+def test_texts_of_the_maximum_length_are_stored_in_full(clinic: Clinic) -> None:
     longest = dict.fromkeys(("symptoms", "diagnosis", "treatment", "prescription", "notes"), "ä" * 20_000)
     assert clinic.browser("doctor").post(form(clinic), {**longest, "visit_type": "ä" * 60}).status_code == 303
     assert stored(clinic, clinic.begun).notes == longest["notes"]
@@ -216,7 +216,7 @@ def test_an_account_without_a_patient_has_no_history(clinic: Clinic) -> None:
     assert browser.post("/exports").status_code == 422
 
 
-def test_a_doctor_reads_the_record_and_that_is_put_on_record(clinic: Clinic) -> None:
+def test_reading_a_patient_record_is_logged(clinic: Clinic) -> None:
     page = parsed(clinic.browser("doctor").get(f"/patients/{clinic.pia}"))
     assert words(page.find("h1")) == "Pia Ahorn"
     assert "Hay fever" in words(page)

@@ -1,6 +1,6 @@
-"""An appointment by the link in its message:
+"""The links to appointments in messages.
 
-GET shows, POST acts, undone for ten minutes, and no token rests anywhere.
+GET only shows, POST acts, a cancellation can be undone for ten minutes, and no token is stored.
 """
 
 import re
@@ -21,7 +21,7 @@ from tests.web.reading import faults, parsed, words
 
 @pytest.fixture(name="booked")
 def a_booked_visit(clinic: Clinic) -> int:
-    """An appointment of Pia's that was booked at the desk just now, for Monday, 1 June at 9."""
+    """Pia's appointment on Monday, June 1, at 9, which staff booked just now."""
     form = {"patient_id": clinic.pia, "doctor_id": clinic.people["doctor"].doctor_id, "starts_at": "2026-06-01T09:00"}
     answer = clinic.browser("receptionist").post("/appointments", form)
     assert answer.status_code == 303
@@ -30,7 +30,7 @@ def a_booked_visit(clinic: Clinic) -> int:
 
 @pytest.fixture(name="path")
 def the_link(clinic: Clinic, booked: int) -> str:
-    """The link of its confirmation."""
+    """The link in its confirmation."""
     return mail.link(mail.letter(clinic, "booking_confirmation"), "visit")
 
 
@@ -67,22 +67,22 @@ def test_a_patient_confirms_by_link_and_the_link_shows_it(clinic: Clinic, booked
     assert "Confirmed" in state(clinic, path)
 
 
-def test_a_patient_cancels_by_link_and_takes_it_back_within_ten_minutes(clinic: Clinic, booked: int, path: str) -> None:
+def test_a_patient_cancels_by_link_and_undoes_it_within_ten_minutes(clinic: Clinic, booked: int, path: str) -> None:
     browser = clinic.browser(NOBODY)
     for _twice in range(2):
         assert browser.post(f"{path}/cancellation", {"appointment_id": booked}).status_code == 303
     assert (visit(clinic, booked).status, visit(clinic, booked).cancelled_by) == ("cancelled", "patient")
     assert "Undo cancellation" in state(clinic, path)
-    assert mail.letters(clinic) == []  # told when it cannot be taken back any more
+    assert mail.letters(clinic) == []  # sent once it can no longer be undone
     clinic.clock.shift(minutes(9))
     assert browser.post(f"{path}/undo", {"appointment_id": booked}).status_code == 303
     assert visit(clinic, booked).status == "booked"
     clinic.clock.shift(minutes(20))
-    assert mail.letters(clinic) == []  # nothing was told, so nothing is taken back
+    assert mail.letters(clinic) == []  # no message was sent, so none corrects it
     assert [row.skip_reason for row in mail.rows(clinic, "visit_cancelled")] == ["cancelled"]
 
 
-def test_after_ten_minutes_it_stays_canceled_and_is_told(clinic: Clinic, booked: int, path: str) -> None:
+def test_after_ten_minutes_it_stays_canceled_and_the_message_is_sent(clinic: Clinic, booked: int, path: str) -> None:
     browser = clinic.browser(NOBODY)
     browser.post(f"{path}/cancellation", {"appointment_id": booked})
     clinic.clock.shift(minutes(10))
@@ -92,7 +92,7 @@ def test_after_ten_minutes_it_stays_canceled_and_is_told(clinic: Clinic, booked:
     assert visit(clinic, booked).status == "cancelled"
 
 
-def test_a_patient_moves_by_link_and_the_link_leads_to_the_new_time(clinic: Clinic, booked: int, path: str) -> None:
+def test_a_patient_reschedules_by_link_and_the_link_shows_the_new_time(clinic: Clinic, booked: int, path: str) -> None:
     browser = clinic.browser(NOBODY)
     page = browser.get(f"{path}/reschedule?appointment_id={booked}&date=2026-06-02")
     assert page.status_code == 200
@@ -106,7 +106,7 @@ def test_a_patient_moves_by_link_and_the_link_leads_to_the_new_time(clinic: Clin
     told = mail.letter(clinic, "visit_moved")
     assert "The old time, Mon, 1 Jun, 09:00, no longer applies." in told.body
     again = browser.post(f"{path}/cancellation", {"appointment_id": booked})
-    assert again.status_code == 409  # the old appointment is not there any more
+    assert again.status_code == 409  # the old appointment was already replaced
     clinic.clock.move_to(at("2026-06-02 07:30"))  # past the old appointment, before the new one
     assert "Tue, 2 Jun, 10:00" in state(clinic, path)
 
@@ -115,7 +115,7 @@ def test_a_patient_moves_by_link_and_the_link_leads_to_the_new_time(clinic: Clin
     ("starts_at", "status"),
     [("2026-06-15T09:00", 409), ("2026-06-01T09:00", 422), ("2026-06-01T03:00", 422), ("x", 422), ("", 422)],
 )
-def test_a_time_that_is_not_free_is_refused_with_the_page_kept(
+def test_a_time_that_is_not_free_is_refused_on_the_same_page(
     clinic: Clinic, booked: int, path: str, starts_at: str, status: int
 ) -> None:
     answer = clinic.browser(NOBODY).post(f"{path}/reschedule", {"appointment_id": booked, "starts_at": starts_at})
@@ -124,7 +124,7 @@ def test_a_time_that_is_not_free_is_refused_with_the_page_kept(
     assert visit(clinic, booked).status == "booked"
 
 
-def test_after_the_cut_off_a_link_only_confirms(clinic: Clinic, booked: int, path: str) -> None:
+def test_after_the_cutoff_a_link_can_only_confirm(clinic: Clinic, booked: int, path: str) -> None:
     clinic.clock.move_to(at("2026-06-01 05:00"))
     browser = clinic.browser(NOBODY)
     assert "Cancel appointment" not in state(clinic, path)
@@ -135,7 +135,7 @@ def test_after_the_cut_off_a_link_only_confirms(clinic: Clinic, booked: int, pat
     assert visit(clinic, booked).status == "booked"
 
 
-def test_a_link_expires_with_its_visit(clinic: Clinic, booked: int, path: str) -> None:
+def test_a_link_expires_with_its_appointment(clinic: Clinic, booked: int, path: str) -> None:
     clinic.clock.move_to(at("2026-06-01 07:15"))
     browser = clinic.browser(NOBODY)
     for answer in (browser.get(path), browser.post(f"{path}/cancellation", {"appointment_id": booked})):
@@ -144,7 +144,7 @@ def test_a_link_expires_with_its_visit(clinic: Clinic, booked: int, path: str) -
 
 
 @pytest.mark.parametrize("other", ["begun", "other_visit", "missing", "words"])
-def test_z3_a_link_acts_on_no_other_visit(clinic: Clinic, path: str, other: str) -> None:
+def test_z3_a_link_cannot_change_other_appointments(clinic: Clinic, path: str, other: str) -> None:
     wanted = {"missing": 999_999, "words": "1 OR 1"}.get(other) or getattr(clinic, other)
     browser = clinic.browser(NOBODY)
     for act in ("confirmation", "cancellation", "undo", "reschedule"):
@@ -155,7 +155,7 @@ def test_z3_a_link_acts_on_no_other_visit(clinic: Clinic, path: str, other: str)
 
 
 @pytest.mark.parametrize("token", ["A" * 43, "short", "A" * 44, "../../livez", "%00" * 43, "ä" * 43])
-def test_unknown_and_malformed_tokens_are_no_pages(clinic: Clinic, path: str, token: str) -> None:
+def test_unknown_and_malformed_tokens_are_not_found(clinic: Clinic, path: str, token: str) -> None:
     browser = clinic.browser(NOBODY)
     for page in ("visit", "offer", "contact"):
         assert browser.get(f"/{page}/{token}").status_code == 404
@@ -163,7 +163,7 @@ def test_unknown_and_malformed_tokens_are_no_pages(clinic: Clinic, path: str, to
     assert browser.get(path.replace("/visit/", "/contact/")).status_code == 404
 
 
-def test_a7_guessing_links_is_slowed_down(clinic: Clinic, path: str) -> None:
+def test_a7_guessing_links_is_throttled(clinic: Clinic, path: str) -> None:
     browser = clinic.browser(NOBODY)
     answers = [browser.get(f"/visit/{turn:043}").status_code for turn in range(32)]
     assert answers[:30] == [404] * 30
@@ -171,7 +171,7 @@ def test_a7_guessing_links_is_slowed_down(clinic: Clinic, path: str) -> None:
     assert browser.get(path).status_code == 200  # a link that exists still opens
 
 
-def test_one_link_cannot_be_pressed_without_end(clinic: Clinic, booked: int, path: str) -> None:
+def test_requests_with_one_link_are_limited(clinic: Clinic, booked: int, path: str) -> None:
     browser, last = clinic.browser(NOBODY), 303
     token = browser.token()
     for _turn in range(31):
@@ -187,7 +187,9 @@ def test_w3_the_buttons_need_the_form_token(clinic: Clinic, booked: int, path: s
     assert visit(clinic, booked).status == "booked"
 
 
-def test_a11_no_token_rests_in_the_database_or_the_log(clinic: Clinic, booked: int, logged: Callable[[], str]) -> None:
+def test_a11_no_token_is_stored_in_the_database_or_the_log(
+    clinic: Clinic, booked: int, logged: Callable[[], str]
+) -> None:
     found = mail.letter(clinic, "booking_confirmation")
     browser = clinic.browser(NOBODY)
     secrets = {mail.link(found, page).rsplit("/", 1)[1] for page in ("visit", "contact")}
@@ -201,7 +203,7 @@ def test_a11_no_token_rests_in_the_database_or_the_log(clinic: Clinic, booked: i
     assert all(len(one) == 43 for one in secrets)
 
 
-def test_a12_links_begin_with_the_public_address_whatever_host_was_asked(clinic: Clinic) -> None:
+def test_a12_links_use_the_public_url_and_not_the_host_header(clinic: Clinic) -> None:
     form = {"patient_id": clinic.pia, "doctor_id": clinic.people["doctor"].doctor_id, "starts_at": "2026-06-01T09:00"}
     browser = clinic.browser("receptionist")
     browser.post("/appointments", form, headers={"X-Forwarded-Host": "evil.example"})
@@ -212,7 +214,7 @@ def test_a12_links_begin_with_the_public_address_whatever_host_was_asked(clinic:
     assert "evil" not in found.body + found.html
 
 
-def test_time_off_proposes_three_times_and_one_is_chosen_by_link(clinic: Clinic, booked: int) -> None:
+def test_time_off_proposes_three_times_and_the_patient_chooses_one_by_link(clinic: Clinic, booked: int) -> None:
     doll = clinic.people["doctor"].doctor_id
     mail.letters(clinic)
     desk = clinic.browser("receptionist")
@@ -223,7 +225,7 @@ def test_time_off_proposes_three_times_and_one_is_chosen_by_link(clinic: Clinic,
     assert len(times) == 3
     path = mail.link(found, "visit")
     browser = clinic.browser(NOBODY)
-    clinic.clock.move_to(at("2026-06-01 05:00"))  # after the cut-off: the clinic itself has asked
+    clinic.clock.move_to(at("2026-06-01 05:00"))  # after the cutoff, but the clinic proposed the times
     page = browser.get(f"{path}?time={times[-1]}").get_data(as_text=True)
     assert faults(page) == []
     assert re.search(rf'value="{times[-1]}" required checked', page)
@@ -233,7 +235,9 @@ def test_time_off_proposes_three_times_and_one_is_chosen_by_link(clinic: Clinic,
 
 
 @pytest.mark.parametrize("proposed", [False, True])
-def test_after_the_cut_off_every_door_is_open_or_none(clinic: Clinic, booked: int, path: str, proposed: bool) -> None:
+def test_after_the_cutoff_all_ways_to_change_are_open_or_none(
+    clinic: Clinic, booked: int, path: str, proposed: bool
+) -> None:
     second = clinic.house.visit(clinic.people["doctor"].doctor_id, clinic.pia, at("2026-06-01 07:30"))
     desk = clinic.browser("receptionist")
     for one in (booked, second) if proposed else ():
@@ -250,7 +254,7 @@ def test_after_the_cut_off_every_door_is_open_or_none(clinic: Clinic, booked: in
     assert caller.post(f"/appointments/{second}/cancellation", {}).status_code == (200 if proposed else 409)
 
 
-def test_one_link_of_a_family_reaches_each_of_its_visits(clinic: Clinic) -> None:
+def test_one_link_for_a_family_shows_all_of_its_appointments(clinic: Clinic) -> None:
     doll, house = clinic.people["doctor"].doctor_id, clinic.house
     ids = [
         house.visit(doll, house.patient(name, email="vogt@mail.example"), at(f"2026-05-06 {time}"))

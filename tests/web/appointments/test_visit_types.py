@@ -1,4 +1,4 @@
-"""Appointment types: the list, a new one, changing one, and a form that came second."""
+"""Appointment types: the list, adding and changing one, and stale forms."""
 
 import pytest
 from werkzeug.test import TestResponse
@@ -50,7 +50,7 @@ def test_the_same_form_twice_makes_one_type(clinic: Clinic) -> None:
         ("colour", ""),
     ],
 )
-def test_bad_input_is_refused_beside_the_field_and_kept(clinic: Clinic, field: str, value: str) -> None:
+def test_invalid_input_is_refused_next_to_the_field_and_kept(clinic: Clinic, field: str, value: str) -> None:
     answer = make(clinic, **{field: value})
     assert answer.status_code == 422
     assert faults(answer.get_data(as_text=True)) == []
@@ -66,7 +66,7 @@ def test_a_field_the_form_does_not_have_is_refused(clinic: Clinic, field: str) -
     assert clinic.house.count(VisitType) == 1
 
 
-def test_a_type_is_changed_and_archived_and_taken_back(clinic: Clinic) -> None:
+def test_a_type_can_be_changed_archived_and_restored(clinic: Clinic) -> None:
     make(clinic)
     row, browser = stored(clinic), clinic.browser("receptionist")
     path = f"/visit-types/{row.id}"
@@ -98,7 +98,7 @@ def test_a_stale_form_shows_both_versions_and_saving_again_applies_mine(clinic: 
     assert stored(clinic, "Mine").version == 3
 
 
-def test_doctors_and_patients_do_not_keep_the_list(clinic: Clinic) -> None:
+def test_doctors_and_patients_cannot_edit_types(clinic: Clinic) -> None:
     for visitor in ("doctor", "patient"):
         assert clinic.browser(visitor).get("/visit-types").status_code == 403
         assert clinic.browser(visitor).post("/visit-types", FORM).status_code == 403

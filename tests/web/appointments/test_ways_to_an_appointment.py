@@ -1,4 +1,4 @@
-"""One rule for every way to an appointment: each is tried, through its own door, against each reason to refuse it."""
+"""Every way to an appointment follows the same rules: each is tried against each reason to refuse it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -32,14 +32,14 @@ from tests.house import Browser, House, at
 from tests.web.frozen_clinic import email
 
 EIGHT, NINE = at("2026-05-04 06:00"), at("2026-05-04 07:00")
-"""On a Monday in Berlin: now, and the time that is wanted."""
+"""On a Monday in Berlin: now, and the requested time."""
 NINE_TYPED, NINE_SAID = "2026-05-04T09:00", "2026-05-04T09:00:00+02:00"
 TOMORROW = NINE + timedelta(days=1)
 
 
 @dataclass
 class Door:
-    """The clinic's people at their browsers and programs."""
+    """The users with their browsers and API clients."""
 
     house: House
     clock: time_machine.Traveller
@@ -53,7 +53,7 @@ class Door:
 
 @dataclass
 class Try:
-    """Someone who wants nine o'clock with a doctor, by one way; people of their own for each."""
+    """One try to get nine o'clock with a doctor in one way; each try has its own people."""
 
     door: Door
     doctor: int
@@ -61,9 +61,9 @@ class Try:
     patient: int
     other: int
     row: int = 0
-    """What the way goes on from: an appointment, an offer, an entry of the waitlist."""
+    """What the way starts from: an appointment, an offer, or a waitlist entry."""
     path: str = ""
-    """The link of a message."""
+    """The link in a message."""
     fields: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -74,7 +74,7 @@ class Try:
         return self.house.visit(self.doctor, self.patient, starts_at, **{"overbooked": False, **more})
 
     def link(self, purpose: LinkPurpose, **about: Any) -> str:
-        """A link as a message to the patient has it."""
+        """Return a link as in a message to the patient."""
         values = {"channel": "email", "status": "sent", "due_at": EIGHT, "lease_until": EIGHT, "created_at": EIGHT}
         rule = "waiting_list_offer" if purpose == LinkPurpose.OFFER else "visit_moved"
         with self.house.writing() as session:
@@ -92,7 +92,7 @@ class Try:
         return f"/{purpose}/{token}"
 
     def has_nine(self) -> int:
-        """How often the patient has nine o'clock with the doctor, booked or held."""
+        """Count the patient's bookings and holds at nine o'clock with the doctor."""
         mine = Appointment.patient_id == self.patient, Appointment.doctor_id == self.doctor
         booked = self.house.count(
             Appointment, *mine, Appointment.starts_at == NINE, Appointment.status.in_(TAKES_PLACE)
@@ -105,16 +105,16 @@ class Try:
 
 @dataclass(frozen=True)
 class Way:
-    """How someone comes to an appointment."""
+    """A way to get an appointment."""
 
     begin: Callable[[Try], None]
     go: Callable[[Try], TestResponse]
     limited: bool = False
-    """Whether `max_open` counts: for patients who add one to those they have."""
+    """Whether `max_open` applies: to patients who add an appointment."""
 
 
 def nothing(_one: Try) -> None:
-    """Nothing comes before it."""
+    """Prepare nothing."""
 
 
 def booking_form(one: Try, **more: Any) -> dict[str, Any]:
@@ -222,7 +222,7 @@ WAYS = {
         is_offered_nine_by_link, lambda one: one.door.nobody.post(f"{one.path}/acceptance")
     ),
 }
-"""An offer is the desk's choice, so `max_open` does not stand against it; a walk-in has a test of its own."""
+"""Staff make offers, so `max_open` does not limit them. Walk-ins have their own test."""
 
 
 def held_for_somebody_else(one: Try) -> None:
@@ -295,7 +295,7 @@ REFUSALS: dict[str, tuple[Callable[[Try], None], str]] = {
     "overlap of the patient": (elsewhere_then, "The patient already has an appointment at that time."),
 }
 NO_SUCH_DOCTOR = {"a patient's page", "the desk's page", "a series"}
-"""Where a doctor is chosen from a list, one who is not on it is no page."""
+"""Where a doctor is chosen from a list, another doctor is not found."""
 
 
 @pytest.fixture(name="door")
@@ -319,7 +319,7 @@ def the_doors(make_house: Callable[..., House]) -> Iterator[Door]:
 
 
 def people(door: Door) -> Try:
-    """New people for one try; the patient is the one whom Pia's account looks after."""
+    """Add people for one try; the patient is managed by Pia's user."""
     with door.house.writing() as session:
         doctors = [Doctor(name=f"Dr. {name}", department="Eyes", created_at=EIGHT) for name in ("Ahrens", "Beyer")]
         patients = [Patient(name=name, created_at=EIGHT - timedelta(days=90)) for name in ("Ina Ulm", "Otto Birke")]
@@ -337,7 +337,7 @@ def said(answer: TestResponse) -> str:
 
 
 @pytest.mark.tour
-def test_h14_each_way_to_an_appointment_refuses_what_every_other_refuses(door: Door) -> None:
+def test_h14_all_ways_to_an_appointment_refuse_the_same_things(door: Door) -> None:
     wrong = []
     for (name, way), reason in product(WAYS.items(), ["", *REFUSALS]):
         one = people(door)
@@ -356,7 +356,7 @@ def test_h14_each_way_to_an_appointment_refuses_what_every_other_refuses(door: D
 
 
 @pytest.mark.tour
-def test_h14_no_way_leads_into_the_past(door: Door) -> None:
+def test_h14_no_way_books_in_the_past(door: Door) -> None:
     tries = []
     for name, way in WAYS.items():
         one = people(door)
@@ -372,7 +372,7 @@ def test_h14_no_way_leads_into_the_past(door: Door) -> None:
         assert (answer.status_code in (409, 422), one.has_nine(), sentence in said(answer)) == (True, 0, True), name
 
 
-def test_h14_staff_overrule_the_time_of_an_undo_with_a_reason_on_record_and_nothing_else(door: Door) -> None:
+def test_h14_undoing_staff_can_overrule_only_the_time_and_with_a_logged_reason(door: Door) -> None:
     for stand_in_the_way in (held_for_somebody_else, time_off, taken, elsewhere_then):
         one = people(door)
         cancelled_at_the_desk(one)
@@ -392,7 +392,7 @@ def test_h14_staff_overrule_the_time_of_an_undo_with_a_reason_on_record_and_noth
         assert (refused.status_code, one.has_nine()) == (409, 0)
 
 
-def test_h14_a_patient_who_is_refused_an_undo_hears_of_nothing(door: Door) -> None:
+def test_h14_a_patient_whose_undo_is_refused_gets_no_message(door: Door) -> None:
     one = people(door)
     changed(one, Patient, one.patient, email="ina@mail.example")
     cancelled_by_link(one)
@@ -425,7 +425,7 @@ def test_h16_cancel_three_book_three_and_undo_leaves_three(door: Door) -> None:
 @pytest.mark.parametrize(
     ("stand_in_the_way", "status"), [(archived_doctor, 404), (archived, 422), (merged, 409), (erased, 422)]
 )
-def test_a_walk_in_is_seen_by_people_who_are_still_here(
+def test_a_walk_in_needs_an_active_doctor_and_patient(
     door: Door, stand_in_the_way: Callable[[Try], None], status: int
 ) -> None:
     one = people(door)
@@ -437,7 +437,7 @@ def test_a_walk_in_is_seen_by_people_who_are_still_here(
 
 
 @pytest.mark.parametrize("said_of_it", ["completion", "no-show", "cancellation"])
-def test_a_correction_of_the_past_opens_nothing_for_a_record_that_is_gone(door: Door, said_of_it: str) -> None:
+def test_correcting_a_past_appointment_of_a_removed_record_changes_nothing(door: Door, said_of_it: str) -> None:
     one = people(door)
     visit = one.visit()
     door.clock.move_to(NINE + timedelta(minutes=20))
@@ -450,7 +450,7 @@ def test_a_correction_of_the_past_opens_nothing_for_a_record_that_is_gone(door: 
     assert one.house.count(Appointment, *open_now) == 0
 
 
-def test_an_undone_appointment_of_the_desk_need_not_begin_with_a_slot(door: Door) -> None:
+def test_an_appointment_booked_by_staff_can_be_restored_between_slots(door: Door) -> None:
     one = people(door)
     one.row = one.visit(NINE + timedelta(minutes=7))
     one.path = one.link(LinkPurpose.VISIT, appointment_id=one.row, starts_at=NINE + timedelta(minutes=7))
@@ -460,7 +460,7 @@ def test_an_undone_appointment_of_the_desk_need_not_begin_with_a_slot(door: Door
     assert waiting.row(one.house, Appointment, one.row).status == "booked"
 
 
-def test_what_the_desk_overbooked_a_patient_has_again_only_where_it_is_free(door: Door) -> None:
+def test_patients_can_restore_an_overbooked_appointment_only_if_the_slot_is_free(door: Door) -> None:
     for stands_there, status in ((nothing, 303), (taken, 409)):
         one = people(door)
         one.row = one.visit(overbooked=True, overbooking_reason="In pain")
