@@ -24,7 +24,7 @@ HOMES = {"admin": "/dashboard", "reception": "/today", "doctor1": "/today", "pat
 BARE = """() => {
     // What is not a text of ours: people's words, dates, numbers, and what is written for machines.
     const data = "bdi, time, data, code, kbd, pre, textarea, script, style, svg, noscript, [translate=no],"
-        + "[name=country] option, [name=timezone] option, [name=language] option";
+        + "[name=country] option, [name=timezone] option, [name$=language] option";
     const found = [];
     let depth = 0;
     const read = (text, where) => {

@@ -114,6 +114,8 @@ def _proposed(settings: Settings) -> Settings:
             found["timezone"] = countries.usual_zone(country)
     if clinic.language == SOURCE:
         found["language"] = translation.language()
+    if clinic.name == usual.name:
+        found["name"] = _("Our clinic")
     free = {name: value for name, value in found.items() if f"clinic.{name}" not in settings.fixed}
     return settings.model_copy(update={"clinic": clinic.model_copy(update=free)})
 

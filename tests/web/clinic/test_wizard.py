@@ -288,6 +288,7 @@ def test_clock_week_and_dates_follow_the_country(
     page = parsed(browser.get("/setup/clinic", **says))
     assert page.html is not None
     assert page.html["lang"] == stored[0]
+    assert attribute(page, "#name", "value") == {"en": "Our clinic", "de": "Unsere Praxis"}[stored[0]]
     assert [link["href"] for link in page.select(".setup-languages a")] == ["?lang=en", "?lang=de", "?lang=en_GB"]
     fields = [each["name"] for each in page.select("form.panel [name]:not([type=hidden], [type=submit])")]
     assert fields[:3] == ["language", "country", "timezone"]
