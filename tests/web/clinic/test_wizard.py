@@ -139,7 +139,7 @@ def test_two_tabs_share_one_draft_and_other_browsers_have_theirs(house: House) -
     assert attribute(parsed(browser.get("/setup/clinic")), "input[name=name]", "value") == "River"
     assert attribute(parsed(other.get("/setup/clinic")), "input[name=name]", "value") == "Our clinic"
     assert browser.post("/setup/clinic", {"act": "skip"}).status_code == 303
-    assert attribute(parsed(browser.get("/setup/clinic")), "input[name=name]", "value") == "Our clinic"
+    assert attribute(parsed(browser.get("/setup/clinic")), "input[name=name]", "value") == "Unsere Praxis"
 
 
 def test_a_password_for_mail_is_kept_without_being_shown_and_may_stay_empty_then(house: House) -> None:
