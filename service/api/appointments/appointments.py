@@ -40,7 +40,7 @@ blueprint = Blueprint("appointments", __name__, url_prefix="/appointments")
 @blueprint.get("")
 @contract.reads(Appointments, query=AppointmentQuery, problems=(404,))
 def index(query: AppointmentQuery) -> Answer:
-    """List appointments of people the user may see, soonest first."""
+    """List the appointments the user can see, earliest first."""
     wanted = Wanted(query.from_, query.to, query.doctor_id, query.patient_id, query.status)
     page = appointment_search.search(context.reading(), bearers.actor(), wanted, after=query.after, limit=query.limit)
     return Answer(Appointments(items=[Appointment.model_validate(row) for row in page.visits], next=page.older))
@@ -51,8 +51,8 @@ def index(query: AppointmentQuery) -> Answer:
 def create(body: NewAppointment) -> Answer:
     """Book an appointment.
 
-    The same booking again is the same appointment. Where someone else has the time (409) the nearest free ones are
-    told.
+    Repeating a booking returns the same appointment. If the slot is taken, the response (409) has the nearest free
+    ones.
     """
     actor, settings = bearers.actor(), context.wiring().settings
     wanted = BookingRequest(
@@ -84,7 +84,7 @@ def show(appointment_id: int) -> Answer:
 @blueprint.post("/<row_id:appointment_id>/cancellation")
 @contract.changes(Appointment, body=Cancellation)
 def cancel(appointment_id: int, body: Cancellation) -> Answer:
-    """Call an appointment off, by its patient until the cutoff or by the clinic."""
+    """Cancel an appointment; patients can do so until the cutoff."""
     rules = context.wiring().settings.booking
     act = partial(outcomes.cancel, reason=body.reason, rules=rules, by=body.by, version=body.version)
     return _done(act, appointment_id)
@@ -93,7 +93,7 @@ def cancel(appointment_id: int, body: Cancellation) -> Answer:
 @blueprint.post("/<row_id:appointment_id>/reschedule")
 @contract.changes(Appointment, status=201, body=Reschedule)
 def reschedule(appointment_id: int, body: Reschedule) -> Answer:
-    """Move an appointment: another one takes its place, and is the answer."""
+    """Reschedule an appointment; the response is the new one that replaces it."""
     settings = context.wiring().settings
     doctor_ids = [] if body.doctor_id is None else [body.doctor_id]
     wanted = MoveRequest(body.starts_at, doctor_ids, body.overbooking_reason, body.version)
@@ -105,7 +105,7 @@ def reschedule(appointment_id: int, body: Reschedule) -> Answer:
 @blueprint.post("/<row_id:appointment_id>/arrival")
 @contract.changes(Appointment, body=Outcome)
 def arrive(appointment_id: int, body: Outcome) -> Answer:
-    """The patient is here."""
+    """Check the patient in."""
     zone = context.wiring().settings.clinic.zone
     return _done(partial(outcomes.arrive, zone=zone, version=body.version), appointment_id)
 
@@ -113,14 +113,14 @@ def arrive(appointment_id: int, body: Outcome) -> Answer:
 @blueprint.post("/<row_id:appointment_id>/completion")
 @contract.changes(Appointment, body=Outcome)
 def complete(appointment_id: int, body: Outcome) -> Answer:
-    """The appointment took place."""
+    """Mark an appointment completed."""
     return _done(partial(outcomes.complete, version=body.version), appointment_id)
 
 
 @blueprint.post("/<row_id:appointment_id>/no-show")
 @contract.changes(Appointment, body=Outcome)
 def no_show(appointment_id: int, body: Outcome) -> Answer:
-    """The patient did not come."""
+    """Mark an appointment as a no-show."""
     return _done(partial(outcomes.no_show, version=body.version), appointment_id)
 
 
@@ -137,7 +137,7 @@ def taken(error: Taken) -> ResponseReturnValue:
 
 
 def _wish(sent: NewAppointment | Reschedule) -> tuple[Sequence[int], int | None]:
-    """The doctors whose free times are told instead, and how many minutes are needed; None: as their hours say."""
+    """Return the doctors whose free slots are listed, and the length in minutes; None: the default of their hours."""
     session, actor = context.reading(), bearers.actor()
     if isinstance(sent, Reschedule):
         visit = appointments.fetch(session, actor, (request.view_args or {})["appointment_id"])
@@ -147,7 +147,7 @@ def _wish(sent: NewAppointment | Reschedule) -> tuple[Sequence[int], int | None]
 
 
 def _done(act: Callable[..., None], appointment_id: int) -> Answer:
-    """What the appointment is after an act."""
+    """Do an action, and return the appointment afterward."""
     act(context.writing(), bearers.actor(), appointment_id)
     return Answer(_shown(appointment_id))
 

@@ -39,26 +39,26 @@ class Appointment(Shown):
     overbooked: bool
     confirmed_at: ShownAt | None
     arrived_at: ShownAt | None
-    ended_at: ShownAt | None = Field(description="When somebody said how it ended.")
+    ended_at: ShownAt | None = Field(description="When its outcome was recorded.")
     cancelled_at: ShownAt | None
     cancelled_by: Annotated[CancelledBy, words_of(CancelledBy)] | None
     cancellation_reason: str | None
-    rescheduled_at: ShownAt | None = Field(description="Set where another visit stands in its place.")
-    rescheduled_from_id: int | None = Field(description="The visit in whose place this one stands.")
+    rescheduled_at: ShownAt | None = Field(description="Set if another appointment replaced it.")
+    rescheduled_from_id: int | None = Field(description="The appointment that this one replaced.")
     created_at: ShownAt
     version: int
 
 
 class Appointments(Shown):
-    """A page of appointments, soonest first."""
+    """A page of appointments, earliest first."""
 
     items: list[Appointment]
     next: str | None
 
 
 class AppointmentQuery(Sent):
-    from_: SentAt | None = Field(None, alias="from", description="Visits that begin then or later.")
-    to: SentAt | None = Field(None, description="Visits that begin before.")
+    from_: SentAt | None = Field(None, alias="from", description="Appointments that start then or later.")
+    to: SentAt | None = Field(None, description="Appointments that start earlier.")
     doctor_id: AskedId | None = None
     patient_id: AskedId | None = None
     status: Status | None = None
@@ -67,32 +67,32 @@ class AppointmentQuery(Sent):
 
 
 class NewAppointment(Sent):
-    """What is to be booked."""
+    """The appointment to book."""
 
     doctor_id: Id | Literal["any"]
-    department: Department = Field("", description="With `any`: whose doctors may be meant.")
+    department: Department = Field("", description="With `any`: only doctors of this department.")
     starts_at: SentAt
     patient_id: Id | None = Field(None, description="Needed unless the user looks after exactly one patient.")
     visit_type_id: Id | None = None
     reason: Line = ""
-    overbooking_reason: Line = Field("", description="By staff: why on top of another visit.")
+    overbooking_reason: Line = Field("", description="Staff only: why the slot is overbooked.")
 
     @property
     def chosen_doctor_id(self) -> int | None:
-        """The doctor's id; None: any."""
+        """The id of the doctor; None: any."""
         return self.doctor_id if isinstance(self.doctor_id, int) else None
 
 
 class Cancellation(Sent):
     reason: Line = ""
     by: Annotated[CancelledBy, Field(strict=False), words_of(CancelledBy)] = Field(
-        CancelledBy.PATIENT, description="By staff: whose wish it was."
+        CancelledBy.PATIENT, description="Staff only: who is canceling."
     )
     version: Version | None = None
 
 
 class Reschedule(Sent):
-    """Another time, and perhaps another doctor."""
+    """A new time, and optionally another doctor."""
 
     starts_at: SentAt
     doctor_id: Id | None = None
@@ -101,7 +101,7 @@ class Reschedule(Sent):
 
 
 class Outcome(Sent):
-    """Nothing needs to be said."""
+    """All fields are optional."""
 
     version: Version | None = None
 
@@ -110,7 +110,7 @@ Long = Annotated[str, StringConstraints(max_length=20_000, pattern=NO_NUL)]
 
 
 class Treatment(Shown):
-    """What was found and done at an appointment."""
+    """What a doctor found and did at an appointment."""
 
     id: int
     appointment_id: int
@@ -134,7 +134,7 @@ class Treatments(Shown):
 
 
 class TreatmentTexts(Sent):
-    """The whole of it: what is left out is emptied; the earlier version is kept. At least one text is needed."""
+    """The whole treatment: omitted fields become empty, and the earlier version is kept. One text is required."""
 
     visit_type: Annotated[str, StringConstraints(max_length=60, pattern=NO_NUL)] = ""
     symptoms: Long = ""
@@ -143,11 +143,11 @@ class TreatmentTexts(Sent):
     prescription: Long = ""
     notes: Long = ""
     next_visit: Day | None = None
-    version: Version | None = Field(None, description="The version that was read, 0 where there was none.")
+    version: Version | None = Field(None, description="The version that was read; 0 if there was none.")
 
 
 class PatientOf(Sent):
-    """Whose rows are asked for."""
+    """The patient whose treatments are listed."""
 
     patient_id: AskedId | None = Field(None, description="Needed unless the user looks after exactly one patient.")
     after: Cursor | None = None

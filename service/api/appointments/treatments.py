@@ -1,4 +1,4 @@
-"""Treatments: the one of an appointment, and a patient's history."""
+"""Treatments: that of an appointment, and a patient's history."""
 
 from flask import Blueprint
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("treatments", __name__)
 @blueprint.get("/treatments")
 @contract.reads(Treatments, query=PatientOf, problems=(404,))
 def index(query: PatientOf) -> Answer:
-    """List a patient's treatments, newest first; that is on record."""
+    """List a patient's treatments, newest first. This is logged."""
     actor = bearers.actor()
     patient_id = patient_meant(actor, query.patient_id)
     page = treatments.history(context.reading(), actor, patient_id, before=query.after)
@@ -31,7 +31,7 @@ def index(query: PatientOf) -> Answer:
 @blueprint.get("/appointments/<row_id:appointment_id>/treatment")
 @contract.reads(Treatment)
 def show(appointment_id: int) -> Answer:
-    """Show what was found and done at an appointment; that is on record."""
+    """Show the treatment of an appointment. This is logged."""
     actor, session = bearers.actor(), context.reading()
     visit = appointments.fetch(session, actor, appointment_id)
     row = treatments.of_visit(session, actor, visit)
@@ -46,8 +46,9 @@ def show(appointment_id: int) -> Answer:
 @blueprint.put("/appointments/<row_id:appointment_id>/treatment")
 @contract.changes(Treatment, body=TreatmentTexts)
 def save(appointment_id: int, body: TreatmentTexts) -> Answer:
-    """Record or replace what was found and done at an appointment that has begun, by its doctor; the appointment is
-    completed.
+    """Record or replace the treatment of an appointment that has started, and mark it completed.
+
+    Only the doctor of the appointment can do this.
     """
     session = context.writing()
     row = treatments.record(

@@ -119,7 +119,7 @@ def doctors(session: Session) -> Sequence[Doctor]:
 
 
 def _of(actor: Actor, patient_id: int | None) -> ColumnElement[bool]:
-    """The visits an actor's own list is about."""
+    """Return the condition for the appointments in the actor's own list."""
     if patient_id is not None:
         return Patient.id == patient_id
     if actor.role == Role.DOCTOR:

@@ -32,7 +32,7 @@ LONGEST_REASON = 200
 
 @dataclass(frozen=True)
 class Details:
-    """What an appointment has besides its patient, doctor, and time."""
+    """The fields of an appointment besides patient, doctor, and time."""
 
     reason: str
     visit_type_id: int | None

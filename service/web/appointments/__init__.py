@@ -1,1 +1,1 @@
-"""Pages about appointments: lists, booking, moving, outcomes, treatments, appointment types, links in messages."""
+"""Pages about appointments: lists, booking, rescheduling, outcomes, treatments, types, and links in messages."""

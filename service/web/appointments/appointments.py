@@ -1,4 +1,4 @@
-"""Appointments: a patient's list, and one appointment's page."""
+"""Appointments: a patient's list, and the page of one appointment."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,7 +21,7 @@ blueprint = Blueprint("appointments", __name__)
 
 @blueprint.get("/appointments")
 def index() -> ResponseReturnValue:
-    """My appointments; staff work from the day instead."""
+    """Show my appointments, or redirect staff to the day."""
     actor = context.actor()
     if actor.role != Role.PATIENT:
         return redirect(url_for("today.board"), 303)
@@ -41,12 +41,12 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/appointments/<row_id:appointment_id>")
 def show(appointment_id: int) -> ResponseReturnValue:
-    """One appointment, with its treatment for those who may read it."""
+    """Show one appointment, with its treatment for those who may read it."""
     return page(appointment_id)
 
 
 def page(appointment_id: int, refusal: str = "") -> str:
-    """Show one appointment; a `refusal` says why it can't have its time back, and how staff can overrule that."""
+    """Show one appointment; `refusal` says why an undo was refused, and lets staff overbook instead."""
     actor, session = context.actor(), context.reading()
     row = appointments.fetch(session, actor, appointment_id)
     treatment = treatments.of_visit(session, actor, row)
@@ -54,7 +54,7 @@ def page(appointment_id: int, refusal: str = "") -> str:
     if actor.is_staff or treatment is not None:
         with context.transaction_if_possible("appointment.view") as writing:
             treatments.note_opened(writing, actor, row, with_treatment=treatment is not None)
-        session = context.reading()  # the note has ended the one before
+        session = context.reading()  # adding the audit entry ended the previous session
     shown = visit(row, actor)
     record = url_for("patients.record", patient_id=row.patient_id) if actor.role == Role.DOCTOR else None
     return render_template(
@@ -76,6 +76,6 @@ def page(appointment_id: int, refusal: str = "") -> str:
 
 
 def _cancelling(row: Appointment) -> Notification:
-    """Say who will be notified of a cancellation. A patient's own one is announced once it can no longer be undone."""
+    """Say who will be notified of a cancellation; one by the patient is announced once it can't be undone anymore."""
     own = context.actor().role == Role.PATIENT
     return tellings.before("visit_cancelled", row.patient_id, due_at=clock.now() + possible.UNDO_FOR if own else None)

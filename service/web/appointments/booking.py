@@ -1,4 +1,4 @@
-"""Booking and moving appointments: whom, with whom, which day, what time; plain pages and forms."""
+"""Book and reschedule appointments: choose patient, doctor, day, and time, without scripts."""
 
 from dataclasses import replace
 from datetime import date
@@ -25,11 +25,11 @@ from service.web.local_times import asked_day, day_of, instant_of
 
 blueprint = Blueprint("booking", __name__)
 STEPS = frozenset({"patient_id", "doctor_id", "department", "visit_type_id"})
-"""What is chosen by links, step by step."""
+"""The fields that are chosen by links, step by step."""
 
 
 class BookingForm(Form):
-    """What a patient sends."""
+    """The fields a patient can send."""
 
     chosen_before = STEPS
     patient_id = wtforms.StringField(_l("Patient"))
@@ -41,7 +41,7 @@ class BookingForm(Form):
 
 
 class DeskBookingForm(BookingForm):
-    """What staff may add."""
+    """More fields that staff can send."""
 
     overbooking_reason = wtforms.StringField(_l("Reason for overbooking"), [at_most(booking.LONGEST_REASON)])
     count = wtforms.IntegerField(_l("Number of appointments"), default=1)
@@ -57,7 +57,7 @@ class WalkInForm(Form):
 
 
 class MoveForm(Form):
-    """Another time for a booked appointment; staff may name another doctor."""
+    """A new time for a booked appointment; staff can also change the doctor."""
 
     chosen_before = STEPS
     starts_at = wtforms.StringField(_l("Date and time"))
@@ -67,7 +67,7 @@ class MoveForm(Form):
 
 @blueprint.get("/appointments/new")
 def new() -> ResponseReturnValue:
-    """The free times of a day, once it is known for whom and with whom."""
+    """Show the free slots of a day, once the patient and the doctor are chosen."""
     form = _form(context.actor(), None)
     form.starts_at.data = f"{request.args.get('date', '')}T{request.args.get('time', '')}"
     return _page(chosen(request.args), form, asked_day(request.args.get("date"), None))
@@ -75,7 +75,7 @@ def new() -> ResponseReturnValue:
 
 @blueprint.post("/appointments")
 def create() -> ResponseReturnValue:
-    """Book; anyone who loses the race for a time keeps the form and sees the nearest free ones."""
+    """Book, or keep the form and show the nearest free slots if someone else was faster."""
     actor = context.actor()
     form, choice = _form(actor, request.form), chosen(request.form)
     if not form.validate():
@@ -92,7 +92,7 @@ def create() -> ResponseReturnValue:
 
 
 def _book(actor: Actor, choice: Choice, form: BookingForm) -> int:
-    """One appointment or a series of them; returns the id of the first."""
+    """Book one appointment or a series, and return the id of the first."""
     rules, zone = context.wiring().settings.booking, context.wiring().settings.clinic.zone
     wanted = choice.request(instant_of(form.starts_at.data or ""), form.reason.data or "")
     if isinstance(form, DeskBookingForm):
@@ -108,7 +108,7 @@ def _book(actor: Actor, choice: Choice, form: BookingForm) -> int:
 
 @blueprint.post("/walk-ins")
 def walk_in() -> ResponseReturnValue:
-    """Someone stands at the desk: the next time there is, and the arrival with it."""
+    """Book the next free slot for a walk-in, and check the patient in."""
     actor, form, choice = context.actor(), WalkInForm(request.form), chosen(request.form)
     if not form.validate():
         return _page(choice, form, None), 422
@@ -128,14 +128,14 @@ def walk_in() -> ResponseReturnValue:
 
 @blueprint.get("/appointments/<row_id:appointment_id>/reschedule")
 def move(appointment_id: int) -> ResponseReturnValue:
-    """Other times for a booked appointment."""
+    """Show the slots a booked appointment can be rescheduled to."""
     form = MoveForm(doctor_id=request.args.get("doctor_id", ""))
     return _move_page(appointment_id, form, asked_day(request.args.get("date"), None))
 
 
 @blueprint.post("/appointments/<row_id:appointment_id>/reschedule")
 def reschedule(appointment_id: int) -> ResponseReturnValue:
-    """Move the appointment: the new one takes its place."""
+    """Reschedule the appointment and open the new one."""
     actor, form, settings = context.actor(), MoveForm(request.form), context.wiring().settings
     row = appointments.fetch(context.reading(), actor, appointment_id)
     choice = to_move(row, form.doctor_id.data or "")
@@ -161,7 +161,7 @@ def _form(actor: Actor, sent: Any) -> BookingForm:
 
 
 def _day_of(form: Form) -> date | None:
-    """The day a sent form is about, to show its times again."""
+    """Return the day a form was sent for, to show its slots again."""
     return day_of((form["starts_at"].data or "")[:10])
 
 
@@ -185,7 +185,7 @@ def _page(choice: Choice, form: Form, day: date | None) -> str:
 
 
 def _taken(choice: Choice, form: Form, error: Taken) -> str:
-    """The page of someone who came second: a short one, because there may be many of them."""
+    """Return a short page for those who lost the race for a slot, because there may be many."""
     times = nearest(choice, instant_of(form["starts_at"].data))
     return render_template(
         "appointments/booking/taken.html", choice=choice, form=form, sentence=str(error), times=times

@@ -1,4 +1,4 @@
-"""What someone has chosen so far on the way to an appointment, and what the page offers next."""
+"""The choices made so far while booking, and what the page offers next."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ from service.web.local_times import row_id_of, written
 
 WEEK = 7
 SEARCH_DAYS = 56
-"""How far ahead the first day with free times is looked for."""
+"""How many days ahead to look for the first day with free slots."""
 ANY = "any"
 
 
 @dataclass(frozen=True)
 class Offered:
-    """A free time on a page: its value in the form, when it is, and with whom."""
+    """A free slot on a page: its value in the form, its start, and its doctor."""
 
     value: str
     starts_at: datetime
@@ -37,7 +37,7 @@ class Offered:
 
 @dataclass(frozen=True)
 class Day:
-    """A day of the strip; `count` free times, or None where they were not counted."""
+    """A day of the week shown, with its number of free slots, or None if they weren't counted."""
 
     day: date
     count: int | None
@@ -46,23 +46,23 @@ class Day:
 
 @dataclass(frozen=True)
 class Choice:
-    """The steps made so far: for whom, with whom, what kind of appointment."""
+    """The choices made so far: patient, doctor, and appointment type."""
 
     doctors: Sequence[Doctor]
     types: Sequence[VisitType]
     mine: Sequence[Patient]
-    """The people a patient's account looks after; empty for staff."""
+    """The patients the user manages; empty for staff."""
     patient: Patient | None
     doctor_id: str
-    """An id, `any`, or nothing yet."""
+    """An id, `any`, or empty if not chosen yet."""
     department: str
     visit_type: VisitType | None
     minutes: int | None
-    """How long the appointment takes; None: as long as the doctor's slots."""
+    """The length of the appointment; None: that of the doctor's slots."""
 
     @cached_property
     def candidates(self) -> Sequence[int]:
-        """The doctors whose times count; none before one, or any, is chosen."""
+        """The doctors whose slots are offered; empty until one, or any, is chosen."""
         if not self.doctor_id:
             return []
         return candidates.ids(
@@ -71,11 +71,11 @@ class Choice:
 
     @property
     def doctor(self) -> Doctor | None:
-        """The one doctor that was chosen."""
+        """The chosen doctor, or None."""
         return next((one for one in self.doctors if str(one.id) == self.doctor_id), None)
 
     def steps(self) -> dict[str, Any]:
-        """The choice as a URL carries it on."""
+        """Return the choice as URL parameters."""
         return {
             "patient_id": self.patient.id if self.patient and len(self.mine) != 1 else None,
             "doctor_id": self.doctor_id or None,
@@ -84,7 +84,7 @@ class Choice:
         }
 
     def request(self, starts_at: datetime, reason: str) -> BookingRequest:
-        """What the domain needs to book at an instant. Raises Invalid where a step is missing."""
+        """Return the request to book at an instant. Raises Invalid if a choice is missing."""
         if self.patient is None:
             raise Invalid(_("Choose a patient first."), "patient_id")
         if not self.doctor_id:
@@ -100,7 +100,7 @@ class Choice:
 
 
 def chosen(values: Mapping[str, str]) -> Choice:
-    """The choice behind a URL or a form. Raises NotFound for people and types that are not there, or not theirs."""
+    """Return the choice in a URL or a form. Raises NotFound for unknown people and types, and for those of others."""
     actor, session = context.actor(), context.reading()
     doctors = appointments.doctors(session)
     doctor_id = values.get("doctor_id", "")
@@ -127,7 +127,7 @@ def chosen(values: Mapping[str, str]) -> Choice:
 
 
 def to_move(visit: Appointment, doctor_id: str) -> Choice:
-    """The choices for rescheduling an appointment: same length, with its own doctor or the one named."""
+    """Return the choice for rescheduling: the same length, with the current doctor or the given one."""
     doctors = appointments.doctors(context.reading())
     if doctor_id not in ("", ANY) and all(str(one.id) != doctor_id for one in doctors):
         raise NotFound
@@ -144,7 +144,7 @@ def to_move(visit: Appointment, doctor_id: str) -> Choice:
 
 
 def nearest(choice: Choice, at: datetime) -> list[Offered]:
-    """The three free times closest to one that cannot be had: the same for all who come too late just now."""
+    """Return the three free slots closest to a taken one, the same for everyone who asks at that moment."""
     zone = context.wiring().settings.clinic.zone
     ids = choice.candidates
     times = cache.in_a_rush(
@@ -155,7 +155,7 @@ def nearest(choice: Choice, at: datetime) -> list[Offered]:
 
 
 def offers(choice: Choice, asked: date | None) -> dict[str, Any]:
-    """The week of the day that was asked for, else of the first one with free times, and that day's times."""
+    """Return the slots of the requested day, or of the first day that has any, and the days of its week."""
     today = clock.today(context.wiring().settings.clinic.zone)
     day, times = asked, _times(choice, asked, 1) if asked else []
     for offset in range(0, SEARCH_DAYS, _step(choice)) if asked is None else ():
@@ -167,7 +167,7 @@ def offers(choice: Choice, asked: date | None) -> dict[str, Any]:
     shown = max(day or today, today)
     first = shown - timedelta(days=(shown - today).days % WEEK)
     days = [first + timedelta(days=count) for count in range(WEEK)]
-    # Of many doctors it would take too long to count a week; of one the week is read at once.
+    # Counting a week takes too long for many doctors; for one, the whole week is read at once.
     counts = Counter(map(_day, _times(choice, first, WEEK))) if len(choice.candidates) == 1 else None
     return {
         "day": shown,
@@ -196,7 +196,7 @@ def _times(choice: Choice, first: date, days: int) -> list[FreeTime]:
 
 
 def _offered(choice: Choice, times: Sequence[FreeTime]) -> list[Offered]:
-    """The times as a page shows them: of several doctors each time once."""
+    """Return the slots for a page; of several doctors, each time once."""
     names = {one.id: one.name for one in choice.doctors}
     found = {written(time.starts_at): time for time in reversed(times)}
     return [

@@ -22,11 +22,11 @@ from service.web.forms import Form, at_most
 
 blueprint = Blueprint("outcomes", __name__)
 BACK = {"today": "today.board", "to-complete": "outcomes.to_complete"}
-"""Where a one-tap form stands, and where it leads back to."""
+"""The pages with one-tap forms, to which these forms return."""
 
 
 class TapForm(Form):
-    """One tap: nothing to fill in, only where to go back to."""
+    """A button with nothing to fill in; it only carries the page to return to."""
 
     back = wtforms.HiddenField()
     doctor_id = wtforms.HiddenField()
@@ -41,7 +41,7 @@ class CancellationForm(TapForm):
 
 
 class DeskCancellationForm(CancellationForm):
-    """Staff also say whose wish it was."""
+    """Staff also choose who is canceling."""
 
     by = wtforms.StringField(
         _l("Who is canceling?"),
@@ -52,31 +52,31 @@ class DeskCancellationForm(CancellationForm):
 
 @blueprint.post("/appointments/<row_id:appointment_id>/confirmation")
 def confirm(appointment_id: int) -> ResponseReturnValue:
-    """The patient said that they come."""
+    """Confirm the appointment."""
     return _tap(appointment_id, outcomes.confirm, "visit_confirmed")
 
 
 @blueprint.post("/appointments/<row_id:appointment_id>/arrival")
 def arrive(appointment_id: int) -> ResponseReturnValue:
-    """The patient is here."""
+    """Check the patient in."""
     return _tap(appointment_id, partial(outcomes.arrive, zone=context.wiring().settings.clinic.zone), "visit_arrived")
 
 
 @blueprint.post("/appointments/<row_id:appointment_id>/completion")
 def complete(appointment_id: int) -> ResponseReturnValue:
-    """The appointment took place."""
+    """Mark the appointment completed."""
     return _tap(appointment_id, outcomes.complete, "visit_completed")
 
 
 @blueprint.post("/appointments/<row_id:appointment_id>/no-show")
 def no_show(appointment_id: int) -> ResponseReturnValue:
-    """The patient did not come."""
+    """Mark the patient as a no-show."""
     return _tap(appointment_id, outcomes.no_show, "visit_missed")
 
 
 @blueprint.post("/appointments/<row_id:appointment_id>/cancellation")
 def cancel(appointment_id: int) -> ResponseReturnValue:
-    """The appointment is canceled."""
+    """Cancel the appointment."""
     form = (DeskCancellationForm if context.actor().is_staff else CancellationForm)(request.form)
     if not form.validate():
         raise Invalid(" ".join(sentence for sentences in form.errors.values() for sentence in sentences))
@@ -88,7 +88,7 @@ def cancel(appointment_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/appointments/<row_id:appointment_id>/undo")
 def undo(appointment_id: int) -> ResponseReturnValue:
-    """What was last said about the appointment is taken back; where its time is gone, staff may overbook it."""
+    """Undo the last change of status; if the slot was taken meanwhile, staff can overbook it."""
     form = UndoForm(request.form)
     if not form.validate():
         raise Invalid(_("Enter a reason of at most 200 characters."))
@@ -103,7 +103,7 @@ def undo(appointment_id: int) -> ResponseReturnValue:
 
 @blueprint.get("/to-complete")
 def to_complete() -> ResponseReturnValue:
-    """Past appointments of which no one said how they ended; for a doctor this closes the day."""
+    """Show past appointments without an outcome."""
     actor, session = context.actor(), context.reading()
     zone = context.wiring().settings.clinic.zone
     rows = outcomes.to_complete(session, actor, zone)

@@ -1,4 +1,4 @@
-"""Treatments: a patient's own history, and the form a doctor records one with."""
+"""Treatments: a patient's own history, and the form in which a doctor records one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class TreatmentForm(Form):
 
 @dataclass(frozen=True)
 class Entry:
-    """A treatment as a history shows it."""
+    """A treatment, as shown in a history."""
 
     id: int
     starts_at: datetime
@@ -54,7 +54,7 @@ class Entry:
 
 
 def entries(rows: Sequence[Treatment]) -> list[Entry]:
-    """Treatments with the names their appointments carry."""
+    """Return the entries of a history, with the names from their appointments."""
     return [
         Entry(
             id=row.id,
@@ -75,7 +75,7 @@ def entries(rows: Sequence[Treatment]) -> list[Entry]:
 
 @blueprint.get("/treatments")
 def history() -> ResponseReturnValue:
-    """My history, with the button that exports all of it."""
+    """Show my history, with a button that exports all of it."""
     actor, session = context.actor(), context.reading()
     mine = patients.in_care_of(session, actor)
     chosen = asked_patient(mine)
@@ -112,7 +112,7 @@ def history() -> ResponseReturnValue:
 
 @blueprint.get("/appointments/<row_id:appointment_id>/treatment")
 def edit(appointment_id: int) -> ResponseReturnValue:
-    """The form, with what is recorded so far."""
+    """Show the form, with the treatment recorded so far."""
     actor, session = context.actor(), context.reading()
     row = treatments.to_record(session, actor, appointment_id)
     present = treatments.of_visit(session, actor, row)
@@ -122,7 +122,7 @@ def edit(appointment_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/appointments/<row_id:appointment_id>/treatment")
 def save(appointment_id: int) -> ResponseReturnValue:
-    """Record or replace the appointment's treatment; what was typed is never lost to a refusal."""
+    """Record or replace the treatment; if it's refused, the form keeps what was typed."""
     actor, form = context.actor(), TreatmentForm(request.form)
     row = treatments.to_record(context.reading(), actor, appointment_id)
     shown, present, status = visit(row, actor), None, 422
@@ -142,7 +142,9 @@ def save(appointment_id: int) -> ResponseReturnValue:
         except Invalid as error:
             form.refuse(error)
         except Conflict:
-            row = treatments.to_record(context.reading(), actor, appointment_id)  # raises again unless it was stale
+            row = treatments.to_record(
+                context.reading(), actor, appointment_id
+            )  # raises again, unless the form was stale
             present, status = treatments.of_visit(context.reading(), actor, row), 409
             form.version.raw_data = [str(present.version if present else 0)]
     return render_template("appointments/treatments/form.html", form=form, visit=shown, conflict=present), status
@@ -155,7 +157,7 @@ def _findings(form: TreatmentForm) -> Findings:
 
 
 def asked_patient(mine: Sequence[Patient]) -> int:
-    """The patient whose history is asked for: the one named, else the first the user looks after."""
+    """Return the id of the requested patient, or of the first one the user manages."""
     asked = request.args.get("patient_id")
     for patient in mine:
         if asked is None or asked == str(patient.id):

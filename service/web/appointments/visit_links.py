@@ -1,5 +1,6 @@
-"""An appointment by the link in its message, without signing in: opening only shows, buttons confirm, cancel, undo,
-move.
+"""The page behind the link in a message about an appointment, without signing in.
+
+Opening it changes nothing; its buttons confirm, cancel, undo, and reschedule.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,7 @@ blueprint = Blueprint("visit_links", __name__)
 
 
 class ActForm(Form):
-    """Which of the link's appointments is meant."""
+    """One of the link's appointments."""
 
     appointment_id = wtforms.HiddenField()
 
@@ -44,38 +45,38 @@ class MoveForm(ActForm):
 
 @blueprint.get("/visit/<token:token>")
 def show(token: str) -> ResponseReturnValue:
-    """The appointments the message told of, as they stand now, and what can be done with each."""
+    """Show the appointments in the message as they are now, with the actions for each."""
     return _page(token)
 
 
 @blueprint.post("/visit/<token:token>/confirmation")
 def confirm(token: str) -> ResponseReturnValue:
-    """They come."""
+    """Confirm the appointment."""
     return _act(token, outcomes.confirm)
 
 
 @blueprint.post("/visit/<token:token>/cancellation")
 def cancel(token: str) -> ResponseReturnValue:
-    """They do not come: the time is free for someone else, and for ten minutes they may take it back."""
+    """Cancel the appointment and free its slot; patients can undo it for ten minutes."""
     return _act(token, partial(outcomes.cancel, reason="", rules=context.wiring().settings.booking))
 
 
 @blueprint.post("/visit/<token:token>/undo")
 def undo(token: str) -> ResponseReturnValue:
-    """They come after all."""
+    """Undo the cancellation."""
     return _act(token, partial(outcomes.undo, settings=context.wiring().settings))
 
 
 @blueprint.get("/visit/<token:token>/reschedule")
 def times(token: str) -> ResponseReturnValue:
-    """Other times for one of the appointments, day by day."""
+    """Show the slots to which one of the appointments can be rescheduled, day by day."""
     form = MoveForm(data={"appointment_id": request.args.get("appointment_id", "")})
     return _times_page(token, form, asked_day(request.args.get("date"), None))
 
 
 @blueprint.post("/visit/<token:token>/reschedule")
 def reschedule(token: str) -> ResponseReturnValue:
-    """The appointment takes place at another time."""
+    """Reschedule the appointment."""
     form = MoveForm(request.form)
     row = _chosen(token, form)
     settings = context.wiring().settings
@@ -101,7 +102,7 @@ def reschedule(token: str) -> ResponseReturnValue:
 
 
 def _wanted(row: Appointment, starts_at: datetime) -> MoveRequest:
-    """With the doctor of a proposed time, else the appointment's own: patients choose no other one here."""
+    """Return the choice with the doctor of the proposed time, else the current one; patients can't choose here."""
     proposed = affected_appointments.proposed(context.reading(), row.id)
     return MoveRequest(starts_at, [time.doctor_id for time in proposed if time.starts_at == starts_at])
 
@@ -123,7 +124,7 @@ def _act(token: str, act: Callable[..., None]) -> ResponseReturnValue:
 
 
 def _chosen(token: str, form: ActForm) -> Appointment:
-    """The appointment a form is about, one of those the page showed; the only one needs no name.
+    """Return the appointment a form is about, one of those the page showed; if there is only one, it needs no id.
 
     Raises NotFound, Gone.
     """
@@ -150,7 +151,7 @@ def _page(token: str, refusal: str | None = None) -> str:
 
 
 def _card(row: Appointment) -> dict[str, Any]:
-    """One appointment with its buttons and, where other times were proposed, those that are still ahead."""
+    """Return one appointment with its buttons, and the proposed times that are still ahead."""
     shown = visit(row, _actor(row))
     ahead = possible.is_ahead(row)
     proposed = affected_appointments.proposed(context.reading(), row.id) if ahead else []
@@ -194,5 +195,5 @@ def _times_page(token: str, form: MoveForm, day: date | None = None, *, taken: s
 
 
 def _actor(row: Appointment) -> Actor:
-    """The actor behind an appointment link."""
+    """Return the actor for an appointment link."""
     return message_links.patient(row.patient_id, context.address())

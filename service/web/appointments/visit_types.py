@@ -1,4 +1,4 @@
-"""Appointment types: the list, and the forms that make and change one."""
+"""Appointment types: the list, and the forms that add and change one."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class VisitTypeForm(Form):
         self.colour.choices = list(enumerate(colours()))
 
     def details(self) -> TypeDetails:
-        """What the domain wants to know."""
+        """Return the details of the type from the form."""
         return TypeDetails(self.name.data or "", self.minutes.data or 0, self.colour.data, self.online.data)
 
 
@@ -47,13 +47,13 @@ def colours() -> list[str]:
 
 @blueprint.get("/visit-types")
 def index() -> ResponseReturnValue:
-    """All types, and the form for a new one."""
+    """Show all types, and the form for a new one."""
     return _list(VisitTypeForm(minutes=USUAL_MINUTES, colour=1, online=True))
 
 
 @blueprint.post("/visit-types")
 def create() -> ResponseReturnValue:
-    """A new type."""
+    """Add a type."""
     form = VisitTypeForm(request.form)
     if not form.validate():
         return _list(form), 422
@@ -69,14 +69,14 @@ def create() -> ResponseReturnValue:
 
 @blueprint.get("/visit-types/<row_id:visit_type_id>")
 def edit(visit_type_id: int) -> ResponseReturnValue:
-    """The form of one type."""
+    """Show the form of one type."""
     row = visit_types.fetch(context.reading(), context.actor(), visit_type_id)
     return _one(row, ChangeForm(obj=row, archived=row.archived_at is not None))
 
 
 @blueprint.post("/visit-types/<row_id:visit_type_id>")
 def change(visit_type_id: int) -> ResponseReturnValue:
-    """Save it; anyone who comes second with an old form sees both."""
+    """Save the type; if the form is stale, show both versions."""
     actor, form = context.actor(), ChangeForm(request.form)
     row = visit_types.fetch(context.reading(), actor, visit_type_id)
     if not form.validate():

@@ -16,7 +16,7 @@ COLOURS = 8
 
 @dataclass(frozen=True)
 class Visit:
-    """One appointment with the names of its people."""
+    """One appointment, with the names of its patient and doctor."""
 
     id: int
     starts_at: datetime
@@ -31,7 +31,7 @@ class Visit:
     phone: str | None
     birth_date: date | None
     has_alerts: bool
-    """Whether there is an allergy or an alert: only that, and only for doctors."""
+    """Whether there is an allergy or an alert, which is all a page shows of it; always false except for doctors."""
     reason: str
     visit_type: str
     overbooking_reason: str | None
@@ -42,11 +42,11 @@ class Visit:
     waiting_minutes: int | None
     may_record: bool
     may: frozenset[Act]
-    """What else the actor may do now."""
+    """The other actions that are possible for the actor now."""
 
 
 def visit(row: Appointment, actor: Actor) -> Visit:
-    """The row as a page shows it to this actor."""
+    """Return an appointment as a page shows it to the actor."""
     settings, waiting = context.wiring().settings, None
     if row.status == AppointmentStatus.ARRIVED and row.arrived_at is not None:
         waiting = max(0, int((clock.now() - row.arrived_at).total_seconds() // 60))
@@ -78,5 +78,5 @@ def visit(row: Appointment, actor: Actor) -> Visit:
 
 
 def visits(rows: Iterable[Appointment], actor: Actor) -> list[Visit]:
-    """Several rows as pages show them."""
+    """Return several appointments as a page shows them."""
     return [visit(row, actor) for row in rows]
