@@ -56,10 +56,17 @@ def _wanted() -> str:
         return held.language or clinic
     chosen = request.args.get("lang") or request.cookies.get(_cookies().language_name())
     if chosen:
-        return chosen
+        return _offered(chosen) or chosen
     tags = {code.replace("_", "-"): code for code in catalogs.offered()}
     asked = request.accept_languages.best_match(tags)
     return tags[asked] if asked else clinic
+
+
+def _offered(said: str) -> str:
+    """Return the language that a code means (`de`, `DE`, `de-AT`, `en_GB`), or nothing if it isn't offered."""
+    offered = {code.lower(): code for code in catalogs.offered()}
+    code = said.lower().replace("-", "_")
+    return offered.get(code) or offered.get(code.partition("_")[0], "")
 
 
 def _area() -> str:
@@ -71,9 +78,8 @@ def _area() -> str:
 
 def _remember(response: Response) -> Response:
     """Keep what a visitor chose, unless they are signed in: then it is the account that says it."""
-    chosen = request.args.get("lang", "")
     if g.get("found") is None and not request.path.startswith(API):
-        remember(response, chosen)
+        remember(response, _offered(request.args.get("lang", "")))
     return response
 
 

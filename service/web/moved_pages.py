@@ -1,6 +1,7 @@
 """Old addresses of pages, so that bookmarks and links in notes keep working."""
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
@@ -13,13 +14,15 @@ blueprint = Blueprint("moved_pages", __name__)
 
 
 def follow(old: str, rest: str = "") -> ResponseReturnValue:
-    """Redirect to a page's new address, which decides who may open it."""
-    return redirect(MOVED[old] + request.full_path.removeprefix(old).rstrip("?"), 308)
+    """Redirect to a page's new address, which decides who may open it; a form is sent there again."""
+    path = f"{MOVED[old]}/{quote(rest)}" if rest else MOVED[old]
+    query = request.query_string.decode("ascii", "replace")
+    return redirect(f"{path}?{query}" if query else path, 308)
 
 
 for path in MOVED:
-    blueprint.add_url_rule(path, view_func=follow, defaults={"old": path})
-    blueprint.add_url_rule(f"{path}/<path:rest>", view_func=follow, defaults={"old": path})
+    for rule in (path, f"{path}/<path:rest>"):
+        blueprint.add_url_rule(rule, view_func=follow, defaults={"old": path}, methods=["GET", "POST"])
 
 BLUEPRINTS = (blueprint,)
 ACCESS = {"moved_pages.follow": ANYONE}

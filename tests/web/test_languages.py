@@ -102,6 +102,9 @@ def test_a_visitor_chooses_and_the_choice_is_kept(clinic: Clinic, spoken: None) 
     assert spoken_on(visitor.get("/sign-in?lang=en", headers=french)) == ("en", "en")
     assert spoken_on(visitor.get("/sign-in", headers=french)) == ("en", "en")
     assert spoken_on(visitor.get("/no/such/page", headers=french)) == ("en", "en")
+    for code in ("fr-CH", "FR", "fr_CA"):
+        assert spoken_on(visitor.get("/sign-in", query_string={"lang": code})) == ("fr", "fr")
+        assert spoken_on(visitor.get("/sign-in")) == ("fr", "fr")
     assert house.browser().get("/sign-in?lang=fr").headers.getlist("Set-Cookie")[0].split("; ")[1:] != []
 
 

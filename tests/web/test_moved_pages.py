@@ -18,5 +18,12 @@ def test_an_old_address_redirects_to_the_new_one_for_good(house: House, old: str
     assert (answer.status_code, answer.location) == (308, MOVED[old])
 
 
-def test_nothing_is_posted_to_an_old_address(house: House) -> None:
-    assert house.app.test_client().post("/waiting-list").status_code == 405
+def test_a_form_of_an_old_page_is_sent_to_the_new_address(house: House) -> None:
+    house.user("receptionist", "rita@clinic.example", "Rita")
+    answer = house.browser("rita@clinic.example").post("/waiting-list/1/removal", {"reason": "a"})
+    assert (answer.status_code, answer.location) == (308, "/waitlist/1/removal")
+
+
+def test_what_is_escaped_in_an_old_address_stays_escaped(house: House) -> None:
+    answer = house.app.test_client().get("/waiting-list/a%3Fb?q=%C3%A4%26")
+    assert (answer.status_code, answer.location) == (308, "/waitlist/a%3Fb?q=%C3%A4%26")

@@ -59,7 +59,7 @@ class PlaceForm(SettingsForm):
             return
         for name, usual in USUAL.items():
             field = self._fields[name]
-            if not field.raw_data or field.data == usual(before):
+            if not field.raw_data or (self.listed_for.data and field.data == usual(before)):
                 field.data = usual(country)
         goes = self.listed_for.data and self.timezone.data not in countries.zones(country)
         if goes or not self.timezone.raw_data:

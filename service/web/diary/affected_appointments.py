@@ -18,7 +18,9 @@ from service.domain.foundation.errors import Conflict, Invalid
 from service.domain.messages import notifications
 from service.domain.messages.notifications import Notification
 from service.http import context
+from service.language import catalogs
 from service.language.translation import gettext as _
+from service.language.translation import speaking
 from service.storage.models import CancelledBy, HoursException
 from service.web import notices, tellings
 from service.web.appointments.visits import Visit, visit
@@ -101,7 +103,9 @@ def cancel(exception_id: int) -> ResponseReturnValue:
     any_doctor = form.any_doctor.data == "1"
     if not form.validate():
         return _page(exception_id, any_doctor=any_doctor, refusal=" ".join(form.form_errors)), 422
-    reason = _("The clinic is closed") if row.doctor_id is None else _("The doctor is away")
+    # Written once for everyone who reads it later, so not in the language of the person who cancels.
+    with speaking(catalogs.spoken(settings.clinic.language, "diary")):
+        reason = str(_("The clinic is closed") if row.doctor_id is None else _("The doctor is away"))
     try:
         with context.transaction() as session:
             visit_id = valid_row_id(form.appointment_id.data)
