@@ -139,7 +139,7 @@ def test_o3_the_drill_a_clinic_is_as_it_was_and_what_was_there_is_kept(
 def test_o3_while_the_service_runs_nothing_is_restored(clinic: House, saved: Path, tmp_path: Path) -> None:
     clinic.wiring.database.close()
     with serving(tmp_path):
-        assert "stop Rounds" in sentence(run(tmp_path, "restore", str(saved), "--yes"))
+        assert "Stop Rounds" in sentence(run(tmp_path, "restore", str(saved), "--yes"))
 
 
 def test_o3_a_restore_that_ends_in_the_middle_changes_nothing(clinic: House, saved: Path) -> None:

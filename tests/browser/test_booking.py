@@ -101,7 +101,7 @@ def test_a_treatments_text_outlives_a_session_that_ended(visit: Callable[..., Vi
     page.get_by_label("E-mail").fill("doctor3@demo.example")
     page.get_by_label("Password").fill("quiet rivers run deep")
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_text("What you had typed before is back in the form.").wait_for()
+    page.get_by_text("What you typed earlier is back in the form.").wait_for()
     assert page.get_by_label("Symptoms").input_value() == "Typed before the session ended"
     page.get_by_role("button", name="Save treatment").click()
     page.get_by_text("Treatment saved. The appointment is completed.").wait_for()

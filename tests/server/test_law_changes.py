@@ -110,7 +110,7 @@ def test_a_zone_set_right_on_the_settings_page_keeps_what_was_promised(
         path = book(service.client("receptionist@clinic.example"), day, "10:00")
         before = rows(tmp_path, "SELECT starts_at FROM appointments")
         admin = service.client("admin@clinic.example")
-        assert "1 appointment is ahead" in admin.get("/settings/clinic").text
+        assert "1 appointment is coming up" in admin.get("/settings/clinic").text
         form = {"name": "Park", "timezone": "Europe/London", "country": "DE", "language": "en", "phone": ""}
         assert admin.post("/settings/clinic", {**form, "appointments": chosen}).status == 303
         until(lambda: rows(tmp_path, "SELECT zone FROM installation") == [("Europe/London",)])

@@ -33,7 +33,7 @@ def opened(house: House, doctor_id: int | None, patient_id: int, reason: str, at
 
 
 def held(house: House, patient_id: int, reason: str, at: datetime) -> int:
-    """A legal hold stands on a record; returns the row's id."""
+    """There is a legal hold on a record; returns the row's id."""
     with house.writing() as session:
         row = LegalHold(patient_id=patient_id, reason=reason, created_at=at)
         session.add(row)

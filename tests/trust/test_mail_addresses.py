@@ -163,7 +163,7 @@ def test_i1_the_desk_confirms_and_corrects_what_is_doubtful(clinic: House) -> No
     admin.sign_in("boss@straße.de", PASSWORD)
     refused = admin.post(f"/users/{boss}/address", {"email": "boss@evil.example"})
     assert refused.status_code == 422
-    assert "only its owner can change it" in refused.get_data(as_text=True)
+    assert "Only the owner of the account can change it" in refused.get_data(as_text=True)
     assert admin.post(f"/users/{boss}/address", {"email": "boss@straße.de"}).status_code == 303
     assert "boss@straße.de" in accounts(clinic)
     with clinic.reading() as session:

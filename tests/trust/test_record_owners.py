@@ -96,10 +96,10 @@ def test_h6_a_stranger_reads_no_clinical_text_before_the_waiting_time_is_over(cl
     link(clinic)
     stranger = enter(clinic)
     closed = parsed(stranger.get(f"/treatments?patient_id={clinic.pia}"))
-    assert "You can read this medical history from" in words(closed)
+    assert "You can read this medical history starting" in words(closed)
     assert attribute(closed, "main .note time", "datetime").startswith("2026-05-07T10:00")
     visit = stranger.get(f"/appointments/{clinic.past}")
-    assert "You can read what was recorded from" in words(parsed(visit))
+    assert "You can read what was recorded starting" in words(parsed(visit))
     bearer = {"Authorization": f"Bearer {token(clinic)}"}
     refused = [
         stranger.get(f"/exports/new?patient_id={clinic.pia}"),
@@ -188,7 +188,7 @@ def test_h6_taking_an_account_off_again_leaves_its_trace(clinic: Clinic) -> None
         assert f"Rita Tresen · Receptionist {act}" in seen
     link(clinic)  # a second time begins a second wait
     clinic.clock.shift(DAY - timedelta(minutes=1))
-    assert "You can read this medical history from" in words(parsed(signed_in(clinic).get("/treatments")))
+    assert "You can read this medical history starting" in words(parsed(signed_in(clinic).get("/treatments")))
 
 
 def test_h6_another_guardians_reading_of_a_visit_is_a_look(clinic: Clinic) -> None:
@@ -231,7 +231,7 @@ def test_h6_a_merge_opens_no_clinical_text_to_the_guardian_of_the_other_record_a
     merge(clinic, kept, other)
     assert notices(clinic, "guardian_linked") == [*before, OWN]
     closed = parsed(stranger.get(f"/treatments?patient_id={kept}"))
-    assert "You can read this medical history from" in words(closed)
+    assert "You can read this medical history starting" in words(closed)
     assert "Hay fever" not in words(closed)
     assert stranger.get(f"/appointments/{clinic.past}").status_code == 200
     assert "Hay fever" not in stranger.get(f"/appointments/{clinic.past}").get_data(as_text=True)
@@ -252,7 +252,7 @@ def test_h6_a_merge_does_not_end_a_wait(clinic: Clinic) -> None:
     link(clinic)
     merge(clinic, clinic.guest, clinic.pia)
     stranger = enter(clinic)
-    assert "You can read this medical history from" in words(parsed(stranger.get("/treatments")))
+    assert "You can read this medical history starting" in words(parsed(stranger.get("/treatments")))
 
 
 # Slips (H6, H7)

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from service import clock
 from service.domain.foundation import audit
-from service.domain.foundation.errors import Invalid, NotFound
+from service.domain.foundation.errors import NotFound
 from service.domain.patients import emergency_access
 from service.domain.privacy import access_grants, audit_log
 from service.http import context
@@ -53,16 +53,15 @@ def index() -> ResponseReturnValue:
         grants=[(grant, audit_words.act(grant.act)) for grant in access_grants.unseen(session, actor)],
         now=clock.now().astimezone(context.wiring().settings.clinic.zone),
     )
-    return page, 422 if since.error or until.error else 200
+    return page, 400 if since.error or until.error else 200
 
 
 @blueprint.get("/audit/file")
 def file() -> ResponseReturnValue:
     """The same entries, all of them, as a CSV file; that someone took it is on record."""
     actor = context.actor()
-    for asked in _days():
-        if asked.error:
-            raise Invalid(asked.error)
+    if any(asked.error for asked in _days()):
+        return index()
     text = io.StringIO(newline="")
     audit_log.write_csv(context.reading(), actor, _wanted(), text)
     with context.transaction() as session:

@@ -219,7 +219,7 @@ def test_h2_a_hold_of_the_merged_record_stands_on_the_kept_one(clinic: Clinic, d
     assert "A claim in court" in page
     refused = admin.post(f"/patients/{kept}/erasure", {"sure": "y"})
     assert refused.status_code == 409
-    assert "A legal hold stands" in refused.get_data(as_text=True)
+    assert "There is a legal hold" in refused.get_data(as_text=True)
     with clinic.house.reading() as session:
         hold = session.get_one(LegalHold, clinic.hold)
         assert (hold.patient_id, hold.reason, hold.created_at) == (kept, "A claim in court", at("2026-04-20 07:00"))
