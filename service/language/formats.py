@@ -164,15 +164,15 @@ class Formats:
         return text
 
     def read_date(self, text: str, first: date, last: date) -> date:
-        """Read a date that was typed in the local order or as ISO.
+        """Read a date that was typed in the local order or as ISO, which may have a time of day behind it.
 
         A two-digit year means the one between `first` and `last`. Raises Unreadable.
         """
-        return typed_dates.read_date(text, self.order, first, last)
+        return typed_dates.read_date(typed_dates.without_time(text), self.order, first, last)
 
     def read_time(self, text: str) -> DayTime:
         """Read a time of day that was typed with AM or PM, or in 24 hours. Raises Unreadable."""
-        hour, minute = typed_dates.read_time(text, self.locale, twelve_hours=self.counts_to_twelve)
+        hour, minute = typed_dates.read_time(text, self.locale)
         return DayTime.at(hour, minute)
 
     def year(self, on: date) -> str:

@@ -20,10 +20,15 @@ _MARKS = dict.fromkeys(map(ord, "\u200e\u200f\u061c\u2066\u2067\u2068\u2069"))
 _LITERAL = re.compile(r"'[^']*'")
 _BETWEEN = r"\s*(?:[-./\\,،٫؍‐‑–−年月]|(?<=\d)\s+(?=\d))\s*"
 _FIRST, _SECOND, _THIRD = r"(?P<one>\d{4}|\d{1,2})", r"(?P<two>\d{1,2})", r"(?P<three>\d{4}|\d{1,2})"
-_whole_date = re.compile(rf"{_FIRST}{_BETWEEN}{_SECOND}{_BETWEEN}{_THIRD}\s*(?:[.日]|г\.?)?").fullmatch
+_whole_date = re.compile(
+    rf"{_FIRST}(?P<gap>{_BETWEEN}){_SECOND}(?P<next_gap>{_BETWEEN}){_THIRD}\s*(?:[.日]|г\.?)?"
+).fullmatch
+_basic_date = re.compile(r"(?P<one>[12]\d{3})(?P<two>\d\d)(?P<three>\d\d)").fullmatch
+_iso_with_time = re.compile(r"(\d{4}-\d\d-\d\d|\d{8})[T ]\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?").fullmatch
+"""Without a zone: in another one it could be another day."""
 _date_within = re.compile(rf"(?<!\d){_FIRST}\s*(?P<sign>[-./،٫؍])\s*{_SECOND}\s*(?P=sign)\s*{_THIRD}(?!\d)").search
 _whole_time = re.compile(
-    r"(?P<before>\D*?)\s*(?P<hour>\d{1,2})(?:\s*[:.h٫]\s*(?P<minute>\d\d)(?::00(?:\.0+)?)?)?\s*(?P<after>\D*)"
+    r"(?P<before>\D*?)\s*(?P<hour>\d{1,2})(?:\s*(?:[:.h٫]|uhr)\s*(?P<minute>\d\d)(?::00(?:\.0+)?)?)?\s*(?P<after>\D*)"
 ).fullmatch
 _MEANINGLESS = re.compile(r"[\s.]")
 _OF_24_HOURS = frozenset(("", "h", "uhr"))
@@ -49,10 +54,6 @@ class Unreadable(ValueError):
 
 class AmbiguousYear(Unreadable):
     """The year has two digits, which stand for more than one year or for none."""
-
-
-class AmbiguousHour(Unreadable):
-    """Nothing says whether it is in the morning or in the afternoon."""
 
 
 @lru_cache(maxsize=64)
@@ -83,10 +84,10 @@ def plain(text: str) -> str:
 def read_date(text: str, order: Order, first: date, last: date) -> date:
     """The date that was typed. A year of two digits is the one between `first` and `last`.
 
-    Raises Unreadable for anything but a date in this order or with its year of four digits in front, and
-    AmbiguousYear where two digits could stand for two years.
+    Raises Unreadable for anything but a date in this order or with its year of four digits in front (also without
+    separators, as 19850403), and AmbiguousYear where two digits could stand for two years.
     """
-    found = _whole_date(plain(text))
+    found = _whole_date(plain(text)) or _basic_date(plain(text))
     if found is None:
         raise Unreadable(text)
     meant = _meant(found, order)
@@ -98,6 +99,32 @@ def read_date(text: str, order: Order, first: date, last: date) -> date:
     if len(meant) != 1:
         raise Unreadable(text)
     return meant[0]
+
+
+def without_time(text: str) -> str:
+    """The date of an ISO moment such as 2026-05-04T00:00, which must name no zone; any other text as it is."""
+    found = _iso_with_time(plain(text))
+    return found[1] if found else text
+
+
+def is_dotted(text: str) -> bool:
+    """Whether a date has dots between its numbers. No country writes the month first with dots."""
+    found = _whole_date(plain(text))
+    return found is not None and found["gap"].strip() == found["next_gap"].strip() == "."
+
+
+def day_and_month(text: str) -> tuple[int, int] | None:
+    """The two numbers before the year of a date, whose order only its writer knows; None where the text tells it."""
+    found = _whole_date(plain(text))
+    if found is None or len(found["three"]) != 4 or len(found["one"]) == 4 or is_dotted(text):
+        return None
+    return int(found["one"]), int(found["two"])
+
+
+def is_either(text: str) -> bool:
+    """Whether a date can be read in two ways: as March 4 and as April 3."""
+    numbers = day_and_month(text)
+    return numbers is not None and numbers[0] != numbers[1] and max(numbers) <= 12
 
 
 def find_dates(text: str, order: Order) -> tuple[list[date] | None, str]:
@@ -143,11 +170,10 @@ def _has_short_year(found: re.Match[str]) -> bool:
     return len(found["one"]) != 4 and len(found["three"]) != 4
 
 
-def read_time(text: str, locale: Locale, *, twelve_hours: bool = False) -> tuple[int, int]:
+def read_time(text: str, locale: Locale) -> tuple[int, int]:
     """The hour, 0 to 24, and the minute that were typed: `14:30`, `2:30 PM`, `2.30pm`, `14 h 30`.
 
-    Raises Unreadable for anything else, and AmbiguousHour where people count hours to twelve and only one digit was
-    typed.
+    Without AM or PM it is counted to 24 wherever the reader is, because programs write it so. Raises Unreadable.
     """
     found = _whole_time(plain(text).casefold())
     if found is None:
@@ -157,8 +183,6 @@ def read_time(text: str, locale: Locale, *, twelve_hours: bool = False) -> tuple
     if minute > 59 or hour > 24 or (hour == 24 and minute) or (not half and found["minute"] is None):
         raise Unreadable(text)
     if half in _OF_24_HOURS or half == _word(locale):
-        if twelve_hours and len(found["hour"]) == 1:
-            raise AmbiguousHour(text)
         return hour, minute
     for candidate in (hour % 12, hour % 12 + 12):
         if 1 <= hour <= 12 and half in _halves(candidate, minute, locale):

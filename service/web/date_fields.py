@@ -15,10 +15,11 @@ from wtforms.widgets import html_params
 from service import clock
 from service.clock import DayTime
 from service.domain.foundation.contact_details import OLDEST
+from service.domain.foundation.errors import NotFound
 from service.http import context
 from service.language.formats import Formats
 from service.language.translation import gettext as _
-from service.language.typed_dates import AmbiguousHour, AmbiguousYear, Unreadable
+from service.language.typed_dates import AmbiguousYear, Unreadable
 
 FIRST, LAST = date(2000, 1, 1), date(2100, 12, 31)
 """The days that the calendar has."""
@@ -101,13 +102,27 @@ class AskedDay:
 
 def asked_day(name: str, usual: date | None = None) -> AskedDay:
     """The day that `?name=` asks for, in the order of the clinic or as ISO; without one the usual day, or today."""
-    text = request.args.get(name, "").replace("\0", " ").strip()
+    text = _asked(name)
     usual = usual or clock.today(context.wiring().settings.clinic.zone)
     try:
         day = typed_day(text) if text else usual
     except ValueError as error:
         return AskedDay(name, usual, text[:LONGEST], str(error))
     return AskedDay(name, day, _formats().typed_date(day))
+
+
+def day_of_address() -> date | None:
+    """The day that `?date=` asks for on a page without a field for it; None without one. Raises NotFound for no day."""
+    if "date" not in request.args:
+        return None
+    try:
+        return typed_day(_asked("date"))
+    except ValueError:
+        raise NotFound from None
+
+
+def _asked(name: str) -> str:
+    return request.args.get(name, "").replace("\0", " ").strip()
 
 
 def date_input(name: str, value: str, *, first: date = FIRST, last: date = LAST, **attributes: Any) -> Markup:
@@ -216,8 +231,6 @@ class TimeField(wtforms.Field):
         shown = {"typed": text[:LONGEST], "example": formats.typed_time(DayTime.at(14, 30))}
         try:
             found = formats.read_time(text)
-        except AmbiguousHour:
-            raise ValueError(_("Add AM or PM to “%(typed)s”, like %(example)s.") % shown) from None
         except Unreadable:
             raise ValueError(_("“%(typed)s” isn't a time. Write it like %(example)s.") % shown) from None
         if found == DayTime.at(24) and not self._may_be_24:

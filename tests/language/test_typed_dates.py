@@ -14,11 +14,12 @@ from service.clock import DayTime
 from service.config.settings import Clinic
 from service.language.formats import Formats
 from service.language.typed_dates import (
-    AmbiguousHour,
     AmbiguousYear,
     Order,
     Unreadable,
+    day_and_month,
     find_dates,
+    is_either,
     is_twelve_hours,
     order_of,
     pattern_of,
@@ -54,7 +55,7 @@ def test_every_locale_reads_the_times_it_writes() -> None:
     for locale in LOCALES:
         for hour in range(24) if locale.language not in OTHER_CLOCKS else ():
             written = format_time(time(hour, 30), "short", locale=locale)
-            found = read_time(written, locale, twelve_hours=is_twelve_hours(locale))
+            found = read_time(written, locale)
             assert found == (hour, 30), (locale, written)
         country = locale.territory if locale.territory and locale.territory in TERRITORIES else "US"
         shown = Formats(Clinic(country=country), str(locale))
@@ -151,7 +152,8 @@ def test_a_date_is_read_in_the_order_of_the_reader(typed: str, country: str, lan
 
 @pytest.mark.parametrize(
     "typed", ["", "soon", "31/04/1985", "04/31/1985", "3/4", "3/4/985", "3/4/19850", "03041985", "1985-13-01",
-              "1/2/3/4", "3 + 4 + 1985", "0/1/1985", "29/02/1900", "1985-04-03T10:00", "\0", "٣٣/٤/١٩٨٥"],
+              "1/2/3/4", "3 + 4 + 1985", "0/1/1985", "29/02/1900", "1985-04-03T22:00Z", "1985-04-03T22:00+02:00",
+              "3/4/1985T10:00", "19851304", "850403", "\0", "٣٣/٤/١٩٨٥"],
 )  # fmt: skip
 def test_what_is_no_date_is_unreadable(typed: str) -> None:
     with pytest.raises(Unreadable):
@@ -196,8 +198,48 @@ def test_what_is_no_time_is_unreadable(typed: str) -> None:
             in_country(country).read_time(typed)
 
 
-def test_where_hours_are_counted_to_twelve_one_figure_alone_is_no_hour() -> None:
-    assert in_country("DE").read_time("8:30") == DayTime.at(8, 30)
-    for formats in (in_country("US"), Formats(Clinic(country="DE", clock=12), "de")):
-        with pytest.raises(AmbiguousHour):
-            formats.read_time("8:30")
+def test_a_time_without_am_or_pm_is_counted_to_24_everywhere() -> None:
+    for formats in (in_country("DE"), in_country("US"), Formats(Clinic(country="DE", clock=12), "de")):
+        for typed in ("8:30", "08:30", "8h30", "8 h 30", "8.30", "8 Uhr 30", "8:30 Uhr", "8:30:00"):
+            assert formats.read_time(typed) == DayTime.at(8, 30), typed
+        for typed in ("8 Uhr", "8uhr", "8h", "8:00", "8 AM"):
+            assert formats.read_time(typed) == DayTime.at(8), typed
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "2026-05-04T00:00",
+        "2026-05-04T23:59:59",
+        "2026-05-04 10:30:00.000",
+        "20260504",
+        "20260504T1030",
+        "２０２６０５０４",
+    ],
+)
+@pytest.mark.parametrize("country", ["US", "DE", "JP"])
+def test_dates_as_iso_writes_them_are_read(typed: str, country: str) -> None:
+    assert read(typed, country) == date(2026, 5, 4)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["03/04/1985", "03-04-1985", "03 04 1985", "03 / 04 / 1985", "03–04–1985", "03‐04‐1985", "03−04−1985", "03,04,1985",
+     "03\\04\\1985", "03/04/1985 г.", "03.04/1985", "03/04.1985", "3/4/1985", "٣/٤/١٩٨٥", "03،04،1985"],
+)  # fmt: skip
+def test_only_its_writer_knows_the_order_of_a_date_without_dots(typed: str) -> None:
+    assert is_either(typed)
+    assert day_and_month(typed) == (3, 4)
+    assert read_date(typed, Order.DAY, FIRST, LAST) == date(1985, 4, 3)
+    assert read_date(typed, Order.MONTH, FIRST, LAST) == date(1985, 3, 4)
+    with pytest.raises(Unreadable):
+        read_date(typed, Order.YEAR, FIRST, LAST)
+
+
+def test_dots_equal_numbers_and_a_year_in_front_tell_how_a_date_is_read() -> None:
+    for typed in ("3.4.1985", "3. 4. 1985", "3.4.1985.", "03.04.1985 г.", "1985/04/03", "19850403", "3/4/85", "soon"):
+        assert day_and_month(typed) is None, typed
+        assert not is_either(typed), typed
+    for typed in ("25 12 1985", "12/25/1985", "12/12/1985"):
+        assert day_and_month(typed) is not None, typed
+        assert not is_either(typed), typed

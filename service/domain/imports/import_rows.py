@@ -92,19 +92,22 @@ class Reading:
     """Whether there are ambiguous dates such as 03/04/1985."""
     day_first: bool | None
     """Which comes first in them, as they were read; None: no one can tell."""
+    is_assumed: bool
+    """Whether this is only what the clinic's country does, not what the file shows or a person chose."""
     zone: ZoneInfo
     """The time zone of times in the file."""
 
 
 def read(table: Table, way: Way) -> Reading:
     """Read every line of the table. Problems don't stop it, so that all of them are found."""
-    has_either, guess = import_values.which_first(_dates(table, way), way.formats.order.day_first)
+    habit = import_values.habit(_dates(table, way), way.formats.order.day_first)
+    is_assumed = way.day_first is None and habit.is_assumed
     if way.day_first is None:
-        way = replace(way, day_first=guess)
+        way = replace(way, day_first=habit.day_first)
     problems = [Problem(1, label, sentence) for label, sentence in import_columns.missing(way.kind, way.columns)]
     if problems:
-        return Reading([], problems, has_either, way.day_first, way.clinic.zone)
-    if has_either and way.day_first is None:
+        return Reading([], problems, habit.has_either, way.day_first, is_assumed, way.clinic.zone)
+    if habit.has_either and way.day_first is None:
         problems.append(
             Problem(1, _("Dates"), _("Dates such as 03/04/1985 can be read in two ways. Choose one above."))
         )
@@ -117,7 +120,7 @@ def read(table: Table, way: Way) -> Reading:
         problems += line.problems
         if row is not None and not line.problems and not line.is_undecided:
             rows.append(row)
-    return Reading(rows, problems, has_either, way.day_first, way.clinic.zone)
+    return Reading(rows, problems, habit.has_either, way.day_first, is_assumed, way.clinic.zone)
 
 
 def _dates(table: Table, way: Way) -> Iterator[str]:
@@ -175,10 +178,10 @@ class Line:
 
     def day(self, name: str, text: str) -> date | None:
         """Return a date; None if it's empty, refused, or ambiguous."""
-        if self.way.day_first is None and import_values.is_either(text):
+        if self.way.day_first is None and import_values.hangs_on_order(text):
             self.is_undecided = True
             return None
-        read = partial(import_values.read_date, day_first=self.way.day_first is True, formats=self.way.formats)
+        read = partial(import_values.read_date, day_first=self.way.day_first, formats=self.way.formats)
         return self.checked(name, read, text)
 
     def birth_date(self) -> date | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import date, time
+from typing import NamedTuple
 
 from service.clock import DayTime
 from service.domain.foundation.errors import Invalid
@@ -20,9 +21,10 @@ LONGEST = 40
 MIDNIGHT = r"(?:[T ]00:00(?::00(?:\.0+)?)?)?"
 """Some databases write a date as the start of its day."""
 
+ORDERS = {True: Order.DAY, False: Order.MONTH, None: Order.YEAR}
+"""By whether the day comes first."""
+
 _midnight = re.compile(rf"{MIDNIGHT}$")
-_dotted = re.compile(r"[0-9]{1,2}\. ?[0-9]{1,2}\. ?[0-9]{4}").fullmatch
-_either = re.compile(r"([0-9]{1,2})[/-]([0-9]{1,2})[/-]([0-9]{4})").fullmatch
 _moment = re.compile(r"(.+?)(?:T|,? )([0-9]{1,2}[:.][0-9]{2}\b.*)").fullmatch
 _wrapped = re.compile(r'="(.*)"', re.S).fullmatch
 
@@ -35,26 +37,36 @@ def plain(cell: str) -> str:
     return cell[1:] if len(cell) > 1 and cell[0] == "'" and cell[1] in "=+-@" else cell
 
 
-def which_first(cells: Iterable[str], usual: bool | None) -> tuple[bool, bool | None]:
-    """Whether there are dates such as 03/04/1985, and whether the day comes first in them: `usual` where none tells.
+class Habit(NamedTuple):
+    """How a file writes dates such as 03/04/1985."""
 
-    None: they contradict each other.
-    """
-    seen = day = month = False
+    has_either: bool
+    """Whether it has any that can be read in two ways, or some that contradict each other."""
+    day_first: bool | None
+    """None: no one can tell."""
+    is_assumed: bool
+    """Whether this is only what the country does."""
+
+
+def habit(cells: Iterable[str], usual: bool | None) -> Habit:
+    """How the cells of a file write dates: as `usual` where none tells, in no known order where they disagree."""
+    has_either = day = month = False
     for cell in cells:
-        found = _either(_date_alone(cell))
-        if found:
-            seen = True
-            day = day or int(found[1]) > 12
-            month = month or int(found[2]) > 12
-    if day == month:
-        return seen, None if day else usual
-    return seen, day
+        text = _date_alone(cell)
+        has_either = has_either or typed_dates.is_either(text)
+        one, two = typed_dates.day_and_month(text) or (0, 0)
+        day, month = day or one > 12, month or two > 12
+    if day and month:
+        return Habit(has_either=True, day_first=None, is_assumed=False)
+    if day or month:
+        return Habit(has_either, day, is_assumed=False)
+    return Habit(has_either, usual, is_assumed=usual is not None)
 
 
-def is_either(cell: str) -> bool:
+def hangs_on_order(cell: str) -> bool:
     """Whether a date can be read only by who knows if its day or its month comes first."""
-    return _either(_date_alone(cell)) is not None
+    numbers = typed_dates.day_and_month(_date_alone(cell))
+    return numbers is not None and numbers[0] != numbers[1]
 
 
 def _date_alone(cell: str) -> str:
@@ -62,13 +74,13 @@ def _date_alone(cell: str) -> str:
     return _midnight.sub("", typed_dates.plain(cell))
 
 
-def read_date(cell: str, day_first: bool, formats: Formats) -> date:
+def read_date(cell: str, day_first: bool | None, formats: Formats) -> date:
     """A date written 1985-07-02, 02.07.1985, or with the day or the month first 02/07/1985. Raises Invalid.
 
-    No country writes the month first with dots.
+    Where no one knows which comes first (None), only a date is read that has one meaning.
     """
     text = _date_alone(cell)
-    order = Order.DAY if day_first or _dotted(text) else Order.MONTH
+    order = Order.DAY if typed_dates.is_dotted(text) else ORDERS[day_first]
     shown = {"typed": cell[:LONGEST], "example": formats.typed_date(EXAMPLE)}
     try:
         read = typed_dates.read_date(text, order, *NO_CENTURY)

@@ -1,5 +1,6 @@
 """Imports: upload a file of another program, say which column is which, look, import all of it or nothing."""
 
+from datetime import date
 from enum import StrEnum
 
 import wtforms
@@ -144,6 +145,7 @@ def _page(found: Upload, table: Table, form: Form, reading: Reading | None = Non
         line_count=len(table.lines),
         headings=_headings(table),
         orders=_orders(reading) if reading.has_either else {},
+        assumption=_assumption(reading),
         preview=imports.look(context.reading(), found, reading),
     )
 
@@ -158,6 +160,17 @@ def _orders(reading: Reading) -> dict[str, str]:
         case None:
             decided = _("Decide from the file")
     return {"": decided, "day": _("Day first: April 3"), "month": _("Month first: March 4")}
+
+
+def _assumption(reading: Reading) -> str:
+    """How dates such as 03/04/1985 were read where only the country decided; nothing where the file has none."""
+    if not (reading.has_either and reading.is_assumed):
+        return ""
+    read_as = context.formats().birth_date(date(1985, 4, 3) if reading.day_first else date(1985, 3, 4))
+    return _(
+        "The file doesn't show whether the day or the month comes first, so a date such as 03/04/1985 was read the way "
+        "your country writes it: as %(date)s."
+    ) % {"date": read_as}
 
 
 def _read(found: Upload, table: Table) -> Reading:

@@ -151,26 +151,29 @@ def test_what_is_no_time_of_day_is_refused(cell: str) -> None:
         import_values.read_time(cell, FORMATS)
 
 
-@pytest.mark.parametrize(
-    ("cells", "wanted"),
-    [
-        (["1985-07-02", "02.07.1985", ""], (False, None)),
-        (["03/04/1985"], (True, None)),
-        (["03/04/1985", "31/04/1985"], (True, True)),
-        (["03/04/1985", "04/31/1985"], (True, False)),
-        (["31/04/1985", "04/31/1985"], (True, None)),
-    ],
-)
-def test_dates_tell_whether_the_day_comes_first_unless_they_cannot(
-    cells: list[str], wanted: tuple[bool, bool | None]
-) -> None:
-    assert import_values.which_first(cells, None) == wanted
+SEPARATED = ["{}/{}/1985", "{}-{}-1985", "{} {} 1985", "{} / {} / 1985", "{}–{}–1985", "{}‐{}‐1985", "{},{},1985",
+             "{}\\{}\\1985", "{}/{}/1985 г.", "{}.{}/1985", "{}/{}/1985 00:00"]  # fmt: skip
+"""Dates whose order only their writer knows."""
 
 
-@pytest.mark.parametrize("usual", [True, False])
-def test_dates_that_do_not_tell_are_read_as_usual_where_the_clinic_is(usual: bool) -> None:
-    assert import_values.which_first(["03/04/1985", "12/12/1985 00:00"], usual) == (True, usual)
-    assert import_values.which_first(["31/04/1985", "04/31/1985"], usual) == (True, None)
+@pytest.mark.parametrize("pattern", SEPARATED)
+def test_dates_tell_whether_the_day_comes_first_unless_they_cannot(pattern: str) -> None:
+    either, day, month = (pattern.format(*numbers) for numbers in (("03", "04"), ("25", "12"), ("12", "25")))
+    assert import_values.habit([either], None) == (True, None, False)
+    assert import_values.habit([either, day], None) == (True, True, False)
+    assert import_values.habit([either, month], True) == (True, False, False)
+    assert import_values.habit([day, month], True) == (True, None, False)
+    for usual in (True, False):
+        assert import_values.habit([either, "12/12/1985"], usual) == (True, usual, True)
+    with pytest.raises(Invalid):
+        import_values.read_date(either, None, FORMATS)
+
+
+@pytest.mark.parametrize("cell", ["3.4.1985", "3.4.1985.", "03. 04. 1985", "03.04.1985 г."])
+def test_dots_put_the_day_first_whatever_the_other_dates_do(cell: str) -> None:
+    assert import_values.habit(["1985-07-02", "12/12/1985", cell, ""], None) == (False, None, False)
+    for day_first in (True, False, None):
+        assert import_values.read_date(cell, day_first, FORMATS) == date(1985, 4, 3)
 
 
 @pytest.mark.parametrize(
