@@ -20,16 +20,6 @@ def day_of(text: str) -> date | None:
     return day if 2000 <= day.year <= 2100 else None
 
 
-def asked_day(text: str | None, otherwise: date | None) -> date | None:
-    """The day a URL asks for, else the other. Raises NotFound for a day that does not exist."""
-    if text is None:
-        return otherwise
-    day = day_of(text)
-    if day is None:
-        raise NotFound
-    return day
-
-
 def instant_of(text: str) -> datetime:
     """The UTC instant of `YYYY-MM-DDTHH:MM` on the clinic's wall clock.
 

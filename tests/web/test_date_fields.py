@@ -116,7 +116,6 @@ def test_an_unreadable_time_is_refused_with_an_example(clinic: Clinic) -> None:
     form = {"weekdays": "6", "starts": "", "ends": "18:00", "slot_minutes": "15"}
     path = f"/doctors/{doctor}/hours"
     us, de = desk_of(clinic, "US"), desk_of(clinic, "DE")
-    assert refusal(us, path, {**form, "starts": "2:30"}, "starts") == "Add AM or PM to “2:30”, like 2:30 PM."
     assert refusal(us, path, {**form, "starts": "25:00"}, "starts") == "“25:00” isn't a time. Write it like 2:30 PM."
     assert refusal(de, path, {**form, "starts": "abends"}, "starts") == "“abends” isn't a time. Write it like 14:30."
 
@@ -139,7 +138,7 @@ def test_the_calendar_goes_to_a_typed_day_and_says_when_it_cannot(clinic: Clinic
     assert (answer.status_code, attribute(parsed(answer), "#date", "value")) == (200, "6/2/2026")
     assert "Tuesday, June 2" in words(parsed(answer).find("h1"))
     answer = desk.get("/calendar?date=31/06/2026")
-    assert answer.status_code == 400
+    assert answer.status_code == 422
     assert faults(answer.get_data(as_text=True)) == []
     assert attribute(parsed(answer), "#date", "value") == "31/06/2026"
     assert words(one(parsed(answer), "#date-error")) == "“31/06/2026” isn't a date. Write it like 5/31/2026."
@@ -155,18 +154,68 @@ def test_the_audit_takes_typed_days_and_birth_dates(clinic: Clinic) -> None:
     assert "Pia Ahorn" in words(one(page, "table.audit"))
     assert parsed(admin.get("/audit?patient=04/03/1985")).select("table.audit") == []
     answer = admin.get("/audit?from=13/13/2026")
-    assert answer.status_code == 400
+    assert answer.status_code == 422
     assert words(one(parsed(answer), "#from-error")).startswith("“13/13/2026” isn't a date.")
-    assert admin.get("/audit/file?from=13/13/2026").status_code == 400
+    assert admin.get("/audit/file?from=13/13/2026").status_code == 422
 
 
-@pytest.mark.parametrize(("country", "meant"), [("US", date(1985, 3, 4)), ("GB", date(1985, 4, 3))])
-def test_a_file_whose_dates_do_not_tell_is_read_as_usual_here(clinic: Clinic, country: str, meant: date) -> None:
-    admin = in_country(clinic, country).browser(email("admin"))
-    path = send(admin, "Name,DOB\nNora Neu,03/04/1985\n").location
-    assert "Automatic" in words(one(parsed(admin.get(path)), "#day_first option[selected]"))
+@pytest.mark.parametrize(
+    ("country", "language", "meant", "sentence"),
+    [
+        ("US", "en", date(1985, 3, 4), "as March 4, 1985."),
+        ("GB", "en", date(1985, 4, 3), "as 3 April 1985."),
+        ("DE", "de", date(1985, 4, 3), "als 3. April 1985."),
+    ],
+)
+@pytest.mark.parametrize("typed", ["03/04/1985", "03 04 1985"])
+def test_a_file_whose_dates_do_not_tell_is_read_as_usual_here_and_the_page_says_so(
+    clinic: Clinic, country: str, language: str, meant: date, sentence: str, typed: str
+) -> None:
+    admin = in_country(clinic, country, language).browser(email("admin"))
+    path = send(admin, f"Name,DOB\nNora Neu,{typed}\n").location
+    page = parsed(admin.get(path))
+    assert "Autom" in words(one(page, "#day_first option[selected]"))
+    assert words(one(page, "#assumption")).endswith(sentence)
+    step(admin, path, "map", day_first="day" if meant.month == 4 else "month")
+    assert parsed(admin.get(path)).select("#assumption") == []
     assert step(admin, path, "import").status_code == 303
     assert clinic.house.count(Patient, Patient.name == "Nora Neu", Patient.birth_date == meant) == 1
+
+
+@pytest.mark.parametrize("born", ["1985-04-03", "3.4.1985.", "25 12 1985", "04/04/1985"])
+def test_nothing_is_assumed_where_no_date_can_be_read_in_two_ways(clinic: Clinic, born: str) -> None:
+    admin = in_country(clinic, "US").browser(email("admin"))
+    page = parsed(admin.get(send(admin, f"Name,DOB\nNora Neu,{born}\n").location))
+    assert page.select("#assumption, #day_first") == []
+    assert "Nora Neu" in words(one(page, "tbody"))
+
+
+@pytest.mark.parametrize("born", ["03/04/1985", "03 04 1985", "03–04–1985", "03.04/1985"])
+@pytest.mark.parametrize("country", ["CA", "SE"])
+def test_where_the_year_comes_first_someone_chooses_the_order_of_a_file(
+    clinic: Clinic, country: str, born: str
+) -> None:
+    admin = in_country(clinic, country).browser(email("admin"))
+    path = send(admin, f"Name,DOB\nNora Neu,{born}\n").location
+    assert "can be read in two ways" in words(one(parsed(admin.get(path)), "tbody"))
+    assert step(admin, path, "import").status_code == 422
+    assert clinic.house.count(Patient, Patient.name == "Nora Neu") == 0
+    assert step(admin, path, "map", day_first="day").status_code == 303
+    assert step(admin, path, "import").status_code == 303
+    assert clinic.house.count(Patient, Patient.name == "Nora Neu", Patient.birth_date == date(1985, 4, 3)) == 1
+
+
+@pytest.mark.parametrize("path", ["/today", "/today/sheet", "/messages/morning", "/appointments/new", "/calendar"])
+def test_every_address_with_a_date_takes_it_as_it_is_typed(clinic: Clinic, path: str) -> None:
+    desk, doctor = desk_of(clinic, "DE"), clinic.people["doctor"].doctor_id
+    usual = f"{path}?patient_id={clinic.pia}&doctor_id={doctor}" if path == "/appointments/new" else f"{path}?"
+    heads = set()
+    for typed in ("2026-05-07", "7.5.2026", "07/05/26", "20260507", "2026-05-07T00:00"):
+        answer = desk.get(f"{usual}&date={typed}")
+        assert answer.status_code == 200, typed
+        heads.add(words(one(parsed(answer), "h1")))
+    assert len(heads) == 1
+    assert desk.get(f"{usual}&date=32.5.2026").status_code == (422 if path == "/calendar" else 404)
 
 
 def test_a_files_own_order_goes_before_the_clinics(clinic: Clinic) -> None:

@@ -20,8 +20,9 @@ from service.language.translation import lazy_gettext as _l
 from service.web import notices, tellings
 from service.web.appointments.booking_choice import Choice, chosen, nearest, offers, to_move
 from service.web.appointments.visits import visit
+from service.web.date_fields import day_of_address
 from service.web.forms import Form, at_most
-from service.web.local_times import asked_day, day_of, instant_of
+from service.web.local_times import day_of, instant_of
 
 blueprint = Blueprint("booking", __name__)
 STEPS = frozenset({"patient_id", "doctor_id", "department", "visit_type_id"})
@@ -70,7 +71,7 @@ def new() -> ResponseReturnValue:
     """Show the free slots of a day, once the patient and the doctor are chosen."""
     form = _form(context.actor(), None)
     form.starts_at.data = f"{request.args.get('date', '')}T{request.args.get('time', '')}"
-    return _page(chosen(request.args), form, asked_day(request.args.get("date"), None))
+    return _page(chosen(request.args), form, day_of_address())
 
 
 @blueprint.post("/appointments")
@@ -130,7 +131,7 @@ def walk_in() -> ResponseReturnValue:
 def move(appointment_id: int) -> ResponseReturnValue:
     """Show the slots a booked appointment can be rescheduled to."""
     form = MoveForm(doctor_id=request.args.get("doctor_id", ""))
-    return _move_page(appointment_id, form, asked_day(request.args.get("date"), None))
+    return _move_page(appointment_id, form, day_of_address())
 
 
 @blueprint.post("/appointments/<row_id:appointment_id>/reschedule")

@@ -26,9 +26,10 @@ from service.language.translation import lazy_gettext as _l
 from service.storage.models import Appointment, AppointmentStatus, LinkPurpose
 from service.web.appointments.booking_choice import Offered, nearest, offers, to_move
 from service.web.appointments.visits import Visit, visit
+from service.web.date_fields import day_of_address
 from service.web.forms import Form
 from service.web.links import found
-from service.web.local_times import asked_day, day_of, instant_of, row_id_of, written
+from service.web.local_times import day_of, instant_of, row_id_of, written
 
 blueprint = Blueprint("visit_links", __name__)
 
@@ -71,7 +72,7 @@ def undo(token: str) -> ResponseReturnValue:
 def times(token: str) -> ResponseReturnValue:
     """Show the slots to which one of the appointments can be rescheduled, day by day."""
     form = MoveForm(data={"appointment_id": request.args.get("appointment_id", "")})
-    return _times_page(token, form, asked_day(request.args.get("date"), None))
+    return _times_page(token, form, day_of_address())
 
 
 @blueprint.post("/visit/<token:token>/reschedule")

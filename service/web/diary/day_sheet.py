@@ -7,7 +7,8 @@ from service import clock
 from service.domain.diary import day_sheets
 from service.domain.foundation.errors import NotFound
 from service.http import context
-from service.web.local_times import asked_day, row_id_of
+from service.web.date_fields import day_of_address
+from service.web.local_times import row_id_of
 
 blueprint = Blueprint("day_sheet", __name__)
 
@@ -16,7 +17,7 @@ blueprint = Blueprint("day_sheet", __name__)
 def show() -> ResponseReturnValue:
     """Show the sheets of a day (`?date=`) of all doctors or one (`?doctor_id=`); a doctor sees their own."""
     actor, session, zone = context.actor(), context.reading(), context.wiring().settings.clinic.zone
-    day = asked_day(request.args.get("date"), None) or clock.today(zone)
+    day = day_of_address() or clock.today(zone)
     asked = request.args.get("doctor_id", "")
     doctor_id = row_id_of(asked)
     if asked and doctor_id is None:

@@ -22,7 +22,8 @@ from service.http import context
 from service.language.translation import gettext as _
 from service.storage.models import Appointment, AppointmentStatus, RunStatus, RunTrigger
 from service.web.appointments.visits import COLOURS, Visit, visits
-from service.web.local_times import asked_day, valid_row_id, written
+from service.web.date_fields import day_of_address
+from service.web.local_times import valid_row_id, written
 from service.web.messages.messages import sending
 
 blueprint = Blueprint("today", __name__)
@@ -62,7 +63,7 @@ def board() -> ResponseReturnValue:
     today = clock.today(zone)
     day, chosen = today, _doctor(actor)
     if watcher is None:  # no one leafs through a locked board
-        day = asked_day(request.args.get("date"), None) or today
+        day = day_of_address() or today
     rows = appointments.day(session, actor, day, zone, chosen)
     columns = _columns(rows, actor)
     if watcher is not None:

@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from service import clock
 from service.domain.foundation import job_runs
 from service.domain.messages import call_lists
 from service.http import context
-from service.web.local_times import asked_day
+from service.web.date_fields import day_of_address
 from service.web.messages.messages import sending
 
 blueprint = Blueprint("call_list", __name__)
@@ -20,7 +20,7 @@ def show() -> ResponseReturnValue:
     """The sheet of today, or of `?date=`."""
     settings = context.wiring().settings
     today = clock.today(settings.clinic.zone)
-    day = asked_day(request.args.get("date"), None) or today
+    day = day_of_address() or today
     sheet = call_lists.of_day(context.reading(), day, settings)
     skipped = job_runs.why_skipped(sheet.run) if sheet.run else None
     return render_template(
