@@ -124,7 +124,7 @@ def _entries(person: Person) -> Any:
 
 
 FOR_SIGNING_IN = LeftOut("gives access to an account")
-LOOKED_AT = LeftOut("shown on the page *Who looked*, with everything else that was done with the record")
+LOOKED_AT = LeftOut("shown on the page *Who opened it*, with everything else that was done with the record")
 
 TABLES: tuple[TableRule, ...] = (
     TableRule(
