@@ -109,7 +109,7 @@ def test_an_appointment_is_canceled_by_the_clinic_with_one_click(clinic: Clinic)
     assert (row.status, row.cancelled_by, row.cancellation_reason) == ("cancelled", "clinic", "The doctor is away")
 
 
-def test_the_reason_is_stored_in_the_language_of_the_clinic_whoever_cancels(clinic: Clinic) -> None:
+def test_the_reason_is_stored_in_the_language_of_the_clinic(clinic: Clinic) -> None:
     page, browser = helper(clinic), clinic.browser("receptionist")
     assert browser.post("/account/language", {"language": "de"}).status_code == 303
     assert browser.post(f"{page}/cancellations", {"appointment_id": clinic.ahead}).status_code == 303
