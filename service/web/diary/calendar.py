@@ -76,7 +76,7 @@ def show() -> ResponseReturnValue:
         departments=sorted({doctor.department for doctor in everybody if doctor.department}),
         today=clock.today(zone),
     )
-    return page, 422 if asked.error else 200
+    return page, 400 if asked.error else 200
 
 
 def _asked(actor: Actor, day: date) -> View:

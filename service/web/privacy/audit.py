@@ -53,7 +53,7 @@ def index() -> ResponseReturnValue:
         grants=[(grant, audit_words.act(grant.act)) for grant in access_grants.unseen(session, actor)],
         now=clock.now().astimezone(context.wiring().settings.clinic.zone),
     )
-    return page, 422 if since.error or until.error else 200
+    return page, 400 if since.error or until.error else 200
 
 
 @blueprint.get("/audit/file")
