@@ -39,6 +39,8 @@ NO_TRANSACTION = frozenset({"imports.upload", "imports.step", "dashboard.refresh
 """What is refused by other means than the clinic's rows."""
 CONFIRMED_ANEW = frozenset({"sure"})
 """Said of what was true before the refusal."""
+OF_THE_PAGE = frozenset({"listed_for"})
+"""Said by the page about itself, not by the person: another page says something else."""
 NOT_ON_THESE_PAGES = {"addresses.settle_account", "addresses.settle_patient", "users.change_role"}
 """One choice each, on pages of accounts and addresses that this clinic's walk does not open."""
 
@@ -55,9 +57,8 @@ class Filled:
     def texts(self) -> set[tuple[str, str]]:
         """What must not be lost: texts and choices, no secret and nothing that was sent empty."""
         given = self.fields.items(multi=True)
-        return {
-            (name, value) for name, value in given if value and name not in SECRETS | CONFIRMED_ANEW | {"csrf_token"}
-        }
+        kept_back = SECRETS | CONFIRMED_ANEW | {"csrf_token"}
+        return {(name, value) for name, value in given if value and name not in kept_back}
 
     @property
     def is_typed(self) -> bool:
@@ -138,7 +139,7 @@ def lost(answer_page: str, form: Filled, *, copied: bool) -> set[tuple[str, str]
         read = {one.get_text().removeprefix("\r").removeprefix("\n") for one in page.select("textarea[readonly]")}
         seen = {one for one in form.texts if not unsent_forms.is_unseen(one[0])}
         return {(name, value) for name, value in seen if value not in read} - held(page)
-    return form.texts - held(page)
+    return {(name, value) for name, value in form.texts - held(page) if name not in OF_THE_PAGE}
 
 
 @pytest.mark.tour

@@ -61,8 +61,9 @@ class PlaceForm(SettingsForm):
             field = self._fields[name]
             if not field.raw_data or (self.listed_for.data and field.data == usual(before)):
                 field.data = usual(country)
-        goes = self.listed_for.data and self.timezone.data not in countries.zones(country)
-        if goes or not self.timezone.raw_data:
+        zone = self.timezone.data
+        was_usual = not zone or (zone in countries.zones(before) and zone not in countries.zones(country))
+        if not self.timezone.raw_data or (self.listed_for.data and was_usual):
             self.timezone.data = countries.usual_zone(country)
 
     def validate_timezone(self, field: wtforms.SelectField) -> None:

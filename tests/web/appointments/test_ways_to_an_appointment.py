@@ -282,11 +282,11 @@ TAKEN = "That slot was just taken or isn't free."
 GONE = "This record is archived"
 MERGED = "This record was merged into another one. Open that one."
 ERASED = "This record was erased, so it can't have new appointments."
-PAST = "This time is past"
+PAST = "That time has passed"
 REFUSALS: dict[str, tuple[Callable[[Try], None], str]] = {
     "held": (held_for_somebody_else, TAKEN),
     "time off": (time_off, "The doctor doesn't work at that time"),
-    "archived doctor": (archived_doctor, "does not see patients here any more"),
+    "archived doctor": (archived_doctor, "no longer sees patients here"),
     "archived patient": (archived, GONE),
     "merged patient": (merged, MERGED),
     "erased patient": (erased, ERASED),
@@ -368,7 +368,7 @@ def test_h14_no_way_books_in_the_past(door: Door) -> None:
             session.execute(delete(Guardian).where(Guardian.user_id == door.account))
             session.add(Guardian(user_id=door.account, patient_id=one.patient, created_at=EIGHT))
         answer = way.go(one)
-        sentence = "cannot be taken back here any more" if name == "undone by link" else PAST
+        sentence = "You can no longer undo this online" if name == "undone by link" else PAST
         assert (answer.status_code in (409, 422), one.has_nine(), sentence in said(answer)) == (True, 0, True), name
 
 
