@@ -104,9 +104,11 @@ def uploads(front: Front, folder: Path) -> None:
     file.write_bytes(whole.ljust(MOST_BYTES, b"\n"))
     taken = ines.upload("/imports", {"kind": "patients"}, file)
     assert taken.status == 303, taken.text
-    for more in (2, 14):
-        file.write_bytes(whole + bytes(more << 20))
-        assert ines.upload("/imports", {"kind": "patients"}, file).status == 413, more
+    file.write_bytes(whole + bytes(2 << 20))
+    assert ines.upload("/imports", {"kind": "patients"}, file).status == 413
+    file.write_bytes(whole + bytes(14 << 20))
+    refused = ines.upload("/imports", {"kind": "patients"}, file)
+    assert refused.status in (413, 0)  # Caddy may close the stream before curl has read why
     assert ines.get("/imports").status == 200
 
 
