@@ -142,8 +142,8 @@ def test_a_damaged_swapped_or_foreign_dump_is_refused_with_one_sentence(clinic: 
         ("cannot be read back", lambda _dump: b""),
         ("cannot be read back", lambda _dump: b"CREATE TABLE patients (id int);\n"),
         ("unsupported version", lambda dump: dump[:5] + b"\x01\x63\x00" + dump[8:]),
-        ("does not hold what", lambda dump: dump.replace(b"COPY public.guardians (", b"COPY public.guardianz (")),
-        ("does not hold what", lambda dump: dump.replace(b"COPY public.patients (", b"COPY secret.patients (")),
+        ("The dump is incomplete", lambda dump: dump.replace(b"COPY public.guardians (", b"COPY public.guardianz (")),
+        ("The dump is incomplete", lambda dump: dump.replace(b"COPY public.patients (", b"COPY secret.patients (")),
         ("invalid byte sequence", lambda dump: dump.replace(b"Lena", b"L\xffna")),
     )
     for words, spoil in spoilt:
@@ -153,10 +153,10 @@ def test_a_damaged_swapped_or_foreign_dump_is_refused_with_one_sentence(clinic: 
 def test_a_page_about_a_backup_that_lies_is_refused_in_a_sentence(clinic: House, attacker: Attacker) -> None:
     lies: tuple[tuple[str, dict[str, Any]], ...] = (
         ("newer version of Rounds (revision 9999", {"revision": "9999"}),
-        ("does not say which version", {"revision": ""}),
-        ("does not say which version", {"revision": "0001; DROP TABLE patients"}),
-        ("does not hold what", {"revision": "0001"}),
-        ("does not hold what", {"counts": {"patients": 1_000_000}}),
+        ("doesn't say which version", {"revision": ""}),
+        ("doesn't say which version", {"revision": "0001; DROP TABLE patients"}),
+        ("The dump is incomplete", {"revision": "0001"}),
+        ("The dump is incomplete", {"counts": {"patients": 1_000_000}}),
         ("is no backup", {"counts": {"patients": "many"}}),
         ("is no backup", {"counts": ["patients"]}),
         ("is no backup", {"revision": 17}),
@@ -176,7 +176,7 @@ def test_the_dump_of_another_program_is_refused_in_a_sentence(
 ) -> None:
     other = Attacker(attacker.folder, postgres.empty().replace("+psycopg", ""))
     other.says("CREATE TABLE posts (id int)", "INSERT INTO posts VALUES (1)")
-    assert_refused(clinic, other.backup(), "does not hold what")
+    assert_refused(clinic, other.backup(), "The dump is incomplete")
     other.says("CREATE TABLE alembic_version (version_num text)", "INSERT INTO alembic_version VALUES ('0001')")
     assert_refused(clinic, other.backup(), "doesn't come from Rounds")
     attacker.says("ALTER TABLE patients ADD COLUMN shoe_size int")

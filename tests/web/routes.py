@@ -51,7 +51,7 @@ ROUTES: dict[str, Expected] = {
     "health.readyz": Expected("/readyz", ANYONE, GET),
     "health.show_metrics": Expected("/metrics", ANYONE, GET),
     "home.home": Expected("/", ANYONE, {"GET": 303}),
-    "moved_pages.follow": Expected("/waiting-list", ANYONE, {"GET": 308}),
+    "moved_pages.follow": Expected("/waiting-list", ANYONE, {"GET": 308, "POST": 308}),
     "lost_answers.show": Expected("/lost-answers/1-0", ANYONE, {"GET": 404}),
     "setup.setup": Expected("/setup", ANYONE, {"GET": 404, "POST": 404}),
     "setup.fill_demo": Expected("/setup/demo", ANYONE, {"POST": 404}),
