@@ -126,7 +126,7 @@ def quoted(path: Path) -> str:
 
 
 class SettingsError(Exception):
-    """A mistake in the settings. The message is one line with the key, the value, and what is expected."""
+    """A setting is wrong. The message is one line: the key, the value, and what was expected."""
 
 
 class Section(BaseModel):

@@ -20,20 +20,6 @@ TODAY = day("2026-05-04")
 pytestmark = pytest.mark.usefixtures("clock")
 
 
-@pytest.fixture
-def doctor(house: House) -> int:
-    """The clinic's doctor."""
-    found = house.user("doctor", "doctor@clinic.example", "Dr. Ada Berg").doctor_id
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-def desk(house: House) -> Actor:
-    """The receptionist."""
-    return house.user("receptionist", "desk@clinic.example", "Rita Tresen")
-
-
 def sheet(house: House) -> CallList:
     with house.reading() as session:
         return call_lists.of_day(session, TODAY, SETTINGS)

@@ -21,14 +21,6 @@ SETTINGS = Settings(clinic=CLINIC)
 AHEAD = Settings(clinic=CLINIC, messages={"advance_hours": 48})  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def doctor(house: House) -> int:
-    """The clinic's doctor."""
-    found = house.user("doctor", "doctor@clinic.example", "Dr. Ada Berg").doctor_id
-    assert found is not None
-    return found
-
-
 def why(house: House, visit: int, settings: Settings = SETTINGS) -> list[tuple[str, str, str, str | None]]:
     """Rule, hour in UTC, status and reason of each decision."""
     with house.reading() as session:

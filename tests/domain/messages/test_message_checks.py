@@ -20,14 +20,6 @@ pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
-def doctor(house: House) -> int:
-    """The clinic's doctor."""
-    found = house.user("doctor", "doctor@clinic.example", "Dr. Ada Berg").doctor_id
-    assert found is not None
-    return found
-
-
-@pytest.fixture
 def visit(house: House, doctor: int) -> int:
     """An appointment of today at 14:00, with its reminder planned."""
     made = house.visit(doctor, house.patient("Lena Vogt", email="lena@mail.example"), at("2026-05-04 12:00"))

@@ -27,20 +27,6 @@ def afternoon(clock: time_machine.Traveller) -> time_machine.Traveller:
     return clock
 
 
-@pytest.fixture
-def doctor(house: House) -> int:
-    """The clinic's doctor."""
-    found = house.user("doctor", "doctor@clinic.example", "Dr. Ada Berg").doctor_id
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-def desk(house: House) -> Actor:
-    """The receptionist."""
-    return house.user("receptionist", "desk@clinic.example", "Rita Tresen")
-
-
 def coming(house: House, settings: Settings = SETTINGS) -> UpcomingReminders:
     with house.reading() as session:
         return upcoming_reminders.of(session, settings)
