@@ -164,7 +164,11 @@ def test_f29_what_was_not_kept_is_said_and_can_be_sent_again(desk: Desk) -> None
 def test_f29_a_program_is_told_that_the_outcome_is_unknown_and_its_key_tells_later(desk: Desk, house: House) -> None:
     act = ACTS["book"]
     body = json.dumps({"patient_id": 1, "doctor_id": 1, "starts_at": "2026-05-05T10:00:00+02:00"})
-    headers = {"Authorization": f"Bearer {token_of(house, 'rita')}", "Idempotency-Key": "one-booking"}
+    headers = {
+        "Authorization": f"Bearer {token_of(house, 'rita')}",
+        "Content-Type": "application/json",
+        "Idempotency-Key": "one-booking",
+    }
     program = Client(desk.client.url, headers=headers)
     desk.line.cut(Cut.AFTER, act.words, stays=True)
     refused = program.begin("POST", "/api/v1/appointments", body)()

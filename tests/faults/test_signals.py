@@ -163,7 +163,7 @@ MOMENTS = pytest.mark.parametrize(
     "rounds",
     [
         pytest.param(0, id="one fate"),
-        pytest.param(12, id="12 rounds", marks=[pytest.mark.soak, pytest.mark.timeout(7200)]),
+        pytest.param(4, id="4 rounds", marks=[pytest.mark.soak, pytest.mark.timeout(7200)]),
     ],
 )
 

@@ -206,7 +206,7 @@ class Client:
             else HTTPSConnection(host, timeout=self.seconds, context=self.context)
         )
         form = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
-        headers = {**self.headers, **form}
+        headers = {**form, **self.headers}
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
