@@ -1,6 +1,7 @@
 """Old addresses of pages, so that bookmarks and links in notes keep working."""
 
 from collections.abc import Mapping
+from string import punctuation
 from urllib.parse import quote
 
 from flask import Blueprint, redirect, request
@@ -16,7 +17,7 @@ blueprint = Blueprint("moved_pages", __name__)
 def follow(old: str, rest: str = "") -> ResponseReturnValue:
     """Redirect to a page's new address, which decides who may open it; a form is sent there again."""
     path = f"{MOVED[old]}/{quote(rest)}" if rest else MOVED[old]
-    query = request.query_string.decode("ascii", "replace")
+    query = quote(request.query_string, safe=punctuation)
     return redirect(f"{path}?{query}" if query else path, 308)
 
 

@@ -63,3 +63,18 @@ def test_pages_tell_who_is_signed_in_and_who_is_not_any_more(house: House) -> No
     desk.post("/sign-out")
     desk.get("/today")
     assert known.browser(cookies[0]) is None
+
+
+def test_a_browser_that_used_up_its_budget_no_longer_goes_first_until_its_next_ordinary_page(house: House) -> None:
+    house.user("receptionist", "desk@clinic.example")
+    known, desk = house.wiring.known_clients, house.browser("desk@clinic.example")
+    cookie = f"{desk.cookie_name}={desk.kept()[0]}"
+    while desk.get("/patients?q=an").status_code == 200:
+        pass
+    found = known.browser(cookie)
+    assert found is not None
+    assert not found.is_staff
+    desk.get("/today")
+    found = known.browser(cookie)
+    assert found is not None
+    assert found.is_staff

@@ -149,7 +149,7 @@ def test_a_database_that_is_held_meanwhile_is_waited_for(service: Service, tmp_p
     assert visitor.post("/setup", ADMIN).status == 303
     with closing(sqlite3.connect(tmp_path / "rounds.db", isolation_level=None, timeout=patience.SECONDS)) as other:
         other.execute("BEGIN IMMEDIATE")
-        until(lambda: "cannot begin anew yet" in service.err.read_text(encoding="utf-8"))
+        until(lambda: "cannot restart yet" in service.err.read_text(encoding="utf-8"))
         other.execute("ROLLBACK")
     assert "Söhne" in visitor.get("/sign-in").text
     assert said(tmp_path)["clinic"]["name"] == CLINIC["name"]

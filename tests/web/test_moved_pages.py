@@ -27,3 +27,9 @@ def test_a_form_of_an_old_page_is_sent_to_the_new_address(house: House) -> None:
 def test_what_is_escaped_in_an_old_address_stays_escaped(house: House) -> None:
     answer = house.app.test_client().get("/waiting-list/a%3Fb?q=%C3%A4%26")
     assert (answer.status_code, answer.location) == (308, "/waitlist/a%3Fb?q=%C3%A4%26")
+
+
+def test_line_breaks_and_other_bytes_in_the_query_of_a_moved_page_stay_escaped(house: House) -> None:
+    answer = house.browser().client.get("/waiting-list", query_string="name=\r\nX: 1&q=\xe9&r=%20+")
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == "/waitlist?name=%0D%0AX:%201&q=%C3%A9&r=%20+"
